@@ -1,0 +1,1 @@
+"""What is taught: the labs, as their lab.toml files describe them."""
