@@ -27,7 +27,9 @@ class LabError(Exception):
 
     code = ExitCode.COULD_NOT_RUN
 
-    def __init__(self, what: str, *, remedy: str = "", detail: str = "", code: ExitCode | None = None) -> None:
+    def __init__(
+        self, what: str, *, remedy: str = "", detail: str = "", code: ExitCode | None = None
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.remedy = remedy

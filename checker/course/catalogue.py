@@ -1,0 +1,242 @@
+"""The typed catalogue of labs: reads lab.toml files, finds a lab by number, slug or prefix."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from checker.course.model import AnswerToml, LabToml, Outcome
+from checker.errors import LabError, MisuseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from checker.course.places import Places
+
+_FOLDER = re.compile(r"^(\d\d)-[a-z0-9]+(-[a-z0-9]+)*$")
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def read_toml(file: Path, model: type[_T]) -> _T:
+    """Read one TOML file of the course into its model.
+
+    Raises:
+        LabError: the file is missing, is not TOML, or has a wrong, missing or unknown field;
+            the message names the file, the field and what is allowed.
+    """
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=model)
+    except FileNotFoundError:
+        raise LabError(
+            f"{file} is missing.", remedy="Every lab and every answer has one; `lab new` writes it."
+        ) from None
+    except msgspec.ValidationError as error:
+        fields = ", ".join(model.__struct_fields__)
+        raise LabError(
+            f"{file}: {_plain(str(error))}", remedy=_suggest(str(error), model) or f"Fields: {fields}."
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+        raise LabError(f"{file} is not valid TOML: {error}", remedy="Mend the line it names.") from None
+
+
+def _plain(message: str) -> str:
+    """Turn msgspec's `… - at `$.minutes`` into `field `minutes`: …`."""
+    text, _, where = message.partition(" - at ")
+    path = where.strip("`").removeprefix("$").removeprefix(".")
+    return f"field `{path}`: {text}" if path else text
+
+
+def _suggest(message: str, model: type[msgspec.Struct]) -> str:
+    if not (match := re.search(r"unknown field `([^`]+)`", message)):
+        return ""
+    known = set(model.__struct_fields__)
+    near = difflib.get_close_matches(match[1], known, 1)
+    allowed = f"Fields: {', '.join(model.__struct_fields__)}."
+    return f"Did you mean `{near[0]}`? {allowed}" if near else allowed
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer to a lab: files to lay over the work folder, and a script to run in the toolbox."""
+
+    folder: Path
+    kind: str
+    """`solution`, `alternative`, `wrong`, `step`, or `answer` for one from a teacher's own collection."""
+    toml: AnswerToml
+
+    @property
+    def name(self) -> str:
+        """`solution`, or KIND/FOLDER."""
+        return self.kind if self.kind == "solution" else f"{self.kind}/{self.folder.name}"
+
+    @property
+    def files(self) -> Path:
+        """The files laid over the work folder; may be absent."""
+        return self.folder / "files"
+
+    @property
+    def script(self) -> Path:
+        """The script run in the toolbox; may be absent."""
+        return self.folder / "run.sh"
+
+    @property
+    def must_fail(self) -> bool:
+        """Whether this is a wrong answer."""
+        return bool(self.toml.check)
+
+
+def read_answer(folder: Path, kind: str) -> Answer:
+    """Read one answer folder.
+
+    Raises:
+        LabError: answer.toml is missing or wrong, or the folder holds neither files/ nor run.sh.
+    """
+    answer = Answer(folder, kind, read_toml(folder / "answer.toml", AnswerToml))
+    if not answer.files.is_dir() and not answer.script.is_file():
+        raise LabError(
+            f"{folder} holds neither files/ nor run.sh.", remedy="An answer lays files or runs a script."
+        )
+    if kind == "wrong" and not (answer.toml.check and answer.toml.reason):
+        raise LabError(
+            f"{folder / 'answer.toml'}: a wrong answer names the `check` that must fail and the `reason` to be read.",
+            remedy="Add both fields.",
+        )
+    if answer.toml.outcome is Outcome.VIOLATED and not answer.toml.check:
+        raise LabError(
+            f"{folder / 'answer.toml'}: `outcome` is for wrong answers.",
+            remedy="Add `check`, or take it out.",
+        )
+    return answer
+
+
+def _folders(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab of the course."""
+
+    folder: Path
+    toml: LabToml
+
+    @property
+    def slug(self) -> str:
+        """`NN-topic`: the name of its folder, its lesson and its notebook."""
+        return self.folder.name
+
+    @property
+    def number(self) -> str:
+        """Two digits, such as `03`."""
+        return self.slug[:2]
+
+    @property
+    def project(self) -> str:
+        """The name of its Compose project."""
+        return f"drydock-{self.number}"
+
+    @property
+    def compose(self) -> Path:
+        """Its scene."""
+        return self.folder / "compose.yaml"
+
+    @property
+    def check_ids(self) -> tuple[str, ...]:
+        """The goals, in the order of the task."""
+        return tuple(check for step in self.toml.steps for check in step.checks)
+
+    def step_of(self, check: str) -> int:
+        """Return the number of the step that a check belongs to, 0 for a guard."""
+        for number, step in enumerate(self.toml.steps, start=1):
+            if check in step.checks:
+                return number
+        return 0
+
+    @cached_property
+    def answers(self) -> tuple[Answer, ...]:
+        """Solution, alternatives and wrong answers, in this order."""
+        found = []
+        if (self.folder / "solution").is_dir():
+            found.append(read_answer(self.folder / "solution", "solution"))
+        found += [read_answer(path, "alternative") for path in _folders(self.folder / "alternatives")]
+        found += [read_answer(path, "wrong") for path in _folders(self.folder / "wrong")]
+        return tuple(found)
+
+    @property
+    def solution(self) -> Answer:
+        """The answer that `lab solve` writes."""
+        return read_answer(self.folder / "solution", "solution")
+
+    def step_answer(self, step: int) -> Answer | None:
+        """Return what brings a fresh scene to where a step begins; None for the first step."""
+        if step == 1:
+            return None
+        return read_answer(self.folder / "steps" / str(step), "step")
+
+
+class Catalogue:
+    """All labs, read when they are asked for."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.folders = tuple(path for path in _folders(places.labs) if _FOLDER.match(path.name))
+
+    def __iter__(self) -> Iterator[Lab]:
+        """Yield the labs in the order of the course."""
+        return (self.read(folder) for folder in self.folders)
+
+    def read(self, folder: Path) -> Lab:
+        """Read one lab's folder."""
+        return Lab(folder, read_toml(folder / "lab.toml", LabToml))
+
+    def find(self, name: str) -> Lab:
+        """Find a lab by number (`3`), slug, slug without number, or an unambiguous beginning of either.
+
+        Raises:
+            MisuseError: no lab, or more than one, is meant; the message says which come near.
+        """
+        wanted = name.strip().lower().rstrip("/")
+        if wanted.isdecimal():
+            found = [path for path in self.folders if int(path.name[:2]) == int(wanted)]
+        else:
+            found = [path for path in self.folders if wanted in (path.name, path.name[3:])] or [
+                path
+                for path in self.folders
+                if wanted and (path.name.startswith(wanted) or path.name[3:].startswith(wanted))
+            ]
+        if len(found) == 1:
+            return self.read(found[0])
+        if found:
+            names = ", ".join(path.name for path in found)
+            raise MisuseError(f"`{name}` may mean {names}.", remedy="Say more of the name, or its number.")
+        raise MisuseError(f"There is no lab `{name}`.", remedy=self._nearest(wanted))
+
+    def find_step(self, name: str) -> tuple[Lab, int]:
+        """Find `3` or `3.2`: a lab and a step, 0 when none is named.
+
+        Raises:
+            MisuseError: the lab has no such step.
+        """
+        text, dot, step = name.partition(".")
+        lab = self.find(text)
+        if not dot:
+            return lab, 0
+        count = len(lab.toml.steps)
+        if not step.isdecimal() or not 1 <= int(step) <= count:
+            raise MisuseError(f"Lab {lab.number} has no step `{step}`.", remedy=f"It has steps 1 to {count}.")
+        return lab, int(step)
+
+    def _nearest(self, wanted: str) -> str:
+        names = {path.name: path.name for path in self.folders} | {
+            path.name[3:]: path.name for path in self.folders
+        }
+        near = difflib.get_close_matches(wanted, names, 1, cutoff=0.5)
+        if near:
+            return f"Did you mean `{names[near[0]]}`? `lab list` shows all."
+        return "`lab list` shows all."
