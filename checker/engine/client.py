@@ -1,0 +1,233 @@
+"""Choosing the docker command: one that has compose and buildx and can talk to the engine in use."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from checker.engine import remedies
+from checker.engine.endpoint import Endpoint, Tls
+from checker.engine.platform import Platform, System
+from checker.errors import EngineError
+
+COMPOSE_NEEDED = (2, 20)
+"""The scenes use `include:`, which Compose reads since 2.20."""
+PROBE_SECONDS = 20.0
+"""A cold laptop takes seconds to load a client of 60 MB; a remote engine needs an SSH handshake."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A docker command that works here, bound to the engine that it talks to."""
+
+    path: Path
+    version: str
+    compose: str
+    """Version of its compose plugin."""
+    endpoint: Endpoint
+
+    def command(self, *args: str) -> list[str]:
+        """Return the command line of `docker ARGS`."""
+        return [str(self.path), *args]
+
+    def environment(self, base: dict[str, str] | None = None) -> dict[str, str]:
+        """Return the environment that makes the command talk to our engine, whatever the user's context is."""
+        return _environment(self.endpoint, dict(os.environ) if base is None else base)
+
+
+class _Verdict(msgspec.Struct, frozen=True):
+    """What was found last time, and the files and engine that it holds for."""
+
+    key: list[str]
+    path: str
+    version: str
+    compose: str
+
+
+@dataclass(frozen=True)
+class _Unfit:
+    path: Path
+    reason: str
+
+
+def find_client(
+    endpoint: Endpoint, *, platform: Platform | None = None, state: Path | None = None, fresh: bool = False
+) -> Client:
+    """Return the first docker command that has what the course needs and is understood by the engine.
+
+    The verdict is kept in the state folder for as long as none of the candidates and their plugins changes,
+    so that asking again starts no program.
+
+    Args:
+        endpoint: the engine to talk to.
+        platform: this machine.
+        state: the state folder; None remembers nothing.
+        fresh: try the candidates even when there is a verdict (the engine may have been upgraded).
+
+    Raises:
+        EngineError: none will do; says of each why.
+    """
+    platform = platform or Platform()
+    candidates = find_candidates(platform)
+    key = _key(endpoint, platform, candidates)
+    memory = state / "engine" / "client.json" if state else None
+    if memory and not fresh and (verdict := _recall(memory, key)):
+        return Client(Path(verdict.path), verdict.version, verdict.compose, endpoint)
+    unfit: list[_Unfit] = []
+    for path in candidates:
+        tried = _try(path, endpoint, platform)
+        if isinstance(tried, Client):
+            if memory:
+                _remember(memory, _Verdict(key, str(tried.path), tried.version, tried.compose))
+            return tried
+        unfit.append(tried)
+    raise EngineError(
+        "No docker command here can be used with the engine."
+        if unfit
+        else "There is no docker command here.",
+        remedy=remedies.client(platform),
+        detail="\n".join(f"{each.path}: {each.reason}" for each in unfit),
+    )
+
+
+def find_candidates(platform: Platform) -> list[Path]:
+    """Return every docker command: those on PATH first, then where engines put theirs; each file once."""
+    windows = platform.system is System.WINDOWS
+    name = "docker.exe" if windows else "docker"
+    home = platform.home
+    folders = [Path(each) for each in platform.environ.get("PATH", "").split(";" if windows else ":") if each]
+    if windows:
+        programs = platform.environ.get("PROGRAMFILES", "C:/Program Files")
+        folders += [
+            Path(programs, "Docker/Docker/resources/bin"),
+            Path(programs, "Rancher Desktop/resources/bin"),
+        ]
+    else:
+        folders += [Path("/usr/bin"), Path("/usr/local/bin"), Path("/opt/homebrew/bin")]
+        folders += [Path("/Applications/Docker.app/Contents/Resources/bin"), home / ".docker/bin"]
+        folders += [home / ".rd/bin", home / ".orbstack/bin"]
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        path = folder / name
+        if platform.is_program(path):
+            found.setdefault(platform.resolve(path), path)
+    return list(found.values())
+
+
+def _plugin_folders(platform: Platform) -> list[Path]:
+    """Return where docker looks for its plugins (cli-plugins/manager in Docker's source)."""
+    config = Path(platform.environ.get("DOCKER_CONFIG") or platform.home / ".docker")
+    if platform.system is System.WINDOWS:
+        programs = platform.environ.get("PROGRAMFILES", "C:/Program Files")
+        return [config / "cli-plugins", Path(programs, "Docker/cli-plugins")]
+    shared = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+    return [config / "cli-plugins", *(Path(folder, "docker/cli-plugins") for folder in shared)]
+
+
+def _key(endpoint: Endpoint, platform: Platform, candidates: list[Path]) -> list[str]:
+    """Return what a verdict depends on: the engine's address, and the stamp of each client and plugin."""
+    suffix = ".exe" if platform.system is System.WINDOWS else ""
+    plugins = [
+        folder / f"docker-{plugin}{suffix}"
+        for folder in _plugin_folders(platform)
+        for plugin in ("compose", "buildx")
+    ]
+    stamps = [f"{path} {stamp}" for path in [*candidates, *plugins] if (stamp := platform.stamp(path))]
+    return [endpoint.host, str(endpoint.tls), *stamps]
+
+
+def _recall(memory: Path, key: list[str]) -> _Verdict | None:
+    try:
+        verdict = msgspec.json.decode(memory.read_bytes(), type=_Verdict)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return verdict if verdict.key == key else None
+
+
+def _remember(memory: Path, verdict: _Verdict) -> None:
+    """Keep the verdict; where the folder cannot be written the next call tries again."""
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        half = memory.with_suffix(f".{os.getpid()}")
+        half.write_bytes(msgspec.json.encode(verdict))
+        half.replace(memory)
+    except OSError:
+        return
+
+
+def _environment(endpoint: Endpoint, base: dict[str, str]) -> dict[str, str]:
+    owned = (
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "DOCKER_TLS",
+        "DOCKER_TLS_VERIFY",
+        "DOCKER_CERT_PATH",
+        "DOCKER_API_VERSION",
+    )
+    environ = {name: value for name, value in base.items() if name not in owned}
+    environ["DOCKER_HOST"] = endpoint.host
+    if isinstance(endpoint.tls, Tls):
+        environ["DOCKER_CERT_PATH"] = str(endpoint.tls.folder)
+        environ["DOCKER_TLS_VERIFY" if endpoint.tls.verify else "DOCKER_TLS"] = "1"
+    return environ
+
+
+def _try(path: Path, endpoint: Endpoint, platform: Platform) -> Client | _Unfit:
+    """Ask one candidate for its version (and so whether it and the engine understand each other) and plugins."""
+    environ = _environment(endpoint, dict(platform.environ))
+    questions = (
+        ("version", "--format", "{{.Client.Version}}"),
+        ("compose", "version", "--short"),
+        ("buildx", "version"),
+    )
+    with ThreadPoolExecutor(len(questions)) as pool:
+        version, compose, buildx = pool.map(lambda question: _ask(path, question, environ), questions)
+    for answer, what in (
+        (version, ""),
+        (compose, "has no compose plugin: "),
+        (buildx, "has no buildx plugin: "),
+    ):
+        if isinstance(answer, _Unfit):
+            return replace(answer, reason=what + answer.reason)
+    numbers = _numbers(str(compose))
+    if numbers < COMPOSE_NEEDED:
+        needed = ".".join(map(str, COMPOSE_NEEDED))
+        return _Unfit(path, f"its compose is {compose}, and the course needs {needed} or newer")
+    return Client(path, str(version), str(compose), endpoint)
+
+
+def _ask(path: Path, question: tuple[str, ...], environ: dict[str, str]) -> str | _Unfit:
+    try:
+        done = subprocess.run(
+            [str(path), *question],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return _Unfit(path, f"`docker {' '.join(question)}` gave no answer within {PROBE_SECONDS:.0f} s")
+    except OSError as error:
+        return _Unfit(path, f"cannot be run: {error.strerror or error}")
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        return _Unfit(
+            path, lines[0] if lines else f"`docker {' '.join(question)}` ended with {done.returncode}"
+        )
+    lines = done.stdout.strip().splitlines()
+    return lines[0] if lines else "unknown"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return (2, 26) for 2.26.1-4, v2.26.1 or 2.26.1-desktop.1."""
+    found = re.search(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -1,0 +1,201 @@
+"""Finding the engine that the user has: DOCKER_HOST, else the current context, else the usual sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checker.engine import remedies
+from checker.engine.platform import Platform, Reach, System
+from checker.errors import EngineError
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The folder with ca.pem, cert.pem and key.pem (each may be missing), and whether the server is verified."""
+
+    folder: Path
+    verify: bool = True
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An engine's address, and where we have it from."""
+
+    host: str
+    """As in DOCKER_HOST: unix:///var/run/docker.sock, npipe://…, tcp://…, ssh://…."""
+    source: str
+    """For a person: "DOCKER_HOST", "context colima", "socket of Docker Desktop"."""
+    tls: Tls | None = None
+
+    @property
+    def socket(self) -> Path | None:
+        """The file to connect to, when the engine listens on one."""
+        return Path(self.host.removeprefix("unix://")) if self.host.startswith("unix://") else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine is reached without a network."""
+        return self.host.startswith(("unix://", "npipe://"))
+
+
+class EngineNotFoundError(EngineError):
+    """No engine can be used. `reach` says why; `chosen` whether the user had named the engine.
+
+    An engine that the user named is never replaced by another that we install or start.
+    """
+
+    def __init__(self, what: str, *, remedy: str, reach: Reach, chosen: bool, detail: str = "") -> None:
+        super().__init__(what, remedy=remedy, detail=detail)
+        self.reach = reach
+        self.chosen = chosen
+
+
+def find_endpoint(platform: Platform | None = None) -> Endpoint:
+    """Find the engine that the user's own docker command would use, else one on a usual socket.
+
+    Takes well under 5 ms: files are read and sockets are tried, no program is started. A remote engine
+    (tcp, ssh) is returned untried.
+
+    Raises:
+        EngineNotFoundError: none can be used; carries what to do on this platform.
+    """
+    platform = platform or Platform()
+    # The order is that of the docker command: DOCKER_HOST wins over DOCKER_CONTEXT, which wins over the file.
+    if host := platform.environ.get("DOCKER_HOST"):
+        return _try(platform, Endpoint(host, "DOCKER_HOST", _tls_from_environment(platform)))
+    context = platform.environ.get("DOCKER_CONTEXT") or _current_context(platform)
+    if context and context != "default":
+        return _try(platform, _read_context(platform, context))
+    return _first_open(platform)
+
+
+def usual_places(platform: Platform) -> list[tuple[str, str]]:
+    """Return (host, whose it is) of every socket or pipe worth trying, the likeliest first."""
+    if platform.system is System.WINDOWS:
+        return [
+            ("npipe:////./pipe/docker_engine", "Docker"),
+            ("npipe:////./pipe/dockerDesktopLinuxEngine", "Docker Desktop"),
+            ("npipe:////./pipe/podman-machine-default", "Podman"),
+        ]
+    home, environ = platform.home, platform.environ
+    colima = Path(environ.get("COLIMA_HOME") or home / ".colima")
+    found: list[tuple[Path, str]] = [(Path("/var/run/docker.sock"), "Docker")]
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    if runtime:
+        found.append((Path(runtime, "docker.sock"), "rootless Docker"))
+    found += [
+        (home / ".docker/run/docker.sock", "Docker Desktop"),
+        (home / ".docker/desktop/docker.sock", "Docker Desktop"),
+        (home / ".orbstack/run/docker.sock", "OrbStack"),
+        (colima / "default/docker.sock", "Colima"),
+        (home / ".config/colima/default/docker.sock", "Colima"),
+        (home / ".rd/docker.sock", "Rancher Desktop"),
+    ]
+    if runtime:
+        found.append((Path(runtime, "podman/podman.sock"), "rootless Podman"))
+    found += [
+        (home / ".local/share/containers/podman/machine/podman.sock", "Podman"),
+        (Path("/run/podman/podman.sock"), "Podman"),
+    ]
+    return [(f"unix://{path}", owner) for path, owner in found]
+
+
+def _first_open(platform: Platform) -> Endpoint:
+    """Return the first usual place where somebody listens."""
+    unusable: dict[Reach, Endpoint] = {}
+    for host, owner in usual_places(platform):
+        endpoint = Endpoint(host, f"socket of {owner}")
+        reach = _reach(platform, endpoint)
+        if reach is Reach.OPEN:
+            return endpoint
+        unusable.setdefault(reach, endpoint)
+    # A socket that we may not use tells more than one that nobody serves, and that more than none at all.
+    for reach in (Reach.DENIED, Reach.REFUSED):
+        if reach in unusable:
+            raise _unusable(platform, unusable[reach], reach, chosen=False)
+    what = "There is no container engine on this machine."
+    raise EngineNotFoundError(what, remedy=remedies.absent(platform), reach=Reach.ABSENT, chosen=False)
+
+
+def _try(platform: Platform, endpoint: Endpoint) -> Endpoint:
+    """Return the engine that the user chose, unless it is local and does not answer."""
+    reach = _reach(platform, endpoint)
+    if reach is Reach.OPEN:
+        return endpoint
+    raise _unusable(platform, endpoint, reach, chosen=True)
+
+
+def _reach(platform: Platform, endpoint: Endpoint) -> Reach:
+    if endpoint.socket is not None:
+        return platform.reach(endpoint.socket)
+    if endpoint.host.startswith("npipe://"):
+        return platform.reach_pipe(endpoint.host.rpartition("/")[2])
+    return Reach.OPEN
+
+
+def _unusable(platform: Platform, endpoint: Endpoint, reach: Reach, *, chosen: bool) -> EngineNotFoundError:
+    place = endpoint.host.removeprefix("unix://")
+    where = f"{place} (from {endpoint.source})" if chosen else f"{place} ({endpoint.source})"
+    if reach is Reach.DENIED:
+        what = f"You may not use the container engine at {where}: permission denied."
+        remedy = remedies.denied(platform)
+    elif reach is Reach.REFUSED:
+        what = f"The container engine at {where} is not running: its socket is there, but nobody listens."
+        remedy = remedies.not_running(platform, endpoint.source)
+    else:
+        what = f"There is no container engine at {where}."
+        remedy = remedies.not_running(platform, endpoint.source)
+    if chosen and reach is not Reach.DENIED:
+        remedy += " " + remedies.other_choice(endpoint.source)
+    return EngineNotFoundError(what, remedy=remedy, reach=reach, chosen=chosen)
+
+
+def _tls_from_environment(platform: Platform) -> Tls | None:
+    environ = platform.environ
+    verify = bool(environ.get("DOCKER_TLS_VERIFY"))
+    if not verify and not environ.get("DOCKER_TLS"):
+        return None
+    folder = environ.get("DOCKER_CERT_PATH")
+    return Tls(Path(folder) if folder else _config_folder(platform), verify)
+
+
+def _config_folder(platform: Platform) -> Path:
+    return Path(platform.environ.get("DOCKER_CONFIG") or platform.home / ".docker")
+
+
+def _load(text: str | None) -> dict[str, Any]:
+    """Return a JSON object, or an empty one for a file that is missing or broken."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _current_context(platform: Platform) -> str:
+    return str(_load(platform.read(_config_folder(platform) / "config.json")).get("currentContext") or "")
+
+
+def _read_context(platform: Platform, name: str) -> Endpoint:
+    """Read a context as the docker command stores it: by the SHA-256 of its name."""
+    folder = _config_folder(platform) / "contexts"
+    key = hashlib.sha256(name.encode()).hexdigest()
+    docker = (_load(platform.read(folder / "meta" / key / "meta.json")).get("Endpoints") or {}).get(
+        "docker"
+    ) or {}
+    host = docker.get("Host")
+    source = f"context {name}"
+    if not host:
+        raise EngineNotFoundError(
+            f"The Docker context {name!r} is chosen, but is not described in {folder}.",
+            remedy=f"See `docker context ls`. {remedies.other_choice(source)}",
+            reach=Reach.ABSENT,
+            chosen=True,
+        )
+    tls = folder / "tls" / key / "docker"
+    verify = not docker.get("SkipTLSVerify", False)
+    return Endpoint(host, source, Tls(tls, verify) if platform.exists(tls) else None)

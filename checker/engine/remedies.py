@@ -1,0 +1,114 @@
+"""What to tell a person whose engine is missing, stopped or closed to them, on each platform."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from checker.engine.platform import Platform, System
+
+_FAMILIES = {
+    "fedora": "sudo dnf install moby-engine docker-cli docker-compose docker-buildx && sudo systemctl start docker",
+    "arch": "sudo pacman -S docker docker-compose docker-buildx && sudo systemctl start docker",
+    "suse": "sudo zypper install docker docker-compose docker-buildx && sudo systemctl start docker",
+    "alpine": "sudo apk add docker docker-cli-compose docker-cli-buildx && sudo rc-service docker start",
+}
+
+
+def absent(platform: Platform) -> str:
+    """Say what to install, or what to open when it is installed already."""
+    if installed := _installed_app(platform):
+        return f"{installed} is installed: open it, wait until it says that it runs, and try again."
+    if platform.system is System.MACOS:
+        return (
+            "Install Docker Desktop, OrbStack, Rancher Desktop or Colima "
+            "(`brew install colima docker docker-compose docker-buildx && colima start`), "
+            "start it, and try again."
+        )
+    if platform.system is System.WINDOWS:
+        return "Install Docker Desktop (`winget install Docker.DockerDesktop`), start it, and try again."
+    if command := _install_command(platform):
+        return f"Install one (`{command}`), and try again."
+    return (
+        "Install Docker with its compose and buildx plugins from your distribution, start it, and try again."
+    )
+
+
+def not_running(platform: Platform, source: str) -> str:
+    """Say how to start an engine whose socket is left over or missing."""
+    for name, start in _STARTERS.items():
+        if name.lower() in source.lower():
+            return f"Start {name} ({start}) and try again."
+    if platform.system is not System.LINUX:
+        app = _installed_app(platform)
+        return f"Open {app} and try again." if app else "Start it and try again."
+    if platform.has_systemd:
+        return (
+            "Start it (`sudo systemctl start docker`; see `journalctl -u docker` if it ends) and try again."
+        )
+    return "Start it (as root, `./lab up` does) and try again."
+
+
+def denied(platform: Platform) -> str:
+    """Say how an ordinary user comes to use the engine."""
+    if platform.system is not System.LINUX:
+        return "Open the engine's own program as this user, and try again."
+    user = platform.environ.get("USER") or "$USER"
+    return (
+        f"Join the group docker (`sudo usermod -aG docker {user}`), log out and in again, and try again. "
+        "Who may use the engine has the rights of root on this machine."
+    )
+
+
+def client(platform: Platform) -> str:
+    """Say how to come by a docker command with its plugins."""
+    needs = "a docker command with its compose (2.20 or newer) and buildx plugins"
+    if platform.system is System.MACOS:
+        return f"Install {needs} (`brew install docker docker-compose docker-buildx`), and try again."
+    if platform.system is System.WINDOWS:
+        return f"Install {needs} (Docker Desktop brings them), and try again."
+    command = _install_command(platform)
+    return f"Install {needs}{f' (`{command}`)' if command else ''}, and try again."
+
+
+def other_choice(source: str) -> str:
+    """Say how to take back the choice of an engine that does not answer."""
+    if source == "DOCKER_HOST":
+        return "Or unset DOCKER_HOST to use this machine's own engine."
+    return "Or choose another (`docker context use default`, and unset DOCKER_CONTEXT)."
+
+
+_STARTERS = {
+    "Docker Desktop": "open its window, or `docker desktop start`",
+    "desktop-linux": "open Docker Desktop",
+    "Colima": "`colima start`",
+    "OrbStack": "`orb start`",
+    "Rancher Desktop": "open its window",
+    "rootless Docker": "`systemctl --user start docker`",
+    "Podman": "`podman machine start`, or on Linux `systemctl --user start podman.socket`",
+}
+
+
+def _installed_app(platform: Platform) -> str | None:
+    """Return the engine program that is installed, though it does not run."""
+    if platform.system is System.MACOS:
+        for app in ("Docker", "OrbStack", "Rancher Desktop"):
+            if platform.exists(Path(f"/Applications/{app}.app")):
+                return "Docker Desktop" if app == "Docker" else app
+        if platform.which("colima"):
+            return "Colima (`colima start`)"
+    if platform.system is System.WINDOWS:
+        programs = Path(platform.environ.get("PROGRAMFILES", "C:/Program Files"))
+        if platform.exists(programs / "Docker/Docker/Docker Desktop.exe"):
+            return "Docker Desktop"
+    return None
+
+
+def _install_command(platform: Platform) -> str | None:
+    """Return the command of this Linux family; Debian and Ubuntu are installed by `lab up`."""
+    text = (platform.read(Path("/etc/os-release")) or "").lower()
+    words = " ".join(
+        line.partition("=")[2] for line in text.splitlines() if line.startswith(("id=", "id_like="))
+    )
+    if "debian" in words or "ubuntu" in words:
+        return "./lab up"
+    return next((command for family, command in _FAMILIES.items() if family in words), None)
