@@ -1,0 +1,208 @@
+"""The web server of the pages: static files, loopback by default, nothing but GET and HEAD.
+
+It imports the standard library alone, so that the course's container image can carry this one file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import hashlib
+import http.server
+import io
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+APP = "drydock-site"
+FIRST_PORT = 8000
+LAST_PORT = 8019
+_INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+def content_policy(page: bytes) -> str:
+    """Return the Content-Security-Policy of one page: this server alone, and the inline scripts it was built with."""
+    scripts = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+        for script in dict.fromkeys(_INLINE_SCRIPT.findall(page))
+    )
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self'; "
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Answers for one folder of pages.
+
+    Args:
+        run: what `/hello.json` tells, so that who started this server knows it again.
+        any_host: answer whatever name the request was sent to; for a container that others publish.
+    """
+
+    server_version = APP
+    sys_version = ""
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+
+    def __init__(self, *args: Any, run: str, any_host: bool, **kwargs: Any) -> None:
+        self.run = run
+        self.any_host = any_host
+        super().__init__(*args, **kwargs)
+
+    def send_head(self) -> Any:
+        """Answer the head of a GET or HEAD, and return what is to be sent after it."""
+        if not self._host_is_ours():
+            return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"This server answers to localhost alone.\n")
+        if self.path.partition("?")[0] == "/hello.json":
+            hello = {"app": APP, "run": self.run, "pid": os.getpid()}
+            return self._answer(HTTPStatus.OK, json.dumps(hello).encode(), "application/json")
+        file = Path(self.translate_path(self.path))
+        if file.is_dir() and self.path.partition("?")[0].endswith("/"):
+            file /= "index.html"
+        if file.suffix == ".html":
+            return self._page(file)
+        return super().send_head()
+
+    def _host_is_ours(self) -> bool:
+        """Refuse names that only a hostile name server would send here (DNS rebinding)."""
+        if self.any_host:
+            return True
+        port = self.connection.getsockname()[1]
+        names = self.headers.get_all("Host") or []
+        return len(names) == 1 and names[0] in {
+            f"127.0.0.1:{port}",
+            f"localhost:{port}",
+            f"[::1]:{port}",
+        }
+
+    def _page(self, file: Path) -> Any:
+        try:
+            return self._answer(HTTPStatus.OK, file.read_bytes(), "text/html; charset=utf-8")
+        except OSError:
+            return self._missing()
+
+    def _missing(self) -> Any:
+        try:
+            page = (Path(self.directory) / "404.html").read_bytes()
+        except OSError:
+            return self._answer(HTTPStatus.NOT_FOUND, b"There is no such page.\n")
+        return self._answer(HTTPStatus.NOT_FOUND, page, "text/html; charset=utf-8")
+
+    def _answer(self, status: HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8") -> Any:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        if kind.startswith("text/html"):
+            self.send_header("Content-Security-Policy", content_policy(body))
+        self.end_headers()
+        return io.BytesIO(body)
+
+    def list_directory(self, path: Any) -> Any:
+        """Answer that there is no such page: what a folder holds is nobody's business."""
+        del path
+        return self._missing()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Send the site's own page for what is missing, the standard answer for the rest."""
+        if code == HTTPStatus.NOT_FOUND and self.command in {"GET", "HEAD"}:
+            body = self._missing()
+            if self.command == "GET":
+                self.copyfile(body, self.wfile)
+            return
+        super().send_error(code, message, explain)
+
+    def end_headers(self) -> None:
+        """Add what every answer carries."""
+        for name, value in _HEADERS.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Write to the log only what went wrong."""
+        if len(args) > 1 and str(args[1]).startswith(("4", "5")):
+            super().log_message(format, *args)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Listens on one address; on Windows a second server on the same port would be let in, so that is refused."""
+
+    daemon_threads = True
+    allow_reuse_address = sys.platform != "win32"
+
+    def server_bind(self) -> None:
+        """Bind without asking the name server for this machine's name, which can take seconds."""
+        if sys.platform == "win32":
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = "localhost", self.server_address[1]
+
+
+def listen(
+    pages: Path, *, run: str, address: str = "127.0.0.1", port: int = 0, any_host: bool = False
+) -> Server:
+    """Return a server of the pages, bound to the port, or for 0 to the first free one from 8000 on.
+
+    Raises:
+        OSError: the wanted port is taken.
+    """
+    handler = partial(Handler, run=run, any_host=any_host, directory=str(pages))
+    if port:
+        return Server((address, port), handler)
+    for candidate in range(FIRST_PORT, LAST_PORT + 1):
+        with contextlib.suppress(OSError):
+            return Server((address, candidate), handler)
+    return Server((address, 0), handler)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def main() -> None:
+    """Serve a folder of pages until told to stop."""
+    parser = argparse.ArgumentParser(description="Serve the built pages.")
+    parser.add_argument("pages", type=Path, help="the folder of built pages")
+    parser.add_argument("--run", default="container", help="an id that /hello.json tells")
+    parser.add_argument("--record", type=Path, help="a file to write pid, port and run to, once listening")
+    parser.add_argument("--address", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument(
+        "--port", type=int, default=0, help="the port; 0 takes the first free one from 8000 on"
+    )
+    parser.add_argument("--any-host", action="store_true", help="answer to any host name")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, _leave)
+    server = listen(args.pages, run=args.run, address=args.address, port=args.port, any_host=args.any_host)
+    if args.record:
+        record = {"pid": os.getpid(), "port": server.server_port, "run": args.run}
+        fresh = args.record.with_suffix(".new")
+        fresh.write_text(json.dumps(record), "utf-8")
+        fresh.replace(args.record)
+    print(f"serving {args.pages} on {args.address}:{server.server_port}", file=sys.stderr, flush=True)
+    with server, contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
