@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from checker.errors import LabError
-from checker.site import lock
+from checker.scene.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +73,7 @@ def build(places: Places) -> bool:
     """
     if is_current(places):
         return False
-    with lock.hold(folder(places) / "build.lock", doing="building the pages", patience=TIMEOUT):
+    with locked(folder(places) / "build.lock", "building the pages", wait=TIMEOUT):
         made_from = fingerprint(places)
         if is_current(places):  # the other holder built them while this one waited
             return False

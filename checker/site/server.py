@@ -19,7 +19,8 @@ import msgspec
 
 import checker
 from checker.errors import LabError
-from checker.site import build, lock, serve
+from checker.scene.locks import locked
+from checker.site import build, serve
 
 if TYPE_CHECKING:
     from checker.course.places import Places
@@ -52,6 +53,10 @@ class Site:
 
 def _record_file(places: Places) -> Path:
     return build.folder(places) / "server.json"
+
+
+def _lock_file(places: Places) -> Path:
+    return build.folder(places) / "server.lock"
 
 
 def log_file(places: Places) -> Path:
@@ -94,7 +99,7 @@ def start(places: Places) -> Site:
         LabError: the pages could not be built, or the server does not answer.
     """
     build.build(places)
-    with lock.hold(build.folder(places) / "server.lock", doing="starting the site", patience=2 * _PATIENCE):
+    with locked(_lock_file(places), "starting the site", wait=2 * _PATIENCE):
         if running := status(places):
             return running
         _record_file(places).unlink(missing_ok=True)
@@ -138,7 +143,7 @@ def stop(places: Places) -> bool:
     Raises:
         LabError: it does not end.
     """
-    with lock.hold(build.folder(places) / "server.lock", doing="starting the site", patience=2 * _PATIENCE):
+    with locked(_lock_file(places), "stopping the site", wait=2 * _PATIENCE):
         record = _read(places)
         running = record is not None and _answers(record)
         if record is not None and running:
