@@ -1,0 +1,198 @@
+"""The engine that we start ourselves: dockerd, detached, with its log and pid in the state folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.engine import leftovers, processes
+from checker.engine.platform import ADMIN_FOLDERS, Platform
+from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READY_SECONDS = 60.0
+"""A cold dockerd takes 1 to 5 s; one that must first clean up many containers takes longer."""
+STOP_SECONDS = 30.0
+"""dockerd gives its containers 10 s (its --shutdown-timeout is 15 s) before it ends."""
+POLL_SECONDS = 0.05
+LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One dockerd: its paths. The defaults are those of every Linux distribution; tests give others."""
+
+    folder: Path
+    """Where its log and pid are kept: the state folder's `engine/`."""
+    socket: Path = Path("/var/run/docker.sock")
+    pid_file: Path = Path("/var/run/docker.pid")
+    """dockerd's own; ours is `folder/dockerd.pid`."""
+    exec_root: Path = Path("/var/run/docker")
+    bridge: str = "docker0"
+    """The bridge to remove when a killed engine left it; empty for none."""
+    options: tuple[str, ...] = ()
+    """Further options for dockerd."""
+
+    @property
+    def log(self) -> Path:
+        """What dockerd says."""
+        return self.folder / "dockerd.log"
+
+    @property
+    def record(self) -> Path:
+        """Which process is ours: its pid and when it began, so that a reused pid is never taken for it."""
+        return self.folder / "dockerd.pid"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether an engine answers on the socket."""
+        return processes.answers(self.socket)
+
+    def start(
+        self,
+        progress: Callable[[str], None],
+        *,
+        platform: Platform | None = None,
+        seconds: float = READY_SECONDS,
+    ) -> None:
+        """Start dockerd and wait until it answers; does nothing when one does already.
+
+        Raises:
+            EngineError: it ended, or did not answer in time; carries the last lines of its log.
+        """
+        platform = platform or Platform()
+        if self.is_ready:
+            return
+        deadline = time.monotonic() + seconds
+        if other := processes.from_pid_file(self.pid_file, "dockerd"):
+            progress(f"Waiting for the container engine that is starting already (process {other})")
+            if self._await(None, deadline):
+                return
+            raise self._failed(f"The container engine (dockerd, process {other}) runs, but does not answer.")
+        program = platform.which("dockerd")
+        if program is None:
+            raise EngineError(
+                "There is no dockerd on this machine.", remedy="Install the engine: `./lab up`."
+            )
+        if removed := leftovers.clear(self.socket, self.pid_file, self.exec_root, self.bridge):
+            progress(f"Removed what an engine that was killed had left: {', '.join(removed)}")
+        progress("Starting the container engine (dockerd)")
+        child = self._spawn(program, platform)
+        if not self._await(child, deadline):
+            ended = child.poll()
+            if ended is None:
+                self.stop()
+            how = (
+                f"did not answer within {seconds:.0f} s"
+                if ended is None
+                else f"ended at once (exit code {ended})"
+            )
+            raise self._failed(f"The container engine (dockerd) was started, but {how}.")
+
+    def stop(self, seconds: float = STOP_SECONDS) -> bool:
+        """End the dockerd that we started; return False when none of ours runs."""
+        pid = self.running()
+        if pid is None:
+            self.record.unlink(missing_ok=True)
+            return False
+        if not processes.end(pid, signal.SIGTERM, seconds):
+            processes.end(pid, signal.SIGKILL, seconds)
+        self.record.unlink(missing_ok=True)
+        return True
+
+    def running(self) -> int | None:
+        """Return the pid of the dockerd that we started, if it still runs."""
+        try:
+            pid, began = self.record.read_text().split()
+        except (OSError, ValueError):
+            return None
+        same = processes.began(int(pid)) == began and processes.is_program(int(pid), "dockerd")
+        return int(pid) if same else None
+
+    def _spawn(self, program: Path, platform: Platform) -> subprocess.Popen[bytes]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # The name of the programs that dockerd itself starts: iptables, containerd, runc.
+        path = os.pathsep.join([platform.environ.get("PATH", ""), *ADMIN_FOLDERS])
+        command = [str(program), "--host", f"unix://{self.socket}", "--pidfile", str(self.pid_file)]
+        command += ["--exec-root", str(self.exec_root), *self.options]
+        with self.log.open("wb") as log:
+            child = subprocess.Popen(
+                command,
+                env={**platform.environ, "PATH": path},
+                # Its own folder, so that it does not keep the learner's from being unmounted.
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Ctrl-C in the terminal, and the terminal's end, must not reach it.
+                start_new_session=True,
+            )
+        self.record.write_text(f"{child.pid} {processes.began(child.pid)}\n")
+        return child
+
+    def _await(self, child: subprocess.Popen[bytes] | None, deadline: float) -> bool:
+        while not self.is_ready:
+            if time.monotonic() > deadline or (child is not None and child.poll() is not None):
+                return False
+            if child is None and processes.from_pid_file(self.pid_file, "dockerd") is None:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+    def _failed(self, what: str) -> EngineError:
+        lines: list[str] = []
+        with contextlib.suppress(OSError):
+            lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        text = "\n".join(lines)
+        remedy = next((remedy for sign, remedy in _SIGNS if sign in text.lower()), f"Read {self.log}.")
+        return EngineError(what, remedy=remedy, detail=text)
+
+
+_SIGNS = (
+    ("no space left on device", "Free some disk space (`df -h /var/lib`) and try again."),
+    (
+        "iptables",
+        "The engine could not set up its network: it needs CAP_NET_ADMIN and a kernel with NAT. See its log.",
+    ),
+    (
+        "devices cgroup isn't mounted",
+        "Mount the control groups (Debian: `apt-get install cgroupfs-mount && cgroupfs-mount`) and try again.",
+    ),
+    (
+        "operation not permitted",
+        "Starting an engine needs all of root's rights. Inside a container, give that container `--privileged`.",
+    ),
+    (
+        "error initializing graphdriver",
+        "The folder /var/lib/docker lies on a file system that the engine cannot use; see its log.",
+    ),
+)
+"""What dockerd's last words mean, from its own error messages."""
+
+
+def main(arguments: list[str]) -> int:
+    """Start or stop the engine as root, for a user who is not: `python -m checker.engine.daemon start FOLDER`."""
+    verb, folder = arguments
+    daemon = Daemon(Path(folder))
+    try:
+        if verb == "start":
+            daemon.start(lambda line: print(line, flush=True))
+        else:
+            daemon.stop()
+    except EngineError as error:
+        print(error.what, error.remedy, error.detail, sep="\n")
+        return error.code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,171 @@
+"""From any machine to an engine that answers: use it, start it, or install it, in this order."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.engine.client import Client, find_client
+from checker.engine.endpoint import Endpoint, EngineNotFoundError, find_endpoint
+from checker.engine.platform import Platform, Reach, System
+from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+START_SECONDS = 120.0
+
+
+def ensure_engine(
+    state: Path,
+    *,
+    no_install: bool = False,
+    confirm: Callable[[str], bool] = lambda _question: False,
+    progress: Callable[[str], None] = lambda _line: None,
+    platform: Platform | None = None,
+) -> Endpoint:
+    """Return the engine to use, with a docker command that works with it; install or start what is missing.
+
+    An engine that the user named (DOCKER_HOST, a context) is used or reported, never replaced. Only Debian and
+    Ubuntu are installed on; elsewhere the error says what to install.
+
+    Args:
+        state: the state folder; the log and pid of an engine that we start are kept in its `engine/`.
+        no_install: start what is installed, but install nothing.
+        confirm: asks a person (only called where there is a terminal); returns whether they agree.
+        progress: told in one line what is being done.
+        platform: this machine.
+
+    Raises:
+        EngineError: there is none, and what to do about it.
+    """
+    platform = platform or Platform()
+
+    def fill(error: EngineError) -> None:
+        _install_missing(platform, error, no_install=no_install, confirm=confirm, progress=progress)
+
+    try:
+        endpoint = find_endpoint(platform)
+    except EngineNotFoundError as error:
+        if error.chosen or error.reach is Reach.DENIED or platform.system is not System.LINUX:
+            raise
+        if platform.which("dockerd") is None:
+            fill(error)
+        _start(platform, state / "engine", confirm, progress)
+        endpoint = find_endpoint(platform)
+    try:
+        find_client(endpoint, platform=platform, state=state)
+    except EngineError as error:
+        if platform.system is not System.LINUX:
+            raise
+        fill(error)
+        find_client(endpoint, platform=platform, state=state, fresh=True)
+    return endpoint
+
+
+def ensure_client(endpoint: Endpoint, state: Path) -> Client:
+    """Return the docker command for the engine; the verdict is remembered in the state folder."""
+    return find_client(endpoint, state=state)
+
+
+def engine_stop(state: Path, *, platform: Platform | None = None) -> bool:
+    """End the engine if it is one that `ensure_engine` started without systemd; return whether one was ended."""
+    platform = platform or Platform()
+    if platform.system is not System.LINUX:
+        return False
+    from checker.engine.daemon import Daemon  # noqa: PLC0415 - Linux alone has what it imports
+
+    daemon = Daemon(state / "engine")
+    if daemon.running() is None or platform.is_root:
+        return daemon.stop()
+    _as_root(["stop", str(daemon.folder)])
+    return True
+
+
+def _install_missing(
+    platform: Platform,
+    error: EngineError,
+    *,
+    no_install: bool,
+    confirm: Callable[[str], bool],
+    progress: Callable[[str], None],
+) -> None:
+    """Install what is missing, or raise the error that made us look."""
+    from checker.engine import install  # noqa: PLC0415 - Linux alone has what it imports
+
+    plan = install.make_plan(platform)
+    if plan is None or not plan.packages:
+        raise error
+    install.install(platform, plan, no_install=no_install, confirm=confirm, progress=progress)
+    user = platform.environ.get("USER", "")
+    if not platform.is_root and user:
+        # The question that was agreed to said so.
+        _run(["sudo", "--", "usermod", "-aG", "docker", user])
+
+
+def _start(
+    platform: Platform, folder: Path, confirm: Callable[[str], bool], progress: Callable[[str], None]
+) -> None:
+    """Start the engine that is installed: by systemd where it runs, else by ourselves."""
+    if platform.which("dockerd") is None:
+        raise EngineError(
+            "The engine's packages are installed, but there is no dockerd.", remedy="Reinstall docker.io."
+        )
+    if not platform.is_root:
+        question = "The container engine is not running. Start it now, with sudo?"
+        if platform.which("sudo") is None or not platform.has_terminal or not confirm(question):
+            raise EngineError("The container engine is not running.", remedy=_start_by_hand(platform))
+    if platform.has_systemd:
+        progress("Starting the container engine (systemctl start docker)")
+        _run([*_sudo(platform), "systemctl", "start", "docker"])
+    elif platform.is_root:
+        from checker.engine.daemon import Daemon  # noqa: PLC0415 - Linux alone has what it imports
+
+        Daemon(folder).start(progress, platform=platform)
+    else:
+        progress("Starting the container engine (dockerd, with sudo)")
+        folder.mkdir(parents=True, exist_ok=True)
+        _as_root(["start", str(folder)])
+
+
+def _sudo(platform: Platform) -> list[str]:
+    return [] if platform.is_root else ["sudo", "--"]
+
+
+def _start_by_hand(platform: Platform) -> str:
+    command = "sudo systemctl start docker" if platform.has_systemd else "sudo ./lab up"
+    return f"Start it (`{command}`), and try again."
+
+
+def _as_root(arguments: list[str]) -> None:
+    root = Path(__file__).parents[2]
+    environ = f"PYTHONPATH={root}{os.pathsep}{os.pathsep.join(sys.path)}"
+    _run(["sudo", "--", "env", environ, sys.executable, "-P", "-m", "checker.engine.daemon", *arguments])
+
+
+def _run(command: list[str]) -> None:
+    """Run a command that may ask for a password on the terminal."""
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(
+            f"`{' '.join(command)}` failed: {error}", remedy="Run it by hand, and try again."
+        ) from error
+    if done.returncode != 0:
+        raise EngineError(
+            f"`{' '.join(command)}` failed (exit code {done.returncode}).",
+            remedy="See `systemctl status docker` and `journalctl -u docker`."
+            if "systemctl" in command
+            else "",
+            detail="\n".join(done.stdout.splitlines()[-15:]),
+        )
