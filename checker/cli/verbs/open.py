@@ -1,23 +1,32 @@
-"""`lab open`: shows a lesson in the browser, or says where it is."""
+"""Open a lesson in the browser, or print where it is.
+
+The pages are built when they changed, and served on this machine until `lab down`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import complete_labs
+
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "Open a lesson in the browser, or print its address"
+SUMMARY = "open a lesson in the browser"
 EXAMPLE = "lab open 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what `lab open` takes."""
-    parser.add_argument(
-        "lab", nargs="?", help="number, name or beginning of a name; without it, the home page"
+    """Take the lab, if any, and whether to open a window."""
+    lab = parser.add_argument(
+        "lab",
+        metavar="LAB",
+        nargs="?",
+        help="the lab's number, slug, or the beginning of its name; the home page without it",
     )
+    lab.completer = complete_labs  # type: ignore[attr-defined]
     parser.add_argument(
-        "--print", dest="only_print", action="store_true", help="print the address, open nothing"
+        "--print", dest="only_print", action="store_true", help="print the address and open nothing"
     )
 
 
@@ -28,13 +37,12 @@ def run(args: argparse.Namespace) -> int:
     import sys
     import webbrowser
 
-    from checker.course import places
-    from checker.course.catalogue import Catalogue
+    from checker.cli.context import Context
     from checker.site import pages, server
 
-    here = places.find()
-    lab = Catalogue(here).find(args.lab) if args.lab else None
-    site = server.start(here)
+    context = Context(args)
+    lab = context.lab() if args.lab else None
+    site = server.start(context.places)
     address = pages.lesson(site.url, lab) if lab else site.url
     if args.json:
         print(json.dumps({"url": address}))

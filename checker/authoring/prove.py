@@ -1,0 +1,234 @@
+"""Prove a lab: it fails as shipped, passes each right answer, and names each wrong one for its reason."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checker.course.catalogue import Answer, Lab, read_answer
+from checker.course.model import AnswerToml
+from checker.errors import LabError, MisuseError
+from checker.grading.run import grade
+from checker.results import CheckResult, Report, Status
+from checker.scene.scene import Scene, ScriptFailedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """How one answer ended, and whether it had to end so."""
+
+    answer: str
+    title: str
+    as_expected: bool
+    verdict: str
+    """`passed`, `failed`, `violated` or `could-not-run`."""
+    check: str = ""
+    """The check that the learner would be told of."""
+    reason: str = ""
+    """What the learner would read, in one paragraph."""
+    problem: str = ""
+    """What is not as expected."""
+    seconds: float = 0.0
+    check_ms: float = 0.0
+
+
+def collect(folder: Path) -> list[Answer]:
+    """Read a collection of answers: a folder of answer folders, or one answer folder.
+
+    An answer without answer.toml is taken by its folder's name and has no expectation.
+
+    Raises:
+        MisuseError: the folder is not there or holds no answer.
+    """
+    if not folder.is_dir():
+        raise MisuseError(f"There is no folder {folder}.", remedy="Name a folder of answers.")
+    candidates = (
+        [folder] if _is_answer(folder) else sorted(path for path in folder.rglob("*") if _is_answer(path))
+    )
+    if not candidates:
+        raise MisuseError(
+            f"{folder} holds no answer.",
+            remedy="An answer is a folder with files/ (laid over the work folder), run.sh (run in the toolbox), or both.",
+        )
+    return [_read(path) for path in candidates]
+
+
+def _is_answer(path: Path) -> bool:
+    return path.is_dir() and (
+        (path / "answer.toml").is_file() or (path / "run.sh").is_file() or (path / "files").is_dir()
+    )
+
+
+def _read(path: Path) -> Answer:
+    if (path / "answer.toml").is_file():
+        return read_answer(path, "answer")
+    return Answer(path, "answer", AnswerToml(title=path.name))
+
+
+class Prover:
+    """Runs answers to one lab, each on a fresh scene with a work folder of its own.
+
+    Args:
+        scene: the lab's scene, on a work folder that may be thrown away.
+        tell: told what is being done.
+    """
+
+    def __init__(self, scene: Scene, tell: Callable[[str], None]) -> None:
+        self.scene = scene
+        self.lab: Lab = scene.lab
+        self._tell = tell
+
+    def all(self, only: str = "") -> Iterator[Proof]:
+        """Prove everything the lab ships with, or what has `only` in its name."""
+        if only in "as shipped":
+            yield self.shipped()
+        for number in range(2, len(self.lab.toml.steps) + 1):
+            if only in f"step/{number}":
+                yield self.step(number)
+        for answer in self.lab.answers:
+            if only in answer.name:
+                yield self.answer(answer)
+
+    def shipped(self) -> Proof:
+        """Prove that the lab fails before anything is done, and that no guard is hurt."""
+        return self._prove("as shipped", "nothing done yet", None, _must_fail)
+
+    def step(self, number: int) -> Proof:
+        """Prove that `lab goto` brings the lab where a step begins: all before passes, the step does not."""
+        before = {check for step in self.lab.toml.steps[: number - 1] for check in step.checks}
+        own = set(self.lab.toml.steps[number - 1].checks)
+
+        def judge(report: Report) -> str:
+            passed = {check.id for check in report.having(Status.PASSED)}
+            if missing := sorted(before - passed):
+                return f"checks of earlier steps do not pass: {', '.join(missing)}"
+            if own and own <= passed:
+                return "the step's own checks pass already"
+            return _must_not_be_hurt(report)
+
+        return self._prove(
+            f"step/{number}", f"where step {number} begins", self.lab.step_answer(number), judge
+        )
+
+    def answer(self, answer: Answer) -> Proof:
+        """Prove one answer against what its answer.toml states."""
+        if answer.must_fail:
+            return self._prove(
+                answer.name, answer.toml.title, answer, lambda report: _must_name(report, answer)
+            )
+        judge = _must_pass if answer.kind in {"solution", "alternative"} else _anything
+        return self._prove(answer.name, answer.toml.title, answer, judge)
+
+    def _prove(self, name: str, title: str, answer: Answer | None, judge: Callable[[Report], str]) -> Proof:
+        start = time.monotonic()
+        self._tell(f"{self.lab.number} {name}")
+        script_problem = ""
+        try:
+            self._fresh()
+            if answer is not None:
+                try:
+                    self.scene.apply(answer)
+                except ScriptFailedError as error:
+                    script_problem = f"{error.what}\n{error.detail}"
+            report = grade(self.lab, self.scene.engine, self.scene.work)
+        except LabError as error:
+            problem = f"{error.what} {error.detail}".strip()
+            return Proof(
+                answer=name, title=title, as_expected=False, verdict="could-not-run", problem=problem
+            )
+        problem = judge(report)
+        # A wrong answer's own commands may fail; a right one's may not.
+        if script_problem and answer is not None and answer.kind in {"solution", "alternative", "step"}:
+            problem = script_problem
+        proof = _proof(name, title, report, problem)
+        return msgspec.structs.replace(proof, seconds=round(time.monotonic() - start, 2))
+
+    def _fresh(self) -> None:
+        self.scene.stop()
+        shutil.rmtree(self.scene.work, ignore_errors=True)
+        self.scene.start(lambda _: None)
+
+    def clean_up(self) -> None:
+        """Remove the scene and the work folder."""
+        self.scene.stop()
+        shutil.rmtree(self.scene.work, ignore_errors=True)
+
+
+def scratch_scene(scene: Scene) -> Scene:
+    """Return the same scene on a work folder that may be thrown away."""
+    return dataclasses.replace(scene, work=scene.places.state / "verify" / scene.lab.slug)
+
+
+def _proof(name: str, title: str, report: Report, problem: str) -> Proof:
+    first = report.first_problem
+    verdict = "passed" if report.passed else (first.status.value if first else "could-not-run")
+    return Proof(
+        answer=name,
+        title=title,
+        as_expected=not problem,
+        verdict=verdict,
+        check=first.id if first else "",
+        reason=told(first) if first else "",
+        problem=problem,
+        check_ms=report.ms,
+    )
+
+
+def told(check: CheckResult) -> str:
+    """Return everything the learner reads of a check, as one paragraph."""
+    if check.failure is None:
+        return check.reason
+    parts = (
+        check.failure.rationale,
+        check.failure.expected,
+        check.failure.seen,
+        check.failure.evidence,
+        check.failure.source,
+    )
+    return " ".join(" ".join(part.split()) for part in parts if part)
+
+
+def _must_not_be_hurt(report: Report) -> str:
+    if hurt := report.having(Status.VIOLATED):
+        return f"guard {hurt[0].id} is violated: {told(hurt[0])}"
+    if lost := report.having(Status.COULD_NOT_RUN):
+        return f"check {lost[0].id} could not run: {lost[0].reason}"
+    return ""
+
+
+def _must_fail(report: Report) -> str:
+    if report.passed:
+        return "it passes although nothing was done"
+    return _must_not_be_hurt(report)
+
+
+def _must_pass(report: Report) -> str:
+    first = report.first_problem
+    return "" if report.passed else f"check {first.id}: {told(first)}" if first else "no check was run"
+
+
+def _anything(_: Report) -> str:
+    return ""
+
+
+def _must_name(report: Report, answer: Answer) -> str:
+    first = report.first_problem
+    if report.passed or first is None:
+        return f"it passes; check {answer.toml.check} had to fail"
+    if first.id != answer.toml.check:
+        return f"check {first.id} fails first, not {answer.toml.check}: {told(first)}"
+    if first.status.value != answer.toml.outcome.value:
+        return f"check {first.id} ended as {first.status}, not {answer.toml.outcome}: {told(first)}"
+    wanted = " ".join(answer.toml.reason.split())
+    return (
+        ""
+        if wanted in told(first)
+        else f"check {first.id} fails for another reason than “{wanted}”: {told(first)}"
+    )

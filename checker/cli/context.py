@@ -1,0 +1,134 @@
+"""What the verbs share: the course, the engine, the record of progress, and how to speak while working."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from checker.course.catalogue import Catalogue, Lab
+from checker.course.places import Places, find
+from checker.errors import MisuseError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from checker.engine.api import Engine
+    from checker.engine.client import Client
+    from checker.progress import Progress
+    from checker.scene.scene import Scene
+
+
+class Talk:
+    """Progress lines on stderr, with the time since the command began on a terminal."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._start = time.monotonic()
+        self._quiet = quiet
+
+    def __call__(self, line: str) -> None:
+        """Say one line."""
+        if self._quiet:
+            return
+        if sys.stderr.isatty():
+            print(f"{time.monotonic() - self._start:6.1f} s  {line}", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+class Context:
+    """Everything a verb may need, each thing made when it is first used."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.say = Talk(quiet=bool(getattr(args, "json", False)))
+
+    @functools.cached_property
+    def places(self) -> Places:
+        """The course's folders."""
+        return find()
+
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """The labs."""
+        return Catalogue(self.places)
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """The engine this person has; nothing is installed."""
+        from checker.engine.api import connect
+
+        return connect()
+
+    @functools.cached_property
+    def client(self) -> Client:
+        """The docker command for the same engine."""
+        from checker.engine.client import find_client
+
+        return find_client(self.engine.endpoint, state=self.places.state)
+
+    @functools.cached_property
+    def progress(self) -> Progress:
+        """The learner's record."""
+        from checker.progress import Progress
+
+        return Progress(self.places.state / "progress.sqlite3", self.say)
+
+    def lab(self) -> Lab:
+        """Return the lab that the command line names."""
+        return self.catalogue.find(self.args.lab)
+
+    def scene(self, lab: Lab) -> Scene:
+        """Return a lab's scene, on the learner's work folder."""
+        from checker.scene.scene import Scene
+        from checker.scene.work import folder_of
+
+        return Scene(lab, self.places, self.engine, self.client, folder_of(self.places, lab))
+
+    def require_started(self, lab: Lab) -> None:
+        """Refuse to judge a lab that does not run; cheaper than making its whole scene.
+
+        Raises:
+            LabError: it is not started, or part of it does not run.
+        """
+        from checker.scene.scene import require_running
+
+        require_running(self.engine, lab)
+
+    def ensure_images(self, lab: Lab) -> None:
+        """Make the images that a lab needs present."""
+        from checker.images.supply import ensure
+
+        ensure(lab.toml.images, self.say)
+
+    def confirm(self, question: str) -> None:
+        """Ask on the terminal; `--yes` answers for the person.
+
+        Raises:
+            MisuseError: there is no terminal and no `--yes`, or the answer is no.
+        """
+        if self.args.yes:
+            return
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise MisuseError(
+                f"{question} There is no terminal to ask on.", remedy="Say --yes if you mean it."
+            )
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise MisuseError("Nothing was done.")
+
+
+def add_lab(
+    parser: argparse.ArgumentParser, text: str = "the lab's number, slug, or the beginning of its name"
+) -> None:
+    """Add the argument that names a lab."""
+    argument = parser.add_argument("lab", metavar="LAB", help=text)
+    argument.completer = complete_labs  # type: ignore[attr-defined]
+
+
+def complete_labs(prefix: str, **_: object) -> list[str]:
+    """Return what a shell may complete a lab's name to."""
+    folders = Catalogue(find()).folders
+    names = [str(int(folder.name[:2])) for folder in folders] + [folder.name for folder in folders]
+    return [name for name in names if name.startswith(prefix)]

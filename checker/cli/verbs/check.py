@@ -1,0 +1,54 @@
+"""Judge what you built, with evidence and a reason for what is wrong.
+
+Exit codes: 0 all passed, 1 a check failed, 3 it could not be judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cli.context import add_lab
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "judge what you built"
+EXAMPLE = "lab check 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lab or a step of it, and how to report."""
+    add_lab(parser, "the lab, or one step of it such as 3.2")
+    parser.add_argument("--all", action="store_true", help="explain every problem, not only the first")
+    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML as well")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Grade once and show the report."""
+    from checker.cli.context import Context
+    from checker.grading.run import grade
+    from checker.render.report import report_lines
+    from checker.render.style import style_of
+    from checker.scene.work import folder_of
+
+    context = Context(args)
+    lab, step = context.catalogue.find_step(args.lab)
+    work = folder_of(context.places, lab)
+    context.require_started(lab)
+    only = frozenset(lab.toml.steps[step - 1].checks) if step else None
+    report = grade(lab, context.engine, work, only=only)
+    if not step:
+        context.progress.record_attempt(report)
+    if args.junit:
+        from pathlib import Path
+
+        from checker.render.junit import write_junit
+
+        write_junit(report, Path(args.junit))
+    if args.json:
+        import msgspec
+
+        print(msgspec.json.encode(report).decode())
+    else:
+        print("\n".join(report_lines(report, style_of(), everything=args.all)))
+    return int(report.exit_code)

@@ -1,0 +1,39 @@
+"""End what `lab up` left running: the course site and, with --all, every lab's scene. Your files stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "end the site and, with --all, every lab"
+EXAMPLE = "lab down --all"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take how much to end."""
+    parser.add_argument("--all", action="store_true", help="stop every lab as well")
+    parser.add_argument(
+        "--engine", action="store_true", help="end the engine too, if `lab` started it; implies --all"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Stop the site, the scenes, the engine, in this order."""
+    from checker.cli.context import Context
+    from checker.site import server
+
+    context = Context(args)
+    said = [
+        "The course site is ended." if server.stop(context.places) else "The course site was not running."
+    ]
+    if args.all or args.engine:
+        said += [f"Lab {lab.number} is stopped." for lab in context.catalogue if context.scene(lab).stop()]
+    if args.engine:
+        from checker.engine.ensure import engine_stop
+
+        ended = engine_stop(context.places.state)
+        said.append("The engine is ended." if ended else "The engine was not started by `lab` and goes on.")
+    print("\n".join(said))
+    return 0

@@ -1,0 +1,62 @@
+"""Print variables for a shell of your own, so that what you start there is known to be the lab's.
+
+Use it as: eval "$(lab env 3)"
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cli.context import add_lab
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "print variables for a shell of your own"
+EXAMPLE = 'eval "$(lab env 3)"'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lab and the shell's kind."""
+    add_lab(parser)
+    parser.add_argument(
+        "--shell", choices=("sh", "fish", "powershell"), help="whose syntax; guessed otherwise"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the lines."""
+    import os
+    import shlex
+
+    from checker.cli.context import Context
+
+    context = Context(args)
+    lab = context.lab()
+    scene = context.scene(lab)
+    wrapper = context.places.images / "toolbox" / "bin"
+    values = {
+        "DRYDOCK_LAB": lab.number,
+        "DRYDOCK_WORK": str(scene.work),
+        "COMPOSE_PROJECT_NAME": f"{lab.project}-work",
+        "DOCKER_HOST": context.engine.endpoint.host,
+    }
+    if args.json:
+        import msgspec
+
+        print(msgspec.json.encode(values).decode())
+        return 0
+    shell = args.shell or (
+        "powershell" if os.name == "nt" else "fish" if os.environ.get("SHELL", "").endswith("fish") else "sh"
+    )
+    if shell == "powershell":
+        lines = [f"$Env:{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in values.items()]
+    elif shell == "fish":
+        lines = [f"set -gx {name} {shlex.quote(value)};" for name, value in values.items()]
+        lines.append(f"set -gx PATH {shlex.quote(str(wrapper))} $PATH;")
+    else:
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+        # The same small wrapper that the toolbox has: it labels what you create as the lab's.
+        lines.append(f'export PATH={shlex.quote(str(wrapper))}:"$PATH"')
+    print("\n".join(lines))
+    return 0

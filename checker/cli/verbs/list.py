@@ -1,0 +1,36 @@
+"""Show the labs, and how far you are with each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "show the labs and your progress"
+EXAMPLE = "lab list"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take no arguments of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print a row a lab."""
+    from checker.cli.context import Context
+    from checker.render.catalogue import list_lines
+    from checker.render.style import style_of
+
+    context = Context(args)
+    rows = [(lab, context.progress.standing(lab.slug)) for lab in context.catalogue]
+    if args.json:
+        import msgspec
+
+        records = [
+            {"lab": lab.slug, "title": lab.toml.title, "minutes": lab.toml.minutes, "standing": standing}
+            for lab, standing in rows
+        ]
+        print(msgspec.json.encode(records).decode())
+        return 0
+    print("\n".join(list_lines(rows, style_of())))
+    return 0

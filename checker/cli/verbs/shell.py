@@ -1,0 +1,43 @@
+"""Open a shell in the lab's toolbox: docker, compose, curl and an editor, in your work folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cli.context import add_lab
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "open a shell with every tool"
+EXAMPLE = "lab shell 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lab, and a command to run instead of a shell."""
+    add_lab(parser)
+    parser.add_argument("--command", "-c", metavar="COMMAND", help="run this command instead, and leave")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hand the terminal over to the toolbox."""
+    import os
+    import subprocess
+    import sys
+
+    from checker.cli.context import Context
+
+    context = Context(args)
+    lab = context.lab()
+    scene = context.scene(lab)
+    scene.require_running()
+    words = ["exec", "--interactive"]
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        words.append("--tty")
+    inner = ["bash", "-lc", args.command] if args.command else ["bash", "-l"]
+    command = context.client.command(*words, "--workdir", scene.work_inside, scene.toolbox(), *inner)
+    environment = {**os.environ, **context.client.environment()}
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execvpe(command[0], command, environment)  # noqa: S606 - the terminal belongs to the toolbox from here on
+    return subprocess.run(command, env=environment, check=False).returncode

@@ -1,0 +1,50 @@
+"""Start a lab's scene, make your work folder, and say what comes next. Started already, it is mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cli.context import add_lab
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "start a lab"
+EXAMPLE = "lab start 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lab."""
+    add_lab(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Start the scene."""
+    from checker.cli.context import Context
+    from checker.render.style import style_of
+
+    context = Context(args)
+    lab = context.lab()
+    context.ensure_images(lab)
+    scene = context.scene(lab)
+    scene.start(context.say)
+    context.progress.record_start(lab.slug)
+    number = int(lab.number)
+    style = style_of()
+    if args.json:
+        import msgspec
+
+        print(
+            msgspec.json.encode({"lab": lab.slug, "work": str(scene.work), "ports": lab.toml.ports}).decode()
+        )
+        return 0
+    print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
+    for words, what in (
+        (f"lab open {number}", "the lesson"),
+        (f"lab shell {number}", "a shell with every tool"),
+        (f"lab check {number}", "a verdict, as often as you like"),
+        (f"lab hint {number}", "when you are stuck"),
+    ):
+        print(f"  {words:<14} {what}")
+    print(f"Your files: {scene.work}")
+    return 0

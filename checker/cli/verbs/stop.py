@@ -1,0 +1,39 @@
+"""Remove a lab's containers, networks, volumes and the images you built in it. Your files stay.
+
+Only what carries the lab's label is removed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cli.context import add_lab
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "remove a lab's containers; your files stay"
+EXAMPLE = "lab stop 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lab."""
+    add_lab(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Stop the scene."""
+    from checker.cli.context import Context
+
+    context = Context(args)
+    lab = context.lab()
+    removed = context.scene(lab).stop()
+    if args.json:
+        import msgspec
+
+        print(msgspec.json.encode({"lab": lab.slug, "removed": removed}).decode())
+    elif removed:
+        print(f"Lab {lab.number} is stopped; removed: {', '.join(removed)}.")
+    else:
+        print(f"Lab {lab.number} was not started; nothing was removed.")
+    return 0

@@ -1,0 +1,301 @@
+"""The container engine as checks and scenes use it: a small client of the Engine API.
+
+Only what the course needs is here. A client library was weighed and left out: importing the usual one takes
+longer (141 ms measured) than a whole `lab check` should.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.transport import EngineConnection, dial
+from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator, Mapping
+
+    from checker.engine.endpoint import Endpoint
+
+LABEL = "io.drydock.lab"
+"""The label that says which lab a container, network, volume or image belongs to."""
+
+ROLE = "io.drydock.role"
+"""The label that says what the course's own containers are: toolbox, prober, node, checker."""
+
+IMAGE = "io.drydock.image"
+"""The label that every image of the course carries and its containers inherit."""
+
+REQUEST_SECONDS = 30.0
+"""How long the engine may be silent in one request before it counts as hung."""
+
+
+class NotFoundError(EngineError):
+    """The engine has no such container, image, network or volume."""
+
+
+class RefusedError(EngineError):
+    """The engine understood and refused; `status` is the HTTP status."""
+
+    def __init__(self, what: str, status: int) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+def connect() -> Engine:
+    """Connect to the engine that this person uses; nothing is installed or started.
+
+    Raises:
+        EngineError: there is none, or it does not answer; the message says what to do.
+    """
+    from checker.engine.endpoint import find_endpoint  # noqa: PLC0415 - looks at the machine only when asked
+
+    return Engine(find_endpoint())
+
+
+class Engine:
+    """One container engine, spoken to over its API.
+
+    Connections are kept, one a thread, so that a request costs about half a millisecond.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._local = threading.local()
+
+    # -- requests ------------------------------------------------------------------------------------------
+
+    def get(self, path: str, **query: Any) -> Any:
+        """GET a path and return the decoded JSON."""
+        return self.request("GET", path, query=query)
+
+    def post(self, path: str, body: Any = None, **query: Any) -> Any:
+        """POST a JSON body to a path and return the decoded JSON, if there is any."""
+        return self.request("POST", path, body=body, query=query)
+
+    def delete(self, path: str, **query: Any) -> Any:
+        """DELETE a path."""
+        return self.request("DELETE", path, query=query)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        seconds: float = REQUEST_SECONDS,
+        raw: bool = False,
+    ) -> Any:
+        """Send one request.
+
+        Args:
+            method: the HTTP method.
+            path: the path without version, such as `/containers/json`.
+            body: sent as JSON; bytes are sent as they are, as a tar archive.
+            query: parameters; true and false are written as the API wants them, mappings as JSON.
+            seconds: how long the engine may be silent.
+            raw: return the body's bytes instead of decoding JSON.
+
+        Raises:
+            NotFoundError: status 404.
+            RefusedError: any other status of 400 and above.
+            EngineError: the engine did not answer.
+        """
+        url = path + _encode(query or {})
+        data, kind = (
+            (body, "application/x-tar") if isinstance(body, bytes) else (_json(body), "application/json")
+        )
+        headers = {"Content-Type": kind} if data is not None else {}
+        for attempt in (1, 2):
+            connection, fresh = self._connection(seconds)
+            try:
+                connection.request(method, url, data, headers)
+                response = connection.getresponse()
+                payload = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                self._drop()
+                # A kept connection may have been closed by the engine in between; a new one tells the truth.
+                if attempt == 1 and not fresh and not isinstance(error, TimeoutError):
+                    continue
+                raise EngineError(
+                    f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {error or type(error).__name__}).",
+                    remedy="See whether it runs; `lab doctor` says more.",
+                ) from error
+            except BaseException:
+                self._drop()  # interrupted in the middle of an answer: this connection is of no more use
+                raise
+            return _answer(method, path, response.status, payload, raw=raw)
+        raise AssertionError  # the loop returns or raises
+
+    def _connection(self, seconds: float) -> tuple[EngineConnection, bool]:
+        kept: EngineConnection | None = getattr(self._local, "connection", None)
+        if kept is not None and kept.sock is not None:
+            kept.sock.settimeout(seconds)
+            return kept, False
+        connection = EngineConnection(self.dial, seconds)
+        self._local.connection = connection
+        return connection, True
+
+    def _drop(self) -> None:
+        connection = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            connection.close()
+
+    def dial(self) -> socket.socket:
+        """Open a new connection to the engine."""
+        return dial(self.endpoint.host, self._relay, tls=bool(getattr(self.endpoint, "tls", None)))
+
+    def _relay(self) -> list[str]:
+        from checker.engine.client import find_client  # noqa: PLC0415 - only some endpoints need the client
+
+        return find_client(self.endpoint).command("system", "dial-stdio")
+
+    def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
+        """POST and take the connection over; return its socket and what was read past the headers.
+
+        Raises:
+            RefusedError: the engine answered with an error instead.
+        """
+        sock = self.dial()
+        data = _json(body) or b""
+        sock.settimeout(REQUEST_SECONDS)
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(data)}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+        )
+        try:
+            sock.sendall(head.encode() + data)
+            received = b""
+            while b"\r\n\r\n" not in received:
+                chunk = sock.recv(65536)
+                if not chunk:
+                    raise EngineError(f"The container engine closed the connection (POST {path}).")
+                received += chunk
+        except OSError as error:
+            sock.close()
+            raise EngineError(f"The container engine stopped answering (POST {path}: {error}).") from error
+        header, _, rest = received.partition(b"\r\n\r\n")
+        status = int(header.split(b" ", 2)[1])
+        if status >= 400:
+            sock.close()
+            raise RefusedError(_message(rest), status)
+        return sock, rest
+
+    # -- what the course asks for --------------------------------------------------------------------------
+
+    def ping(self) -> bool:
+        """Whether the engine answers."""
+        try:
+            self.request("GET", "/_ping", seconds=3.0, raw=True)
+        except EngineError:
+            return False
+        return True
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """Return everything the engine knows of a container, by name or id."""
+        found: dict[str, Any] = self.get(f"/containers/{_quoted(name)}/json")
+        return found
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """Return everything the engine knows of an image, None when it has none of that name."""
+        try:
+            found: dict[str, Any] = self.get(f"/images/{urllib.parse.quote(reference)}/json")
+        except NotFoundError:
+            return None
+        return found
+
+    def list_all(self, kind: str, *, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """List containers (running or not), networks, volumes or images, by label."""
+        filters = {"label": [f"{key}={value}" if value else key for key, value in (labels or {}).items()]}
+        query: dict[str, Any] = {"filters": filters}
+        if kind == "containers":
+            query["all"] = True
+        found = self.request(
+            "GET", f"/{kind}" if kind in {"networks", "volumes"} else f"/{kind}/json", query=query
+        )
+        items: list[dict[str, Any]] = (found.get("Volumes") or []) if kind == "volumes" else found
+        return items
+
+    def logs(self, name: str, tail: int = 20) -> str:
+        """Return the last lines that a container wrote, both streams, as text."""
+        data = self.request(
+            "GET",
+            f"/containers/{_quoted(name)}/logs",
+            query={"stdout": True, "stderr": True, "tail": tail},
+            raw=True,
+        )
+        return demultiplex(data).decode(errors="replace")
+
+    def events(
+        self, *, since: float, until: float | None = None, filters: Mapping[str, list[str]] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield engine events; with `until` in the past it ends, without it the stream goes on until closed."""
+        connection = EngineConnection(self.dial, REQUEST_SECONDS)
+        query: dict[str, Any] = {"since": f"{since:.6f}", "filters": dict(filters or {})}
+        if until is not None:
+            query["until"] = f"{until:.6f}"
+        try:
+            connection.request("GET", "/events" + _encode(query))
+            response = connection.getresponse()
+            if until is None and connection.sock is not None:
+                connection.sock.settimeout(None)
+            while line := response.readline():
+                if line.strip():
+                    yield json.loads(line)
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"The container engine's events ended: {error}.") from error
+        finally:
+            connection.close()
+
+
+def demultiplex(data: bytes) -> bytes:
+    """Join the payloads of a multiplexed stream (Engine API, "Attach to a container", stream format)."""
+    parts, position = [], 0
+    while position + 8 <= len(data):
+        if data[position] > 2 or data[position + 1 : position + 4] != b"\0\0\0":
+            return data  # a container with a terminal writes plain bytes
+        size = int.from_bytes(data[position + 4 : position + 8], "big")
+        parts.append(data[position + 8 : position + 8 + size])
+        position += 8 + size
+    return b"".join(parts)
+
+
+def _quoted(name: str) -> str:
+    return urllib.parse.quote(name, safe="")
+
+
+def _json(body: Any) -> bytes | None:
+    return None if body is None else json.dumps(body).encode()
+
+
+def _encode(query: Mapping[str, Any]) -> str:
+    def text(value: Any) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return json.dumps(value) if isinstance(value, dict | list) else str(value)
+
+    return "?" + urllib.parse.urlencode({key: text(value) for key, value in query.items()}) if query else ""
+
+
+def _message(payload: bytes) -> str:
+    try:
+        decoded = json.loads(payload)
+    except ValueError:
+        return payload.decode(errors="replace").strip() or "no reason given"
+    return str(decoded.get("message", decoded)) if isinstance(decoded, dict) else str(decoded)
+
+
+def _answer(method: str, path: str, status: int, payload: bytes, *, raw: bool) -> Any:
+    if status == 404:
+        raise NotFoundError(f"The engine: {_message(payload)}")
+    if status >= 400:
+        raise RefusedError(f"The engine refused {method} {path}: {_message(payload)}", status)
+    if raw:
+        return payload
+    return json.loads(payload) if payload.strip() else None

@@ -1,0 +1,342 @@
+"""One persistent shell in a container: many commands over one exec, each with its own streams and time limit.
+
+Opening an exec costs the engine 50 to 80 ms; a command in a shell that is open already costs under one.
+Every command runs in a shell of its own (`/bin/sh -c`), so that nothing one command sets reaches the next.
+Both streams are framed by a random mark, which keeps any bytes a command writes apart from the frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.api import NotFoundError, RefusedError
+from checker.errors import EngineError, LabError
+
+if TYPE_CHECKING:
+    import socket
+
+    from checker.engine.api import Engine
+
+COMMAND_SECONDS = 10.0
+"""How long a command may run unless it says otherwise."""
+
+OUTPUT_BYTES = 16 * 1024 * 1024
+"""How much a command may write; more is a fault of the command, and would only fill memory."""
+
+_MARK = "DRYDOCK_SHELL"
+_STDOUT, _STDERR = 1, 2
+
+# Finds what this shell started: by the mark in its environment and, where a program cleared its environment,
+# by descent. Only built-ins and grep, which slim images and busybox have.
+_KILLER = """
+kin() { for s in /proc/[0-9]*/stat; do
+  { read -r line < "$s"; } 2>/dev/null || continue
+  set -- ${line##*) } ; [ "$2" = "$parent" ] || continue
+  p=${s#/proc/}; p=${p%/stat}; echo "$p"; ( parent=$p; kin ); done; }
+for round in 1 2 3; do
+  found=$( parent=PID; kin; grep -ls 'MARK=TOKEN' /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\\n' )
+  for p in $found; do [ "$p" = $$ ] || kill -9 "$p" 2>/dev/null; done
+done
+"""
+
+
+class ShellError(LabError):
+    """A command could not be run in a container; never the learner's answer by itself."""
+
+
+class NoShellError(ShellError):
+    """The container has no /bin/sh."""
+
+
+class ContainerGoneError(ShellError):
+    """The container stopped, was removed or was replaced while a command ran."""
+
+
+class CommandTimeoutError(ShellError):
+    """A command took longer than it may; it was ended inside the container."""
+
+
+class OutputTooLargeError(ShellError):
+    """A command wrote more than it may; it was ended inside the container."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ended: its exit status and both streams, byte for byte."""
+
+    rc: int
+    stdout_bytes: bytes
+    stderr_bytes: bytes
+
+    @property
+    def stdout(self) -> str:
+        """Standard output as UTF-8; bytes that are not are replaced."""
+        return self.stdout_bytes.decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        """Standard error as UTF-8; bytes that are not are replaced."""
+        return self.stderr_bytes.decode(errors="replace")
+
+
+class Shell:
+    """A shell kept open in one container.
+
+    Args:
+        engine: the engine that runs the container.
+        container: its name or id; it is held by id from here on.
+        user: run as this user instead of the container's own.
+    """
+
+    def __init__(self, engine: Engine, container: str, user: str | None = None) -> None:
+        self._engine = engine
+        self._user = user
+        found = engine.inspect(container)
+        self._id: str = found["Id"]
+        self._name = str(found["Name"]).lstrip("/")
+        self._token = ""
+        self._pid = 0
+        self._socket: socket.socket | None = None
+        self._pending = bytearray()
+        self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
+
+    @property
+    def container_id(self) -> str:
+        """The id of the container the shell runs in."""
+        return self._id
+
+    # -- opening and closing -------------------------------------------------------------------------------
+
+    def _open(self, seconds: float) -> socket.socket:
+        if self._socket is not None:
+            return self._socket
+        self._token = secrets.token_hex(16)
+        options: dict[str, Any] = {
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Env": [f"{_MARK}={self._token}"],
+            "Cmd": ["/bin/sh"],
+        }
+        if self._user:
+            options["User"] = self._user
+        try:
+            exec_id = self._engine.post(f"/containers/{self._id}/exec", options)["Id"]
+            sock, rest = self._engine.hijack(f"/exec/{exec_id}/start", {"Detach": False, "Tty": False})
+        except NotFoundError as error:
+            raise self._gone() from error
+        except RefusedError as error:
+            raise self._refused(str(error)) from error
+        self._pending = bytearray(rest)
+        self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
+        self._socket = sock
+        ready = f"{self._token} "
+        self._send(f"echo {ready}$$\n".encode())
+        deadline = time.monotonic() + seconds
+        out = self._streams[_STDOUT]
+        while not (out.startswith(ready.encode()) and out.endswith(b"\n")):
+            if not self._receive(deadline):
+                said = (bytes(out) + bytes(self._streams[_STDERR])).decode(errors="replace").strip()
+                self._close_socket()
+                raise self._refused(said)
+        self._pid = int(out.split()[1])
+        out.clear()
+        return sock
+
+    def close(self) -> None:
+        """Close the shell and end whatever its commands left running in the container."""
+        if self._socket is None:
+            return
+        with contextlib.suppress(LabError, OSError):
+            if self._leftovers():
+                self._kill_all()
+        self._close_socket()
+
+    def _leftovers(self) -> bool:
+        # The shell itself and the grep that looks carry the mark too.
+        done = self.run(
+            f"grep -ls '{_MARK}={self._token}' /proc/[0-9]*/environ | tr -dc '0-9\\n'", 2.0, mark=False
+        )
+        return any(pid != str(self._pid) for pid in done.stdout.split())
+
+    def _close_socket(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    # -- running -------------------------------------------------------------------------------------------
+
+    def run(self, command: str | bytes, seconds: float = COMMAND_SECONDS, *, mark: bool = True) -> Completed:
+        """Run a command by `/bin/sh -c` and return its exit status and both streams.
+
+        Args:
+            command: what the shell is to run; any bytes but NUL.
+            seconds: after this long it is ended, with everything it started.
+            mark: whether what it starts is found again; only the shell's own upkeep goes without.
+
+        Raises:
+            NoShellError: the container has no /bin/sh.
+            ContainerGoneError: the container is not running, or stopped while the command ran.
+            CommandTimeoutError: the command took too long and was ended.
+            OutputTooLargeError: it wrote more than 16 MiB and was ended.
+        """
+        text = command.encode() if isinstance(command, str) else command
+        if b"\0" in text:
+            raise ShellError("A command cannot hold a NUL byte.", remedy="Write it to a file first.")
+        deadline = time.monotonic() + seconds
+        self._open(seconds)
+        nonce = secrets.token_hex(16).encode()
+        quoted = b"'" + text.replace(b"'", b"'\\''") + b"'"
+        environment = b"" if mark else b"env -u " + _MARK.encode() + b" "
+        self._send(
+            b"printf %s " + nonce + b"; printf %s " + nonce + b" >&2; "
+            + environment + b"/bin/sh -c " + quoted + b" </dev/null; "
+            b"printf '\\n" + nonce + b"%d\\n' $?; printf '\\n" + nonce + b"\\n' >&2\n"
+        )  # fmt: skip
+        try:
+            out, status = self._until_framed(_STDOUT, nonce, deadline, text, seconds)
+            err, _ = self._until_framed(_STDERR, nonce, deadline, text, seconds)
+        except LabError:
+            raise
+        except BaseException:
+            # Ctrl-C, or a check's own time limit: the command would go on alone, out of step with the next.
+            self._kill_all()
+            raise
+        return Completed(int(status), out, err)
+
+    def _until_framed(
+        self, stream: int, nonce: bytes, deadline: float, command: bytes, seconds: float
+    ) -> tuple[bytes, bytes]:
+        buffer = self._streams[stream]
+        end_mark = b"\n" + nonce
+        searched = 0
+        while True:
+            start = buffer.find(nonce)
+            if start >= 0:
+                body = start + len(nonce)
+                end = buffer.find(end_mark, max(body, searched))
+                if end >= 0 and (line_end := buffer.find(b"\n", end + len(end_mark))) >= 0:
+                    output, status = bytes(buffer[body:end]), bytes(buffer[end + len(end_mark) : line_end])
+                    del buffer[: line_end + 1]
+                    return output, status or b"0"
+                searched = max(body, len(buffer) - len(end_mark) - 16)
+            if len(self._streams[_STDOUT]) + len(self._streams[_STDERR]) > OUTPUT_BYTES:
+                self._kill_all()
+                raise OutputTooLargeError(
+                    f"`{_shown(command)}` in container {self._name} wrote more than {OUTPUT_BYTES >> 20} MiB and was ended."
+                )
+            try:
+                alive = self._receive(deadline)
+            except TimeoutError:
+                self._kill_all()
+                raise CommandTimeoutError(
+                    f"`{_shown(command)}` in container {self._name} took longer than {seconds:g} s and was ended."
+                ) from None
+            if not alive:
+                self._close_socket()
+                raise self._gone(command)
+
+    # -- bytes ---------------------------------------------------------------------------------------------
+
+    def _send(self, data: bytes) -> None:
+        assert self._socket is not None  # noqa: S101 - opened by the callers
+        try:
+            self._socket.settimeout(COMMAND_SECONDS)
+            self._socket.sendall(data)
+        except OSError as error:
+            self._close_socket()
+            raise self._gone() from error
+
+    def _receive(self, deadline: float) -> bool:
+        """Read once and sort the payloads to their streams; False at the end of the connection."""
+        assert self._socket is not None  # noqa: S101 - opened by the callers
+        if self._sort():
+            return True
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        try:
+            data = self._socket.recv(262144)
+        except TimeoutError:
+            raise
+        except OSError:
+            return False
+        if not data:
+            return False
+        self._pending += data
+        self._sort()
+        return True
+
+    def _sort(self) -> bool:
+        moved = False
+        pending = self._pending
+        while len(pending) >= 8:
+            size = int.from_bytes(pending[4:8], "big")
+            if len(pending) < 8 + size:
+                break
+            if pending[0] in self._streams:
+                self._streams[pending[0]] += pending[8 : 8 + size]
+            del pending[: 8 + size]
+            moved = True
+        return moved
+
+    # -- endings -------------------------------------------------------------------------------------------
+
+    def _kill_all(self) -> None:
+        """End everything the shell's commands started, and the shell; a new one opens at the next command."""
+        self._close_socket()
+        script = _KILLER.replace("MARK", _MARK).replace("TOKEN", self._token).replace("PID", str(self._pid))
+        # By name, since the shell that carried the command is stuck behind it.
+        script += f"\nkill -9 {self._pid} 2>/dev/null; true"
+        with contextlib.suppress(LabError, OSError):
+            created = self._engine.post(
+                f"/containers/{self._id}/exec",
+                {"AttachStdout": True, "Cmd": ["/bin/sh", "-c", script], "User": "0"},
+            )
+            sock, _ = self._engine.hijack(f"/exec/{created['Id']}/start", {"Detach": False, "Tty": False})
+            sock.settimeout(5.0)
+            with contextlib.suppress(OSError):
+                while sock.recv(4096):
+                    pass
+            sock.close()
+
+    def _gone(self, command: bytes = b"") -> ContainerGoneError:
+        during = f" while `{_shown(command)}` ran" if command else ""
+        try:
+            state = self._engine.inspect(self._id)["State"]
+            # The exec ends a moment before the engine notes that the container has.
+            deadline = time.monotonic() + 1.0
+            while state.get("Running") and time.monotonic() < deadline:
+                time.sleep(0.02)
+                state = self._engine.inspect(self._id)["State"]
+        except NotFoundError:
+            return ContainerGoneError(f"Container {self._name} ({self._id[:12]}) was removed{during}.")
+        except EngineError as error:
+            return ContainerGoneError(f"Container {self._name} was lost{during}: {error.what}")
+        if state.get("Running"):
+            return ContainerGoneError(
+                f"Container {self._name} was restarted, or its shell was killed{during}."
+            )
+        why = "out of memory" if state.get("OOMKilled") else f"exit code {state.get('ExitCode')}"
+        return ContainerGoneError(f"Container {self._name} stopped{during} ({why}).")
+
+    def _refused(self, said: str) -> ShellError:
+        if "no such file" in said or "not found" in said:
+            return NoShellError(
+                f"Container {self._name} has no /bin/sh, so no command can be run in it.",
+                remedy="Judge it from outside: by requests, logs and what the engine reports.",
+                detail=said,
+            )
+        if "is not running" in said or "is paused" in said or "is restarting" in said or not said:
+            return self._gone()
+        return ShellError(f"No shell could be opened in container {self._name}: {said}")
+
+
+def _shown(command: bytes) -> str:
+    text = command.decode(errors="replace").replace("\n", " ")
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,105 @@
+"""How bytes reach the engine: a socket for each kind of endpoint, and HTTP over it.
+
+A Unix socket and plain TCP are opened here. Everything else that a Docker client can reach (SSH, TLS, a
+Windows named pipe) goes through `docker system dial-stdio`, the client's own relay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import subprocess
+import threading
+from typing import IO, TYPE_CHECKING
+
+from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CONNECT_SECONDS = 5.0
+"""How long the engine may take to accept a connection."""
+
+
+def dial(host: str, relay: Callable[[], list[str]], *, tls: bool = False) -> socket.socket:
+    """Open one connection to the engine.
+
+    Args:
+        host: the endpoint as DOCKER_HOST has it, such as `unix:///var/run/docker.sock`.
+        relay: gives the command line of `docker system dial-stdio` for this endpoint; called only when needed.
+        tls: whether a TCP endpoint speaks TLS; the relay does it then.
+
+    Raises:
+        EngineError: nothing accepts the connection.
+    """
+    try:
+        if host.startswith("unix://"):
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.settimeout(CONNECT_SECONDS)
+            try:
+                sock.connect(host.removeprefix("unix://"))
+            except OSError:
+                sock.close()
+                raise
+            return sock
+        if host.startswith("tcp://") and not tls:
+            name, _, port = host.removeprefix("tcp://").rstrip("/").rpartition(":")
+            return socket.create_connection((name.strip("[]"), int(port)), CONNECT_SECONDS)
+    except OSError as error:
+        raise EngineError(
+            f"The container engine at {host} does not answer: {error.strerror or error}.",
+            remedy="Start it and try again; `lab doctor` says more.",
+        ) from error
+    return _relayed(relay())
+
+
+def _relayed(command: list[str]) -> socket.socket:
+    near, far = socket.socketpair()
+    try:
+        # Its own group, so that Ctrl-C in the terminal ends our work in order and not the connection under it.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineError(f"`{' '.join(command)}` could not be started: {error}.") from error
+    assert process.stdin is not None  # noqa: S101 - for the type checker; both were asked for above
+    assert process.stdout is not None  # noqa: S101
+    threading.Thread(target=_pump_in, args=(far, process.stdin), daemon=True).start()
+    threading.Thread(target=_pump_out, args=(process, process.stdout, far), daemon=True).start()
+    near.settimeout(CONNECT_SECONDS)
+    return near
+
+
+def _pump_in(source: socket.socket, sink: IO[bytes]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while data := source.recv(65536):
+            sink.write(data)
+            sink.flush()
+    with contextlib.suppress(OSError):
+        sink.close()
+
+
+def _pump_out(process: subprocess.Popen[bytes], source: IO[bytes], sink: socket.socket) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while data := source.read1(65536):  # type: ignore[attr-defined]
+            sink.sendall(data)
+    sink.close()
+    process.wait()
+
+
+class EngineConnection(http.client.HTTPConnection):
+    """An HTTP connection over whatever `dial` opened."""
+
+    def __init__(self, opener: Callable[[], socket.socket], seconds: float) -> None:
+        super().__init__("docker", timeout=seconds)
+        self._opener = opener
+
+    def connect(self) -> None:
+        """Open the socket."""
+        self.sock = self._opener()
+        self.sock.settimeout(self.timeout)

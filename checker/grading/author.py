@@ -1,0 +1,159 @@
+"""What a lab's checks import: verdicts, marks, and the fixtures' types.
+
+from checker.grading.author import Lab, Outside, fail, guard, needs, require
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
+from checker.grading.container import Container, Shells
+from checker.grading.http import Outside, Prober, Reply
+from checker.grading.verdicts import could_not_run, fail, guard, needs, require, timeout
+from checker.scene.ownership import owned_containers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab as CourseLab
+
+__all__ = [
+    "Container",
+    "Engine",
+    "Lab",
+    "Outside",
+    "Prober",
+    "Reply",
+    "could_not_run",
+    "fail",
+    "guard",
+    "needs",
+    "require",
+    "timeout",
+    "wait_until",
+]
+
+
+def wait_until(condition: Callable[[], object], seconds: float, every: float = 0.05) -> bool:
+    """Wait for a condition, asked at once and then every so often, and return whether it came true in time."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= give_up:
+            return False
+        time.sleep(every)
+    return True
+
+
+class Lab:
+    """The lab being judged, as the `lab` fixture gives it.
+
+    Args:
+        course_lab: the lab's entry in the catalogue.
+        engine: where its containers run.
+        work: the learner's work folder.
+    """
+
+    def __init__(self, course_lab: CourseLab, engine: Engine, work: Path) -> None:
+        self.course_lab = course_lab
+        self.number = course_lab.number
+        self.engine = engine
+        self.work = work
+        self.shells = Shells(engine)
+        self._made: list[str] = []
+
+    def container(self, name: str) -> Container | None:
+        """Return the container of exactly this name, whoever made it, or None."""
+        try:
+            attrs = self.engine.inspect(name)
+        except NotFoundError:
+            return None
+        return Container(self.engine, self.shells, attrs) if attrs["Name"] == f"/{name}" else None
+
+    def containers(self) -> list[Container]:
+        """Return the containers that the learner made in this lab, oldest first; the scene's are left out."""
+        found = []
+        for item in owned_containers(self.engine, self.course_lab):
+            if not item.get("Labels", {}).get(ROLE):
+                try:
+                    found.append(Container(self.engine, self.shells, self.engine.inspect(item["Id"])))
+                except NotFoundError:
+                    continue
+        return sorted(found, key=lambda container: container.created)
+
+    def node(self, service: str) -> Container:
+        """Return the container of one of the scene's services.
+
+        A scene without it is not the learner's answer: the check then could not run.
+        """
+        labels = {
+            "com.docker.compose.project": self.course_lab.project,
+            "com.docker.compose.service": service,
+        }
+        found = self.engine.list_all("containers", labels=labels)
+        if not found:
+            could_not_run(f"The scene's {service} is missing; `lab start {int(self.number)}` brings it back.")
+        container = Container(self.engine, self.shells, self.engine.inspect(found[0]["Id"]))
+        if not container.running:
+            could_not_run(
+                f"The scene's {service} is {container.status}; `lab start {int(self.number)}` mends it."
+            )
+        return container
+
+    def image(self, reference: str) -> dict[str, Any] | None:
+        """Return the engine's record of an image, or None."""
+        return self.engine.image(reference)
+
+    def run(
+        self,
+        image: str,
+        *,
+        command: list[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        network: str | None = None,
+        user: str | None = None,
+        **host_config: Any,
+    ) -> Container:
+        """Start a container of the checker's own, removed when the run ends.
+
+        Args:
+            image: what to run, a reference or digest.
+            command: instead of the image's own.
+            env: added to the image's own.
+            network: a network's name, `none` for no network; the engine's default bridge otherwise.
+            user: instead of the image's own.
+            host_config: the engine's HostConfig fields, such as `ReadonlyRootfs=True`.
+
+        Raises:
+            RefusedError: the engine could not create or start it, for instance because the command is missing.
+        """
+        body: dict[str, Any] = {
+            "Image": image,
+            "Labels": {LABEL: self.number, ROLE: "checker"},
+            "HostConfig": {**({"NetworkMode": network} if network else {}), **host_config},
+        }
+        if command is not None:
+            body["Cmd"] = command
+        if env:
+            body["Env"] = [f"{key}={value}" for key, value in env.items()]
+        if user is not None:
+            body["User"] = user
+        made = str(self.engine.post("/containers/create", body)["Id"])
+        self._made.append(made)
+        self.engine.post(f"/containers/{made}/start")
+        return Container(self.engine, self.shells, self.engine.inspect(made))
+
+    def logs(self, container: Container, tail: int = 5) -> str:
+        """Return the last lines that a container wrote."""
+        return container.logs(tail)
+
+    def close(self) -> None:
+        """Close the shells and remove what the checker made."""
+        self.shells.close()
+        while self._made:
+            try:
+                self.engine.delete(f"/containers/{self._made.pop()}", force=True, v=True)
+            except NotFoundError:
+                continue

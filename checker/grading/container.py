@@ -1,0 +1,208 @@
+"""A container as a check sees it: what the engine says of it, and a shell in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.api import Engine, NotFoundError
+from checker.engine.shell import COMMAND_SECONDS, Completed, Shell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Shells:
+    """The shells kept open in containers, one for each container and user."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._open: dict[tuple[str, str | None], Shell] = {}
+
+    def of(self, container: str, user: str | None = None) -> Shell:
+        """Return the shell of a container, by id, opened when it is first used."""
+        key = (container, user)
+        if key not in self._open:
+            self._open[key] = Shell(self.engine, container, user)
+        return self._open[key]
+
+    def close(self) -> None:
+        """Close them all, ending what their commands left running."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+class Container:
+    """One container: a snapshot of what the engine says, taken at creation and at `reload`.
+
+    Args:
+        engine: the engine that runs it.
+        shells: where its shell is kept.
+        attrs: the engine's inspect record.
+    """
+
+    def __init__(self, engine: Engine, shells: Shells, attrs: dict[str, Any]) -> None:
+        self.engine = engine
+        self.attrs = attrs
+        self._shells = shells
+
+    def __repr__(self) -> str:
+        return f"<container {self.name} {self.id[:12]} {self.status}>"
+
+    def reload(self) -> Container:
+        """Take a new snapshot of the same container.
+
+        Raises:
+            NotFoundError: it was removed.
+        """
+        self.attrs = self.engine.inspect(self.id)
+        return self
+
+    # -- what it is ----------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Its full id."""
+        return str(self.attrs["Id"])
+
+    @property
+    def name(self) -> str:
+        """Its name, without the engine's leading slash."""
+        return str(self.attrs["Name"]).lstrip("/")
+
+    @property
+    def image(self) -> str:
+        """The image as it was named when the container was made."""
+        return str(self.attrs["Config"]["Image"])
+
+    @property
+    def image_id(self) -> str:
+        """The digest of the image that it runs, `sha256:…`."""
+        return str(self.attrs["Image"])
+
+    @property
+    def created(self) -> str:
+        """When it was made, RFC 3339."""
+        return str(self.attrs["Created"])
+
+    @property
+    def started_at(self) -> str:
+        """When it last started, RFC 3339."""
+        return str(self.attrs["State"]["StartedAt"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels, those of its image included."""
+        return dict(self.attrs["Config"].get("Labels") or {})
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of its main process, those of its image included."""
+        pairs = (entry.partition("=") for entry in self.attrs["Config"].get("Env") or [])
+        return {key: value for key, _, value in pairs}
+
+    @property
+    def host_config(self) -> Mapping[str, Any]:
+        """Limits, privileges, restart policy and the like, as the engine's HostConfig has them."""
+        found: dict[str, Any] = self.attrs["HostConfig"]
+        return found
+
+    @property
+    def mounts(self) -> list[dict[str, Any]]:
+        """Its volumes and bind mounts, as the engine lists them."""
+        return list(self.attrs.get("Mounts") or [])
+
+    @property
+    def networks(self) -> dict[str, str]:
+        """The networks it is on, each with its address there."""
+        found = self.attrs["NetworkSettings"].get("Networks") or {}
+        return {name: str(data.get("IPAddress") or "") for name, data in found.items()}
+
+    @property
+    def ports(self) -> dict[int, list[tuple[str, int]]]:
+        """Published TCP ports: each port inside, with the addresses and ports outside that lead to it."""
+        found = self.attrs["NetworkSettings"].get("Ports") or {}
+        return {
+            int(inside.partition("/")[0]): [(str(at["HostIp"]), int(at["HostPort"])) for at in outside]
+            for inside, outside in found.items()
+            if outside and inside.endswith("/tcp")
+        }
+
+    @property
+    def exposed(self) -> list[int]:
+        """The TCP ports that it declares, published or not."""
+        found = self.attrs["Config"].get("ExposedPorts") or {}
+        return sorted(int(port.partition("/")[0]) for port in found if port.endswith("/tcp"))
+
+    # -- how it is -----------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """`created`, `running`, `paused`, `restarting`, `exited` or `dead`."""
+        return str(self.attrs["State"]["Status"])
+
+    @property
+    def running(self) -> bool:
+        """Whether its main process runs now, and is not paused or between two restarts."""
+        state = self.attrs["State"]
+        return bool(state["Running"]) and not state.get("Paused") and not state.get("Restarting")
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of its last end; 137 is SIGKILL, 143 an unhandled SIGTERM."""
+        return int(self.attrs["State"]["ExitCode"])
+
+    @property
+    def oom_killed(self) -> bool:
+        """Whether its last end was the kernel's, for want of memory."""
+        return bool(self.attrs["State"].get("OOMKilled"))
+
+    @property
+    def restarts(self) -> int:
+        """How often its restart policy started it again."""
+        return int(self.attrs.get("RestartCount") or 0)
+
+    def logs(self, tail: int = 5) -> str:
+        """Return the last lines it wrote."""
+        return self.engine.logs(self.id, tail)
+
+    def stats(self) -> dict[str, Any]:
+        """Return the engine's counters at this moment: memory, CPU, network."""
+        found: dict[str, Any] = self.engine.get(
+            f"/containers/{self.id}/stats", stream=False, **{"one-shot": True}
+        )
+        return found
+
+    # -- acting on it --------------------------------------------------------------------------------------
+
+    def exec(self, command: str, timeout: float = COMMAND_SECONDS, user: str | None = None) -> Completed:
+        """Run a shell command in it and return `.rc`, `.stdout`, `.stderr`.
+
+        Raises:
+            ShellError: it has no shell, is not running, or the command took longer than `timeout` seconds.
+        """
+        return self._shells.of(self.id, user).run(command, timeout)
+
+    def host(self, user: str | None = None) -> Any:
+        """Return testinfra's host for this container, over its persistent shell."""
+        from checker.grading.backend import host_of  # noqa: PLC0415 - testinfra is loaded when first used
+
+        return host_of(self._shells.of(self.id, user))
+
+    def kill(self, signal: str = "KILL") -> None:
+        """Send a signal to its main process from outside, as `docker kill` does."""
+        self.engine.post(f"/containers/{self.id}/kill", signal=signal)
+
+    def stop(self, seconds: int = 10) -> None:
+        """Stop it as `docker stop` does: SIGTERM, and SIGKILL after this many seconds."""
+        self.engine.request("POST", f"/containers/{self.id}/stop", query={"t": seconds}, seconds=seconds + 20)
+
+    def start(self) -> None:
+        """Start it again."""
+        self.engine.post(f"/containers/{self.id}/start")
+
+    def remove(self) -> None:
+        """Remove it, running or not, with its anonymous volumes."""
+        try:
+            self.engine.delete(f"/containers/{self.id}", force=True, v=True)
+        except NotFoundError:
+            return

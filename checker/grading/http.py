@@ -1,0 +1,190 @@
+"""HTTP as a user of the learner's service sends it: from outside, or from inside the lab's network."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shlex
+import time
+import urllib.parse
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from checker.engine.shell import Completed
+
+BODY_BYTES = 1 << 20
+"""How much of an answer is read; a service that streams for ever is cut off here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back from one request; `status` is 0 when nothing did, and `error` says why."""
+
+    url: str
+    status: int = 0
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    ms: float = 0.0
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether an answer with a status below 400 came."""
+        return 0 < self.status < 400
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8; bytes that are not are replaced."""
+        return self.body.decode(errors="replace")
+
+    def json(self) -> Any:
+        """Return the body as JSON, an empty dictionary when it is not."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return {}
+
+    @property
+    def summary(self) -> str:
+        """One line for `seen`: the error, or the status and the first words of the body."""
+        if self.error:
+            return self.error
+        first = " ".join(self.text.split())
+        return f"HTTP {self.status}" + (
+            f", {first[:120]}{'…' if len(first) > 120 else ''}" if first else ", no body"
+        )
+
+
+class Runs(Protocol):
+    """Something that runs a command: a shell in the prober."""
+
+    def run(self, command: str | bytes, seconds: float = ...) -> Completed:
+        """Run it."""
+
+
+class Client:
+    """The verbs that both sides share; each opens a fresh connection for every request."""
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 2.0,
+        patience: float = 0.0,
+    ) -> Reply:
+        """GET a URL; never raises.
+
+        Args:
+            url: an absolute http URL.
+            headers: sent along.
+            timeout: seconds for the whole exchange.
+            patience: seconds to try again while nothing accepts or the connection breaks, for a service that
+                is starting.
+        """
+        return self.send("GET", url, headers=headers, timeout=timeout, patience=patience)
+
+    def post(self, url: str, body: bytes | str = b"", *, timeout: float = 2.0) -> Reply:
+        """POST a body; never raises."""
+        return self.send("POST", url, body=body, timeout=timeout)
+
+    def put(self, url: str, body: bytes | str = b"", *, timeout: float = 2.0) -> Reply:
+        """PUT a body; never raises."""
+        return self.send("PUT", url, body=body, timeout=timeout)
+
+    def many(self, url: str, count: int, *, timeout: float = 2.0) -> list[Reply]:
+        """GET a URL several times, one after the other."""
+        return [self.get(url, timeout=timeout) for _ in range(count)]
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | str = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 2.0,
+        patience: float = 0.0,
+    ) -> Reply:
+        """Send one request; never raises for anything the service does."""
+        data = body.encode() if isinstance(body, str) else body
+        give_up = time.monotonic() + patience
+        while True:
+            reply = self._once(method, url, data, dict(headers or {}), timeout)
+            if not reply.error or time.monotonic() >= give_up:
+                return reply
+            time.sleep(0.05)
+
+    def _once(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: float) -> Reply:
+        raise NotImplementedError
+
+
+class Outside(Client):
+    """Requests from the learner's own machine, by published ports.
+
+    Args:
+        host: where published ports are reached when the engine is on another machine; else 127.0.0.1.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
+
+    def _once(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: float) -> Reply:
+        parts = urllib.parse.urlsplit(url)
+        name = self.host if parts.hostname in {"127.0.0.1", "localhost"} else str(parts.hostname)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        start = time.perf_counter()
+        connection = http.client.HTTPConnection(name, parts.port or 80, timeout=timeout)
+        try:
+            connection.request(method, path, body or None, headers)
+            answer = connection.getresponse()
+            data = answer.read(BODY_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            return Reply(url, ms=_since(start), error=_why(error, timeout))
+        finally:
+            connection.close()
+        found = {key.lower(): value for key, value in answer.getheaders()}
+        return Reply(url, answer.status, data, found, _since(start))
+
+
+class Prober(Client):
+    """Requests from inside the lab's network, sent by curl in the course's own prober container."""
+
+    def __init__(self, shell: Runs) -> None:
+        self._shell = shell
+
+    def _once(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: float) -> Reply:
+        start = time.perf_counter()
+        extra = "".join(f" -H {shlex.quote(f'{key}: {value}')}" for key, value in headers.items())
+        if body:
+            extra += f" --data-binary {shlex.quote(body.decode(errors='surrogateescape'))}"
+        done = self._shell.run(
+            f"curl -sS --noproxy '*' --max-time {timeout:g} --max-filesize {BODY_BYTES} -X {method}{extra}"
+            f" -w '\\n%{{http_code}}' {shlex.quote(url)}",
+            timeout + 3,
+        )
+        ms = _since(start)
+        if done.rc:
+            said = (
+                done.stderr.strip().removeprefix("curl: ").partition(") ")[2] or f"curl ended with {done.rc}"
+            )
+            return Reply(url, ms=ms, error=said)
+        data, _, status = done.stdout_bytes.rpartition(b"\n")
+        return Reply(url, int(status), data, {}, ms)
+
+
+def _since(start: float) -> float:
+    return round((time.perf_counter() - start) * 1000, 1)
+
+
+def _why(error: Exception, timeout: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused: nothing listens there"
+    if isinstance(error, ConnectionResetError | http.client.RemoteDisconnected | BrokenPipeError):
+        return "connection accepted, then closed without an answer"
+    return str(error) or type(error).__name__

@@ -1,0 +1,233 @@
+"""The pytest plugin that turns a lab's test functions into checks and their outcomes into a record."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.errors import LabError
+from checker.grading.author import Lab, Outside, Prober
+from checker.grading.deadline import DeadlineError, deadline
+from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNotRun
+from checker.results import CheckResult, Failure, Kind, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.course.catalogue import Lab as CourseLab
+    from checker.engine.api import Engine
+
+SPOKEN_CHARACTERS = 64 * 1024
+"""How much of what a check prints is kept; a check has no reason to print."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check, as its function declares it."""
+
+    id: str
+    title: str
+    kind: Kind
+    step: int
+    needs: tuple[str, ...]
+    seconds: float
+
+
+class Sink(io.StringIO):
+    """Takes what a check prints, up to a limit, so that megabytes neither fill memory nor the terminal."""
+
+    def write(self, text: str) -> int:
+        """Keep the text while there is room."""
+        if self.tell() < SPOKEN_CHARACTERS:
+            super().write(text[:SPOKEN_CHARACTERS])
+        return len(text)
+
+
+def read_check(function: Callable[..., object], lab: CourseLab) -> Check:
+    """Read what a check's function declares."""
+    check_id = function.__name__.removeprefix("test_").replace("_", "-")
+    marks = getattr(function, MARKS, {})
+    title = (inspect.getdoc(function) or "").strip().partition("\n")[0].rstrip(".")
+    return Check(
+        id=check_id,
+        title=title or check_id,
+        kind=Kind.GUARD if marks.get("guard") else Kind.GOAL,
+        step=lab.step_of(check_id),
+        needs=tuple(marks.get("needs", ())),
+        seconds=float(marks.get("seconds", CHECK_SECONDS)),
+    )
+
+
+class GradingPlugin:
+    """Collects one lab's checks, runs them in the order of the task, and keeps their results.
+
+    Args:
+        lab: what the checks judge.
+        wanted: runs only these checks and what they need; None for all.
+        seconds: the time limit of the whole run.
+    """
+
+    def __init__(
+        self, lab: Lab, wanted: frozenset[str] | None, clock: Callable[[], float], seconds: float
+    ) -> None:
+        self.lab = lab
+        self.wanted = wanted
+        self.results: dict[str, CheckResult] = {}
+        self.errors: list[str] = []
+        self._checks: dict[str, Check] = {}
+        self._clock = clock
+        self._ends = clock() + seconds
+        self._seconds = seconds
+
+    # -- fixtures ------------------------------------------------------------------------------------------
+
+    @pytest.fixture(name="lab", scope="session")
+    def lab_fixture(self) -> Lab:
+        """The lab being judged."""
+        return self.lab
+
+    @pytest.fixture(name="engine", scope="session")
+    def engine_fixture(self) -> Engine:
+        """The engine that runs it."""
+        return self.lab.engine
+
+    @pytest.fixture(name="outside", scope="session")
+    def outside_fixture(self) -> Outside:
+        """HTTP from the learner's machine."""
+        return Outside(published_host(self.lab.engine))
+
+    @pytest.fixture(name="prober", scope="session")
+    def prober_fixture(self) -> Prober:
+        """HTTP from inside the lab's network."""
+        return Prober(self.lab.shells.of(self.lab.node("prober").id))
+
+    # -- collection ----------------------------------------------------------------------------------------
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what went wrong while reading the check files."""
+        if report.failed:
+            self.errors.append(str(report.longrepr))
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Order the checks: guards, then goals as lab.toml lists them; keep those that are wanted."""
+        course_lab = self.lab.course_lab
+        by_id: dict[str, pytest.Item] = {}
+        for item in items:
+            check = read_check(item.function, course_lab)  # type: ignore[attr-defined]
+            if check.id in by_id:
+                self.errors.append(f"Two checks are named {check.id}.")
+            by_id[check.id] = item
+            self._checks[check.id] = check
+        goals = [check.id for check in self._checks.values() if check.kind is Kind.GOAL]
+        if missing := [check for check in course_lab.check_ids if check not in goals]:
+            self.errors.append(f"lab.toml lists checks that no test defines: {', '.join(missing)}.")
+        if extra := [check for check in goals if check not in course_lab.check_ids]:
+            self.errors.append(f"These checks belong to no step in lab.toml: {', '.join(extra)}.")
+        for check in self._checks.values():
+            if unknown := [name for name in check.needs if name not in self._checks]:
+                self.errors.append(f"Check {check.id} needs {', '.join(unknown)}, which no test defines.")
+        guards = [check.id for check in self._checks.values() if check.kind is Kind.GUARD]
+        ordered = guards + [check for check in course_lab.check_ids if check in by_id]
+        if self.wanted is not None:
+            wanted = self._with_needs(self.wanted) | set(guards)
+            ordered = [check for check in ordered if check in wanted]
+        items[:] = [] if self.errors else [by_id[check] for check in ordered]
+
+    def _with_needs(self, wanted: frozenset[str]) -> set[str]:
+        found: set[str] = set()
+        todo = [check for check in wanted if check in self._checks]
+        while todo:
+            if (name := todo.pop()) not in found:
+                found.add(name)
+                todo += [need for need in self._checks[name].needs if need in self._checks]
+        return found
+
+    # -- running -------------------------------------------------------------------------------------------
+
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+        """Run one check: its fixtures, its function, within its time, and record how it ended."""
+        check = read_check(item.function, self.lab.course_lab)  # type: ignore[attr-defined]
+        blocked = [need for need in check.needs if self._status(need) is not Status.PASSED]
+        if blocked:
+            names = " and ".join(f"“{self._checks[need].title}”" for need in blocked)
+            self._record(check, Status.NOT_RUN, reason=f"waits for {names}")
+        else:
+            start = self._clock()
+            status, failure, reason = self._run(item, check)
+            self._record(check, status, failure=failure, reason=reason, ms=(self._clock() - start) * 1000)
+        item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - fixtures of the session end with the last check
+        return True
+
+    def _status(self, check: str) -> Status | None:
+        return self.results[check].status if check in self.results else None
+
+    def _record(
+        self,
+        check: Check,
+        status: Status,
+        *,
+        failure: Failure | None = None,
+        reason: str = "",
+        ms: float = 0.0,
+    ) -> None:
+        self.results[check.id] = CheckResult(
+            id=check.id,
+            title=check.title,
+            kind=check.kind,
+            step=check.step,
+            status=status,
+            failure=failure,
+            reason=reason,
+            ms=round(ms, 1),
+        )
+
+    def _run(self, item: pytest.Item, check: Check) -> tuple[Status, Failure | None, str]:
+        left = self._ends - self._clock()
+        if left <= 0:
+            return (
+                Status.COULD_NOT_RUN,
+                None,
+                f"the run had used up its {self._seconds:g} s before this check",
+            )
+        limit = min(check.seconds, left)
+        sink = Sink()
+        try:
+            with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), deadline(limit):
+                item.session._setupstate.setup(item)  # noqa: SLF001 - what pytest's own protocol calls
+                item.runtest()
+        except CheckFailed as failed:
+            return (Status.VIOLATED if check.kind is Kind.GUARD else Status.FAILED), failed.failure, ""
+        except CouldNotRun as reason:
+            return Status.COULD_NOT_RUN, None, str(reason)
+        except DeadlineError:
+            return Status.COULD_NOT_RUN, None, f"it took longer than {limit:g} s and was ended"
+        except LabError as error:
+            return Status.COULD_NOT_RUN, None, " ".join(filter(None, (error.what, error.remedy)))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a check raises is the check's fault, not the answer's
+            return Status.COULD_NOT_RUN, None, _unexpected(error)
+        return Status.PASSED, None, ""
+
+
+def _unexpected(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if f"{'/'}checks{'/'}" in Path(frame.filename).as_posix()] or frames
+    where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno}" if inside else "unknown place"
+    return f"the check itself broke: {type(error).__name__}: {error} ({where})"
+
+
+def published_host(engine: Engine) -> str:
+    """Return the host name under which published ports are reached from here."""
+    host = engine.endpoint.host
+    if host.startswith(("tcp://", "ssh://")):
+        name = host.partition("://")[2].rpartition("@")[2].rsplit(":", 1)[0].strip("[]/")
+        return name or "127.0.0.1"
+    return "127.0.0.1"

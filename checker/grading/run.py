@@ -1,0 +1,123 @@
+"""Grade a lab: run its checks in this process and return the Report."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import io
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.errors import LabError
+from checker.grading.author import Lab
+from checker.grading.plugin import GradingPlugin
+from checker.results import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab as CourseLab
+    from checker.engine.api import Engine
+
+RUN_SECONDS = 180.0
+"""How long all checks of a lab may take together."""
+
+# pytest's own plugins that a grading run has no use for; each costs start-up time.
+_UNUSED = (
+    "cacheprovider", "doctest", "faulthandler", "junitxml", "logging", "pastebin", "recwarn", "setuponly",
+    "setupplan", "stepwise", "tmpdir", "monkeypatch", "unittest", "warnings", "unraisableexception",
+    "threadexception", "nose", "debugging", "legacypath", "pytester_assertions", "subtests",
+)  # fmt: skip
+
+
+def grade(
+    lab: CourseLab,
+    engine: Engine,
+    work: Path,
+    *,
+    only: frozenset[str] | None = None,
+    seconds: float = RUN_SECONDS,
+) -> Report:
+    """Run a lab's checks and return how each ended.
+
+    Args:
+        lab: the lab.
+        engine: where its containers run.
+        work: the learner's work folder.
+        only: ids of the checks wanted; what they need is run too.
+        seconds: the time limit of the whole run.
+
+    Raises:
+        LabError: the check files cannot be read, or hold no check.
+    """
+    started = dt.datetime.now(dt.UTC).astimezone()
+    clock = time.perf_counter
+    begin = clock()
+    handle = Lab(lab, engine, work)
+    plugin = GradingPlugin(handle, only, clock, seconds)
+    checks = lab.folder / "checks"
+    if not checks.is_dir():
+        raise LabError(
+            f"{lab.folder} has no checks/ folder, so nothing can be judged.",
+            remedy="Restore the course's files.",
+        )
+    said = io.StringIO()
+    try:
+        with _quiet(said):
+            code = pytest.main(
+                [
+                    f"--rootdir={lab.folder}", "-c", os.devnull, f"--confcutdir={lab.folder}", "--import-mode=importlib",
+                    "--assert=plain", "--capture=no", "-p", "no:terminal",
+                    *(word for name in _UNUSED for word in ("-p", f"no:{name}")), str(checks),
+                ],
+                plugins=[plugin],
+            )  # fmt: skip
+    finally:
+        handle.close()
+    if code == pytest.ExitCode.INTERRUPTED and not plugin.errors:
+        raise KeyboardInterrupt
+    if plugin.errors or not plugin.results:
+        raise LabError(
+            f"The checks of lab {lab.number} cannot be used.",
+            remedy="This is a fault of the course, not of your answer.",
+            detail="\n".join(plugin.errors) or said.getvalue().strip() or f"{checks} holds no check.",
+        )
+    return Report(
+        lab=lab.slug,
+        title=lab.toml.title,
+        checks=tuple(plugin.results.values()),
+        started=started.isoformat(timespec="milliseconds"),
+        ms=round((clock() - begin) * 1000, 1),
+    )
+
+
+@contextlib.contextmanager
+def _quiet(said: io.StringIO) -> Iterator[None]:
+    """Keep pytest to itself: no plugins of other packages, no output, no left-over modules of the lab."""
+    before = {
+        name: os.environ.get(name)
+        for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+    }
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
+    modules, path = set(sys.modules), list(sys.path)
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        sys.path[:] = path
+        # A check file changed between two runs of `lab watch` is read anew.
+        for name in set(sys.modules) - modules:
+            if name.split(".")[0] in {"checks", "conftest"} or name.startswith("labs."):
+                del sys.modules[name]

@@ -1,0 +1,1 @@
+"""The terminal faces of what the course knows: reports, tables, progress lines."""

@@ -1,0 +1,44 @@
+"""`lab list`: the labs and how far the learner is with each, at a glance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.render.report import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checker.course.catalogue import Lab
+    from checker.progress import Standing
+    from checker.render.style import Style
+
+
+def list_lines(rows: Sequence[tuple[Lab, Standing]], style: Style) -> list[str]:
+    """Return a row a lab, and a last line that says how to go on."""
+    cells, colours = [], []
+    following = ""
+    for lab, standing in rows:
+        mark, plain, colour, state = "○", "o", "dim", "not begun"
+        if standing.passed_at:
+            mark, plain, colour, state = "✔", "ok", "green", "passed"
+            if standing.solved:
+                state = "passed, after the solution"
+        elif standing.attempts:
+            mark, plain, colour = "◐", "~", "yellow"
+            state = f"{standing.last_passed} of {standing.last_total} checks"
+        if not standing.passed_at and not following:
+            following = str(int(lab.number))
+        cells.append(
+            (style.symbol(mark, plain), lab.number, lab.toml.title, f"{lab.toml.minutes} min", state)
+        )
+        colours.append(colour)
+    lines = [
+        style.paint(line, colour) if colour != "dim" else line
+        for line, colour in zip(table(cells, style), colours, strict=True)
+    ]
+    if following:
+        lines += ["", f"Go on: lab start {following}"]
+    elif rows:
+        lines += ["", "All passed."]
+    return lines

@@ -1,0 +1,74 @@
+"""Colour, width and symbols, decided once for a stream."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+import unicodedata
+from dataclasses import dataclass
+from typing import TextIO
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How to write to one stream."""
+
+    colour: bool
+    width: int
+    unicode: bool
+    terminal: bool
+
+    def paint(self, text: str, *names: str) -> str:
+        """Wrap text in the named colours, where colour is wanted."""
+        if not self.colour or not text:
+            return text
+        return f"\033[{';'.join(_CODES[name] for name in names)}m{text}\033[0m"
+
+    def symbol(self, symbol: str, plain: str) -> str:
+        """Return the symbol, or its plain form where the stream cannot show it."""
+        return symbol if self.unicode else plain
+
+    def wrap(self, text: str, indent: str = "", first: str | None = None) -> list[str]:
+        """Break text into lines of the stream's width; words are never cut, so that commands can be copied."""
+        lines: list[str] = []
+        for paragraph in text.splitlines() or [""]:
+            lines += textwrap.wrap(
+                paragraph,
+                width=max(20, self.width),
+                initial_indent=indent if first is None or lines else first,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            ) or [indent.rstrip()]
+        return lines
+
+
+def style_of(stream: TextIO | None = None) -> Style:
+    """Decide by the stream, NO_COLOR, FORCE_COLOR, TERM and COLUMNS."""
+    stream = stream or sys.stdout
+    terminal = stream.isatty()
+    if os.environ.get("NO_COLOR"):
+        colour = False
+    elif os.environ.get("FORCE_COLOR"):
+        colour = True
+    else:
+        colour = terminal and os.environ.get("TERM") != "dumb"
+    columns = shutil.get_terminal_size((100, 24)).columns
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower()
+    return Style(
+        colour=colour, width=min(max(columns, 20), 100), unicode=encoding.startswith("utf"), terminal=terminal
+    )
+
+
+def printable(text: str) -> str:
+    """Replace what a terminal would obey (escape sequences, bells, direction marks) in text that is not ours."""
+    return "".join(
+        char
+        if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
+        else "\N{REPLACEMENT CHARACTER}"
+        for char in text
+    )

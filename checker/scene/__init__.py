@@ -1,0 +1,1 @@
+"""A lab's containers: start, stop, reset, goto, through Compose; and the learner's work folder."""

@@ -1,0 +1,77 @@
+"""One `lab` at a time changes a scene: a lock that the system releases when its holder dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from typing import IO, TYPE_CHECKING
+
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(handle: IO[str]) -> bool:
+        try:
+            handle.seek(1 << 20)  # beyond the text, so that others can read who holds it
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _take(handle: IO[str]) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def locked(
+    file: Path, doing: str, *, wait: float = 0.0, tell: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold a lock file while the block runs.
+
+    Args:
+        file: the lock file; its text says who holds it.
+        doing: what the holder does, for whoever finds it taken, such as `lab start 3`.
+        wait: seconds to wait for another holder.
+        tell: told once when there is somebody to wait for.
+
+    Raises:
+        LabError: another process holds it still; the message says which and what it does.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+", encoding="utf-8") as handle:
+        give_up = time.monotonic() + wait
+        told = False
+        while not _take(handle):
+            handle.seek(0)
+            holder = handle.read().strip() or "another process"
+            if time.monotonic() >= give_up:
+                raise LabError(
+                    f"`{holder}` is at work.", remedy="Wait until it ends, or end it, and try again."
+                )
+            if tell and not told:
+                tell(f"`{holder}` is at work; waiting for it")
+                told = True
+            time.sleep(0.05)
+        handle.seek(0)
+        handle.truncate()
+        handle.write(f"{doing} (process {os.getpid()})\n")
+        handle.flush()
+        try:
+            yield
+        finally:
+            handle.seek(0)
+            handle.truncate()

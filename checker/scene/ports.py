@@ -1,0 +1,78 @@
+"""Who holds a port of this machine, so that "port taken" comes with a name."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.errors import LabError
+from checker.scene.ownership import owned_containers
+
+if TYPE_CHECKING:
+    from checker.course.catalogue import Lab
+    from checker.engine.api import Engine
+
+
+def require_free(engine: Engine, lab: Lab) -> None:
+    """Refuse when something that is not this lab's holds a port that its answer will use.
+
+    Raises:
+        LabError: names the port and who holds it.
+    """
+    if not lab.toml.ports:
+        return
+    ours = {item["Id"] for item in owned_containers(engine, lab)}
+    published = {
+        int(port["PublicPort"]): item
+        for item in engine.list_all("containers")
+        for port in item.get("Ports") or []
+        if port.get("PublicPort")
+    }
+    for port in lab.toml.ports:
+        holder = published.get(port)
+        if holder is not None:
+            if holder["Id"] in ours:
+                continue
+            name = holder["Names"][0].lstrip("/")
+            raise LabError(
+                f"Port {port} of this machine, which lab {lab.number} uses, is taken by the container `{name}`.",
+                remedy=f"Stop it (`docker stop {name}`), then start the lab again.",
+            )
+        if engine.endpoint.is_local and (who := _process_on(port)):
+            raise LabError(
+                f"Port {port} of this machine, which lab {lab.number} uses, is taken by {who}.",
+                remedy="End that program, then start the lab again.",
+            )
+
+
+def _process_on(port: int) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        with contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - asks whether it is free; nothing listens
+        except OSError as error:
+            if error.errno in {errno.EADDRINUSE, errno.EACCES, getattr(errno, "WSAEADDRINUSE", -1)}:
+                return _name_of_listener(port) or "another program"
+    return ""
+
+
+def _name_of_listener(port: int) -> str:
+    """Find the listening process by /proc (Linux); empty elsewhere, or when it is another user's."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*") if inodes else ():
+        with contextlib.suppress(OSError):
+            for handle in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if str(handle.readlink()) in inodes:
+                        return f"`{(process / 'comm').read_text().strip()}` (process {process.name})"
+    return ""

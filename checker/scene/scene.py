@@ -1,0 +1,291 @@
+"""One lab's scene: started through Compose, found and removed by label."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from checker.engine.api import NotFoundError
+from checker.engine.shell import Shell
+from checker.errors import LabError
+from checker.scene import work as workfolder
+from checker.scene.locks import locked
+from checker.scene.ownership import owned_containers, remove_owned, strangers
+from checker.scene.ports import require_free
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from checker.course.catalogue import Answer, Lab
+    from checker.course.places import Places
+    from checker.engine.api import Engine
+    from checker.engine.client import Client
+
+READY_SECONDS = 120
+"""How long a scene may take until every part of it is healthy."""
+
+ANSWER_SECONDS = 180.0
+"""How long an answer's script may run."""
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+
+
+class ScriptFailedError(LabError):
+    """An answer's script ended with an error."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What one lab runs on one engine.
+
+    Args:
+        lab: the lab.
+        places: the course's folders.
+        engine: the engine, spoken to directly.
+        client: the docker command with Compose, for the same engine.
+        work: the work folder; the learner's unless an author proves answers.
+    """
+
+    lab: Lab
+    places: Places
+    engine: Engine
+    client: Client
+    work: Path
+
+    # -- questions -----------------------------------------------------------------------------------------
+
+    def services(self) -> dict[str, str]:
+        """Return the state of each of the scene's services, such as `running`; empty when it is not started."""
+        return services(self.engine, self.lab)
+
+    def is_running(self) -> bool:
+        """Whether the scene was started and all of it runs."""
+        states = self.services()
+        return bool(states) and all(state == "running" for state in states.values())
+
+    def require_running(self) -> None:
+        """Raise LabError unless the scene runs."""
+        require_running(self.engine, self.lab)
+
+    @property
+    def work_inside(self) -> str:
+        """The work folder's path inside the toolbox: the same as outside where paths are POSIX."""
+        return str(self.work) if sys.platform != "win32" else "/work"
+
+    # -- changes -------------------------------------------------------------------------------------------
+
+    def start(self, progress: Callable[[str], None]) -> None:
+        """Start the scene, or mend what is not running, and wait until it is ready.
+
+        Raises:
+            LabError: a port or a name is taken, or a part does not get ready; then nothing is left running
+                that was not running before.
+        """
+        with self._lock("start"):
+            self._start(progress)
+
+    def _start(self, progress: Callable[[str], None]) -> None:
+        if not self.lab.compose.is_file():
+            raise LabError(f"{self.lab.compose} is missing.", remedy="Restore the course's files.")
+        if names := strangers(self.engine, self.lab):
+            progress(
+                f"note: the container {', '.join(names)} is not this lab's and is left alone; the task needs the name"
+            )
+        require_free(self.engine, self.lab)
+        workfolder.prepare(self.work, self.lab)
+        before = bool(self.services())
+        progress(f"starting the scene of lab {self.lab.number}")
+        try:
+            done = self._compose(
+                "up", "--detach", "--wait", "--wait-timeout", str(READY_SECONDS), "--remove-orphans"
+            )
+        except BaseException:
+            if not before:
+                remove_owned(self.engine, self.lab)
+            raise
+        if done.returncode:
+            detail = self._why_not_ready(done.stderr)
+            if not before:
+                remove_owned(self.engine, self.lab)
+            raise LabError(
+                f"The scene of lab {self.lab.number} did not get ready.",
+                remedy="`lab doctor` looks at the machine; then start the lab again.",
+                detail=detail,
+            )
+
+    def stop(self) -> list[str]:
+        """Remove everything that belongs to the lab, and return what was removed; the work folder stays."""
+        with self._lock("stop"):
+            return remove_owned(self.engine, self.lab)
+
+    def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
+        """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""
+        with self._lock("reset"):
+            aside = workfolder.set_aside(self.work, self.lab)
+            remove_owned(self.engine, self.lab)
+            self._start(progress)
+            answer = self.lab.step_answer(step)
+            if answer is not None:
+                progress(f"bringing it to where step {step} begins")
+                self.apply(answer)
+        return aside
+
+    def apply(self, answer: Answer) -> None:
+        """Give an answer as a learner would: its files in the work folder, its script in the toolbox.
+
+        Raises:
+            ScriptFailedError: the script ended with an error; its last lines are the detail.
+        """
+        workfolder.lay_over(answer.files, self.work)
+        if not answer.script.is_file():
+            return None
+        script = answer.script.read_text(encoding="utf-8")
+        shell = Shell(self.engine, self.toolbox())
+        try:
+            # `set -x` would say more, but then what a learner sees would not be what is recorded.
+            done = shell.run(
+                f"cd {_quote(self.work_inside)} && exec sh -eu -c {_quote(script)} 2>&1", ANSWER_SECONDS
+            )
+        finally:
+            shell.close()
+        if done.rc:
+            last = "\n".join(done.stdout.splitlines()[-15:])
+            raise ScriptFailedError(f"{answer.script} ended with {done.rc}.", remedy="See its last lines.", detail=last)
+
+    def toolbox(self) -> str:
+        """Return the id of the running toolbox.
+
+        Raises:
+            LabError: it does not run.
+        """
+        found = self.engine.list_all("containers", labels={_PROJECT: self.lab.project, _SERVICE: "toolbox"})
+        running = [item for item in found if item["State"] == "running"]
+        if not running:
+            raise LabError(
+                f"Lab {self.lab.number} has no toolbox running.",
+                remedy=f"Start the lab: lab start {int(self.lab.number)}",
+            )
+        return str(running[0]["Id"])
+
+    # -- the inside ----------------------------------------------------------------------------------------
+
+    def _lock(self, verb: str) -> AbstractContextManager[None]:
+        return locked(
+            self.places.state / "locks" / f"{self.lab.number}.lock",
+            f"lab {verb} {int(self.lab.number)}",
+            wait=60,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the scene's compose.yaml is filled with."""
+        return {
+            "DRYDOCK_LAB": self.lab.number,
+            "DRYDOCK_WORK": str(self.work),
+            "DRYDOCK_WORK_INSIDE": self.work_inside,
+            "DRYDOCK_SOCKET": socket_for_containers(self.engine.endpoint.host),
+            "DRYDOCK_ENGINE": "" if self.engine.endpoint.is_local else self.engine.endpoint.host,
+        }
+
+    def _compose(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = self.client.command(
+            "compose",
+            "--project-name",
+            self.lab.project,
+            "--file",
+            str(self.lab.compose),
+            "--progress",
+            "quiet",
+            *words,
+        )
+        # Variables that would reshape the scene stay out of it.
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")}
+        try:
+            return subprocess.run(
+                command,
+                env={**self.client.environment(inherited), **self.environment()},
+                cwd=self.lab.folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=READY_SECONDS + 60,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LabError(
+                f"Compose did not end within {error.timeout:g} s for lab {self.lab.number}.",
+                remedy="See whether the engine answers: lab doctor",
+            ) from error
+
+    def _why_not_ready(self, said: str) -> str:
+        lines = [line for line in said.splitlines() if line.strip()][-3:]
+        for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
+            try:
+                state = self.engine.inspect(item["Id"])["State"]
+                health = (state.get("Health") or {}).get("Status", "")
+                if state["Status"] == "running" and health in {"", "healthy"}:
+                    continue
+                name = item["Labels"].get(_SERVICE, item["Id"][:12])
+                lines.append(
+                    f"{name}: {state['Status']}{f', {health}' if health else ''}, exit code {state['ExitCode']}"
+                )
+                lines += [f"    {line}" for line in self.engine.logs(item["Id"], 5).splitlines()]
+            except NotFoundError:
+                continue
+        return "\n".join(lines)
+
+    def learners_containers(self) -> list[str]:
+        """Name the containers that the learner made in this lab."""
+        return sorted(
+            item["Names"][0].lstrip("/")
+            for item in owned_containers(self.engine, self.lab)
+            if (item.get("Labels") or {}).get(_PROJECT) != self.lab.project and item.get("Names")
+        )
+
+
+def services(engine: Engine, lab: Lab) -> dict[str, str]:
+    """Return the state of each service of a lab's scene; empty when it is not started."""
+    found = engine.list_all("containers", labels={_PROJECT: lab.project})
+    return {item["Labels"].get(_SERVICE, ""): item["State"] for item in found}
+
+
+def require_running(engine: Engine, lab: Lab) -> None:
+    """Refuse when a lab's scene does not run.
+
+    Raises:
+        LabError: it is not started, or part of it does not run.
+    """
+    states = services(engine, lab)
+    number = int(lab.number)
+    if not states:
+        raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")
+    down = [f"{name} ({state})" for name, state in states.items() if state != "running"]
+    if down:
+        raise LabError(
+            f"Part of lab {lab.number}'s scene does not run: {', '.join(down)}.",
+            remedy=f"`lab start {number}` mends it and keeps your work.",
+        )
+
+
+def socket_for_containers(host: str) -> str:
+    """Return the path under which a container mounts the engine's own socket.
+
+    Engines in a virtual machine (Docker Desktop, Colima, OrbStack, Rancher Desktop) have it at the usual place
+    inside that machine, wherever their socket is on the outside; a Linux engine has it where we found it.
+    """
+    if host.startswith("unix://") and sys.platform == "linux":
+        path = PurePosixPath(host.removeprefix("unix://"))
+        # Docker Desktop on Linux too runs its engine in a virtual machine.
+        return "/var/run/docker.sock" if ".docker" in path.parts else str(path)
+    return "/var/run/docker.sock"
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
