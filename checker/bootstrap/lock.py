@@ -1,0 +1,58 @@
+"""One `lab` at a time makes the environment; another waits and finds it made."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(descriptor: int) -> bool:
+        os.lseek(descriptor, 1024, os.SEEK_SET)  # a locked byte cannot be read: keep it away from the text
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _take(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+POLL_SECONDS = 0.2
+
+
+@contextmanager
+def held(file: Path, waiting: Callable[[str], None]) -> Iterator[int]:
+    """Hold the lock of a file; tell who has it when it is taken. Gives the descriptor.
+
+    The lock is the kernel's, so it ends with its holder, however that ends; the file stays.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        told = False
+        while not _take(descriptor):
+            if not told:
+                waiting(os.pread(descriptor, 32, 0).decode().strip() if hasattr(os, "pread") else "")
+                told = True
+            time.sleep(POLL_SECONDS)
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,241 @@
+"""From any checkout to an environment that is ready: made, updated, repaired, or the reason why not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.bootstrap import pip, system
+from checker.bootstrap.lock import held
+from checker.bootstrap.say import ProblemError, Steps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+UNFINISHED = "unfinished"
+"""A file in the environment while it is worked on: found later, it tells that the work was interrupted."""
+PLACE = "place"
+"""A file in the environment that tells for which checkout and Python it was made, and that we made it."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where `lab` looks, so that both agree."""
+
+    root: str
+    venvs: list[str]
+    python_of: Callable[[str], str]
+    stamp_of: Callable[[str, str], str]
+    glance: Callable[[str, str], str]
+
+    def lock(self, name: str) -> Path:
+        """Return a requirements file."""
+        return Path(self.root, "requirements", name)
+
+
+def prepare(layout: Layout, locks: Sequence[str], arguments: Sequence[str]) -> str | int:
+    """Return the folder of an environment with everything of the locks in it, or the exit code after telling why not."""
+    steps = Steps()
+    try:
+        venv = _place(layout)
+        with held(_lock_file(layout, venv), lambda pid: steps.begin(_waiting(pid))) as descriptor:
+            _make_ready(layout, venv, locks, arguments, steps, descriptor)
+        steps.end()
+    except ProblemError as problem:
+        steps.end()
+        print(problem, file=sys.stderr)
+        return 3
+    except KeyboardInterrupt:
+        steps.end()
+        print("lab: interrupted; the next run takes it up again.", file=sys.stderr)
+        return 130
+    return venv
+
+
+def _waiting(pid: str) -> str:
+    return f"Another lab{f' (process {pid})' if pid else ''} is preparing the environment: waiting for it"
+
+
+def _place(layout: Layout) -> str:
+    """Return where the environment goes: the checkout, else the state folder that the user named."""
+    for venv in layout.venvs:
+        folder = Path(venv) if Path(venv).is_dir() else Path(venv).parent
+        if _is_writable(folder):
+            return venv
+    raise ProblemError(
+        f"{layout.venvs[-1]} cannot be made: {Path(layout.venvs[-1]).parent} is read-only for you.",
+        "Use a checkout of your own, or set DRYDOCK_STATE (and DRYDOCK_WORK) to folders that you may write to.",
+    )
+
+
+def _is_writable(folder: Path) -> bool:
+    """Try it: permission bits tell nothing about a read-only file system, nor to root."""
+    probe = folder / f".drydock-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _lock_file(layout: Layout, venv: str) -> Path:
+    inside = Path(venv).parent == Path(layout.root)
+    folder = Path(layout.root, ".lab") if inside else Path(venv).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "environment.lock"
+
+
+def _make_ready(
+    layout: Layout, venv: str, locks: Sequence[str], arguments: Sequence[str], steps: Steps, descriptor: int
+) -> None:
+    missing = [lock for lock in locks if not _is_good(layout, venv, lock)]
+    if not missing:
+        return
+    python = Path(layout.python_of(venv))
+    for lock in missing:
+        if not layout.lock(lock).is_file():
+            raise ProblemError(
+                f"{layout.lock(lock)} is missing.", "The checkout is not complete: clone it anew."
+            )
+    if not _is_sound(layout, venv):
+        _create(layout, venv, steps)
+    command = pip.find(python) or (system.install_pip(arguments, steps) and pip.find(python))
+    if not command:
+        raise ProblemError(
+            "This Python comes without pip (its module ensurepip is missing).", system.remedy()
+        )
+    marker = Path(venv, UNFINISHED)
+    marker.touch()
+    for lock in missing:
+        what = "what the tests need" if lock == "test.txt" else "what the course needs"
+        steps.begin(f"Installing {what} (requirements/{lock})")
+        try:
+            pip.install(command, layout.lock(lock), steps, inherit=descriptor)
+        except ProblemError:
+            # pip fetches everything before it touches anything, and undoes what fails later: the environment is
+            # as it was, and what an offline machine had until now goes on working after `git checkout`.
+            marker.unlink(missing_ok=True)
+            raise
+    for lock in missing:
+        _write_stamp(layout, venv, lock)
+    marker.unlink()
+    steps.end("The Python environment is ready")
+
+
+def _is_sound(layout: Layout, venv: str) -> bool:
+    """Whether the environment can be added to: finished, of this place, and its Python runs."""
+    if Path(venv, UNFINISHED).exists():
+        return False
+    try:
+        place = Path(venv, PLACE).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return False
+    return place == _place_text(layout, venv)
+
+
+def _place_text(layout: Layout, venv: str) -> str:
+    """Return where the environment is, for which checkout, and its Python; moved or upgraded it must be made anew."""
+    return f"{venv}\n{layout.root}\n{_version(layout.python_of(venv))}\n"
+
+
+def _version(python: str) -> str:
+    """Return "cpython 3.11" of a Python, or nothing when it does not run."""
+    code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run(
+            [python, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+def _create(layout: Layout, venv: str, steps: Steps) -> None:
+    """Make an empty environment, from which the checkout can be imported; pip stays outside."""
+    folder = Path(venv)
+    steps.begin(f"Making the Python environment in {venv}")
+    try:
+        import venv as builder  # noqa: PLC0415 - not every system's Python has it
+    except ImportError as error:
+        raise ProblemError(
+            "This Python cannot make environments: its module venv is missing.", system.remedy()
+        ) from error
+    try:
+        _make_way(layout, folder, steps)
+        folder.mkdir(parents=True)
+        # Before anything else: what is interrupted from here on is found unfinished.
+        Path(folder, UNFINISHED).touch()
+        builder.EnvBuilder(symlinks=os.name != "nt").create(folder)
+        _packages(folder).joinpath("drydock.pth").write_text(
+            # As code, so that a path with any characters survives any locale.
+            f"import sys; sys.path.append({layout.root!a})\n",
+            encoding="ascii",
+        )
+        Path(folder, PLACE).write_text(_place_text(layout, venv), encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise ProblemError(
+            f"{venv} could not be made: {error}", "Check the disk (`df -h`) and who owns it."
+        ) from error
+
+
+def _make_way(layout: Layout, folder: Path, steps: Steps) -> None:
+    """Remove an environment of ours; what is somebody else's is put aside."""
+    ours = any((folder / name).exists() for name in (UNFINISHED, PLACE))
+    if ours and not folder.is_symlink():
+        shutil.rmtree(folder)
+    elif folder.is_symlink() or folder.exists():
+        aside = (
+            _lock_file(layout, str(folder)).parent / f"{folder.name.lstrip('.')}-set-aside-{int(time.time())}"
+        )
+        folder.rename(aside)
+        steps.say(f"{folder} was not made by lab: it is now {aside}")
+
+
+def _packages(folder: Path) -> Path:
+    """Return the folder for packages of an environment."""
+    if os.name == "nt":
+        return folder / "Lib" / "site-packages"
+    return next(folder.glob("lib/python3.*/site-packages"))
+
+
+def _is_good(layout: Layout, venv: str, lock: str) -> bool:
+    """Whether the lock is installed, judged by its content; renew the stamp when only times have changed."""
+    if not _is_sound(layout, venv):
+        return False
+    try:
+        noted = (
+            Path(layout.stamp_of(venv, lock))
+            .read_text(encoding="utf-8", errors="surrogateescape")
+            .partition("\n\n")[2]
+            .strip()
+        )
+        if noted != _digest(layout.lock(lock)):
+            return False
+        _write_stamp(layout, venv, lock)
+    except OSError:
+        return False
+    return True
+
+
+def _write_stamp(layout: Layout, venv: str, lock: str) -> None:
+    target = Path(layout.stamp_of(venv, lock))
+    half = target.with_suffix(".half")
+    half.write_text(
+        f"{layout.glance(venv, lock)}\n\n{_digest(layout.lock(lock))}\n",
+        encoding="utf-8",
+        errors="surrogateescape",
+    )
+    half.replace(target)
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
