@@ -1,0 +1,65 @@
+"""Whether a copy answers with the name that its environment gives it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from checker.engine.shell import ShellError
+from checker.grading.author import fail
+
+from .copies import NAME_VARIABLE
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container
+
+    from .copies import Copy
+
+
+def require_named(copy: Copy, container: Container, said: dict[str, Any]) -> str:
+    """Return the name that the copy says; fail unless it says it because its environment does."""
+    says = str(said.get("instance"))
+    named = container.env.get(NAME_VARIABLE) or _process_environment(container).get(NAME_VARIABLE)
+    if named != says:
+        _fail_named(copy, container, says, named)
+    return says
+
+
+def _fail_named(copy: Copy, container: Container, says: str, named: str | None) -> NoReturn:
+    expected = f"{NAME_VARIABLE} is set for {copy.name}, and its value is the name it answers with"
+    source = f"curl {copy.url}"
+    host_name = container.attrs["Config"]["Hostname"]
+    if not named and says == host_name and container.id.startswith(host_name):
+        fail(
+            f"`{copy.name}` was given no name to answer with, so it took its host name, which the engine makes up anew "
+            f"for every container: nobody can tell which copy `{says}` is, and the next one is called something else.",
+            expected=expected,
+            seen=f"{NAME_VARIABLE} is not set; it answers with {says}",
+            source=source,
+            hint="Lesson, “Give it a name of its own”: where does Parcel look for its name?",
+        )
+    if not named and says == host_name:
+        fail(
+            f"`{copy.name}` answers with the host name of its container. The task is to tell the copies apart by "
+            "environment alone, which works the same wherever the image runs.",
+            expected=expected,
+            seen=f"{NAME_VARIABLE} is not set; host name and answer are {says}",
+            source=source,
+            hint="Lesson, “Give it a name of its own”: where does Parcel look before it takes the host name?",
+        )
+    fail(
+        f"`{copy.name}` answers with a name that its environment does not give it: something inside the container "
+        "was edited. Whoever runs the same image again gets a copy without that edit.",
+        expected=expected,
+        seen=f"{NAME_VARIABLE} is {named or 'not set'}; it answers with {says}",
+        source=f"docker diff {copy.name}",
+        hint="Lesson, “Change something inside”: what became of such a change in the next container?",
+    )
+
+
+def _process_environment(container: Container) -> dict[str, str]:
+    """Return the environment of the main process, which a start command may have added to."""
+    try:
+        done = container.exec("tr '\\0' '\\n' < /proc/1/environ")
+    except ShellError:
+        return {}
+    return dict(line.partition("=")[::2] for line in done.stdout.splitlines() if "=" in line)

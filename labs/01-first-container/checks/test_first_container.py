@@ -1,0 +1,110 @@
+"""Lab 01: what the learner's two copies of Parcel must do."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from checker.grading.author import guard, needs, require
+
+from .apart import require_fresh, require_nothing_shared
+from .copies import FIRST, NAME_VARIABLE, SECOND, require_running
+from .detached import require_detached
+from .images import require_image, require_provided
+from .named import require_named
+from .reached import require_answer
+
+if TYPE_CHECKING:
+    from checker.grading.author import Engine, Lab, Outside
+
+
+def test_parcel_runs(lab: Lab, engine: Engine) -> None:
+    """A container named parcel runs the image drydock/parcel:1.0."""
+    container = require_running(lab, engine, FIRST)
+    require_image(lab, container)
+
+
+@needs("parcel-runs")
+def test_answers_on_8081(lab: Lab, engine: Engine, outside: Outside) -> None:
+    """It answers on port 8081 of this machine."""
+    require_answer(engine, outside, FIRST, require_running(lab, engine, FIRST))
+
+
+@needs("answers-on-8081")
+def test_named_by_environment(lab: Lab, engine: Engine, outside: Outside) -> None:
+    """It answers with the name that its environment gives it."""
+    container = require_running(lab, engine, FIRST)
+    require_named(FIRST, container, require_answer(engine, outside, FIRST, container))
+
+
+@needs("parcel-runs")
+def test_outlives_the_terminal(lab: Lab, engine: Engine) -> None:
+    """It goes on without the terminal that started it."""
+    require_detached(lab, engine, FIRST, require_running(lab, engine, FIRST))
+
+
+@needs("answers-on-8081")
+def test_second_copy_on_8082(lab: Lab, engine: Engine, outside: Outside) -> None:
+    """A second container, parcel-b, answers on port 8082 and needs no terminal either."""
+    container = require_running(lab, engine, SECOND)
+    require_answer(engine, outside, SECOND, container)
+    require_detached(lab, engine, SECOND, container)
+
+
+@needs("second-copy-on-8082")
+def test_same_image(lab: Lab, engine: Engine) -> None:
+    """Both run one and the same image."""
+    require_image(lab, require_running(lab, engine, SECOND))
+
+
+@needs("named-by-environment", "second-copy-on-8082")
+def test_told_apart(lab: Lab, engine: Engine, outside: Outside) -> None:
+    """The environment alone tells the two apart."""
+    names = {}
+    for copy in (FIRST, SECOND):
+        container = require_running(lab, engine, copy)
+        names[copy] = require_named(copy, container, require_answer(engine, outside, copy, container))
+    require(
+        names[FIRST] != names[SECOND],
+        f"Both copies answer with the name `{names[FIRST]}`: who gets an answer cannot tell which copy gave it.",
+        expected=f"two different names on ports {FIRST.port} and {SECOND.port}",
+        seen=f'"instance": "{names[FIRST]}" on both',
+        source=f"curl {FIRST.url} {SECOND.url}",
+        hint=f"Compare {NAME_VARIABLE} in the two: `docker inspect --format '{{{{.Config.Env}}}}' parcel parcel-b`.",
+    )
+
+
+@needs("same-image")
+def test_changes_stay_inside(lab: Lab, engine: Engine, outside: Outside) -> None:
+    """What is changed inside one is in no other copy, nor in a new one."""
+    first, second = require_running(lab, engine, FIRST), require_running(lab, engine, SECOND)
+    require_nothing_shared(first, second)
+    mark = f"left by lab check: {secrets.token_hex(6)}"
+    before = outside.get(f"{FIRST.url}note")
+    written = outside.put(f"{FIRST.url}note", mark)
+    if not written.ok:
+        # A copy whose file system cannot be written keeps everything apart.
+        return
+    try:
+        there = outside.get(f"{SECOND.url}note")
+    finally:
+        if before.ok:
+            outside.put(f"{FIRST.url}note", before.body)
+        else:
+            first.exec('rm -f "$PARCEL_DATA/note"')
+    require(
+        there.text != mark,
+        f"A note written into `{FIRST.name}` can be read from `{SECOND.name}`: the two write to one place, so neither "
+        "can be changed, moved or removed without the other.",
+        expected=f"no such note in {SECOND.name}",
+        seen=there.summary,
+        source=f"curl {SECOND.url}note",
+        hint="Lesson, “Change something inside”: where does a container's own change live, and until when?",
+    )
+    require_fresh(lab, engine)
+
+
+@guard
+def test_image_untouched(lab: Lab) -> None:
+    """The image drydock/parcel:1.0 is the one that the lab provides."""
+    require_provided(lab)

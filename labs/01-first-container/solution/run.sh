@@ -1,0 +1,3 @@
+# A container's name, a port of this machine, and what the copy is told at its start; the image stays the same.
+docker run -d --name parcel -p 8081:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0
+docker run -d --name parcel-b -p 8082:8080 -e PARCEL_INSTANCE=south drydock/parcel:1.0

@@ -1,0 +1,3 @@
+docker volume create parcels
+docker run -d --name parcel -p 8081:8080 -v parcels:/var/lib/parcel -e PARCEL_INSTANCE=north drydock/parcel:1.0
+docker run -d --name parcel-b -p 8082:8080 -v parcels:/var/lib/parcel -e PARCEL_INSTANCE=south drydock/parcel:1.0

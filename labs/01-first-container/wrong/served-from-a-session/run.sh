@@ -1,0 +1,3 @@
+docker run -d --name parcel -p 8081:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0 sleep infinity
+docker exec -d parcel python3 /app/parcel.py
+docker run -d --name parcel-b -p 8082:8080 -e PARCEL_INSTANCE=south drydock/parcel:1.0
