@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from checker.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from checker.engine.install import Plan
 
 START_SECONDS = 120.0
 
@@ -44,24 +47,32 @@ def ensure_engine(
     """
     platform = platform or Platform()
 
-    def fill(error: EngineError) -> None:
-        _install_missing(platform, error, no_install=no_install, confirm=confirm, progress=progress)
+    def fill(error: EngineError, *, idle: bool) -> None:
+        plan = _plan(platform)
+        if plan is None or not plan.packages:
+            raise error
+        # Where nothing runs, nobody is disturbed by a newer engine.
+        plan = replace(plan, replaces=plan.replaces and not idle)
+        from checker.engine.install import install  # noqa: PLC0415 - Linux alone has what it imports
+
+        install(platform, plan, no_install=no_install, confirm=confirm, progress=progress)
 
     try:
         endpoint = find_endpoint(platform)
     except EngineNotFoundError as error:
         if error.chosen or error.reach is Reach.DENIED or platform.system is not System.LINUX:
             raise
-        if platform.which("dockerd") is None:
-            fill(error)
+        present = platform.which("dockerd") is not None
+        if not present or (platform.is_root and not no_install and _is_outdated(platform)):
+            fill(error, idle=True)
         _start(platform, state / "engine", confirm, progress)
-        endpoint = find_endpoint(platform)
+        endpoint = _find_again(platform)
     try:
         find_client(endpoint, platform=platform, state=state)
     except EngineError as error:
-        if platform.system is not System.LINUX:
+        if platform.system is not System.LINUX or not endpoint.is_local:
             raise
-        fill(error)
+        fill(error, idle=False)
         find_client(endpoint, platform=platform, state=state, fresh=True)
     return endpoint
 
@@ -85,25 +96,29 @@ def engine_stop(state: Path, *, platform: Platform | None = None) -> bool:
     return True
 
 
-def _install_missing(
-    platform: Platform,
-    error: EngineError,
-    *,
-    no_install: bool,
-    confirm: Callable[[str], bool],
-    progress: Callable[[str], None],
-) -> None:
-    """Install what is missing, or raise the error that made us look."""
-    from checker.engine import install  # noqa: PLC0415 - Linux alone has what it imports
+def _plan(platform: Platform) -> Plan | None:
+    from checker.engine.install import make_plan  # noqa: PLC0415 - Linux alone has what it imports
 
-    plan = install.make_plan(platform)
-    if plan is None or not plan.packages:
-        raise error
-    install.install(platform, plan, no_install=no_install, confirm=confirm, progress=progress)
-    user = platform.environ.get("USER", "")
-    if not platform.is_root and user:
-        # The question that was agreed to said so.
-        _run(["sudo", "--", "usermod", "-aG", "docker", user])
+    return make_plan(platform)
+
+
+def _is_outdated(platform: Platform) -> bool:
+    """Whether the distribution's engine is installed without what the course needs beside it."""
+    plan = _plan(platform)
+    return plan is not None and plan.replaces
+
+
+def _find_again(platform: Platform) -> Endpoint:
+    """Return the engine that was started; who has only now joined its group may not use it yet."""
+    try:
+        return find_endpoint(platform)
+    except EngineNotFoundError as error:
+        if error.reach is not Reach.DENIED:
+            raise
+        raise EngineError(
+            "The container engine runs, but this terminal does not know yet that you may use it.",
+            remedy="Log out and in again, or run `newgrp docker`, and give the same command again.",
+        ) from error
 
 
 def _start(

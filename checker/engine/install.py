@@ -63,6 +63,8 @@ class Plan:
     borrowed: tuple[str, ...] = ()
     """Those that come from the next release."""
     purpose: str = "a container engine"
+    replaces: bool = False
+    """Whether an engine that is installed gets a newer version, and so is restarted."""
 
     @property
     def sentence(self) -> str:
@@ -118,7 +120,11 @@ def make_plan(
     # The four belong together: a client of 2024 beside an engine of 2020 is what we are here to avoid.
     if borrowed and any(name in missing for name in borrowed):
         missing = (*borrowed, *(name for name in missing if name not in borrowed))
-    return Plan(missing, tuple(name for name in borrowed if name in missing))
+    return Plan(
+        missing,
+        tuple(name for name in borrowed if name in missing),
+        replaces="docker.io" in (present & {*missing}),
+    )
 
 
 def install(
@@ -142,8 +148,15 @@ def install(
     if not platform.is_root:
         if platform.which("sudo") is None or not platform.has_terminal:
             raise EngineError(f"{_missing(plan)}, and only root may install it.", remedy=by_hand)
-        if not confirm(f"{plan.sentence}. Do this now, with sudo?"):
+        question = f"{plan.sentence}; you join the group docker. Do this now, with sudo?"
+        if not confirm(question):
             raise EngineError(f"{_missing(plan)}, and it was not agreed to install it.", remedy=by_hand)
+    elif plan.replaces and not confirm(
+        f"{plan.sentence}. This restarts the engine and its containers. Go on?"
+    ):
+        raise EngineError(
+            f"{_missing(plan)}, and it was not agreed to restart the engine for it.", remedy=by_hand
+        )
     progress(plan.sentence)
     with apt_options(platform, plan) as options:
         base = ["apt-get", *options, "-o", f"DPkg::Lock::Timeout={apt.LOCK_SECONDS:.0f}"]
@@ -156,6 +169,8 @@ def install(
             progress(f"{error.what} Going on with the package lists that are here.")
         wanted = ["install", "--yes", "--no-install-recommends", "--no-remove", *plan.packages]
         apt.run([*base, *wanted], root=platform.is_root, progress=progress)
+        if not platform.is_root and (user := platform.environ.get("USER")):
+            apt.run(["usermod", "--append", "--groups", "docker", user], root=False, progress=progress)
 
 
 @contextmanager
