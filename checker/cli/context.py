@@ -102,6 +102,15 @@ class Context:
 
         ensure(lab.toml.images, self.say)
 
+    def agrees(self, question: str) -> bool:
+        """Ask on the terminal and return the answer; `--yes` answers for the person, no terminal means no."""
+        if self.args.yes:
+            return True
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
     def confirm(self, question: str) -> None:
         """Ask on the terminal; `--yes` answers for the person.
 
@@ -114,8 +123,7 @@ class Context:
             raise MisuseError(
                 f"{question} There is no terminal to ask on.", remedy="Say --yes if you mean it."
             )
-        print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        if not self.agrees(question):
             raise MisuseError("Nothing was done.")
 
 

@@ -139,4 +139,15 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         meant = f" Did you mean `lab {near}`?" if near else ""
         print(f"lab: there is no verb `{words[0]}`.{meant}\n  -> all verbs: lab --help", file=sys.stderr)
         raise SystemExit(int(ExitCode.MISUSE))
-    return build_parser(words[0]).parse_args(list(words))
+    # What follows `--` is another program's business; argparse would take it for arguments of ours.
+    ours, theirs = _split(list(words))
+    args = build_parser(words[0]).parse_args(ours)
+    args.pytest = theirs
+    return args
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]

@@ -1,0 +1,51 @@
+"""Set up what the tests need, and run them: all, or the parts named.
+
+What follows `--` goes to pytest, for instance: lab test unit -- -k progress
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "run the project's tests"
+EXAMPLE = "./lab test unit"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the parts."""
+    parser.add_argument(
+        "parts", metavar="PART", nargs="*", help="unit, integration, course, docs, browser; all otherwise"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run each part and say how each ended."""
+    from checker.authoring.testing import PARTS, ensure_browser, run_part
+    from checker.cli.context import Context
+    from checker.engine.ensure import ensure_engine
+    from checker.errors import ExitCode, MisuseError
+
+    context = Context(args)
+    known = {part.name: part for part in PARTS}
+    if unknown := [name for name in args.parts if name not in known]:
+        raise MisuseError(f"There is no part `{unknown[0]}`.", remedy=f"Parts: {', '.join(known)}.")
+    parts = [known[name] for name in args.parts] or list(PARTS)
+    ended: dict[str, ExitCode] = {}
+    ready = False
+    for part in parts:
+        if part.engine and not ready:
+            ensure_engine(
+                context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
+            )
+            for lab in context.catalogue:
+                context.ensure_images(lab)
+            ready = True
+        if part.browser:
+            ensure_browser(context.say, no_install=args.no_install)
+        ended[part.name] = run_part(context.places, part, args.pytest, context.say)
+    for name, code in ended.items():
+        context.say(f"{name}: {'passed' if code is ExitCode.OK else 'FAILED'}")
+    return int(max(ended.values()))

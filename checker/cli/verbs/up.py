@@ -1,0 +1,111 @@
+"""From nothing to a first lab: the engine, the images, the course site, a lab started and graded once.
+
+It ends by itself; the site goes on in the background until `lab down`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from checker.cli.context import Context
+    from checker.course.catalogue import Lab
+    from checker.results import Report
+    from checker.site.server import Site
+
+SUMMARY = "set everything up and start the first lab"
+EXAMPLE = "./lab up"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take no arguments of its own."""
+    parser.add_argument("--no-site", action="store_true", help="do not serve the course site")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Set up, start, grade, and say how to go on."""
+    from checker.cli.context import Context
+    from checker.engine.ensure import ensure_engine
+    from checker.scene.locks import locked
+
+    context = Context(args)
+    with locked(context.places.state / "locks" / "up.lock", "lab up"):
+        ensure_engine(
+            context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
+        )
+        lab = _current(context)
+        context.ensure_images(lab)
+        scene = context.scene(lab)
+        if scene.is_running():
+            context.say(f"lab {lab.number} is running")
+        else:
+            scene.start(context.say)
+            context.progress.record_start(lab.slug)
+        report = _grade(context, lab)
+        site = None if args.no_site else _site(context)
+    _show(context, lab, report, site)
+    return 0
+
+
+def _current(context: Context) -> Lab:
+    """Return the first lab that is not passed yet; the first of all when every one is."""
+    labs = list(context.catalogue)
+    return next((lab for lab in labs if not context.progress.standing(lab.slug).passed_at), labs[0])
+
+
+def _site(context: Context) -> Site | None:
+    from checker.errors import LabError
+    from checker.site import server
+
+    context.say("serving the course site")
+    try:
+        return server.start(context.places)
+    except LabError as error:
+        # The labs work without the site; the way on says how to read instead.
+        context.say(f"note: {error.what} {error.remedy}")
+        return None
+
+
+def _grade(context: Context, lab: Lab) -> Report:
+    from checker.grading.run import grade
+    from checker.scene.work import folder_of
+
+    context.say(f"grading lab {lab.number} once")
+    report = grade(lab, context.engine, folder_of(context.places, lab))
+    if report.passed:
+        context.progress.record_attempt(report)
+    return report
+
+
+def _show(context: Context, lab: Lab, report: Report, site: Site | None) -> None:
+    from checker.render.report import report_lines
+    from checker.render.style import style_of
+    from checker.site import pages
+
+    lesson = pages.lesson(site.url, lab) if site else ""
+    if context.args.json:
+        import msgspec
+
+        record = {"lab": lab.slug, "lesson": lesson or None, "report": report}
+        print(msgspec.json.encode(record).decode())
+        return
+    style = style_of()
+    print("\n".join(report_lines(report, style)))
+    number = int(lab.number)
+    print()
+    if report.passed:
+        print("You have been here before: everything passes.")
+    else:
+        print("Red is right: nothing is done yet. Now it is your turn.")
+    rows = [
+        (lesson or f"lab open {number}", "the lesson, which leads through it"),
+        (f"./lab shell {number}", "a shell with every tool"),
+        (f"./lab check {number}", "the verdict again, or live: " + f"./lab watch {number}"),
+        (f"./lab hint {number}", "when you are stuck"),
+        ("./lab down", "ends the site; --all ends the labs too"),
+    ]
+    width = max(len(words) for words, _ in rows)
+    for words, what in rows:
+        print(f"  {style.paint(f'{words:<{width}}', 'cyan')}  {what}")

@@ -1,0 +1,33 @@
+"""Judge again whenever something changes, so that the verdict follows what you type.
+
+On a terminal single keys work: h hint, a explain all, c check now, r reset, n next lab, q quit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cli.context import add_lab
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "judge again whenever something changes"
+EXAMPLE = "lab watch 3"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lab and when to end."""
+    add_lab(parser)
+    parser.add_argument("--until-passed", action="store_true", help="end when every check passes")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until the person quits."""
+    from checker.cli.context import Context
+    from checker.cli.watching import Watching
+
+    context = Context(args)
+    lab = context.lab()
+    context.require_started(lab)
+    return Watching(context, lab, until_passed=args.until_passed).run()

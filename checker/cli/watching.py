@@ -1,0 +1,217 @@
+"""The loop of `lab watch`: a change or a key comes in, a verdict goes out."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from checker.cli.keys import pressed
+from checker.errors import ExitCode, LabError
+from checker.grading.changes import Changes
+from checker.grading.run import grade
+from checker.render.report import one_line, report_lines
+from checker.render.style import style_of
+from checker.scene.work import folder_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checker.cli.context import Context
+    from checker.course.catalogue import Lab
+    from checker.results import Report
+
+SETTLE_SECONDS = 0.05
+"""Changes come in bursts (create, connect, start); a burst is judged once."""
+
+AGAIN_SECONDS = 4.0
+"""While something fails it is judged again after this long even without a change: a service may have become ready."""
+
+_KEYS = "h hint  a explain all  c check now  r reset  n next lab  q quit"
+
+
+class Watching:
+    """One `lab watch`.
+
+    Args:
+        context: what verbs share.
+        lab: the lab that is watched.
+        until_passed: end at the first verdict in which all passes.
+    """
+
+    def __init__(self, context: Context, lab: Lab, *, until_passed: bool) -> None:
+        self._context = context
+        self._lab = lab
+        self._until_passed = until_passed
+        self._style = style_of()
+        self._interactive = sys.stdin.isatty() and sys.stdout.isatty() and not context.args.json
+        self._everything = False
+        self._hint: list[str] = []
+        self._armed = ""
+        """The key that asks for a second press before it does something that cannot be taken back."""
+        self._report: Report | None = None
+        self._problem: LabError | None = None
+        self._follow()
+
+    def _follow(self) -> None:
+        self._work = folder_of(self._context.places, self._lab)
+        self._changes = Changes(self._context.engine, self._work)
+        self._changes.follow()
+
+    def run(self) -> int:
+        """Judge, wait, judge again; return the exit code of the last verdict."""
+        keys = (
+            pressed(lambda key: self._changes.queue.put((key, time.time())))
+            if self._interactive
+            else contextlib.nullcontext()
+        )
+        with keys:
+            self._judge()
+            while not (self._until_passed and self._report is not None and self._report.passed):
+                key = self._next()
+                if key == "q":
+                    break
+                self._obey(key)
+        return int(self._report.exit_code) if self._report else int(ExitCode.COULD_NOT_RUN)
+
+    def _next(self) -> str:
+        """Wait for a key, a change, or the time to look again; empty for the latter two."""
+        passed = self._report is not None and self._report.passed
+        try:
+            what, at = self._changes.queue.get(
+                timeout=None if passed and self._interactive else AGAIN_SECONDS
+            )
+        except queue.Empty:
+            return ""
+        if what not in {"engine", "files"}:
+            return what
+        # What happened while the checks ran may be their own doing.
+        if what == "engine" and at <= self._judged_at:
+            return "ignore"
+        settled = time.monotonic() + SETTLE_SECONDS
+        while (left := settled - time.monotonic()) > 0:
+            try:
+                more, _ = self._changes.queue.get(timeout=left)
+            except queue.Empty:
+                break
+            if more not in {"engine", "files"}:
+                return more
+        return ""
+
+    def _obey(self, key: str) -> None:
+        if key == "ignore":
+            return
+        armed, self._armed = self._armed, ""
+        if key == "h":
+            self._hint = self._next_hint()
+            self._draw()
+        elif key == "a":
+            self._everything = not self._everything
+            self._draw()
+        elif key == "r" and armed != "r":
+            self._armed = "r"
+            self._hint = [
+                "Reset sets your files aside and removes the lab's containers. Press r again to do it."
+            ]
+            self._draw()
+        elif key == "r":
+            self._reset()
+        elif key == "n":
+            self._go_on()
+        else:
+            self._judge()
+
+    # -- judging -------------------------------------------------------------------------------------------
+
+    _judged_at = 0.0
+
+    def _judge(self) -> None:
+        before = self._verdicts()
+        try:
+            self._context.require_started(self._lab)
+            self._report, self._problem = grade(self._lab, self._context.engine, self._work), None
+        except LabError as error:
+            self._report, self._problem = None, error
+        self._judged_at = time.time()
+        if self._verdicts() == before and before:
+            return
+        self._hint = []
+        if self._report is not None:
+            self._context.progress.record_attempt(self._report)
+        self._draw()
+
+    def _verdicts(self) -> Sequence[object]:
+        if self._report is not None:
+            return [(check.id, check.status, check.failure, check.reason) for check in self._report.checks]
+        return [self._problem.what] if self._problem else []
+
+    def _next_hint(self) -> list[str]:
+        problem = self._report.first_problem if self._report else None
+        if problem is None:
+            return ["Everything passes; there is nothing to hint at."]
+        ladder = self._lab.toml.hints.get(problem.id, ())
+        if not ladder:
+            return [problem.failure.hint if problem.failure else problem.reason]
+        rung = self._context.progress.climb(self._lab.slug, problem.id, len(ladder))
+        return [f"Hint {rung} of {len(ladder)}: {ladder[rung - 1]}"]
+
+    def _reset(self) -> None:
+        try:
+            aside = self._context.scene(self._lab).reset(lambda _: None)
+            self._hint = (
+                [f"Your files were set aside: {aside}"] if aside else ["The lab is at its beginning."]
+            )
+        except LabError as error:
+            self._hint = [f"{error.what} {error.remedy}"]
+        said, self._report = self._hint, None
+        self._judge()
+        self._hint = said
+        self._draw()
+
+    def _go_on(self) -> None:
+        labs = list(self._context.catalogue)
+        later = [lab for lab in labs if lab.slug > self._lab.slug]
+        if not later:
+            self._hint = ["This is the last lab."]
+            self._draw()
+            return
+        number = int(later[0].number)
+        try:
+            self._context.ensure_images(later[0])
+            self._context.scene(later[0]).start(lambda _: None)
+        except LabError as error:
+            self._hint = [f"Lab {later[0].number} did not start: {error.what} {error.remedy}"]
+            self._draw()
+            return
+        self._lab, self._report = later[0], None
+        self._follow()
+        self._judge()
+        self._hint = [f"The lesson: lab open {number}"]
+        self._draw()
+
+    # -- showing -------------------------------------------------------------------------------------------
+
+    def _draw(self) -> None:
+        if self._context.args.json:
+            if self._report is not None:
+                import msgspec
+
+                print(msgspec.json.encode(self._report).decode(), flush=True)
+            return
+        if not self._interactive:
+            print(one_line(self._report) if self._report else str(self._problem), flush=True)
+            return
+        style = self._style
+        if self._report is not None:
+            lines = report_lines(self._report, style, everything=self._everything)
+        else:
+            problem = self._problem
+            lines = [style.paint(str(problem), "yellow"), f"  {problem.remedy if problem else ''}"]
+        for text in self._hint:
+            lines += ["", *style.wrap(text)]
+        lines += ["", style.paint(_KEYS, "dim")]
+        # Home, the lines each cleared to their end, then the rest of the screen: no flicker.
+        sys.stdout.write("\033[H" + "".join(f"{line}\033[K\n" for line in lines) + "\033[J")
+        sys.stdout.flush()

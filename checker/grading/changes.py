@@ -1,0 +1,84 @@
+"""What may change a verdict: engine events and the learner's files, told as they happen."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from checker.engine.api import ROLE
+from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from checker.engine.api import Engine
+
+FILES_SECONDS = 0.4
+"""How often the work folder is looked at; engines tell of their events by themselves, folders do not everywhere."""
+
+# Health checks and our own shells make these all the time; none changes what a check sees.
+_NOISE = ("exec_", "top", "attach", "resize", "archive-path", "extract-to-dir")
+
+
+class Changes:
+    """Tells of changes through a queue, from threads that end with the process.
+
+    Args:
+        engine: whose events are followed.
+        work: the learner's work folder.
+    """
+
+    def __init__(self, engine: Engine, work: Path) -> None:
+        self.queue: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
+        self._engine = engine
+        self._work = work
+
+    def follow(self) -> None:
+        """Begin to tell of changes from now on."""
+        threading.Thread(target=self._follow_engine, daemon=True).start()
+        threading.Thread(target=self._follow_files, daemon=True).start()
+
+    def _follow_engine(self) -> None:
+        while True:
+            try:
+                for event in self._engine.events(since=time.time()):
+                    if _matters(event):
+                        self.queue.put(("engine", float(event.get("timeNano", 0)) / 1e9))
+            except EngineError:
+                pass
+            # The engine went away: that is a change, and it may come back.
+            self.queue.put(("engine", time.time()))
+            time.sleep(1.0)
+
+    def _follow_files(self) -> None:
+        before = snapshot(self._work)
+        while True:
+            time.sleep(FILES_SECONDS)
+            now = snapshot(self._work)
+            if now != before:
+                before = now
+                self.queue.put(("files", time.time()))
+
+
+def _matters(event: dict[str, object]) -> bool:
+    action = str(event.get("Action", ""))
+    actor = event.get("Actor")
+    attributes = actor.get("Attributes", {}) if isinstance(actor, dict) else {}
+    return not action.startswith(_NOISE) and attributes.get(ROLE) != "checker"
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return each file below a folder with its size and time of change, in nanoseconds."""
+    found: dict[str, tuple[int, int]] = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(parent, name)  # noqa: PTH118 - many files, often
+            try:
+                status = os.lstat(path)
+            except OSError:
+                continue
+            found[path] = (status.st_size, status.st_mtime_ns)
+    return found
