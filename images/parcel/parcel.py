@@ -1,0 +1,419 @@
+"""Parcel, the course's application: a parcel counter that can be told to work, crash, hang and leak.
+
+It uses nothing but Python's standard library and is configured by its environment alone:
+  PARCEL_INSTANCE        the name this copy answers with; the host name when unset
+  PARCEL_BIND            the address to listen on; 0.0.0.0
+  PARCEL_PORT            the port to listen on; 8080
+  PARCEL_DATA            the folder of its counter and its note; when unset, the counter is kept in memory
+  PARCEL_VERSION         the version it answers with; set when the image is built
+  PARCEL_READY_DELAY_MS  how long after its start /readyz begins to say yes; 0
+  PARCEL_DRAIN_MS        how long a stop waits for requests under way; 1000
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+LONGEST_NOTE = 64 * 1024
+LONGEST_WORK_MS = 60_000
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(NamedTuple):
+    """What the environment says."""
+
+    instance: str
+    version: str
+    bind: str
+    port: int
+    data: Path | None
+    ready_delay: float
+    drain: float
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the variables; a number that is none ends the program with a line that names it."""
+
+        def number(name: str, default: int) -> int:
+            text = environ.get(name) or str(default)
+            if not text.isdecimal():
+                raise SystemExit(f"{name} is {text!r}; it must be a whole number.")
+            return int(text)
+
+        data = environ.get("PARCEL_DATA")
+        return cls(
+            instance=environ.get("PARCEL_INSTANCE") or socket.gethostname(),
+            version=environ.get("PARCEL_VERSION") or "dev",
+            bind=environ.get("PARCEL_BIND") or "0.0.0.0",  # noqa: S104 - inside a container, all is its own
+            port=number("PARCEL_PORT", 8080),
+            data=Path(data) if data else None,
+            ready_delay=number("PARCEL_READY_DELAY_MS", 0) / 1000,
+            drain=number("PARCEL_DRAIN_MS", 1000) / 1000,
+        )
+
+
+def log(event: str, **facts: object) -> None:
+    """Write one JSON line to standard output, where a container's logs belong."""
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    sys.stdout.write(json.dumps({"time": stamp, "event": event, **facts}) + "\n")
+    sys.stdout.flush()
+
+
+class Counter:
+    """How often the front page was asked for; kept in a file where one can be written, else in memory."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = folder / "counter" if folder else None
+        self._value = 0
+        self._lock = threading.Lock()
+
+    def increase(self) -> int:
+        """Count one more and return the count."""
+        with self._lock:
+            self._value = self._read() + 1
+            self._write()
+            return self._value
+
+    def _read(self) -> int:
+        if not self._file:
+            return self._value
+        try:
+            return int(self._file.read_text("ascii"))
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError) as error:
+            log("counter unreadable", level="warning", file=str(self._file), error=str(error))
+            return self._value
+
+    def _write(self) -> None:
+        if not self._file:
+            return
+        # A new file is renamed over the old one, so that a crash in the middle leaves the old count whole.
+        new = self._file.with_suffix(".new")
+        try:
+            new.write_text(f"{self._value}\n", "ascii")
+            new.replace(self._file)
+        except OSError as error:
+            log("counter kept in memory", level="warning", file=str(self._file), error=str(error))
+            self._file = None
+
+
+class Parcel(ThreadingMixIn, HTTPServer):
+    """The service: a thread for each connection, and what the requests share."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__((settings.bind, settings.port), Handler)
+        self.settings = settings
+        self.counter = Counter(settings.data)
+        self.ready_at = time.monotonic() + settings.ready_delay
+        self.hung = threading.Event()
+        self.stopping = threading.Event()
+        self.leaked: list[bytearray] = []
+        self._under_way = 0
+        self._changed = threading.Condition()
+
+    def server_bind(self) -> None:
+        """Bind without HTTPServer's look-up of the host's full name, which can take seconds without DNS."""
+        if ":" in str(self.server_address[0]):
+            self.address_family = socket.AF_INET6
+            self.socket.close()
+            self.socket = socket.socket(self.address_family, self.socket_type)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(self.server_address)  # type: ignore[arg-type]
+        self.server_address = self.socket.getsockname()
+        self.server_name, self.server_port = self.server_address[:2]
+
+    def begin(self) -> None:
+        """Note that a request is under way."""
+        with self._changed:
+            self._under_way += 1
+
+    def end(self) -> None:
+        """Note that a request was answered."""
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
+
+    def drain(self) -> int:
+        """Wait for the requests under way, no longer than the settings allow; return how many are left."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._under_way == 0, self.settings.drain)
+            return self._under_way
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """Log what a request ran into as one line instead of a traceback; a caller who left is no error."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            log("request failed", level="error", error=repr(error))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: Parcel
+    protocol_version = "HTTP/1.1"
+    # Headers and body leave in one piece: a second small packet would wait for the first one's receipt.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    timeout = 60
+
+    def _serve(self) -> None:
+        started = time.perf_counter()
+        self.status = 0
+        self.server.begin()
+        try:
+            if self.server.hung.is_set():
+                self._hang()
+            route = ROUTES.get((self.command, self.path.partition("?")[0]))
+            if route is None:
+                self._answer_unknown()
+            else:
+                route(self)
+            self.wfile.flush()
+        finally:
+            self.server.end()
+            self._log_request((time.perf_counter() - started) * 1000)
+
+    def _log_request(self, ms: float) -> None:
+        # A health check that went well comes every few seconds and would bury what matters.
+        if self.status == 200 and self.path in {"/healthz", "/readyz"}:
+            return
+        log(
+            "request",
+            method=self.command,
+            path=self.path,
+            status=self.status,
+            ms=round(ms, 1),
+            client=self.client_address[0],
+        )
+
+    do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815 - the names http.server calls
+
+    def version_string(self) -> str:
+        """Name the service in the Server header."""
+        return f"Parcel/{self.server.settings.version}"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing: each request is logged once, as JSON, when it is answered."""
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self.status = status
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        if self.server.stopping.is_set():
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _send_json(self, code: int, /, **facts: object) -> None:
+        self._send(code, json.dumps(facts).encode() + b"\n", "application/json")
+
+    def _send_text(self, status: int, text: str) -> None:
+        self._send(status, text.encode(), "text/plain; charset=utf-8")
+
+    def _number(self, name: str, default: int, limit: int) -> int:
+        text = parse_qs(urlsplit(self.path).query).get(name, [str(default)])[-1]
+        if not text.isdecimal() or int(text) > limit:
+            raise ValueError(f"{name} must be a whole number from 0 to {limit}")
+        return int(text)
+
+    def answer_front(self) -> None:
+        """Say who answers and how often; a page for browsers, JSON for everybody else."""
+        settings = self.server.settings
+        facts = {
+            "service": "parcel",
+            "version": settings.version,
+            "instance": settings.instance,
+            "counter": self.server.counter.increase(),
+        }
+        if "text/html" in self.headers.get("Accept", ""):
+            self._send(200, make_page(facts), "text/html; charset=utf-8")
+        else:
+            self._send_json(200, **facts)
+
+    def answer_healthz(self) -> None:
+        """Say that the process lives."""
+        self._send_json(200, status="ok")
+
+    def answer_readyz(self) -> None:
+        """Say whether requests should be sent here."""
+        left = self.server.ready_at - time.monotonic()
+        if self.server.stopping.is_set():
+            self._send_json(503, status="stopping")
+        elif left > 0:
+            self._send_json(503, status="starting", ready_in_ms=round(left * 1000))
+        else:
+            self._send_json(200, status="ready")
+
+    def answer_work(self) -> None:
+        """Use a processor for `ms` milliseconds of processor time: under a CPU limit it takes longer."""
+        try:
+            wanted = self._number("ms", 100, LONGEST_WORK_MS)
+        except ValueError as error:
+            return self._send_json(400, error=str(error))
+        began, used = time.perf_counter(), time.thread_time()
+        while time.thread_time() - used < wanted / 1000:
+            sum(range(2000))
+        return self._send_json(
+            200, worked_ms=wanted, took_ms=round((time.perf_counter() - began) * 1000, 1)
+        )
+
+    def answer_crash(self) -> None:
+        """End the process at once, in the middle of this request, with exit code 1."""
+        log("crash", level="error", reason="asked to by /crash")
+        os._exit(1)
+
+    def answer_hang(self) -> None:
+        """Answer nobody any more, this request included, while the process lives on."""
+        log("hang", level="error", reason="asked to by /hang")
+        self.server.hung.set()
+        self._hang()
+
+    def _hang(self) -> None:
+        # A hung request must not hold up a stop: it counts as answered.
+        self.server.end()
+        threading.Event().wait()
+
+    def answer_leak(self) -> None:
+        """Take `mb` MiB of memory and never give it back."""
+        try:
+            wanted = self._number("mb", 10, 1_000_000)
+        except ValueError as error:
+            return self._send_json(400, error=str(error))
+        for _ in range(wanted):
+            # Bytes that are not zero, so that the memory is really used and not only promised.
+            self.server.leaked.append(bytearray(b"\x01") * MEBIBYTE)
+        log("leak", level="warning", mb=wanted, total_mb=len(self.server.leaked))
+        return self._send_json(200, leaked_mb=len(self.server.leaked))
+
+    @property
+    def _note(self) -> Path:
+        return (self.server.settings.data or Path("/tmp")) / "note"  # noqa: S108 - the container's own
+
+    def answer_note(self) -> None:
+        """Return the note."""
+        try:
+            self._send_text(200, self._note.read_text("utf-8"))
+        except FileNotFoundError:
+            self._send_json(404, error="no note was written here")
+        except (OSError, UnicodeDecodeError) as error:
+            self._send_json(500, error=str(error))
+
+    def take_note(self) -> None:
+        """Write the note into this container's own file system."""
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal():
+            self.close_connection = True
+            return self._send_json(411, error="send the text with its length (Content-Length)")
+        if int(length) > LONGEST_NOTE:
+            self.close_connection = True
+            return self._send_json(413, error=f"a note has at most {LONGEST_NOTE} bytes")
+        text = self.rfile.read(int(length))
+        try:
+            self._note.write_bytes(text)
+        except OSError as error:
+            return self._send_json(507, error=str(error))
+        return self._send_json(200, written=len(text))
+
+    def _answer_unknown(self) -> None:
+        # The body of a request that nobody reads would be taken for the next request.
+        self.close_connection = True
+        path = self.path.partition("?")[0]
+        methods = sorted(method for method, known in ROUTES if known == path)
+        if methods:
+            self._send_json(405, error=f"{path} knows {', '.join(methods)}")
+        else:
+            self._send_json(404, error="not found", paths=sorted({known for _, known in ROUTES}))
+
+
+ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {
+    ("GET", "/"): Handler.answer_front,
+    ("HEAD", "/"): Handler.answer_front,
+    ("GET", "/healthz"): Handler.answer_healthz,
+    ("GET", "/readyz"): Handler.answer_readyz,
+    ("GET", "/work"): Handler.answer_work,
+    ("GET", "/crash"): Handler.answer_crash,
+    ("POST", "/crash"): Handler.answer_crash,
+    ("GET", "/hang"): Handler.answer_hang,
+    ("POST", "/hang"): Handler.answer_hang,
+    ("GET", "/leak"): Handler.answer_leak,
+    ("POST", "/leak"): Handler.answer_leak,
+    ("GET", "/note"): Handler.answer_note,
+    ("PUT", "/note"): Handler.take_note,
+}
+
+
+def make_page(facts: Mapping[str, object]) -> bytes:
+    """Fill the front page for browsers, which lies beside this file."""
+    page = Path(__file__).with_name("page.html").read_text("utf-8")
+    for name, value in facts.items():
+        text = str(value).replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+        page = page.replace("{{" + name + "}}", text)
+    return page.encode()
+
+
+class Stop(BaseException):
+    """A signal asked the service to end; no handler of ordinary errors may catch it."""
+
+
+def stop(number: int, _frame: object) -> None:
+    """Leave whatever the main thread waits for; a second signal changes nothing."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    raise Stop(number)
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT, then finish what is under way and end."""
+    # As a container's first process, no signal stops us unless we ask for it.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    settings = Settings.read(os.environ)
+    try:
+        server = Parcel(settings)
+    except OSError as error:
+        log("cannot listen", level="error", address=f"{settings.bind}:{settings.port}", error=str(error))
+        return 1
+    try:
+        log(
+            "started",
+            version=settings.version,
+            instance=settings.instance,
+            address=f"{settings.bind}:{server.server_port}",
+        )
+        # Nothing is polled: a request or a signal ends the wait.
+        server.serve_forever(poll_interval=3600)
+    except Stop as signalled:
+        began = time.perf_counter()
+        server.stopping.set()
+        server.server_close()
+        cut_off = server.drain()
+        took = round((time.perf_counter() - began) * 1000, 1)
+        log("stopped", signal=signal.Signals(signalled.args[0]).name, ms=took, cut_off=cut_off)
+    # A request that outlived the drain must not keep the process alive, so its thread is not waited for.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

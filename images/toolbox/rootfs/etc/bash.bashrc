@@ -1,0 +1,12 @@
+# For every interactive shell in the toolbox.
+[ -z "${PS1:-}" ] && return
+shopt -s checkwinsize histappend
+
+# In a terminal that shows colours: the lab in cyan, the folder in blue.
+if [ -n "${NO_COLOR:-}" ] || [ "${TERM:-dumb}" = dumb ]; then
+    PS1='lab ${DRYDOCK_LAB:-?} \W \$ '
+else
+    PS1='\[\e[36m\]lab ${DRYDOCK_LAB:-?}\[\e[0m\] \[\e[34m\]\W\[\e[0m\] \$ '
+    alias ls='ls --color=auto' grep='grep --color=auto'
+fi
+alias ll='ls -l'
