@@ -1,0 +1,102 @@
+"""The reference page about what a check can import, from the docstrings of what it imports."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from checker.grading import author, http, verdicts
+from checker.site.markdown import first_line, front, table
+
+
+def _doc(item: object) -> str:
+    """Return a docstring as Markdown: its text, then its `Args:` and `Raises:` as a list."""
+    text = inspect.getdoc(item) or ""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if line.strip() in {"Args:", "Raises:", "Returns:"}:
+            lines += ["", f"*{line.strip().rstrip(':')}*", ""] if line.strip() != "Args:" else [""]
+        elif match := re.match(r"    (\w+): (.*)", line):
+            lines.append(f"- `{match[1]}`: {match[2]}")
+        elif line.startswith("        "):
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _signature(name: str, function: Any, *, typed: bool = False) -> str:
+    """Return how a function is called: names and defaults and, on demand, types."""
+    words = []
+    starred = False
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not starred:
+            words.append("*")
+            starred = True
+        word = f"**{parameter.name}" if parameter.kind is inspect.Parameter.VAR_KEYWORD else parameter.name
+        if typed:
+            word += f": {parameter.annotation}"
+        if parameter.default is not inspect.Parameter.empty:
+            word += f" = {parameter.default!r}" if typed else f"={parameter.default!r}"
+        words.append(word)
+    return f"{name}({', '.join(words)})"
+
+
+def _class(title: str, intro: str, *classes: type) -> str:
+    """Write a class's public attributes and methods as a table."""
+    rows: dict[str, tuple[str, str]] = {}
+    for owner in classes:
+        for name, item in vars(owner).items():
+            if name.startswith("_") or name in {"close", "send"} or name in rows:
+                continue
+            if isinstance(item, property):
+                rows[name] = (f"`.{name}`", first_line(item.fget))
+            elif inspect.isfunction(item):
+                rows[name] = (f"`.{_signature(name, item)}`", first_line(item))
+    return f"\n## {title}\n\n{intro}\n\n" + table(("Name", "What it gives"), rows.values())
+
+
+def check_api_page() -> str:
+    """Write the page about what a check can import."""
+    text = front(
+        "Check API", "What a check can import and which fixtures it can take, written from the code."
+    )
+    text += (
+        "\n```python\nfrom checker.grading.author import Lab, Outside, fail, guard, needs, require, timeout\n```\n\n"
+        "[Write a check](../howto/write-a-check.md) shows these at work.\n"
+        "Nothing else of `checker` is meant for checks.\n\n## Verdicts\n"
+    )
+    for verdict in (verdicts.require, verdicts.fail, verdicts.could_not_run):
+        text += f"\n### {verdict.__name__}\n\n```python\n{_signature(verdict.__name__, verdict, typed=True)}\n```\n\n{_doc(verdict)}\n"
+    marks = [
+        (verdicts.needs, '@needs("other-check")'),
+        (verdicts.guard, "@guard"),
+        (verdicts.timeout, "@timeout(20)"),
+    ]
+    text += "\n## Marks\n\n" + table(
+        ("Mark", "Meaning"), [(f"`{shown}`", first_line(mark)) for mark, shown in marks]
+    )
+    text += f"\nA check may take {verdicts.CHECK_SECONDS:g} seconds unless `@timeout` says otherwise.\n"
+    text += f"\n## Waiting\n\n```python\n{_signature('wait_until', author.wait_until, typed=True)}\n```\n\n{_doc(author.wait_until)}\n"
+    text += "\n## Fixtures\n\n" + table(
+        ("Fixture", "Type", "For"),
+        [
+            ("`lab`", "[Lab](#lab)", "the lab being judged, its containers and images"),
+            ("`outside`", "[Outside](#outside-and-prober)", "requests from the learner's machine"),
+            ("`prober`", "[Prober](#outside-and-prober)", "requests from inside the lab's network"),
+            ("`engine`", "Engine", "the engine's API itself, for what the others do not tell"),
+        ],
+    )
+    text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
+    text += _class("Container", first_line(author.Container), author.Container)
+    text += _class(
+        "Outside and Prober",
+        "Both send the same way; `outside` from the learner's machine to published ports, "
+        "`prober` from a container on the lab's network.\nNeither raises for anything the service does.",
+        http.Client,
+    )
+    reply = "`.url`, `.status`, `.body`, `.headers`, `.ms` and `.error` are what came back."
+    return text + _class("Reply", f"{first_line(http.Reply)}\n{reply}", http.Reply)
