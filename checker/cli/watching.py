@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from checker.cli.keys import pressed
 from checker.errors import ExitCode, LabError
 from checker.grading.changes import Changes
+from checker.grading.container import Shells
 from checker.grading.run import grade
 from checker.render.report import one_line, report_lines
 from checker.render.style import style_of
@@ -53,6 +54,7 @@ class Watching:
         """The key that asks for a second press before it does something that cannot be taken back."""
         self._report: Report | None = None
         self._problem: LabError | None = None
+        self._shells = Shells(context.engine)
         self._follow()
 
     def _follow(self) -> None:
@@ -74,6 +76,7 @@ class Watching:
                 if key == "q":
                     break
                 self._obey(key)
+        self._shells.close()
         return int(self._report.exit_code) if self._report else int(ExitCode.COULD_NOT_RUN)
 
     def _next(self) -> str:
@@ -131,7 +134,10 @@ class Watching:
         before = self._verdicts()
         try:
             self._context.require_started(self._lab)
-            self._report, self._problem = grade(self._lab, self._context.engine, self._work), None
+            self._report, self._problem = (
+                grade(self._lab, self._context.engine, self._work, shells=self._shells),
+                None,
+            )
         except LabError as error:
             self._report, self._problem = None, error
         self._judged_at = time.time()

@@ -130,7 +130,7 @@ def run(command: Sequence[str], *, root: bool, progress: Callable[[str], None]) 
         EngineError: it failed, or the lock was not to be had; carries the last lines of its output.
     """
     if root:
-        _await_lock(progress)
+        _await_lock(progress, DPKG_LOCK)
     prefix = [] if root else ["sudo", "--", "env", *(f"{name}={value}" for name, value in QUIET.items())]
     last: deque[str] = deque(maxlen=LOG_LINES)
     with subprocess.Popen(
@@ -186,7 +186,7 @@ def _short(command: Sequence[str]) -> str:
     return " ".join(word for word in words if word != "-o" or not next(words, None))
 
 
-def _await_lock(progress: Callable[[str], None], file: Path = DPKG_LOCK) -> None:
+def _await_lock(progress: Callable[[str], None], file: Path) -> None:
     """Wait until nobody holds dpkg's lock; apt takes it itself right after."""
     deadline = time.monotonic() + LOCK_SECONDS
     told = False

@@ -112,11 +112,11 @@ class Daemon:
     def running(self) -> int | None:
         """Return the pid of the dockerd that we started, if it still runs."""
         try:
-            pid, began = self.record.read_text().split()
+            number, began = self.record.read_text().split()
+            pid = int(number)
         except (OSError, ValueError):
             return None
-        same = processes.began(int(pid)) == began and processes.is_program(int(pid), "dockerd")
-        return int(pid) if same else None
+        return pid if processes.began(pid) == began and processes.is_program(pid, "dockerd") else None
 
     def _spawn(self, program: Path, platform: Platform) -> subprocess.Popen[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,10 @@ class OutputTooLargeError(ShellError):
     """A command wrote more than it may; it was ended inside the container."""
 
 
+class _NotBegunError(Exception):
+    """The shell's connection had ended before the command began."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A command that ended: its exit status and both streams, byte for byte."""
@@ -135,7 +139,10 @@ class Shell:
         self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
         self._socket = sock
         ready = f"{self._token} "
-        self._send(f"echo {ready}$$\n".encode())
+        try:
+            self._send(f"echo {ready}$$\n".encode())
+        except _NotBegunError as error:
+            raise self._gone() from error
         deadline = time.monotonic() + seconds
         out = self._streams[_STDOUT]
         while not (out.startswith(ready.encode()) and out.endswith(b"\n")):
@@ -187,6 +194,16 @@ class Shell:
         text = command.encode() if isinstance(command, str) else command
         if b"\0" in text:
             raise ShellError("A command cannot hold a NUL byte.", remedy="Write it to a file first.")
+        kept = self._socket is not None
+        try:
+            return self._attempt(text, seconds, mark=mark)
+        except _NotBegunError as error:
+            # A shell kept from before: its container was restarted since, or somebody killed the shell.
+            if kept:
+                return self._attempt(text, seconds, mark=mark)
+            raise self._gone(text) from error
+
+    def _attempt(self, text: bytes, seconds: float, *, mark: bool) -> Completed:
         deadline = time.monotonic() + seconds
         self._open(seconds)
         nonce = secrets.token_hex(16).encode()
@@ -200,7 +217,7 @@ class Shell:
         try:
             out, status = self._until_framed(_STDOUT, nonce, deadline, text, seconds)
             err, _ = self._until_framed(_STDERR, nonce, deadline, text, seconds)
-        except LabError:
+        except (LabError, _NotBegunError):
             raise
         except BaseException:
             # Ctrl-C, or a check's own time limit: the command would go on alone, out of step with the next.
@@ -237,7 +254,10 @@ class Shell:
                     f"`{_shown(command)}` in container {self._name} took longer than {seconds:g} s and was ended."
                 ) from None
             if not alive:
+                begun = nonce in self._streams[_STDOUT]
                 self._close_socket()
+                if not begun:
+                    raise _NotBegunError
                 raise self._gone(command)
 
     # -- bytes ---------------------------------------------------------------------------------------------
@@ -249,7 +269,7 @@ class Shell:
             self._socket.sendall(data)
         except OSError as error:
             self._close_socket()
-            raise self._gone() from error
+            raise _NotBegunError from error
 
     def _receive(self, deadline: float) -> bool:
         """Read once and sort the payloads to their streams; False at the end of the connection."""

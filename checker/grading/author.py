@@ -54,14 +54,18 @@ class Lab:
         course_lab: the lab's entry in the catalogue.
         engine: where its containers run.
         work: the learner's work folder.
+        shells: shells kept open by the caller; else the run has its own and closes them.
     """
 
-    def __init__(self, course_lab: CourseLab, engine: Engine, work: Path) -> None:
+    def __init__(
+        self, course_lab: CourseLab, engine: Engine, work: Path, shells: Shells | None = None
+    ) -> None:
         self.course_lab = course_lab
         self.number = course_lab.number
         self.engine = engine
         self.work = work
-        self.shells = Shells(engine)
+        self.shells = shells or Shells(engine)
+        self._own_shells = shells is None
         self._made: list[str] = []
 
     def container(self, name: str) -> Container | None:
@@ -150,8 +154,9 @@ class Lab:
         return container.logs(tail)
 
     def close(self) -> None:
-        """Close the shells and remove what the checker made."""
-        self.shells.close()
+        """Close the run's own shells and remove what the checker made."""
+        if self._own_shells:
+            self.shells.close()
         while self._made:
             try:
                 self.engine.delete(f"/containers/{self._made.pop()}", force=True, v=True)

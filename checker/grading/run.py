@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from checker.course.catalogue import Lab as CourseLab
     from checker.engine.api import Engine
+    from checker.grading.container import Shells
 
 RUN_SECONDS = 180.0
 """How long all checks of a lab may take together."""
@@ -42,6 +43,7 @@ def grade(
     *,
     only: frozenset[str] | None = None,
     seconds: float = RUN_SECONDS,
+    shells: Shells | None = None,
 ) -> Report:
     """Run a lab's checks and return how each ended.
 
@@ -51,6 +53,7 @@ def grade(
         work: the learner's work folder.
         only: ids of the checks wanted; what they need is run too.
         seconds: the time limit of the whole run.
+        shells: shells kept open from one run to the next, for who grades again and again; closed by their owner.
 
     Raises:
         LabError: the check files cannot be read, or hold no check.
@@ -58,7 +61,7 @@ def grade(
     started = dt.datetime.now(dt.UTC).astimezone()
     clock = time.perf_counter
     begin = clock()
-    handle = Lab(lab, engine, work)
+    handle = Lab(lab, engine, work, shells)
     plugin = GradingPlugin(handle, only, clock, seconds)
     checks = lab.folder / "checks"
     if not checks.is_dir():

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     context = Context(args)
     lab = context.lab()
     scene = context.scene(lab)
-    wrapper = context.places.images / "toolbox" / "bin"
+    wrapper = context.places.images / "toolbox" / "rootfs" / "usr" / "local" / "bin"
     values = {
         "DRYDOCK_LAB": lab.number,
         "DRYDOCK_WORK": str(scene.work),
