@@ -1,0 +1,1 @@
+"""The checks of lab 03 and what they share."""

@@ -1,0 +1,106 @@
+"""What the kernel enforces on a container, read inside it: limits, and how often they were felt."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container
+
+NO_LIMIT = 1 << 62
+"""More bytes than any machine has; the kernel's own words for none are larger still, or `max`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A container's memory: its limits in bytes, and what happened at them since it started."""
+
+    limit: int
+    swap: int
+    """How much more it may put into swap; 0 where the kernel keeps no such account."""
+    hits: int
+    """How often it asked for more than its limit."""
+    kills: int
+    """How often the kernel ended one of its processes for want of memory."""
+
+    @property
+    def told(self) -> str:
+        """Both counters, as evidence."""
+        return f"limit reached {self.hits} times, processes killed: {self.kills}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A container's CPU: how many cores it may fill, and how often it had to wait for that."""
+
+    cores: float | None
+    """None when nothing bounds it."""
+    throttled: int
+    nice: int
+
+
+def read_memory(container: Container) -> Memory:
+    """Read the memory controller, version 2 or 1."""
+    host = container.host()
+    if host.file("/sys/fs/cgroup/memory.max").exists:
+        events = _pairs(_read(host, "/sys/fs/cgroup/memory.events"))
+        return Memory(
+            limit=_bytes(_read(host, "/sys/fs/cgroup/memory.max")),
+            swap=_bytes(_read(host, "/sys/fs/cgroup/memory.swap.max") or "0"),
+            hits=events.get("max", 0),
+            kills=events.get("oom_kill", 0),
+        )
+    folder = "/sys/fs/cgroup/memory/memory"
+    limit = _bytes(_read(host, f"{folder}.limit_in_bytes"))
+    with_swap = _read(host, f"{folder}.memsw.limit_in_bytes")
+    return Memory(
+        limit=limit,
+        swap=_bytes(with_swap) - limit if with_swap else 0,
+        hits=int(_read(host, f"{folder}.failcnt") or 0),
+        kills=_pairs(_read(host, f"{folder}.oom_control")).get("oom_kill", 0),
+    )
+
+
+def read_cpu(container: Container) -> Cpu:
+    """Read the CPU controller, version 2 or 1, the cores it may run on, and how nice its main process is."""
+    host = container.host()
+    if limit := _read(host, "/sys/fs/cgroup/cpu.max"):
+        quota, _, period = limit.partition(" ")
+        counters = _read(host, "/sys/fs/cgroup/cpu.stat")
+    else:
+        quota = _read(host, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+        period = _read(host, "/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+        counters = _read(host, "/sys/fs/cgroup/cpu/cpu.stat")
+    bounds = [int(quota) / int(period)] if quota.isdecimal() and period.isdecimal() else []
+    if container.host_config.get("CpusetCpus"):
+        allowed = re.search(r"^Cpus_allowed_list:\s*(\S+)", _read(host, "/proc/1/status"), re.MULTILINE)
+        bounds += [float(_count(allowed[1]))] if allowed else []
+    stat = _read(host, "/proc/1/stat").rpartition(") ")[2].split()
+    return Cpu(
+        cores=min(bounds) if bounds else None,
+        throttled=_pairs(counters).get("nr_throttled", 0),
+        nice=int(stat[16]) if len(stat) > 16 else 0,
+    )
+
+
+def _read(host: Any, path: str) -> str:
+    file = host.file(path)
+    return str(file.content_string).strip() if file.exists else ""
+
+
+def _bytes(text: str) -> int:
+    return min(int(text), NO_LIMIT) if text.isdecimal() else NO_LIMIT
+
+
+def _pairs(text: str) -> dict[str, int]:
+    """Read lines of a word and a number."""
+    words = (line.split() for line in text.splitlines())
+    return {pair[0]: int(pair[1]) for pair in words if len(pair) == 2 and pair[1].isdecimal()}
+
+
+def _count(cores: str) -> int:
+    """Count a list of cores such as `0,2-3`."""
+    ranges = (part.partition("-") for part in cores.split(","))
+    return sum(int(last or first) - int(first) + 1 for first, _, last in ranges)

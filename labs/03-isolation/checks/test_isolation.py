@@ -1,0 +1,397 @@
+"""Lab 03: two versions that cannot share a box, and a neighbour that must harm neither."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from checker.grading.author import fail, guard, needs, require, timeout, wait_until
+
+from .limits import NO_LIMIT, read_cpu, read_memory
+from .three import (
+    CRUNCHER,
+    V1,
+    V2,
+    VERSIONS,
+    Asked,
+    find,
+    mb,
+    present,
+    require_answer,
+    require_running,
+)
+from .walls import reaches_into_host, require_nothing_shared
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Engine, Lab, Outside
+
+MEMORY_MOST = 256 << 20
+"""What the task allows the neighbour."""
+
+SWAP_MOST = 2 * MEMORY_MOST
+"""An engine that is told nothing about swap allows as much of it as of memory."""
+
+CORES_MOST = 1.0
+
+KILL_SECONDS = 20.0
+"""How long the neighbour may take to its limit once it is asked to; 12 s measured with 256 MB and half a core."""
+
+MEDIAN_MS = 100.0
+SLOWEST_MS = 2000.0
+"""How long a quote may take while the neighbour is being killed; 4 and 20 ms measured on two busy cores."""
+
+AROUND_SECONDS = 2.0
+
+
+# -- the walls that were there before anybody typed anything ---------------------------------------------------
+
+
+@guard
+def test_host_kept_out(lab: Lab) -> None:
+    """None of the three reaches into the machine itself."""
+    for asked, container in present(lab).items():
+        option, opened = reaches_into_host(container)
+        require(
+            not option,
+            f"`{asked.name}` was started with `{option}`, which opens to it {opened}. That takes a wall down; this lab "
+            "is about putting walls up.",
+            expected="none of --privileged, --network host, --pid host and their like",
+            seen=f"{asked.name}: {option}",
+            source=f"docker inspect {asked.name}",
+            hint="None of the three needs more than its image asks for. Lesson, “What a container walls off”.",
+        )
+
+
+@guard
+def test_neighbour_unchanged(lab: Lab) -> None:
+    """The neighbour is the program that came with the lab."""
+    container = find(lab, CRUNCHER)
+    image = lab.image("drydock/cruncher:1.0")
+    if container is None or image is None:
+        return
+    over = [
+        str(mount["Destination"])
+        for mount in container.mounts
+        if str(mount["Destination"]).startswith("/app")
+    ]
+    require(
+        container.image_id == image["Id"] and not over,
+        "`cruncher` does not run the program that came with the lab. A neighbour is seldom yours to rewrite; this one "
+        "is to be contained as it is.",
+        expected=f"drydock/cruncher:1.0, {image['Id'][7:19]}",
+        seen=f"{container.image}, {container.image_id[7:19]}"
+        + (f", with {over[0]} laid over" if over else ""),
+        source="docker inspect cruncher",
+        hint="Lesson, “Your turn”, says what may be changed and what not.",
+    )
+
+
+# -- two versions side by side ---------------------------------------------------------------------------------
+
+
+def test_v1_answers(lab: Lab, outside: Outside) -> None:
+    """Version 1 answers on port 8091, with library 1."""
+    require_version(V1, require_answer(outside, V1, require_running(lab, V1)))
+
+
+def test_v2_answers(lab: Lab, outside: Outside) -> None:
+    """Version 2 answers on port 8092 at the same time, with library 2."""
+    require_version(V2, require_answer(outside, V2, require_running(lab, V2)))
+
+
+def require_version(asked: Asked, said: dict[str, Any]) -> None:
+    """Fail unless the answer comes from this version, computing with its own library."""
+    require(
+        said.get("version") == asked.version and str(said.get("library")).startswith(asked.library),
+        f"Port {asked.port} is answered by the wrong version: who asks for tariff {asked.version} is quoted the price "
+        "of another.",
+        expected=f"version {asked.version} with {asked.library}x",
+        seen=f"version {said.get('version')} with {said.get('library')}",
+        source=f"curl {asked.url}/",
+        hint=f"`docker ps`, column IMAGE: which one does `{asked.name}` run?",
+    )
+
+
+@needs("v1-answers", "v2-answers")
+def test_own_ledger(lab: Lab, outside: Outside) -> None:
+    """What one version writes, the other never sees."""
+    mark = f"check-{secrets.token_hex(4)}"
+    ledger = str(outside.get(f"{V1.url}/").json().get("ledger"))
+    for writer, reader in ((V1, V2), (V2, V1)):
+        reply = outside.post(f"{writer.url}/orders", mark)
+        try:
+            mine = require_running(lab, writer).host().file(ledger)
+            its = require_running(lab, reader).host().file(ledger)
+            require(
+                reply.ok and mine.contains(mark),
+                f"`{writer.name}` was sent an order, and its ledger does not have it.",
+                expected=f"a line {mark} in {ledger} of {writer.name}",
+                seen=reply.summary,
+                source=f"docker exec {writer.name} cat {ledger}",
+                hint=f"May {writer.name} write there? `docker logs {writer.name}` may say more.",
+            )
+            require(
+                not its.contains(mark),
+                f"An order for `{writer.name}` is in the ledger of `{reader.name}`: both write to one file, in two "
+                "formats, and each will break what the other wrote.",
+                expected=f"{mark} in the ledger of {writer.name} alone",
+                seen=f"{mark} in both",
+                source=f"docker exec {reader.name} cat {ledger}",
+                hint=f"`docker inspect {reader.name}`, section Mounts.",
+            )
+        finally:
+            outside.send("DELETE", f"{writer.url}/orders", body=mark)
+
+
+# -- the neighbour, contained ----------------------------------------------------------------------------------
+
+
+def test_neighbour_in_service(lab: Lab, outside: Outside) -> None:
+    """The neighbour is in service, on port 8093."""
+    container = require_running(lab, CRUNCHER)
+    # Where the kernel may not kill, a container at its limit freezes; the next check says so better than a time-out.
+    if not container.host_config.get("OomKillDisable"):
+        require_answer(outside, CRUNCHER, container)
+
+
+@needs("neighbour-in-service")
+@timeout(KILL_SECONDS + 10)
+def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
+    """The neighbour was stopped by a memory limit of its own, 256 MB at most."""
+    container = require_running(lab, CRUNCHER)
+    source = "docker inspect --format '{{.HostConfig.Memory}}' cruncher"
+    if container.host_config.get("OomKillDisable"):
+        _fail_way_round(
+            container, "may not be killed at it, only frozen, with all that is in it: nobody is served"
+        )
+    memory = read_memory(container)
+    expected = f"a memory limit on cruncher, {mb(MEMORY_MOST)} at most"
+    if memory.limit >= NO_LIMIT // 2:
+        _fail_unlimited(lab, outside, expected, source)
+    ceiling = int(outside.get(f"{CRUNCHER.url}/", timeout=5.0).json().get("ceiling_mb") or 0) << 20
+    require(
+        memory.limit < ceiling or not ceiling,
+        f"cruncher's limit is {mb(memory.limit)}, and it never takes more than {mb(ceiling)}: a limit that is never "
+        "reached limits nothing.",
+        expected=expected,
+        seen=f"limit {mb(memory.limit)}",
+        source=source,
+        hint="Lesson, “The neighbour moves in”: how much did it hold when nothing held it?",
+    )
+    require(
+        memory.limit <= MEMORY_MOST,
+        f"cruncher's limit is {mb(memory.limit)}; the task leaves it {mb(MEMORY_MOST)} at most. What it may take, "
+        "nobody else can count on.",
+        expected=expected,
+        seen=f"limit {mb(memory.limit)}",
+        source=source,
+        hint="Lesson, “Your turn”, has the numbers.",
+    )
+    if memory.swap > SWAP_MOST:
+        _fail_way_round(
+            container, "may put as much as it likes into swap: then the disk is what everybody waits for"
+        )
+    if not _was_killed(container):
+        outside.post(f"{CRUNCHER.url}/again", timeout=5.0)
+        wait_until(lambda: _was_killed(container), KILL_SECONDS, every=0.25)
+    memory = read_memory(container)
+    require(
+        memory.kills or container.reload().oom_killed,
+        f"cruncher has a limit of {mb(memory.limit)}, and has not met it: no process of it was killed for want of "
+        "memory, although it was asked for another round.",
+        expected="a worker killed by the kernel when it reaches the limit",
+        seen=memory.told,
+        source="docker logs cruncher",
+        evidence=container.logs(4).strip(),
+        hint="`docker logs --follow cruncher` shows what it holds; `docker stats cruncher` what it may hold.",
+    )
+
+
+def _was_killed(container: Container) -> bool:
+    return bool(read_memory(container).kills or container.reload().oom_killed)
+
+
+def _fail_way_round(container: Container, how: str) -> None:
+    given = container.host_config
+    fail(
+        f"cruncher has a way round its limit: it {how}.",
+        expected="a limit at which the kernel ends what goes beyond it",
+        seen=f"OomKillDisable: {str(bool(given.get('OomKillDisable'))).lower()}, MemorySwap: {given.get('MemorySwap')}",
+        source="docker inspect cruncher",
+        hint="Which of your options speaks of swap, or of the OOM killer? The lesson's wall needs neither.",
+    )
+
+
+def _fail_unlimited(lab: Lab, outside: Outside, expected: str, source: str) -> None:
+    limits = {asked: int(item.host_config.get("Memory") or 0) for asked, item in present(lab).items()}
+    told = ", ".join(f"{asked.name} {mb(limit) if limit else 'no limit'}" for asked, limit in limits.items())
+    if held := [asked for asked, limit in limits.items() if limit]:
+        fail(
+            f"The memory limit is on `{held[0].name}`, which takes little, and not on `cruncher`, which takes all it "
+            "finds. A limit holds the one that has it; it does not shield it from others.",
+            expected=expected,
+            seen=told,
+            source=source,
+            hint="`docker stats`, column LIMIT: on which line does it matter?",
+        )
+    said = outside.get(f"{CRUNCHER.url}/", timeout=5.0).json()
+    fail(
+        f"cruncher has no memory limit: all that is left on this machine is its own, until it stops by itself at "
+        f"{said.get('ceiling_mb')} MB. Another neighbour would not stop.",
+        expected=expected,
+        seen=told,
+        source=source,
+        evidence=f"cruncher holds {said.get('holds_mb')} MB at this moment, {said.get('state')}",
+        hint="Lesson, “A wall around memory”, puts one up around another program.",
+    )
+
+
+@needs("neighbour-in-service")
+def test_neighbour_cpu(lab: Lab) -> None:
+    """The neighbour may fill one core at most."""
+    container = require_running(lab, CRUNCHER)
+    given = container.host_config
+    expected = "a limit on cruncher of one core or less"
+    source = "docker inspect --format '{{.HostConfig.NanoCpus}} {{.HostConfig.CpuQuota}} {{.HostConfig.CpusetCpus}}' cruncher"
+    if given.get("OomKillDisable"):
+        fail(
+            "Whether cruncher's CPU is bounded cannot be seen while it may freeze at its memory limit.",
+            expected=expected,
+            seen="OomKillDisable: true",
+            source="docker inspect cruncher",
+            hint="See the check before this one.",
+        )
+    cpu = read_cpu(container)
+    if cpu.cores is not None:
+        require(
+            cpu.cores <= CORES_MOST,
+            f"cruncher may fill {cpu.cores:g} cores; on a machine with two that leaves too little for two others.",
+            expected=expected,
+            seen=f"{cpu.cores:g} cores",
+            source=source,
+            hint="Lesson, “Your turn”, has the numbers.",
+        )
+        return
+    bounded = [asked.name for asked, item in present(lab).items() if _has_cpu_limit(item)]
+    require(
+        not bounded,
+        f"The CPU limit is on `{' and '.join(bounded)}`, not on `cruncher`: it slows down the one that was to be "
+        "protected, and leaves the noisy one every core.",
+        expected=expected,
+        seen=f"limited: {', '.join(bounded)}; cruncher: no limit",
+        source=source,
+        hint="`docker inspect` on all three: whose NanoCpus is not 0?",
+    )
+    require(
+        not given.get("CpuShares"),
+        f"cruncher has {given.get('CpuShares')} CPU shares: a weight, which says who goes first when every core is "
+        "wanted. While the others pause it fills them all, so nothing is bounded.",
+        expected=expected,
+        seen=f"CpuShares: {given.get('CpuShares')}, no quota, every core",
+        source=source,
+        hint="Lesson, “A wall around CPU”: a weight and a limit are two things.",
+    )
+    require(
+        cpu.nice <= 0,
+        f"cruncher runs at nice {cpu.nice}: polite is not bounded. It lets others go first, and fills every core "
+        "whenever they pause.",
+        expected=expected,
+        seen=f"nice {cpu.nice}, no quota, every core",
+        source="docker exec cruncher cat /proc/1/stat",
+        hint="Lesson, “A wall around CPU”: who enforces it, the program or the kernel?",
+    )
+    fail(
+        "cruncher has no CPU limit: it computes with a thread for every core, and everybody else waits for a turn.",
+        expected=expected,
+        seen="no quota, every core",
+        source=source,
+        hint="Lesson, “A wall around CPU”, puts one up around another program.",
+    )
+
+
+def _has_cpu_limit(container: Container) -> bool:
+    given = container.host_config
+    return any(given.get(field) for field in ("NanoCpus", "CpuQuota", "CpusetCpus"))
+
+
+# -- nobody harmed ---------------------------------------------------------------------------------------------
+
+
+@needs("v1-answers", "v2-answers", "neighbour-memory", "neighbour-cpu")
+@timeout(KILL_SECONDS + 15)
+def test_others_hold(lab: Lab, outside: Outside) -> None:
+    """While the neighbour was being killed, both versions kept answering in good time."""
+    for asked in VERSIONS:
+        _require_unharmed(asked, require_running(lab, asked))
+    killed = _last_killed(outside)
+    records = {asked: _pace(outside, asked, killed) for asked in VERSIONS}
+    if not all(record.get("quotes") for record in records.values()):
+        # The last kill is older than one of the two: watch another one.
+        outside.post(f"{CRUNCHER.url}/again", timeout=5.0)
+        wait_until(lambda: _last_killed(outside) > killed, KILL_SECONDS, every=0.25)
+        killed = _last_killed(outside)
+        wait_until(
+            lambda: all(_pace(outside, asked, killed).get("quotes") for asked in VERSIONS), 5.0, every=0.25
+        )
+        records = {asked: _pace(outside, asked, killed) for asked in VERSIONS}
+    for asked, record in records.items():
+        now = outside.get(f"{asked.url}/quote?grams=500", timeout=5.0)
+        median, slowest = (
+            float(record.get("median_ms", SLOWEST_MS)),
+            float(record.get("slowest_ms", SLOWEST_MS)),
+        )
+        require(
+            record.get("quotes")
+            and median <= MEDIAN_MS
+            and slowest <= SLOWEST_MS
+            and now.ok
+            and now.ms <= SLOWEST_MS,
+            f"`{asked.name}` was slow while the neighbour was at work: walls are in place, and it has no room within "
+            "its own.",
+            expected=f"quotes within {MEDIAN_MS:.0f} ms at the median and {SLOWEST_MS:.0f} ms at the worst",
+            seen=f"{median:g} ms and {slowest:g} ms around the last kill; now {now.ms:g} ms"
+            + (f" ({now.error})" if now.error else ""),
+            source=f"curl {asked.url}/pace",
+            evidence=f"limits of {asked.name}: memory {mb(require_running(lab, asked).host_config.get('Memory') or NO_LIMIT)}, "
+            f"CPU {_told_cpu(require_running(lab, asked))}",
+            hint=f"`docker stats {asked.name}`: is it limited itself, and to how much?",
+        )
+
+
+def _require_unharmed(asked: Asked, container: Container) -> None:
+    require(
+        not container.oom_killed and not container.restarts,
+        f"`{asked.name}` was itself ended and started again: the one to be protected was harmed.",
+        expected="no restart, no OOM kill",
+        seen=f"restarted {container.restarts} times, OOMKilled: {str(container.oom_killed).lower()}",
+        source=f"docker inspect {asked.name}",
+        evidence=container.logs(3).strip(),
+        hint=f"`docker stats {asked.name}`, column LIMIT: has it room to work?",
+    )
+
+
+def _told_cpu(container: Container) -> str:
+    given = container.host_config
+    if given.get("NanoCpus"):
+        return f"{given['NanoCpus'] / 1e9:g} cores"
+    if (given.get("CpuQuota") or 0) > 0:
+        return f"{given['CpuQuota'] / (given.get('CpuPeriod') or 100_000):g} cores"
+    return "no limit"
+
+
+def _last_killed(outside: Outside) -> float:
+    return float(outside.get(f"{CRUNCHER.url}/", timeout=5.0).json().get("last_killed") or 0.0)
+
+
+def _pace(outside: Outside, asked: Asked, moment: float) -> dict[str, float]:
+    if not moment:
+        return {}
+    window = f"from={moment - AROUND_SECONDS:.3f}&to={moment + AROUND_SECONDS:.3f}"
+    found: dict[str, float] = outside.get(f"{asked.url}/pace?{window}", timeout=5.0).json()
+    return found
+
+
+@needs("v1-answers", "v2-answers", "neighbour-memory")
+def test_nothing_shared(lab: Lab, engine: Engine) -> None:
+    """No two of the three share a network that somebody made, a volume or a folder."""
+    require_nothing_shared(lab, engine)

@@ -1,0 +1,145 @@
+"""What two containers have in common, or a container with the machine, beyond what everybody starts with."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from checker.grading.author import fail
+
+from .three import Asked, present
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Engine, Lab
+
+NAMESPACES = {
+    "net": "network: its ports and addresses",
+    "pid": "list of processes",
+    "ipc": "shared memory",
+    "mnt": "file system",
+}
+
+STRONG = frozenset(
+    {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH"}
+)
+"""Privileges that reach through a container's walls."""
+
+HOST_FOLDERS = (
+    "/proc",
+    "/sys",
+    "/dev",
+    "/etc",
+    "/var/run/docker.sock",
+    "/run/docker.sock",
+    "/var/lib/docker",
+)
+
+
+HOST_MODES = {
+    "NetworkMode": ("--network host", "the machine's own ports and addresses: no wall is left between them"),
+    "PidMode": ("--pid host", "the sight of every process of the machine"),
+    "IpcMode": ("--ipc host", "the machine's shared memory"),
+    "UTSMode": ("--uts host", "the machine's own name"),
+}
+
+
+def reaches_into_host(container: Container) -> tuple[str, str]:
+    """Return which wall to the machine is down, by the option that takes it down, and what it opens."""
+    given = container.host_config
+    if given.get("Privileged"):
+        return "--privileged", "every device of the machine, and every right that its root has"
+    for field, found in HOST_MODES.items():
+        if given.get(field) == "host":
+            return found
+    return _extra_right(container) or _folder_of_host(container) or ("", "")
+
+
+def _extra_right(container: Container) -> tuple[str, str] | None:
+    given = container.host_config
+    for capability in given.get("CapAdd") or ():
+        if capability.upper().removeprefix("CAP_") in STRONG:
+            return f"--cap-add {capability}", "a right over the machine that its image does not ask for"
+    for option in given.get("SecurityOpt") or ():
+        if option.endswith(("unconfined", "label=disable", "label:disable")):
+            return f"--security-opt {option}", "system calls that are closed to containers"
+    for device in given.get("Devices") or ():
+        return f"--device {device.get('PathOnHost')}", "a device of the machine"
+    if str(container.attrs["Config"].get("User") or "").partition(":")[0] in {"0", "root"}:
+        return "--user root", "root's rights, where its image runs as a user of its own"
+    return None
+
+
+def _folder_of_host(container: Container) -> tuple[str, str] | None:
+    for mount in container.mounts:
+        source = str(mount.get("Source") or "")
+        if mount.get("Type") == "bind" and (
+            source == "/" or any(_within(source, top) for top in HOST_FOLDERS)
+        ):
+            return f"--volume {source}", "a folder with which the machine itself is run"
+    return None
+
+
+def require_nothing_shared(lab: Lab, engine: Engine) -> None:
+    """Fail when two of the three share a namespace, a network that somebody made, or a place for files."""
+    here = present(lab)
+    for (one, first), (two, second) in combinations(here.items(), 2):
+        _require_own_namespaces(one, first, two, second)
+        _require_own_networks(engine, one, first, two, second)
+        _require_own_files(one, first, two, second)
+
+
+def _require_own_namespaces(one: Asked, first: Container, two: Asked, second: Container) -> None:
+    for kind, what in NAMESPACES.items():
+        link = f"/proc/self/ns/{kind}"
+        mine, its = (str(container.host().check_output(f"readlink {link}")) for container in (first, second))
+        if mine == its:
+            fail(
+                f"`{one.name}` and `{two.name}` have the same {what}. They stand in one box, under two names.",
+                expected=f"a {kind} namespace for each",
+                seen=f"both in {mine}",
+                source=f"docker exec {one.name} readlink {link}",
+                hint=f"`docker inspect {two.name}`: which …Mode names another container?",
+            )
+
+
+def _require_own_networks(
+    engine: Engine, one: Asked, first: Container, two: Asked, second: Container
+) -> None:
+    for network in sorted(first.networks.keys() & second.networks.keys()):
+        if network in {"bridge", "none"} or _is_default_of_compose(engine, network):
+            continue
+        found = first.exec(f"getent hosts {second.name}")
+        fail(
+            f"`{one.name}` and `{two.name}` are on one network, `{network}`, which somebody made for them. Nobody "
+            "asked for a way between the two, and now each finds the other by name, past every published port.",
+            expected="no network that was made for two of the three",
+            seen=f"both are on {network}",
+            source=f"docker exec {one.name} getent hosts {second.name}",
+            evidence=found.stdout.strip(),
+            hint=f"`docker network inspect {network}` lists who is on it. Which two have a reason to talk?",
+        )
+
+
+def _is_default_of_compose(engine: Engine, network: str) -> bool:
+    labels: dict[str, Any] = engine.get(f"/networks/{network}").get("Labels") or {}
+    return labels.get("com.docker.compose.network") == "default"
+
+
+def _require_own_files(one: Asked, first: Container, two: Asked, second: Container) -> None:
+    for mine in first.mounts:
+        for its in second.mounts:
+            here, there = (str(mount.get("Source") or mount.get("Name") or "") for mount in (mine, its))
+            if here and there and (_within(here, there) or _within(there, here)):
+                name = str(mine.get("Name") or here)
+                fail(
+                    f"`{one.name}` and `{two.name}` share a place for files, `{name}`: what one writes there, the "
+                    "other finds, and may change. Nobody asked for that.",
+                    expected="no volume and no folder given to two of the three",
+                    seen=f"{name} is {mine['Destination']} in {one.name} and {its['Destination']} in {two.name}",
+                    source=f"docker inspect {one.name} {two.name}, section Mounts",
+                    hint="Lesson, “Version 2 beside it”: where is a container's own file system kept?",
+                )
+
+
+def _within(path: str, top: str) -> bool:
+    return path == top or path.startswith(top.rstrip("/") + "/")

@@ -1,0 +1,4 @@
+docker network create together
+docker run -d --name tariff-v1 --network together -p 8091:7070 drydock/tariff:1.0
+docker run -d --name tariff-v2 --network together -p 8092:7070 drydock/tariff:2.0
+docker run -d --name cruncher -p 8093:7070 --memory 128m --cpus 0.5 --network together drydock/cruncher:1.0
