@@ -155,15 +155,15 @@ class Prover:
         shutil.rmtree(self.scene.work, ignore_errors=True)
         self.scene.start(lambda _: None)
 
-    def clean_up(self) -> None:
+    def close(self) -> None:
         """Remove the scene and the work folder."""
         self.scene.stop()
         shutil.rmtree(self.scene.work, ignore_errors=True)
 
 
 def scratch_scene(scene: Scene) -> Scene:
-    """Return the same scene on a work folder that may be thrown away."""
-    return dataclasses.replace(scene, work=scene.places.state / "verify" / scene.lab.slug)
+    """Return the same scene on a work folder that may be thrown away, for a caller that holds the scene's lock."""
+    return dataclasses.replace(scene, work=scene.places.state / "verify" / scene.lab.slug, held=True)
 
 
 def _proof(name: str, title: str, report: Report, problem: str) -> Proof:

@@ -44,7 +44,7 @@ def report_lines(report: Report, style: Style, *, everything: bool = False) -> l
         # A guard that holds is no news.
         if check.kind is Kind.GUARD and check.status is Status.PASSED and not everything:
             continue
-        lines += _row(check, style)
+        lines += _row(check, style, everything=everything)
     problems = [check for check in report.checks if check.failure or check.status is Status.COULD_NOT_RUN]
     first = report.first_problem
     for check in problems if everything else filter(None, [first]):
@@ -54,16 +54,15 @@ def report_lines(report: Report, style: Style, *, everything: bool = False) -> l
     return lines
 
 
-def _row(check: CheckResult, style: Style) -> list[str]:
+def _row(check: CheckResult, style: Style, *, everything: bool) -> list[str]:
     symbol, plain, colour = _MARKS[check.status]
     mark = style.symbol(symbol, plain)
     title = check.title if check.kind is Kind.GOAL else f"untouched: {check.title}"
     rows = style.wrap(title, " " * (len(mark) + 3), first=f"  {mark} ")
     rows[0] = rows[0].replace(mark, style.paint(mark, colour), 1)
     if check.status is Status.NOT_RUN:
-        rows = [
-            style.paint(line, "dim") for line in [*rows, *style.wrap(check.reason, " " * (len(mark) + 3))]
-        ]
+        why = style.wrap(check.reason, " " * (len(mark) + 3)) if everything else []
+        rows = [style.paint(line, "dim") for line in [*rows, *why]]
     return rows
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from checker.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 if sys.platform == "win32":
     import msvcrt
@@ -34,6 +36,16 @@ else:
         except OSError:
             return False
         return True
+
+
+def lab_lock(host: str, number: str) -> Path:
+    """Return the file that is locked while a lab's scene changes.
+
+    A scene lives in the engine, so every checkout of this person that uses the same engine shares the lock.
+    """
+    who = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+    engine = hashlib.sha256(host.encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"drydock-{who}" / f"{engine}-{number}.lock"
 
 
 @contextlib.contextmanager

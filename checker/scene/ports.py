@@ -41,14 +41,15 @@ def require_free(engine: Engine, lab: Lab) -> None:
                 f"Port {port} of this machine, which lab {lab.number} uses, is taken by the container `{name}`.",
                 remedy=f"Stop it (`docker stop {name}`), then start the lab again.",
             )
-        if engine.endpoint.is_local and (who := _process_on(port)):
+        if engine.endpoint.is_local and (who := process_on(port)):
             raise LabError(
                 f"Port {port} of this machine, which lab {lab.number} uses, is taken by {who}.",
                 remedy="End that program, then start the lab again.",
             )
 
 
-def _process_on(port: int) -> str:
+def process_on(port: int) -> str:
+    """Return who holds a port of this machine, empty when it is free; `another program` when it cannot be told."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         with contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

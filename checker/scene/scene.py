@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from checker.engine.api import NotFoundError
 from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.scene import work as workfolder
-from checker.scene.locks import locked
+from checker.scene.locks import lab_lock, locked
 from checker.scene.ownership import owned_containers, remove_owned, strangers
 from checker.scene.ports import require_free
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 READY_SECONDS = 120
 """How long a scene may take until every part of it is healthy."""
+
+LOCK_SECONDS = 60.0
+"""How long to wait for another `lab` that changes the same scene."""
 
 ANSWER_SECONDS = 180.0
 """How long an answer's script may run."""
@@ -51,6 +55,7 @@ class Scene:
         engine: the engine, spoken to directly.
         client: the docker command with Compose, for the same engine.
         work: the work folder; the learner's unless an author proves answers.
+        held: whether the caller holds the scene's lock already.
     """
 
     lab: Lab
@@ -58,6 +63,7 @@ class Scene:
     engine: Engine
     client: Client
     work: Path
+    held: bool = False
 
     # -- questions -----------------------------------------------------------------------------------------
 
@@ -88,7 +94,7 @@ class Scene:
             LabError: a port or a name is taken, or a part does not get ready; then nothing is left running
                 that was not running before.
         """
-        with self._lock("start"):
+        with self.lock("start"):
             self._start(progress)
 
     def _start(self, progress: Callable[[str], None]) -> None:
@@ -122,12 +128,12 @@ class Scene:
 
     def stop(self) -> list[str]:
         """Remove everything that belongs to the lab, and return what was removed; the work folder stays."""
-        with self._lock("stop"):
+        with self.lock("stop"):
             return remove_owned(self.engine, self.lab)
 
     def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
         """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""
-        with self._lock("reset"):
+        with self.lock("reset"):
             aside = workfolder.set_aside(self.work, self.lab)
             remove_owned(self.engine, self.lab)
             self._start(progress)
@@ -145,7 +151,7 @@ class Scene:
         """
         workfolder.lay_over(answer.files, self.work)
         if not answer.script.is_file():
-            return None
+            return
         script = answer.script.read_text(encoding="utf-8")
         shell = Shell(self.engine, self.toolbox())
         try:
@@ -157,7 +163,9 @@ class Scene:
             shell.close()
         if done.rc:
             last = "\n".join(done.stdout.splitlines()[-15:])
-            raise ScriptFailedError(f"{answer.script} ended with {done.rc}.", remedy="See its last lines.", detail=last)
+            raise ScriptFailedError(
+                f"{answer.script} ended with {done.rc}.", remedy="See its last lines.", detail=last
+            )
 
     def toolbox(self) -> str:
         """Return the id of the running toolbox.
@@ -176,12 +184,12 @@ class Scene:
 
     # -- the inside ----------------------------------------------------------------------------------------
 
-    def _lock(self, verb: str) -> AbstractContextManager[None]:
-        return locked(
-            self.places.state / "locks" / f"{self.lab.number}.lock",
-            f"lab {verb} {int(self.lab.number)}",
-            wait=60,
-        )
+    def lock(self, verb: str) -> AbstractContextManager[None]:
+        """Hold the scene against every other `lab`; nothing more to hold when this one holds it already."""
+        if self.held:
+            return contextlib.nullcontext()
+        file = lab_lock(self.engine.endpoint.host, self.lab.number)
+        return locked(file, f"lab {verb} {int(self.lab.number)}", wait=LOCK_SECONDS)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the scene's compose.yaml is filled with."""

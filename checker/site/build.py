@@ -91,9 +91,9 @@ def run_mkdocs(root: Path, target: Path, *, strict: bool = False) -> None:
     Raises:
         LabError: it failed or took longer than `TIMEOUT`.
     """
-    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(target.resolve())]
-    if strict:
-        command.append("--strict")
+    # MkDocs does not count the warnings that --quiet hides, so the two exclude each other.
+    how = "--strict" if strict else "--quiet"
+    command = [sys.executable, "-m", "mkdocs", "build", how, "--site-dir", str(target.resolve())]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONUTF8": "1"}
     try:
         done = subprocess.run(

@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _prove(context: Context, lab: Lab, answers: list[Answer]) -> list[Proof]:
+    import contextlib
+
     from checker.authoring.prove import Prover, scratch_scene
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
@@ -83,12 +85,10 @@ def _prove(context: Context, lab: Lab, answers: list[Answer]) -> list[Proof]:
     if not args.json:
         print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"))
     found = []
-    try:
+    with scene.lock("verify"), contextlib.closing(prover):
         for _ in range(args.repeat):
             for proof in (prover.answer(answer) for answer in answers) if answers else prover.all(args.only):
                 found.append(proof)
                 if not args.json:
                     print("\n".join(proof_lines(proof, style, full=args.full)), flush=True)
-    finally:
-        prover.clean_up()
     return found

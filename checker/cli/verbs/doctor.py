@@ -1,0 +1,37 @@
+"""Look at this machine and say what labs would miss, and what to do about it; nothing is changed.
+
+Exit codes: 0 labs can run, 3 something would stop one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+SUMMARY = "look at this machine and say what labs would miss"
+EXAMPLE = "lab doctor"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take no arguments of its own."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine and show the findings."""
+    from checker.cli.context import Context
+    from checker.doctor.run import examine, stops_a_lab
+    from checker.errors import ExitCode
+    from checker.render.findings import finding_lines
+    from checker.render.style import style_of
+
+    context = Context(args)
+    findings = examine(context.places)
+    if args.json:
+        import msgspec
+
+        print(msgspec.json.encode(findings).decode())
+    else:
+        print("\n".join(finding_lines(findings, style_of())))
+    return int(ExitCode.COULD_NOT_RUN if stops_a_lab(findings) else ExitCode.OK)

@@ -1,0 +1,103 @@
+"""A throw-away container of the doctor's own: run a script in one of our images, read its output, leave nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.api import ROLE
+from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from checker.engine.api import Engine
+
+ROLE_NAME = "doctor"
+"""The role that the doctor's own containers and networks carry, so that a killed doctor's are found again."""
+
+STEP_SECONDS = 10.0
+"""How long the engine may take to make or end a container."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a script printed, as `key value` lines, and its exit code."""
+
+    code: int
+    text: str
+
+    def value(self, key: str) -> str | None:
+        """Return what stands after a key, None when the script never came to it."""
+        for line in self.text.splitlines():
+            name, _, rest = line.partition(" ")
+            if name == key:
+                return rest.strip()
+        return None
+
+
+def run(
+    engine: Engine,
+    image: str,
+    script: str,
+    *,
+    seconds: float,
+    network: str = "none",
+    alias: str = "",
+    volumes: Mapping[str, object] | None = None,
+    **host_config: Any,
+) -> Output:
+    """Run a script by `sh` as root in a container of an image, and remove the container.
+
+    Args:
+        engine: the engine.
+        image: an image that is there; nothing is pulled.
+        script: what `/bin/sh -c` runs.
+        seconds: how long it may run.
+        network: a network's name.
+        alias: a name for it on that network.
+        volumes: paths to put anonymous volumes at.
+        host_config: the engine's HostConfig fields.
+
+    Raises:
+        EngineError: the engine could not make, start or wait for it.
+    """
+    body: dict[str, Any] = {
+        "Image": image,
+        "Entrypoint": ["/bin/sh", "-c"],
+        "Cmd": [script],
+        "User": "0",
+        "Labels": {ROLE: ROLE_NAME},
+        "Healthcheck": {"Test": ["NONE"]},
+        "Volumes": dict(volumes or {}),
+        "HostConfig": {"NetworkMode": network, **host_config},
+    }
+    if alias:
+        body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": [alias]}}}
+    made = engine.request("POST", "/containers/create", body=body, seconds=STEP_SECONDS)["Id"]
+    try:
+        engine.request("POST", f"/containers/{made}/start", seconds=STEP_SECONDS)
+        ended = engine.request("POST", f"/containers/{made}/wait", seconds=seconds)
+        return Output(int(ended["StatusCode"]), engine.logs(made, 200))
+    finally:
+        with contextlib.suppress(EngineError):
+            engine.request(
+                "DELETE", f"/containers/{made}", query={"force": True, "v": True}, seconds=STEP_SECONDS
+            )
+
+
+@contextlib.contextmanager
+def own_network(engine: Engine, name: str) -> Iterator[str]:
+    """Make a network as a lab's, and remove it.
+
+    Raises:
+        EngineError: the engine could not make it, for instance for want of free addresses.
+    """
+    body = {"Name": name, "Labels": {ROLE: ROLE_NAME}}
+    made = engine.request("POST", "/networks/create", body=body, seconds=STEP_SECONDS)["Id"]
+    try:
+        yield name
+    finally:
+        with contextlib.suppress(EngineError):
+            engine.request("DELETE", f"/networks/{made}", seconds=STEP_SECONDS)

@@ -1,0 +1,95 @@
+"""Probes of what the course itself needs from this machine: its files, its ports, a clock that agrees."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+
+from checker.doctor.finding import Probe, Seen, fine, note, problem
+from checker.doctor.machine import Machine
+from checker.engine.api import LABEL
+from checker.errors import LabError
+from checker.scene.ports import process_on, require_free
+
+CLOCK_SECONDS = 5.0
+"""Certificates, tokens and the engine's events are compared by time; this much does no harm."""
+
+
+def files(machine: Machine) -> tuple[Seen, ...]:
+    """Read every lab.toml."""
+    if machine.faults:
+        what = "; ".join(fault.what for fault in machine.faults)
+        return (problem(what, machine.faults[0].remedy),)
+    if not machine.labs:
+        return (problem(f"no labs in {machine.places.labs}", "Restore the course's files."),)
+    return (fine(f"{len(machine.labs)} labs at {machine.places.root}"),)
+
+
+def ports(machine: Machine) -> tuple[Seen, ...]:
+    """Look for somebody else on the ports that labs use."""
+    wanted: dict[int, list[str]] = {}
+    for lab in machine.labs:
+        for port in lab.toml.ports:
+            wanted.setdefault(port, []).append(lab.number)
+    running = _ports_of_labs(machine)
+    taken: list[tuple[str, str]] = []
+    for port, numbers in sorted(wanted.items()):
+        if port in running:
+            continue
+        if who := _holder(machine, port):
+            taken.append((f"{port} (lab {', '.join(numbers)}) is held by {who[0]}", who[1]))
+    if taken:
+        return (problem("; ".join(what for what, _ in taken), " ".join(dict.fromkeys(do for _, do in taken))),)
+    held = [f"{port} by lab {lab}" for port, lab in sorted(running.items()) if port in wanted]
+    free = ", ".join(str(port) for port in sorted(wanted) if port not in running)
+    said = "; ".join(
+        filter(None, (f"{free} free" if free else "", f"in use: {', '.join(held)}" if held else ""))
+    )
+    return (fine(said or "no lab needs any"),)
+
+
+def _ports_of_labs(machine: Machine) -> dict[int, str]:
+    """Return the published ports that a lab holds now, each with the lab's number."""
+    if machine.engine is None:
+        return {}
+    return {
+        int(port["PublicPort"]): str(item["Labels"][LABEL])
+        for item in machine.engine.list_all("containers", labels={LABEL: ""})
+        for port in item.get("Ports") or []
+        if port.get("PublicPort")
+    }
+
+
+def _holder(machine: Machine, port: int) -> tuple[str, str] | None:
+    """Return who holds a port that is not a lab's, and what to do, as `lab start` would say it."""
+    if machine.engine is None:
+        who = process_on(port)
+        return (who, "End that program before you start the lab.") if who else None
+    lab = next(lab for lab in machine.labs if port in lab.toml.ports)
+    alone = dataclasses.replace(lab, toml=msgspec.structs.replace(lab.toml, ports=(port,)))
+    try:
+        require_free(machine.engine, alone)
+    except LabError as error:
+        return error.what.partition(" is taken by ")[2].rstrip(".") or error.what, error.remedy
+    return None
+
+
+def clock(machine: Machine) -> tuple[Seen, ...]:
+    """Compare the engine's clock with ours."""
+    if abs(machine.skew) <= CLOCK_SECONDS:
+        return (fine("the engine's agrees with this machine's"),)
+    which = "ahead of" if machine.skew > 0 else "behind"
+    return (
+        note(
+            f"the engine's is {abs(machine.skew):.0f} s {which} this machine's: certificates and waits may fail",
+            "Restart the engine, or its virtual machine; this happens after a laptop slept.",
+        ),
+    )
+
+
+PROBES = (
+    Probe("course", (("files", "labs"),), files, needs_engine=False),
+    Probe("course", (("ports", "ports"),), ports, needs_engine=False),
+    Probe("course", (("clock", "clock"),), clock),
+)

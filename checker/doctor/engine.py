@@ -1,0 +1,180 @@
+"""Probes of the engine itself: where it is, who may use it, how old it and its client are, what it runs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.doctor.machine import Machine
+from checker.engine.client import Client, find_client
+from checker.engine.endpoint import EngineNotFoundError
+from checker.engine.platform import Reach, System
+from checker.errors import EngineError
+
+API_NEEDED = (1, 41)
+"""Engine 20.10: the first that gives each container cgroups of its own."""
+
+BUILDX_SECONDS = 10.0
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+_BUILT_FOR = ("amd64", "arm64")
+
+
+def find(machine: Machine) -> tuple[Seen, ...]:
+    """Look for the engine, and whether this user may use it."""
+    trouble, endpoint = machine.trouble, machine.endpoint
+    denied = isinstance(trouble, EngineNotFoundError) and trouble.reach is Reach.DENIED
+    if denied and trouble is not None:
+        return note("an engine is there, but closed to this user"), problem(trouble.what, trouble.remedy)
+    if trouble is not None or endpoint is None:
+        what = trouble.what if trouble else "There is no container engine."
+        remedy = (trouble.remedy if trouble else "") or "Start it, and try again."
+        return problem(what, remedy), unknown("there is no engine to use")
+    return fine(f"{endpoint.host.removeprefix('unix://')} ({endpoint.source})"), fine(
+        "this user may use the engine"
+    )
+
+
+def version(machine: Machine) -> tuple[Seen, ...]:
+    """Compare the engine's API with what the course needs."""
+    components = [str(each.get("Name", "")) for each in machine.version.get("Components") or []]
+    name = "Podman" if any("Podman" in each for each in components) else "Docker"
+    api = str(machine.version.get("ApiVersion") or "")
+    said = f"{name} {machine.version.get('Version') or 'of unknown version'}, API {api or 'unknown'}"
+    if _numbers(api) < API_NEEDED:
+        needed = ".".join(map(str, API_NEEDED))
+        return (
+            problem(f"{said}; the course needs API {needed}", "Update the engine: Docker 20.10 or newer."),
+        )
+    if name == "Podman":
+        return (note(f"{said}; labs are tested with Docker", "Should a lab not start, try it with Docker."),)
+    return (fine(said),)
+
+
+def client(machine: Machine) -> tuple[Seen, ...]:
+    """Look for a docker command that has Compose and buildx and talks to the engine."""
+    if machine.endpoint is None:
+        return unknown("no engine to try it with"), unknown("no engine to try it with")
+    try:
+        found = find_client(machine.endpoint, platform=machine.platform)
+    except EngineError as error:
+        why = "; ".join(error.detail.splitlines())
+        return (
+            problem(f"{error.what}{f' {why}' if why else ''}", error.remedy),
+            unknown("no docker command to ask"),
+        )
+    return fine(f"{found.version} with Compose {found.compose} ({found.path})"), _buildx(found)
+
+
+def _buildx(found: Client) -> Seen:
+    try:
+        done = subprocess.run(
+            found.command("buildx", "version"),
+            env=found.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=BUILDX_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return problem(
+            f"`docker buildx version` failed: {error}", "Install the buildx plugin of your engine."
+        )
+    number = re.search(r"\d+\.\d+\.\d+\S*", done.stdout)
+    if done.returncode:
+        return problem("the docker command has no buildx", "Install the buildx plugin of your engine.")
+    return fine(number[0] if number else "present")
+
+
+def security(machine: Machine) -> tuple[Seen, ...]:
+    """Look for modes of the engine in which privileged containers are less than they seem."""
+    options = " ".join(map(str, machine.info.get("SecurityOptions") or []))
+    labs = machine.privileged_labs
+    if "name=rootless" in options or machine.info.get("Rootless"):
+        return (
+            note(
+                "rootless" + (f"; labs {labs} run an engine in a container and may fail" if labs else ""),
+                "Use an engine that runs as root for those labs, or delegate the controllers cpu, cpuset, io, memory and pids.",
+            ),
+        )
+    if "name=userns" in options:
+        return (
+            note(
+                "containers run under remapped users (userns-remap)"
+                + (f"; labs {labs} may fail" if labs else ""),
+                "Take `userns-remap` out of the engine's daemon.json, and restart it.",
+            ),
+        )
+    return (fine("runs as root, users are not remapped"),)
+
+
+def kind(machine: Machine) -> tuple[Seen, ...]:
+    """Ask which operating system the engine's containers are of."""
+    os_type = str(machine.info.get("OSType") or machine.version.get("Os") or "")
+    if os_type == "windows":
+        return (
+            problem(
+                "the engine runs Windows containers; the course's are Linux containers",
+                "In Docker Desktop's menu choose “Switch to Linux containers”.",
+            ),
+        )
+    return (fine(f"{os_type or 'linux'}: {machine.info.get('OperatingSystem') or 'of unknown name'}"),)
+
+
+def architecture(machine: Machine) -> tuple[Seen, ...]:
+    """Compare the engine's architecture with that of the images that are there."""
+    said = str(machine.info.get("Architecture") or machine.version.get("Arch") or "unknown")
+    own = _ARCHITECTURES.get(said, said)
+    foreign = []
+    for item in machine.images:
+        tag = next(iter(item.get("RepoTags") or []), "")
+        record = machine.asked.image(tag) if str(tag).startswith("drydock/") else None
+        if record and record.get("Architecture") not in {own, None, ""}:
+            foreign.append(f"{tag} ({record['Architecture']})")
+    if foreign:
+        return (
+            problem(
+                f"{own}, but these images are for another: {', '.join(foreign)}",
+                "Make them anew: lab images build",
+            ),
+        )
+    if own not in _BUILT_FOR:
+        return (
+            note(
+                f"{own}; the course is tested on {' and '.join(_BUILT_FOR)}",
+                "Images are built here; some packages may be missing.",
+            ),
+        )
+    return (fine(own),)
+
+
+def place(machine: Machine) -> tuple[Seen, ...]:
+    """Look for packagings of the engine that keep it from reading the course's files."""
+    root = str(machine.info.get("DockerRootDir") or "")
+    if machine.platform.system is System.LINUX and "/snap/" in root:
+        return (
+            note(
+                f"installed as a snap ({root}), which reads files only under your home folder",
+                "Keep the course under your home folder, or install Docker from your distribution's packages.",
+            ),
+        )
+    return (fine(root or "not told"),)
+
+
+def _numbers(text: str) -> tuple[int, int]:
+    found = re.match(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+PROBES = (
+    Probe("engine", (("engine", "engine"), ("permission", "permission")), find, needs_engine=False),
+    Probe("engine", (("engine-version", "engine version"),), version),
+    Probe("engine", (("client", "docker command"), ("buildx", "buildx")), client),
+    Probe("engine", (("security", "rights"),), security),
+    Probe("engine", (("system", "runs"),), kind),
+    Probe("engine", (("architecture", "architecture"),), architecture),
+    Probe("engine", (("engine-files", "engine's files"),), place),
+)

@@ -1,0 +1,246 @@
+"""Probes from inside containers: the work folder, names, the engine's disk, and what privileged ones may do."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shlex
+import sys
+import tempfile
+import urllib.parse
+from pathlib import Path
+
+from checker.doctor.container import Output, own_network, run
+from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.doctor.machine import Machine
+from checker.doctor.resources import engine_disk_from_here, judge_engine_disk
+from checker.engine.platform import System
+from checker.errors import EngineError
+
+RUN_SECONDS = 8.0
+NAME_SECONDS = 2
+"""How long a name outside may take; a machine without a network often waits for nothing."""
+
+_LOOK_AROUND = """
+[ "$(cat /doctor/token 2>/dev/null)" = TOKEN ] && echo read yes
+echo TOKEN > /doctor/answer 2>/dev/null && echo wrote yes
+getent hosts ALIAS > /dev/null && echo inner yes || echo inner no
+timeout SECONDS getent hosts OUTER > /dev/null && echo outer yes || echo outer no
+df -kP / | { read -r _; read -r _ total _ free _; echo disk "$free $total"; }
+"""
+
+_PRIVILEGED = """
+mkdir -p /tmp/doctor && mount -t tmpfs doctor /tmp/doctor; echo tmpfs $?
+cd /doctor && mkdir lower upper work merged && mount -t overlay doctor -o lowerdir=lower,upperdir=upper,workdir=work merged; echo overlay $?
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo controllers $(cat /sys/fs/cgroup/cgroup.controllers)
+else echo controllers $(cut -f1 /proc/cgroups | grep -v '#'); fi
+"""
+
+_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
+
+
+def around(machine: Machine) -> tuple[Seen, ...]:
+    """Run one ordinary container on a network like a lab's, and let it look around."""
+    token = secrets.token_hex(8)
+    name = f"drydock-doctor-{token}"
+    host = _registry_host(machine)
+    script = (
+        _LOOK_AROUND.replace("TOKEN", token)
+        .replace("ALIAS", name)
+        .replace("OUTER", shlex.quote(host or "localhost"))
+        .replace("SECONDS", str(NAME_SECONDS))
+    )
+    try:
+        with _folder(machine, token) as folder, own_network(machine.asked, name):
+            mount = {"Type": "bind", "Source": str(folder), "Target": "/doctor"}
+            output = run(
+                machine.asked,
+                machine.image,
+                script,
+                seconds=RUN_SECONDS,
+                network=name,
+                alias=name,
+                Mounts=[mount],
+            )
+            answered = _answer(folder) == token
+    except OSError as error:
+        work = problem(
+            f"{machine.places.work} cannot be written: {error.strerror or error}",
+            "Allow it, or set DRYDOCK_WORK.",
+        )
+        return work, unknown("see the work folder"), unknown("see the work folder"), engine_disk_from_here(machine)
+    except EngineError as error:
+        return _not_run(machine, error)
+    return (
+        _judge_folder(machine, output, answered=answered),
+        _judge_inner(output),
+        _judge_outer(output, host),
+        _judge_disk(machine, output),
+    )
+
+
+@contextlib.contextmanager
+def _folder(machine: Machine, token: str):  # noqa: ANN202
+    """Make a folder in the work folder with a token in it, and remove it, and the work folder if it is our doing."""
+    work = machine.places.work
+    existed = work.exists()
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".doctor-", dir=work, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            (folder / "token").write_text(token, encoding="ascii")
+            yield folder
+    finally:
+        if not existed:
+            with contextlib.suppress(OSError):
+                work.rmdir()
+
+
+def _answer(folder: Path) -> str:
+    try:
+        return (folder / "answer").read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _registry_host(machine: Machine) -> str:
+    """Return the host of the engine's own default registry, as the engine names it."""
+    return urllib.parse.urlsplit(str(machine.info.get("IndexServerAddress") or "")).hostname or ""
+
+
+def _not_run(machine: Machine, error: EngineError) -> tuple[Seen, ...]:
+    said = str(error)
+    rest = unknown("no container could be run")
+    disk = engine_disk_from_here(machine)
+    if "address pool" in said or "overlap" in said or "subnet" in said:
+        seen = problem(
+            f"no network can be made: {said}",
+            "Remove networks that nothing uses (`docker network prune`), stop other labs, or leave the VPN.",
+        )
+        return rest, seen, rest, disk
+    if "mount" in said.lower() or "shared" in said.lower():
+        return problem(said, _sharing(machine)), rest, rest, disk
+    return (
+        problem(f"a container cannot be run: {said}", "See the engine's own log; restart the engine."),
+        rest,
+        rest,
+        disk,
+    )
+
+
+def _judge_folder(machine: Machine, output: Output, *, answered: bool) -> Seen:
+    work = machine.places.work
+    if output.value("read") != "yes":
+        return problem(f"{work} is not seen in containers: they get an empty folder", _sharing(machine))
+    if output.value("wrote") != "yes" or not answered:
+        return problem(f"what containers write to {work} does not arrive", _sharing(machine))
+    return fine(f"{work} is seen in containers, both ways")
+
+
+def _sharing(machine: Machine) -> str:
+    if machine.endpoint is not None and not machine.endpoint.is_local:
+        return "This engine is on another machine; labs need one that sees this machine's files."
+    if machine.platform.system is System.LINUX and sys.platform != "win32":
+        return "Keep the course in your home folder, or set DRYDOCK_WORK to a folder that the engine may read."
+    return "Keep the course in your home folder, or share its folder in the engine's settings (Resources, File sharing)."
+
+
+def _judge_inner(output: Output) -> Seen:
+    if output.value("inner") == "yes":
+        return fine("containers find each other by name")
+    return problem(
+        "a container's name is not found on its network",
+        "A firewall may be in the way of the engine's own name server; restart the engine after changing it.",
+    )
+
+
+def _judge_outer(output: Output, host: str) -> Seen:
+    if not host:
+        return unknown("the engine names no outside host to look up")
+    if output.value("outer") == "yes":
+        return fine(f"containers find {host}")
+    return note(
+        f"containers do not find {host}; labs run without it",
+        "For downloads inside containers, give the engine a name server (`dns` in its daemon.json).",
+    )
+
+
+def _judge_disk(machine: Machine, output: Output) -> Seen:
+    words = (output.value("disk") or "").split()
+    if len(words) != 2 or not all(word.isdecimal() for word in words):
+        return engine_disk_from_here(machine)
+    return judge_engine_disk(machine, int(words[0]) * 1024, int(words[1]) * 1024)
+
+
+def privileged(machine: Machine) -> tuple[Seen, ...]:
+    """Run one privileged container, and let it do what an engine in a container does."""
+    labs = machine.privileged_labs
+    try:
+        output = run(
+            machine.asked,
+            machine.image,
+            _PRIVILEGED,
+            seconds=RUN_SECONDS,
+            volumes={"/doctor": {}},
+            Privileged=True,
+            Init=False,
+            CgroupnsMode="private",
+        )
+    except EngineError as error:
+        return (_weaker(labs, f"not possible: {error}", _privilege_remedy(machine, str(error))),)
+    if output.value("tmpfs") not in {"0", "127"}:
+        return (
+            _weaker(
+                labs,
+                "started, but may not mount: something takes rights away",
+                _privilege_remedy(machine, ""),
+            ),
+        )
+    found = (output.value("controllers") or "").split()
+    if missing := [name for name in _CONTROLLERS if name not in found]:
+        return (
+            note(
+                f"possible, without the cgroup controllers {', '.join(missing)}",
+                "Engine in a virtual machine: update it. WSL: `kernelCommandLine = cgroup_no_v1=all` in .wslconfig.",
+            ),
+        )
+    if output.value("overlay") not in {"0", "127"}:
+        return (
+            note(
+                "possible, but without overlay on a volume: engines in containers will be slow",
+                "Put the engine's data on ext4 or xfs.",
+            ),
+        )
+    return (fine(f"possible{f', as labs {labs} need' if labs else ''}"),)
+
+
+def _weaker(labs: str, found: str, remedy: str) -> Seen:
+    """Return a problem if a lab needs privileged containers, else a note."""
+    if not labs:
+        return note(f"{found}; no lab here needs them", remedy)
+    return problem(f"{found}; labs {labs} need them", remedy)
+
+
+def _privilege_remedy(machine: Machine, said: str) -> str:
+    if "operation not permitted" in said.lower() and machine.platform.system is System.LINUX:
+        return (
+            "This machine withholds rights from the engine (an engine inside a container or sandbox). "
+            "Engine 26 or newer copes with less of them: `./lab up` installs it on Debian; else ask who runs the machine."
+        )
+    return "Turn off Enhanced Container Isolation, rootless mode or the policy that forbids them, or ask who set it."
+
+
+PROBES = (
+    Probe(
+        "containers",
+        (
+            ("work-folder", "work folder"),
+            ("names", "names in a lab"),
+            ("outside-names", "names outside"),
+            ("engine-disk", "disk, engine"),
+        ),
+        around,
+        needs_image=True,
+    ),
+    Probe("containers", (("privileged", "privileged"),), privileged, needs_image=True),
+)

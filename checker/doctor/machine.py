@@ -1,0 +1,132 @@
+"""The machine as probes see it: gathered once, so that each probe is a question to a record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from checker.course.catalogue import Catalogue, Lab
+from checker.course.places import Places
+from checker.engine.api import IMAGE, Engine
+from checker.engine.endpoint import Endpoint, find_endpoint
+from checker.engine.platform import Platform
+from checker.errors import EngineError, LabError
+
+ASK_SECONDS = 5.0
+"""How long the engine may take to say who it is; one that starts or hangs takes longer."""
+
+_PREFERRED = ("toolbox", "parcel", "python")
+"""Images to run probes in, the one with most tools first; each has a shell and the C library's tools."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What is known of this machine before any probe runs.
+
+    Args:
+        platform: the seam to the system.
+        places: the course's folders.
+        labs: the labs whose lab.toml can be read.
+        faults: what is wrong with the others.
+        endpoint: where the engine is, None when there is none.
+        engine: the engine, None when there is none or it does not answer.
+        trouble: why there is no engine.
+        version: the engine's /version.
+        info: the engine's /info.
+        skew: seconds by which the engine's clock is ahead of ours.
+        images: the engine's list of the course's images.
+    """
+
+    platform: Platform
+    places: Places
+    labs: tuple[Lab, ...] = ()
+    faults: tuple[LabError, ...] = ()
+    endpoint: Endpoint | None = None
+    engine: Engine | None = None
+    trouble: EngineError | None = None
+    version: Mapping[str, Any] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+    skew: float = 0.0
+    images: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def asked(self) -> Engine:
+        """The engine; only for probes that need one."""
+        if self.engine is None:
+            raise EngineError("No engine answers.")
+        return self.engine
+
+    @property
+    def image(self) -> str:
+        """A tag of the course's that probes can run; empty when no image was made yet."""
+        tags = {
+            str(item["Labels"].get(IMAGE)): str(tag)
+            for item in self.images
+            for tag in item.get("RepoTags") or []
+            if str(tag).startswith("drydock/")
+        }
+        return next((tags[name] for name in _PREFERRED if name in tags), "")
+
+    @property
+    def privileged_labs(self) -> str:
+        """The numbers of the labs that need privileged containers, such as `02, 09`; empty when none does."""
+        return ", ".join(lab.number for lab in self.labs if "privileged" in lab.toml.needs)
+
+
+def look(platform: Platform, places: Places) -> Machine:
+    """Gather what is known without running anything; a missing engine is a fact like others."""
+    labs, faults = _read_labs(places)
+    try:
+        endpoint = find_endpoint(platform)
+    except EngineError as error:
+        return Machine(platform, places, labs, faults, trouble=error)
+    engine = Engine(endpoint)
+    try:
+        version = engine.request("GET", "/version", seconds=ASK_SECONDS)
+        before = dt.datetime.now(dt.UTC)
+        info = engine.request("GET", "/info", seconds=ASK_SECONDS)
+        after = dt.datetime.now(dt.UTC)
+        images = engine.list_all("images", labels={IMAGE: ""})
+    except EngineError as error:
+        return Machine(platform, places, labs, faults, endpoint, trouble=error)
+    skew = skew_of(str(info.get("SystemTime") or ""), before, after)
+    return Machine(
+        platform,
+        places,
+        labs,
+        faults,
+        endpoint,
+        engine,
+        version=version,
+        info=info,
+        skew=skew,
+        images=tuple(images),
+    )
+
+
+def skew_of(said: str, before: dt.datetime, after: dt.datetime) -> float:
+    """Return the seconds by which a clock is ahead that said a time between two moments of ours."""
+    # Engines give nanoseconds; Python reads microseconds.
+    text = re.sub(r"(\.\d{6})\d+", r"\1", said)
+    try:
+        theirs = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return 0.0
+    if before <= theirs <= after:
+        return 0.0
+    return (theirs - (after if theirs > after else before)).total_seconds()
+
+
+def _read_labs(places: Places) -> tuple[tuple[Lab, ...], tuple[LabError, ...]]:
+    catalogue = Catalogue(places)
+    labs: list[Lab] = []
+    faults: list[LabError] = []
+    for folder in catalogue.folders:
+        try:
+            labs.append(catalogue.read(folder))
+        except LabError as error:
+            faults.append(error)
+    return tuple(labs), tuple(faults)

@@ -1,0 +1,183 @@
+"""Probes of what labs use up: memory, processors, disk, and the kernel's means to limit them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.doctor.machine import Machine
+from checker.engine.platform import Platform, System
+
+GB = 10**9
+
+LEAST_MEMORY = 1.0 * GB
+"""Below this the engine, a node with an engine in it and three services do not fit together."""
+
+GOOD_MEMORY = 2.0 * GB
+
+LEAST_DISK = 1.0 * GB
+"""The course's images are built on the engine's disk; their build cache alone takes this."""
+
+GOOD_DISK = 5.0 * GB
+
+LEAST_CHECKOUT = 0.2 * GB
+"""The Python environment and the built site."""
+
+ROOM = 0.5 * GB
+"""What the engine itself and the system want beside a lab."""
+
+_LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "CPU", "PidsLimit": "processes"}
+_SLOW_DRIVERS = {
+    "vfs": "copies a whole image for each container: every lab is slow and takes gigabytes",
+}
+_OTHER_DRIVERS = {"btrfs", "zfs", "devicemapper", "aufs", "windowsfilter"}
+
+
+def cgroups(machine: Machine) -> tuple[Seen, ...]:
+    """Ask which limits the engine can set; lab 03 is about them."""
+    info = machine.info
+    version = str(info.get("CgroupVersion") or "1")
+    driver = str(info.get("CgroupDriver") or "unknown")
+    missing = [name for key, name in _LIMITS.items() if info.get(key) is False]
+    if missing or driver == "none":
+        what = ", ".join(missing) or "anything"
+        return (problem(f"v{version} ({driver}), and no limit can be set on {what}", _cgroup_remedy(machine)),)
+    return (fine(f"v{version} ({driver}); limits on {', '.join(_LIMITS.values())}"),)
+
+
+def _cgroup_remedy(machine: Machine) -> str:
+    options = " ".join(map(str, machine.info.get("SecurityOptions") or []))
+    if "name=rootless" in options or machine.info.get("Rootless"):
+        return (
+            "Let systemd delegate cpu, cpuset, io, memory and pids to your user, or use an engine that runs as root."
+        )
+    return "Boot with `cgroup_enable=memory swapaccount=1` (Raspberry Pi: in cmdline.txt), or in WSL update it: wsl --update"
+
+
+def memory(machine: Machine) -> tuple[Seen, ...]:
+    """Compare the engine's memory with what the hungriest lab was measured to need."""
+    total = float(machine.info.get("MemTotal") or 0)
+    if not total:
+        return (unknown("the engine does not tell"),)
+    needs = {lab: lab.toml.measured.memory_mb * 1e6 for lab in machine.labs if lab.toml.measured}
+    hungriest = max(needs, key=lambda lab: needs[lab], default=None)
+    most = needs[hungriest] + ROOM if hungriest else 0.0
+    said = f"{total / GB:.1f} GB for the engine"
+    if hungriest:
+        said += f"; the most that a lab takes is {needs[hungriest] / 1e6:.0f} MB (lab {hungriest.number})"
+    free = _available(machine)
+    if total < max(LEAST_MEMORY, most):
+        return (problem(said, _more_memory(machine.platform)),)
+    if free is not None and free < max(LEAST_MEMORY / 2, most):
+        return (note(f"{said}; {free / GB:.1f} GB of it are free now", "End programs that you do not need."),)
+    if total < GOOD_MEMORY:
+        return (note(said, _more_memory(machine.platform)),)
+    return (fine(said),)
+
+
+def _available(machine: Machine) -> float | None:
+    """Return the free memory of this machine in bytes, where the engine shares it."""
+    if not _shares_our_kernel(machine):
+        return None
+    for line in (machine.platform.read(Path("/proc/meminfo")) or "").splitlines():
+        if line.startswith("MemAvailable:"):
+            return float(line.split()[1]) * 1024
+    return None
+
+
+def _more_memory(platform: Platform) -> str:
+    if platform.system is System.MACOS:
+        return "Give the engine more: Docker Desktop, Settings, Resources; or `colima stop && colima start --memory 4`."
+    if platform.system is System.WINDOWS:
+        return (
+            "Give WSL more: `memory=4GB` under `[wsl2]` in %UserProfile%\\.wslconfig, then `wsl --shutdown`."
+        )
+    return "Use a machine with 2 GB or more, or end other containers."
+
+
+def processors(machine: Machine) -> tuple[Seen, ...]:
+    """Count the engine's processors."""
+    count = int(machine.info.get("NCPU") or 0)
+    if not count:
+        return (unknown("the engine does not tell"),)
+    if count == 1:
+        return (
+            note("one; starts take longer, and measurements waver", "Give the engine two, where you can."),
+        )
+    return (fine(str(count)),)
+
+
+def checkout_disk(machine: Machine) -> tuple[Seen, ...]:
+    """Look at the room where the course and the learner's work are."""
+    seen = []
+    for folder in dict.fromkeys((machine.places.home, machine.places.work, machine.places.state)):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        seen.append((shutil.disk_usage(there).free, there))
+    free, where = min(seen)
+    said = f"{free / GB:.1f} GB free at {where}"
+    if free < LEAST_CHECKOUT:
+        return (
+            problem(said, "Make room there, or set DRYDOCK_STATE and DRYDOCK_WORK to folders elsewhere."),
+        )
+    return (fine(said),)
+
+
+def judge_engine_disk(machine: Machine, free: float, total: float) -> Seen:
+    """Judge the room where the engine keeps images and containers, in bytes."""
+    images = sum(lab.toml.measured.disk_mb * 1e6 for lab in machine.labs if lab.toml.measured)
+    said = f"{free / GB:.1f} of {total / GB:.1f} GB free where the engine keeps its data"
+    if images:
+        said += f"; the images of all labs take {images / GB:.1f} GB at most"
+    remedy = "Make room: `lab images prune` for the course's own, `docker system df` shows the rest."
+    if machine.platform.system is not System.LINUX:
+        remedy += " Or give the engine's disk more in its settings."
+    if free < LEAST_DISK:
+        return problem(said, remedy)
+    return note(said, remedy) if free < GOOD_DISK else fine(said)
+
+
+def engine_disk_from_here(machine: Machine) -> Seen:
+    """Look at the engine's disk from outside, where the engine shares our files."""
+    root = Path(str(machine.info.get("DockerRootDir") or "/var/lib/docker"))
+    if not _shares_our_kernel(machine) or not root.exists():
+        return unknown("told after images are made (lab images build)")
+    usage = shutil.disk_usage(root)
+    return judge_engine_disk(machine, usage.free, usage.total)
+
+
+def _shares_our_kernel(machine: Machine) -> bool:
+    """Whether the engine runs on this very machine, and not in a virtual machine or elsewhere."""
+    if machine.platform.system is not System.LINUX or machine.endpoint is None:
+        return False
+    kernel = (machine.platform.read(Path("/proc/sys/kernel/osrelease")) or "").strip()
+    return machine.endpoint.is_local and kernel == str(machine.info.get("KernelVersion") or "")
+
+
+def storage(machine: Machine) -> tuple[Seen, ...]:
+    """Ask how the engine stores layers."""
+    driver = str(machine.info.get("Driver") or "unknown")
+    if driver in _SLOW_DRIVERS:
+        return (
+            note(
+                f"{driver}, which {_SLOW_DRIVERS[driver]}",
+                "Put the engine's data on ext4 or xfs, where it can use overlay2.",
+            ),
+        )
+    if driver in _OTHER_DRIVERS:
+        return (
+            note(
+                f"{driver}; labs that run an engine in a container may be slow",
+                "Put the engine's data on ext4 or xfs.",
+            ),
+        )
+    return (fine(driver),)
+
+
+PROBES = (
+    Probe("machine", (("cgroups", "cgroups"),), cgroups),
+    Probe("machine", (("memory", "memory"),), memory),
+    Probe("machine", (("processors", "processors"),), processors),
+    Probe("machine", (("storage", "storage driver"),), storage),
+    Probe("machine", (("checkout-disk", "disk, course"),), checkout_disk, needs_engine=False),
+)

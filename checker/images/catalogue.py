@@ -1,0 +1,194 @@
+"""The typed catalogue of images: reads images/images.toml, finds an image by name and tag."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from checker.errors import LabError, MisuseError
+from checker.images.source import hash_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+NAMESPACE = "drydock"
+"""Every image of ours is `drydock/NAME:TAG` on the learner's engine."""
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A release of Debian that images stand on."""
+
+    image: Annotated[str, Meta(min_length=1, description="The published image, with its tag.")]
+    digest: Annotated[
+        str,
+        Meta(
+            pattern="^(sha256:[0-9a-f]{64})?$",
+            description="The digest of its multi-platform index; empty pulls by tag.",
+        ),
+    ] = ""
+
+    @property
+    def pinned(self) -> str:
+        """The published image as it is pulled: by digest where there is one."""
+        return f"{self.image}@{self.digest}" if self.digest else self.image
+
+
+class TagToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One tag of an image: what makes it different from its siblings."""
+
+    args: Annotated[dict[str, str], Meta(description="Build arguments, alike on every platform.")] = {}
+    base: Annotated[str, Meta(description="Another base than the image's other tags have.")] = ""
+
+
+class ImageToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One image: `images/NAME/Dockerfile` and the tags made of it."""
+
+    summary: Annotated[str, Meta(min_length=1, description="What it is, for `lab images`.")]
+    base: Annotated[str, Meta(description="A name of [bases], or NAME:TAG of another image here.")]
+    tags: Annotated[
+        dict[str, TagToml],
+        Meta(min_length=1, description="Its tags; the first is meant when a lab names none."),
+    ]
+    context: Annotated[
+        str, Meta(description="The folder that is sent to the build, from the root; images/NAME.")
+    ] = ""
+    sources: Annotated[
+        tuple[str, ...], Meta(description="The files that it is made of, from the root; images/NAME.")
+    ] = ()
+
+
+class ImagesToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """images/images.toml."""
+
+    bases: dict[str, Base]
+    images: dict[str, ImageToml]
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image under one tag."""
+
+    name: str
+    tag: str
+    toml: ImageToml
+    root: Path
+    base: Base | Image
+    base_name: str
+
+    @property
+    def short(self) -> str:
+        """`NAME:TAG`, as labs name it."""
+        return f"{self.name}:{self.tag}"
+
+    @property
+    def reference(self) -> str:
+        """`drydock/NAME:TAG`, as the engine knows it."""
+        return f"{NAMESPACE}/{self.short}"
+
+    @property
+    def args(self) -> dict[str, str]:
+        """Its build arguments, without the base."""
+        return self.toml.tags[self.tag].args
+
+    @property
+    def dockerfile(self) -> Path:
+        """Its Dockerfile."""
+        return self.root / "images" / self.name / "Dockerfile"
+
+    @property
+    def context(self) -> Path:
+        """The folder that its build may copy from."""
+        return self.root / (self.toml.context or f"images/{self.name}")
+
+    @cached_property
+    def source(self) -> str:
+        """What it is made of, as a hash: its files, its arguments and its base. Equal hash, equal image."""
+        base = self.base.source if isinstance(self.base, Image) else self.base.pinned
+        facts = [base, *(f"{name}={value}" for name, value in sorted(self.args.items()))]
+        return hash_folders(self.root, self.toml.sources or (f"images/{self.name}",), facts)
+
+
+class Images:
+    """All images, as images.toml lists them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.file = root / "images" / "images.toml"
+        self.toml = _read(self.file)
+        self._made: dict[str, Image] = {}
+
+    def __iter__(self) -> Iterator[Image]:
+        """Yield every image under each of its tags, in the order of the file."""
+        for name, toml in self.toml.images.items():
+            for tag in toml.tags:
+                yield self._make(name, tag, ())
+
+    def find(self, name: str) -> Image:
+        """Find an image by `NAME` (its first tag), `NAME:TAG` or `drydock/NAME:TAG`.
+
+        Raises:
+            MisuseError: there is none; the message says which comes near.
+        """
+        short, _, tag = name.removeprefix(f"{NAMESPACE}/").partition(":")
+        toml = self.toml.images.get(short)
+        if toml is None:
+            near = difflib.get_close_matches(short, self.toml.images, 1)
+            hint = f"Did you mean `{near[0]}`? " if near else ""
+            raise MisuseError(
+                f"There is no image `{name}`.", remedy=f"{hint}There are: {', '.join(self.toml.images)}."
+            )
+        tag = tag or next(iter(toml.tags))
+        if tag not in toml.tags:
+            raise MisuseError(
+                f"Image `{short}` has no tag `{tag}`.", remedy=f"Its tags: {', '.join(toml.tags)}."
+            )
+        return self._make(short, tag, ())
+
+    def resolve(self, names: Iterable[str]) -> list[Image]:
+        """Find images by name, each once; no name at all means every image."""
+        found = [self.find(name) for name in names] or list(self)
+        return list({image.reference: image for image in found}.values())
+
+    def _make(self, name: str, tag: str, users: tuple[str, ...]) -> Image:
+        key = f"{name}:{tag}"
+        if key not in self._made:
+            toml = self.toml.images[name]
+            base_name = toml.tags[tag].base or toml.base
+            base = self._base(base_name, key, (*users, key))
+            self._made[key] = Image(name, tag, toml, self.root, base, base_name)
+        return self._made[key]
+
+    def _base(self, base_name: str, user: str, users: tuple[str, ...]) -> Base | Image:
+        if base := self.toml.bases.get(base_name):
+            return base
+        name, _, tag = base_name.partition(":")
+        known = self.toml.images.get(name)
+        if known is None or tag not in known.tags or base_name in users:
+            bases = ", ".join(self.toml.bases)
+            raise LabError(
+                f"{self.file}: image `{user}`, field `base`: `{base_name}` is no base and no other image's NAME:TAG.",
+                remedy=f"Bases: {bases}.",
+            )
+        return self._make(name, tag, users)
+
+
+def _read(file: Path) -> ImagesToml:
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=ImagesToml)
+    except FileNotFoundError:
+        raise LabError(f"{file} is missing.", remedy="It lists every image of the course.") from None
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at ")
+        field = where.strip("`").removeprefix("$").removeprefix(".")
+        raise LabError(
+            f"{file}: field `{field}`: {text}" if field else f"{file}: {text}",
+            remedy="images/README.md lists the fields.",
+        ) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LabError(f"{file} is not valid TOML: {error}", remedy="Mend the line it names.") from None
