@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SECONDS = 1800.0
 """About 60 MB are fetched; over a very poor line that takes a quarter of an hour."""
+TICK_SECONDS = 1.0
 LOG_LINES = 8
 REACH = frozenset(
     {
@@ -181,7 +182,7 @@ def _lines(child: subprocess.Popen[str], steps: Steps) -> Iterator[str]:
     doing = ""
     while True:
         try:
-            line = lines.get(timeout=1.0)
+            line = lines.get(timeout=TICK_SECONDS)
         except queue.Empty:
             if steps.seconds > SECONDS:
                 child.terminate()
