@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from checker.doctor.finding import Probe, Seen, fine, note, problem
-from checker.doctor.machine import Machine
 from checker.engine.api import LABEL
 from checker.errors import LabError
 from checker.scene.ports import process_on, require_free
+
+if TYPE_CHECKING:
+    from checker.doctor.machine import Machine
 
 CLOCK_SECONDS = 5.0
 """Certificates, tokens and the engine's events are compared by time; this much does no harm."""
@@ -40,7 +43,9 @@ def ports(machine: Machine) -> tuple[Seen, ...]:
         if who := _holder(machine, port):
             taken.append((f"{port} (lab {', '.join(numbers)}) is held by {who[0]}", who[1]))
     if taken:
-        return (problem("; ".join(what for what, _ in taken), " ".join(dict.fromkeys(do for _, do in taken))),)
+        return (
+            problem("; ".join(what for what, _ in taken), " ".join(dict.fromkeys(do for _, do in taken))),
+        )
     held = [f"{port} by lab {lab}" for port, lab in sorted(running.items()) if port in wanted]
     free = ", ".join(str(port) for port in sorted(wanted) if port not in running)
     said = "; ".join(

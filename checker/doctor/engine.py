@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+from typing import TYPE_CHECKING
 
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
-from checker.doctor.machine import Machine
 from checker.engine.client import Client, find_client
 from checker.engine.endpoint import EngineNotFoundError
 from checker.engine.platform import Reach, System
 from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from checker.doctor.machine import Machine
 
 API_NEEDED = (1, 41)
 """Engine 20.10: the first that gives each container cgroups of its own."""
@@ -96,15 +99,15 @@ def security(machine: Machine) -> tuple[Seen, ...]:
     if "name=rootless" in options or machine.info.get("Rootless"):
         return (
             note(
-                "rootless" + (f"; labs {labs} run an engine in a container and may fail" if labs else ""),
-                "Use an engine that runs as root for those labs, or delegate the controllers cpu, cpuset, io, memory and pids.",
+                "rootless" + (f"; lab {labs} runs an engine in a container and may fail" if labs else ""),
+                "Use an engine that runs as root for such labs, or delegate the controllers cpu, cpuset, io, memory and pids.",
             ),
         )
     if "name=userns" in options:
         return (
             note(
                 "containers run under remapped users (userns-remap)"
-                + (f"; labs {labs} may fail" if labs else ""),
+                + (f"; lab {labs} may fail" if labs else ""),
                 "Take `userns-remap` out of the engine's daemon.json, and restart it.",
             ),
         )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from checker.doctor.machine import Machine
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.doctor.machine import Machine
 
 
 class Mark(enum.StrEnum):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shlex
-import sys
 import tempfile
 import urllib.parse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.doctor.container import Output, own_network, run
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
-from checker.doctor.machine import Machine
 from checker.doctor.resources import engine_disk_from_here, judge_engine_disk
 from checker.engine.platform import System
 from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checker.doctor.machine import Machine
 
 RUN_SECONDS = 8.0
 NAME_SECONDS = 2
@@ -68,7 +72,12 @@ def around(machine: Machine) -> tuple[Seen, ...]:
             f"{machine.places.work} cannot be written: {error.strerror or error}",
             "Allow it, or set DRYDOCK_WORK.",
         )
-        return work, unknown("see the work folder"), unknown("see the work folder"), engine_disk_from_here(machine)
+        return (
+            work,
+            unknown("see the work folder"),
+            unknown("see the work folder"),
+            engine_disk_from_here(machine),
+        )
     except EngineError as error:
         return _not_run(machine, error)
     return (
@@ -80,7 +89,7 @@ def around(machine: Machine) -> tuple[Seen, ...]:
 
 
 @contextlib.contextmanager
-def _folder(machine: Machine, token: str):  # noqa: ANN202
+def _folder(machine: Machine, token: str) -> Iterator[Path]:
     """Make a folder in the work folder with a token in it, and remove it, and the work folder if it is our doing."""
     work = machine.places.work
     existed = work.exists()
@@ -140,8 +149,10 @@ def _judge_folder(machine: Machine, output: Output, *, answered: bool) -> Seen:
 def _sharing(machine: Machine) -> str:
     if machine.endpoint is not None and not machine.endpoint.is_local:
         return "This engine is on another machine; labs need one that sees this machine's files."
-    if machine.platform.system is System.LINUX and sys.platform != "win32":
-        return "Keep the course in your home folder, or set DRYDOCK_WORK to a folder that the engine may read."
+    if machine.platform.system is System.LINUX:
+        return (
+            "Keep the course in your home folder, or set DRYDOCK_WORK to a folder that the engine may read."
+        )
     return "Keep the course in your home folder, or share its folder in the engine's settings (Resources, File sharing)."
 
 
@@ -161,7 +172,7 @@ def _judge_outer(output: Output, host: str) -> Seen:
         return fine(f"containers find {host}")
     return note(
         f"containers do not find {host}; labs run without it",
-        "For downloads inside containers, give the engine a name server (`dns` in its daemon.json).",
+        "Nothing has to be done for labs. For downloads inside containers, give the engine a name server (`dns` in its daemon.json).",
     )
 
 
@@ -211,14 +222,14 @@ def privileged(machine: Machine) -> tuple[Seen, ...]:
                 "Put the engine's data on ext4 or xfs.",
             ),
         )
-    return (fine(f"possible{f', as labs {labs} need' if labs else ''}"),)
+    return (fine(f"possible (needed for lab {labs})" if labs else "possible"),)
 
 
 def _weaker(labs: str, found: str, remedy: str) -> Seen:
     """Return a problem if a lab needs privileged containers, else a note."""
     if not labs:
-        return note(f"{found}; no lab here needs them", remedy)
-    return problem(f"{found}; labs {labs} need them", remedy)
+        return note(f"{found}; no lab here needs it", remedy)
+    return problem(f"{found}; needed for lab {labs}", remedy)
 
 
 def _privilege_remedy(machine: Machine, said: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.doctor.container import ROLE_NAME
 from checker.doctor.finding import Probe, Seen, fine, note
-from checker.doctor.machine import Machine
 from checker.engine.api import IMAGE, LABEL, ROLE
 from checker.scene.scene import services
+
+if TYPE_CHECKING:
+    from checker.doctor.machine import Machine
 
 OLD_SECONDS = 60.0
 """A doctor's own container older than this is left from one that was killed."""
@@ -42,12 +44,15 @@ def labs(machine: Machine) -> tuple[Seen, ...]:
         remedies.append(f"docker rm --force --volumes {' '.join(old)}")
     if what:
         return (note("; ".join(what), "Remove them: " + "; ".join(remedies)),)
-    return (fine(f"none{f'; started: lab {', '.join(sorted(started))}' if started else ''}"),)
+    running = ", ".join(sorted(started))
+    return (fine(f"nothing; started now: lab {running}" if running else "nothing"),)
 
 
 def _of_killed_doctors(machine: Machine) -> list[str]:
     found = machine.asked.list_all("containers", labels={ROLE: ROLE_NAME})
-    return [str(item["Id"])[:12] for item in found if time.time() + machine.skew - item["Created"] > OLD_SECONDS]
+    return [
+        str(item["Id"])[:12] for item in found if time.time() + machine.skew - item["Created"] > OLD_SECONDS
+    ]
 
 
 def images(machine: Machine) -> tuple[Seen, ...]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from checker.course.catalogue import Catalogue, Lab
-from checker.course.places import Places
 from checker.engine.api import IMAGE, Engine
 from checker.engine.endpoint import Endpoint, find_endpoint
-from checker.engine.platform import Platform
 from checker.errors import EngineError, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from checker.course.places import Places
+    from checker.engine.platform import Platform
 
 ASK_SECONDS = 5.0
 """How long the engine may take to say who it is; one that starts or hangs takes longer."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from checker.doctor.finding import Probe, Seen, fine, note, unknown
-from checker.doctor.machine import Machine
 from checker.engine.api import NotFoundError
 from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from checker.doctor.machine import Machine
 
 REGISTRY_SECONDS = 3.0
 
 BASE = "debian:trixie-slim"
 """What would be pulled first; only its description is asked for."""
 
-_WITHOUT = "Nothing has to be done: images are then built here or loaded from a file (`lab images load FILE`)."
+_WITHOUT = (
+    "Nothing has to be done: images are then built here or loaded from a file (`lab images load FILE`)."
+)
 
 
 def reach(machine: Machine) -> tuple[Seen, ...]:
@@ -24,7 +30,12 @@ def reach(machine: Machine) -> tuple[Seen, ...]:
     except EngineError as error:
         said = str(error)
         if "toomanyrequests" in said or "rate limit" in said:
-            return (note("answers, but this address has pulled too much", f"Log in (`docker login`), or wait. {_WITHOUT}"),)
+            return (
+                note(
+                    "answers, but this address has pulled too much",
+                    f"Log in (`docker login`), or wait. {_WITHOUT}",
+                ),
+            )
         if "x509" in said or "certificate" in said:
             return (
                 note(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
-from checker.doctor.machine import Machine
 from checker.engine.platform import Platform, System
+
+if TYPE_CHECKING:
+    from checker.doctor.machine import Machine
 
 GB = 10**9
 
@@ -42,16 +45,16 @@ def cgroups(machine: Machine) -> tuple[Seen, ...]:
     missing = [name for key, name in _LIMITS.items() if info.get(key) is False]
     if missing or driver == "none":
         what = ", ".join(missing) or "anything"
-        return (problem(f"v{version} ({driver}), and no limit can be set on {what}", _cgroup_remedy(machine)),)
+        return (
+            problem(f"v{version} ({driver}), and no limit can be set on {what}", _cgroup_remedy(machine)),
+        )
     return (fine(f"v{version} ({driver}); limits on {', '.join(_LIMITS.values())}"),)
 
 
 def _cgroup_remedy(machine: Machine) -> str:
     options = " ".join(map(str, machine.info.get("SecurityOptions") or []))
     if "name=rootless" in options or machine.info.get("Rootless"):
-        return (
-            "Let systemd delegate cpu, cpuset, io, memory and pids to your user, or use an engine that runs as root."
-        )
+        return "Let systemd delegate cpu, cpuset, io, memory and pids to your user, or use an engine that runs as root."
     return "Boot with `cgroup_enable=memory swapaccount=1` (Raspberry Pi: in cmdline.txt), or in WSL update it: wsl --update"
 
 

@@ -39,9 +39,7 @@ def ask(machine: Machine, probes: Sequence[Probe] = PROBES) -> list[Finding]:
     with ThreadPoolExecutor(max_workers=len(probes)) as pool:
         answers = pool.map(lambda probe: _try(probe, machine), probes)
         return [
-            finding
-            for probe, seen in zip(probes, answers, strict=True)
-            for finding in probe.findings(seen)
+            finding for probe, seen in zip(probes, answers, strict=True) for finding in probe.findings(seen)
         ]
 
 
