@@ -92,6 +92,4 @@ def is_disk_full(lines: Sequence[str]) -> bool:
     return any("no space left on device" in line.lower() for line in lines)
 
 
-DISK_FULL_REMEDY = (
-    "Free some: `lab images prune` removes old images of the course, `docker system df` shows what takes room."
-)
+DISK_FULL_REMEDY = "Free some: `lab images prune` removes old images of the course, `docker system df` shows what takes room."

@@ -275,9 +275,7 @@ class Handler(BaseHTTPRequestHandler):
         began, used = time.perf_counter(), time.thread_time()
         while time.thread_time() - used < wanted / 1000:
             sum(range(2000))
-        return self._send_json(
-            200, worked_ms=wanted, took_ms=round((time.perf_counter() - began) * 1000, 1)
-        )
+        return self._send_json(200, worked_ms=wanted, took_ms=round((time.perf_counter() - began) * 1000, 1))
 
     def answer_crash(self) -> None:
         """End the process at once, in the middle of this request, with exit code 1."""

@@ -1,0 +1,199 @@
+"""List the course's images: how large, where each came from, which labs need it; build, pull, save, load, prune.
+
+An image that is needed is made present by itself: pulled from the registry that DRYDOCK_REGISTRY names, else
+loaded from a bundle in bundles/ or in DRYDOCK_BUNDLE, else built here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+    from checker.cli.context import Context
+    from checker.images.catalogue import Images
+    from checker.images.store import Store, Stored
+    from checker.images.supply import Provided
+
+SUMMARY = "list, build, pull, save, load or prune the course's images"
+EXAMPLE = "lab images save bundles/drydock.tar.gz"
+
+ACTIONS = ("build", "pull", "save", "load", "prune")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take an action and what it works on."""
+    parser.add_argument(
+        "action", nargs="?", choices=ACTIONS, help="what to do; without it, the images are listed"
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME|FILE",
+        help="build, pull: the images, all when none is named; save, load: the file (save: then images)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked for."""
+    from checker.cli.context import Context
+    from checker.images.catalogue import Images
+    from checker.images.store import Store
+
+    context = Context(args)
+    images = Images(context.places.root)
+    store = Store(context.engine)
+    actions = {"build": _build, "pull": _pull, "save": _save, "load": _load, "prune": _prune}
+    return actions.get(args.action or "", _list)(context, images, store)
+
+
+def _list(context: Context, images: Images, store: Store) -> int:
+    from checker.images.listing import list_images, write_table
+
+    rows = list_images(images, store, context.catalogue)
+    if context.args.json:
+        _print_json(rows)
+    else:
+        print(write_table(rows), end="")
+    return 0
+
+
+def _build(context: Context, images: Images, store: Store) -> int:
+    from checker.images.store import Origin
+    from checker.images.supply import Provided, locked
+
+    found = images.resolve(context.args.names)
+    with locked(
+        context.places, store, context.client, context.say, no_install=context.args.no_install
+    ) as supply:
+        provided = []
+        for image in found:
+            replaced = store.identity(image.reference)
+            supply.build(image)
+            store.retire(replaced, image)
+            provided.append(Provided(image.reference, Origin.BUILT))
+    return _tell(context, provided)
+
+
+def _pull(context: Context, images: Images, store: Store) -> int:
+    from checker.errors import LabError, MisuseError
+    from checker.images.pull import REGISTRY, configured_registry
+    from checker.images.store import Origin
+    from checker.images.supply import Provided, locked
+
+    registry = configured_registry()
+    if not registry:
+        raise MisuseError(
+            "There is no registry to pull the course's images from.",
+            remedy=f"Set {REGISTRY}=HOST:PORT to one that has them, or build them: `lab images build`.",
+        )
+    with locked(context.places, store, context.client, context.say, no_install=True) as supply:
+        provided = []
+        for image in images.resolve(context.args.names):
+            replaced = store.identity(image.reference)
+            if not supply.pull(image):
+                raise LabError(
+                    f"{image.reference} could not be pulled from {registry}.",
+                    remedy="The line above says why; `lab images build` makes it here.",
+                )
+            store.retire(replaced, image)
+            provided.append(Provided(image.reference, Origin.PULLED))
+    return _tell(context, provided)
+
+
+def _save(context: Context, images: Images, store: Store) -> int:
+    from checker.images import bundle
+    from checker.images.supply import ensure, locked
+
+    file, names = _file(context)
+    found = images.resolve(names)
+    ensure([image.short for image in found], context.say, places=context.places, engine=context.engine)
+    store.refresh()
+    with locked(context.places, store, context.client, context.say, no_install=True) as supply:
+        manifest = bundle.save(found, file, store, supply.workshop)
+    if context.args.json:
+        _print_json(manifest)
+    else:
+        size = file.stat().st_size / 1e6
+        print(f"{file} holds {len(manifest.images)} images for {manifest.platform}, {size:.0f} MB.")
+    return 0
+
+
+def _load(context: Context, images: Images, store: Store) -> int:
+    from checker.images import bundle
+    from checker.images.supply import locked
+
+    file, _ = _file(context)
+    with locked(context.places, store, context.client, context.say, no_install=True) as supply:
+        manifest = bundle.load(file, supply.workshop)
+    store.refresh()
+    known = {image.reference: image for image in images}
+    stale = [
+        each.reference
+        for each in manifest.images
+        if not ((image := known.get(each.reference)) and store.current(image))
+    ]
+    if context.args.json:
+        _print_json(manifest)
+        return 0
+    print(f"Loaded {len(manifest.images)} images.")
+    if stale:
+        print(f"Of another version of the course, so not used: {', '.join(stale)}.")
+    return 0
+
+
+def _prune(context: Context, images: Images, store: Store) -> int:
+    old = store.old(images)
+    if not old:
+        if context.args.json:
+            _print_json({"removed": [], "kept": []})
+        else:
+            print("There are no old images of the course.")
+        return 0
+    context.confirm(f"Remove {len(old)} old images of the course ({', '.join(_names(old))})?")
+    removed, kept = store.remove(old)
+    if context.args.json:
+        _print_json({"removed": _names(removed), "kept": _names(kept)})
+        return 0
+    if removed:
+        print(f"Removed: {', '.join(_names(removed))}.")
+    if kept:
+        print(f"Kept, for a container uses it: {', '.join(_names(kept))}.")
+    return 0
+
+
+def _names(stored: list[Stored]) -> list[str]:
+    return [reference for each in stored for reference in each.references]
+
+
+def _file(context: Context) -> tuple[Path, list[str]]:
+    """Split the words after `save` and `load` into the file and the rest."""
+    from pathlib import Path
+
+    from checker.errors import MisuseError
+
+    action = context.args.action
+    if not context.args.names:
+        raise MisuseError(
+            f"`lab images {action}` needs a file.",
+            remedy=f"For example: lab images {action} bundles/drydock.tar.gz",
+        )
+    first, *names = context.args.names
+    return Path(first), names
+
+
+def _tell(context: Context, provided: list[Provided]) -> int:
+    if context.args.json:
+        _print_json(provided)
+    else:
+        for each in provided:
+            print(f"{each.reference} {each.origin}")
+    return 0
+
+
+def _print_json(record: object) -> None:
+    import msgspec
+
+    print(msgspec.json.encode(record).decode())

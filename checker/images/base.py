@@ -1,0 +1,174 @@
+"""The Debian that images stand on: present, else pulled by digest, else made here from Debian's packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checker.engine.platform import Platform, System
+from checker.errors import LabError
+from checker.images import process
+from checker.images.catalogue import NAMESPACE
+from checker.images.mirror import find_mirror
+from checker.images.pull import pull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from checker.engine.api import Engine
+    from checker.engine.client import Client
+    from checker.images.catalogue import Base
+
+TOOL = "mmdebstrap"
+SECONDS = 900.0
+"""Making a base takes 15 s on two cores and a good line."""
+
+SLIM = (
+    # What Debian's own slim images leave out.
+    "path-exclude=/usr/share/man/*",
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/info/*",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/lintian/*",
+    "path-exclude=/usr/share/linda/*",
+    "path-exclude=/usr/share/groff/*",
+    # A container's files are thrown away when the machine fails; waiting for the disk helps nobody.
+    "force-unsafe-io",
+)
+APT = (
+    'Acquire::Languages "none"',
+    'Acquire::GzipIndexes "true"',
+    'APT::Install-Recommends "false"',
+    'Apt::AutoRemove::SuggestsImportant "false"',
+)
+
+_DEBIAN = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "armhf"}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What making an image needs: the engine, its client, a folder for logs, and somebody to tell."""
+
+    engine: Engine
+    client: Client
+    folder: Path
+    say: Callable[[str], None]
+    no_install: bool = False
+
+
+def provide(name: str, base: Base, workshop: Workshop) -> str:
+    """Make a base present and return what a Dockerfile's FROM calls it.
+
+    Raises:
+        LabError: it can neither be pulled nor made; the message says what would help.
+    """
+    made = f"{NAMESPACE}/base:{name}"
+    for reference in (base.pinned, made):
+        if workshop.engine.image(reference):
+            return reference
+    if pull(base.pinned, workshop.client, workshop.folder, workshop.say):
+        return base.pinned
+    bootstrap(name, made, base, workshop)
+    return made
+
+
+def bootstrap(
+    name: str, reference: str, base: Base, workshop: Workshop, platform: Platform | None = None
+) -> None:
+    """Make a base from Debian's packages, as small as Debian's own slim images.
+
+    Raises:
+        LabError: the machine has no means to, or it failed.
+    """
+    platform = platform or Platform()
+    tool = _find_tool(base, workshop, platform)
+    workshop.say(f"making the base {reference} from Debian's packages, for {base.image} cannot be pulled")
+    archive = workshop.folder / f"base-{name}.tar"
+    log = workshop.folder / f"base-{name}.log"
+    command = [tool, "--variant=minbase", f"--architectures={_architecture(workshop.engine)}"]
+    command += [f"--dpkgopt={option}" for option in SLIM] + [f"--aptopt={option}" for option in APT]
+    command += [name, str(archive), *_source_lines(name, platform)]
+    try:
+        ended = process.run(command, log, seconds=SECONDS)
+        if ended.code != 0:
+            _refuse(f"{reference} could not be made from Debian's packages", ended)
+        ended = process.run(
+            workshop.client.command("import", "--change", 'CMD ["bash"]', str(archive), reference),
+            workshop.folder / f"import-{name}.log",
+            seconds=SECONDS,
+            environment=workshop.client.environment(),
+        )
+        if ended.code != 0:
+            _refuse(f"{reference} could not be given to the container engine", ended)
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _refuse(what: str, ended: process.Ended) -> None:
+    remedy = f"The whole log is in {ended.log}."
+    if process.is_disk_full(ended.lines):
+        what, remedy = f"{what}: the disk is full", f"{process.DISK_FULL_REMEDY} {remedy}"
+    elif ended.timed_out:
+        what += f" within {SECONDS:.0f} s"
+    # Its errors begin with E:, the rest is about progress.
+    errors = [line for line in ended.lines if line.startswith("E:")]
+    raise LabError(f"{what}.", remedy=remedy, detail="\n".join((errors or list(ended.lines))[-15:]))
+
+
+def _find_tool(base: Base, workshop: Workshop, platform: Platform) -> str:
+    """Return the bootstrapping tool; on Debian and Ubuntu root may install it."""
+    if found := platform.which(TOOL):
+        return str(found)
+    debian = platform.system is System.LINUX and platform.which("apt-get") is not None
+    if not debian or not platform.is_root or workshop.no_install:
+        remedy = (
+            f"Install it (sudo apt-get install {TOOL}), load a bundle (`lab images load FILE`), or reach a registry."
+            if debian
+            else "Load a bundle (`lab images load FILE`), name a registry that has the course's images "
+            "(DRYDOCK_REGISTRY), or reach the public registry."
+        )
+        raise LabError(
+            f"{base.image}, which every image stands on, cannot be pulled, and this machine has no {TOOL} to make it.",
+            remedy=remedy,
+        )
+    from checker.engine import apt  # noqa: PLC0415 - Linux alone has what it imports
+
+    workshop.say(f"installing {TOOL} from the distribution's packages")
+    options = ["-o", f"DPkg::Lock::Timeout={apt.LOCK_SECONDS:.0f}", "-qq"]
+    install = [
+        "apt-get",
+        *options,
+        "install",
+        "-y",
+        "--no-install-recommends",
+        TOOL,
+        "debian-archive-keyring",
+    ]
+    try:
+        apt.run(install, root=True, progress=workshop.say)
+    except LabError:
+        # A fresh machine has no package lists, an old one has stale ones.
+        apt.run(["apt-get", *options, "update"], root=True, progress=workshop.say)
+        apt.run(install, root=True, progress=workshop.say)
+    if found := platform.which(TOOL):
+        return str(found)
+    raise LabError(
+        f"{TOOL} was installed, but is not on the PATH.", remedy="Look into apt's log in /var/log/apt."
+    )
+
+
+def _source_lines(suite: str, platform: Platform) -> list[str]:
+    if platform.system is not System.LINUX or platform.which("apt-get") is None:
+        return []
+    from checker.engine import apt  # noqa: PLC0415 - Linux alone has what it imports
+
+    mirror = find_mirror(apt.read_sources(platform), platform.environ)
+    return mirror.lines(suite) if mirror else []
+
+
+def _architecture(engine: Engine) -> str:
+    """Return Debian's name of the engine's architecture, which need not be this machine's."""
+    machine = str(engine.get("/version").get("Arch", ""))
+    return _DEBIAN.get(machine, machine)

@@ -1,0 +1,121 @@
+"""Building an image from its folder: BuildKit by way of the docker command, with the machine's certificates lent."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from checker.engine.api import IMAGE
+from checker.errors import LabError
+from checker.images import process
+from checker.images.certificates import find_bundle
+from checker.images.store import MAKER, SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from checker.images.base import Workshop
+    from checker.images.catalogue import Image
+
+SECONDS = 1800.0
+"""A slow line takes minutes; a build that takes longer than this is stuck."""
+SHOWN = 15
+"""How many of the last lines of a failed build are shown."""
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+_STEP = re.compile(r"^(#\d+) \[(?:[\w.-]+ )?(\d+)/(\d+)\] (?!FROM)")
+_NOISE = re.compile(r"^(#\d+ (DONE|CACHED|transferring|sha256|\[internal\])|$)")
+_ECHO = re.compile(r"^(#\d+ ERROR|ERROR|------|--------------------| > \[|Dockerfile:\d+| *\d+ \| )")
+
+
+def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
+    """Build one image and give it its name.
+
+    Args:
+        image: what to build.
+        base: what FROM is to name.
+        maker: the fingerprint of the engine.
+        workshop: where.
+
+    Raises:
+        LabError: it failed; carries the last lines of its log and says where the whole log is.
+    """
+    log = workshop.folder / f"{image.name}-{image.tag}.log"
+    ended = process.run(
+        workshop.client.command(*arguments(image, base, maker, workshop)),
+        log,
+        seconds=SECONDS,
+        environment=environment(workshop.client.environment()),
+        each_line=_narrate(image, workshop.say),
+    )
+    if ended.code == 0 and not ended.timed_out:
+        return
+    what = f"{image.reference} could not be built from {image.dockerfile}"
+    remedy = f"The whole log is in {log}."
+    if process.is_disk_full(ended.lines):
+        what, remedy = f"{what}: the disk is full", f"{process.DISK_FULL_REMEDY} {remedy}"
+    elif ended.timed_out:
+        what = f"{what} within {SECONDS / 60:.0f} minutes"
+    elif any("temporary failure resolving" in line.lower() for line in ended.lines):
+        remedy = f"The network, or a name server, cannot be reached from inside a container. {remedy}"
+    raise LabError(f"{what}.", remedy=remedy, detail="\n".join(last_lines(ended.lines)))
+
+
+def arguments(image: Image, base: str, maker: str, workshop: Workshop) -> list[str]:
+    """Return the arguments of the docker command that builds an image."""
+    given = ["build", "--progress=plain", "--load", "--file", str(image.dockerfile), "--tag", image.reference]
+    labels = {IMAGE: image.name, SOURCE: image.source, MAKER: maker}
+    for name, value in labels.items():
+        given += ["--label", f"{name}={value}"]
+    for name, value in {"BASE": base, **image.args}.items():
+        given += ["--build-arg", f"{name}={value}"]
+    for name in PROXIES:
+        # Named without a value, the value is taken from the environment and recorded nowhere.
+        if _is_usable_proxy(os.environ.get(name, "")):
+            given += ["--build-arg", name]
+    if bundle := find_bundle(workshop.folder):
+        given += ["--secret", f"id=ca,src={bundle}"]
+    return [*given, str(image.context)]
+
+
+def environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a build: BuildKit inside the engine, and one image instead of an index."""
+    return {
+        **base,
+        "DOCKER_BUILDKIT": "1",
+        # Another builder would neither see the base nor leave its result on the engine.
+        "BUILDX_BUILDER": "default",
+        # An attestation turns the image into an index, which `ctr images import` in a node cannot read.
+        "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+    }
+
+
+def last_lines(lines: tuple[str, ...]) -> list[str]:
+    """Return the last lines of what the failing step wrote, without BuildKit's repetition of the Dockerfile."""
+    told = [line for line in lines if not _NOISE.match(line) and not _ECHO.match(line)]
+    return (told or list(lines))[-SHOWN:]
+
+
+def _narrate(image: Image, say: Callable[[str], None]) -> Callable[[str], None]:
+    steps: dict[str, str] = {}
+
+    def each_line(line: str) -> None:
+        if match := _STEP.match(line):
+            steps.setdefault(match[1], f"step {match[2]} of {match[3]}")
+            return
+        # A step that was cached says so and nothing else.
+        number, _, rest = line.partition(" ")
+        if rest != "CACHED" and (step := steps.get(number)):
+            say(f"building {image.reference}, {step}")
+        steps.pop(number, None)
+
+    say(f"building {image.reference}")
+    return each_line
+
+
+def _is_usable_proxy(value: str) -> bool:
+    """Whether a container could use this proxy: one on this machine's loopback is not there for it."""
+    return bool(value) and urlsplit(value).hostname not in {"localhost", "127.0.0.1", "::1"}

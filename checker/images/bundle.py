@@ -1,0 +1,252 @@
+"""Bundles: all images in one file, with a manifest of what is in it, for rooms without a registry or a good line."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tarfile
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from checker.errors import LabError
+from checker.images import process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from checker.course.places import Places
+    from checker.engine.api import Engine
+    from checker.images.base import Workshop
+    from checker.images.catalogue import Image
+    from checker.images.store import Store
+
+VARIABLE = "DRYDOCK_BUNDLE"
+"""Names a bundle, or a folder of bundles, that is used without being asked for."""
+FOLDER = "bundles"
+MANIFEST = "drydock.json"
+ARCHIVE = "images.tar"
+FORMAT = 1
+SECONDS = 900.0
+_CHUNK = 1 << 20
+_GZIPPED = (".gz", ".tgz")
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One image of a bundle."""
+
+    reference: str
+    id: str
+    source: str
+    size: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a bundle."""
+
+    format: int
+    platform: str
+    """Operating system and architecture, such as linux/amd64."""
+    sha256: str
+    """Of the archive of images inside."""
+    images: tuple[Entry, ...]
+
+
+def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) -> Manifest:
+    """Write images, which are present, into one file; gzip is used when its name says so.
+
+    Raises:
+        LabError: an image is not there, or the file could not be written.
+    """
+    entries = []
+    for image in images:
+        stored = store.current(image)
+        if stored is None:
+            raise LabError(f"{image.reference} is not there.", remedy="Make it first: `lab images build`.")
+        entries.append(Entry(reference=image.reference, id=stored.id, source=image.source, size=stored.size))
+    archive = file.with_name(f".{file.name}.images")
+    part = file.with_name(f".{file.name}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        workshop.say(f"saving {len(entries)} images")
+        references = [entry.reference for entry in entries]
+        _docker(workshop, "save", "--output", str(archive), *references)
+        manifest = Manifest(
+            format=FORMAT,
+            platform=platform_of(workshop.engine),
+            sha256=_hash(archive),
+            images=tuple(entries),
+        )
+        workshop.say(f"writing {file}")
+        _write(part, manifest, archive, gzipped=file.name.endswith(_GZIPPED))
+        part.replace(file)
+    except OSError as error:
+        raise LabError(
+            f"{file} could not be written: {error.strerror or error}.",
+            remedy="See its folder's rights and the disk's free space.",
+        ) from error
+    finally:
+        for each in (archive, part):
+            with contextlib.suppress(OSError):
+                each.unlink()
+    return manifest
+
+
+def read_manifest(file: Path) -> Manifest:
+    """Read what a bundle says is in it; quick, for the manifest comes first.
+
+    Raises:
+        LabError: the file is missing, or no bundle.
+    """
+    with _opened(file) as bundle:
+        return _manifest(bundle, file)
+
+
+def load(file: Path, workshop: Workshop) -> Manifest:
+    """Load a bundle into the engine, once its content is proven whole and meant for this engine.
+
+    Raises:
+        LabError: it is no bundle, damaged, or for another architecture; nothing is loaded then.
+    """
+    copy = workshop.folder / "loading.tar"
+    workshop.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _opened(file) as bundle:
+            manifest = _manifest(bundle, file)
+            ours = platform_of(workshop.engine)
+            if manifest.platform != ours:
+                raise LabError(
+                    f"{file} holds images for {manifest.platform}; this engine runs {ours}.",
+                    remedy="Ask for a bundle saved on a machine of this kind.",
+                )
+            member = bundle.next()
+            inner = bundle.extractfile(member) if member and member.name == ARCHIVE else None
+            if inner is None or _copy(inner, copy) != manifest.sha256:
+                raise LabError(
+                    f"{file} is damaged: its images are not what its manifest says.", remedy=_AGAIN
+                )
+        _docker(workshop, "load", "--quiet", "--input", str(copy))
+    except OSError as error:
+        raise LabError(f"{file} could not be unpacked: {error.strerror or error}.", remedy=_AGAIN) from error
+    finally:
+        copy.unlink(missing_ok=True)
+    return manifest
+
+
+def find_with(image: Image, places: Places, engine: Engine, say: Callable[[str], None]) -> Path | None:
+    """Return the first bundle lying ready that has an image as the course now has it, for this engine."""
+    for file in lying_ready(places):
+        try:
+            manifest = read_manifest(file)
+        except LabError as error:
+            say(f"{error.what} It is passed over.")
+            continue
+        has = any(
+            each.reference == image.reference and each.source == image.source for each in manifest.images
+        )
+        if has and manifest.platform == platform_of(engine):
+            return file
+    return None
+
+
+def lying_ready(places: Places) -> list[Path]:
+    """Return the bundles that are used without being asked for: `DRYDOCK_BUNDLE`, then those in `bundles/`."""
+    found = []
+    named = os.environ.get(VARIABLE)
+    for place in (Path(named) if named else None, places.root / FOLDER, places.home / FOLDER):
+        if place is None:
+            continue
+        if place.is_dir():
+            found += sorted(file for file in place.iterdir() if file.name.endswith((".tar", *_GZIPPED)))
+        elif place.is_file():
+            found.append(place)
+    return list(dict.fromkeys(found))
+
+
+def platform_of(engine: Engine) -> str:
+    """Return the engine's operating system and architecture."""
+    version = engine.get("/version")
+    return f"{version.get('Os')}/{version.get('Arch')}"
+
+
+_AGAIN = "Copy it again from where it came from, or make it anew with `lab images save`."
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(file, "r|*") as bundle:
+            yield bundle
+    except FileNotFoundError:
+        raise LabError(f"There is no file {file}.", remedy="Name the bundle's file.") from None
+    except (tarfile.TarError, EOFError) as error:
+        raise LabError(f"{file} is no whole bundle: {error}.", remedy=_AGAIN) from error
+
+
+def _manifest(bundle: tarfile.TarFile, file: Path) -> Manifest:
+    member = bundle.next()
+    inner = bundle.extractfile(member) if member and member.name == MANIFEST else None
+    if inner is None:
+        raise LabError(f"{file} is no bundle of course images.", remedy="`lab images save FILE` writes one.")
+    try:
+        manifest = msgspec.json.decode(inner.read(), type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise LabError(f"{file}: its manifest cannot be read: {error}.", remedy=_AGAIN) from error
+    if manifest.format != FORMAT:
+        raise LabError(
+            f"{file} has format {manifest.format}; this `lab` reads format {FORMAT}.",
+            remedy="Save and load with the same release of the course.",
+        )
+    return manifest
+
+
+def _write(part: Path, manifest: Manifest, archive: Path, *, gzipped: bool) -> None:
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    # Speed before size: the layers inside are the bulk, and level 1 already halves them.
+    with tarfile.open(part, "w:gz", compresslevel=1) if gzipped else tarfile.open(part, "w") as bundle:
+        header = tarfile.TarInfo(MANIFEST)
+        header.size = len(text)
+        bundle.addfile(header, BytesIO(text))
+        bundle.add(archive, ARCHIVE, filter=_anonymous)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Leave out who made the bundle."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
+
+
+def _docker(workshop: Workshop, verb: str, *args: str) -> None:
+    ended = process.run(
+        workshop.client.command(verb, *args),
+        workshop.folder / f"{verb}.log",
+        seconds=SECONDS,
+        environment=workshop.client.environment(),
+    )
+    if ended.code == 0 and not ended.timed_out:
+        return
+    full = process.is_disk_full(ended.lines)
+    raise LabError(
+        f"`docker {verb}` failed{': the disk is full' if full else ''}.",
+        remedy=process.DISK_FULL_REMEDY if full else f"The whole log is in {ended.log}.",
+        detail="\n".join(ended.lines[-15:]),
+    )
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _copy(stream: IO[bytes], target: Path) -> str:
+    """Copy a stream into a file and return the hash of what went by."""
+    total = hashlib.sha256()
+    with target.open("wb") as file:
+        while chunk := stream.read(_CHUNK):
+            total.update(chunk)
+            file.write(chunk)
+    return total.hexdigest()

@@ -1,0 +1,77 @@
+"""Pulling from a registry, with a limit of its own; one that cannot be reached is not asked twice by one command."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from checker.images import process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from checker.engine.client import Client
+
+SECONDS = 300.0
+"""A base is 30 MB, the largest image 100 MB compressed; slower than this, a bundle is the better way."""
+
+REGISTRY = "DRYDOCK_REGISTRY"
+"""HOST[:PORT][/PATH] of a registry that has the course's images, such as a classroom's."""
+
+PUBLIC = "the public registry"
+
+_unreachable: set[str] = set()
+
+
+def configured_registry(environ: Mapping[str, str] | None = None) -> str:
+    """Return the registry that was named for the course's images; nothing when none was.
+
+    There is no default: a public name that nobody of the course owns could be anybody's.
+    """
+    return (os.environ if environ is None else environ).get(REGISTRY, "").strip().rstrip("/")
+
+
+def registry_of(reference: str) -> str:
+    """Return the registry a reference is pulled from.
+
+    It is the part before the first slash, if that has a dot or a colon or is `localhost` (distribution/reference).
+    """
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else PUBLIC
+
+
+def pull(
+    reference: str, client: Client, folder: Path, say: Callable[[str], None], *, seconds: float = SECONDS
+) -> bool:
+    """Pull an image; return whether it is there now. A failure is said in one line and is no error."""
+    registry = registry_of(reference)
+    if registry in _unreachable:
+        return False
+    say(f"pulling {reference}")
+    name = "".join(character if character.isalnum() or character in "-." else "-" for character in reference)
+    ended = process.run(
+        client.command("pull", reference),
+        folder / f"pull-{name[:80]}.log",
+        seconds=seconds,
+        environment=client.environment(),
+    )
+    if ended.code == 0 and not ended.timed_out:
+        return True
+    last = next((line for line in reversed(ended.lines) if line), "no reason given")
+    missing = any(word in last for word in ("not found", "manifest unknown", "denied"))
+    if not missing or ended.timed_out:
+        _unreachable.add(registry)
+    reason = f"no end after {seconds:.0f} s" if ended.timed_out else _brief(last)
+    say(f"{registry} does not give it: {reason}")
+    return False
+
+
+def forget_failures() -> None:
+    """Ask every registry again."""
+    _unreachable.clear()
+
+
+def _brief(line: str) -> str:
+    """Return the last cause of the engine's chain of causes."""
+    return line.removeprefix("Error response from daemon: ").rpartition(": ")[2].strip() or line

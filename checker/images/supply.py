@@ -1,0 +1,172 @@
+"""Making images present: whatever is missing is pulled, else loaded from a bundle, else built."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from checker.bootstrap.lock import held
+from checker.course.places import Places, find
+from checker.engine.api import connect
+from checker.engine.client import find_client
+from checker.errors import LabError
+from checker.images import base, bundle
+from checker.images.base import Workshop
+from checker.images.build import build
+from checker.images.catalogue import Image, Images
+from checker.images.pull import configured_registry, pull
+from checker.images.store import SOURCE, Origin, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from checker.engine.api import Engine
+    from checker.engine.client import Client
+
+
+@dataclass(frozen=True)
+class Provided:
+    """An image that is there now."""
+
+    reference: str
+    origin: Origin
+    seconds: float = 0.0
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+def ensure(
+    names: Iterable[str],
+    progress: Callable[[str], None] = _silent,
+    *,
+    places: Places | None = None,
+    engine: Engine | None = None,
+    client: Client | None = None,
+    no_install: bool = False,
+) -> list[Provided]:
+    """Make images present and say where each came from; quick when they are there.
+
+    Args:
+        names: `NAME` or `NAME:TAG` of images.toml; none means every image.
+        progress: told in one line what is being done.
+        places: the course.
+        engine: the engine to provide for.
+        client: its docker command; looked for only when something is missing.
+        no_install: never install the tool that makes a base.
+
+    Raises:
+        MisuseError: there is no image of that name.
+        LabError: an image can be had in no way.
+    """
+    places = places or find()
+    engine = engine or connect()
+    wanted = Images(places.root).resolve(names)
+    store = Store(engine)
+    if all(store.current(image) for image in wanted):
+        return [Provided(image.reference, Origin.PRESENT) for image in wanted]
+    client = client or find_client(engine.endpoint, state=places.state)
+    with locked(places, store, client, progress, no_install=no_install) as supply:
+        return [supply.provide(image) for image in wanted]
+
+
+@contextmanager
+def locked(
+    places: Places, store: Store, client: Client, say: Callable[[str], None], *, no_install: bool = False
+) -> Iterator[Supply]:
+    """Give a supply that no other `lab` works beside: two that build one image would do everything twice."""
+    folder = places.state / "images"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(
+            f"{folder} cannot be made: {error.strerror}.",
+            remedy="Make its folder writable, or set DRYDOCK_STATE.",
+        ) from error
+
+    def waiting(pid: str) -> None:
+        say(f"waiting for the images that another lab command (process {pid or 'unknown'}) is making")
+
+    with held(folder / "lock", waiting):
+        store.refresh()
+        yield Supply(places, store, Workshop(store.engine, client, folder, say, no_install))
+
+
+class Supply:
+    """Provides one image after another, remembering what was found out on the way."""
+
+    def __init__(self, places: Places, store: Store, workshop: Workshop) -> None:
+        self.places = places
+        self.store = store
+        self.workshop = workshop
+        self._bases: dict[str, str] = {}
+
+    def provide(self, image: Image) -> Provided:
+        """Make one image present.
+
+        Raises:
+            LabError: it cannot be had.
+        """
+        began = time.monotonic()
+        if self.store.current(image):
+            return Provided(image.reference, Origin.PRESENT)
+        replaced = self.store.identity(image.reference)
+        if self.pull(image):
+            origin = Origin.PULLED
+        elif self._load(image):
+            origin = Origin.BUNDLE
+        else:
+            self.build(image)
+            origin = Origin.BUILT
+        self.store.retire(replaced, image)
+        seconds = time.monotonic() - began
+        self.workshop.say(f"{image.reference} {origin} in {seconds:.1f} s")
+        return Provided(image.reference, origin, seconds)
+
+    def build(self, image: Image) -> None:
+        """Build an image, and first what it stands on."""
+        reference = self._provide_base(image)
+        build(image, reference, self.store.fingerprint(), self.workshop)
+        self.store.refresh()
+
+    def _provide_base(self, image: Image) -> str:
+        if isinstance(image.base, Image):
+            return self.provide(image.base).reference
+        if image.base_name not in self._bases:
+            self._bases[image.base_name] = base.provide(image.base_name, image.base, self.workshop)
+        return self._bases[image.base_name]
+
+    def pull(self, image: Image) -> bool:
+        """Pull an image from the registry that was named for the course, if what it gives is current."""
+        registry = configured_registry()
+        if not registry:
+            return False
+        remote = f"{registry}/{image.reference}"
+        shop = self.workshop
+        if not pull(remote, shop.client, shop.folder, shop.say):
+            return False
+        found = shop.engine.image(remote) or {}
+        source = ((found.get("Config") or {}).get("Labels") or {}).get(SOURCE)
+        if source != image.source:
+            shop.say(f"{remote} is of another version of the course; it is not used")
+            shop.engine.delete(f"/images/{quote(remote, safe='')}")
+            return False
+        name, _, tag = image.reference.rpartition(":")
+        shop.engine.post(f"/images/{quote(remote, safe='')}/tag", repo=name, tag=tag)
+        self.store.refresh()
+        return True
+
+    def _load(self, image: Image) -> bool:
+        """Load a bundle that lies ready, if one has the image as it should be."""
+        shop = self.workshop
+        found = bundle.find_with(image, self.places, shop.engine, shop.say)
+        if found is None:
+            return False
+        shop.say(f"loading {found}")
+        bundle.load(found, shop)
+        self.store.refresh()
+        return self.store.current(image) is not None
