@@ -33,6 +33,11 @@ class Copy:
         """Where a person on this machine reaches it."""
         return f"http://127.0.0.1:{self.port}/"
 
+    @property
+    def asked(self) -> str:
+        """The address as the learner knows it; inside the toolbox localhost would be the toolbox."""
+        return f"http://localhost:{self.port}/ on this machine"
+
 
 FIRST = Copy("parcel", 8081)
 SECOND = Copy("parcel-b", 8082)

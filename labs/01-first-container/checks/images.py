@@ -27,6 +27,14 @@ def require_image(lab: Lab, container: Container) -> None:
         "source": f"docker inspect --format '{{{{.Image}}}}' {container.name}",
         "evidence": f"{container.image_id}, made {str(own.get('Created', 'at an unknown time'))[:19]}",
     }
+    labels = (own.get("Config") or {}).get("Labels") or {}
+    version = labels.get("org.opencontainers.image.version")
+    if labels.get("io.drydock.image") == "parcel" and version != "1.0":
+        fail(
+            f"`{container.name}` runs Parcel {version}, not 1.0: another tag is another image, with other software in it.",
+            **comparison,
+            hint="The IMAGE column of `docker ps` shows which tag a container was made from.",
+        )
     layers = (own.get("RootFS") or {}).get("Layers") or []
     base = image["RootFS"]["Layers"]
     if layers[: len(base)] == base:
@@ -35,14 +43,6 @@ def require_image(lab: Lab, container: Container) -> None:
             "on top of it. It carries what was changed in there, and nobody who has only the original can run the same.",
             **comparison,
             hint="Lesson, “Change something inside”: one image makes any number of copies; what is a copy made from?",
-        )
-    labels = (own.get("Config") or {}).get("Labels") or {}
-    if labels.get("io.drydock.image") == "parcel":
-        fail(
-            f"`{container.name}` runs Parcel {labels.get('org.opencontainers.image.version', 'of another version')}, "
-            "not 1.0: another tag is another image, with other software in it.",
-            **comparison,
-            hint="The IMAGE column of `docker ps` shows which tag a container was made from.",
         )
     fail(
         f"`{container.name}` runs another image than {IMAGE}. What it answers may look alike, but it is other software.",

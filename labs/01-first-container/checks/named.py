@@ -26,7 +26,7 @@ def require_named(copy: Copy, container: Container, said: dict[str, Any]) -> str
 
 def _fail_named(copy: Copy, container: Container, says: str, named: str | None) -> NoReturn:
     expected = f"{NAME_VARIABLE} is set for {copy.name}, and its value is the name it answers with"
-    source = f"curl {copy.url}"
+    source = copy.asked
     host_name = container.attrs["Config"]["Hostname"]
     if not named and says == host_name and container.id.startswith(host_name):
         fail(

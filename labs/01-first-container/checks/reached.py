@@ -35,7 +35,7 @@ def require_answer(engine: Engine, outside: Outside, copy: Copy, container: Cont
             f"Something in `{copy.name}` answers on port {copy.port}, but it is not Parcel.",
             expected='HTTP 200 with "service": "parcel"',
             seen=reply.summary,
-            source=f"curl {copy.url}",
+            source=copy.asked,
             hint=f"What does the container run? See the COMMAND column of `docker ps`, and `docker logs {copy.name}`.",
         )
     return said
@@ -62,7 +62,7 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
         fail(
             f"Port {copy.port} leads to `{copy.name}` on the address {mine[0][1]} alone, which is not the one that "
             "people on this machine use.",
-            expected=f"{copy.url} leads to {copy.name}",
+            expected=f"{copy.asked} leads to {copy.name}",
             seen=", ".join(f"{inside} -> {address}:{port}" for inside, address, port in mine),
             source=source,
             hint="Lesson, “Give it a port”, names what stands before the first colon there.",
@@ -94,7 +94,7 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
             f"`{copy.name}` is published, but not on port {copy.port}: who asks there finds nobody.",
             expected=expected,
             seen=", ".join(sorted({f"port {port} leads to {copy.name}" for _, _, port in published})),
-            source=f"curl {copy.url}",
+            source=copy.asked,
             evidence=reply.summary,
             hint="In `docker ps`, column PORTS, which number is this machine's: the one before the arrow or after it?",
         )
@@ -103,7 +103,7 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
         "note for readers: it opens nothing.",
         expected=expected,
         seen="nothing is published",
-        source=f"curl {copy.url}",
+        source=copy.asked,
         evidence=reply.summary,
         hint="Lesson, “Give it a port”: compare the PORTS column of `docker ps` before and after.",
     )
@@ -124,7 +124,7 @@ def _fail_silent(copy: Copy, container: Container, reply: Reply) -> NoReturn:
     )
     sockets = _listening(container)
     addresses = {address for address, port in sockets if port == inside}
-    expected = f"HTTP 200 from {copy.url}"
+    expected = f"HTTP 200 from {copy.asked}"
     if sockets and not addresses:
         fail(
             f"Port {copy.port} leads to port {inside} inside `{copy.name}`, and nobody listens on that one.",

@@ -45,7 +45,7 @@ def test_outlives_the_terminal(lab: Lab, engine: Engine) -> None:
 
 @needs("answers-on-8081")
 def test_second_copy_on_8082(lab: Lab, engine: Engine, outside: Outside) -> None:
-    """A second container, parcel-b, answers on port 8082 and needs no terminal either."""
+    """A second copy, parcel-b, answers on port 8082, without a terminal too."""
     container = require_running(lab, engine, SECOND)
     require_answer(engine, outside, SECOND, container)
     require_detached(lab, engine, SECOND, container)
@@ -69,7 +69,7 @@ def test_told_apart(lab: Lab, engine: Engine, outside: Outside) -> None:
         f"Both copies answer with the name `{names[FIRST]}`: who gets an answer cannot tell which copy gave it.",
         expected=f"two different names on ports {FIRST.port} and {SECOND.port}",
         seen=f'"instance": "{names[FIRST]}" on both',
-        source=f"curl {FIRST.url} {SECOND.url}",
+        source=f"{FIRST.asked}, and port {SECOND.port}",
         hint=f"Compare {NAME_VARIABLE} in the two: `docker inspect --format '{{{{.Config.Env}}}}' parcel parcel-b`.",
     )
 
@@ -98,7 +98,7 @@ def test_changes_stay_inside(lab: Lab, engine: Engine, outside: Outside) -> None
         "can be changed, moved or removed without the other.",
         expected=f"no such note in {SECOND.name}",
         seen=there.summary,
-        source=f"curl {SECOND.url}note",
+        source=f"http://localhost:{SECOND.port}/note on this machine",
         hint="Lesson, “Change something inside”: where does a container's own change live, and until when?",
     )
     require_fresh(lab, engine)
