@@ -63,12 +63,12 @@ def memory(machine: Machine) -> tuple[Seen, ...]:
     total = float(machine.info.get("MemTotal") or 0)
     if not total:
         return (unknown("the engine does not tell"),)
-    needs = {lab: lab.toml.measured.memory_mb * 1e6 for lab in machine.labs if lab.toml.measured}
-    hungriest = max(needs, key=lambda lab: needs[lab], default=None)
-    most = needs[hungriest] + ROOM if hungriest else 0.0
+    measured = [(lab.toml.measured.memory_mb * 1e6, lab.number) for lab in machine.labs if lab.toml.measured]
+    most, number = max(measured, default=(0.0, ""))
     said = f"{total / GB:.1f} GB for the engine"
-    if hungriest:
-        said += f"; the most that a lab takes is {needs[hungriest] / 1e6:.0f} MB (lab {hungriest.number})"
+    if number:
+        said += f"; the most that a lab takes is {most / 1e6:.0f} MB (lab {number})"
+        most += ROOM
     free = _available(machine)
     if total < max(LEAST_MEMORY, most):
         return (problem(said, _more_memory(machine.platform)),)

@@ -1,0 +1,185 @@
+"""What the doctor says of labs, ports, the clock, the registry, and what was left over."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.doctor import course, leftovers, registry
+from checker.doctor.finding import Finding, Mark, fine
+from checker.doctor.machine import skew_of
+from checker.errors import EngineError, LabError
+from checker.render.findings import finding_lines
+from checker.render.style import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.doctor.machine import Machine
+
+    Make = Callable[..., Machine]
+
+NOON = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
+
+
+def test_a_lab_that_cannot_be_read_is_named(machine: Make) -> None:
+    (seen,) = course.files(machine(faults=(LabError("labs/03/lab.toml: field `minutes`: …"),)))
+    assert seen.mark is Mark.PROBLEM
+    assert "minutes" in seen.found
+
+
+def test_a_port_held_by_another_program_names_its_lab(machine: Make) -> None:
+    with socket.socket() as holder:
+        holder.bind(("0.0.0.0", 0))  # noqa: S104 - a program that listens everywhere
+        holder.listen()
+        port = holder.getsockname()[1]
+        (seen,) = course.ports(machine(labs=({}, {"ports": (port,)})))
+        (alone,) = course.ports(machine(labs=({"ports": (port,)},), engine=None))
+    assert seen.mark is alone.mark is Mark.PROBLEM
+    assert f"{port} (lab 02) is held by" in seen.found
+
+
+def test_a_port_held_by_a_strangers_container_says_which(machine: Make, engine: Any) -> None:
+    engine.lists["containers"] = [
+        {"Id": "x", "Names": ["/shop"], "Labels": {}, "Ports": [{"PublicPort": 8081}]}
+    ]
+    (seen,) = course.ports(machine(labs=({"ports": (8081,)},)))
+    assert seen.mark is Mark.PROBLEM
+    assert "`shop`" in seen.found
+    assert "docker stop shop" in seen.remedy
+
+
+def test_a_port_that_a_lab_holds_itself_is_no_problem(machine: Make, engine: Any) -> None:
+    engine.lists["containers"] = [
+        {"Id": "x", "Names": ["/parcel"], "Labels": {"io.drydock.lab": "01"}, "Ports": [{"PublicPort": 8081}]}
+    ]
+    (seen,) = course.ports(machine(labs=({"ports": (8081,)},)))
+    assert seen == fine("in use: 8081 by lab 01")
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("2026-05-01T12:00:00.123456789Z", 0.0),
+        ("2026-05-01T13:00:01Z", 3600.0),
+        ("2026-05-01T14:00:00+02:00", 0.0),
+        ("2026-05-01T11:59:00Z", -60.0),
+        ("", 0.0),
+    ],
+)
+def test_the_engines_clock_is_compared_with_ours(said: str, seconds: float) -> None:
+    assert skew_of(said, NOON, NOON + dt.timedelta(seconds=1)) == seconds
+
+
+def test_a_clock_that_is_behind_is_noted(machine: Make) -> None:
+    (seen,) = course.clock(machine(skew=-90.0))
+    assert seen.mark is Mark.NOTE
+    assert "90 s behind" in seen.found
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "mark", "word"),
+    [
+        ("toomanyrequests: limit reached", 429, Mark.NOTE, "docker login"),
+        ("x509: certificate signed by unknown authority", 500, Mark.NOTE, "certificate"),
+        ("dial tcp: no such host", 500, Mark.NOTE, "built here"),
+        ("page not found", 404, Mark.UNKNOWN, ""),
+    ],
+)
+def test_a_registry_out_of_reach_is_only_a_note(
+    machine: Make, engine: Any, why: str, status: int, mark: Mark, word: str
+) -> None:
+    engine.refuse("/distribution/", why, status)
+    (seen,) = registry.reach(machine())
+    assert seen.mark is mark
+    assert word in seen.remedy
+
+
+def test_what_a_lab_left_behind_is_counted_with_the_verb_that_removes_it(machine: Make, engine: Any) -> None:
+    engine.lists["containers"] = [{"Id": "a", "Names": ["/parcel"], "Labels": {"io.drydock.lab": "01"}}]
+    engine.lists["volumes"] = [{"Name": "v", "Labels": {"io.drydock.lab": "01"}}]
+    engine.lists["networks"] = [{"Id": "n", "Name": "old", "Labels": {"io.drydock.lab": "77"}}]
+    (seen,) = leftovers.labs(machine(labs=({},)))
+    assert seen.mark is Mark.NOTE
+    assert seen.found == "2 of lab 01, which is not started; 1 of lab 77, which is not started"
+    assert "lab stop 1" in seen.remedy
+    assert "io.drydock.lab=77" in seen.remedy
+
+
+def test_a_started_lab_is_not_left_over(machine: Make, engine: Any) -> None:
+    labels = {
+        "io.drydock.lab": "01",
+        "com.docker.compose.project": "drydock-01",
+        "com.docker.compose.service": "toolbox",
+    }
+    engine.lists["containers"] = [{"Id": "a", "Names": ["/t"], "State": "running", "Labels": labels}]
+    (seen,) = leftovers.labs(machine(labs=({},)))
+    assert seen.mark is Mark.FINE
+    assert "01" in seen.found
+
+
+def test_a_container_of_a_killed_doctor_is_told(machine: Make, engine: Any) -> None:
+    engine.lists["containers"] = [
+        {"Id": "abcdef0123456789", "Created": 0, "Labels": {"io.drydock.role": "doctor"}}
+    ]
+    (seen,) = leftovers.labs(machine())
+    assert "docker rm --force --volumes abcdef012345" in seen.remedy
+
+
+def test_images_that_lost_their_name_are_told_with_their_size(machine: Make) -> None:
+    old = {"RepoTags": ["<none>:<none>"], "Labels": {"io.drydock.image": "parcel"}, "Size": 100_000_000}
+    (seen,) = leftovers.images(machine(images=(old,)))
+    assert seen.mark is Mark.NOTE
+    assert "100 MB" in seen.found
+
+
+FINDINGS = [
+    Finding(id="a", group="engine", title="engine", mark=Mark.FINE, found="there"),
+    Finding(
+        id="b", group="machine", title="memory", mark=Mark.PROBLEM, found="0.5 GB", remedy="Give it more."
+    ),
+    Finding(id="c", group="machine", title="clock", mark=Mark.UNKNOWN, found="not told\033[2J"),
+]
+
+
+def test_findings_are_shown_a_line_each_with_what_to_do() -> None:
+    plain = Style(colour=False, width=100, unicode=False, terminal=False)
+    lines = finding_lines(FINDINGS, plain)
+    assert "  ok engine  there" in lines
+    assert any("-> Give it more." in line for line in lines)
+    assert lines[-1].startswith("Labs may not run: memory.")
+    assert "\033" not in "".join(lines)
+
+
+def test_findings_fit_a_narrow_terminal() -> None:
+    narrow = Style(colour=False, width=40, unicode=True, terminal=True)
+    long = Finding(id="d", group="g", title="disk", mark=Mark.NOTE, found="word " * 30, remedy="do " * 30)
+    assert max(map(len, finding_lines([long], narrow)[:-1])) <= 40
+
+
+def test_an_engine_lost_while_probing_is_a_problem_of_that_probe(machine: Make, engine: Any) -> None:
+    from checker.doctor.run import ask
+
+    engine.refusals["/distribution/"] = EngineError("it stopped answering")
+    engine.list_all = lambda *_a, **_k: (_ for _ in ()).throw(EngineError("it stopped", remedy="Start it."))
+    (finding,) = ask(machine(labs=({},)), leftovers.PROBES[:1])
+    assert finding.mark is Mark.PROBLEM
+    assert finding.remedy == "Start it."
+
+
+def test_findings_are_json() -> None:
+    import msgspec
+
+    first = json.loads(msgspec.json.encode(FINDINGS))[0]
+    assert first == {
+        "id": "a",
+        "group": "engine",
+        "title": "engine",
+        "mark": "fine",
+        "found": "there",
+        "remedy": "",
+    }

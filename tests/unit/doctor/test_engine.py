@@ -1,0 +1,128 @@
+"""What the doctor says of engines: their age, rights, system, architecture, and how they were installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.doctor import engine as probes
+from checker.doctor.finding import Mark, fine
+from checker.doctor.machine import look
+from checker.doctor.run import ask, stops_a_lab
+from checker.engine.platform import Reach, System
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from checker.doctor.machine import Machine
+
+    Make = Callable[..., Machine]
+
+
+def test_a_usable_engine_is_named_with_where_it_was_found(machine: Make) -> None:
+    found, permission = probes.find(machine())
+    assert found.mark is permission.mark is Mark.FINE
+    assert found.found == "/var/run/docker.sock (socket of Docker)"
+
+
+def test_a_closed_socket_is_a_matter_of_permission(machine: Make, platform: Any) -> None:
+    places = machine().places
+    here = platform(
+        system=System.LINUX, environ={"USER": "ada"}, uid=1000, sockets={"/var/run/docker.sock": Reach.DENIED}
+    )
+    findings = {finding.id: finding for finding in ask(look(here, places))}
+    assert findings["engine"].mark is Mark.NOTE
+    assert findings["permission"].mark is Mark.PROBLEM
+    assert "usermod -aG docker ada" in findings["permission"].remedy
+
+
+@pytest.mark.parametrize(
+    ("system", "advice"),
+    [(System.MACOS, "Colima"), (System.WINDOWS, "winget install"), (System.LINUX, "Install")],
+)
+def test_without_an_engine_the_other_probes_still_run(
+    machine: Make, platform: Any, system: System, advice: str
+) -> None:
+    findings = ask(look(platform(system=system, environ={}, uid=501), machine().places))
+    by_id = {finding.id: finding for finding in findings}
+    assert by_id["engine"].mark is Mark.PROBLEM
+    assert advice in by_id["engine"].remedy
+    assert by_id["memory"].mark is Mark.UNKNOWN
+    assert by_id["checkout-disk"].mark is not Mark.UNKNOWN
+    assert stops_a_lab(findings)
+
+
+def test_an_engine_too_old_for_the_course_is_to_be_updated(machine: Make) -> None:
+    (seen,) = probes.version(machine(version={"Version": "19.03.1", "ApiVersion": "1.40"}))
+    assert seen.mark is Mark.PROBLEM
+    assert "Docker 19.03.1, API 1.40" in seen.found
+    assert "20.10" in seen.remedy
+
+
+def test_podman_is_told_by_its_name(machine: Make) -> None:
+    (seen,) = probes.version(machine(version={"Components": [{"Name": "Podman Engine"}], "Version": "5.4.0"}))
+    assert seen.mark is Mark.NOTE
+    assert seen.found.startswith("Podman 5.4.0")
+
+
+def test_without_a_docker_command_the_remedy_is_this_platforms(machine: Make) -> None:
+    command, buildx = probes.client(machine(System.MACOS))
+    assert command.mark is Mark.PROBLEM
+    assert "brew install" in command.remedy
+    assert buildx.mark is Mark.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("option", "word"), [("name=rootless", "rootless"), ("name=userns", "remapped users")]
+)
+def test_engines_with_fewer_rights_are_noted_with_the_labs_that_need_more(
+    machine: Make, option: str, word: str
+) -> None:
+    (seen,) = probes.security(
+        machine(info={"SecurityOptions": [option]}, labs=({}, {"needs": ("privileged",)}))
+    )
+    assert seen.mark is Mark.NOTE
+    assert word in seen.found
+    assert "lab 02" in seen.found
+
+
+def test_windows_containers_stop_every_lab(machine: Make) -> None:
+    (seen,) = probes.kind(machine(System.WINDOWS, info={"OSType": "windows"}))
+    assert seen.mark is Mark.PROBLEM
+    assert "Linux containers" in seen.remedy
+
+
+def test_images_for_another_architecture_are_to_be_made_anew(machine: Make, engine: Any) -> None:
+    engine.records["drydock/parcel:1.0"] = {"Architecture": "amd64"}
+    images = ({"RepoTags": ["drydock/parcel:1.0"], "Labels": {"io.drydock.image": "parcel"}},)
+    (seen,) = probes.architecture(machine(info={"Architecture": "aarch64"}, images=images))
+    assert seen.mark is Mark.PROBLEM
+    assert "drydock/parcel:1.0 (amd64)" in seen.found
+    (same,) = probes.architecture(machine(images=images))
+    assert same == fine("amd64")
+
+
+def test_a_snap_cannot_read_everywhere(machine: Make) -> None:
+    (seen,) = probes.place(machine(info={"DockerRootDir": "/var/snap/docker/common/var-lib-docker"}))
+    assert seen.mark is Mark.NOTE
+
+
+def test_an_engine_that_does_not_answer_is_a_finding_and_not_an_error(
+    tmp_path: Path, machine: Make, platform: Any
+) -> None:
+    import socket
+
+    path = tmp_path / "hung.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))  # no listen: a connection is refused, as with an engine that was killed
+        here = platform(
+            system=System.LINUX,
+            environ={"DOCKER_HOST": f"unix://{path}"},
+            uid=0,
+            sockets={str(path): Reach.OPEN},
+        )
+        (found, *_) = ask(look(here, machine().places))
+    assert found.mark is Mark.PROBLEM
+    assert "does not answer" in found.found
