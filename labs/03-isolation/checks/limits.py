@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from checker.grading.author import Container
@@ -33,61 +33,65 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
-    """A container's CPU: how many cores it may fill, and how often it had to wait for that."""
+    """A container's CPU: how many cores it may fill, and how willingly it lets others go first."""
 
     cores: float | None
     """None when nothing bounds it."""
-    throttled: int
     nice: int
 
 
 def read_memory(container: Container) -> Memory:
     """Read the memory controller, version 2 or 1."""
-    host = container.host()
-    if host.file("/sys/fs/cgroup/memory.max").exists:
-        events = _pairs(_read(host, "/sys/fs/cgroup/memory.events"))
+    found = _read(
+        container,
+        "/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.swap.max", "/sys/fs/cgroup/memory.events",
+        *(f"/sys/fs/cgroup/memory/memory.{name}" for name in
+          ("limit_in_bytes", "memsw.limit_in_bytes", "failcnt", "oom_control")),
+    )  # fmt: skip
+    if "memory.max" in found:
+        events = _pairs(found.get("memory.events", ""))
         return Memory(
-            limit=_bytes(_read(host, "/sys/fs/cgroup/memory.max")),
-            swap=_bytes(_read(host, "/sys/fs/cgroup/memory.swap.max") or "0"),
+            limit=_bytes(found["memory.max"]),
+            swap=_bytes(found.get("memory.swap.max", "0")),
             hits=events.get("max", 0),
             kills=events.get("oom_kill", 0),
         )
-    folder = "/sys/fs/cgroup/memory/memory"
-    limit = _bytes(_read(host, f"{folder}.limit_in_bytes"))
-    with_swap = _read(host, f"{folder}.memsw.limit_in_bytes")
+    limit = _bytes(found.get("memory.limit_in_bytes", ""))
+    with_swap = found.get("memory.memsw.limit_in_bytes")
     return Memory(
         limit=limit,
         swap=_bytes(with_swap) - limit if with_swap else 0,
-        hits=int(_read(host, f"{folder}.failcnt") or 0),
-        kills=_pairs(_read(host, f"{folder}.oom_control")).get("oom_kill", 0),
+        hits=int(found.get("memory.failcnt", 0)),
+        kills=_pairs(found.get("memory.oom_control", "")).get("oom_kill", 0),
     )
 
 
 def read_cpu(container: Container) -> Cpu:
     """Read the CPU controller, version 2 or 1, the cores it may run on, and how nice its main process is."""
-    host = container.host()
-    if limit := _read(host, "/sys/fs/cgroup/cpu.max"):
-        quota, _, period = limit.partition(" ")
-        counters = _read(host, "/sys/fs/cgroup/cpu.stat")
+    found = _read(
+        container,
+        "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us",
+        "/proc/1/stat", "/proc/1/status",
+    )  # fmt: skip
+    if "cpu.max" in found:
+        quota, _, period = found["cpu.max"].partition(" ")
     else:
-        quota = _read(host, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
-        period = _read(host, "/sys/fs/cgroup/cpu/cpu.cfs_period_us")
-        counters = _read(host, "/sys/fs/cgroup/cpu/cpu.stat")
+        quota, period = found.get("cpu.cfs_quota_us", ""), found.get("cpu.cfs_period_us", "")
     bounds = [int(quota) / int(period)] if quota.isdecimal() and period.isdecimal() else []
     if container.host_config.get("CpusetCpus"):
-        allowed = re.search(r"^Cpus_allowed_list:\s*(\S+)", _read(host, "/proc/1/status"), re.MULTILINE)
+        allowed = re.search(r"^Cpus_allowed_list:\s*(\S+)", found.get("status", ""), re.MULTILINE)
         bounds += [float(_count(allowed[1]))] if allowed else []
-    stat = _read(host, "/proc/1/stat").rpartition(") ")[2].split()
-    return Cpu(
-        cores=min(bounds) if bounds else None,
-        throttled=_pairs(counters).get("nr_throttled", 0),
-        nice=int(stat[16]) if len(stat) > 16 else 0,
-    )
+    stat = found.get("stat", "").rpartition(") ")[2].split()
+    return Cpu(cores=min(bounds) if bounds else None, nice=int(stat[16]) if len(stat) > 16 else 0)
 
 
-def _read(host: Any, path: str) -> str:
-    file = host.file(path)
-    return str(file.content_string).strip() if file.exists else ""
+def _read(container: Container, *paths: str) -> dict[str, str]:
+    """Return the contents of those files that there are, by name; one command, for the others cost nothing."""
+    found: dict[str, list[str]] = {}
+    for line in str(container.host().run("grep -H '' " + " ".join(paths)).stdout).splitlines():
+        path, _, text = line.partition(":")
+        found.setdefault(path.rpartition("/")[2], []).append(text)
+    return {name: "\n".join(lines) for name, lines in found.items()}
 
 
 def _bytes(text: str) -> int:

@@ -82,24 +82,31 @@ def _folder_of_host(container: Container) -> tuple[str, str] | None:
 def require_nothing_shared(lab: Lab, engine: Engine) -> None:
     """Fail when two of the three share a namespace, a network that somebody made, or a place for files."""
     here = present(lab)
+    rooms = {asked: _rooms(container) for asked, container in here.items()}
     for (one, first), (two, second) in combinations(here.items(), 2):
-        _require_own_namespaces(one, first, two, second)
+        for kind, what in NAMESPACES.items():
+            _require_apart(one, two, kind, what, rooms)
         _require_own_networks(engine, one, first, two, second)
         _require_own_files(one, first, two, second)
 
 
-def _require_own_namespaces(one: Asked, first: Container, two: Asked, second: Container) -> None:
-    for kind, what in NAMESPACES.items():
-        link = f"/proc/self/ns/{kind}"
-        mine, its = (str(container.host().check_output(f"readlink {link}")) for container in (first, second))
-        if mine == its:
-            fail(
-                f"`{one.name}` and `{two.name}` have the same {what}. They stand in one box, under two names.",
-                expected=f"a {kind} namespace for each",
-                seen=f"both in {mine}",
-                source=f"docker exec {one.name} readlink {link}",
-                hint=f"`docker inspect {two.name}`: which …Mode names another container?",
-            )
+def _rooms(container: Container) -> dict[str, str]:
+    """Return the kernel's numbers of a container's namespaces, by kind."""
+    links = container.host().check_output(
+        "readlink " + " ".join(f"/proc/self/ns/{kind}" for kind in NAMESPACES)
+    )
+    return {link.partition(":")[0]: link for link in str(links).splitlines()}
+
+
+def _require_apart(one: Asked, two: Asked, kind: str, what: str, rooms: dict[Asked, dict[str, str]]) -> None:
+    if kind in rooms[one] and rooms[one][kind] == rooms[two].get(kind):
+        fail(
+            f"`{one.name}` and `{two.name}` have the same {what}. They stand in one box, under two names.",
+            expected=f"a {kind} namespace for each",
+            seen=f"both in {rooms[one][kind]}",
+            source=f"docker exec {one.name} readlink /proc/self/ns/{kind}",
+            hint=f"`docker inspect {two.name}`: which …Mode names another container?",
+        )
 
 
 def _require_own_networks(
