@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.grading.author import fail
+from checker.grading.author import could_not_run, fail
 
 from .moments import age, ago, moment, past_events
 
@@ -19,6 +19,14 @@ PRACTICE = frozenset({"practice", "practice-2", "tied"})
 
 START_SECONDS = 3.0
 """How long a copy may take from its start to its first answer; measured at 0.2 s on two cores."""
+
+ANSWERS_FAULT = (
+    "already allocated",
+    "address already in use",
+    "cannot assign requested address",
+    "runc create failed",
+)
+"""What the engine says when a container cannot start as it was asked for; anything else is the machine's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +60,7 @@ def require_running(lab: Lab, engine: Engine, copy: Copy) -> Container:
     source = f"docker ps --all --filter name={copy.name}"
     expected = f"a container named {copy.name} that is running"
     if state["Status"] == "created":
-        fail(
-            f"The container `{copy.name}` was made but never started: making one and starting it are two steps.",
-            expected=expected,
-            seen="status: created" + (f", {state['Error']}" if state.get("Error") else ""),
-            source=source,
-            hint="Lesson, “Run a copy”: which of the docker commands there makes and starts in one go?",
-        )
+        _fail_created(copy, state.get("Error") or "", expected, source)
     if state["Status"] == "paused":
         fail(
             f"The container `{copy.name}` is paused: its processes are frozen, so it answers nobody.",
@@ -80,6 +82,23 @@ def require_running(lab: Lab, engine: Engine, copy: Copy) -> Container:
     if state["Status"] != "running":
         _fail_ended(lab, copy, container)
     return container
+
+
+def _fail_created(copy: Copy, error: str, expected: str, source: str) -> NoReturn:
+    """Tell what was never started from what could not be: by the answer's fault, or by the machine's."""
+    if error and not any(sign in error for sign in ANSWERS_FAULT):
+        could_not_run(f"The engine made `{copy.name}` and could not start it: {error}")
+    fail(
+        f"The container `{copy.name}` was made but never started: "
+        + ("the engine refused to start it." if error else "making one and starting it are two steps."),
+        expected=expected,
+        seen="status: created",
+        source=f"docker inspect --format '{{{{.State.Error}}}}' {copy.name}" if error else source,
+        evidence=error,
+        hint="What does the engine's message name? Lesson, “What goes wrong”, has the frequent ones."
+        if error
+        else "Lesson, “Run a copy”: which of the docker commands there makes and starts in one go?",
+    )
 
 
 def _fail_absent(lab: Lab, engine: Engine, copy: Copy) -> NoReturn:
