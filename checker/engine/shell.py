@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import NotFoundError, RefusedError
+from checker.engine.stragglers import Mark, end_all
 from checker.errors import EngineError, LabError
 
 if TYPE_CHECKING:
@@ -27,21 +28,10 @@ COMMAND_SECONDS = 10.0
 OUTPUT_BYTES = 16 * 1024 * 1024
 """How much a command may write; more is a fault of the command, and would only fill memory."""
 
-_MARK = "DRYDOCK_SHELL"
-_STDOUT, _STDERR = 1, 2
+COMMAND_BYTES = 130_000
+"""How long a command's text may be: Linux passes no argument above 128 KiB (execve(2), MAX_ARG_STRLEN)."""
 
-# Finds what this shell started: by the mark in its environment and, where a program cleared its environment,
-# by descent. Only built-ins and grep, which slim images and busybox have.
-_KILLER = """
-kin() { for s in /proc/[0-9]*/stat; do
-  { read -r line < "$s"; } 2>/dev/null || continue
-  set -- ${line##*) } ; [ "$2" = "$parent" ] || continue
-  p=${s#/proc/}; p=${p%/stat}; echo "$p"; ( parent=$p; kin ); done; }
-for round in 1 2 3; do
-  found=$( parent=PID; kin; grep -ls 'MARK=TOKEN' /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\\n' )
-  for p in $found; do [ "$p" = $$ ] || kill -9 "$p" 2>/dev/null; done
-done
-"""
+_STDOUT, _STDERR = 1, 2
 
 
 class ShellError(LabError):
@@ -102,9 +92,10 @@ class Shell:
         found = engine.inspect(container)
         self._id: str = found["Id"]
         self._name = str(found["Name"]).lstrip("/")
-        self._token = ""
-        self._pid = 0
+        self._mark = Mark()
         self._socket: socket.socket | None = None
+        self._unended = False
+        """Whether something carries the mark that could not be ended yet."""
         self._pending = bytearray()
         self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
 
@@ -115,60 +106,64 @@ class Shell:
 
     # -- opening and closing -------------------------------------------------------------------------------
 
-    def _open(self, seconds: float) -> socket.socket:
+    def _open(self, seconds: float) -> None:
         if self._socket is not None:
-            return self._socket
-        self._token = secrets.token_hex(16)
+            return
+        if self._unended:
+            self._end_all()
+        self._mark = Mark()
         options: dict[str, Any] = {
             "AttachStdin": True,
             "AttachStdout": True,
             "AttachStderr": True,
-            "Env": [f"{_MARK}={self._token}"],
+            "Env": [self._mark.environment],
             "Cmd": ["/bin/sh"],
         }
         if self._user:
             options["User"] = self._user
         try:
             exec_id = self._engine.post(f"/containers/{self._id}/exec", options)["Id"]
-            sock, rest = self._engine.hijack(f"/exec/{exec_id}/start", {"Detach": False, "Tty": False})
+            self._socket, rest = self._engine.hijack(
+                f"/exec/{exec_id}/start", {"Detach": False, "Tty": False}
+            )
         except NotFoundError as error:
             raise self._gone() from error
         except RefusedError as error:
             raise self._refused(str(error)) from error
         self._pending = bytearray(rest)
         self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
-        self._socket = sock
-        ready = f"{self._token} "
         try:
-            self._send(f"echo {ready}$$\n".encode())
+            self._await_ready(time.monotonic() + seconds)
         except _NotBegunError as error:
             raise self._gone() from error
-        deadline = time.monotonic() + seconds
+        except TimeoutError:
+            self._end_all()
+            raise CommandTimeoutError(
+                f"The shell in container {self._name} did not answer within {seconds:g} s."
+            ) from None
+        except ShellError:
+            self._close_socket()
+            raise
+        except BaseException:
+            self._end_all()
+            raise
+
+    def _await_ready(self, deadline: float) -> None:
+        self._send(f"{self._mark.take}; echo {self._mark.token}\n".encode())
         out = self._streams[_STDOUT]
-        while not (out.startswith(ready.encode()) and out.endswith(b"\n")):
+        while not out.endswith(f"{self._mark.token}\n".encode()):
             if not self._receive(deadline):
-                said = (bytes(out) + bytes(self._streams[_STDERR])).decode(errors="replace").strip()
-                self._close_socket()
-                raise self._refused(said)
-        self._pid = int(out.split()[1])
+                # What the engine says of a shell that could not be started comes bare, without frames.
+                said = bytes(out) + bytes(self._streams[_STDERR]) + bytes(self._pending)
+                raise self._refused(said.decode(errors="replace").strip())
         out.clear()
-        return sock
 
     def close(self) -> None:
         """Close the shell and end whatever its commands left running in the container."""
-        if self._socket is None:
-            return
         with contextlib.suppress(LabError, OSError):
-            if self._leftovers():
-                self._kill_all()
+            if self._unended or (self._socket is not None and self.run(self._mark.find, 2.0).stdout.strip()):
+                self._end_all()
         self._close_socket()
-
-    def _leftovers(self) -> bool:
-        # The shell itself and the grep that looks carry the mark too.
-        done = self.run(
-            f"grep -ls '{_MARK}={self._token}' /proc/[0-9]*/environ | tr -dc '0-9\\n'", 2.0, mark=False
-        )
-        return any(pid != str(self._pid) for pid in done.stdout.split())
 
     def _close_socket(self) -> None:
         if self._socket is not None:
@@ -177,13 +172,12 @@ class Shell:
 
     # -- running -------------------------------------------------------------------------------------------
 
-    def run(self, command: str | bytes, seconds: float = COMMAND_SECONDS, *, mark: bool = True) -> Completed:
+    def run(self, command: str | bytes, seconds: float = COMMAND_SECONDS) -> Completed:
         """Run a command by `/bin/sh -c` and return its exit status and both streams.
 
         Args:
-            command: what the shell is to run; any bytes but NUL.
+            command: what the shell is to run; any bytes but NUL, up to 130,000 of them.
             seconds: after this long it is ended, with everything it started.
-            mark: whether what it starts is found again; only the shell's own upkeep goes without.
 
         Raises:
             NoShellError: the container has no /bin/sh.
@@ -191,37 +185,42 @@ class Shell:
             CommandTimeoutError: the command took too long and was ended.
             OutputTooLargeError: it wrote more than 16 MiB and was ended.
         """
-        text = command.encode() if isinstance(command, str) else command
+        text = command.encode(errors="surrogateescape") if isinstance(command, str) else command
         if b"\0" in text:
             raise ShellError("A command cannot hold a NUL byte.", remedy="Write it to a file first.")
+        if len(text) > COMMAND_BYTES:
+            raise ShellError(
+                f"A command cannot be longer than {COMMAND_BYTES} bytes; this one has {len(text)}.",
+                remedy="Write what is long to a file in the container first.",
+            )
         kept = self._socket is not None
         try:
-            return self._attempt(text, seconds, mark=mark)
+            return self._attempt(text, seconds)
         except _NotBegunError as error:
             # A shell kept from before: its container was restarted since, or somebody killed the shell.
             if kept:
-                return self._attempt(text, seconds, mark=mark)
+                with contextlib.suppress(_NotBegunError):
+                    return self._attempt(text, seconds)
             raise self._gone(text) from error
 
-    def _attempt(self, text: bytes, seconds: float, *, mark: bool) -> Completed:
+    def _attempt(self, text: bytes, seconds: float) -> Completed:
         deadline = time.monotonic() + seconds
         self._open(seconds)
         nonce = secrets.token_hex(16).encode()
         quoted = b"'" + text.replace(b"'", b"'\\''") + b"'"
-        environment = b"" if mark else b"env -u " + _MARK.encode() + b" "
-        self._send(
-            b"printf %s " + nonce + b"; printf %s " + nonce + b" >&2; "
-            + environment + b"/bin/sh -c " + quoted + b" </dev/null; "
+        line = (
+            b"printf %s " + nonce + b"; printf %s " + nonce + b" >&2; /bin/sh -c " + quoted + b" </dev/null; "
             b"printf '\\n" + nonce + b"%d\\n' $?; printf '\\n" + nonce + b"\\n' >&2\n"
         )  # fmt: skip
         try:
+            self._send(line)
             out, status = self._until_framed(_STDOUT, nonce, deadline, text, seconds)
             err, _ = self._until_framed(_STDERR, nonce, deadline, text, seconds)
         except (LabError, _NotBegunError):
             raise
         except BaseException:
             # Ctrl-C, or a check's own time limit: the command would go on alone, out of step with the next.
-            self._kill_all()
+            self._end_all()
             raise
         return Completed(int(status), out, err)
 
@@ -242,22 +241,22 @@ class Shell:
                     return output, status or b"0"
                 searched = max(body, len(buffer) - len(end_mark) - 16)
             if len(self._streams[_STDOUT]) + len(self._streams[_STDERR]) > OUTPUT_BYTES:
-                self._kill_all()
+                self._end_all()
                 raise OutputTooLargeError(
                     f"`{_shown(command)}` in container {self._name} wrote more than {OUTPUT_BYTES >> 20} MiB and was ended."
                 )
             try:
                 alive = self._receive(deadline)
             except TimeoutError:
-                self._kill_all()
+                self._end_all()
                 raise CommandTimeoutError(
                     f"`{_shown(command)}` in container {self._name} took longer than {seconds:g} s and was ended."
                 ) from None
             if not alive:
-                begun = nonce in self._streams[_STDOUT]
-                self._close_socket()
-                if not begun:
+                if nonce not in self._streams[_STDOUT]:
+                    self._close_socket()
                     raise _NotBegunError
+                self._end_all()
                 raise self._gone(command)
 
     # -- bytes ---------------------------------------------------------------------------------------------
@@ -307,23 +306,12 @@ class Shell:
 
     # -- endings -------------------------------------------------------------------------------------------
 
-    def _kill_all(self) -> None:
-        """End everything the shell's commands started, and the shell; a new one opens at the next command."""
+    def _end_all(self) -> None:
+        """End the shell and everything its commands started; a new one opens at the next command."""
+        self._unended = True
         self._close_socket()
-        script = _KILLER.replace("MARK", _MARK).replace("TOKEN", self._token).replace("PID", str(self._pid))
-        # By name, since the shell that carried the command is stuck behind it.
-        script += f"\nkill -9 {self._pid} 2>/dev/null; true"
-        with contextlib.suppress(LabError, OSError):
-            created = self._engine.post(
-                f"/containers/{self._id}/exec",
-                {"AttachStdout": True, "Cmd": ["/bin/sh", "-c", script], "User": "0"},
-            )
-            sock, _ = self._engine.hijack(f"/exec/{created['Id']}/start", {"Detach": False, "Tty": False})
-            sock.settimeout(5.0)
-            with contextlib.suppress(OSError):
-                while sock.recv(4096):
-                    pass
-            sock.close()
+        # The shell that carried the command is stuck behind it, so the ending goes by an exec of its own.
+        self._unended = not end_all(self._engine, self._id, self._mark, self._user)
 
     def _gone(self, command: bytes = b"") -> ContainerGoneError:
         during = f" while `{_shown(command)}` ran" if command else ""
@@ -335,6 +323,11 @@ class Shell:
                 time.sleep(0.02)
                 state = self._engine.inspect(self._id)["State"]
         except NotFoundError:
+            with contextlib.suppress(EngineError):
+                other = self._engine.inspect(self._name)["Id"]
+                return ContainerGoneError(
+                    f"Container {self._name} ({self._id[:12]}) was replaced by another of that name ({other[:12]}){during}."
+                )
             return ContainerGoneError(f"Container {self._name} ({self._id[:12]}) was removed{during}.")
         except EngineError as error:
             return ContainerGoneError(f"Container {self._name} was lost{during}: {error.what}")
@@ -346,7 +339,7 @@ class Shell:
         return ContainerGoneError(f"Container {self._name} stopped{during} ({why}).")
 
     def _refused(self, said: str) -> ShellError:
-        if "no such file" in said or "not found" in said:
+        if "/bin/sh" in said and ("no such file" in said or "not found" in said):
             return NoShellError(
                 f"Container {self._name} has no /bin/sh, so no command can be run in it.",
                 remedy="Judge it from outside: by requests, logs and what the engine reports.",

@@ -1,0 +1,114 @@
+"""What a shell's commands left running in a container: found by a mark they cannot shake off, and ended.
+
+The mark is a soft limit on the resident set, a number drawn for each shell. Linux ignores this limit since 2.4.30
+(getrlimit(2)), every descendant inherits it whatever it does to its environment, session and parents, and
+anybody may read it in /proc/PID/limits. Where the container's hard limit forbids it, a variable in the environment
+is a second, weaker mark. Only built-ins of sh are needed; grep is used where there is one, for speed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from checker.engine.api import Engine
+
+VARIABLE = "DRYDOCK_SHELL"
+END_SECONDS = 5.0
+"""How long the ending may take; it takes about 0.1 s."""
+
+# Prints the /proc folders of marked processes that are alive; a zombie is gone but for its parent's not looking.
+_MARKED = """
+alive() { read -r stat < "/proc/$1/stat" || return 1; case ${stat##*) } in [ZX]*) return 1;; esac; }
+marked() { {
+  if command -v grep >/dev/null; then
+    grep -ls '^Max resident set  *LIMIT ' /proc/[0-9]*/limits; grep -ls 'VARIABLE=TOKEN' /proc/[0-9]*/environ
+  else
+    for file in /proc/[0-9]*/limits; do
+      while read -r a b c soft rest; do [ "$a $b $c $soft" = 'Max resident set LIMIT' ] && echo "$file"; done < "$file"
+    done
+  fi
+} 2>/dev/null; }
+each() { for file in $(marked); do pid=${file#/proc/}; pid=${pid%%/*}; alive "$pid" 2>/dev/null && echo "$pid"; done; }
+"""
+_FIND = (
+    _MARKED
+    + 'for pid in $(each); do [ "$pid" = $$ ] || [ "$pid" = $PPID ] || [ ! -d "/proc/$pid" ] || echo "$pid"; done'
+)
+# Many rounds, since what is being ended may start more; a healthy ending takes two.
+_END = (
+    _MARKED
+    + """
+round=0
+while found=$(each); [ -n "$found" ] && [ "$round" -lt 60 ]; do
+  for pid in $found; do kill -9 "$pid" 2>/dev/null; done
+  round=$((round+1))
+done
+[ -z "$found" ] && echo TOKEN
+"""
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One shell's mark."""
+
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+    kilobytes: int = field(default_factory=lambda: (1 << 30) + secrets.randbelow(1 << 30))
+    """The limit in KiB: a terabyte and more, so that a program that heeds it is not held back."""
+
+    @property
+    def environment(self) -> str:
+        """The entry of the environment that carries the weaker mark."""
+        return f"{VARIABLE}={self.token}"
+
+    @property
+    def take(self) -> str:
+        """The shell command by which a shell marks itself and all it will start."""
+        return f"ulimit -S -m {self.kilobytes} 2>/dev/null"
+
+    @property
+    def find(self) -> str:
+        """The script, run below the marked shell, that prints the ids of what else is marked."""
+        return self._fill(_FIND)
+
+    @property
+    def end(self) -> str:
+        """The script, run apart from the marked shell, that ends it and all it started, and then prints the token."""
+        return self._fill(_END)
+
+    def _fill(self, script: str) -> str:
+        limit = str(self.kilobytes * 1024)
+        return script.replace("LIMIT", limit).replace("VARIABLE", VARIABLE).replace("TOKEN", self.token)
+
+
+def end_all(engine: Engine, container: str, mark: Mark, user: str | None) -> bool:
+    """End everything in a container that carries a mark, and return whether that is certain.
+
+    The shell's own user comes first: where capabilities are dropped, root may not end what is another user's.
+    Then root, for what has changed its user.
+    """
+    for who in (user or "", "0"):
+        with contextlib.suppress(LabError, OSError):
+            body: dict[str, Any] = {"AttachStdout": True, "Cmd": ["/bin/sh", "-c", mark.end]}
+            if who:
+                body["User"] = who
+            created = engine.post(f"/containers/{container}/exec", body)
+            sock, said = engine.hijack(f"/exec/{created['Id']}/start", {"Detach": False, "Tty": False})
+            with contextlib.closing(sock):
+                give_up = time.monotonic() + END_SECONDS
+                while (left := give_up - time.monotonic()) > 0:
+                    sock.settimeout(left)
+                    data = sock.recv(4096)
+                    if not data:
+                        break
+                    said += data
+            if mark.token.encode() in said:
+                return True
+    return False
