@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 import urllib.parse
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,12 @@ IMAGE = "io.drydock.image"
 
 REQUEST_SECONDS = 30.0
 """How long the engine may be silent in one request before it counts as hung."""
+
+ANSWER_BYTES = 64 * 1024 * 1024
+"""How much one answer may hold; no engine has that much to say to what the course asks."""
+
+# What a connection that the engine had closed in the meantime shows; anything else came after the request began.
+_STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
 class NotFoundError(EngineError):
@@ -116,14 +123,16 @@ class Engine:
             try:
                 connection.request(method, url, data, headers)
                 response = connection.getresponse()
-                payload = response.read()
+                payload = response.read(ANSWER_BYTES + 1)
+                if len(payload) > ANSWER_BYTES:
+                    raise http.client.HTTPException(f"more than {ANSWER_BYTES >> 20} MiB")
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 # A kept connection may have been closed by the engine in between; a new one tells the truth.
-                if attempt == 1 and not fresh and not isinstance(error, TimeoutError):
+                if attempt == 1 and not fresh and isinstance(error, _STALE):
                     continue
                 raise EngineError(
-                    f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {error or type(error).__name__}).",
+                    f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {_reason(error)}).",
                     remedy="See whether it runs; `lab doctor` says more.",
                 ) from error
             except BaseException:
@@ -173,18 +182,24 @@ class Engine:
             sock.sendall(head.encode() + data)
             received = b""
             while b"\r\n\r\n" not in received:
-                chunk = sock.recv(65536)
-                if not chunk:
-                    raise EngineError(f"The container engine closed the connection (POST {path}).")
-                received += chunk
-        except OSError as error:
+                received += _receive(sock, path)
+            header, _, rest = received.partition(b"\r\n\r\n")
+            status = int(header.split(b" ", 2)[1])
+            if status >= 400:
+                length = re.search(rb"\r\ncontent-length: *(\d+)", header, re.IGNORECASE)
+                while length and len(rest) < min(int(length[1]), 65536):
+                    rest += _receive(sock, path)
+                raise (
+                    NotFoundError(_message(rest)) if status == 404 else RefusedError(_message(rest), status)
+                )
+        except (OSError, ValueError, IndexError) as error:
             sock.close()
-            raise EngineError(f"The container engine stopped answering (POST {path}: {error}).") from error
-        header, _, rest = received.partition(b"\r\n\r\n")
-        status = int(header.split(b" ", 2)[1])
-        if status >= 400:
+            raise EngineError(
+                f"The container engine stopped answering (POST {path}: {_reason(error)})."
+            ) from error
+        except BaseException:
             sock.close()
-            raise RefusedError(_message(rest), status)
+            raise
         return sock, rest
 
     # -- what the course asks for --------------------------------------------------------------------------
@@ -243,13 +258,17 @@ class Engine:
         try:
             connection.request("GET", "/events" + _encode(query))
             response = connection.getresponse()
+            if response.status >= 400:
+                raise RefusedError(
+                    f"The engine tells no events: {_message(response.read(65536))}", response.status
+                )
             if until is None and connection.sock is not None:
                 connection.sock.settimeout(None)
             while line := response.readline():
                 if line.strip():
                     yield json.loads(line)
-        except (OSError, http.client.HTTPException) as error:
-            raise EngineError(f"The container engine's events ended: {error}.") from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise EngineError(f"The container engine's events ended: {_reason(error)}.") from error
         finally:
             connection.close()
 
@@ -291,6 +310,17 @@ def _message(payload: bytes) -> str:
     return str(decoded.get("message", decoded)) if isinstance(decoded, dict) else str(decoded)
 
 
+def _receive(sock: socket.socket, path: str) -> bytes:
+    chunk = sock.recv(65536)
+    if not chunk:
+        raise EngineError(f"The container engine closed the connection (POST {path}).")
+    return chunk
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip() or type(error).__name__
+
+
 def _answer(method: str, path: str, status: int, payload: bytes, *, raw: bool) -> Any:
     if status == 404:
         raise NotFoundError(f"The engine: {_message(payload)}")
@@ -298,4 +328,10 @@ def _answer(method: str, path: str, status: int, payload: bytes, *, raw: bool) -
         raise RefusedError(f"The engine refused {method} {path}: {_message(payload)}", status)
     if raw:
         return payload
-    return json.loads(payload) if payload.strip() else None
+    try:
+        return json.loads(payload) if payload.strip() else None
+    except ValueError as error:
+        raise EngineError(
+            f"What answers {method} {path} is no container engine: {_message(payload)[:80]}",
+            remedy="See what DOCKER_HOST or the docker context names; `lab doctor` says more.",
+        ) from error

@@ -11,6 +11,7 @@ import http.client
 import socket
 import subprocess
 import threading
+import urllib.parse
 from typing import IO, TYPE_CHECKING
 
 from checker.errors import EngineError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 """How long the engine may take to accept a connection."""
+
+PLAIN_PORT = 2375
+"""The port of an engine that speaks plain TCP, when DOCKER_HOST names none."""
 
 
 def dial(host: str, relay: Callable[[], list[str]], *, tls: bool = False) -> socket.socket:
@@ -44,14 +48,28 @@ def dial(host: str, relay: Callable[[], list[str]], *, tls: bool = False) -> soc
                 raise
             return sock
         if host.startswith("tcp://") and not tls:
-            name, _, port = host.removeprefix("tcp://").rstrip("/").rpartition(":")
-            return socket.create_connection((name.strip("[]"), int(port)), CONNECT_SECONDS)
+            return socket.create_connection(_address(host), CONNECT_SECONDS)
+    except UnicodeError as error:
+        raise EngineError(f"`{host}` is no address of a container engine: {error}.") from error
     except OSError as error:
         raise EngineError(
             f"The container engine at {host} does not answer: {error.strerror or error}.",
             remedy="Start it and try again; `lab doctor` says more.",
         ) from error
     return _relayed(relay())
+
+
+def _address(host: str) -> tuple[str, int]:
+    """Split `tcp://NAME:PORT`; the port may be left out, as docker allows."""
+    try:
+        parts = urllib.parse.urlsplit(host)
+        port = parts.port or PLAIN_PORT
+    except ValueError as error:
+        raise EngineError(
+            f"`{host}` is no address of a container engine: {error}.",
+            remedy="Set DOCKER_HOST to tcp://NAME:PORT, or unset it.",
+        ) from error
+    return parts.hostname or "127.0.0.1", port
 
 
 def _relayed(command: list[str]) -> socket.socket:
@@ -88,6 +106,9 @@ def _pump_out(process: subprocess.Popen[bytes], source: IO[bytes], sink: socket.
     with contextlib.suppress(OSError, ValueError):
         while data := source.read1(65536):  # type: ignore[attr-defined]
             sink.sendall(data)
+    # The other pump may wait in a read of this very socket; closing alone would not wake it.
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
     sink.close()
     process.wait()
 

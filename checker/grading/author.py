@@ -5,10 +5,12 @@ from checker.grading.author import Lab, Outside, fail, guard, needs, require
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
+from checker.errors import EngineError
 from checker.grading.container import Container, Shells
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.verdicts import could_not_run, fail, guard, needs, require, timeout
@@ -154,11 +156,13 @@ class Lab:
         return container.logs(tail)
 
     def close(self) -> None:
-        """Close the run's own shells and remove what the checker made."""
+        """Close the run's own shells and remove what the checker made.
+
+        An engine that is lost by now does not hide the verdicts there are; what stays carries the lab's label,
+        and goes with `lab stop`.
+        """
         if self._own_shells:
             self.shells.close()
         while self._made:
-            try:
+            with contextlib.suppress(EngineError):
                 self.engine.delete(f"/containers/{self._made.pop()}", force=True, v=True)
-            except NotFoundError:
-                continue

@@ -33,15 +33,20 @@ def deadline(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _by_signal(seconds: float) -> Iterator[None]:
+    over = False
+
     def ring(*_: object) -> None:
-        raise DeadlineError
+        if not over:
+            raise DeadlineError
 
     before = signal.signal(signal.SIGALRM, ring)
-    # It rings again until the block ends: a first ring may fall into a destructor, which swallows it.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
+        # It rings again until the block ends: a first ring may fall into a destructor, which swallows it.
+        # Zero would mean never.
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 1.0)
         yield
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
@@ -49,19 +54,22 @@ def _by_signal(seconds: float) -> Iterator[None]:
 @contextlib.contextmanager
 def _by_thread(seconds: float) -> Iterator[None]:
     ident = ctypes.c_ulong(threading.get_ident())
-    lock, over = threading.Lock(), False
+    ended = threading.Event()
+    lock = threading.Lock()
 
     def ring() -> None:
-        with lock:
-            if not over:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(DeadlineError))
+        wait = seconds
+        while not ended.wait(wait):
+            with lock:
+                if not ended.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(DeadlineError))
+            wait = 1.0
 
-    timer = threading.Timer(seconds, ring)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=ring, daemon=True).start()
     try:
         yield
     finally:
+        ended.set()
         with lock:
-            over = True
-        timer.cancel()
+            # A ring that has been set and not yet been raised would go off outside the block.
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shlex
+import socket
 import time
 import urllib.parse
 from dataclasses import dataclass, field
@@ -137,17 +138,46 @@ class Outside(Client):
         name = self.host if parts.hostname in {"127.0.0.1", "localhost"} else str(parts.hostname)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         start = time.perf_counter()
-        connection = http.client.HTTPConnection(name, parts.port or 80, timeout=timeout)
+        connection = _Bounded(name, parts.port or 80, timeout)
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
             data = answer.read(BODY_BYTES)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             return Reply(url, ms=_since(start), error=_why(error, timeout))
         finally:
             connection.close()
         found = {key.lower(): value for key, value in answer.getheaders()}
         return Reply(url, answer.status, data, found, _since(start))
+
+
+class _BoundedSocket(socket.socket):
+    """A socket whose reads together take no longer than a moment set for all of them."""
+
+    ends = 0.0
+
+    def recv_into(self, *args: Any) -> int:
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.settimeout(left)
+        return super().recv_into(*args)
+
+
+class _Bounded(http.client.HTTPConnection):
+    """A connection with one time limit for the whole exchange: a service that drips its answer must not hold a check."""
+
+    def __init__(self, host: str, port: int, seconds: float) -> None:
+        super().__init__(host, port, timeout=seconds)
+        self._ends = time.monotonic() + seconds
+
+    def connect(self) -> None:
+        """Open the socket, within the same time."""
+        super().connect()
+        bounded = _BoundedSocket(fileno=self.sock.detach())
+        bounded.ends = self._ends
+        bounded.settimeout(max(self._ends - time.monotonic(), 0.001))
+        self.sock = bounded
 
 
 class Prober(Client):
@@ -160,7 +190,7 @@ class Prober(Client):
         start = time.perf_counter()
         extra = "".join(f" -H {shlex.quote(f'{key}: {value}')}" for key, value in headers.items())
         if body:
-            extra += f" --data-binary {shlex.quote(body.decode(errors='surrogateescape'))}"
+            extra += f" --data-raw {shlex.quote(body.decode(errors='surrogateescape'))}"
         done = self._shell.run(
             f"curl -sS --noproxy '*' --max-time {timeout:g} --max-filesize {BODY_BYTES} -X {method}{extra}"
             f" -w '\\n%{{http_code}}' {shlex.quote(url)}",
@@ -185,6 +215,8 @@ def _why(error: Exception, timeout: float) -> str:
         return f"no answer within {timeout:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused: nothing listens there"
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionResetError):
+        return f"an answer that is not HTTP: {str(error).strip()[:80]}"
     if isinstance(error, ConnectionResetError | http.client.RemoteDisconnected | BrokenPipeError):
         return "connection accepted, then closed without an answer"
     return str(error) or type(error).__name__

@@ -19,7 +19,7 @@ from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNot
 from checker.results import CheckResult, Failure, Kind, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from checker.course.catalogue import Lab as CourseLab
     from checker.engine.api import Engine
@@ -81,6 +81,8 @@ class GradingPlugin:
         self.wanted = wanted
         self.results: dict[str, CheckResult] = {}
         self.errors: list[str] = []
+        self.planned: tuple[Check, ...] = ()
+        """The checks of this run, in the order of the task."""
         self._checks: dict[str, Check] = {}
         self._clock = clock
         self._ends = clock() + seconds
@@ -135,9 +137,13 @@ class GradingPlugin:
                 self.errors.append(f"Check {check.id} needs {', '.join(unknown)}, which no test defines.")
         guards = [check.id for check in self._checks.values() if check.kind is Kind.GUARD]
         ordered = guards + [check for check in course_lab.check_ids if check in by_id]
+        for place, name in enumerate(ordered):
+            if late := [need for need in self._checks[name].needs if need in ordered[place:]]:
+                self.errors.append(f"Check {name} needs {', '.join(late)}, which does not come before it.")
         if self.wanted is not None:
             wanted = self._with_needs(self.wanted) | set(guards)
             ordered = [check for check in ordered if check in wanted]
+        self.planned = tuple(self._checks[check] for check in ordered)
         items[:] = [] if self.errors else [by_id[check] for check in ordered]
 
     def _with_needs(self, wanted: frozenset[str]) -> set[str]:
@@ -162,8 +168,25 @@ class GradingPlugin:
             start = self._clock()
             status, failure, reason = self._run(item, check)
             self._record(check, status, failure=failure, reason=reason, ms=(self._clock() - start) * 1000)
-        item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - fixtures of the session end with the last check
+        self._tear_down(item, nextitem, check)
         return True
+
+    def _tear_down(self, item: pytest.Item, nextitem: pytest.Item | None, check: Check) -> None:
+        # What cannot be put back leaves later checks on uncertain ground, so this one is no pass either.
+        try:
+            with self._bounded(CHECK_SECONDS):
+                item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - fixtures of the session end with the last check
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - as in _run
+            if self._status(check.id) is Status.PASSED:
+                self._record(check, Status.COULD_NOT_RUN, reason=_unexpected(error))
+
+    @contextlib.contextmanager
+    def _bounded(self, seconds: float) -> Iterator[None]:
+        sink = Sink()
+        with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), deadline(seconds):
+            yield
 
     def _status(self, check: str) -> Status | None:
         return self.results[check].status if check in self.results else None
@@ -197,9 +220,8 @@ class GradingPlugin:
                 f"the run had used up its {self._seconds:g} s before this check",
             )
         limit = min(check.seconds, left)
-        sink = Sink()
         try:
-            with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), deadline(limit):
+            with self._bounded(limit):
                 item.session._setupstate.setup(item)  # noqa: SLF001 - what pytest's own protocol calls
                 item.runtest()
         except CheckFailed as failed:
@@ -210,16 +232,25 @@ class GradingPlugin:
             return Status.COULD_NOT_RUN, None, f"it took longer than {limit:g} s and was ended"
         except LabError as error:
             return Status.COULD_NOT_RUN, None, " ".join(filter(None, (error.what, error.remedy)))
-        except (KeyboardInterrupt, SystemExit):
+        except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a check raises is the check's fault, not the answer's
             return Status.COULD_NOT_RUN, None, _unexpected(error)
         return Status.PASSED, None, ""
 
+    def complete(self) -> tuple[CheckResult, ...]:
+        """Return a result for every check of this run; one that was never come to could not run."""
+        for check in self.planned:
+            if check.id not in self.results:
+                self._record(check, Status.COULD_NOT_RUN, reason="the run ended before this check")
+        return tuple(self.results[check.id] for check in self.planned)
+
 
 def _unexpected(error: BaseException) -> str:
+    if isinstance(error, DeadlineError):
+        return "putting back what the check changed took too long and was ended"
     frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if f"{'/'}checks{'/'}" in Path(frame.filename).as_posix()] or frames
+    inside = [frame for frame in frames if "/checks/" in Path(frame.filename).as_posix()] or frames
     where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno}" if inside else "unknown place"
     return f"the check itself broke: {type(error).__name__}: {error} ({where})"
 
