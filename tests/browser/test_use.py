@@ -1,0 +1,104 @@
+"""What a reader does with the site: search, colours, keyboard, copying, moving on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from playwright.sync_api import Page
+
+
+def scheme_of(page: Page) -> str | None:
+    return page.locator("body").get_attribute("data-md-color-scheme")
+
+
+def test_search_finds_the_page_about_namespaces(opened: Callable[..., Page]) -> None:
+    page = opened("")
+    page.keyboard.press("/")
+    page.get_by_role("textbox", name="Search").fill("namespace")
+    results = page.locator(".md-search-result__list")
+    expect(results).to_contain_text("Containers and isolation in brief")
+    results.locator("a").first.click()
+    expect(page.locator("article")).to_contain_text("namespace", ignore_case=True)
+
+
+@pytest.mark.parametrize(("system", "scheme"), [("light", "default"), ("dark", "slate")])
+def test_colours_follow_the_system_until_the_reader_chooses(
+    opened: Callable[..., Page], system: str, scheme: str
+) -> None:
+    page = opened("", scheme=system)
+    assert scheme_of(page) == scheme
+    seen = [scheme]
+    for _ in range(2):
+        page.locator("form[data-md-component=palette] label:not([hidden])").click()
+        seen.append(str(scheme_of(page)))
+    assert seen[1:] == ["default", "slate"]
+    page.reload()
+    assert scheme_of(page) == "slate"
+
+
+def test_the_keyboard_reaches_the_content_first_and_then_everything(opened: Callable[..., Page]) -> None:
+    page = opened("howto/linux/")
+    page.keyboard.press("Tab")
+    skip = page.evaluate("document.activeElement.textContent.trim()")
+    assert skip == "Skip to content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('article') !== null")
+    reached = set()
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.className.toString().split(' ')[0]"))
+        if "md-footer__link" in reached:
+            break
+    assert "md-footer__link" in reached
+
+
+def test_what_has_the_focus_is_not_under_the_header(opened: Callable[..., Page]) -> None:
+    page = opened("reference/check-api/", width=1280)
+    page.evaluate("location.hash = 'container'")
+    top = page.locator("h2#container").bounding_box()
+    header = page.locator("header.md-header").bounding_box()
+    assert top
+    assert header
+    assert top["y"] >= header["y"] + header["height"] - 1
+
+
+def test_a_command_can_be_copied_and_its_output_cannot_be_by_mistake(opened: Callable[..., Page]) -> None:
+    page = opened("lessons/01-first-container/")
+    expect(page.locator(".highlight.output").first).to_be_visible()
+    expect(page.locator(".highlight:not(.output) [data-clipboard-target]").first).to_be_visible()
+    assert page.locator(".highlight.output [data-clipboard-target]:visible").count() == 0
+
+
+def test_tabs_show_what_was_chosen(opened: Callable[..., Page]) -> None:
+    page = opened("howto/")
+    page.get_by_text("Windows", exact=True).last.click()
+    expect(page.get_by_text("py lab up").first).to_be_visible()
+
+
+def test_notes_at_code_open(opened: Callable[..., Page]) -> None:
+    page = opened("howto/write-a-check/")
+    note = page.locator(".md-annotation__index").first
+    note.click()
+    expect(page.get_by_role("tooltip").first).to_contain_text("What is true when the check passes")
+    assert note.get_attribute("aria-label") == "Note 1"
+
+
+def test_every_page_leads_on(opened: Callable[..., Page]) -> None:
+    page = opened("lessons/01-first-container/")
+    page.locator("a.md-footer__link--next").click()
+    expect(page).to_have_url(page.url)
+    assert "/lessons/02-works-on-my-machine/" in page.url
+
+
+def test_a_lost_reader_is_told_so(browser: object, site: object, opened: Callable[..., Page]) -> None:
+    page = opened("")
+    answer = page.request.get(page.url + "no-such-page/")
+    assert answer.status == 404
+    assert "404" in answer.text()
