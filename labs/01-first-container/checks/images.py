@@ -54,7 +54,7 @@ def require_image(lab: Lab, container: Container) -> None:
 def require_provided(lab: Lab) -> None:
     """Fail unless the tag is on the image that the lab provides."""
     image = lab.image(IMAGE)
-    hint = "`lab images` lists what the course provides, `lab images build parcel` makes it again."
+    hint = "`lab images build parcel` makes the course's image again, and `lab reset 1` starts from it."
     if image is None:
         fail(
             f"The image {IMAGE} is gone. Containers that run keep it, but nobody can start a new copy.",
