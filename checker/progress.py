@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import msgspec
 
 from checker.errors import LabError
 from checker.results import Report, Status
+from checker.scene.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +57,19 @@ def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
+def _utc(moment: str) -> str:
+    """Return a moment as `_now` writes it, so that moments compare as text."""
+    return dt.datetime.fromisoformat(moment).astimezone(dt.UTC).isoformat(timespec="milliseconds")
+
+
+def _decoded(row: tuple[str] | None) -> Report | None:
+    """Return a report kept earlier; None when there is none, or a later version of the course no longer reads it."""
+    try:
+        return msgspec.json.decode(row[0], type=Report) if row else None
+    except msgspec.DecodeError:
+        return None
+
+
 class Progress:
     """The learner's record.
 
@@ -68,60 +83,87 @@ class Progress:
         self._tell = tell or (lambda _: None)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._open()
-        except sqlite3.DatabaseError as error:
-            if (
-                isinstance(error, sqlite3.OperationalError)
-                and "locked" not in str(error)
-                and not self._is_damaged()
-            ):
-                raise LabError(
-                    f"Progress cannot be kept in {file}: {error}.",
-                    remedy="Make room or allow writing there, or set DRYDOCK_STATE to another folder.",
-                ) from error
-            self._set_aside(error)
-            self._db = self._open()
         except OSError as error:
-            raise LabError(
-                f"Progress cannot be kept in {file.parent}: {error.strerror}.",
-                remedy="Allow writing there, or set DRYDOCK_STATE to another folder.",
-            ) from error
+            raise self._unusable(str(error.strerror)) from error
+        self._db = self._open()
 
-    def _is_damaged(self) -> bool:
-        with contextlib.suppress(OSError):
-            with self.file.open("rb") as handle:
-                head = handle.read(16)
-            return bool(head) and head != b"SQLite format 3\0"
-        return False
+    def _unusable(self, why: str) -> LabError:
+        return LabError(
+            f"Progress cannot be kept in {self.file}: {why}.",
+            remedy="Make room or allow writing there, or set DRYDOCK_STATE to another folder.",
+        )
 
     def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if not self._is_damage(error):
+                raise self._unusable(str(error)) from error
+        # Two `lab` may find the damage at once: the second must not set aside what the first has begun anew.
+        with locked(
+            self.file.with_name(f"{self.file.name}.lock"), "mending the progress file", wait=BUSY_SECONDS
+        ):
+            try:
+                return self._connect()
+            except sqlite3.DatabaseError as error:
+                if not self._is_damage(error):
+                    raise self._unusable(str(error)) from error
+                self._set_aside(error)
+            try:
+                return self._connect()
+            except sqlite3.DatabaseError as error:
+                raise self._unusable(str(error)) from error
+
+    @staticmethod
+    def _is_damage(error: sqlite3.DatabaseError) -> bool:
+        """Whether the file itself is broken, and not the disk full, the folder closed or another `lab` at work."""
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+    def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                self._use_wal(db)
             db.execute("PRAGMA synchronous = NORMAL")
             self._migrate(db)
-            db.execute("SELECT count(*) FROM attempt").fetchone()
-        except sqlite3.DatabaseError:
+            if damage := db.execute("PRAGMA quick_check(1)").fetchone()[0].removeprefix("ok"):
+                error = sqlite3.DatabaseError(damage)
+                error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+                raise error
+        except BaseException:
             db.close()
             raise
         return db
+
+    def _use_wal(self, db: sqlite3.Connection) -> None:
+        # SQLite does not wait here for another process that does the same, whatever the time-out.
+        give_up = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _migrate(self, db: sqlite3.Connection) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == len(MIGRATIONS):
             return
+        if version > len(MIGRATIONS):
+            raise LabError(
+                f"{self.file} was written by a newer version of the course.",
+                remedy="Update this checkout, or set DRYDOCK_STATE to another folder.",
+            )
         db.execute("BEGIN IMMEDIATE")
         try:
             version = db.execute("PRAGMA user_version").fetchone()[0]  # another `lab` may have been first
-            if version > len(MIGRATIONS):
-                raise LabError(
-                    f"{self.file} was written by a newer version of the course.",
-                    remedy="Update this checkout, or set DRYDOCK_STATE to another folder.",
-                )
             for script in MIGRATIONS[version:]:
                 for statement in filter(str.strip, script.split(";")):
                     db.execute(statement)
-            db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            db.execute(f"PRAGMA user_version = {max(version, len(MIGRATIONS))}")
             db.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -131,6 +173,10 @@ class Progress:
     def _set_aside(self, error: Exception) -> None:
         stamp = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         aside = self.file.with_name(f"{self.file.name}.damaged-{stamp}")
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = aside.with_name(f"{self.file.name}.damaged-{stamp}-{number}")
         self.file.rename(aside)
         for extra in ("-wal", "-shm"):
             with contextlib.suppress(OSError):
@@ -139,13 +185,17 @@ class Progress:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise self._unusable(str(error)) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -167,7 +217,7 @@ class Progress:
                 "INSERT INTO attempt (lab, started, ms, passed, counted, report) VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     report.lab,
-                    report.started,
+                    _utc(report.started),
                     report.ms,
                     report.passed,
                     counted,
@@ -204,7 +254,7 @@ class Progress:
         row = self._db.execute(
             "SELECT report FROM attempt WHERE lab = ? ORDER BY id DESC LIMIT 1", (lab,)
         ).fetchone()
-        return msgspec.json.decode(row[0], type=Report) if row else None
+        return _decoded(row)
 
     def standing(self, lab: str) -> Standing:
         """Return how far the learner is with a lab."""
@@ -224,7 +274,7 @@ class Progress:
         row = self._db.execute(
             "SELECT report FROM attempt WHERE lab = ? AND counted ORDER BY id DESC LIMIT 1", (lab,)
         ).fetchone()
-        last = msgspec.json.decode(row[0], type=Report) if row else None
+        last = _decoded(row)
         return Standing(
             attempts=attempts,
             passed_at=first,

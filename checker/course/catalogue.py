@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import enum
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -36,29 +37,38 @@ def read_toml(file: Path, model: type[_T]) -> _T:
         raise LabError(
             f"{file} is missing.", remedy="Every lab and every answer has one; `lab new` writes it."
         ) from None
+    except OSError as error:
+        raise LabError(f"{file} cannot be read: {error.strerror}.", remedy="Restore the file.") from error
     except msgspec.ValidationError as error:
-        fields = ", ".join(model.__struct_fields__)
+        text, _, where = str(error).partition(" - at ")
+        path = where.strip("`").removeprefix("$").removeprefix(".")
         raise LabError(
-            f"{file}: {_plain(str(error))}", remedy=_suggest(str(error), model) or f"Fields: {fields}."
+            f"{file}: field `{path}`: {text}" if path else f"{file}: {text}",
+            remedy=_allowed(model, path, text),
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except ValueError as error:
         raise LabError(f"{file} is not valid TOML: {error}", remedy="Mend the line it names.") from None
 
 
-def _plain(message: str) -> str:
-    """Turn msgspec's `… - at `$.minutes`` into `field `minutes`: …`."""
-    text, _, where = message.partition(" - at ")
-    path = where.strip("`").removeprefix("$").removeprefix(".")
-    return f"field `{path}`: {text}" if path else text
-
-
-def _suggest(message: str, model: type[msgspec.Struct]) -> str:
-    if not (match := re.search(r"unknown field `([^`]+)`", message)):
-        return ""
-    known = set(model.__struct_fields__)
-    near = difflib.get_close_matches(match[1], known, 1)
-    allowed = f"Fields: {', '.join(model.__struct_fields__)}."
+def _allowed(model: type[msgspec.Struct], path: str, text: str) -> str:
+    """Say what may stand where a validation error was found: a table's fields, or a choice's values."""
+    found: Any = model
+    for name in re.findall(r"[A-Za-z_]+", path.replace("[...]", "")):
+        found = _inner(get_type_hints(found).get(name)) if hasattr(found, "__struct_fields__") else None
+    if isinstance(found, type) and issubclass(found, enum.Enum):
+        return f"Allowed: {', '.join(str(each.value) for each in found)}."
+    fields = getattr(found, "__struct_fields__", ()) or model.__struct_fields__
+    allowed = f"Fields: {', '.join(fields)}."
+    unknown = re.search(r"unknown field `([^`]+)`", text)
+    near = difflib.get_close_matches(unknown[1], fields, 1) if unknown else []
     return f"Did you mean `{near[0]}`? {allowed}" if near else allowed
+
+
+def _inner(kind: Any) -> Any:
+    """Return the type inside containers and unions: `tuple[Step, ...]` is about Step."""
+    while inside := [each for each in get_args(kind) if each not in (Ellipsis, type(None), str)]:
+        kind = inside[0]
+    return kind
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,18 @@ class Places:
     @property
     def state(self) -> Path:
         """What `lab` keeps between runs; `DRYDOCK_STATE` moves it."""
-        return Path(os.environ.get("DRYDOCK_STATE") or self.home / ".lab")
+        return _moved("DRYDOCK_STATE", self.home / ".lab")
 
     @property
     def work(self) -> Path:
         """The learner's files, a folder a lab; `DRYDOCK_WORK` moves it."""
-        return Path(os.environ.get("DRYDOCK_WORK") or self.home / "work")
+        return _moved("DRYDOCK_WORK", self.home / "work")
+
+
+def _moved(variable: str, usual: Path) -> Path:
+    # Absolute, since containers mount what is below, and the working folder may change.
+    named = os.environ.get(variable)
+    return Path(named).expanduser().absolute() if named else usual
 
 
 def _is_course(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
+from checker.errors import MisuseError
 from checker.render.style import printable
 from checker.results import Report, Status
 
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def write_junit(report: Report, file: Path) -> None:
-    """Write the report to a file; what could not run is an error, what was not run is skipped."""
+    """Write the report to a file; what could not run is an error, what was not run is skipped.
+
+    Raises:
+        MisuseError: the file cannot be written.
+    """
     lines = ['<?xml version="1.0" encoding="utf-8"?>']
     failures = len(report.having(Status.FAILED, Status.VIOLATED))
     errors = len(report.having(Status.COULD_NOT_RUN))
@@ -42,5 +47,10 @@ def write_junit(report: Report, file: Path) -> None:
             lines.append(f"    <skipped message={quoteattr(printable(check.reason))}/>")
         lines.append("  </testcase>")
     lines.append("</testsuite>")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise MisuseError(
+            f"{file} cannot be written: {error.strerror}.", remedy="Name another file."
+        ) from error

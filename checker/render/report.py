@@ -71,7 +71,7 @@ def explanation(check: CheckResult, style: Style) -> list[str]:
     if check.status is Status.COULD_NOT_RUN:
         head = f"Could not run: {check.title}"
         return [
-            style.paint(head, "yellow", "bold"),
+            *(style.paint(line, "yellow", "bold") for line in style.wrap(head)),
             *style.wrap(printable(check.reason), "  "),
             *style.wrap("This is not counted as an attempt. If it stays: lab doctor", "  "),
         ]
@@ -111,7 +111,7 @@ def _summary(
         return style.paint(f"All {total} checks pass.", "green", "bold") + style.paint(f"  {took}", "dim")
     text = f"{passed} of {total} checks pass."
     if problems > 1 and not everything:
-        text += f" `lab check {int(report.lab[:2])} --all` explains the other {problems - 1}."
+        text += f" `lab check {int(report.lab[:2])} --all` explains the {_others(problems - 1)}."
     return style.paint(text, "bold") + style.paint(f"  {took}", "dim")
 
 
@@ -141,3 +141,7 @@ def table(rows: Iterable[tuple[str, ...]], style: Style) -> list[str]:
             else line[: style.width - 1] + style.symbol("…", "~")
         )
     return lines
+
+
+def _others(count: int) -> str:
+    return "other one" if count == 1 else f"other {count}"

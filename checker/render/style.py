@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -59,16 +61,23 @@ def style_of(stream: TextIO | None = None) -> Style:
         colour = terminal and os.environ.get("TERM") != "dumb"
     columns = shutil.get_terminal_size((100, 24)).columns
     encoding = (getattr(stream, "encoding", None) or "ascii").lower()
+    if not encoding.startswith("utf") and isinstance(stream, io.TextIOWrapper):
+        # A character that the stream cannot hold shows as `?`; it must not end the command.
+        stream.reconfigure(errors="replace")
     return Style(
         colour=colour, width=min(max(columns, 20), 100), unicode=encoding.startswith("utf"), terminal=terminal
     )
 
 
+# ECMA-48: a control sequence is ESC [, parameters, intermediates and a final byte.
+_CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_KEPT_OUT = {"Cc", "Cf", "Cs", "Co", "Cn"}
+
+
 def printable(text: str) -> str:
-    """Replace what a terminal would obey (escape sequences, bells, direction marks) in text that is not ours."""
+    """Make text that is not ours harmless: colours are dropped, and what else a terminal would obey is replaced."""
+    plain = _CONTROL_SEQUENCE.sub("", text.replace("\r\n", "\n"))
     return "".join(
-        char
-        if char in "\n\t" or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co"}
-        else "\N{REPLACEMENT CHARACTER}"
-        for char in text
+        char if char in "\n\t" or unicodedata.category(char) not in _KEPT_OUT else "\N{REPLACEMENT CHARACTER}"
+        for char in plain
     )
