@@ -1,0 +1,109 @@
+"""The learner's image run by the checker: as it comes, and locked down."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.api import RefusedError
+from checker.grading.author import Prober as ShellProber
+from checker.grading.author import Reply, fail
+
+from .answers import ask, fail_silent, require_label, some_numbers
+from .truth import IMAGE, PORT
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Lab, Prober
+
+STRANGER = "54321:54321"
+"""A user and group that nobody has heard of."""
+
+KEY_HINT = "The key reaches the service as LABELS_KEY in the environment of `docker run`. What in your image sets or replaces it?"
+
+
+class Alone:
+    """Containers of labels:1.0 that have nothing but the image and a key.
+
+    Args:
+        lab: the lab.
+        prober: asks from the lab's network.
+        key: the key that they are given, made up for this run.
+    """
+
+    def __init__(self, lab: Lab, prober: Prober, key: str) -> None:
+        self._lab = lab
+        self._prober = prober
+        self.key = key
+        self._network = f"drydock-{lab.number}_lab"
+
+    def _start(self, run: str, *, image: str = IMAGE, **options: Any) -> Container:
+        try:
+            return self._lab.run(image, env={"LABELS_KEY": self.key}, **options)
+        except RefusedError as error:
+            fail(
+                f"The engine cannot start {IMAGE}: the program that it names is not in the image, or may not be run.",
+                expected="the service starts",
+                seen=error.what,
+                source=run,
+                hint="`docker image inspect --format '{{.Config.Entrypoint}} {{.Config.Cmd}} {{.Config.WorkingDir}}' "
+                f"{IMAGE}` shows what is started, and where.",
+            )
+
+    @cached_property
+    def container(self) -> Container:
+        """A container as it comes: on the lab's network, with a key."""
+        return self._start("docker run -e LABELS_KEY=… labels:1.0", network=self._network)
+
+    def require_labels(self) -> None:
+        """Fail unless it prints what Ada's machine prints, sealed with the key it was given."""
+        where = f"A container made from {IMAGE} alone, with a key and nothing else,"
+        self._require(self.container, where, f"docker run -e LABELS_KEY=… {IMAGE}")
+
+    def require_same(self, image: str) -> None:
+        """Fail unless another image, made from the same recipe, prints the same labels."""
+        run = "docker run -e LABELS_KEY=… THE-IMAGE-BUILT-FROM-THE-COPY"
+        where = "The image that the checker built from a copy of your folder is not the one you have, and a container of it"
+        self._require(self._start(run, image=image, network=self._network), where, run)
+
+    def _require(self, container: Container, where: str, run: str) -> None:
+        for number in some_numbers():
+            reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
+            if not reply.status:
+                fail_silent(container.reload(), reply, where=where, run=run)
+            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT)
+
+    def processes(self) -> list[tuple[str, str]]:
+        """Return the user and the command line of each process in it."""
+        found = self._lab.engine.get(f"/containers/{self.container.id}/top")
+        titles = found["Titles"]
+        user, command = (
+            next(titles.index(name) for name in ("UID", "USER") if name in titles),
+            len(titles) - 1,
+        )
+        return [(row[user], row[command]) for row in found["Processes"]]
+
+    def require_locked_down(self) -> None:
+        """Fail unless it works with no network, no mounts, another user and a read-only file system."""
+        run = f"docker run --network none --read-only --tmpfs /tmp --user {STRANGER} --cap-drop ALL -e LABELS_KEY=… {IMAGE}"
+        where = f"Locked down (no network, no mounts, user {STRANGER}, nothing writable but /tmp), a container of {IMAGE}"
+        locked = self._start(
+            run,
+            network="none",
+            user=STRANGER,
+            ReadonlyRootfs=True,
+            Tmpfs={"/tmp": ""},  # noqa: S108 - inside the container
+            CapDrop=["ALL"],
+            SecurityOpt=["no-new-privileges"],
+        )
+        tools = self._lab.node("prober").image_id
+        # Without a network nobody can reach it but who shares its loopback.
+        try:
+            probe = self._lab.run(tools, command=["sleep", "60"], network=f"container:{locked.id}", Init=True)
+        except RefusedError:
+            fail_silent(locked.reload(), Reply(""), where=where, run=run)  # it has ended already
+        inside = ShellProber(self._lab.shells.of(probe.id))
+        for number in some_numbers():
+            reply = ask(inside, f"http://127.0.0.1:{PORT}", number, locked)
+            if not reply.status:
+                fail_silent(locked.reload(), reply, where=where, run=run)
+            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT)

@@ -1,0 +1,198 @@
+"""Whether a running copy of the service prints the labels that Ada's machine prints."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.grading.author import fail, require
+
+from .truth import PORT, label, parcels
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Prober, Reply
+
+START_SECONDS = 5.0
+"""How long a copy may take from its start to its first answer; measured at 0.3 s on two cores."""
+
+_LOOPBACK, _ANY, _LISTEN = "0100007F", "00000000", "0A"
+
+
+def ask(prober: Prober, base: str, number: str, container: Container | None = None) -> Reply:
+    """Ask for a label, with patience while the copy starts and no longer than its process lives."""
+    url = f"{base}/labels/{number}"
+    waited = 0.0
+    while True:
+        reply = prober.get(url, patience=0.5)
+        waited += 0.5
+        dead = container is not None and not container.reload().running
+        if not reply.error or dead or waited >= START_SECONDS:
+            return reply
+
+
+def some_numbers() -> list[str]:
+    """Return the parcels asked for in this run: the one the lesson shows, and one that differs each time."""
+    first, *others = parcels()
+    return [first, random.choice(others)]  # noqa: S311 - nothing is kept secret by it
+
+
+def require_label(reply: Reply, number: str, key: str, *, where: str, seal_hint: str) -> None:
+    """Fail unless the reply is the label that Ada's machine prints with this key.
+
+    Args:
+        reply: what came back.
+        number: the parcel asked for.
+        key: the key that the copy was given.
+        where: what was asked, for the learner: `a container of labels:1.0 …`.
+        seal_hint: where to look when only the seal is wrong.
+    """
+    source = f"curl {reply.url}"
+    wanted = label(number, key)
+    if reply.status == 500 and "urrency" in reply.text:
+        fail(
+            f"{where} cannot write an amount of money: no language and country (locale) is chosen in there, so it does not "
+            "know what money looks like. A locale is part of a machine's set-up, and did not travel with the code.",
+            expected=wanted[4],
+            seen=reply.summary,
+            source=source,
+            hint="Ada's README.md says in its table which variable chooses the locale on her machine. "
+            "`docker run --rm drydock/python:1.0 locale -a` lists what the runtime has.",
+        )
+    if reply.status == 500 and "journal" in reply.text:
+        fail(
+            f"{where} cannot write its journal, and so prints no label: it may not write where the journal is to be.",
+            expected=f"a label for {number}",
+            seen=reply.summary,
+            source=source,
+            hint="Ada's README.md says where the journal goes when nobody chooses. Which places may this user write to?",
+        )
+    require(
+        reply.ok,
+        f"{where} does not print the label of {number}.",
+        expected="HTTP 200 and the label",
+        seen=reply.summary,
+        source=source,
+        hint=f"Its log says why: `docker logs`. The lesson's table “What goes wrong” starts from what you see for {number}.",
+    )
+    got = reply.text.rstrip("\n").split("\n")
+    for line, (right, have) in enumerate(zip(wanted, got, strict=False)):
+        if right == have:
+            continue
+        if line == len(wanted) - 1:
+            fail(
+                f"{where} seals with another key than the one it was given at its start: the depot would take its labels "
+                "for forgeries.",
+                expected=right,
+                seen=have,
+                source=source,
+                hint=seal_hint,
+            )
+        if line == 4:
+            fail(
+                f"{where} writes the postage in another country's way. The same number read in another locale is another "
+                "price on the parcel.",
+                expected=right,
+                seen=have,
+                source=source,
+                hint="Compare the value of LANG in Ada's README.md with the one in your image: "
+                "`docker image inspect --format '{{.Config.Env}}' labels:1.0`.",
+            )
+        fail(
+            f"{where} prints another label than Ada's machine does.",
+            expected=right,
+            seen=have,
+            source=source,
+            hint="Compare with `curl http://ada:8080/labels/"
+            + number
+            + "`: which line differs, and where does it come from?",
+        )
+    require(
+        len(got) == len(wanted),
+        f"{where} prints another label than Ada's machine does: it has {len(got)} lines.",
+        expected=f"{len(wanted)} lines",
+        seen=f"{len(got)} lines",
+        source=source,
+        hint=f"Compare with `curl http://ada:8080/labels/{number}`.",
+    )
+
+
+def fail_silent(container: Container, reply: Reply, *, where: str, run: str) -> NoReturn:
+    """Explain why nothing answers: it ended, or it listens where nobody outside can reach it."""
+    log = container.logs(tail=20).strip()
+    last = log.rpartition("\n")[2]
+    if not container.running:
+        code = container.exit_code
+        seen = f"it ended with exit code {code}"
+        reason, hint = _why_ended(log)
+        fail(
+            f"{where} ended instead of answering: {reason}",
+            expected="the service runs and answers",
+            seen=seen,
+            source=run,
+            evidence=last,
+            hint=hint,
+        )
+    if _listens_on_loopback_only(container):
+        fail(
+            f"{where} listens on 127.0.0.1, which in a container is the container itself: nobody outside it gets in, "
+            "not even by a published port.",
+            expected=f"something listens on 0.0.0.0:{PORT} inside",
+            seen=f"it listens on 127.0.0.1:{PORT} inside; from outside: {reply.error}",
+            source=run,
+            evidence=last,
+            hint="The service's first log line says where it listens. Ada's README.md says what decides it.",
+        )
+    fail(
+        f"{where} runs, but nothing answers on port {PORT} of it.",
+        expected=f"the label service answers on port {PORT} inside the container",
+        seen=reply.error or reply.summary,
+        source=run,
+        evidence=last,
+        hint="Which program does your image start? `docker image inspect --format '{{.Config.Entrypoint}} {{.Config.Cmd}}' labels:1.0`",
+    )
+
+
+def _why_ended(log: str) -> tuple[str, str]:
+    if "No module named 'parcelcode'" in log:
+        return (
+            "the library parcelcode is not in the image. On Ada's machine it was installed once, long ago.",
+            "Lesson, “Install the library first”: which two lines brought the library into the stamp image?",
+        )
+    if "parcels.csv" in log and "Errno 2" in log:
+        return (
+            (
+                "it looks for parcels.csv where it is on Ada's machine, or the file is not in the image. "
+                "What the image does not hold, the next machine does not have."
+            ),
+            "Ada's README.md says which variable moves the place; `docker run --rm labels:1.0 ls -l` lists what your image holds.",
+        )
+    if "ermission denied" in log:
+        return (
+            "it may not read or run one of its own files as the user it runs as.",
+            "The last line of its log names the file. `docker run --rm labels:1.0 ls -ln` shows who may read what.",
+        )
+    if "unsupported locale" in log:
+        return (
+            "the locale that your image asks for is not installed in it.",
+            "`docker run --rm drydock/python:1.0 locale -a` lists the locales there are. Spell it as Ada does.",
+        )
+    if "LABELS_KEY is not set" in log:
+        return (
+            "it did not get the key that it was given in its environment.",
+            "Something in your image takes LABELS_KEY out of the environment before the service starts.",
+        )
+    return "see the last lines of its log.", "The last line of its log names what it missed."
+
+
+def _listens_on_loopback_only(container: Container) -> bool:
+    try:
+        table = container.exec("cat /proc/net/tcp").stdout
+    except Exception:  # noqa: BLE001 - an image without a shell: then this reason cannot be told apart
+        return False
+    rows = [line.split() for line in table.splitlines()[1:]]
+    at = {
+        row[1].partition(":")[0]
+        for row in rows
+        if row[3] == _LISTEN and int(row[1].partition(":")[2], 16) == PORT
+    }
+    return bool(at) and at <= {_LOOPBACK}

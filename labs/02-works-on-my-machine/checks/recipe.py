@@ -1,0 +1,177 @@
+"""The checker's own builds of the learner's recipe: from a clean copy, and again after a change to the code."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.api import LABEL, ROLE, NotFoundError
+from checker.engine.client import find_client
+from checker.grading.author import could_not_run
+
+if TYPE_CHECKING:
+    from checker.grading.author import Engine, Lab
+
+BUILD_SECONDS = 60.0
+"""How long one build may take; the library comes with the folder, so nothing is downloaded."""
+
+_LINE = re.compile(r"^#(\d+) (.*)$")
+_STEP = re.compile(r"^\[(?:[^\]]* )?\d+/\d+\] (.*)$")
+_METADATA = re.compile(
+    r"^\[(?:\S+ )?internal\] load metadata for (\S+)|^\[internal\] load metadata for (\S+)"
+)
+_LIBRARY_WORDS = re.compile(r"parcelcode|requirements|vendor", re.IGNORECASE)
+
+
+@dataclass
+class Step:
+    """One instruction of a build: its text, whether the cache had it, and what it printed."""
+
+    text: str
+    cached: bool = False
+    output: list[str] = field(default_factory=list)
+
+    @property
+    def handles_library(self) -> bool:
+        """Whether it is a command that installs the library, by its text or by what it printed."""
+        return self.text.startswith("RUN") and bool(
+            _LIBRARY_WORDS.search("\n".join([self.text, *self.output]))
+        )
+
+
+@dataclass
+class Build:
+    """One build: whether it worked, the image, and the builder's own log."""
+
+    ok: bool
+    log: list[str]
+    image: dict[str, Any] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    bases: list[str] = field(default_factory=list)
+
+    @property
+    def layers(self) -> list[str]:
+        """The digests of the image's layers."""
+        return list(self.image["RootFS"]["Layers"])
+
+
+@dataclass
+class Recipe:
+    """Both builds of one recipe, in a folder of the checker's own that is gone afterwards."""
+
+    lab: Lab
+    engine: Engine
+    key: str = field(default_factory=lambda: f"check-{secrets.token_hex(8)}")
+    """The false key in the copy's `.env`."""
+    first: Build | None = None
+    second: Build | None = None
+    _made: list[str] = field(default_factory=list)
+    _folder: Path | None = None
+
+    @property
+    def source(self) -> Path:
+        """The learner's folder."""
+        return self.lab.work / "labels"
+
+    def build(self) -> Build:
+        """Build from a clean copy that has what a developer's folder has: a git history, a virtual environment, a key."""
+        if self.first is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="drydock-02-"))
+            copy = self._folder / "labels"
+            shutil.copytree(self.source, copy, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+            (copy / ".git" / "objects").mkdir(parents=True)
+            (copy / ".git" / "HEAD").write_text("ref: refs/heads/main\n", encoding="ascii")
+            (copy / ".git" / "objects" / "history").write_bytes(secrets.token_bytes(256 * 1024))
+            (copy / ".venv").mkdir(exist_ok=True)
+            (copy / ".venv" / "pyvenv.cfg").write_text(f"home = /home/{self.key}\n", encoding="ascii")
+            (copy / ".env").write_text(f"LABELS_KEY={self.key}\n", encoding="ascii")
+            self.first = self._build(copy)
+        return self.first
+
+    def build_after_edit(self) -> Build:
+        """Build once more after one line was added to each of the programs."""
+        if self.second is None:
+            self.build()
+            copy = (self._folder or Path()) / "labels"
+            for file in copy.rglob("*.py"):
+                if not {"vendor", ".venv", ".git"} & set(file.relative_to(copy).parts):
+                    with file.open("a", encoding="utf-8") as program:
+                        program.write(f"# changed by the check {secrets.token_hex(4)}\n")
+            self.second = self._build(copy)
+        return self.second
+
+    def _build(self, context: Path) -> Build:
+        tag = f"drydock-check-{self.lab.number}:{secrets.token_hex(6)}"
+        client = find_client(self.engine.endpoint)
+        command = client.command(
+            "build", "--progress=plain", "--tag", tag,
+            "--label", f"{LABEL}={self.lab.number}", "--label", f"{ROLE}=checker", str(context),
+        )  # fmt: skip
+        self._made.append(tag)
+        try:
+            done = subprocess.run(
+                command,
+                env={**client.environment(), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=BUILD_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            could_not_run(f"a build of your folder took longer than {BUILD_SECONDS:g} s")
+        log = done.stdout.decode(errors="replace").splitlines()
+        build = Build(ok=done.returncode == 0, log=log)
+        build.steps, build.bases = read_log(log)
+        if build.ok:
+            build.image = self.engine.image(tag) or {}
+        return build
+
+    def close(self) -> None:
+        """Remove the images and the copy."""
+        for tag in self._made:
+            try:
+                self.engine.delete(f"/images/{tag}", force=True)
+            except NotFoundError:
+                continue
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def read_log(log: list[str]) -> tuple[list[Step], list[str]]:
+    """Read the builder's plain log: the instructions it went through, and the base images it resolved."""
+    steps: dict[str, Step] = {}
+    bases: list[str] = []
+    for line in log:
+        if not (match := _LINE.match(line)):
+            continue
+        number, text = match.groups()
+        if meta := _METADATA.match(text):
+            bases.append(meta[1] or meta[2])
+        elif (step := _STEP.match(text)) and not step[1].startswith("FROM "):
+            steps.setdefault(number, Step(step[1]))
+        elif number in steps:
+            if text == "CACHED":
+                steps[number].cached = True
+            else:
+                steps[number].output.append(text)
+    return list(steps.values()), bases
+
+
+def unpinned(reference: str) -> bool:
+    """Whether an image reference may mean another image tomorrow: no digest, and `latest` or no tag."""
+    if "@" in reference:
+        return False
+    tag = reference.rpartition("/")[2].partition(":")[2]
+    return tag in {"", "latest"}
+
+
+def short(reference: str) -> str:
+    """Return a reference as people write it, without the default registry."""
+    return reference.removeprefix("docker.io/").removeprefix("library/")

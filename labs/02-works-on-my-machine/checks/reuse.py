@@ -1,0 +1,62 @@
+"""Whether a change to the code leaves the installed library as it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.author import fail
+
+from .inside import searched
+
+if TYPE_CHECKING:
+    from checker.grading.author import Engine
+
+    from .recipe import Recipe, Step
+
+
+def require_library_kept(engine: Engine, recipe: Recipe) -> None:
+    """Fail when the build after a change to the code made the layer of the library anew."""
+    first, second = recipe.build(), recipe.build_after_edit()
+    if not second.ok:
+        fail(
+            "After one comment was added to the code, the recipe does not build any more.",
+            expected="a second build that succeeds",
+            seen=(second.log or ["no output"])[-1],
+            source="docker build COPY-OF-YOUR-FOLDER, after a change to labels.py",
+            evidence="\n".join(second.log[-5:]),
+            hint="Which line of the Dockerfile depends on the very text of the program?",
+        )
+    again = [step for step in second.steps if step.handles_library and not step.cached]
+    if not again and _kept(engine, first.image["Id"], first.layers, second.layers):
+        return
+    fail(
+        "After one comment was added to the code, the library was installed once more, though nothing about the library had changed. "
+        + (
+            f"The builder uses a step again until the first one whose files changed; here `{_earlier(second.steps)}` comes before the library."
+            if _earlier(second.steps)
+            else "The step that brings in the library depends on files of the code."
+        )
+        + " With a real project that is minutes at every change.",
+        expected="the step that brings in the library is CACHED",
+        seen="done again: " + "; ".join(step.text for step in second.steps if not step.cached),
+        source="docker build COPY-OF-YOUR-FOLDER, after a change to labels.py",
+        evidence="\n".join(f"{'CACHED ' if step.cached else 'again  '} {step.text}" for step in second.steps),
+        hint="Lesson, “Install the library first”: which files may change without the library changing, and where do they come in?",
+    )
+
+
+def _kept(engine: Engine, image: str, before: list[str], after: list[str]) -> bool:
+    """Whether a layer with the library is in both images; of an archive with code and library in one, the log tells."""
+    found = searched(engine, image)
+    folders = [layer.digest for layer in found.layers if layer.library]
+    packed = [layer.digest for layer in found.layers if layer.packed_library]
+    if folders:
+        return bool(set(folders) & set(after))
+    return bool(set(packed) & set(after)) or bool(set(before) & set(after))
+
+
+def _earlier(steps: list[Step]) -> str:
+    for step in steps:
+        if not step.cached and step.text.startswith(("COPY", "ADD")):
+            return step.text
+    return ""

@@ -1,0 +1,1 @@
+docker build --tag labels:1.0 labels
