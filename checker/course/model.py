@@ -48,6 +48,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine: Annotated[str, Meta(description="Version of the engine measured with.")]
     system: Annotated[str, Meta(description="Operating system and architecture measured on.")]
     date: Annotated[str, Meta(description="Day of the measurement, ISO 8601.")]
+    images: Annotated[
+        dict[str, str],
+        Meta(description="The images measured: `drydock/NAME:TAG` → beginning of the digest, and size."),
+    ] = {}
 
 
 class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

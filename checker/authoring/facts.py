@@ -1,0 +1,68 @@
+"""The table of facts on a lesson's first screen, made from its lab.toml alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+    from checker.course.places import Places
+
+_NEEDS = {"privileged": "that may run privileged containers"}
+
+_UNMEASURED = "not measured yet"
+
+
+def facts_file(places: Places, lab: Lab) -> Path:
+    """Return the snippet that the lab's lesson includes."""
+    return places.docs / "lessons" / "_facts" / f"{lab.number}.md"
+
+
+def facts_page(lab: Lab) -> str:
+    """Return the snippet: what the lab costs, needs, and was last tested with."""
+    toml, measured = lab.toml, lab.toml.measured
+    needs = "a container engine" + "".join(f" {_NEEDS.get(need, need)}" for need in toml.needs)
+    rows = [("Time", f"{toml.minutes} minutes")]
+    if measured is None:
+        rows += [("Memory", _UNMEASURED), ("Disk", _UNMEASURED)]
+    else:
+        rows += [
+            ("Memory", f"{measured.memory_mb:.0f} MB while it runs, solved"),
+            ("Disk", f"{measured.disk_mb:.0f} MB of images, what they share counted once"),
+            ("Starts in", f"{measured.start_s:.1f} s; a check takes {measured.check_s:.2f} s"),
+        ]
+    rows.append(("Needs", needs))
+    if toml.ports:
+        rows.append(("Ports", ", ".join(map(str, toml.ports)) + " of your machine"))
+    if measured is not None and measured.images:
+        rows.append(("Images", "<br>".join(f"`{name}` {told}" for name, told in measured.images.items())))
+    else:
+        rows.append(("Images", ", ".join(f"`{name}`" for name in toml.images) or "none"))
+    tested = _UNMEASURED
+    if measured is not None:
+        tested = f"engine {measured.engine} on {measured.system}, {measured.date}"
+    rows.append(("Tested with", tested))
+    table = "".join(f"| {name} | {value} |\n" for name, value in rows)
+    # Where no Markdown reader knows the comment it is not shown; `lab measure` is what changes this file.
+    return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n| | |\n|---|---|\n{table}"
+
+
+def write_facts(places: Places, lab: Lab) -> Path:
+    """Write the snippet and return its file.
+
+    Raises:
+        LabError: it cannot be written.
+    """
+    file = facts_file(places, lab)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(facts_page(lab), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise LabError(
+            f"{file} cannot be written: {error.strerror or error}.", remedy="Allow writing there."
+        ) from error
+    return file

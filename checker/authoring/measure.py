@@ -1,0 +1,196 @@
+"""Measures a lab on a real engine: seconds to ready, memory at rest, disk of its images, seconds of a check."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+from checker.authoring.facts import write_facts
+from checker.authoring.rewrite import with_measured
+from checker.course.catalogue import Catalogue
+from checker.course.model import Measured
+from checker.errors import LabError
+from checker.grading.run import grade
+from checker.images.catalogue import Images
+from checker.scene.ownership import owned_containers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+    from checker.course.places import Places
+    from checker.engine.api import Engine
+    from checker.scene.scene import Scene
+
+MB = 10**6
+STARTS = 3
+CHECKS = 5
+
+REST_SECONDS = 20.0
+"""How long a solved scene may take to come to rest."""
+
+REST_SHARE = 0.02
+"""At rest means that two looks, a second apart, differ by less than this share."""
+
+
+def measure(scene: Scene, tell: Callable[[str], None]) -> Measured:
+    """Start, solve, look, check and remove a lab.
+
+    Args:
+        scene: its scene, on a work folder that may be thrown away; its images are there.
+        tell: told what is being done.
+
+    Raises:
+        LabError: it does not start, or its solution does not pass.
+    """
+    lab, engine = scene.lab, scene.engine
+    try:
+        start_s = statistics.median(_timed_start(scene, tell) for _ in range(STARTS))
+        tell("giving the solution")
+        scene.apply(lab.solution)
+        report = grade(lab, engine, scene.work)
+        if not report.passed:
+            first = report.first_problem
+            raise LabError(
+                f"The solution of lab {lab.number} does not pass{f': check {first.id}' if first else ''}.",
+                remedy=f"Prove the lab first: lab verify {int(lab.number)}",
+            )
+        tell("waiting until it is at rest, and looking at its memory")
+        memory = _at_rest(engine, lab)
+        tell(f"checking {CHECKS} times")
+        check_s = statistics.median(_timed_check(scene) for _ in range(CHECKS))
+    finally:
+        scene.stop()
+        shutil.rmtree(scene.work, ignore_errors=True)
+    records = image_records(scene.places, lab, engine)
+    info = engine.get("/info")
+    return Measured(
+        memory_mb=round(memory / MB, 1),
+        disk_mb=round(disk_of(engine, records) / MB, 1),
+        start_s=round(start_s, 2),
+        check_s=round(check_s, 3),
+        engine=str(info["ServerVersion"]),
+        system=f"{info['OperatingSystem']}, {info['Architecture']}, {info['NCPU']} CPUs",
+        date=dt.datetime.now().astimezone().date().isoformat(),
+        images={
+            name: f"{record['Id'].removeprefix('sha256:')[:12]}, {record['Size'] / MB:.0f} MB"
+            for name, record in records.items()
+        },
+    )
+
+
+def record(places: Places, lab: Lab, measured: Measured) -> list[Path]:
+    """Write a measurement into lab.toml and the lesson's facts, and return both files.
+
+    Raises:
+        LabError: one of them cannot be written, or lab.toml cannot be changed safely.
+    """
+    file = lab.folder / "lab.toml"
+    try:
+        text = file.read_bytes().decode()
+        changed = with_measured(text, measured)
+        partial = file.with_name(f".{file.name}.{os.getpid()}")
+        partial.write_bytes(changed.encode())
+        partial.replace(file)
+    except OSError as error:
+        raise LabError(
+            f"{file} cannot be written: {error.strerror or error}.", remedy="Allow writing there."
+        ) from error
+    return [file, write_facts(places, Catalogue(places).read(lab.folder))]
+
+
+def _timed_start(scene: Scene, tell: Callable[[str], None]) -> float:
+    scene.stop()
+    shutil.rmtree(scene.work, ignore_errors=True)
+    tell("starting")
+    begin = time.perf_counter()
+    scene.start(lambda _: None)
+    return time.perf_counter() - begin
+
+
+def _timed_check(scene: Scene) -> float:
+    begin = time.perf_counter()
+    grade(scene.lab, scene.engine, scene.work)
+    return time.perf_counter() - begin
+
+
+def _at_rest(engine: Engine, lab: Lab) -> int:
+    """Return the memory of a lab's containers once it no longer changes, or the last look after a while."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as the rest of this verb, rarely needed
+
+    give_up = time.monotonic() + REST_SECONDS
+    with ThreadPoolExecutor(8) as pool:
+        last = memory_of(engine, lab, pool)
+        while time.monotonic() < give_up:
+            time.sleep(1.0)
+            now = memory_of(engine, lab, pool)
+            if abs(now - last) <= REST_SHARE * max(now, last):
+                return now
+            last = now
+    return last
+
+
+def memory_of(engine: Engine, lab: Lab, pool: Executor) -> int:
+    """Return the working-set memory, in bytes, of all running containers of a lab."""
+
+    def ask(item: Mapping[str, Any]) -> int:
+        stats = engine.get(f"/containers/{item['Id']}/stats", stream=False, **{"one-shot": True})
+        return working_set(stats.get("memory_stats") or {})
+
+    running = [item for item in owned_containers(engine, lab) if item["State"] == "running"]
+    return sum(pool.map(ask, running))
+
+
+def working_set(memory: Mapping[str, Any]) -> int:
+    """Return what a container cannot do without, in bytes.
+
+    As `docker stats` counts (docker/cli, calculateMemUsageUnixNoCache): usage without the pages of files that
+    were not used for a while; cgroup v1 names them total_inactive_file, v2 inactive_file.
+    """
+    usage = int(memory.get("usage") or 0)
+    details = memory.get("stats") or {}
+    inactive = int(details.get("total_inactive_file", details.get("inactive_file", 0)))
+    return usage - inactive if inactive < usage else usage
+
+
+def image_records(places: Places, lab: Lab, engine: Engine) -> dict[str, dict[str, Any]]:
+    """Return the engine's record of each image that a lab names.
+
+    Raises:
+        LabError: one is not there.
+    """
+    found = {}
+    for image in Images(places.root).resolve(lab.toml.images) if lab.toml.images else ():
+        record = engine.image(image.reference)
+        if record is None:
+            raise LabError(f"The image {image.reference} is not there.", remedy="Make it: lab images build")
+        found[image.reference] = record
+    return found
+
+
+def disk_of(engine: Engine, records: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the disk that images take together, in bytes, each shared layer counted once."""
+    layers: dict[str, int] = {}
+    for name, image in records.items():
+        history = engine.get(f"/images/{name}/history")
+        layers |= sizes_of_layers(image, [int(entry["Size"]) for entry in reversed(history)])
+    return sum(layers.values())
+
+
+def sizes_of_layers(image: Mapping[str, Any], history: list[int]) -> dict[str, int]:
+    """Return the size of each of an image's layers, by digest.
+
+    The engine lists sizes by step of the build, and digests by layer; steps without a size made no layer. Where
+    the two cannot be matched (a layer without content), all of the image counts as its last layer's.
+    """
+    digests = [str(digest) for digest in image["RootFS"].get("Layers") or []]
+    sizes = [size for size in history if size]
+    if len(sizes) == len(digests):
+        return dict(zip(digests, sizes, strict=True))
+    return {digests[-1] if digests else str(image["Id"]): int(image["Size"])}
