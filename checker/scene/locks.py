@@ -48,6 +48,17 @@ def lab_lock(host: str, number: str) -> Path:
     return Path(tempfile.gettempdir()) / f"drydock-{who}" / f"{engine}-{number}.lock"
 
 
+def _opened(file: Path) -> IO[str]:
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return file.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise LabError(
+            f"{file} cannot be written: {error.strerror}.",
+            remedy="Make room or allow writing there, or set DRYDOCK_STATE to another folder.",
+        ) from error
+
+
 @contextlib.contextmanager
 def locked(
     file: Path, doing: str, *, wait: float = 0.0, tell: Callable[[str], None] | None = None
@@ -61,10 +72,9 @@ def locked(
         tell: told once when there is somebody to wait for.
 
     Raises:
-        LabError: another process holds it still; the message says which and what it does.
+        LabError: another process holds it still, and the message says which and what it does; or it cannot be made.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("a+", encoding="utf-8") as handle:
+    with _opened(file) as handle:
         give_up = time.monotonic() + wait
         told = False
         while not _take(handle):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -72,44 +73,76 @@ def remove_owned(engine: Engine, lab: Lab, *, images: bool = True) -> list[str]:
     Raises:
         EngineError: the engine refused; what had been removed until then stays removed.
     """
-    removed: list[str] = []
-    containers = owned_containers(engine, lab)
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        list(
-            pool.map(
-                lambda item: _delete(engine, f"/containers/{item['Id']}", force=True, v=True), containers
-            )
-        )
-    removed += [item["Names"][0].lstrip("/") if item.get("Names") else item["Id"][:12] for item in containers]
-    for network in owned_networks(engine, lab):
-        _detach_all(engine, network["Id"])
-        _delete(engine, f"/networks/{network['Id']}")
-        removed.append(f"network {network['Name']}")
-    for volume in owned_volumes(engine, lab):
-        _delete(engine, f"/volumes/{volume['Name']}", force=True)
-        removed.append(f"volume {volume['Name']}")
-    if images:
-        for image in owned_images(engine, lab):
-            _delete(engine, f"/images/{image['Id']}", force=True)
+    removed = _remove(
+        engine, owned_containers(engine, lab), owned_networks(engine, lab), owned_volumes(engine, lab)
+    )
+    for image in owned_images(engine, lab) if images else ():
+        if _delete(engine, f"/images/{image['Id']}", force=True):
             removed.append(f"image {(image.get('RepoTags') or [image['Id'][7:19]])[0]}")
+    return removed
+
+
+def scene_ids(engine: Engine, lab: Lab) -> frozenset[str]:
+    """Return the ids of the containers, networks and volumes that Compose made for the scene itself."""
+    return frozenset(_id(item) for several in _scene_parts(engine, lab) for item in several)
+
+
+def remove_scene(engine: Engine, lab: Lab, *, keep: frozenset[str]) -> list[str]:
+    """Remove what Compose made for the scene, but for what is to be kept; nothing that the learner made."""
+    parts = _scene_parts(engine, lab)
+    return _remove(engine, *([item for item in several if _id(item) not in keep] for several in parts))
+
+
+def _scene_parts(engine: Engine, lab: Lab) -> list[list[dict[str, Any]]]:
+    labels = {_PROJECT: lab.project}
+    return [engine.list_all(kind, labels=labels) for kind in ("containers", "networks", "volumes")]
+
+
+def _id(item: dict[str, Any]) -> str:
+    return str(item.get("Id") or item["Name"])  # a volume has no id
+
+
+def _remove(
+    engine: Engine,
+    containers: list[dict[str, Any]],
+    networks: list[dict[str, Any]],
+    volumes: list[dict[str, Any]],
+) -> list[str]:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        paths = [f"/containers/{item['Id']}" for item in containers]
+        gone = list(pool.map(lambda path: _delete(engine, path, force=True, v=True), paths))
+    removed = [
+        item["Names"][0].lstrip("/") if item.get("Names") else str(item["Id"][:12])
+        for item, away in zip(containers, gone, strict=True)
+        if away
+    ]
+    for network in networks:
+        _detach_all(engine, network["Id"])
+        if _delete(engine, f"/networks/{network['Id']}"):
+            removed.append(f"network {network['Name']}")
+    for volume in volumes:
+        if _delete(engine, f"/volumes/{volume['Name']}", force=True):
+            removed.append(f"volume {volume['Name']}")
     return removed
 
 
 def _detach_all(engine: Engine, network: str) -> None:
     # A container of the learner's own, on the lab's network, is unplugged and left alone.
-    for container in engine.get(f"/networks/{network}").get("Containers") or {}:
-        try:
-            engine.post(f"/networks/{network}/disconnect", {"Container": container, "Force": True})
-        except NotFoundError:
-            continue
+    with contextlib.suppress(NotFoundError):
+        for container in engine.get(f"/networks/{network}").get("Containers") or {}:
+            with contextlib.suppress(NotFoundError):
+                engine.post(f"/networks/{network}/disconnect", {"Container": container, "Force": True})
 
 
-def _delete(engine: Engine, path: str, **query: Any) -> None:
+def _delete(engine: Engine, path: str, **query: Any) -> bool:
+    """Delete, and return whether it is gone by that."""
     try:
         engine.delete(path, **query)
     except NotFoundError:
-        return
+        return False
     except RefusedError as error:
-        # Somebody else is removing it at this moment, or a stranger's container still uses the image.
+        # Somebody else is removing it at this moment, or a stranger's container still uses it.
         if error.status != 409:
             raise
+        return False
+    return True

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checker.engine.api import LABEL
 from checker.errors import LabError
 from checker.scene.ownership import owned_containers
 
@@ -37,9 +39,12 @@ def require_free(engine: Engine, lab: Lab) -> None:
             if holder["Id"] in ours:
                 continue
             name = holder["Names"][0].lstrip("/")
+            other = (holder.get("Labels") or {}).get(LABEL, "")
+            whose = f" of lab {other}" if other else ""
+            way = f"lab stop {int(other)}" if other.isdecimal() else f"docker stop {name}"
             raise LabError(
-                f"Port {port} of this machine, which lab {lab.number} uses, is taken by the container `{name}`.",
-                remedy=f"Stop it (`docker stop {name}`), then start the lab again.",
+                f"Port {port} of this machine, which lab {lab.number} uses, is taken by the container `{name}`{whose}.",
+                remedy=f"Stop it (`{way}`), then start the lab again.",
             )
         if engine.endpoint.is_local and (who := process_on(port)):
             raise LabError(
@@ -50,14 +55,18 @@ def require_free(engine: Engine, lab: Lab) -> None:
 
 def process_on(port: int) -> str:
     """Return who holds a port of this machine, empty when it is free; `another program` when it cannot be told."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        with contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", port))  # noqa: S104 - asks whether it is free; nothing listens
-        except OSError as error:
-            if error.errno in {errno.EADDRINUSE, errno.EACCES, getattr(errno, "WSAEADDRINUSE", -1)}:
-                return _name_of_listener(port) or "another program"
+    # Some systems let a listener on every address stand beside one on a single address; both are asked.
+    for address in ("0.0.0.0", "127.0.0.1"):  # noqa: S104 - asks whether it is free; nothing listens
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            if sys.platform == "win32":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if error.errno in {errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", -1)}:
+                    return _name_of_listener(port) or "another program"
     return ""
 
 

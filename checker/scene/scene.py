@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,11 +13,13 @@ from checker.engine.api import NotFoundError
 from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.scene import work as workfolder
+from checker.scene.command import run_to_end
 from checker.scene.locks import lab_lock, locked
-from checker.scene.ownership import owned_containers, remove_owned, strangers
+from checker.scene.ownership import owned_containers, remove_owned, remove_scene, scene_ids, strangers
 from checker.scene.ports import require_free
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -94,7 +95,7 @@ class Scene:
             LabError: a port or a name is taken, or a part does not get ready; then nothing is left running
                 that was not running before.
         """
-        with self.lock("start"):
+        with self.lock("start", progress):
             self._start(progress)
 
     def _start(self, progress: Callable[[str], None]) -> None:
@@ -105,26 +106,36 @@ class Scene:
                 f"note: the container {', '.join(names)} is not this lab's and is left alone; the task needs the name"
             )
         require_free(self.engine, self.lab)
-        workfolder.prepare(self.work, self.lab)
-        before = bool(self.services())
+        if workfolder.prepare(self.work, self.lab):
+            self._drop_stale_mounts()
+        before = scene_ids(self.engine, self.lab)
         progress(f"starting the scene of lab {self.lab.number}")
         try:
             done = self._compose(
                 "up", "--detach", "--wait", "--wait-timeout", str(READY_SECONDS), "--remove-orphans"
             )
         except BaseException:
-            if not before:
-                remove_owned(self.engine, self.lab)
+            self._undo(before)
             raise
         if done.returncode:
             detail = self._why_not_ready(done.stderr)
-            if not before:
-                remove_owned(self.engine, self.lab)
+            self._undo(before)
             raise LabError(
                 f"The scene of lab {self.lab.number} did not get ready.",
                 remedy="`lab doctor` looks at the machine; then start the lab again.",
                 detail=detail,
             )
+
+    def _undo(self, before: frozenset[str]) -> None:
+        """Remove what this start made; what the engine was still about to make may appear once more."""
+        while remove_scene(self.engine, self.lab, keep=before):
+            pass
+
+    def _drop_stale_mounts(self) -> None:
+        # A container that mounts the work folder of before holds on to what was deleted; it is made anew.
+        for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
+            if any(mount.get("Source") == str(self.work) for mount in item.get("Mounts") or []):
+                self.engine.delete(f"/containers/{item['Id']}", force=True, v=True)
 
     def stop(self) -> list[str]:
         """Remove everything that belongs to the lab, and return what was removed; the work folder stays."""
@@ -133,8 +144,11 @@ class Scene:
 
     def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
         """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""
-        with self.lock("reset"):
+        with self.lock("reset", progress):
             aside = workfolder.set_aside(self.work, self.lab)
+            if aside:
+                # Said at once: whatever goes wrong from here on, the learner knows where the files are.
+                progress(f"your files were set aside: {aside}")
             remove_owned(self.engine, self.lab)
             self._start(progress)
             answer = self.lab.step_answer(step)
@@ -184,12 +198,12 @@ class Scene:
 
     # -- the inside ----------------------------------------------------------------------------------------
 
-    def lock(self, verb: str) -> AbstractContextManager[None]:
+    def lock(self, verb: str, tell: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
         """Hold the scene against every other `lab`; nothing more to hold when this one holds it already."""
         if self.held:
             return contextlib.nullcontext()
         file = lab_lock(self.engine.endpoint.host, self.lab.number)
-        return locked(file, f"lab {verb} {int(self.lab.number)}", wait=LOCK_SECONDS)
+        return locked(file, f"lab {verb} {int(self.lab.number)}", wait=LOCK_SECONDS, tell=tell)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the scene's compose.yaml is filled with."""
@@ -214,23 +228,12 @@ class Scene:
         )
         # Variables that would reshape the scene stay out of it.
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")}
-        try:
-            return subprocess.run(
-                command,
-                env={**self.client.environment(inherited), **self.environment()},
-                cwd=self.lab.folder,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=READY_SECONDS + 60,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise LabError(
-                f"Compose did not end within {error.timeout:g} s for lab {self.lab.number}.",
-                remedy="See whether the engine answers: lab doctor",
-            ) from error
+        return run_to_end(
+            command,
+            environment={**self.client.environment(inherited), **self.environment()},
+            folder=self.lab.folder,
+            seconds=READY_SECONDS + 60,
+        )
 
     def _why_not_ready(self, said: str) -> str:
         lines = [line for line in said.splitlines() if line.strip()][-3:]

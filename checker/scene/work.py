@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import shutil
 from typing import TYPE_CHECKING
 
@@ -52,14 +53,21 @@ def changed(work: Path, lab: Lab) -> bool:
     return work.is_dir() and _contents(work) != _contents(lab.folder / "start")
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
-    if not folder.is_dir():
-        return {}
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
-        for path in folder.rglob("*")
-        if path.is_file() or path.is_symlink()
-    }
+def _contents(folder: Path) -> dict[str, tuple[object, ...]]:
+    """Return each file and link below a folder with what it holds; a file that we may not read differs from all."""
+    found: dict[str, tuple[object, ...]] = {}
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        name = path.relative_to(folder).as_posix()
+        try:
+            if path.is_symlink():
+                found[name] = ("link", path.readlink())
+            elif path.is_file():
+                found[name] = ("file", hashlib.sha256(path.read_bytes()).digest())
+            elif not path.is_dir():
+                found[name] = ("special", path.lstat().st_ino)
+        except OSError:
+            found[name] = ("unreadable", path)
+    return found
 
 
 def set_aside(work: Path, lab: Lab) -> Path | None:
@@ -70,7 +78,9 @@ def set_aside(work: Path, lab: Lab) -> Path | None:
     """
     if not changed(work, lab):
         shutil.rmtree(work, ignore_errors=True)
-        return None
+        if not work.exists():
+            return None
+        # Files of another user, made in a container: the folder cannot be emptied, but it can be moved.
     stamp = dt.datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     aside = work.parent / "set-aside" / f"{work.name}-{stamp}"
     number = 1
