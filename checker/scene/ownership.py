@@ -120,10 +120,10 @@ def _remove(
         _detach_all(engine, network["Id"])
         if _delete(engine, f"/networks/{network['Id']}"):
             removed.append(f"network {network['Name']}")
-    for volume in volumes:
-        if _delete(engine, f"/volumes/{volume['Name']}", force=True):
-            removed.append(f"volume {volume['Name']}")
-    return removed
+    names = [
+        volume["Name"] for volume in volumes if _delete(engine, f"/volumes/{volume['Name']}", force=True)
+    ]
+    return removed + [f"volume {name}" for name in names]
 
 
 def _detach_all(engine: Engine, network: str) -> None:

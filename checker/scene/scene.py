@@ -134,7 +134,7 @@ class Scene:
     def _drop_stale_mounts(self) -> None:
         # A container that mounts the work folder of before holds on to what was deleted; it is made anew.
         for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
-            if any(mount.get("Source") == str(self.work) for mount in item.get("Mounts") or []):
+            if any(mount.get("Destination") == self.work_inside for mount in item.get("Mounts") or []):
                 self.engine.delete(f"/containers/{item['Id']}", force=True, v=True)
 
     def stop(self) -> list[str]:
