@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checker.bootstrap.say import ProblemError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 SECONDS = 600.0
 LOCK_SECONDS = 300
+LOG_LINES = 8
 
 
 def package() -> str:
@@ -44,7 +47,10 @@ def install_pip(arguments: Sequence[str], steps: Steps) -> bool:
     apt = [*prefix, "apt-get", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}", "--yes", "-qq"]
     # An update that fails for one archive of many need not matter: the installation tells.
     _run([*apt, "update"])
-    return _run([*apt, "install", "--no-install-recommends", package()])
+    failure = _run([*apt, "install", "--no-install-recommends", package()])
+    if failure:
+        raise ProblemError(f"{package()} could not be installed.", remedy(), failure)
+    return True
 
 
 def _is_of_debian() -> bool:
@@ -66,10 +72,21 @@ def _agrees(arguments: Sequence[str]) -> bool:
     return sys.stdin.readline().strip().lower() in {"", "y", "yes"}
 
 
-def _run(command: Sequence[str]) -> bool:
+def _run(command: Sequence[str]) -> str:
+    """Run a command; return nothing, or its last lines when it failed."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
     try:
-        done = subprocess.run(command, env=environ, stdout=sys.stderr, timeout=SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
+        done = subprocess.run(
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return "\n".join(done.stdout.splitlines()[-LOG_LINES:]) or "no word" if done.returncode else ""

@@ -142,7 +142,7 @@ def install(
     """
     if not plan.packages:
         return
-    by_hand = f"Install it yourself (`{_by_hand(plan)}`), or run `./lab up` as root."
+    by_hand = _by_hand(plan)
     if no_install:
         raise EngineError(f"{_missing(plan)}, and --no-install forbids installing it.", remedy=by_hand)
     if not platform.is_root:
@@ -237,6 +237,11 @@ def _missing(plan: Plan) -> str:
 
 
 def _by_hand(plan: Plan) -> str:
+    """Return the command to run by hand; borrowing takes a configuration of apt's that is long to write."""
     if plan.borrowed:
-        return "sudo ./lab up"
-    return f"sudo apt-get update && sudo apt-get install {' '.join(plan.packages)}"
+        return (
+            "Run `sudo ./lab up`, which installs it, or install an engine by hand "
+            "(Docker's own packages: docker-ce docker-compose-plugin docker-buildx-plugin)."
+        )
+    packages = " ".join(plan.packages)
+    return f"Run `sudo ./lab up`, which installs it, or `sudo apt-get update && sudo apt-get install {packages}`."

@@ -214,10 +214,10 @@ def test_the_package_is_installed_where_we_may_and_then_it_goes_on(
     found: list[list[str]] = []
     ran: list[str] = []
 
-    def run(command: list[str]) -> bool:
+    def run(command: list[str]) -> str:
         ran.append(" ".join(command))
         found.append(["pip"])
-        return True
+        return ""
 
     monkeypatch.setattr(pip, "find", lambda _python: found[0] if found else None)
     monkeypatch.setattr(system, "_is_of_debian", lambda: True)
@@ -226,6 +226,24 @@ def test_the_package_is_installed_where_we_may_and_then_it_goes_on(
     assert checkout.prepare("up") == str(checkout.venv)
     assert ran[-1].endswith(f"install --no-install-recommends {system.package()}")
     assert f"Installing {system.package()} from this system's packages" in says()
+
+
+def test_a_package_that_cannot_be_installed_shows_why(
+    checkout: Any, monkeypatch: pytest.MonkeyPatch, says: Callable[[], str]
+) -> None:
+    monkeypatch.setattr(pip, "find", lambda _python: None)
+    monkeypatch.setattr(system, "_is_of_debian", lambda: True)
+    monkeypatch.setattr(system, "_run", lambda _command: "E: Unable to locate package")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert checkout.prepare("up") == 3
+    assert f"lab: {system.package()} could not be installed.\n  | E: Unable to locate package\n" in says()
+
+
+def test_the_last_words_of_a_command_that_fails_are_kept() -> None:
+    assert system._run(["/bin/sh", "-c", "exit 0"]) == ""
+    assert system._run(["/bin/sh", "-c", "seq 20; exit 1"]).splitlines()[-1] == "20"
+    assert system._run(["/bin/false"]) != ""
+    assert "No such file" in system._run(["/no/such/program"])
 
 
 def test_nothing_is_installed_for_a_user_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
