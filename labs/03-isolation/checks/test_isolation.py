@@ -42,6 +42,9 @@ SLOWEST_MS = 2000.0
 
 AROUND_SECONDS = 2.0
 
+SLOW_SECONDS = 40.0
+"""How long a look inside may take: in a container that gets a hundredth of a core, a command takes a second."""
+
 
 # -- the walls that were there before anybody typed anything ---------------------------------------------------
 
@@ -113,6 +116,7 @@ def require_version(asked: Asked, said: dict[str, Any]) -> None:
 
 
 @needs("v1-answers", "v2-answers")
+@timeout(SLOW_SECONDS)
 def test_own_ledger(lab: Lab, outside: Outside) -> None:
     """What one version writes, the other never sees."""
     mark = f"check-{secrets.token_hex(4)}"
@@ -392,6 +396,7 @@ def _pace(outside: Outside, asked: Asked, moment: float) -> dict[str, float]:
 
 
 @needs("v1-answers", "v2-answers", "neighbour-memory")
+@timeout(SLOW_SECONDS)
 def test_nothing_shared(lab: Lab, engine: Engine) -> None:
     """No two of the three share a network that somebody made, a volume or a folder."""
     require_nothing_shared(lab, engine)
