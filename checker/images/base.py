@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.engine.platform import Platform, System
@@ -14,7 +15,6 @@ from checker.images.pull import pull
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from checker.engine.api import Engine
     from checker.engine.client import Client
@@ -43,6 +43,9 @@ APT = (
     'APT::Install-Recommends "false"',
     'Apt::AutoRemove::SuggestsImportant "false"',
 )
+
+MERGED = Path("/usr/share/mmdebstrap/hooks/merged-usr")
+"""Debian 12 would otherwise merge /usr by a program in Perl, and 44 MB of Perl would stay."""
 
 _DEBIAN = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "armhf"}
 
@@ -89,6 +92,8 @@ def bootstrap(
     log = workshop.folder / f"base-{name}.log"
     command = [tool, "--variant=minbase", f"--architectures={_architecture(workshop.engine)}"]
     command += [f"--dpkgopt={option}" for option in SLIM] + [f"--aptopt={option}" for option in APT]
+    if name == "bookworm" and platform.exists(MERGED):
+        command += [f"--hook-dir={MERGED}", "--include=usr-is-merged"]
     command += [name, str(archive), *_source_lines(name, platform)]
     try:
         ended = process.run(command, log, seconds=SECONDS)

@@ -26,7 +26,7 @@ SHOWN = 15
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
-_STEP = re.compile(r"^(#\d+) \[(?:[\w.-]+ )?(\d+)/(\d+)\] (?!FROM)")
+_STEP = re.compile(r"^#\d+ \[(?:[\w.-]+ )?(\d+)/(\d+)\] (?!FROM)")
 _NOISE = re.compile(r"^(#\d+ (DONE|CACHED|transferring|sha256|\[internal\])|$)")
 _ECHO = re.compile(r"^(#\d+ ERROR|ERROR|------|--------------------| > \[|Dockerfile:\d+| *\d+ \| )")
 
@@ -100,17 +100,9 @@ def last_lines(lines: tuple[str, ...]) -> list[str]:
 
 
 def _narrate(image: Image, say: Callable[[str], None]) -> Callable[[str], None]:
-    steps: dict[str, str] = {}
-
     def each_line(line: str) -> None:
         if match := _STEP.match(line):
-            steps.setdefault(match[1], f"step {match[2]} of {match[3]}")
-            return
-        # A step that was cached says so and nothing else.
-        number, _, rest = line.partition(" ")
-        if rest != "CACHED" and (step := steps.get(number)):
-            say(f"building {image.reference}, {step}")
-        steps.pop(number, None)
+            say(f"building {image.reference}, step {match[1]} of {match[2]}")
 
     say(f"building {image.reference}")
     return each_line

@@ -14,15 +14,17 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
@@ -127,6 +129,7 @@ class Parcel(ThreadingMixIn, HTTPServer):
         self.hung = threading.Event()
         self.stopping = threading.Event()
         self.leaked: list[bytearray] = []
+        self._idle: set[socket.socket] = set()
         self._under_way = 0
         self._changed = threading.Condition()
 
@@ -141,22 +144,72 @@ class Parcel(ThreadingMixIn, HTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = self.server_address[:2]
 
-    def begin(self) -> None:
-        """Note that a request is under way."""
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a connection in and give it a thread."""
         with self._changed:
+            self._idle.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Let a connection go."""
+        self.forget(request)
+        super().shutdown_request(request)
+
+    def serve_until(self, wake: socket.socket) -> int:
+        """Serve until a byte can be read from `wake`, and return it. Nothing is polled in between."""
+        waiting = select.poll()
+        for each in (self.socket, wake):
+            each.setblocking(False)  # noqa: FBT003 - the one argument it has
+            waiting.register(each, select.POLLIN)
+        while wake.fileno() not in dict(waiting.poll()):
+            self._take_in()
+        return wake.recv(1)[0]
+
+    def _take_in(self) -> None:
+        """Take in the connections that wait at the door."""
+        with suppress(BlockingIOError, ConnectionAbortedError):
+            while True:
+                self.process_request(*self.socket.accept())
+
+    def begin(self, connection: socket.socket) -> None:
+        """Note that a request on a connection is under way."""
+        with self._changed:
+            self._idle.discard(connection)
             self._under_way += 1
 
-    def end(self) -> None:
-        """Note that a request was answered."""
+    def end(self, connection: socket.socket) -> None:
+        """Note that it was answered, and that the connection may bring another."""
         with self._changed:
+            self._idle.add(connection)
             self._under_way -= 1
             self._changed.notify_all()
 
-    def drain(self) -> int:
-        """Wait for the requests under way, no longer than the settings allow; return how many are left."""
+    def forget(self, connection: socket.socket) -> None:
+        """Expect nothing more of a connection."""
         with self._changed:
-            self._changed.wait_for(lambda: self._under_way == 0, self.settings.drain)
-            return self._under_way
+            self._idle.discard(connection)
+
+    def drain(self) -> int:
+        """Take no more connections, and wait for what had come until now, no longer than the settings allow.
+
+        Returns:
+            How many requests are left.
+        """
+        self.stopping.set()
+        self._take_in()
+        self.server_close()
+        deadline = time.monotonic() + self.settings.drain
+        with self._changed:
+            while (left := self._under_way + self._unread()) and (rest := deadline - time.monotonic()) > 0:
+                # A request that was sent, but not yet read, tells nobody when that changes.
+                self._changed.wait(min(rest, 0.02))
+        return left
+
+    def _unread(self) -> int:
+        waiting = select.poll()
+        for connection in self._idle:
+            waiting.register(connection, select.POLLIN)
+        return len(waiting.poll(0))
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         """Log what a request ran into as one line instead of a traceback; a caller who left is no error."""
@@ -178,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         started = time.perf_counter()
         self.status = 0
-        self.server.begin()
+        self.server.begin(self.connection)
         try:
             if self.server.hung.is_set():
                 self._hang()
@@ -189,7 +242,7 @@ class Handler(BaseHTTPRequestHandler):
                 route(self)
             self.wfile.flush()
         finally:
-            self.server.end()
+            self.server.end(self.connection)
             self._log_request((time.perf_counter() - started) * 1000)
 
     def _log_request(self, ms: float) -> None:
@@ -284,13 +337,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_hang(self) -> None:
         """Answer nobody any more, this request included, while the process lives on."""
-        log("hang", level="error", reason="asked to by /hang")
         self.server.hung.set()
+        log("hang", level="error", reason="asked to by /hang")
         self._hang()
 
     def _hang(self) -> None:
-        # A hung request must not hold up a stop: it counts as answered.
-        self.server.end()
+        # A hung request must not hold up a stop: it is neither under way nor awaited.
+        self.server.end(self.connection)
+        self.server.forget(self.connection)
         threading.Event().wait()
 
     def answer_leak(self) -> None:
@@ -371,44 +425,32 @@ def make_page(facts: Mapping[str, object]) -> bytes:
     return page.encode()
 
 
-class Stop(BaseException):
-    """A signal asked the service to end; no handler of ordinary errors may catch it."""
-
-
-def stop(number: int, _frame: object) -> None:
-    """Leave whatever the main thread waits for; a second signal changes nothing."""
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
-    raise Stop(number)
-
-
 def main() -> int:
     """Serve until SIGTERM or SIGINT, then finish what is under way and end."""
-    # As a container's first process, no signal stops us unless we ask for it.
+    # As a container's first process, no signal stops us unless we ask for it. A signal becomes a byte with its
+    # number, which is read between two connections and never in the middle of something.
+    wake, signals = socket.socketpair()
+    signals.setblocking(False)  # noqa: FBT003 - the one argument it has
+    signal.set_wakeup_fd(signals.fileno())
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, lambda _number, _frame: None)
     settings = Settings.read(os.environ)
     try:
         server = Parcel(settings)
     except OSError as error:
         log("cannot listen", level="error", address=f"{settings.bind}:{settings.port}", error=str(error))
         return 1
-    try:
-        log(
-            "started",
-            version=settings.version,
-            instance=settings.instance,
-            address=f"{settings.bind}:{server.server_port}",
-        )
-        # Nothing is polled: a request or a signal ends the wait.
-        server.serve_forever(poll_interval=3600)
-    except Stop as signalled:
-        began = time.perf_counter()
-        server.stopping.set()
-        server.server_close()
-        cut_off = server.drain()
-        took = round((time.perf_counter() - began) * 1000, 1)
-        log("stopped", signal=signal.Signals(signalled.args[0]).name, ms=took, cut_off=cut_off)
+    log(
+        "started",
+        version=settings.version,
+        instance=settings.instance,
+        address=f"{settings.bind}:{server.server_port}",
+    )
+    number = server.serve_until(wake)
+    began = time.perf_counter()
+    cut_off = server.drain()
+    took = round((time.perf_counter() - began) * 1000, 1)
+    log("stopped", signal=signal.Signals(number).name, ms=took, cut_off=cut_off)
     # A request that outlived the drain must not keep the process alive, so its thread is not waited for.
     os._exit(0)
 

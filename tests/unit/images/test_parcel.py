@@ -1,0 +1,273 @@
+"""Parcel over the loopback, as a process of this machine's own Python."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PARCEL = Path(__file__).parents[3] / "images" / "parcel" / "parcel.py"
+SECONDS = 10.0
+
+
+class Running:
+    """A Parcel that listens on a port of its own choosing."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(PARCEL)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PARCEL_BIND": "127.0.0.1", "PARCEL_PORT": "0", **environment},
+        )
+        self.started = self.next_log("started")
+        self.port = int(str(self.started["address"]).rpartition(":")[2])
+
+    def next_log(self, event: str) -> dict[str, Any]:
+        """Read log lines until one of this event."""
+        assert self.process.stdout is not None
+        while True:
+            ready = select.select([self.process.stdout], [], [], SECONDS)[0]
+            assert ready, f"no log line `{event}` within {SECONDS} s"
+            line = self.process.stdout.readline()
+            assert line, f"Parcel ended before it said `{event}`"
+            record: dict[str, Any] = json.loads(line)
+            if record["event"] == event:
+                return record
+
+    def ask(
+        self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes]:
+        """Make one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def json(self, path: str, method: str = "GET") -> Any:
+        """Make one request and decode its answer."""
+        return json.loads(self.ask(path, method)[1])
+
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(SECONDS)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    running: list[Running] = []
+
+    def begin(**environment: str) -> Running:
+        one = Running({"PARCEL_DATA": str(tmp_path), **environment})
+        running.append(one)
+        return one
+
+    yield begin
+    for one in running:
+        one.process.kill()
+        one.process.wait(SECONDS)
+        if one.process.stdout:
+            one.process.stdout.close()
+
+
+def test_the_front_page_says_who_answers_and_counts(start: Callable[..., Running]) -> None:
+    parcel = start(PARCEL_INSTANCE="parcel-a", PARCEL_VERSION="2.0")
+    assert parcel.json("/") == {"service": "parcel", "version": "2.0", "instance": "parcel-a", "counter": 1}
+    assert parcel.json("/")["counter"] == 2
+
+
+def test_browsers_get_a_page_that_needs_nothing_else(start: Callable[..., Running]) -> None:
+    status, page = start(PARCEL_INSTANCE="<b>&").ask("/", Accept="text/html,*/*")
+    assert status == 200
+    assert b"&lt;b>&amp;" in page
+    assert b"{{" not in page
+    assert b"http" not in page.replace(b"http-equiv", b"")
+
+
+def test_the_counter_goes_on_after_a_restart_on_the_same_folder(start: Callable[..., Running]) -> None:
+    first = start()
+    first.json("/")
+    assert first.stop() == 0
+    assert start().json("/")["counter"] == 2
+
+
+def test_a_folder_that_cannot_be_written_is_said_once_and_counted_in_memory(
+    start: Callable[..., Running],
+) -> None:
+    parcel = start(PARCEL_DATA="/proc/nowhere")
+    assert parcel.json("/")["counter"] == 1
+    assert parcel.next_log("counter kept in memory")["level"] == "warning"
+    assert parcel.json("/")["counter"] == 2
+
+
+def test_it_is_ready_only_after_its_delay(start: Callable[..., Running]) -> None:
+    parcel = start(PARCEL_READY_DELAY_MS="60000")
+    assert parcel.ask("/readyz")[0] == 503
+    assert parcel.ask("/healthz")[0] == 200
+    assert start().ask("/readyz")[0] == 200
+
+
+def test_a_note_is_kept_and_returned(start: Callable[..., Running]) -> None:
+    parcel = start()
+    assert parcel.ask("/note")[0] == 404
+    assert parcel.ask("/note", "PUT", "grüße".encode())[0] == 200
+    assert parcel.ask("/note") == (200, "grüße".encode())
+
+
+def test_a_note_that_cannot_be_written_says_why(start: Callable[..., Running]) -> None:
+    status, answer = start(PARCEL_DATA="/proc/nowhere").ask("/note", "PUT", b"text")
+    assert status == 507
+    assert b"/proc/nowhere" in answer
+
+
+def test_a_note_too_large_is_refused(start: Callable[..., Running]) -> None:
+    assert start().ask("/note", "PUT", b"", **{"Content-Length": "70000"})[0] == 413
+
+
+def test_work_uses_as_much_processor_time_as_asked_for(start: Callable[..., Running]) -> None:
+    answer = start().json("/work?ms=30")
+    assert answer["worked_ms"] == 30
+    assert answer["took_ms"] >= 30
+
+
+@pytest.mark.parametrize("path", ["/work?ms=-1", "/work?ms=much", "/leak?mb=1.5", "/work?ms=99999999"])
+def test_numbers_that_make_no_sense_are_refused(start: Callable[..., Running], path: str) -> None:
+    status, answer = start().ask(path)
+    assert status == 400
+    assert b"whole number" in answer
+
+
+def test_a_leak_really_takes_memory_and_adds_up(start: Callable[..., Running]) -> None:
+    parcel = start()
+    before = _resident(parcel.process.pid)
+    assert parcel.json("/leak?mb=20", "POST") == {"leaked_mb": 20}
+    assert parcel.json("/leak?mb=1") == {"leaked_mb": 21}
+    assert _resident(parcel.process.pid) - before > 20 * 1024 * 1024
+
+
+def test_a_crash_ends_it_at_once_with_exit_code_1(start: Callable[..., Running]) -> None:
+    parcel = start()
+    with pytest.raises((http.client.HTTPException, ConnectionError)):
+        parcel.ask("/crash")
+    assert parcel.process.wait(SECONDS) == 1
+
+
+def test_a_hung_parcel_lives_answers_nobody_and_still_stops(start: Callable[..., Running]) -> None:
+    parcel = start()
+    threading.Thread(target=_ask_in_vain, args=(parcel, "/hang"), daemon=True).start()
+    parcel.next_log("hang")
+    connection = http.client.HTTPConnection("127.0.0.1", parcel.port, timeout=0.3)
+    connection.request("GET", "/healthz")
+    with pytest.raises(TimeoutError):
+        connection.getresponse()
+    assert parcel.process.poll() is None
+    assert parcel.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_with_a_line_in_the_log(
+    start: Callable[..., Running], number: signal.Signals
+) -> None:
+    parcel = start()
+    parcel.json("/")
+    parcel.process.send_signal(number)
+    assert parcel.next_log("stopped")["signal"] == number.name
+    assert parcel.process.wait(SECONDS) == 0
+
+
+def test_what_was_asked_before_the_signal_is_answered_before_it_stops(start: Callable[..., Running]) -> None:
+    parcel = start(PARCEL_DRAIN_MS="8000")
+    with _asking(parcel, "/work?ms=300") as connection:
+        assert parcel.stop() == 0
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_request_that_takes_too_long_is_cut_off_at_the_limit(start: Callable[..., Running]) -> None:
+    parcel = start(PARCEL_DRAIN_MS="50")
+    with _asking(parcel, "/work?ms=30000"):
+        parcel.process.send_signal(signal.SIGTERM)
+        assert parcel.next_log("stopped")["cut_off"] == 1
+        assert parcel.process.wait(SECONDS) == 0
+
+
+def test_a_connection_that_asks_nothing_does_not_hold_up_a_stop(start: Callable[..., Running]) -> None:
+    parcel = start(PARCEL_DRAIN_MS="8000")
+    with socket.create_connection(("127.0.0.1", parcel.port), SECONDS):
+        parcel.process.send_signal(signal.SIGTERM)
+        assert parcel.next_log("stopped")["ms"] < 1000
+
+
+def test_unknown_paths_and_methods_are_answered_with_what_there_is(start: Callable[..., Running]) -> None:
+    parcel = start()
+    assert "/healthz" in parcel.json("/nowhere")["paths"]
+    assert parcel.ask("/note", "POST", b"x")[0] == 405
+
+
+def test_many_requests_at_once_are_each_counted_once(start: Callable[..., Running]) -> None:
+    parcel = start()
+    counters: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: counters.append(parcel.json("/")["counter"])) for _ in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert sorted(counters) == list(range(1, 21))
+
+
+def test_a_port_that_is_no_number_is_named(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(PARCEL)],
+        env={**os.environ, "PARCEL_PORT": "http"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert ended.returncode == 1
+    assert "PARCEL_PORT is 'http'" in ended.stderr
+
+
+def test_the_health_check_tells_a_living_from_a_dead_service(start: Callable[..., Running]) -> None:
+    parcel = start()
+    health = [sys.executable, "-I", "-S", str(PARCEL.with_name("health.py"))]
+    environment = {**os.environ, "PARCEL_PORT": str(parcel.port)}
+    assert subprocess.run(health, env=environment, check=False, timeout=SECONDS).returncode == 0
+    parcel.stop()
+    assert subprocess.run(health, env=environment, check=False, timeout=SECONDS).returncode == 1
+
+
+def _ask_in_vain(parcel: Running, path: str) -> None:
+    with pytest.raises((OSError, http.client.HTTPException)):
+        parcel.ask(path)
+
+
+def _asking(parcel: Running, path: str) -> socket.socket:
+    """Send a whole request; on the loopback it has arrived when this returns."""
+    connection = socket.create_connection(("127.0.0.1", parcel.port), SECONDS)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: parcel\r\n\r\n".encode())
+    return connection
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
