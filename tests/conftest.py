@@ -1,0 +1,171 @@
+"""What all tests share: an engine or a loud reason for none, and a small course in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.course.catalogue import Catalogue, Lab
+from checker.course.places import Places, find
+from checker.engine.api import Engine, connect
+from checker.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+FAKE = "97"
+"""The number of labs that tests make; everything they create on an engine carries it as its label."""
+
+LAB_TOML = """
+title = "A fake lab"
+claim = "A claim."
+summary = "For the tests."
+part = "containers"
+minutes = 5
+"""
+
+CHECK = '''
+from checker.grading.author import fail, require
+
+def test_it_holds(lab):
+    """It holds"""
+    require(lab.number, "It does not hold.", hint="Look at it.")
+'''
+
+
+class Course:
+    """A course with one fake lab, which a test fills as it needs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "labs").mkdir(parents=True)
+        (root / "mkdocs.yml").write_text("site_name: fake\n")
+        self.slug = f"{FAKE}-fake"
+
+    @property
+    def folder(self) -> Path:
+        """The fake lab's folder."""
+        return self.root / "labs" / self.slug
+
+    @property
+    def places(self) -> Places:
+        """Its folders, as `lab` finds them."""
+        return find(self.root)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Its labs."""
+        return Catalogue(self.places)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write one file of the fake lab."""
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(textwrap.dedent(text), encoding="utf-8")
+        return file
+
+    def lab(
+        self,
+        checks: str = CHECK,
+        *,
+        ids: tuple[str, ...] = ("it-holds",),
+        toml: str = "",
+        files: Mapping[str, str] | None = None,
+    ) -> Lab:
+        """Make the fake lab: its checks, the ids of its one step, and more of lab.toml and of files."""
+        step = f"[[steps]]\ntitle = 'The step'\nchecks = {list(ids)}\n"
+        self.write("lab.toml", LAB_TOML + toml + step)
+        self.write("checks/test_fake.py", checks)
+        for name, text in (files or {}).items():
+            self.write(name, text)
+        return self.catalogue.find(FAKE)
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment in which `lab` finds this course and writes nothing elsewhere."""
+        return {
+            **os.environ,
+            "DRYDOCK_COURSE": str(self.root),
+            "DRYDOCK_STATE": str(self.root / "state"),
+            "DRYDOCK_WORK": str(self.root / "work of Zoë"),
+            "COLUMNS": "100",
+        }
+
+
+@pytest.fixture
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
+    """Give a course with room for a fake lab; state and work are in the test's own folder."""
+    made = Course(tmp_path / "a course")
+    for name, value in made.environment().items():
+        if name.startswith(("DRYDOCK_", "COLUMNS")):
+            monkeypatch.setenv(name, value)
+    return made
+
+
+def _labelled(engine: Engine) -> set[str]:
+    return {
+        f"{kind} {item.get('Name') or item.get('Names') or item['Id']}"
+        for kind in ("containers", "networks", "volumes", "images")
+        for item in engine.list_all(kind, labels={"io.drydock.lab": FAKE})
+    }
+
+
+@pytest.fixture(scope="session")
+def _connected() -> Engine:
+    try:
+        engine = connect()
+        engine.get("/version")
+    except EngineError as error:
+        reason = f"NO CONTAINER ENGINE: {error.what} {error.remedy}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return engine
+
+
+@pytest.fixture
+def engine(_connected: Engine) -> Iterator[Engine]:
+    """Give the engine of this machine; a test that leaves something of the fake lab on it fails."""
+    before = _labelled(_connected)
+    yield _connected
+    left = _labelled(_connected) - before
+    _sweep(_connected)
+    assert not left, f"the test left {', '.join(sorted(left))}"
+
+
+def _sweep(engine: Engine) -> None:
+    for item in engine.list_all("containers", labels={"io.drydock.lab": FAKE}):
+        engine.delete(f"/containers/{item['Id']}", force=True, v=True)
+    for item in engine.list_all("networks", labels={"io.drydock.lab": FAKE}):
+        engine.delete(f"/networks/{item['Id']}")
+    for item in engine.list_all("volumes", labels={"io.drydock.lab": FAKE}):
+        engine.delete(f"/volumes/{item['Name']}", force=True)
+
+
+@pytest.fixture
+def run(engine: Engine) -> Iterator[Callable[..., str]]:
+    """Give a function that starts a container and returns its id; all are removed at the end."""
+    made: list[str] = []
+
+    def start(image: str = "drydock/base:trixie", *command: str, name: str = "", **options: Any) -> str:
+        body = {
+            "Image": image,
+            "Cmd": list(command) or ["sleep", "infinity"],
+            "Labels": {"io.drydock.lab": FAKE, **options.pop("Labels", {})},
+            "HostConfig": {"Init": True, **options.pop("HostConfig", {})},
+            **options,
+        }
+        created = engine.post("/containers/create", body, **({"name": name} if name else {}))["Id"]
+        made.append(created)
+        engine.post(f"/containers/{created}/start")
+        return str(created)
+
+    yield start
+    for container in made:
+        try:
+            engine.delete(f"/containers/{container}", force=True, v=True)
+        except EngineError:
+            continue
