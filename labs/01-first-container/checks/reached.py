@@ -72,8 +72,8 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
     holder = _holder(engine, copy.port)
     if holder == FIRST.name:
         fail(
-            f"Port {copy.port} leads to `{holder}`, the first copy: one container with two doors is one copy, and "
-            f"`{copy.name}` has no door at all.",
+            f"Port {copy.port} leads to `{holder}`, the first copy: one container behind two ports is one copy, and "
+            f"`{copy.name}` can be reached by nobody.",
             expected=expected,
             seen=f"ports {FIRST.port} and {copy.port} both lead to {holder}",
             source=f"docker port {holder}",
