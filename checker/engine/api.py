@@ -37,7 +37,7 @@ REQUEST_SECONDS = 30.0
 ANSWER_BYTES = 64 * 1024 * 1024
 """How much one answer may hold; no engine has that much to say to what the course asks."""
 
-# What a connection that the engine had closed in the meantime shows; anything else came after the request began.
+# What a connection that the engine had closed in the meantime shows; a request whose answer began is not sent twice.
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -120,16 +120,15 @@ class Engine:
         headers = {"Content-Type": kind} if data is not None else {}
         for attempt in (1, 2):
             connection, fresh = self._connection(seconds)
+            response = None
             try:
                 connection.request(method, url, data, headers)
                 response = connection.getresponse()
-                payload = response.read(ANSWER_BYTES + 1)
-                if len(payload) > ANSWER_BYTES:
-                    raise http.client.HTTPException(f"more than {ANSWER_BYTES >> 20} MiB")
+                payload = _read(response)
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
                 # A kept connection may have been closed by the engine in between; a new one tells the truth.
-                if attempt == 1 and not fresh and isinstance(error, _STALE):
+                if attempt == 1 and not fresh and response is None and isinstance(error, _STALE):
                     continue
                 raise EngineError(
                     f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {_reason(error)}).",
@@ -267,6 +266,8 @@ class Engine:
             while line := response.readline():
                 if line.strip():
                     yield json.loads(line)
+            if until is None:
+                raise http.client.HTTPException("the connection was closed")
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise EngineError(f"The container engine's events ended: {_reason(error)}.") from error
         finally:
@@ -308,6 +309,14 @@ def _message(payload: bytes) -> str:
     except ValueError:
         return payload.decode(errors="replace").strip() or "no reason given"
     return str(decoded.get("message", decoded)) if isinstance(decoded, dict) else str(decoded)
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    # With a size, a body of known length that is cut short would pass for whole.
+    payload = response.read(None if (response.length or 0) else ANSWER_BYTES + 1)
+    if len(payload) > ANSWER_BYTES:
+        raise http.client.HTTPException(f"more than {ANSWER_BYTES >> 20} MiB")
+    return payload
 
 
 def _receive(sock: socket.socket, path: str) -> bytes:

@@ -138,7 +138,7 @@ def test_kill_in_the_middle_of_a_transaction_loses_nothing_committed(file: Path)
     assert process.stdout.readline() == "in the middle\n"
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
-    progress = Progress(file, lambda line: pytest.fail(line))
+    progress = Progress(file, pytest.fail)
     assert progress.standing(LAB).hints == 3
 
 
@@ -189,9 +189,7 @@ def cut_short(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [garbage, torn, later_pages, cut_short])
-def test_a_damaged_file_is_set_aside_said_and_begun_anew(
-    file: Path, damage: Callable[[Path], None]
-) -> None:
+def test_a_damaged_file_is_set_aside_said_and_begun_anew(file: Path, damage: Callable[[Path], None]) -> None:
     before = Progress(file)
     for _ in range(20):
         before.record_attempt(report(Status.FAILED))
@@ -214,7 +212,7 @@ def test_damage_twice_within_a_second_keeps_both(file: Path) -> None:
     for number in range(3):
         file.write_text(f"garbage {number}\n" * 300)
         Progress(file, lambda _: None).close()
-    kept = {path.read_text()[:9] for path in file.parent.glob("*.damaged-*") if path.suffix not in {".lock"}}
+    kept = {path.read_text()[:9] for path in file.parent.glob("*.damaged-*") if path.suffix != ".lock"}
     assert kept == {"garbage 0", "garbage 1", "garbage 2"}
 
 
@@ -224,7 +222,7 @@ def test_a_file_that_another_process_holds_is_not_set_aside(
     monkeypatch.setattr(module, "BUSY_SECONDS", 0.2)
     first = Progress(file)
     first.record_attempt(report(Status.PASSED))
-    second = Progress(file, lambda line: pytest.fail(line))
+    second = Progress(file, pytest.fail)
     with first._transaction(), pytest.raises(LabError, match="locked"):
         second.record_attempt(report(Status.PASSED))
     assert second.standing(LAB).attempts == 1
@@ -258,7 +256,7 @@ def test_a_newer_schema_is_refused_and_left_as_it_is(file: Path) -> None:
     db.close()
     before = file.read_bytes()
     with pytest.raises(LabError, match="newer version of the course"):
-        Progress(file, lambda line: pytest.fail(line))
+        Progress(file, pytest.fail)
     assert file.read_bytes() == before
     assert not list(file.parent.glob("*.damaged-*"))
 
@@ -274,15 +272,13 @@ def test_every_earlier_schema_is_brought_up_and_keeps_its_rows(file: Path, versi
     db.execute(f"PRAGMA user_version = {version}")
     db.commit()
     db.close()
-    progress = Progress(file, lambda line: pytest.fail(line))
+    progress = Progress(file, pytest.fail)
     assert progress.standing(LAB).hints == min(version, 1)
     progress.record_attempt(report(Status.PASSED))
     assert progress._db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
-def test_a_migration_that_breaks_leaves_the_old_schema(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_migration_that_breaks_leaves_the_old_schema(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = Progress(file)
     progress.climb(LAB, "c", 3)
     progress.close()
@@ -290,7 +286,7 @@ def test_a_migration_that_breaks_leaves_the_old_schema(
     with pytest.raises(LabError):
         Progress(file)
     monkeypatch.undo()
-    assert Progress(file, lambda line: pytest.fail(line)).standing(LAB).hints == 1
+    assert Progress(file, pytest.fail).standing(LAB).hints == 1
 
 
 def test_a_report_of_a_form_no_longer_known_is_passed_over(file: Path) -> None:
