@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -70,20 +69,21 @@ def run(
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
-    try:
-        with process, log.open("w", encoding="utf-8") as kept:
+    with process, log.open("w", encoding="utf-8") as kept:
+        try:
             assert process.stdout is not None  # noqa: S101 - asked for above
             for line in process.stdout:
                 kept.write(line)
                 lines.append(line.rstrip())
                 each_line(lines[-1])
-    except BaseException:
-        # Ctrl-C too: half a build must not go on behind the person's back.
-        with contextlib.suppress(OSError):
+            process.wait()
+        except BaseException:
+            # Ctrl-C too: half a build must not go on behind the person's back.
             process.kill()
-        raise
-    finally:
-        timer.cancel()
+            process.wait()
+            raise
+        finally:
+            timer.cancel()
     return Ended(process.returncode, tuple(lines), log, expired.is_set())
 
 
