@@ -6,7 +6,7 @@ It is loud, and safe on any machine that can run the course:
 - it computes with one thread a core, eight at most, for 25 seconds, gives everything back, and rests for 10;
 - after ten rounds, some six minutes, it stays quiet until it is asked again or started anew.
 
-Main process: answers on port 7070 and starts the worker anew when it ends, however it ended.
+The service answers on port 7070 and starts a worker for each round, however the one before ended.
   GET  /        what it is doing, how much its worker holds, how often and when a worker was killed
   POST /again   another ten rounds, the first at once
 """
@@ -34,6 +34,7 @@ CHUNK_EVERY = 0.1
 SAID_EVERY_MB = 64
 ROUND_SECONDS = 25.0
 REST_SECONDS = 10.0
+FIRST_AFTER = 1.0
 ROUNDS = 10
 THREADS = min(os.cpu_count() or 1, 8)
 
@@ -59,11 +60,12 @@ def work(ceiling: int) -> None:
     """Take memory up to the ceiling, tell of each step, and keep every core busy with what was taken."""
     # Should memory run out, the kernel is to choose this process, not the one that answers.
     Path("/proc/self/oom_score_adj").write_text("1000", "ascii")
+    service = os.getppid()
     ends = time.monotonic() + ROUND_SECONDS
     chunks: list[bytes] = []
     for _ in range(THREADS):
         threading.Thread(target=_sum_up, args=(chunks,), daemon=True).start()
-    while time.monotonic() < ends:
+    while time.monotonic() < ends and os.getppid() == service:
         if len(chunks) * CHUNK_MB < ceiling:
             chunks.append(os.urandom(4096) * (CHUNK_MB * MIB // 4096))
             sys.stdout.write(f"{len(chunks) * CHUNK_MB}\n")
@@ -108,6 +110,7 @@ class Rounds:
 
     def run(self) -> None:
         """Run rounds for ever: work, rest, and stay quiet when the set is done."""
+        self._again.wait(FIRST_AFTER)
         while True:
             self._again.clear()
             self._left -= 1

@@ -146,12 +146,7 @@ def _fail_ended(asked: Asked, container: Container) -> NoReturn:
         "evidence": log,
     }
     if container.oom_killed:
-        fail(
-            f"The kernel ended `{asked.name}` because its own limit of {mb(container.host_config['Memory'])} leaves "
-            "its main process no room. Contained is not strangled: a limit has to leave enough to serve with.",
-            **facts,
-            hint="Lesson, “A wall around memory”: `docker stats` shows how much one of them needs at rest.",
-        )
+        _fail_strangled(asked, container, seen)
     if "ledger" in log and "wanted is" in log:
         fail(
             f"`{asked.name}` ended at once: it found a ledger that another version had written. So the two do not "
@@ -184,6 +179,19 @@ def _fail_ended(asked: Asked, container: Container) -> NoReturn:
         f"`{asked.name}` has ended, so nobody answers for tariff {asked.version}.",
         **facts,
         hint="The last line of its log says why.",
+    )
+
+
+def _fail_strangled(asked: Asked, container: Container, seen: str) -> NoReturn:
+    fail(
+        f"The kernel ended the service in `{asked.name}`, because its own limit of "
+        f"{mb(container.host_config['Memory'])} leaves it no room. Contained is not strangled: a limit has to leave "
+        "enough to serve with.",
+        expected=f"{asked.name} answers, within its limit",
+        seen=seen,
+        source=f"docker inspect {asked.name}",
+        evidence=container.logs(3).strip(),
+        hint="Lesson, “A wall around memory”: `docker stats` shows how much one of them needs at rest.",
     )
 
 
@@ -248,6 +256,8 @@ def _fail_silent(asked: Asked, container: Container, reply: Reply) -> NoReturn:
             source=f"docker port {asked.name}",
             hint="`docker logs` says which port the program listens on. Which side of the colon is whose?",
         )
+    if container.reload().oom_killed:
+        _fail_strangled(asked, container, f"{reply.summary}; OOMKilled: true")
     fail(
         f"`{asked.name}` runs and has port {asked.port}, but does not answer there.",
         expected=f"HTTP 200 from {asked.url}/",
