@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+AGAIN_SECONDS = 1.0
+"""After this long it rings again, until the block ends: a first ring may fall into a destructor, which swallows it."""
+
+
 class DeadlineError(BaseException):
     """Time is up. Not an Exception, so that a check's own `except Exception` cannot swallow it."""
 
@@ -41,14 +45,17 @@ def _by_signal(seconds: float) -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, ring)
     try:
-        # It rings again until the block ends: a first ring may fall into a destructor, which swallows it.
         # Zero would mean never.
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 1.0)
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), AGAIN_SECONDS)
         yield
     finally:
-        over = True
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        try:
+            over = True
+        finally:
+            # Twice: it may ring between the end of the block and the line above.
+            over = True
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager
@@ -63,13 +70,16 @@ def _by_thread(seconds: float) -> Iterator[None]:
             with lock:
                 if not ended.is_set():
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(DeadlineError))
-            wait = 1.0
+            wait = AGAIN_SECONDS
 
     threading.Thread(target=ring, daemon=True).start()
     try:
         yield
     finally:
-        ended.set()
-        with lock:
-            # A ring that has been set and not yet been raised would go off outside the block.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, None)
+        try:
+            ended.set()
+        finally:
+            # Twice, as above; and a ring that is set and not yet raised would go off outside the block.
+            ended.set()
+            with lock:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, None)

@@ -134,11 +134,15 @@ class Outside(Client):
         self.host = host
 
     def _once(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: float) -> Reply:
-        parts = urllib.parse.urlsplit(url)
+        start = time.perf_counter()
+        try:
+            parts = urllib.parse.urlsplit(url)
+            port = parts.port or 80
+        except ValueError as error:
+            return Reply(url, error=str(error))
         name = self.host if parts.hostname in {"127.0.0.1", "localhost"} else str(parts.hostname)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        start = time.perf_counter()
-        connection = _Bounded(name, parts.port or 80, timeout)
+        connection = _Bounded(name, port, timeout)
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.errors import LabError
-from checker.grading.author import Lab, Outside, Prober
 from checker.grading.deadline import DeadlineError, deadline
+from checker.grading.fixtures import LAB
 from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNotRun
 from checker.results import CheckResult, Failure, Kind, Status
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from checker.course.catalogue import Lab as CourseLab
-    from checker.engine.api import Engine
+    from checker.grading.author import Lab
 
 SPOKEN_CHARACTERS = 64 * 1024
 """How much of what a check prints is kept; a check has no reason to print."""
@@ -88,27 +88,9 @@ class GradingPlugin:
         self._ends = clock() + seconds
         self._seconds = seconds
 
-    # -- fixtures ------------------------------------------------------------------------------------------
-
-    @pytest.fixture(name="lab", scope="session")
-    def lab_fixture(self) -> Lab:
-        """The lab being judged."""
-        return self.lab
-
-    @pytest.fixture(name="engine", scope="session")
-    def engine_fixture(self) -> Engine:
-        """The engine that runs it."""
-        return self.lab.engine
-
-    @pytest.fixture(name="outside", scope="session")
-    def outside_fixture(self) -> Outside:
-        """HTTP from the learner's machine."""
-        return Outside(published_host(self.lab.engine))
-
-    @pytest.fixture(name="prober", scope="session")
-    def prober_fixture(self) -> Prober:
-        """HTTP from inside the lab's network."""
-        return Prober(self.lab.shells.of(self.lab.node("prober").id))
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Hand the lab to the fixtures."""
+        config.stash[LAB] = self.lab
 
     # -- collection ----------------------------------------------------------------------------------------
 
@@ -253,12 +235,3 @@ def _unexpected(error: BaseException) -> str:
     inside = [frame for frame in frames if "/checks/" in Path(frame.filename).as_posix()] or frames
     where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno}" if inside else "unknown place"
     return f"the check itself broke: {type(error).__name__}: {error} ({where})"
-
-
-def published_host(engine: Engine) -> str:
-    """Return the host name under which published ports are reached from here."""
-    host = engine.endpoint.host
-    if host.startswith(("tcp://", "ssh://")):
-        name = host.partition("://")[2].rpartition("@")[2].rsplit(":", 1)[0].strip("[]/")
-        return name or "127.0.0.1"
-    return "127.0.0.1"

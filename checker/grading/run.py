@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.errors import LabError
+from checker.grading import fixtures
 from checker.grading.author import Lab
 from checker.grading.plugin import GradingPlugin
 from checker.results import Report
@@ -78,7 +79,7 @@ def grade(
                     "--assert=plain", "--capture=no", "-p", "no:terminal",
                     *(word for name in _UNUSED for word in ("-p", f"no:{name}")), str(checks),
                 ],
-                plugins=[plugin],
+                plugins=[plugin, fixtures],
             )  # fmt: skip
     finally:
         handle.close()

@@ -1,0 +1,48 @@
+"""What a check may ask for by name: lab, engine, outside, prober."""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.grading.author import Lab, Outside, Prober
+
+if TYPE_CHECKING:
+    from checker.engine.api import Engine
+
+LAB = pytest.StashKey[Lab]()
+"""Where the run keeps the lab that is judged."""
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config) -> Lab:
+    """The lab being judged."""
+    return pytestconfig.stash[LAB]
+
+
+@pytest.fixture(scope="session")
+def engine(lab: Lab) -> Engine:
+    """The engine that runs it."""
+    return lab.engine
+
+
+@pytest.fixture(scope="session")
+def outside(lab: Lab) -> Outside:
+    """HTTP from the learner's machine."""
+    return Outside(published_host(lab.engine))
+
+
+@pytest.fixture(scope="session")
+def prober(lab: Lab) -> Prober:
+    """HTTP from inside the lab's network."""
+    return Prober(lab.shells.of(lab.node("prober").id))
+
+
+def published_host(engine: Engine) -> str:
+    """Return the host name under which published ports are reached from here."""
+    host = engine.endpoint.host
+    if host.startswith(("tcp://", "ssh://")):
+        return urllib.parse.urlsplit(host).hostname or "127.0.0.1"
+    return "127.0.0.1"

@@ -1,0 +1,331 @@
+"""How checks end, whatever they do: judged, refused, hung, broken, loud. No engine is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.engine.api import Engine
+from checker.engine.endpoint import Endpoint
+from checker.errors import LabError
+from checker.grading.run import grade
+from checker.results import CheckResult, Kind, Report, Status
+
+if TYPE_CHECKING:
+    from tests.conftest import Course
+
+HEAD = """
+import os, socket, subprocess, sys, time
+import pytest
+from checker.errors import LabError
+from checker.grading.author import could_not_run, fail, guard, needs, require, timeout
+"""
+
+NOWHERE = Endpoint("tcp://127.0.0.1:1", "test")
+
+
+def judge(course: Course, checks: str, *ids: str, helpers: str = "", **options: Any) -> Report:
+    files = {"checks/conftest.py": HEAD + helpers} if helpers else {}
+    lab = course.lab(HEAD + checks, ids=ids, files=files)
+    return grade(lab, Engine(NOWHERE), course.root / "work", **options)
+
+
+def only(report: Report) -> CheckResult:
+    assert len(report.checks) == 1
+    return report.checks[0]
+
+
+def test_a_check_that_returns_has_passed(course: Course) -> None:
+    report = judge(course, 'def test_a_b():\n    """It holds.\n\n    More."""', "a-b")
+    check = only(report)
+    assert (check.id, check.title, check.status, check.step) == ("a-b", "It holds", Status.PASSED, 1)
+    assert report.passed
+    assert report.lab == "97-fake"
+
+
+def test_a_failure_carries_everything_that_the_check_said(course: Course) -> None:
+    report = judge(
+        course,
+        """
+def test_a():
+    "T"
+    require(False, "why", hint="where", expected="this", seen="that", source="cmd", evidence="line\\n")
+""",
+        "a",
+    )
+    check = only(report)
+    assert check.status is Status.FAILED
+    assert check.failure is not None
+    assert (check.failure.rationale, check.failure.hint, check.failure.expected) == ("why", "where", "this")
+    assert (check.failure.seen, check.failure.source, check.failure.evidence) == ("that", "cmd", "line")
+
+
+def test_a_guard_that_fails_is_a_violation_and_comes_first(course: Course) -> None:
+    report = judge(
+        course, 'def test_a():\n    "T"\n@guard\ndef test_g():\n    "G"\n    fail("w", hint="h")', "a"
+    )
+    assert [(check.id, check.kind, check.status) for check in report.checks] == [
+        ("g", Kind.GUARD, Status.VIOLATED),
+        ("a", Kind.GOAL, Status.PASSED),
+    ]
+
+
+def test_a_check_that_needs_a_failed_one_is_not_run_and_names_it(course: Course) -> None:
+    report = judge(
+        course,
+        """
+def test_a():
+    "The first"
+    fail("w", hint="h")
+@needs("a")
+def test_b():
+    "The second"
+    raise AssertionError
+@needs("b")
+def test_c():
+    "The third"
+    raise AssertionError
+def test_d():
+    "The fourth"
+""",
+        *"abcd",
+    )
+    assert [check.status for check in report.checks] == [
+        Status.FAILED,
+        Status.NOT_RUN,
+        Status.NOT_RUN,
+        Status.PASSED,
+    ]
+    assert report.checks[1].reason == "waits for “The first”"
+
+
+def test_checks_run_in_the_order_of_the_task_and_not_of_the_file(course: Course) -> None:
+    text = "".join(f'def test_{name}():\n    "T"\n' for name in "cab")
+    assert [check.id for check in judge(course, text, *"abc").checks] == ["a", "b", "c"]
+
+
+BROKEN = {
+    "an assert": ("assert 1 == 2", "AssertionError"),
+    "an exception": ("{}['x']", "KeyError: 'x'"),
+    "a deep exception": ("import json; json.loads('x')", "JSONDecodeError"),
+    "sys.exit": ("sys.exit(0)", "SystemExit: 0"),
+    "os-level exit by pytest": ("pytest.exit('bye')", "Exit: bye"),
+    "a skip": ("pytest.skip('no')", "Skipped: no"),
+    "a pytest failure": ("pytest.fail('no')", "Failed: no"),
+    "an xfail": ("pytest.xfail('no')", "XFailed: no"),
+    "endless recursion": ("test_a()", "RecursionError"),
+    "a generator's end": ("raise GeneratorExit", "GeneratorExit"),
+    "a base exception": ("raise BaseException('odd')", "BaseException: odd"),
+}
+
+
+@pytest.mark.parametrize("body", BROKEN, ids=BROKEN)
+def test_a_check_that_breaks_could_not_run_with_its_place_and_the_next_goes_on(
+    course: Course, body: str
+) -> None:
+    text, said = BROKEN[body]
+    report = judge(course, f'def test_a():\n    "T"\n    {text}\ndef test_b():\n    "T"\n', *"ab")
+    broken, after = report.checks
+    assert broken.status is Status.COULD_NOT_RUN
+    assert "the check itself broke" in broken.reason
+    assert said in broken.reason
+    assert "(test_fake.py:" in broken.reason
+    assert after.status is Status.PASSED
+    assert not report.passed
+
+
+def test_a_check_that_cannot_judge_says_why(course: Course) -> None:
+    check = only(judge(course, 'def test_a():\n    "T"\n    could_not_run("no prober")', "a"))
+    assert (check.status, check.reason) == (Status.COULD_NOT_RUN, "no prober")
+
+
+def test_an_engine_that_is_lost_in_the_middle_of_a_check_is_not_the_learners_fault(course: Course) -> None:
+    check = only(judge(course, 'def test_a(lab):\n    "T"\n    lab.container("x")', "a"))
+    assert check.status is Status.COULD_NOT_RUN
+    assert "does not answer" in check.reason
+    assert "lab doctor" in check.reason
+
+
+HANGS = {
+    "pure Python": "while True: pass",
+    "a system call": "time.sleep(60)",
+    "a read": "os.read(os.pipe()[0], 1)",
+    "a program": "subprocess.run(['sleep', '60'])",
+    "Python that catches everything": "while True:\n        try: time.sleep(60)\n        except Exception: pass",
+}
+
+
+@pytest.mark.parametrize("body", HANGS, ids=HANGS)
+def test_a_check_that_hangs_is_ended_and_the_next_goes_on(course: Course, body: str) -> None:
+    checks = f'@timeout(0.15)\ndef test_a():\n    "T"\n    {HANGS[body]}\ndef test_b():\n    "T"\n'
+    first, second = judge(course, checks, *"ab").checks
+    assert (first.status, first.reason) == (
+        Status.COULD_NOT_RUN,
+        "it took longer than 0.15 s and was ended",
+    )
+    assert second.status is Status.PASSED
+
+
+def test_a_run_that_has_used_up_its_time_judges_no_more(course: Course) -> None:
+    checks = 'def test_a():\n    "T"\n    time.sleep(60)\ndef test_b():\n    "T"\n'
+    first, second = judge(course, checks, *"ab", seconds=0.15).checks
+    assert first.status is second.status is Status.COULD_NOT_RUN
+    assert "used up its 0.15 s" in second.reason
+
+
+def test_megabytes_that_a_check_prints_reach_nobody(
+    course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = """
+def test_a():
+    "T"
+    for _ in range(50):
+        print("x" * 1_000_000)
+        sys.stderr.write("y" * 1_000_000)
+"""
+    assert judge(course, checks, "a").passed
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("checks", "ids", "said"),
+    [
+        ("", ("a",), "lists checks that no test defines: a"),
+        ("", (), "holds no check"),
+        ('def test_a():\n    "T"\n', ("a", "b"), "lists checks that no test defines: b"),
+        ('def test_a():\n    "T"\ndef test_b():\n    "T"\n', ("a",), "belong to no step in lab.toml: b"),
+        ('@needs("z")\ndef test_a():\n    "T"\n', ("a",), "Check a needs z, which no test defines"),
+        (
+            '@needs("b")\ndef test_a():\n    "T"\ndef test_b():\n    "T"\n',
+            ("a", "b"),
+            "Check a needs b, which does not come before it",
+        ),
+        ('@needs("a")\ndef test_a():\n    "T"\n', ("a",), "Check a needs a, which does not come before it"),
+        ("def test_a(:", ("a",), "SyntaxError"),
+        ("import nothing_of_this_name", ("a",), "nothing_of_this_name"),
+        ("raise RuntimeError('at import')", ("a",), "at import"),
+        ("class TestX:\n    def test_a(self):\n        'T'\ndef test_a():\n    'T'\n", ("a",), "Two checks"),
+    ],
+)
+def test_checks_that_do_not_fit_together_are_the_courses_fault(
+    course: Course, checks: str, ids: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(LabError, match="cannot be used") as caught:
+        judge(course, checks, *ids)
+    assert said in caught.value.detail
+    assert "not of your answer" in caught.value.remedy
+
+
+def test_a_broken_conftest_is_the_courses_fault(course: Course) -> None:
+    with pytest.raises(LabError, match="cannot be used") as caught:
+        judge(course, 'def test_a():\n    "T"\n', "a", helpers="raise RuntimeError('in conftest')")
+    assert "in conftest" in caught.value.detail
+
+
+def test_a_lab_without_checks_is_an_error(course: Course) -> None:
+    lab = course.lab()
+    (lab.folder / "checks" / "test_fake.py").unlink()
+    (lab.folder / "checks").rmdir()
+    with pytest.raises(LabError, match="no checks/ folder"):
+        grade(lab, Engine(NOWHERE), course.root / "work")
+
+
+FIXTURES = """
+@pytest.fixture
+def broken():
+    raise LabError("The scene is gone.", remedy="Start it.")
+
+@pytest.fixture
+def odd():
+    raise KeyError("odd")
+
+@pytest.fixture
+def slow():
+    time.sleep(60)
+
+@pytest.fixture
+def leaves():
+    yield 1
+    raise RuntimeError("while putting back")
+
+@pytest.fixture(scope="session")
+def once():
+    could_not_run("no such machine")
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixture", "reason"),
+    [
+        ("broken", "The scene is gone. Start it."),
+        ("odd", "KeyError: 'odd'"),
+        ("slow", "longer than 0.15 s"),
+        ("once", "no such machine"),
+        ("leaves", "RuntimeError: while putting back"),
+        ("nowhere", "FixtureLookupError: ('nowhere'"),
+    ],
+)
+def test_a_fixture_that_breaks_is_not_the_learners_fault_and_the_next_check_goes_on(
+    course: Course, fixture: str, reason: str
+) -> None:
+    checks = f'@timeout(0.15)\ndef test_a({fixture}):\n    "T"\ndef test_b():\n    "T"\n'
+    first, second = judge(course, checks, *"ab", helpers=FIXTURES).checks
+    assert first.status is Status.COULD_NOT_RUN
+    assert reason in first.reason
+    assert second.status is Status.PASSED
+
+
+def test_a_verdict_stands_when_putting_back_breaks(course: Course) -> None:
+    checks = 'def test_a(leaves):\n    "T"\n    fail("w", hint="h")\n'
+    assert only(judge(course, checks, "a", helpers=FIXTURES)).status is Status.FAILED
+
+
+def test_an_interruption_passes_through(course: Course) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        judge(course, 'def test_a():\n    "T"\n    raise KeyboardInterrupt\n', "a")
+
+
+def test_an_interruption_while_the_checks_are_read_passes_through(course: Course) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        judge(course, "raise KeyboardInterrupt\n", "a")
+
+
+def test_some_checks_alone_bring_what_they_need_and_the_guards(course: Course) -> None:
+    checks = """
+def test_a():
+    "T"
+@needs("a")
+def test_b():
+    "T"
+def test_c():
+    "T"
+@guard
+def test_g():
+    "T"
+"""
+    report = judge(course, checks, *"abc", only=frozenset({"b"}))
+    assert [check.id for check in report.checks] == ["g", "a", "b"]
+
+
+def test_a_check_file_that_changed_is_read_anew(course: Course) -> None:
+    text = 'from .helper import V\ndef test_a():\n    "T"\n    require(V, "w", hint="h")\n'
+    files = {"checks/__init__.py": "", "checks/helper.py": "V = 0\n"}
+    lab = course.lab(HEAD + text, ids=("a",), files=files)
+    engine = Engine(NOWHERE)
+    before = set(sys.modules)
+    assert not grade(lab, engine, course.root).passed
+    course.write("checks/helper.py", "V = 'now it holds'\n")
+    assert grade(lab, engine, course.root).passed
+    assert not [name for name in set(sys.modules) - before if "helper" in name]
+
+
+def test_a_learners_pytest_settings_change_nothing(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option -k nothing")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    (course.root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
+    assert judge(course, 'def test_a():\n    "T"\n', "a").passed
+    assert "no-such-option" in os.environ["PYTEST_ADDOPTS"]
