@@ -159,10 +159,11 @@ class Engine:
         """Open a new connection to the engine."""
         return dial(self.endpoint.host, self._relay, tls=bool(getattr(self.endpoint, "tls", None)))
 
-    def _relay(self) -> list[str]:
+    def _relay(self) -> tuple[list[str], dict[str, str]]:
         from checker.engine.client import find_client  # noqa: PLC0415 - only some endpoints need the client
 
-        return find_client(self.endpoint).command("system", "dial-stdio")
+        client = find_client(self.endpoint)
+        return client.command("system", "dial-stdio"), client.environment()
 
     def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
         """POST and take the connection over; return its socket and what was read past the headers.

@@ -35,7 +35,8 @@ def clear(engine: Path, pid_file: Path, exec_root: Path, bridge: str) -> list[st
         # Some of its sockets stay even when it ends in good order: nothing to tell about.
         for left in (containerd, *containerd.parent.glob("containerd*.sock*")):
             left.unlink(missing_ok=True)
-    if bridge and _is_idle_bridge(bridge) and _delete_bridge(bridge):
+    # Two engines on one machine may share a bridge without knowing: an idle one may be a living engine's.
+    if bridge and not processes.any_running("dockerd") and _is_idle_bridge(bridge) and _delete_bridge(bridge):
         removed.append(f"the bridge {bridge}")
     return removed
 

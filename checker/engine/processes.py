@@ -35,6 +35,11 @@ def is_program(pid: int, name: str) -> bool:
     return comm == name[:15] and state not in "ZX"
 
 
+def any_running(name: str) -> bool:
+    """Whether any process of this machine, those in containers included, runs the named program."""
+    return any(is_program(int(entry.name), name) for entry in Path("/proc").glob("[0-9]*"))
+
+
 def began(pid: int) -> str:
     """Return when the process began, in ticks since boot; nothing when there is none."""
     try:

@@ -26,12 +26,14 @@ PLAIN_PORT = 2375
 """The port of an engine that speaks plain TCP, when DOCKER_HOST names none."""
 
 
-def dial(host: str, relay: Callable[[], list[str]], *, tls: bool = False) -> socket.socket:
+def dial(
+    host: str, relay: Callable[[], tuple[list[str], dict[str, str]]], *, tls: bool = False
+) -> socket.socket:
     """Open one connection to the engine.
 
     Args:
         host: the endpoint as DOCKER_HOST has it, such as `unix:///var/run/docker.sock`.
-        relay: gives the command line of `docker system dial-stdio` for this endpoint; called only when needed.
+        relay: gives the command line and environment of `docker system dial-stdio`; called only when needed.
         tls: whether a TCP endpoint speaks TLS; the relay does it then.
 
     Raises:
@@ -56,7 +58,7 @@ def dial(host: str, relay: Callable[[], list[str]], *, tls: bool = False) -> soc
             f"The container engine at {host} does not answer: {error.strerror or error}.",
             remedy="Start it and try again; `lab doctor` says more.",
         ) from error
-    return _relayed(relay())
+    return _relayed(*relay())
 
 
 def _address(host: str) -> tuple[str, int]:
@@ -72,7 +74,7 @@ def _address(host: str) -> tuple[str, int]:
     return parts.hostname or "127.0.0.1", port
 
 
-def _relayed(command: list[str]) -> socket.socket:
+def _relayed(command: list[str], environment: dict[str, str]) -> socket.socket:
     near, far = socket.socketpair()
     try:
         # Its own group, so that Ctrl-C in the terminal ends our work in order and not the connection under it.
@@ -81,6 +83,7 @@ def _relayed(command: list[str]) -> socket.socket:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=environment,
             start_new_session=True,
         )
     except OSError as error:
