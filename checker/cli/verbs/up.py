@@ -82,6 +82,7 @@ def _grade(context: Context, lab: Lab) -> Report:
 def _show(context: Context, lab: Lab, report: Report, site: Site | None) -> None:
     from checker.render.report import report_lines
     from checker.render.style import style_of
+    from checker.results import Kind, Status
     from checker.site import pages
 
     lesson = pages.lesson(site.url, lab) if site else ""
@@ -98,7 +99,8 @@ def _show(context: Context, lab: Lab, report: Report, site: Site | None) -> None
     if report.passed:
         print("You have been here before: everything passes.")
     else:
-        print("Red is right: nothing is done yet. Now it is your turn.")
+        begun = any(check.kind is Kind.GOAL for check in report.having(Status.PASSED))
+        print("Go on where you were." if begun else "Red is right: nothing is done yet. Now it is your turn.")
     rows = [
         (lesson or f"lab open {number}", "the lesson, which leads through it"),
         (f"./lab shell {number}", "a shell with every tool"),
