@@ -27,8 +27,7 @@ SHOWN = 15
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 _STEP = re.compile(r"^#\d+ \[(?:[\w.-]+ )?(\d+)/(\d+)\] (?!FROM)")
-_NOISE = re.compile(r"^(#\d+ (DONE|CACHED|transferring|sha256|\[internal\])|$)")
-_ECHO = re.compile(r"^(#\d+ ERROR|ERROR|------|--------------------| > \[|Dockerfile:\d+| *\d+ \| )")
+_NOISE = re.compile(r"^(#\d+ (DONE|CACHED|ERROR|transferring|sha256|\[internal\])|$)")
 
 
 def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
@@ -94,8 +93,12 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
 
 
 def last_lines(lines: tuple[str, ...]) -> list[str]:
-    """Return the last lines of what the failing step wrote, without BuildKit's repetition of the Dockerfile."""
-    told = [line for line in lines if not _NOISE.match(line) and not _ECHO.match(line)]
+    """Return the last lines of what the failing step wrote.
+
+    After a line of dashes BuildKit repeats the step, its output and the Dockerfile.
+    """
+    until = lines.index("------") if "------" in lines else len(lines)
+    told = [line for line in lines[:until] if not _NOISE.match(line)]
     return (told or list(lines))[-SHOWN:]
 
 

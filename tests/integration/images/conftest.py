@@ -1,0 +1,72 @@
+"""Small images of the tests' own, made from the course's base on the real engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+
+from checker.course.places import Places
+from checker.engine.client import Client, find_client
+from checker.errors import EngineError
+from checker.images.catalogue import Images
+from checker.images.store import SOURCE, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from checker.engine.api import Engine
+
+NAME = "itest"
+TOML = f"""
+[bases.trixie]
+image = "debian:trixie-slim"
+
+[images.{NAME}]
+summary = "for the tests"
+base = "trixie"
+tags."1.0" = {{ args = {{ VERSION = "1.0" }} }}
+tags."2.0" = {{ args = {{ VERSION = "2.0" }} }}
+"""
+DOCKERFILE = """
+ARG BASE
+FROM ${BASE}
+ARG VERSION
+RUN --mount=type=secret,id=ca,target=/run/secrets/ca cat /run/secrets/ca > /dev/null && echo "$VERSION" > /version
+"""
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine) -> Iterator[Places]:
+    """Give a course with one small image under two tags; what is made of it is removed from the engine."""
+    monkeypatch.delenv("DRYDOCK_REGISTRY", raising=False)
+    monkeypatch.delenv("DRYDOCK_BUNDLE", raising=False)
+    monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "state of Zoë"))
+    root = tmp_path / "a course"
+    (root / "images" / NAME).mkdir(parents=True)
+    (root / "images" / "images.toml").write_text(TOML)
+    (root / "images" / NAME / "Dockerfile").write_text(DOCKERFILE)
+    yield Places(root, root)
+    for item in engine.list_all("images", labels={SOURCE: "", "io.drydock.image": NAME}):
+        for reference in item.get("RepoTags") or [item["Id"]]:
+            try:
+                engine.delete(f"/images/{quote(reference, safe='')}", force=True)
+            except EngineError:
+                continue
+
+
+@pytest.fixture
+def images(places: Places) -> Images:
+    return Images(places.root)
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    return Store(engine)
+
+
+@pytest.fixture
+def client(engine: Engine) -> Client:
+    return find_client(engine.endpoint)
