@@ -43,6 +43,8 @@ class Course:
     def __init__(self, root: Path) -> None:
         self.root = root
         (root / "labs").mkdir(parents=True)
+        (root / "images").mkdir()
+        (root / "images" / "images.toml").write_text("[bases]\n[images]\n")
         (root / "mkdocs.yml").write_text("site_name: fake\n")
         self.slug = f"{FAKE}-fake"
 

@@ -66,6 +66,8 @@ class Context:
         """The docker command for the same engine."""
         from checker.engine.client import find_client
 
+        # An engine that is down must not look like a command that is missing.
+        self.engine.require()
         return find_client(self.engine.endpoint, state=self.places.state)
 
     @functools.cached_property

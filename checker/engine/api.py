@@ -207,10 +207,14 @@ class Engine:
     def ping(self) -> bool:
         """Whether the engine answers."""
         try:
-            self.request("GET", "/_ping", seconds=3.0, raw=True)
+            self.require()
         except EngineError:
             return False
         return True
+
+    def require(self) -> None:
+        """Raise EngineError unless the engine answers."""
+        self.request("GET", "/_ping", seconds=3.0, raw=True)
 
     def inspect(self, name: str) -> dict[str, Any]:
         """Return everything the engine knows of a container, by name or id."""

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from checker.errors import LabError
 from checker.grading.deadline import DeadlineError, deadline
 from checker.grading.fixtures import LAB
@@ -20,6 +18,8 @@ from checker.results import CheckResult, Failure, Kind, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pytest
 
     from checker.course.catalogue import Lab as CourseLab
     from checker.grading.author import Lab

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 
+_ADDRESSES = (
+    (socket.AF_INET, "0.0.0.0"),  # noqa: S104 - asks whether it is free; nothing listens
+    (socket.AF_INET, "127.0.0.1"),
+    (socket.AF_INET6, "::"),
+)
+"""What the engine publishes a port on, and where a program of this machine's own usually listens."""
+
+
 def require_free(engine: Engine, lab: Lab) -> None:
     """Refuse when something that is not this lab's holds a port that its answer will use.
 
@@ -55,14 +63,20 @@ def require_free(engine: Engine, lab: Lab) -> None:
 
 def process_on(port: int) -> str:
     """Return who holds a port of this machine, empty when it is free; `another program` when it cannot be told."""
-    # Some systems let a listener on every address stand beside one on a single address; both are asked.
-    for address in ("0.0.0.0", "127.0.0.1"):  # noqa: S104 - asks whether it is free; nothing listens
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    # Some systems let a listener on every address stand beside one on a single address; each is asked.
+    for family, address in _ADDRESSES:
+        try:
+            probe = socket.socket(family, socket.SOCK_STREAM)
+        except OSError:
+            continue  # no IPv6 here
+        with probe:
             if sys.platform == "win32":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
             else:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 probe.bind((address, port))
             except OSError as error:
                 if error.errno in {errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", -1)}:

@@ -138,7 +138,7 @@ def test_the_reason_of_a_refusal_is_read_to_its_end_when_it_comes_in_pieces() ->
             over.wait(0.01)
             sock.sendall(body[start : start + 5000])
 
-    with serving(handle) as port, pytest.raises(RefusedError, match="the end$"):
+    with serving(handle) as port, pytest.raises(RefusedError, match=r"the end$"):
         engine_at(port).hijack("/exec/x/start", {})
 
 
@@ -159,9 +159,9 @@ def test_events_come_one_by_one_and_a_lost_engine_ends_them_with_an_error() -> N
 
 
 def test_an_engine_that_tells_no_events_is_no_event() -> None:
-    with serving(answers(b'{"message":"bad filter"}', b"400 Bad Request")) as port:
-        with pytest.raises(EngineError, match="bad filter"):
-            list(engine_at(port).events(since=0))
+    refuses = answers(b'{"message":"bad filter"}', b"400 Bad Request")
+    with serving(refuses) as port, pytest.raises(EngineError, match="bad filter"):
+        list(engine_at(port).events(since=0))
 
 
 def test_queries_are_written_as_the_engine_reads_them() -> None:

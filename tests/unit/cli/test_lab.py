@@ -1,0 +1,156 @@
+"""The command as a process: exit codes, streams, help, names, without an engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.cli import main
+
+if TYPE_CHECKING:
+    from tests.conftest import Course
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+
+
+def lab(*words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "checker", *words],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_no_verb_shows_the_help_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 0
+    assert "learn:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("chekc", "3"), "Did you mean `lab check`?"),
+        (("zzzzzz",), "there is no verb `zzzzzz`."),
+        (("check",), "required: LAB"),
+        (("check", "3", "--al", "--nonsense"), "--nonsense"),
+    ],
+)
+def test_a_wrong_word_is_misuse_and_says_what_is_near(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize("verb", ["check", "start", "stop", "shell", "env", "hint", "goto", "open", "watch"])
+def test_an_unknown_lab_is_misuse_for_every_verb(
+    course: Course, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.lab()
+    assert main([verb, "fakt"]) == 2
+    shown = capsys.readouterr().err
+    assert "There is no lab `fakt`" in shown
+    assert "Did you mean `97-fake`?" in shown
+
+
+@pytest.mark.parametrize("verb", ["check", "start", "stop", "hint", "watch"])
+def test_no_engine_is_could_not_run_with_what_to_do(
+    course: Course, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.lab()
+    assert main([verb, "97"]) == 3
+    shown = capsys.readouterr()
+    assert "127.0.0.1:1 does not answer" in shown.err
+    assert "lab doctor" in shown.err
+    assert "Traceback" not in shown.err
+    assert shown.out == ""
+
+
+def test_a_malformed_lab_toml_is_named_and_not_a_traceback(
+    course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.lab()
+    course.write("lab.toml", "title = 5\n")
+    assert main(["check", "97"]) == 3
+    shown = capsys.readouterr().err
+    assert "lab.toml" in shown
+    assert "`title`" in shown
+
+
+def test_the_list_works_without_an_engine_and_speaks_json(
+    course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.lab()
+    assert main(["list"]) == 0
+    assert "A fake lab" in capsys.readouterr().out
+    assert main(["list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["lab"] == "97-fake"
+
+
+@pytest.mark.parametrize("words", [("reset", "97"), ("solve", "97"), ("goto", "97.1")])
+def test_without_a_terminal_and_without_yes_a_question_is_an_error_and_no_hang(
+    course: Course, words: tuple[str, ...]
+) -> None:
+    course.lab(files={"solution/answer.toml": "title = 's'", "solution/run.sh": "true"})
+    done = lab(*words)
+    assert done.returncode in {2, 3}
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_terminal_of_plain_ascii_gets_the_list_all_the_same(course: Course) -> None:
+    course.lab()
+    done = lab("list", PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
+    assert done.returncode == 0, done.stderr
+    assert b"A fake lab" in done.stdout
+
+
+def test_colour_goes_to_nobody_who_did_not_ask(course: Course) -> None:
+    course.lab()
+    assert b"\x1b[" not in lab("list", NO_COLOR="1").stdout
+    assert b"\x1b[" in lab("list", FORCE_COLOR="1").stdout + lab("check", "9", FORCE_COLOR="1").stderr
+
+
+def test_the_help_is_quick_because_it_loads_little() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "checker", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    for heavy in ("pytest", "testinfra", "checker.engine", "checker.grading", "mkdocs"):
+        assert f" {heavy}" not in done.stderr, heavy
+
+
+def test_checking_loads_neither_testinfra_nor_the_site(course: Course) -> None:
+    course.lab()
+    code = (
+        "import sys; import checker.grading.run; "
+        "print([n for n in ('testinfra', 'mkdocs', 'checker.site') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "[]\n", done.stderr

@@ -1,0 +1,97 @@
+"""A port that is taken comes with the name of who holds it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.engine.api import Engine
+from checker.engine.endpoint import Endpoint
+from checker.errors import LabError
+from checker.scene.ports import process_on, require_free
+
+if TYPE_CHECKING:
+    from tests.conftest import Course
+
+
+class Fake(Engine):
+    """An engine with the containers that a test names."""
+
+    def __init__(self, *containers: dict[str, Any], host: str = "unix:///x") -> None:
+        super().__init__(Endpoint(host, "test"))
+        self.containers = list(containers)
+
+    def list_all(self, kind: str, **_: Any) -> list[dict[str, Any]]:
+        """List them."""
+        assert kind == "containers"
+        return self.containers
+
+
+def container(port: int, **labels: str) -> dict[str, Any]:
+    return {
+        "Id": "c1",
+        "Names": ["/web"],
+        "Labels": labels,
+        "Ports": [{"PrivatePort": 80, "PublicPort": port, "Type": "tcp"}, {"PrivatePort": 81, "Type": "tcp"}],
+    }
+
+
+@pytest.fixture
+def free() -> int:
+    """Give a port that nobody holds."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_free_port_is_fine(course: Course, free: int) -> None:
+    require_free(Fake(), course.lab(toml=f"ports = [{free}]\n"))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::"])  # noqa: S104 - a listener of the test's own
+def test_a_program_that_listens_is_named(course: Course, address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        server = socket.create_server((address, 0), family=family)
+    except OSError:
+        pytest.skip(f"this machine has no {address}")
+    with server:
+        port = server.getsockname()[1]
+        with pytest.raises(LabError, match=rf"Port {port} .* is taken by .*\(process {os.getpid()}\)"):
+            require_free(Fake(), course.lab(toml=f"ports = [{port}]\n"))
+        # On an engine elsewhere, this machine's ports are not the ones that matter.
+        require_free(Fake(host="ssh://far"), course.lab(toml=f"ports = [{port}]\n"))
+
+
+def test_a_port_that_was_in_use_a_moment_ago_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = int(server.getsockname()[1])
+        with socket.create_connection(("127.0.0.1", port)) as one:
+            other, _ = server.accept()
+            other.close()
+            one.recv(1)
+    assert process_on(port) == ""
+
+
+def test_a_strangers_container_is_named_with_how_to_stop_it(course: Course, free: int) -> None:
+    with pytest.raises(LabError, match=f"Port {free} .* container `web`") as caught:
+        require_free(Fake(container(free)), course.lab(toml=f"ports = [{free}]\n"))
+    assert "docker stop web" in caught.value.remedy
+
+
+def test_another_labs_container_is_named_with_its_lab(course: Course, free: int) -> None:
+    engine = Fake(container(free, **{"io.drydock.lab": "05"}))
+    with pytest.raises(LabError, match="`web` of lab 05") as caught:
+        require_free(engine, course.lab(toml=f"ports = [{free}]\n"))
+    assert "lab stop 5" in caught.value.remedy
+
+
+def test_the_labs_own_container_may_hold_its_port(course: Course, free: int) -> None:
+    engine = Fake(container(free, **{"io.drydock.lab": "97"}))
+    require_free(engine, course.lab(toml=f"ports = [{free}]\n"))
+
+
+def test_a_lab_without_ports_asks_nobody(course: Course) -> None:
+    require_free(Engine(Endpoint("tcp://127.0.0.1:1", "test")), course.lab())

@@ -1,0 +1,163 @@
+"""The learner's files: given whole, set aside before a reset, never lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.errors import LabError
+from checker.scene import work as workfolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+    from tests.conftest import Course
+
+
+@pytest.fixture
+def lab(course: Course) -> Lab:
+    """Give a lab with two files to start from."""
+    return course.lab(files={"start/Dockerfile": "FROM x\n", "start/src/app.py": "print()\n"})
+
+
+@pytest.fixture
+def work(course: Course, lab: Lab) -> Path:
+    """Give the work folder's place; nothing is there yet."""
+    return workfolder.folder_of(course.places, lab)
+
+
+def test_the_folder_is_made_from_start_once(work: Path, lab: Lab) -> None:
+    assert workfolder.prepare(work, lab)
+    assert (work / "src/app.py").read_text() == "print()\n"
+    (work / "Dockerfile").write_text("mine\n")
+    assert not workfolder.prepare(work, lab)
+    assert (work / "Dockerfile").read_text() == "mine\n"
+
+
+def test_half_a_copy_of_before_is_replaced_by_a_whole_one(work: Path, lab: Lab) -> None:
+    partial = work.with_name(f".{work.name}.partial")
+    partial.mkdir(parents=True)
+    (partial / "half").write_text("h")
+    workfolder.prepare(work, lab)
+    assert sorted(path.name for path in work.iterdir()) == ["Dockerfile", "src"]
+    assert not partial.exists()
+
+
+def test_a_lab_without_start_gets_an_empty_folder(course: Course) -> None:
+    lab = course.lab()
+    work = workfolder.folder_of(course.places, lab)
+    assert workfolder.prepare(work, lab)
+    assert list(work.iterdir()) == []
+    assert not workfolder.changed(work, lab)
+
+
+def test_a_place_that_cannot_be_written_is_named(work: Path, lab: Lab) -> None:
+    work.parent.parent.mkdir(parents=True, exist_ok=True)
+    work.parent.write_text("a file where the folder should be")
+    with pytest.raises(LabError, match="cannot be made") as caught:
+        workfolder.prepare(work, lab)
+    assert "DRYDOCK_WORK" in caught.value.remedy
+
+
+def test_untouched_files_are_not_set_aside(work: Path, lab: Lab) -> None:
+    workfolder.prepare(work, lab)
+    assert workfolder.set_aside(work, lab) is None
+    assert not work.exists()
+    assert workfolder.set_aside(work, lab) is None
+
+
+def edit(work: Path) -> None:
+    (work / "Dockerfile").write_text("mine\n")
+
+
+def add(work: Path) -> None:
+    (work / "notes.txt").write_text("mine\n")
+
+
+def remove(work: Path) -> None:
+    (work / "src/app.py").unlink()
+
+
+def link(work: Path) -> None:
+    (work / "latest").symlink_to("/nowhere")
+
+
+def relink(work: Path) -> None:
+    (work / "Dockerfile").unlink()
+    (work / "Dockerfile").symlink_to("src/app.py")
+
+
+def pipe(work: Path) -> None:
+    os.mkfifo(work / "pipe")
+
+
+@pytest.mark.parametrize("change", [edit, add, remove, link, relink, pipe])
+def test_any_change_is_set_aside_whole(work: Path, lab: Lab, change: object) -> None:
+    workfolder.prepare(work, lab)
+    assert callable(change)
+    change(work)
+    before = {path.relative_to(work) for path in work.rglob("*")}
+    aside = workfolder.set_aside(work, lab)
+    assert aside is not None
+    assert {path.relative_to(aside) for path in aside.rglob("*")} == before
+    assert not work.exists()
+    assert aside.parent.name == "set-aside"
+
+
+def test_twice_in_the_same_second_keeps_both(work: Path, lab: Lab) -> None:
+    places = set()
+    for number in range(3):
+        workfolder.prepare(work, lab)
+        (work / "notes.txt").write_text(f"{number}\n")
+        aside = workfolder.set_aside(work, lab)
+        assert aside is not None
+        places.add(aside)
+    assert {(place / "notes.txt").read_text() for place in places} == {"0\n", "1\n", "2\n"}
+
+
+def test_files_that_may_not_be_read_count_as_the_learners(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workfolder.prepare(work, lab)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(work), "read_bytes", refuse)
+    assert workfolder.set_aside(work, lab) is not None
+
+
+def test_a_folder_that_cannot_be_emptied_is_moved(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workfolder.prepare(work, lab)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    aside = workfolder.set_aside(work, lab)
+    assert aside is not None
+    assert not work.exists()
+
+
+def test_a_folder_that_cannot_be_moved_is_left_and_said(work: Path, lab: Lab) -> None:
+    workfolder.prepare(work, lab)
+    add(work)
+    (work.parent / "set-aside").write_text("a file where the folder should be")
+    with pytest.raises(LabError, match="cannot be set aside") as caught:
+        workfolder.set_aside(work, lab)
+    assert "Nothing was changed" in caught.value.remedy
+    assert (work / "notes.txt").read_text() == "mine\n"
+
+
+def test_an_answers_files_are_laid_over_and_the_rest_stays(work: Path, lab: Lab, tmp_path: Path) -> None:
+    workfolder.prepare(work, lab)
+    add(work)
+    files = tmp_path / "files"
+    (files / "src").mkdir(parents=True)
+    (files / "src/app.py").write_text("answer\n")
+    workfolder.lay_over(files, work)
+    workfolder.lay_over(tmp_path / "none", work)
+    assert (work / "src/app.py").read_text() == "answer\n"
+    assert (work / "notes.txt").exists()
