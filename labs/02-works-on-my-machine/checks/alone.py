@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STRANGER = "54321:54321"
 """A user and group that nobody has heard of."""
 
+GIVEN = "the one it was given at its start"
 KEY_HINT = "The key reaches the service as LABELS_KEY in the environment of `docker run`. What in your image sets or replaces it?"
 
 
@@ -54,6 +55,12 @@ class Alone:
         """A container as it comes: on the lab's network, with a key."""
         return self._start("docker run -e LABELS_KEY=… labels:1.0", network=self._network)
 
+    @cached_property
+    def ready(self) -> Container:
+        """The same container, once it has answered; one that is asked too early has not begun to listen."""
+        self.require_labels()
+        return self.container
+
     def require_labels(self) -> None:
         """Fail unless it prints what Ada's machine prints, sealed with the key it was given."""
         where = f"A container made from {IMAGE} alone, with a key and nothing else,"
@@ -70,11 +77,11 @@ class Alone:
             reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
             if not reply.status:
                 fail_silent(container.reload(), reply, where=where, run=run)
-            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT)
+            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)
 
     def processes(self) -> list[tuple[str, str]]:
         """Return the user and the command line of each process in it."""
-        found = self._lab.engine.get(f"/containers/{self.container.id}/top")
+        found = self._lab.engine.get(f"/containers/{self.ready.id}/top")
         titles = found["Titles"]
         user, command = (
             next(titles.index(name) for name in ("UID", "USER") if name in titles),
@@ -84,7 +91,7 @@ class Alone:
 
     def require_locked_down(self) -> None:
         """Fail unless it works with no network, no mounts, another user and a read-only file system."""
-        run = f"docker run --network none --read-only --tmpfs /tmp --user {STRANGER} --cap-drop ALL -e LABELS_KEY=… {IMAGE}"
+        run = f"docker run --network none --read-only --tmpfs /tmp --user {STRANGER} -e LABELS_KEY=… {IMAGE}"
         where = f"Locked down (no network, no mounts, user {STRANGER}, nothing writable but /tmp), a container of {IMAGE}"
         locked = self._start(
             run,
@@ -92,8 +99,6 @@ class Alone:
             user=STRANGER,
             ReadonlyRootfs=True,
             Tmpfs={"/tmp": ""},  # noqa: S108 - inside the container
-            CapDrop=["ALL"],
-            SecurityOpt=["no-new-privileges"],
         )
         tools = self._lab.node("prober").image_id
         # Without a network nobody can reach it but who shares its loopback.
@@ -106,4 +111,4 @@ class Alone:
             reply = ask(inside, f"http://127.0.0.1:{PORT}", number, locked)
             if not reply.status:
                 fail_silent(locked.reload(), reply, where=where, run=run)
-            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT)
+            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)

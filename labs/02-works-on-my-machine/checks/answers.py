@@ -36,7 +36,9 @@ def some_numbers() -> list[str]:
     return [first, random.choice(others)]  # noqa: S311 - nothing is kept secret by it
 
 
-def require_label(reply: Reply, number: str, key: str, *, where: str, seal_hint: str) -> None:
+def require_label(
+    reply: Reply, number: str, key: str, *, where: str, seal_hint: str, whose: str = "Ada's", source: str = ""
+) -> None:
     """Fail unless the reply is the label that Ada's machine prints with this key.
 
     Args:
@@ -45,8 +47,10 @@ def require_label(reply: Reply, number: str, key: str, *, where: str, seal_hint:
         key: the key that the copy was given.
         where: what was asked, for the learner: `a container of labels:1.0 …`.
         seal_hint: where to look when only the seal is wrong.
+        whose: whose key that is, for the learner.
+        source: the command that shows it; the request when there is none.
     """
-    source = f"curl {reply.url}"
+    source = source or f"curl {reply.url}"
     wanted = label(number, key)
     if reply.status == 500 and "urrency" in reply.text:
         fail(
@@ -80,8 +84,7 @@ def require_label(reply: Reply, number: str, key: str, *, where: str, seal_hint:
             continue
         if line == len(wanted) - 1:
             fail(
-                f"{where} seals with another key than the one it was given at its start: the depot would take its labels "
-                "for forgeries.",
+                f"{where} seals with another key than {whose}: the depot would take its labels for forgeries.",
                 expected=right,
                 seen=have,
                 source=source,

@@ -23,14 +23,16 @@ def searched(engine: Engine, image: str, *keys: str) -> Contents:
     return contents(engine, image, keys)
 
 
-def require_no_key(found: Contents, key: str, *, whose: str = "Ada's key") -> None:
+def require_no_key(
+    found: Contents, key: str, *, whose: str = "Ada's key", which: str = "the image", source: str = ""
+) -> None:
     """Fail when the key is in a layer or in the image's record."""
     for number, layer in enumerate(found.layers, start=1):
         if key in layer.secrets:
             name = layer.secrets[key]
             later = _removed_later(found.layers[number:], name)
             fail(
-                f"{whose} is in the image: the file {name} came in by `{layer.made_by[:120]}`"
+                f"{whose} is in {which}: the file {name} came in by `{layer.made_by[:120]}`"
                 + (
                     f", and `{later[:120]}` only hid it. A layer is never changed by a later one: the file is still in the "
                     "archive, for everyone who gets the image."
@@ -39,15 +41,15 @@ def require_no_key(found: Contents, key: str, *, whose: str = "Ada's key") -> No
                 ),
                 expected="the key in no layer",
                 seen=f"in layer {number} of the {len(found.layers)} that you added: {name}",
-                source=f"docker save {IMAGE}",
+                source=source or f"docker save {IMAGE}",
                 hint="Lesson, “Look for the key”: what did `rm` change there? A key that never enters the folder's build cannot stay in an image.",
             )
     if key in found.record:
         fail(
-            f"{whose} is written in the image's record, where {_place(found.record, key)}: everyone who gets the image can read it there.",
+            f"{whose} is written in the record of {which}, where {_place(found.record, key)}: everyone who gets the image can read it there.",
             expected="the key neither in a variable of the image, nor in its history",
             seen=_place(found.record, key),
-            source=f"docker history --no-trunc {IMAGE}; docker image inspect {IMAGE}",
+            source=source or f"docker history --no-trunc {IMAGE}; docker image inspect {IMAGE}",
             hint="The key is needed when the service runs, not when it is built. Which options of `docker run` set a variable for one container?",
         )
 
@@ -72,7 +74,7 @@ def _place(record: str, key: str) -> str:
     return "its configuration has it"
 
 
-def require_no_clutter(found: Contents) -> None:
+def require_no_clutter(found: Contents, *, which: str = "The image", source: str = "") -> None:
     """Fail when a git history, a virtual environment or `.env` is in a layer."""
     for number, layer in enumerate(found.layers, start=1):
         if not layer.clutter:
@@ -86,10 +88,11 @@ def require_no_clutter(found: Contents) -> None:
             else "the file with the builder's own settings and secrets"
         )
         fail(
-            f"The image holds {kind}. It came in by `{layer.made_by[:120]}`, which took more of the folder than the service needs.",
+            f"{which} holds {kind}. It came in by `{layer.made_by[:120]}`, which took more of the folder than the service needs.",
             expected="no .git, no .venv and no .env in any layer",
             seen=f"{name} and {len(layer.clutter) - 1} more" if len(layer.clutter) > 1 else name,
-            source=f"docker save {IMAGE} (layer {number} of the {len(found.layers)} that you added)",
+            source=source
+            or f"docker save {IMAGE} (layer {number} of the {len(found.layers)} that you added)",
             hint="`ls -A labels` shows what lies in the folder. Either the recipe names what it takes, or a file beside it names what it leaves: lesson, “Read the recipe”.",
         )
 

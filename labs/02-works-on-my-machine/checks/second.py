@@ -30,13 +30,10 @@ class Second:
         self._machine: Container = lab.node("second")
 
     def _json(self, command: str) -> Any:
-        done = self._machine.exec(f"{command} 2>&1", timeout=COMMAND_SECONDS)
-        if done.rc and ("Cannot connect" in done.stdout or "not found" in done.stdout):
-            could_not_run(f"The second machine's engine does not answer: {done.stdout.strip()[:200]}")
-        try:
-            return json.loads(done.stdout.strip().splitlines()[0] if done.rc else done.stdout)
-        except (ValueError, IndexError):
-            return []
+        done = self._machine.exec(command, timeout=COMMAND_SECONDS)
+        if done.rc and "No such" not in done.stderr:
+            could_not_run(f"The second machine's engine does not answer: {done.stderr.strip()[:200]}")
+        return [] if done.rc else json.loads(done.stdout)
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return its record of an image, or None."""

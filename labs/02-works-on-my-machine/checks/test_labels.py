@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 STOP_SECONDS = 2.0
 STOP_GRACE = 4
 
+COPY = "the image built from a copy of your folder, one with a git history, a virtual environment and a key as Ada's has,"
+
 
 @guard
 def test_adas_machine_untouched(prober: Prober, lab: Lab) -> None:
     """Ada's machine still prints her labels."""
-    if is_proven("ada", lab.node("ada").id, lab.node("ada").started_at):
-        return
+    lab.node("ada")
     number = next(iter(parcels()))
     reply = ask(prober, "http://ada:8080", number)
     require_label(
@@ -59,7 +60,11 @@ def test_answers_alone(lab: Lab, alone: Alone) -> None:
     image = (lab.image(IMAGE) or {})["Id"]
     if is_proven("alone", image):
         return
-    alone.require_labels()
+    require(
+        alone.ready.running,
+        "It answered, and ended right afterwards.",
+        hint="`docker logs` of a container of it says why.",
+    )
     remember("alone", image)
 
 
@@ -91,7 +96,7 @@ def test_stops_when_asked(lab: Lab, alone: Alone) -> None:
     image = (lab.image(IMAGE) or {})["Id"]
     if is_proven("stop", image):
         return
-    container = alone.container
+    container = alone.ready
     processes = alone.processes()
     begin = time.monotonic()
     container.stop(STOP_GRACE)
@@ -277,8 +282,9 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> Non
         )
     if build.layers != (lab.image(IMAGE) or {})["RootFS"]["Layers"]:
         found = searched(lab.engine, build.image["Id"], recipe.key)
-        require_no_key(found, recipe.key, whose="The key of whoever builds it")
-        require_no_clutter(found)
+        source = "docker build COPY-OF-YOUR-FOLDER"
+        require_no_key(found, recipe.key, whose="The key of whoever builds it", which=COPY, source=source)
+        require_no_clutter(found, which=COPY[0].upper() + COPY[1:], source=source)
         alone.require_same(build.image["Id"])
 
 
