@@ -3,8 +3,8 @@
 
 It is loud, and safe on any machine that can run the course:
 - its worker stops growing at a third of the memory that is free, never below 700 MB or above 1200 MB;
-- it computes with one thread a core, eight at most, for 25 seconds, gives everything back, and rests for 10;
-- after ten rounds, some six minutes, it stays quiet until it is asked again or started anew.
+- it computes with one thread a core, eight at most, for 25 seconds, gives everything back, and rests for 15;
+- after ten rounds, some seven minutes, it stays quiet until it is asked again or started anew.
 
 The service answers on port 7070 and starts a worker for each round, however the one before ended.
   GET  /        what it is doing, how much its worker holds, how often and when a worker was killed
@@ -33,8 +33,8 @@ CHUNK_MB = 8
 CHUNK_EVERY = 0.1
 SAID_EVERY_MB = 64
 ROUND_SECONDS = 25.0
-REST_SECONDS = 10.0
-FIRST_AFTER = 1.0
+REST_SECONDS = 15.0
+FIRST_AFTER = 3.0
 ROUNDS = 10
 THREADS = min(os.cpu_count() or 1, 8)
 

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 def open_shells(lab: Lab) -> None:
     """Open a shell wherever one can be; what stands in the way is for the checks to say."""
     found = present(lab)
-    # A container that may freeze at its memory limit would hold up everybody.
-    ready = [item for item in found.values() if item.running and not item.host_config.get("OomKillDisable")]
-    if len(ready) == len(found) and CRUNCHER in found:
-        with ThreadPoolExecutor(len(ready)) as pool:
+    # A command started in the neighbour before its first kill would ask for memory at the worst moment.
+    if CRUNCHER in found and "was killed" in found[CRUNCHER].logs(200):
+        ready = [
+            item for item in found.values() if item.running and not item.host_config.get("OomKillDisable")
+        ]
+        with ThreadPoolExecutor(len(found)) as pool:
             list(pool.map(_open, ready))
 
 

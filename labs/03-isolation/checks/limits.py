@@ -56,13 +56,28 @@ def read_memory(container: Container) -> Memory:
             hits=events.get("max", 0),
             kills=events.get("oom_kill", 0),
         )
-    limit = _bytes(found.get("memory.limit_in_bytes", ""))
+    if "memory.limit_in_bytes" not in found:
+        return _memory_asked_for(container)
+    limit = _bytes(found["memory.limit_in_bytes"])
     with_swap = found.get("memory.memsw.limit_in_bytes")
     return Memory(
         limit=limit,
         swap=_bytes(with_swap) - limit if with_swap else 0,
         hits=int(found.get("memory.failcnt", 0)),
         kills=_pairs(found.get("memory.oom_control", "")).get("oom_kill", 0),
+    )
+
+
+def _memory_asked_for(container: Container) -> Memory:
+    """Say what the engine was asked for, where a container does not see its own control group."""
+    given = container.host_config
+    limit, with_swap = int(given.get("Memory") or 0), int(given.get("MemorySwap") or 0)
+    kills = int(container.oom_killed)
+    return Memory(
+        limit=limit or NO_LIMIT,
+        swap=NO_LIMIT if with_swap < 0 else max(0, with_swap - limit),
+        hits=kills,
+        kills=kills,
     )
 
 
@@ -75,14 +90,23 @@ def read_cpu(container: Container) -> Cpu:
     )  # fmt: skip
     if "cpu.max" in found:
         quota, _, period = found["cpu.max"].partition(" ")
+    elif "cpu.cfs_quota_us" in found:
+        quota, period = found["cpu.cfs_quota_us"], found.get("cpu.cfs_period_us", "")
     else:
-        quota, period = found.get("cpu.cfs_quota_us", ""), found.get("cpu.cfs_period_us", "")
+        quota, period = _quota_asked_for(container)
     bounds = [int(quota) / int(period)] if quota.isdecimal() and period.isdecimal() else []
     if container.host_config.get("CpusetCpus"):
         allowed = re.search(r"^Cpus_allowed_list:\s*(\S+)", found.get("status", ""), re.MULTILINE)
         bounds += [float(_count(allowed[1]))] if allowed else []
     stat = found.get("stat", "").rpartition(") ")[2].split()
     return Cpu(cores=min(bounds) if bounds else None, nice=int(stat[16]) if len(stat) > 16 else 0)
+
+
+def _quota_asked_for(container: Container) -> tuple[str, str]:
+    given = container.host_config
+    if cores := int(given.get("NanoCpus") or 0):
+        return str(cores), str(10**9)
+    return str(given.get("CpuQuota") or "max"), str(given.get("CpuPeriod") or 100_000)
 
 
 def _read(container: Container, *paths: str) -> dict[str, str]:
