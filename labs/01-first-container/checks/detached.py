@@ -23,10 +23,10 @@ def require_detached(lab: Lab, engine: Engine, copy: Copy, container: Container)
     client = _attached_client(lab, engine, copy, container)
     if client:
         fail(
-            f"`{copy.name}` answers, but it is tied to the terminal that started it: the command is still attached "
-            "and holds its output, and pressing Ctrl-C there or closing the window ends or orphans the copy.",
+            f"`{copy.name}` answers, but it was started by a command that stays attached: its output goes to one "
+            "terminal, and Ctrl-C there, or a signal when the window closes, ends the copy.",
             expected=f"the command that starts {copy.name} returns at once, and the copy goes on",
-            seen="the command that started it stays attached",
+            seen="the command that started it did not detach",
             source="docker events, docker top",
             evidence=client,
             hint=f"{SECTION}: which option gives you the prompt back while the copy runs?",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from checker.engine.shell import ShellError
 from checker.grading.author import fail, wait_until
 
-from .copies import FIRST, START_SECONDS
+from .copies import FIRST, START_SECONDS, last_lines
 from .moments import age
 
 if TYPE_CHECKING:
@@ -54,6 +54,15 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
             evidence="host",
             hint="Lesson, “Give it a port”: one port is opened there, and the network stays the container's own.",
         )
+    if container.attrs["HostConfig"]["NetworkMode"].startswith("container:"):
+        fail(
+            f"`{copy.name}` has no network of its own: it lives in that of another container, and when that one ends, "
+            "nobody reaches this one either.",
+            expected=expected,
+            seen="network: another container's; no port is published",
+            source=f"docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' {copy.name}",
+            hint="Lesson, “Give it a port”: that copy has a network of its own, and one published port.",
+        )
     published = [
         (inside, address, int(port)) for inside, pairs in container.ports.items() for address, port in pairs
     ]
@@ -89,6 +98,16 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
             hint="Compare the PORTS column of the two in `docker ps`.",
         )
     reply = outside.get(copy.url)
+    if reply.ok:
+        fail(
+            f"Something answers on port {copy.port}, but the engine leads no request from there to `{copy.name}`: a "
+            "program outside the containers holds the port.",
+            expected=expected,
+            seen=f"no container is published on port {copy.port}",
+            source=copy.asked,
+            evidence=reply.summary,
+            hint="Lesson, “Give it a port”: who opens the port there, and with which option?",
+        )
     if published:
         fail(
             f"`{copy.name}` is published, but not on port {copy.port}: who asks there finds nobody.",
@@ -149,7 +168,7 @@ def _fail_silent(copy: Copy, container: Container, reply: Reply) -> NoReturn:
         expected=expected,
         seen=reply.summary,
         source=f"docker logs --tail 3 {copy.name}",
-        evidence="\n".join(line for line in container.logs(30).splitlines() if "/healthz" not in line)[-400:],
+        evidence=last_lines(container, 3),
         hint="Its log says what it does with your request.",
     )
 

@@ -1,3 +1,6 @@
-# The time-out plays the closing of the terminal: the attached client hands the signal on to the copy.
-timeout 2 docker run --name parcel -p 8081:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0 || true
+# Ending the attached client plays the closing of its terminal: the client hands the signal on to the copy.
+docker run --name parcel -p 8081:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0 > parcel.log 2>&1 &
+timeout 60 sh -c 'until docker inspect --format "{{.State.Health.Status}}" parcel 2> /dev/null | grep -qx healthy; do sleep 0.1; done'
+kill $!
+wait $! || true
 docker run -d --name parcel-b -p 8082:8080 -e PARCEL_INSTANCE=south drydock/parcel:1.0
