@@ -33,6 +33,8 @@ SWAP_MOST = 2 * MEMORY_MOST
 
 CORES_MOST = 1.0
 
+LEDGER = "/var/lib/tariff/ledger"
+
 KILL_SECONDS = 20.0
 """How long the neighbour may take to its limit once it is asked to; 12 s measured with 256 MB and half a core."""
 
@@ -120,9 +122,9 @@ def require_version(asked: Asked, said: dict[str, Any]) -> None:
 def test_own_ledger(lab: Lab, outside: Outside) -> None:
     """What one version writes, the other never sees."""
     mark = f"check-{secrets.token_hex(4)}"
-    ledger = str(outside.get(f"{V1.url}/").json().get("ledger"))
+    ledger = str(require_answer(outside, V1, require_running(lab, V1)).get("ledger") or LEDGER)
     for writer, reader in ((V1, V2), (V2, V1)):
-        reply = outside.post(f"{writer.url}/orders", mark)
+        reply = outside.post(f"{writer.url}/orders", mark, timeout=5.0)
         try:
             mine = require_running(lab, writer).host().file(ledger)
             its = require_running(lab, reader).host().file(ledger)
@@ -144,7 +146,7 @@ def test_own_ledger(lab: Lab, outside: Outside) -> None:
                 hint=f"`docker inspect {reader.name}`, section Mounts.",
             )
         finally:
-            outside.send("DELETE", f"{writer.url}/orders", body=mark)
+            outside.send("DELETE", f"{writer.url}/orders", body=mark, timeout=5.0)
 
 
 # -- the neighbour, contained ----------------------------------------------------------------------------------
