@@ -59,10 +59,11 @@ def _row(check: CheckResult, style: Style, *, everything: bool) -> list[str]:
     mark = style.symbol(symbol, plain)
     title = check.title if check.kind is Kind.GOAL else f"untouched: {check.title}"
     rows = style.wrap(title, " " * (len(mark) + 3), first=f"  {mark} ")
-    rows[0] = rows[0].replace(mark, style.paint(mark, colour), 1)
     if check.status is Status.NOT_RUN:
+        # The whole row is dim: a mark with a colour of its own would end that at the mark.
         why = style.wrap(check.reason, " " * (len(mark) + 3)) if everything else []
-        rows = [style.paint(line, "dim") for line in [*rows, *why]]
+        return [style.paint(line, colour) for line in [*rows, *why]]
+    rows[0] = rows[0].replace(mark, style.paint(mark, colour), 1)
     return rows
 
 

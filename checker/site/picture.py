@@ -84,24 +84,25 @@ def runs(line: str, pen: Pen) -> tuple[list[tuple[Pen, str]], Pen]:
     return [(look, text) for look, text in found if text], pen
 
 
-def draw(output: str, *, title: str, description: str) -> str:
+def draw(output: str, *, title: str, description: str, columns: int = 0) -> str:
     """Return the picture of a terminal with this output in it.
 
     Args:
         output: what the command wrote, colours included.
         title: stands in the bar of the window; usually the command.
         description: the same told in words, for those who do not see it.
+        columns: the width of the terminal; wider when a line is.
     """
     lines = output.replace("\r\n", "\n").rstrip().expandtabs(8).split("\n")
     plain = [_ESCAPE.sub("", line) for line in lines]
-    columns = max(60, *(width(line) for line in plain))
+    columns = max(columns, *(width(line) for line in plain))
     wide = round(columns * _COLUMN) + 2 * _MARGIN
     high = _BAR + len(lines) * _LINE + 2 * _MARGIN - 6
     drawn = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" role="img">',
         f"<title>{escape(title)}</title>",
         f"<desc>{escape(description)}</desc>",
-        f'<rect width="{wide}" height="{high}" rx="8" fill="{_PAPER}"/>',
+        f'<rect x=".5" y=".5" width="{wide - 1}" height="{high - 1}" rx="8" fill="{_PAPER}" stroke="{_RULE}"/>',
         f'<path d="M0 {_BAR}h{wide}" stroke="{_RULE}"/>',
         "".join(
             f'<circle cx="{_MARGIN + 4 + 18 * n}" cy="{_BAR / 2:g}" r="5" fill="{colour}"/>'
@@ -168,7 +169,9 @@ def main() -> None:
     description = " / ".join(line.strip() for line in _ESCAPE.sub("", output).splitlines() if line.strip())
     title = args.title or " ".join(args.command)
     args.file.parent.mkdir(parents=True, exist_ok=True)
-    args.file.write_text(draw(output, title=title, description=description), "utf-8", newline="\n")
+    args.file.write_text(
+        draw(output, title=title, description=description, columns=args.columns), "utf-8", newline="\n"
+    )
 
 
 if __name__ == "__main__":
