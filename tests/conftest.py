@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import os
+import tempfile
 import textwrap
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,10 +19,32 @@ from checker.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 FAKE = "97"
-"""The number of labs that tests make; everything they create on an engine carries it as its label."""
+"""The number of the fake lab in tests without an engine."""
+
+_HELD: list[IO[str]] = []
+
+
+@functools.cache
+def reserved() -> str:
+    """Return a lab's number for this run alone: another run on the same engine must not take away what is ours."""
+    folder = Path(tempfile.gettempdir()) / "drydock-tests"
+    folder.mkdir(exist_ok=True)
+    for number in range(80, 97):
+        handle = (folder / f"{number}.lock").open("a")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.close()
+            continue
+        _HELD.append(handle)
+        return str(number)
+    pytest.fail("more than sixteen runs of the tests use this machine at once")
+
+
+TOOLS = "drydock/toolbox:1.0"
+"""The course image with the most in it: procps, iproute2, bash, root."""
 
 LAB_TOML = """
 title = "A fake lab"
@@ -40,13 +66,14 @@ def test_it_holds(lab):
 class Course:
     """A course with one fake lab, which a test fills as it needs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, number: str = FAKE) -> None:
         self.root = root
+        self.number = number
         (root / "labs").mkdir(parents=True)
         (root / "images").mkdir()
         (root / "images" / "images.toml").write_text("[bases]\n[images]\n")
         (root / "mkdocs.yml").write_text("site_name: fake\n")
-        self.slug = f"{FAKE}-fake"
+        self.slug = f"{number}-fake"
 
     @property
     def folder(self) -> Path:
@@ -84,7 +111,7 @@ class Course:
         self.write("checks/test_fake.py", checks)
         for name, text in (files or {}).items():
             self.write(name, text)
-        return self.catalogue.find(FAKE)
+        return self.catalogue.find(self.number)
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which `lab` finds this course and writes nothing elsewhere."""
@@ -98,9 +125,10 @@ class Course:
 
 
 @pytest.fixture
-def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
+def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Course:
     """Give a course with room for a fake lab; state and work are in the test's own folder."""
-    made = Course(tmp_path / "a course")
+    number = reserved() if "engine" in request.fixturenames else FAKE
+    made = Course(tmp_path / "a course", number)
     for name, value in made.environment().items():
         if name.startswith(("DRYDOCK_", "COLUMNS")):
             monkeypatch.setenv(name, value)
@@ -111,7 +139,7 @@ def _labelled(engine: Engine) -> set[str]:
     return {
         f"{kind} {item.get('Name') or item.get('Names') or item['Id']}"
         for kind in ("containers", "networks", "volumes", "images")
-        for item in engine.list_all(kind, labels={"io.drydock.lab": FAKE})
+        for item in engine.list_all(kind, labels={"io.drydock.lab": reserved()})
     }
 
 
@@ -139,11 +167,11 @@ def engine(_connected: Engine) -> Iterator[Engine]:
 
 
 def _sweep(engine: Engine) -> None:
-    for item in engine.list_all("containers", labels={"io.drydock.lab": FAKE}):
+    for item in engine.list_all("containers", labels={"io.drydock.lab": reserved()}):
         engine.delete(f"/containers/{item['Id']}", force=True, v=True)
-    for item in engine.list_all("networks", labels={"io.drydock.lab": FAKE}):
+    for item in engine.list_all("networks", labels={"io.drydock.lab": reserved()}):
         engine.delete(f"/networks/{item['Id']}")
-    for item in engine.list_all("volumes", labels={"io.drydock.lab": FAKE}):
+    for item in engine.list_all("volumes", labels={"io.drydock.lab": reserved()}):
         engine.delete(f"/volumes/{item['Name']}", force=True)
 
 
@@ -152,11 +180,12 @@ def run(engine: Engine) -> Iterator[Callable[..., str]]:
     """Give a function that starts a container and returns its id; all are removed at the end."""
     made: list[str] = []
 
-    def start(image: str = "drydock/base:trixie", *command: str, name: str = "", **options: Any) -> str:
+    def start(image: str = TOOLS, *command: str, name: str = "", **options: Any) -> str:
         body = {
             "Image": image,
-            "Cmd": list(command) or ["sleep", "infinity"],
-            "Labels": {"io.drydock.lab": FAKE, **options.pop("Labels", {})},
+            "Entrypoint": list(command) or ["sleep", "infinity"],
+            "Cmd": [],
+            "Labels": {"io.drydock.lab": reserved(), **options.pop("Labels", {})},
             "HostConfig": {"Init": True, **options.pop("HostConfig", {})},
             **options,
         }

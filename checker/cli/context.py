@@ -102,7 +102,9 @@ class Context:
         """Make the images that a lab needs present."""
         from checker.images.supply import ensure
 
-        ensure(lab.toml.images, self.say)
+        # No name at all would mean every image of the course.
+        if lab.toml.images:
+            ensure(lab.toml.images, self.say)
 
     def agrees(self, question: str) -> bool:
         """Ask on the terminal and return the answer; `--yes` answers for the person, no terminal means no."""

@@ -149,7 +149,8 @@ class Shell:
             raise
 
     def _await_ready(self, deadline: float) -> None:
-        self._send(f"{self._mark.take}; echo {self._mark.token}\n".encode())
+        # What this shell itself says, such as "Killed", is no output of a command: its stderr becomes number 3.
+        self._send(f"exec 3>&2 2>/dev/null; {self._mark.take}; echo {self._mark.token}\n".encode())
         out = self._streams[_STDOUT]
         while not out.endswith(f"{self._mark.token}\n".encode()):
             if not self._receive(deadline):
@@ -209,8 +210,9 @@ class Shell:
         nonce = secrets.token_hex(16).encode()
         quoted = b"'" + text.replace(b"'", b"'\\''") + b"'"
         line = (
-            b"printf %s " + nonce + b"; printf %s " + nonce + b" >&2; /bin/sh -c " + quoted + b" </dev/null; "
-            b"printf '\\n" + nonce + b"%d\\n' $?; printf '\\n" + nonce + b"\\n' >&2\n"
+            b"printf %s " + nonce + b"; printf %s " + nonce + b" >&3; "
+            b"/bin/sh -c " + quoted + b" </dev/null 2>&3 3>&-; "
+            b"printf '\\n" + nonce + b"%d\\n' $?; printf '\\n" + nonce + b"\\n' >&3\n"
         )  # fmt: skip
         try:
             self._send(line)
