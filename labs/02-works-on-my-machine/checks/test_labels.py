@@ -173,7 +173,7 @@ def test_adds_little(lab: Lab) -> None:
 def test_moved_not_rebuilt(lab: Lab, second: Second) -> None:
     """The second machine has the same image, not one built again."""
     here = lab.image(IMAGE) or {}
-    there = second.image(IMAGE)
+    there = second.image
     if there is None:
         names = [name for name in second.images() if "none" not in name]
         fail(
@@ -199,7 +199,7 @@ def test_moved_not_rebuilt(lab: Lab, second: Second) -> None:
 @needs("moved-not-rebuilt")
 def test_answers_on_second(second: Second, prober: Prober) -> None:
     """On the second machine the container `labels` prints the same labels as Ada's."""
-    container = second.container()
+    container = second.container
     if container is None:
         fail(
             "No container named `labels` is on the second machine: an image there does nothing until somebody runs it.",
@@ -208,7 +208,7 @@ def test_answers_on_second(second: Second, prober: Prober) -> None:
             source="docker -H tcp://second:2375 ps --all",
             hint="Lesson, “Run it there”. Name and port are in the task.",
         )
-    state, image = container["State"], second.image(IMAGE) or {}
+    state, image = container["State"], second.image or {}
     require(
         state["Status"] == "running",
         "The container `labels` on the second machine does not run.",
