@@ -20,6 +20,8 @@ SOURCE = "io.drydock.source"
 """The label with the hash of what an image was made of."""
 MAKER = "io.drydock.maker"
 """The label with a fingerprint of the engine that built the image: elsewhere it was loaded or pulled."""
+DELETE_SECONDS = 300.0
+"""A busy disk takes long to let hundreds of megabytes go."""
 OLD = "old-"
 """How the tag of a replaced image begins that is still in use."""
 
@@ -93,6 +95,10 @@ class Store:
         found = self.engine.image(reference)
         return str(found["Id"]) if found else ""
 
+    def delete(self, reference: str) -> None:
+        """Take a name, or an id without names, from the engine; the last name takes the image along."""
+        self.engine.request("DELETE", f"/images/{quote(reference, safe='')}", seconds=DELETE_SECONDS)
+
     def retire(self, replaced: str, image: Image) -> None:
         """Remove an image whose name now belongs to a newer one; keep it under another name while it is used."""
         if not replaced or replaced == self.identity(image.reference):
@@ -100,7 +106,7 @@ class Store:
         try:
             tags = (self.engine.image(replaced) or {}).get("RepoTags")
             if not tags:
-                self.engine.delete(f"/images/{quote(replaced, safe='')}")
+                self.delete(replaced)
         except NotFoundError:
             pass
         except RefusedError:
@@ -132,7 +138,7 @@ class Store:
         for each in stored:
             try:
                 for reference in each.references:
-                    self.engine.delete(f"/images/{quote(reference, safe='')}")
+                    self.delete(reference)
                 removed.append(each)
             except NotFoundError:
                 removed.append(each)

@@ -153,7 +153,7 @@ class Supply:
         source = ((found.get("Config") or {}).get("Labels") or {}).get(SOURCE)
         if source != image.source:
             shop.say(f"{remote} is of another version of the course; it is not used")
-            shop.engine.delete(f"/images/{quote(remote, safe='')}")
+            self.store.delete(remote)
             return False
         name, _, tag = image.reference.rpartition(":")
         shop.engine.post(f"/images/{quote(remote, safe='')}/tag", repo=name, tag=tag)

@@ -4,7 +4,8 @@ It uses nothing but Python's standard library and is configured by its environme
   PARCEL_INSTANCE        the name this copy answers with; the host name when unset
   PARCEL_BIND            the address to listen on; 0.0.0.0
   PARCEL_PORT            the port to listen on; 8080
-  PARCEL_DATA            the folder of its counter and its note; when unset, the counter is kept in memory
+  PARCEL_DATA            the folder of its counter and its note; when unset, the counter is
+                         kept in memory and the note in the working folder
   PARCEL_VERSION         the version it answers with; set when the image is built
   PARCEL_READY_DELAY_MS  how long after its start /readyz begins to say yes; 0
   PARCEL_DRAIN_MS        how long a stop waits for requests under way; 1000
@@ -361,7 +362,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def _note(self) -> Path:
-        return (self.server.settings.data or Path("/tmp")) / "note"  # noqa: S108 - the container's own
+        return (self.server.settings.data or Path()) / "note"
 
     def answer_note(self) -> None:
         """Return the note."""

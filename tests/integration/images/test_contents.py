@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 SECONDS = 60.0
+AS_BUILT: dict[str, Any] = {"Entrypoint": None, "Cmd": None}
+"""Start what the image says, and nothing else."""
 ASK = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080{}', timeout=5).read().decode())"
 
 
@@ -86,7 +88,7 @@ def ask(docker: Docker, container: str, path: str = "/") -> Any:
 def test_parcel_answers_under_every_restriction(
     docker: Docker, parcel: str, run: Callable[..., str], options: dict[str, Any]
 ) -> None:
-    container = run(parcel, "python3", "/app/parcel.py", **options)
+    container = run(parcel, **AS_BUILT, **options)
     answer = ask(docker, container)
     assert (answer["service"], answer["version"], answer["counter"]) == ("parcel", "1.0", 1)
     docker.until(
@@ -97,7 +99,7 @@ def test_parcel_answers_under_every_restriction(
 def test_parcel_is_not_root_and_stops_at_once_as_the_first_process(
     docker: Docker, engine: Engine, parcel: str, run: Callable[..., str]
 ) -> None:
-    container = run(parcel, "python3", "/app/parcel.py", HostConfig={"Init": False})
+    container = run(parcel, **AS_BUILT, HostConfig={"Init": False})
     ask(docker, container)
     assert docker("exec", container, "id", "-u") == "10001\n"
     docker("stop", "--time", "30", container)
@@ -124,8 +126,7 @@ def test_two_versions_tell_themselves_apart_and_notes_stay_where_they_were_writt
     docker: Docker, engine: Engine, run: Callable[..., str]
 ) -> None:
     first, second = (
-        run(each.reference, "python3", "/app/parcel.py")
-        for each in ensure(["parcel:1.0", "parcel:2.0"], engine=engine)
+        run(each.reference, **AS_BUILT) for each in ensure(["parcel:1.0", "parcel:2.0"], engine=engine)
     )
     assert [ask(docker, each)["version"] for each in (first, second)] == ["1.0", "2.0"]
     put = "import urllib.request as u; u.urlopen(u.Request('http://127.0.0.1:8080/note', b'mine', method='PUT'))"
@@ -137,7 +138,7 @@ def test_two_versions_tell_themselves_apart_and_notes_stay_where_they_were_writt
 def test_the_toolbox_has_every_tool_and_ends_at_once(
     docker: Docker, engine: Engine, run: Callable[..., str]
 ) -> None:
-    toolbox = run(ensure(["toolbox"], engine=engine)[0].reference, HostConfig={"Init": False})
+    toolbox = run(ensure(["toolbox"], engine=engine)[0].reference, **AS_BUILT, HostConfig={"Init": False})
     tools = "docker curl jq nano vim less ps ss ip ping bash"
     docker("exec", toolbox, "sh", "-c", f"for each in {tools}; do command -v $each || exit 1; done")
     docker("exec", toolbox, "docker", "compose", "version")
@@ -156,8 +157,7 @@ def test_a_node_runs_what_was_moved_to_it_as_an_archive_and_comes_back_after_bei
 ) -> None:
     reference = ensure([f"node:{tag}"], engine=engine)[0].reference
     host = {"Privileged": True, "CgroupnsMode": "private", "Init": False}
-    # Without words of our own: the image's entry is what is tested.
-    node = run(reference, "--debug=false", HostConfig=host)
+    node = run(reference, **AS_BUILT, HostConfig=host)
 
     def inside(*words: str, **options: Any) -> str:
         return docker("exec", "-i", node, "docker", *words, **options)
@@ -198,7 +198,7 @@ def test_a_node_is_reached_over_its_network_only_when_asked_to(
     host = {"Privileged": True, "CgroupnsMode": "private", "Init": False}
     listening = "ss -Hltn 'sport = 2375'"
     for env, ports in ([], ""), (["DRYDOCK_NODE_TCP=1"], ":2375"):
-        node = run(reference, "--debug=false", HostConfig=host, Env=env)
+        node = run(reference, **AS_BUILT, HostConfig=host, Env=env)
         docker.until("exec", node, "docker", "version", "-f", "{{.Server.Version}}", holds=says_something)
         assert ports in docker("exec", node, "sh", "-c", listening)
         if not ports:

@@ -84,7 +84,7 @@ def test_a_replaced_image_that_a_container_uses_is_kept_until_it_can_be_pruned(
 
 def test_a_build_that_fails_says_what_its_step_said(places: Places, engine: Engine, images: Images) -> None:
     dockerfile = images.find("itest").dockerfile
-    dockerfile.write_text(dockerfile.read_text() + "RUN seq 100 && echo the reason >&2 && exit 7\n")
+    dockerfile.write_text(dockerfile.read_text() + "RUN seq 100 >&2 && echo the reason >&2 && exit 7\n")
     with pytest.raises(LabError) as caught:
         ensure(["itest"], places=places, engine=engine)
     shown = caught.value.detail.splitlines()

@@ -90,7 +90,9 @@ class FakeEngine:
     def list_all(self, _kind: str, *, labels: dict[str, str]) -> list[dict[str, Any]]:
         return [image for image in self.images.values() if set(labels) <= set(image["Labels"])]
 
-    def delete(self, path: str) -> None:
+    def request(self, method: str, path: str, *, seconds: float) -> None:
+        assert method == "DELETE"
+        assert seconds >= 60, "removing an image takes long on a busy disk"
         reference = unquote(path.removeprefix("/images/"))
         image = self._find(reference)
         if image is None:
