@@ -209,9 +209,10 @@ class Shell:
         self._open(seconds)
         nonce = secrets.token_hex(16).encode()
         quoted = b"'" + text.replace(b"'", b"'\\''") + b"'"
+        # Parentheses: dash redirects before it forks, and would report a command's death where its stderr goes.
         line = (
             b"printf %s " + nonce + b"; printf %s " + nonce + b" >&3; "
-            b"/bin/sh -c " + quoted + b" </dev/null 2>&3 3>&-; "
+            b"( exec /bin/sh -c " + quoted + b" </dev/null 2>&3 3>&- ); "
             b"printf '\\n" + nonce + b"%d\\n' $?; printf '\\n" + nonce + b"\\n' >&3\n"
         )  # fmt: skip
         try:

@@ -80,7 +80,7 @@ def test_what_a_check_left_running_ends_with_its_shell(
     shell: Shell, container: str, processes: Callable[[str], list[str]], command: str
 ) -> None:
     assert shell.run(command).rc == 0
-    assert "sleep 1000" in processes(container)
+    assert wait_until(lambda: "sleep 1000" in processes(container), 5)
     shell.close()
     assert wait_until(lambda: processes(container) == [], 5)
 
@@ -89,7 +89,9 @@ def test_in_a_container_without_grep_and_as_another_user_it_is_found_too(
     run: Callable[..., str], open_shell: Callable[..., Shell], processes: Callable[[str], list[str]]
 ) -> None:
     container = run("drydock/toolbox:1.0", HostConfig={"CapDrop": ["ALL"]})
-    open_shell(container).run("rm -f /usr/bin/grep /usr/bin/env")
+    root = open_shell(container)
+    root.run("rm -f /usr/bin/grep /usr/bin/env")
+    root.close()
     shell = open_shell(container, "65534")
     with pytest.raises(CommandTimeoutError):
         shell.run("setsid sleep 1000 & sleep 1000", 0.4)
@@ -164,6 +166,6 @@ def test_a_command_that_kills_its_own_shell_is_told_and_the_next_works(shell: Sh
 def test_a_shell_that_was_killed_between_two_commands_is_opened_again(
     shell: Shell, container: str, open_shell: Callable[..., Shell]
 ) -> None:
-    shell.run("true")
-    open_shell(container).run("kill -9 $(pgrep -x sh)")
+    mine = shell.run("echo $PPID").stdout
+    open_shell(container).run(f"kill -9 {mine}")
     assert shell.run("echo next").stdout == "next\n"
