@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from checker.engine.api import NotFoundError
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from checker.course.catalogue import Answer, Lab
     from checker.course.places import Places
@@ -207,7 +206,11 @@ class Scene:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the scene's compose.yaml is filled with."""
+        user, group, home = toolbox_user(self.engine.endpoint.host)
         return {
+            "DRYDOCK_USER": user,
+            "DRYDOCK_GROUP": group,
+            "DRYDOCK_HOME": home,
             "DRYDOCK_LAB": self.lab.number,
             "DRYDOCK_WORK": str(self.work),
             "DRYDOCK_WORK_INSIDE": self.work_inside,
@@ -296,6 +299,26 @@ def socket_for_containers(host: str) -> str:
         # Docker Desktop on Linux too runs its engine in a virtual machine.
         return "/var/run/docker.sock" if ".docker" in path.parts else str(path)
     return "/var/run/docker.sock"
+
+
+def toolbox_user(host: str) -> tuple[str, str, str]:
+    """Return the user, the extra group and the home folder of the toolbox.
+
+    With a system-wide engine on Linux it is the person who runs `lab`, with the group that may use the socket,
+    so that files made inside belong to them. Rootless engines and those in a virtual machine map root to the
+    person by themselves.
+    """
+    root = ("0:0", "0", "/root")
+    socket = Path(host.removeprefix("unix://"))
+    if sys.platform != "linux" or not host.startswith("unix://") or os.geteuid() == 0:
+        return root
+    try:
+        owner = socket.stat()
+    except OSError:
+        return root
+    if owner.st_uid != 0:
+        return root
+    return f"{os.getuid()}:{os.getgid()}", str(owner.st_gid), "/tmp"  # noqa: S108 - inside the toolbox, nobody else's
 
 
 def _quote(text: str) -> str:
