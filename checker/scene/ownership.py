@@ -109,8 +109,7 @@ def _remove(
     volumes: list[dict[str, Any]],
 ) -> list[str]:
     with ThreadPoolExecutor(max_workers=8) as pool:
-        paths = [f"/containers/{item['Id']}" for item in containers]
-        gone = list(pool.map(lambda path: _delete(engine, path, force=True, v=True), paths))
+        gone = list(pool.map(lambda item: _delete_container(engine, item), containers))
     removed = [
         item["Names"][0].lstrip("/") if item.get("Names") else str(item["Id"][:12])
         for item, away in zip(containers, gone, strict=True)
@@ -124,6 +123,14 @@ def _remove(
         volume["Name"] for volume in volumes if _delete(engine, f"/volumes/{volume['Name']}", force=True)
     ]
     return removed + [f"volume {name}" for name in names]
+
+
+def _delete_container(engine: Engine, item: dict[str, Any]) -> bool:
+    if item.get("State") == "paused":
+        # On cgroup v1 a frozen process does not die, and the engine waits for it.
+        with contextlib.suppress(NotFoundError, RefusedError):
+            engine.post(f"/containers/{item['Id']}/unpause")
+    return _delete(engine, f"/containers/{item['Id']}", force=True, v=True)
 
 
 def _detach_all(engine: Engine, network: str) -> None:
