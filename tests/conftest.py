@@ -20,6 +20,9 @@ from checker.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+ROOT = Path(__file__).resolve().parents[1]
+"""The checkout."""
+
 FAKE = "97"
 """The number of the fake lab in tests without an engine."""
 

@@ -1,0 +1,75 @@
+"""Every lab, through every answer: fails as shipped, passes when right, and names what is wrong for its reason."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.authoring.prove import Prover, scratch_scene
+from checker.course.catalogue import Catalogue
+from checker.course.places import find
+from checker.engine.client import find_client
+from checker.scene.scene import Scene
+from checker.scene.work import folder_of
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+    from checker.engine.api import Engine
+
+
+def tasks() -> Iterator[tuple[Lab, str, str]]:
+    """Yield each lab with what is to be proven of it, and the sentence that says so."""
+    for lab in Catalogue(find(ROOT)):
+        begin = f"lab {lab.number}"
+        yield lab, "as shipped", f"{begin} fails as it is shipped"
+        for number in range(2, len(lab.toml.steps) + 1):
+            yield lab, f"step/{number}", f"{begin} goes to where step {number} begins"
+        for answer in lab.answers:
+            what = f"fails {answer.toml.check}" if answer.must_fail else "passes"
+            yield lab, answer.name, f"{begin} {what} with {answer.name}"
+
+
+TASKS = list(tasks())
+
+
+def test_there_are_labs_to_prove() -> None:
+    assert len({lab.slug for lab, _, _ in TASKS}) >= 3
+    assert len(TASKS) >= 30
+
+
+@pytest.fixture
+def prover(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Lab], Prover]]:
+    """Give a function that makes a lab's prover, on a work folder of the test's own; the scene is removed after."""
+    monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("DRYDOCK_WORK", str(tmp_path / "work"))
+    client = find_client(engine.endpoint)
+
+    def make(lab: Lab) -> Prover:
+        places = find(ROOT)
+        scene = Scene(lab, places, engine, client, folder_of(places, lab))
+        stack.enter_context(scene.lock("verify"))
+        if scene.services():
+            pytest.fail(
+                f"lab {lab.number} is started on this engine; end it first: lab stop {int(lab.number)}"
+            )
+        return stack.enter_context(contextlib.closing(Prover(scratch_scene(scene), lambda _: None)))
+
+    with contextlib.ExitStack() as stack:
+        yield make
+
+
+@pytest.mark.parametrize(
+    ("lab", "name"), [(lab, name) for lab, name, _ in TASKS], ids=[sentence for _, _, sentence in TASKS]
+)
+def test_it_ends_as_it_must(prover: Callable[[Lab], Prover], lab: Lab, name: str) -> None:
+    proofs = [proof for proof in prover(lab).all(name) if proof.answer == name]
+    assert len(proofs) == 1
+    assert proofs[0].as_expected, f"{proofs[0].verdict} {proofs[0].check}: {proofs[0].problem}"

@@ -1,0 +1,185 @@
+"""What every lab must have before it is run: answers, ladders, labels, and checks that explain themselves."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from checker.course.catalogue import Catalogue
+from checker.course.model import Outcome
+from checker.course.places import find
+from checker.grading.verdicts import MARKS
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+
+LABS = list(Catalogue(find(ROOT)))
+EVERY_LAB = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
+VERDICTS = {"fail": 1, "require": 2}
+"""The words that end a check, and how many arguments come before the rationale's end."""
+
+
+def files(lab: Lab) -> list[Path]:
+    return sorted((lab.folder / "checks").rglob("*.py"))
+
+
+def functions(lab: Lab) -> Iterator[ast.FunctionDef]:
+    for file in files(lab):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield node
+
+
+def checks(lab: Lab) -> dict[str, ast.FunctionDef]:
+    found = [function for function in functions(lab) if function.name.startswith("test_")]
+    return {function.name.removeprefix("test_").replace("_", "-"): function for function in found}
+
+
+def guards(lab: Lab) -> set[str]:
+    return {
+        name for name, function in checks(lab).items() if "guard" in map(ast.unparse, function.decorator_list)
+    }
+
+
+def called(node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    for inside in ast.walk(node):
+        if isinstance(inside, ast.Call):
+            target = inside.func
+            name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+            yield name, inside
+
+
+def test_there_are_labs() -> None:
+    assert len(LABS) >= 3
+    assert MARKS
+
+
+@EVERY_LAB
+def test_every_check_has_a_line_for_the_learner(lab: Lab) -> None:
+    found = checks(lab)
+    assert found
+    for name, function in found.items():
+        line = (ast.get_docstring(function) or "").partition("\n")[0]
+        assert 10 <= len(line) <= 90, f"{name}: “{line}”"
+
+
+@EVERY_LAB
+def test_every_check_judges_with_a_rationale_and_a_hint(lab: Lab) -> None:
+    by_name: dict[str, list[ast.FunctionDef]] = {}
+    for function in functions(lab):
+        by_name.setdefault(function.name, []).append(function)
+
+    def judges(function: ast.FunctionDef, seen: frozenset[str]) -> bool:
+        return any(
+            name in VERDICTS
+            or (
+                name in by_name
+                and name not in seen
+                and any(judges(helper, seen | {name}) for helper in by_name[name])
+            )
+            for name, _ in called(function)
+        )
+
+    for name, function in checks(lab).items():
+        assert judges(function, frozenset({function.name})), f"{name} never says what is wrong"
+
+
+@EVERY_LAB
+def test_every_verdict_says_why_and_where_to_look(lab: Lab) -> None:
+    counted = 0
+    for file in files(lab):
+        for name, call in called(ast.parse(file.read_text(encoding="utf-8"))):
+            if name not in VERDICTS or not isinstance(call.func, ast.Name):
+                continue
+            counted += 1
+            where = f"{file.relative_to(ROOT)}:{call.lineno}"
+            words = {word.arg for word in call.keywords}
+            assert len(call.args) >= VERDICTS[name] or "rationale" in words, f"{where}: no rationale"
+            assert "hint" in words or None in words, f"{where}: no hint"
+            for argument in [*call.args, *(word.value for word in call.keywords)]:
+                empty = isinstance(argument, ast.Constant) and argument.value == ""
+                assert not empty, f"{where}: an empty text"
+    assert counted
+
+
+@EVERY_LAB
+def test_no_check_asserts_or_sleeps(lab: Lab) -> None:
+    for file in files(lab):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            where = f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+            assert not isinstance(node, ast.Assert), f"{where}: a bare assert tells the learner nothing"
+            if isinstance(node, ast.Call):
+                assert not ast.unparse(node.func).endswith("sleep"), f"{where}: wait for a condition"
+
+
+@EVERY_LAB
+def test_every_goal_belongs_to_one_step_and_has_a_ladder(lab: Lab) -> None:
+    goals = set(checks(lab)) - guards(lab)
+    assert sorted(lab.check_ids) == sorted(goals)
+    assert set(lab.toml.hints) == goals
+    for name, rungs in lab.toml.hints.items():
+        assert len({rung.strip() for rung in rungs}) == 3, f"{name}: three different rungs"
+        assert all(len(rung) > 20 for rung in rungs), name
+
+
+@EVERY_LAB
+def test_every_step_can_be_gone_to(lab: Lab) -> None:
+    for number in range(2, len(lab.toml.steps) + 1):
+        assert lab.step_answer(number) is not None
+
+
+@EVERY_LAB
+def test_there_are_right_answers_of_several_kinds_and_wrong_ones_for_every_check(lab: Lab) -> None:
+    kinds = [answer.kind for answer in lab.answers]
+    assert kinds.count("solution") == 1
+    assert kinds.count("alternative") >= 2
+    assert kinds.count("wrong") >= 5
+    known = checks(lab)
+    wrong = [answer for answer in lab.answers if answer.kind == "wrong"]
+    for answer in wrong:
+        assert answer.toml.check in known, f"{answer.name}: there is no check `{answer.toml.check}`"
+        guarded = answer.toml.check in guards(lab)
+        assert (answer.toml.outcome is Outcome.VIOLATED) is guarded, f"{answer.name}: outcome"
+        assert len(answer.toml.reason) >= 8, f"{answer.name}: a reason that could be found in anything"
+    # The lab as shipped proves the first goal.
+    unproven = set(known) - {answer.toml.check for answer in wrong} - {lab.check_ids[0]}
+    assert not unproven, f"no wrong answer is caught by {', '.join(sorted(unproven))}"
+
+
+@EVERY_LAB
+def test_answers_have_titles_of_their_own(lab: Lab) -> None:
+    titles = [answer.toml.title for answer in lab.answers]
+    assert len(set(titles)) == len(titles)
+
+
+@EVERY_LAB
+def test_labs_to_do_first_exist(lab: Lab) -> None:
+    assert set(lab.toml.requires) <= {other.slug for other in LABS if other.slug < lab.slug}
+
+
+SCENES = sorted([*(ROOT / "labs").glob("*/compose.yaml"), *(ROOT / "labs" / "scenes").glob("*.yaml")])
+
+
+@pytest.mark.parametrize("file", SCENES, ids=lambda file: file.relative_to(ROOT / "labs").as_posix())
+def test_what_a_scene_makes_carries_the_labs_label(file: Path) -> None:
+    scene = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert file.parent.name == "scenes" or scene.get("include") or scene.get("services")
+    for name, service in (scene.get("services") or {}).items():
+        if "extends" in service:
+            continue  # what it extends is a scene's own file, and is looked at there
+        labels = service.get("labels") or {}
+        assert labels.get("io.drydock.lab") == "${DRYDOCK_LAB}", name
+        assert labels.get("io.drydock.role") in {"toolbox", "prober", "node", "checker"}, name
+        assert service["image"].startswith("drydock/"), name
+        assert service.get("pull_policy") == "never", name
+    for kind in ("networks", "volumes"):
+        for name, made in (scene.get(kind) or {}).items():
+            external = (made or {}).get("external")
+            assert external or (made or {}).get("labels", {}).get("io.drydock.lab"), f"{kind} {name}"
