@@ -112,3 +112,13 @@ class Alone:
             if not reply.status:
                 fail_silent(locked.reload(), reply, where=where, run=run)
             require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)
+        if locked.mounts:
+            places = ", ".join(mount["Destination"] for mount in locked.mounts)
+            fail(
+                f"The image brings a volume along: every container of it writes to a disk of its own at {places}, also where "
+                "nobody mounts anything. What is written there stays behind on each machine, and nobody knows of it.",
+                expected="no mounts",
+                seen=f"a volume at {places}",
+                source=run,
+                hint="Which instruction of your Dockerfile names that place? What is written there, and who reads it?",
+            )
