@@ -90,7 +90,7 @@ An answer is a folder that takes a lab's scene to some end.
 
 | In it | What happens with it |
 |---|---|
-| `answer.toml` | says what the answer does; always there |
+| `answer.toml` | says what the answer does; a teacher's own may go without |
 | `files/` | is laid over the work folder |
 | `run.sh` | is run in the toolbox by `sh -eu`, in the work folder, after that |
 
@@ -102,7 +102,7 @@ An answer has `files/`, `run.sh` or both.
 | `alternatives/NAME/` | a right answer, different in kind | every check passes |
 | `wrong/NAME/` | a misconception | the named check fails, for the named reason |
 | `steps/K/` | brings a fresh scene to where step K begins | used by `lab goto` |
-| anywhere else | a teacher's own, for [`lab verify --answers`](../classroom/answers.md) | as its `answer.toml` says |
+| anywhere else | a teacher's own, for [`lab verify --answers`](../classroom/answers.md) | what its `answer.toml` says, else nothing: how it ends is reported |
 
 ## answer.toml
 

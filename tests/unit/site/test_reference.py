@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ from checker.site import reference
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-REFERENCE = Path(__file__).parents[3] / "docs/reference"
+ROOT = Path(__file__).parents[3]
+REFERENCE = ROOT / "docs/reference"
 
 
 def test_the_generated_pages_are_up_to_date(tmp_path: Path) -> None:
@@ -50,6 +52,17 @@ def test_every_field_of_a_report_is_told(struct: type[msgspec.Struct]) -> None:
 
 def test_every_status_is_told() -> None:
     assert not told(status.value for status in results.Status)
+
+
+def test_every_variable_that_the_code_reads_is_told() -> None:
+    # What a scene's Compose file and the toolbox are given is theirs; nobody sets it by hand.
+    inside = {"SHELL", "SOCKET", "WORK_INSIDE", "USER", "GROUP", "HOME", "ENGINE", "DOCKER"}
+    code = "".join(path.read_text("utf-8") for path in sorted((ROOT / "checker").rglob("*.py")))
+    compose = (ROOT / "docker-compose.yml").read_text("utf-8")
+    read = set(re.findall(r"\"DRYDOCK_([A-Z_]+)\"", code)) | set(re.findall(r"\{DRYDOCK_([A-Z_]+)", compose))
+    page = (REFERENCE / "environment.md").read_text("utf-8")
+    assert "STATE" in read
+    assert not [name for name in sorted(read - inside) if f"`DRYDOCK_{name}`" not in page]
 
 
 def test_the_example_of_a_report_is_one() -> None:
