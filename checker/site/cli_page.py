@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING
 
 from checker.site.markdown import front, sentence, table
@@ -45,10 +46,15 @@ def _word(action: argparse.Action) -> str:
 def _rows(prog: str, actions: Iterable[argparse.Action]) -> list[tuple[str, str]]:
     formatter = argparse.HelpFormatter(prog)
     return [
-        (_word(action), sentence(formatter._expand_help(action)) if action.help else "")  # noqa: SLF001
+        (_word(action), sentence(_coded(formatter._expand_help(action))) if action.help else "")  # noqa: SLF001
         for action in actions
         if action.help != argparse.SUPPRESS and not isinstance(action, argparse._HelpAction)  # noqa: SLF001
     ]
+
+
+def _coded(text: str) -> str:
+    """Write options in a docstring as code."""
+    return re.sub(r"(?<![`\w-])--[a-z][a-z-]*\b(?!`)", r"`\g<0>`", text.strip())
 
 
 def _verb(name: str, parser: argparse.ArgumentParser) -> str:
@@ -56,14 +62,14 @@ def _verb(name: str, parser: argparse.ArgumentParser) -> str:
     own = [action for action in parser._actions if action not in common]  # noqa: SLF001
     example = (parser.epilog or "").partition("\n")[2]
     example = "\n".join(line.strip() for line in example.splitlines() if line.strip())
-    text = f"### lab {name} {{ #lab-{name} }}\n\n{(parser.description or '').strip()}\n"
+    text = f"### lab {name} {{ #lab-{name} }}\n\n{_coded(parser.description or '')}\n"
     if rows := _rows(parser.prog, own):
         text += "\n" + table(("Argument or option", "Meaning"), rows)
     text += f"\n```sh\n{example}\n```\n"
     for word, nested in _subparsers(parser).items():
         nested_rows = _rows(nested.prog, [item for item in nested._actions if item not in common])  # noqa: SLF001
         text += f"\n**`lab {name} {word}`**"
-        text += f": {sentence((nested.description or '').strip())}\n" if nested.description else "\n"
+        text += f": {sentence(_coded(nested.description or ''))}\n" if nested.description else "\n"
         if nested_rows:
             text += "\n" + table(("Argument or option", "Meaning"), nested_rows)
     return text

@@ -60,8 +60,6 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         any_host: answer whatever name the request was sent to; for a container that others publish.
     """
 
-    server_version = APP
-    sys_version = ""
     protocol_version = "HTTP/1.1"
     timeout = 30
 
@@ -69,6 +67,10 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.run = run
         self.any_host = any_host
         super().__init__(*args, **kwargs)
+
+    def version_string(self) -> str:
+        """Return what the Server header tells: no version of anything."""
+        return APP
 
     def send_head(self) -> Any:
         """Answer the head of a GET or HEAD, and return what is to be sent after it."""
