@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from machine import facts
 from timing import BenchmarkError, Series, interleave, process
 
+from checker.authoring.prove import told
 from checker.course.catalogue import Catalogue
 from checker.course.places import find
 from checker.engine.api import connect
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 START_ROUNDS = 3
 """Starting a lab takes a second or more, so it is measured fewer times."""
+
+SETTLE_SECONDS = 30.0
+"""How long a solved scene may take until its solution passes."""
 
 
 class Bench:
@@ -86,9 +90,13 @@ class Bench:
                 seconds = time.perf_counter() - begin
                 if not report.passed:
                     first = report.first_problem
-                    raise BenchmarkError(f"the solution of lab 03 does not pass: {first.id if first else ''}")
+                    raise BenchmarkError(
+                        f"the solution of lab 03 does not pass: {told(first) if first else ''}"
+                    )
                 return seconds
 
+            # Until the neighbour has met its limit once; bare assertions do not wait for it as the checks do.
+            settle(warm)
             testinfra = [
                 self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull,
                 str(self.root / "benchmarks/lab03_testinfra"),
@@ -238,6 +246,19 @@ class _Held:
 
     def __exit__(self, *_: object) -> None:
         self._scene.stop()
+
+
+def settle(grade_once: Callable[[], float]) -> None:
+    """Grade until it passes, for a while: on a busy machine services take long to come up."""
+    give_up = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            grade_once()
+        except BenchmarkError:
+            if time.monotonic() > give_up:
+                raise
+        else:
+            return
 
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
