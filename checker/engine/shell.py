@@ -322,7 +322,7 @@ class Shell:
             state = self._engine.inspect(self._id)["State"]
             # The exec ends a moment before the engine notes that the container has.
             deadline = time.monotonic() + 1.0
-            while state.get("Running") and time.monotonic() < deadline:
+            while state.get("Running") and not state.get("Paused") and time.monotonic() < deadline:
                 time.sleep(0.02)
                 state = self._engine.inspect(self._id)["State"]
         except NotFoundError:
@@ -334,6 +334,8 @@ class Shell:
             return ContainerGoneError(f"Container {self._name} ({self._id[:12]}) was removed{during}.")
         except EngineError as error:
             return ContainerGoneError(f"Container {self._name} was lost{during}: {error.what}")
+        if state.get("Paused"):
+            return ContainerGoneError(f"Container {self._name} is paused, so nothing can be run in it.")
         if state.get("Running"):
             return ContainerGoneError(
                 f"Container {self._name} was restarted, or its shell was killed{during}."
