@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Grade once and show the report."""
     from checker.cli.context import Context
+    from checker.errors import LabError
     from checker.grading.run import grade
     from checker.render.report import report_lines
     from checker.render.style import style_of
@@ -38,7 +39,11 @@ def run(args: argparse.Namespace) -> int:
     only = frozenset(lab.toml.steps[step - 1].checks) if step else None
     report = grade(lab, context.engine, work, only=only)
     if not step:
-        context.progress.record_attempt(report)
+        try:
+            context.progress.record_attempt(report)
+        except LabError as error:
+            # A full disk must not keep the verdict from the learner.
+            context.say(f"note: this attempt is not kept. {error.what} {error.remedy}")
     if args.junit:
         from pathlib import Path
 
