@@ -160,3 +160,12 @@ def test_the_code_is_formatted() -> None:
 
 def test_types_are_strict_and_hold() -> None:
     tool("mypy")
+
+
+def test_every_fault_that_is_listed_has_its_test() -> None:
+    listed = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "tests" / "README.md").read_text(encoding="utf-8"))
+    assert len(listed) > 30
+    for file, name in listed:
+        assert re.search(
+            rf"^def {name}\(", (ROOT / "tests" / file).read_text(encoding="utf-8"), re.MULTILINE
+        ), name
