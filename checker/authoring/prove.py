@@ -137,7 +137,9 @@ class Prover:
                     self.scene.apply(answer)
                 except ScriptFailedError as error:
                     script_problem = f"{error.what}\n{error.detail}"
-            report = grade(self.lab, self.scene.engine, self.scene.work)
+            # The first failure settles a wrong answer; the later checks are often the dear ones.
+            wrong = answer is not None and answer.must_fail
+            report = grade(self.lab, self.scene.engine, self.scene.work, to_first_failure=wrong)
         except LabError as error:
             problem = f"{error.what} {error.detail}".strip()
             return Proof(

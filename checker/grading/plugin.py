@@ -72,10 +72,17 @@ class GradingPlugin:
         lab: what the checks judge.
         wanted: runs only these checks and what they need; None for all.
         seconds: the time limit of the whole run.
+        to_first_failure: leaves the rest alone once a check has failed.
     """
 
     def __init__(
-        self, lab: Lab, wanted: frozenset[str] | None, clock: Callable[[], float], seconds: float
+        self,
+        lab: Lab,
+        wanted: frozenset[str] | None,
+        clock: Callable[[], float],
+        seconds: float,
+        *,
+        to_first_failure: bool = False,
     ) -> None:
         self.lab = lab
         self.wanted = wanted
@@ -87,6 +94,8 @@ class GradingPlugin:
         self._clock = clock
         self._ends = clock() + seconds
         self._seconds = seconds
+        self._to_first_failure = to_first_failure
+        self._failed = False
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Hand the lab to the fixtures."""
@@ -143,12 +152,15 @@ class GradingPlugin:
         """Run one check: its fixtures, its function, within its time, and record how it ended."""
         check = read_check(item.function, self.lab.course_lab)  # type: ignore[attr-defined]
         blocked = [need for need in check.needs if self._status(need) is not Status.PASSED]
-        if blocked:
+        if self._failed and self._to_first_failure:
+            self._record(check, Status.NOT_RUN, reason="the run ended at the first failure")
+        elif blocked:
             names = " and ".join(f"“{self._checks[need].title}”" for need in blocked)
             self._record(check, Status.NOT_RUN, reason=f"waits for {names}")
         else:
             start = self._clock()
             status, failure, reason = self._run(item, check)
+            self._failed = self._failed or status in {Status.FAILED, Status.VIOLATED}
             self._record(check, status, failure=failure, reason=reason, ms=(self._clock() - start) * 1000)
         self._tear_down(item, nextitem, check)
         return True

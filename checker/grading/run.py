@@ -45,6 +45,7 @@ def grade(
     only: frozenset[str] | None = None,
     seconds: float = RUN_SECONDS,
     shells: Shells | None = None,
+    to_first_failure: bool = False,
 ) -> Report:
     """Run a lab's checks and return how each ended.
 
@@ -55,6 +56,7 @@ def grade(
         only: ids of the checks wanted; what they need is run too.
         seconds: the time limit of the whole run.
         shells: shells kept open from one run to the next, for who grades again and again; closed by their owner.
+        to_first_failure: end at the first failed check; what a learner is told of is known by then.
 
     Raises:
         LabError: the check files cannot be read, or hold no check.
@@ -63,7 +65,7 @@ def grade(
     clock = time.perf_counter
     begin = clock()
     handle = Lab(lab, engine, work, shells)
-    plugin = GradingPlugin(handle, only, clock, seconds)
+    plugin = GradingPlugin(handle, only, clock, seconds, to_first_failure=to_first_failure)
     checks = lab.folder / "checks"
     if not checks.is_dir():
         raise LabError(
