@@ -48,7 +48,7 @@ def facts_page(lab: Lab) -> str:
     rows.append(("Tested with", tested))
     table = "".join(f"| {name} | {value} |\n" for name, value in rows)
     # Where no Markdown reader knows the comment it is not shown; `lab measure` is what changes this file.
-    return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n| | |\n|---|---|\n{table}"
+    return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n| What | How much |\n|---|---|\n{table}"
 
 
 def write_facts(places: Places, lab: Lab) -> Path:
