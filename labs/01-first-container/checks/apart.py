@@ -1,7 +1,8 @@
-"""Whether what changes inside one copy stays there."""
+"""Whether what changes inside one copy stays there, and its program is the image's."""
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import NotFoundError
@@ -12,26 +13,69 @@ from .copies import IMAGE
 if TYPE_CHECKING:
     from checker.grading.author import Container, Engine, Lab
 
+PROGRAM = PurePosixPath("/app")
+"""Where the image keeps Parcel."""
+
 
 def require_nothing_shared(first: Container, second: Container) -> None:
-    """Fail when both write to the same volume or folder of the machine."""
-    places = [
-        {
-            mount.get("Name") or mount["Source"]: mount["Destination"]
-            for mount in container.mounts
-            if mount.get("RW")
-        }
-        for container in (first, second)
-    ]
-    for place in sorted(places[0].keys() & places[1].keys()):
-        fail(
-            f"`{first.name}` and `{second.name}` both write to `{place}`: what one changes there, the other reads. "
-            "They share a file system where each was to have its own.",
-            expected="no place that both copies write to",
-            seen=f"{place} is {places[0][place]} in {first.name} and {places[1][place]} in {second.name}",
-            source=f"docker inspect --format '{{{{json .Mounts}}}}' {first.name} {second.name}",
-            hint="Lesson, “Change something inside”: that copy was given no volume. What do yours have mounted?",
+    """Fail when both write to the same volume or folder of the machine, or one into a folder of the other's."""
+    for one, inside_one in _written(first):
+        for other, inside_other in _written(second):
+            if not one.is_relative_to(other) and not other.is_relative_to(one):
+                continue
+            place = max(one, other, key=lambda path: len(path.parts))
+            fail(
+                f"`{first.name}` and `{second.name}` both write to `{place}`: what one changes there, the other reads. "
+                "They share a file system where each was to have its own.",
+                expected="no place that both copies write to",
+                seen=f"{one} is {inside_one} in {first.name}, {other} is {inside_other} in {second.name}",
+                source=f"docker inspect --format '{{{{json .Mounts}}}}' {first.name} {second.name}",
+                hint="Lesson, “Change something inside”: that copy was given no volume. What do yours have mounted?",
+            )
+
+
+def _written(container: Container) -> list[tuple[PurePosixPath, str]]:
+    """Return the places outside that a container may write to, each with where that is inside."""
+    parts = {
+        wanted["Target"]: (wanted.get("VolumeOptions") or {}).get("Subpath") or ""
+        for wanted in container.host_config.get("Mounts") or []
+    }
+    return [
+        (
+            PurePosixPath(mount.get("Name") or mount["Source"], parts.get(mount["Destination"], "")),
+            mount["Destination"],
         )
+        for mount in container.mounts
+        if mount.get("RW") and (mount.get("Name") or mount.get("Source"))
+    ]
+
+
+def require_unedited(engine: Engine, container: Container) -> None:
+    """Fail when the program in a container is another than the image's: edited, copied in, or mounted over."""
+    over = [
+        f"{mount['Destination']} is mounted from {mount.get('Name') or mount['Source']}"
+        for mount in container.mounts
+        if PROGRAM.is_relative_to(mount["Destination"]) or _belongs(mount["Destination"])
+    ]
+    changes = engine.get(f"/containers/{container.id}/changes") or []
+    edited = [f"{'CAD'[entry['Kind']]} {entry['Path']}" for entry in changes if _belongs(entry["Path"])]
+    if not over and not edited:
+        return
+    fail(
+        f"The program in `{container.name}` is not the one from the image any more: somebody changed {PROGRAM} in this "
+        "copy. Its environment is no longer all that makes it different, and the next copy has nothing of it.",
+        expected=f"{PROGRAM} in {container.name} as {IMAGE} has it",
+        seen=over[0] if over else edited[-1],
+        source=f"docker inspect --format '{{{{json .Mounts}}}}' {container.name}"
+        if over
+        else f"docker diff {container.name}",
+        evidence="\n".join([*over, *edited][:5]),
+        hint="Remove this copy and run a new one: what it needs to be told, its environment can tell it.",
+    )
+
+
+def _belongs(path: str) -> bool:
+    return PurePosixPath(path).is_relative_to(PROGRAM) and path != str(PROGRAM) and "__pycache__" not in path
 
 
 def require_fresh(lab: Lab, engine: Engine) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from .copies import Copy
 
+OF_THE_IMAGE = frozenset({"PATH", "PARCEL_DATA", "PARCEL_VERSION"})
+"""Variables that every copy has from its image; the rest is what this one was told."""
+
 
 def require_named(copy: Copy, container: Container, said: dict[str, Any]) -> str:
     """Return the name that the copy says; fail unless it says it because its environment does."""
@@ -25,6 +28,9 @@ def require_named(copy: Copy, container: Container, said: dict[str, Any]) -> str
 
 
 def _fail_named(copy: Copy, container: Container, says: str, named: str | None) -> NoReturn:
+    unset = "is empty" if NAME_VARIABLE in container.env else "is not set"
+    told = sorted(f"{name}={value}" for name, value in container.env.items() if name not in OF_THE_IMAGE)
+    evidence = f"it was told: {', '.join(told)}"[:200] if told else ""
     expected = f"{NAME_VARIABLE} is set for {copy.name}, and its value is the name it answers with"
     source = copy.asked
     host_name = container.attrs["Config"]["Hostname"]
@@ -33,8 +39,9 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
             f"`{copy.name}` was given no name to answer with, so it took its host name, which the engine makes up anew "
             f"for every container: nobody can tell which copy `{says}` is, and the next one is called something else.",
             expected=expected,
-            seen=f"{NAME_VARIABLE} is not set; it answers with {says}",
+            seen=f"{NAME_VARIABLE} {unset}; it answers with {says}",
             source=source,
+            evidence=evidence,
             hint="Lesson, “Give it a name of its own”: where does Parcel look for its name?",
         )
     if not named and says == host_name:
@@ -42,16 +49,19 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
             f"`{copy.name}` answers with the host name of its container. The task is to tell the copies apart by "
             "environment alone, which works the same wherever the image runs.",
             expected=expected,
-            seen=f"{NAME_VARIABLE} is not set; host name and answer are {says}",
+            seen=f"{NAME_VARIABLE} {unset}; host name and answer are {says}",
             source=source,
+            evidence=evidence,
             hint="Lesson, “Give it a name of its own”: where does Parcel look before it takes the host name?",
         )
     fail(
         f"`{copy.name}` answers with a name that its environment does not give it: something inside the container "
         "was edited. Whoever runs the same image again gets a copy without that edit.",
         expected=expected,
-        seen=f"{NAME_VARIABLE} is {named or 'not set'}; it answers with {says}",
-        source=f"docker diff {copy.name}",
+        seen=f"{NAME_VARIABLE} {f'is {named}' if named else unset}; it answers with {says}",
+        source=f"docker inspect --format '{{{{json .Mounts}}}}' {copy.name}"
+        if container.mounts
+        else f"docker diff {copy.name}",
         hint="Lesson, “Change something inside”: what became of such a change in the next container?",
     )
 

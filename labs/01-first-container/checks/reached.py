@@ -78,6 +78,7 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
         )
     if mine:
         return
+    _require_opened(copy, container, expected, source)
     holder = _holder(engine, copy.port)
     if holder == FIRST.name:
         fail(
@@ -128,9 +129,40 @@ def _require_published(engine: Engine, outside: Outside, copy: Copy, container: 
     )
 
 
+def _require_opened(copy: Copy, container: Container, expected: str, source: str) -> None:
+    """Fail when the port was asked for and does not lead in all the same: for UDP, or on a network without a way in."""
+    asked = {
+        inside
+        for inside, outside in (container.host_config.get("PortBindings") or {}).items()
+        if any(at.get("HostPort") == str(copy.port) for at in outside or [])
+    }
+    if asked and all(inside.endswith("/udp") for inside in asked):
+        fail(
+            f"Port {copy.port} leads to `{copy.name}` for UDP alone. HTTP speaks TCP, which has ports of its own with "
+            "the same numbers, and nobody opened that one.",
+            expected=f"{expected}, for TCP",
+            seen=f"port {copy.port}/udp leads to {min(asked)}",
+            source=source,
+            hint="Lesson, “Give it a port”: what stands behind the second number there?",
+        )
+    if any(inside.endswith("/tcp") for inside in asked):
+        fail(
+            f"Port {copy.port} was asked for `{copy.name}`, and the engine did not open it: the container is on no "
+            "network that this machine's ports lead to, such as an internal one or none.",
+            expected=expected,
+            seen=f"{min(asked)} is asked for and not open; networks: {', '.join(container.networks) or 'none'}",
+            source=source,
+            hint="The lesson's copies were given no network at all: the engine chose one. "
+            "`docker network inspect` says which are internal.",
+        )
+
+
 def _holder(engine: Engine, port: int) -> str:
     for found in engine.list_all("containers"):
-        if any(entry.get("PublicPort") == port for entry in found.get("Ports") or []):
+        if any(
+            entry.get("PublicPort") == port and entry.get("Type") == "tcp"
+            for entry in found.get("Ports") or []
+        ):
             return str(found["Names"][0]).lstrip("/")
     return ""
 

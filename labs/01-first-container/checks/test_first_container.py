@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import guard, needs, require
 
-from .apart import require_fresh, require_nothing_shared
+from .apart import require_fresh, require_nothing_shared, require_unedited
 from .copies import FIRST, NAME_VARIABLE, SECOND, require_running
 from .detached import require_detached
 from .images import require_image, require_provided
@@ -64,6 +64,7 @@ def test_told_apart(lab: Lab, engine: Engine, outside: Outside) -> None:
     for copy in (FIRST, SECOND):
         container = require_running(lab, engine, copy)
         names[copy] = require_named(copy, container, require_answer(engine, outside, copy, container))
+        require_unedited(engine, container)
     require(
         names[FIRST] != names[SECOND],
         f"Both copies answer with the name `{names[FIRST]}`: who gets an answer cannot tell which copy gave it.",

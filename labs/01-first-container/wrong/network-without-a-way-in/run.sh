@@ -1,0 +1,3 @@
+docker network create --internal depots
+docker run -d --name parcel --network depots -p 8081:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0
+docker run -d --name parcel-b -p 8082:8080 -e PARCEL_INSTANCE=south drydock/parcel:1.0
