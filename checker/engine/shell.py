@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,8 @@ class Shell:
         self._id: str = found["Id"]
         self._name = str(found["Name"]).lstrip("/")
         self._mark = Mark()
+        self._busy = threading.RLock()
+        """Held while a command runs, since two threads would mix their frames."""
         self._socket: socket.socket | None = None
         self._unended = False
         """Whether something carries the mark that could not be ended yet."""
@@ -105,6 +108,15 @@ class Shell:
         return self._id
 
     # -- opening and closing -------------------------------------------------------------------------------
+
+    def open(self, seconds: float = COMMAND_SECONDS) -> None:
+        """Open the shell before its first command, so that nobody waits for it then.
+
+        Raises:
+            ShellError: it cannot be opened.
+        """
+        with self._busy:
+            self._open(seconds)
 
     def _open(self, seconds: float) -> None:
         if self._socket is not None:
@@ -194,6 +206,10 @@ class Shell:
                 f"A command cannot be longer than {COMMAND_BYTES} bytes; this one has {len(text)}.",
                 remedy="Write what is long to a file in the container first.",
             )
+        with self._busy:
+            return self._run(text, seconds)
+
+    def _run(self, text: bytes, seconds: float) -> Completed:
         kept = self._socket is not None
         try:
             return self._attempt(text, seconds)

@@ -56,18 +56,15 @@ class Lab:
         course_lab: the lab's entry in the catalogue.
         engine: where its containers run.
         work: the learner's work folder.
-        shells: shells kept open by the caller; else the run has its own and closes them.
+        shells: where the shells in its containers are kept; closed by whoever made them.
     """
 
-    def __init__(
-        self, course_lab: CourseLab, engine: Engine, work: Path, shells: Shells | None = None
-    ) -> None:
+    def __init__(self, course_lab: CourseLab, engine: Engine, work: Path, shells: Shells) -> None:
         self.course_lab = course_lab
         self.number = course_lab.number
         self.engine = engine
         self.work = work
-        self.shells = shells or Shells(engine)
-        self._own_shells = shells is None
+        self.shells = shells
         self._made: list[str] = []
 
     def container(self, name: str) -> Container | None:
@@ -156,13 +153,11 @@ class Lab:
         return container.logs(tail)
 
     def close(self) -> None:
-        """Close the run's own shells and remove what the checker made.
+        """Remove what the checker made.
 
         An engine that is lost by now does not hide the verdicts there are; what stays carries the lab's label,
         and goes with `lab stop`.
         """
-        if self._own_shells:
-            self.shells.close()
         while self._made:
             with contextlib.suppress(EngineError):
                 self.engine.delete(f"/containers/{self._made.pop()}", force=True, v=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import Engine, NotFoundError
@@ -17,18 +19,23 @@ class Shells:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._open: dict[tuple[str, str | None], Shell] = {}
+        self._lock = threading.Lock()
 
     def of(self, container: str, user: str | None = None) -> Shell:
         """Return the shell of a container, by id, opened when it is first used."""
         key = (container, user)
-        if key not in self._open:
-            self._open[key] = Shell(self.engine, container, user)
-        return self._open[key]
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = Shell(self.engine, container, user)
+            return self._open[key]
 
     def close(self) -> None:
         """Close them all, ending what their commands left running."""
-        while self._open:
-            self._open.popitem()[1].close()
+        with self._lock:
+            shells, self._open = list(self._open.values()), {}
+        # Each asks its container once for what is left; at once, since the asking is waiting.
+        with ThreadPoolExecutor(max(1, len(shells))) as pool:
+            list(pool.map(Shell.close, shells))
 
 
 class Container:
@@ -181,6 +188,14 @@ class Container:
             ShellError: it has no shell, is not running, or the command took longer than `timeout` seconds.
         """
         return self._shells.of(self.id, user).run(command, timeout)
+
+    def open_shell(self) -> None:
+        """Open its shell before the first command, for a lab's `early`.
+
+        Raises:
+            ShellError: it has no shell, or is not running.
+        """
+        self._shells.of(self.id).open()
 
     def host(self, user: str | None = None) -> Any:
         """Return testinfra's host for this container, over its persistent shell."""

@@ -15,6 +15,8 @@ import pytest
 from checker.errors import LabError
 from checker.grading import fixtures
 from checker.grading.author import Lab
+from checker.grading.container import Shells
+from checker.grading.early import Early
 from checker.grading.plugin import GradingPlugin
 from checker.results import Report
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from checker.course.catalogue import Lab as CourseLab
     from checker.engine.api import Engine
-    from checker.grading.container import Shells
 
 RUN_SECONDS = 180.0
 """How long all checks of a lab may take together."""
@@ -45,6 +46,7 @@ def grade(
     only: frozenset[str] | None = None,
     seconds: float = RUN_SECONDS,
     shells: Shells | None = None,
+    early: Early | None = None,
     to_first_failure: bool = False,
 ) -> Report:
     """Run a lab's checks and return how each ended.
@@ -56,6 +58,7 @@ def grade(
         only: ids of the checks wanted; what they need is run too.
         seconds: the time limit of the whole run.
         shells: shells kept open from one run to the next, for who grades again and again; closed by their owner.
+        early: early work that is under way, on the same shells; else it begins here.
         to_first_failure: end at the first failed check; what a learner is told of is known by then.
 
     Raises:
@@ -64,7 +67,9 @@ def grade(
     started = dt.datetime.now(dt.UTC).astimezone()
     clock = time.perf_counter
     begin = clock()
-    handle = Lab(lab, engine, work, shells)
+    kept = early.shells if early else shells
+    begun = early or Early(lab, work, kept or Shells(engine))
+    handle = Lab(lab, engine, work, begun.shells)
     plugin = GradingPlugin(handle, only, clock, seconds, to_first_failure=to_first_failure)
     checks = lab.folder / "checks"
     if not checks.is_dir():
@@ -84,7 +89,10 @@ def grade(
                 plugins=[plugin, fixtures],
             )  # fmt: skip
     finally:
+        begun.wait()
         handle.close()
+        if kept is None:
+            begun.shells.close()
     if code == pytest.ExitCode.INTERRUPTED and not plugin.errors:
         raise KeyboardInterrupt
     if plugin.errors or not plugin.results:

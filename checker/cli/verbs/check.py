@@ -27,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Grade once and show the report."""
     from checker.cli.context import Context
     from checker.errors import LabError
-    from checker.grading.run import grade
+    from checker.grading.container import Shells
+    from checker.grading.early import Early
     from checker.render.report import report_lines
     from checker.render.style import style_of
     from checker.scene.work import folder_of
@@ -35,9 +36,17 @@ def run(args: argparse.Namespace) -> int:
     context = Context(args)
     lab, step = context.catalogue.find_step(args.lab)
     work = folder_of(context.places, lab)
-    context.require_started(lab)
     only = frozenset(lab.toml.steps[step - 1].checks) if step else None
-    report = grade(lab, context.engine, work, only=only)
+    early = Early(lab, work, Shells(context.engine))
+    try:
+        # Imported now: pytest takes a tenth of a second, in which the early work gets on.
+        from checker.grading.run import grade
+
+        context.require_started(lab)
+        report = grade(lab, context.engine, work, only=only, early=early)
+    finally:
+        early.wait()
+        early.shells.close()
     if not step:
         try:
             context.progress.record_attempt(report)

@@ -1,0 +1,36 @@
+"""Opens the shells in the three containers while the checks are being read: opening them is half of the time."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Lab
+
+NEIGHBOUR = "cruncher"
+NAMES = ("tariff-v1", "tariff-v2", NEIGHBOUR)
+
+
+def early(lab: Lab) -> None:
+    """Open a shell wherever one can be."""
+    found = [container for container in lab.containers() if _name(container) in NAMES and container.running]
+    with ThreadPoolExecutor(max(1, len(found))) as pool:
+        list(pool.map(_open, found))
+
+
+def _name(container: Container) -> str:
+    return container.labels.get("com.docker.compose.service") or container.name
+
+
+def _open(container: Container) -> None:
+    # A command started in the neighbour before its first kill would ask for memory at the worst moment.
+    if _name(container) == NEIGHBOUR and (
+        container.host_config.get("OomKillDisable") or "was killed" not in container.logs(200)
+    ):
+        return
+    with suppress(LabError):
+        container.open_shell()
