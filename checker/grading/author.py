@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
 from checker.errors import EngineError
-from checker.grading.container import Container, Shells
+from checker.grading.container import Container, Shells, at_once
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.verdicts import could_not_run, fail, guard, needs, require, timeout
 from checker.scene.ownership import owned_containers
@@ -29,6 +29,7 @@ __all__ = [
     "Outside",
     "Prober",
     "Reply",
+    "at_once",
     "could_not_run",
     "fail",
     "guard",

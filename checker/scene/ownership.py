@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import IMAGE, LABEL, Engine, NotFoundError, RefusedError
@@ -108,6 +107,9 @@ def _remove(
     networks: list[dict[str, Any]],
     volumes: list[dict[str, Any]],
 ) -> list[str]:
+    # Imported here: `lab check` reads this module too, and removes nothing.
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
     with ThreadPoolExecutor(max_workers=8) as pool:
         gone = list(pool.map(lambda item: _delete_container(engine, item), containers))
     removed = [
