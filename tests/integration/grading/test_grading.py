@@ -125,7 +125,11 @@ def test_a(lab):
     )
     assert [check.status for check in report.checks] == [Status.COULD_NOT_RUN]
     assert wait_until(
-        lambda: "sleep 1000" not in str(engine.get(f"/containers/{made}/top", ps_args="-eo pid,args")["Processes"]), 10
+        lambda: (
+            "sleep 1000"
+            not in str(engine.get(f"/containers/{made}/top", ps_args="-eo pid,args")["Processes"])
+        ),
+        10,
     )
 
 
