@@ -41,7 +41,7 @@ def test_an_engine_that_misbehaves_is_named_with_what_it_did(
 ) -> None:
     monkeypatch.setattr(api, "ANSWER_BYTES", 1 << 20)
     with serving(behaviour) as port, pytest.raises(EngineError) as caught:
-        engine_at(port).request("GET", "/info", seconds=0.3)
+        engine_at(port).request("GET", "/info", seconds=0.15)
     assert said in caught.value.what
     assert caught.value.remedy
 

@@ -44,10 +44,10 @@ def test_an_error_status_is_an_answer_that_is_not_ok(status: bytes) -> None:
     ("behaviour", "said"),
     [
         (servers.closes, "connection accepted, then closed without an answer"),
-        (servers.hangs, "no answer within 0.3 s"),
-        (servers.hangs_in_the_body, "no answer within 0.3 s"),
-        (servers.drips, "no answer within 0.3 s"),
-        (servers.drips_headers, "no answer within 0.3 s"),
+        (servers.hangs, "no answer within 0.15 s"),
+        (servers.hangs_in_the_body, "no answer within 0.15 s"),
+        (servers.drips, "no answer within 0.15 s"),
+        (servers.drips_headers, "no answer within 0.15 s"),
         (servers.babbles, "an answer that is not HTTP: 220 mail.example ESMTP"),
     ],
 )
@@ -56,7 +56,7 @@ def test_a_service_that_misbehaves_is_a_reply_with_a_reason(
 ) -> None:
     with serving(behaviour) as port:
         start = time.monotonic()
-        reply = OUTSIDE.get(f"http://127.0.0.1:{port}/", timeout=0.3)
+        reply = OUTSIDE.get(f"http://127.0.0.1:{port}/", timeout=0.15)
         assert time.monotonic() - start < 5
     assert (reply.ok, reply.status, reply.error) == (False, 0, said)
     assert reply.summary == said

@@ -160,20 +160,20 @@ HANGS = {
 
 @pytest.mark.parametrize("body", HANGS, ids=HANGS)
 def test_a_check_that_hangs_is_ended_and_the_next_goes_on(course: Course, body: str) -> None:
-    checks = f'@timeout(0.15)\ndef test_a():\n    "T"\n    {HANGS[body]}\ndef test_b():\n    "T"\n'
+    checks = f'@timeout(0.08)\ndef test_a():\n    "T"\n    {HANGS[body]}\ndef test_b():\n    "T"\n'
     first, second = judge(course, checks, *"ab").checks
     assert (first.status, first.reason) == (
         Status.COULD_NOT_RUN,
-        "it took longer than 0.15 s and was ended",
+        "it took longer than 0.08 s and was ended",
     )
     assert second.status is Status.PASSED
 
 
 def test_a_run_that_has_used_up_its_time_judges_no_more(course: Course) -> None:
     checks = 'def test_a():\n    "T"\n    time.sleep(60)\ndef test_b():\n    "T"\n'
-    first, second = judge(course, checks, *"ab", seconds=0.15).checks
+    first, second = judge(course, checks, *"ab", seconds=0.08).checks
     assert first.status is second.status is Status.COULD_NOT_RUN
-    assert "used up its 0.15 s" in second.reason
+    assert "used up its 0.08 s" in second.reason
 
 
 def test_megabytes_that_a_check_prints_reach_nobody(
@@ -263,7 +263,7 @@ def once():
     [
         ("broken", "The scene is gone. Start it."),
         ("odd", "KeyError: 'odd'"),
-        ("slow", "longer than 0.15 s"),
+        ("slow", "longer than 0.08 s"),
         ("once", "no such machine"),
         ("leaves", "RuntimeError: while putting back"),
         ("nowhere", "FixtureLookupError: ('nowhere'"),
@@ -272,7 +272,7 @@ def once():
 def test_a_fixture_that_breaks_is_not_the_learners_fault_and_the_next_check_goes_on(
     course: Course, fixture: str, reason: str
 ) -> None:
-    checks = f'@timeout(0.15)\ndef test_a({fixture}):\n    "T"\ndef test_b():\n    "T"\n'
+    checks = f'@timeout(0.08)\ndef test_a({fixture}):\n    "T"\ndef test_b():\n    "T"\n'
     first, second = judge(course, checks, *"ab", helpers=FIXTURES).checks
     assert first.status is Status.COULD_NOT_RUN
     assert reason in first.reason
