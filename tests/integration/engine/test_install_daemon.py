@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -17,7 +18,7 @@ from checker.engine.daemon import Daemon
 from checker.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("dockerd", path="/usr/sbin:/usr/bin:/usr/local/bin") is None,
@@ -27,8 +28,10 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    """Describe an engine that shares nothing with this machine's own."""
+    """Describe an engine that shares nothing with this machine's own, not even the network."""
     data = tmp_path / "data"
+    bridged = _has_bridge()
+    back = _leave_the_network()
     daemon = Daemon(
         tmp_path / "engine",
         # The kernel takes 108 bytes for a socket's name, and containerd puts a long one below the exec root.
@@ -46,6 +49,34 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     while subprocess.run(unmount, stderr=subprocess.DEVNULL, timeout=10, check=False).returncode == 0:
         pass
     shutil.rmtree(daemon.exec_root, ignore_errors=True)
+    back()
+    assert _has_bridge() is bridged
+
+
+def _has_bridge() -> bool:
+    return "docker0" in {name for _, name in socket.if_nameindex()}
+
+
+def _leave_the_network() -> Callable[[], None]:
+    """Move what this thread starts into a network of its own, and return what moves it back.
+
+    A dockerd that is told to have no bridge deletes any docker0 it finds, and so another engine's network.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    if libc.unshare(_NEW_NETWORK):
+        os.close(home)
+        pytest.skip(f"this machine makes no network namespace: {os.strerror(ctypes.get_errno())}")
+
+    def back() -> None:
+        assert libc.setns(home, _NEW_NETWORK) == 0
+        os.close(home)
+
+    return back
+
+
+_NEW_NETWORK = 0x40000000
+"""CLONE_NEWNET of unshare(2)."""
 
 
 def quiet(_line: str) -> None:
