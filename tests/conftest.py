@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import os
@@ -14,8 +15,9 @@ import pytest
 
 from checker.course.catalogue import Catalogue, Lab
 from checker.course.places import Places, find
-from checker.engine.api import Engine, connect
+from checker.engine.api import Engine, NotFoundError, connect
 from checker.errors import EngineError
+from checker.grading.author import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,18 +166,21 @@ def engine(_connected: Engine) -> Iterator[Engine]:
     """Give the engine of this machine; a test that leaves something of the fake lab on it fails."""
     before = _labelled(_connected)
     yield _connected
+    # The engine lists what it has removed for a moment longer.
+    wait_until(lambda: not _labelled(_connected) - before, 3)
     left = _labelled(_connected) - before
     _sweep(_connected)
     assert not left, f"the test left {', '.join(sorted(left))}"
 
 
 def _sweep(engine: Engine) -> None:
-    for item in engine.list_all("containers", labels={"io.drydock.lab": reserved()}):
-        engine.delete(f"/containers/{item['Id']}", force=True, v=True)
-    for item in engine.list_all("networks", labels={"io.drydock.lab": reserved()}):
-        engine.delete(f"/networks/{item['Id']}")
-    for item in engine.list_all("volumes", labels={"io.drydock.lab": reserved()}):
-        engine.delete(f"/volumes/{item['Name']}", force=True)
+    ours = {"io.drydock.lab": reserved()}
+    paths = [f"/containers/{item['Id']}" for item in engine.list_all("containers", labels=ours)]
+    paths += [f"/networks/{item['Id']}" for item in engine.list_all("networks", labels=ours)]
+    paths += [f"/volumes/{item['Name']}" for item in engine.list_all("volumes", labels=ours)]
+    for path in paths:
+        with contextlib.suppress(NotFoundError):
+            engine.delete(path, **({} if "networks" in path else {"force": True}))
 
 
 @pytest.fixture
