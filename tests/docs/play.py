@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,15 @@ def play(page: Path, stage: Stage) -> Played:
             played.problems.append(f"line {block.line}: the solution does not pass:\n{wrong}")
         if block.solution or not block.runs:
             continue
-        ran = stage.run(block)
+        where = f"{page.name}:{block.line}: `{block.text.splitlines()[0] if block.text else ''}`"
+        try:
+            ran = stage.run(block)
+        except (TimeoutError, EOFError, subprocess.TimeoutExpired) as error:
+            # What follows would run on something else than the page describes.
+            played.problems.append(f"{where} did not end well: {error}")
+            return played
         played.ran += 1
         played.printed.append((block, ran))
-        where = f"{page.name}:{block.line}: `{block.text.splitlines()[0] if block.text else ''}`"
         if ran.failed is not ("fails" in block.classes):
             ending = "failed" if ran.failed else "did not fail"
             played.problems.append(f"{where} {ending}:\n" + "\n".join(ran.lines[-20:]))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from checker.course.catalogue import Catalogue
 from checker.course.places import find
 from checker.engine.client import find_client
+from checker.errors import LabError
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 
@@ -148,8 +149,11 @@ class Stage:
 
     def solve(self) -> str:
         """Apply the lab's solution, judge it, and return what is wrong."""
-        self.scene.apply(self.lab.solution)
         self.solved = True
+        try:
+            self.scene.apply(self.lab.solution)
+        except LabError as error:
+            return f"{error.what}\n{error.detail}"
         verdict = self._on_host(f"lab check {int(self.lab.number)}")
         return "\n".join(verdict.lines) if verdict.failed else ""
 

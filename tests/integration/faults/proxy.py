@@ -25,6 +25,8 @@ class Proxy:
     def __init__(self, target: str, path: Path) -> None:
         self._target = target
         self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._is_cut = False
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -39,7 +41,11 @@ class Proxy:
                 return
             far = dial(self._target, _no_relay)
             far.settimeout(None)
-            self._open += [near, far]
+            with self._lock:
+                self._open += [near, far]
+                if self._is_cut:
+                    self._close_all()
+                    return
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
@@ -51,7 +57,12 @@ class Proxy:
             sink.shutdown(socket.SHUT_WR)
 
     def cut(self) -> None:
-        """Cut every connection, and take no more."""
+        """Cut every connection, also one that is being opened, and take no more."""
+        with self._lock:
+            self._is_cut = True
+            self._close_all()
+
+    def _close_all(self) -> None:
         for sock in [self._listener, *self._open]:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
