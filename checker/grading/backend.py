@@ -34,9 +34,12 @@ class ShellBackend(base.BaseBackend):  # type: ignore[misc]
         self._shell = shell or Shell(connect(), self.name, self.user)
         self._seconds = float(timeout)
         super().__init__(self.name, **kwargs)
-        # testinfra would start Python in the container to learn its encoding; a C.UTF-8 locale is what
-        # its containers have, and bytes that are not UTF-8 stay bytes.
+        # testinfra would start Python in the container to learn its encoding.
         self._encoding = "UTF-8"
+
+    def decode(self, data: bytes) -> str:
+        """Read a command's output as UTF-8; in a container with another locale, what is not UTF-8 is replaced."""
+        return data.decode(errors="replace")
 
     def run(self, command: str, *args: str, **_: Any) -> base.CommandResult:
         """Run a command, its placeholders filled and quoted by testinfra."""

@@ -125,6 +125,12 @@ def test_a_command_ends_the_same(hosts: Pair, command: tuple[str, ...]) -> None:
     assert (one.succeeded, one.failed) == (other.succeeded, other.failed)
 
 
+def test_output_in_another_encoding_is_read_and_its_bytes_are_kept(hosts: Pair) -> None:
+    done = hosts.ours.run("printf 'caf\\351'; printf '\\240' >&2")
+    assert (done.stdout, done.stderr) == ("caf\N{REPLACEMENT CHARACTER}", "\N{REPLACEMENT CHARACTER}")
+    assert (done.stdout_bytes, done.stderr_bytes) == (b"caf\xe9", b"\xa0")
+
+
 def test_what_a_test_expects_of_a_command_is_the_same(hosts: Pair) -> None:
     assert same(hosts, lambda host: host.check_output("echo %s", "a  b")) == "a  b"
     same(hosts, lambda host: host.check_output("exit 1"))
