@@ -15,6 +15,9 @@ from checker.grading.container import Container, Shells, at_once
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.verdicts import could_not_run, fail, guard, needs, require, timeout
 from checker.scene.ownership import owned_containers
+from checker.timeline.model import Timeline
+from checker.timeline.record import Failure, Mark, Request
+from checker.timeline.traffic import Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,10 +28,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Container",
     "Engine",
+    "Failure",
     "Lab",
+    "Mark",
     "Outside",
     "Prober",
     "Reply",
+    "Request",
+    "Timeline",
+    "Traffic",
     "at_once",
     "could_not_run",
     "fail",

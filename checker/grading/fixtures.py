@@ -1,4 +1,4 @@
-"""What a check may ask for by name: lab, engine, outside, prober."""
+"""What a check may ask for by name: lab, engine, outside, prober, timeline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.grading.author import Lab, Outside, Prober
+from checker.grading.author import Lab, Outside, Prober, Traffic
 
 if TYPE_CHECKING:
     from checker.engine.api import Engine
@@ -38,6 +38,12 @@ def outside(lab: Lab) -> Outside:
 def prober(lab: Lab) -> Prober:
     """HTTP from inside the lab's network."""
     return Prober(lab.shells.of(lab.node("prober").id))
+
+
+@pytest.fixture(scope="session")
+def timeline(lab: Lab) -> Traffic:
+    """What the lab's traffic recorded, and where marks are left."""
+    return Traffic(lab.shells.of(lab.node("traffic").id))
 
 
 def published_host(engine: Engine) -> str:

@@ -26,6 +26,7 @@ LAYERS = (
     ("grading",),
     ("scene",),
     ("images",),
+    ("timeline",),
     ("engine",),
     ("course",),
     ("results",),

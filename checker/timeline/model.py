@@ -1,0 +1,410 @@
+"""Timeline: a stretch of the record, and the questions that checks ask of it."""
+
+from __future__ import annotations
+
+import bisect
+import collections
+import functools
+import itertools
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from checker.timeline.record import Begin, Connection, Failure, Gap, Mark, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from checker.timeline.record import Line
+
+APART_SECONDS = 3.0
+"""How long a version must be silent, while others answer, before it counts as gone.
+
+One of five copies gets every fifth of 25 requests a second, so that three seconds of silence by chance do not
+happen; a turn back to the old version within that time is one move that was not carried through.
+"""
+
+MARGIN_SECONDS = 2.0
+"""How much before and after a rollout belongs to it: a request is given up after as long."""
+
+STEADY_SECONDS = 3.0
+"""How long no request may fail until the service counts as well again."""
+
+Moment = float | Mark
+"""A time: seconds since 1970 by the sender's clock, or the mark that was left then."""
+
+
+def seconds_of(moment: Moment) -> float:
+    """Return a moment as seconds since 1970."""
+    return moment.at if isinstance(moment, Mark) else moment
+
+
+@dataclass(frozen=True)
+class Band:
+    """A stretch in which a version answered without being away for longer than a few seconds."""
+
+    version: str
+    begin: float
+    """Its first answer."""
+    end: float
+    """Its last answer."""
+    answers: int
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A stretch between two good answers in which every request failed."""
+
+    begin: float
+    """When the last good answer before it was asked for; the first failure, where there was none."""
+    end: float
+    """When the first good answer after it was asked for; the end of the timeline, where there is none."""
+    seconds: float
+    """How long it lasted; what the record tells nothing of is left out."""
+    lost: int
+    """How many requests failed in it."""
+    over: bool
+    """Whether it ended."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A move from one version to another, as the requests saw it."""
+
+    before: str
+    after: str
+    first: float
+    """The first answer of the new version."""
+    last: float
+    """The last answer of the old version, as far as the timeline goes."""
+    completed: bool
+    """Whether the old version stopped answering, and the new one goes on."""
+    withdrawn: bool
+    """Whether the new version went away again while the old one went on."""
+    requests: tuple[Request, ...]
+    """Every request of the move, from a little before it to a little after."""
+    outage: Outage | None
+    """The longest moment in it with neither version answering."""
+    begin: float
+    """When it began to show: the new version's first answer, or the old one's last if that came before."""
+    end: float
+    """When nothing more changed: the last answer of the version that went away."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, from the one to the other."""
+        return self.end - self.begin
+
+    @property
+    def failures(self) -> tuple[Request, ...]:
+        """The requests that failed in it."""
+        return tuple(request for request in self.requests if not request.good)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A stretch of the record. It never changes; the fixture `timeline` reads a new one.
+
+    Args:
+        begin: from when on it tells.
+        end: until when; requests under way at that moment are not in it.
+        requests: in the order in which they were sent.
+        marks: in order.
+        gaps: in order, none overlapping the next.
+        to: the address that was sent to last.
+        first_good: when the record's first good answer was asked for; requests before it met no service yet.
+    """
+
+    begin: float
+    end: float
+    requests: tuple[Request, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    to: str = ""
+    first_good: float | None = None
+
+    # -- parts of it ---------------------------------------------------------------------------------------
+
+    def since(self, moment: Moment) -> Timeline:
+        """Return what comes after a moment: the requests sent from then on."""
+        return self.between(moment, self.end)
+
+    def between(self, begin: Moment, end: Moment) -> Timeline:
+        """Return what lies between two moments: the requests sent in that time, gaps cut at its ends."""
+        first, last = max(seconds_of(begin), self.begin), min(seconds_of(end), self.end)
+        last = max(first, last)
+        low = bisect.bisect_left(self.requests, first, key=_at)
+        return replace(
+            self,
+            begin=first,
+            end=last,
+            requests=self.requests[low : bisect.bisect_right(self.requests, last, key=_at)],
+            marks=tuple(mark for mark in self.marks if first <= mark.at <= last),
+            gaps=tuple(
+                Gap(max(gap.begin, first), min(gap.end, last), gap.cause)
+                for gap in self.gaps
+                if gap.begin < last and gap.end > first
+            ),
+        )
+
+    def over(self, connection: Connection) -> Timeline:
+        """Return it with the requests of one kind of connection alone."""
+        return replace(self, requests=tuple(each for each in self.requests if each.connection is connection))
+
+    # -- what was answered ---------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def failures(self) -> tuple[Request, ...]:
+        """The requests that got no good answer."""
+        return tuple(request for request in self.requests if not request.good)
+
+    @functools.cached_property
+    def good(self) -> tuple[Request, ...]:
+        """The requests that got a good answer."""
+        return tuple(request for request in self.requests if request.good)
+
+    @property
+    def kinds(self) -> dict[Failure, int]:
+        """How many requests failed in each way, the most frequent first."""
+        found = collections.Counter(each.failure for each in self.failures if each.failure)
+        return dict(found.most_common())
+
+    @property
+    def resent(self) -> tuple[Request, ...]:
+        """The requests under which the kept connection was found cut, so that they were sent again."""
+        return tuple(request for request in self.requests if request.resent)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The versions that answered, in the order of their first answers."""
+        return tuple(dict.fromkeys(each.version for each in self.good if each.version))
+
+    @property
+    def instances(self) -> dict[str, int]:
+        """How many good answers each instance gave, in the order of their first answers."""
+        return dict(collections.Counter(each.instance for each in self.good if each.instance))
+
+    @property
+    def latest(self) -> str:
+        """The version that answered last; empty when none did."""
+        return next((each.version for each in reversed(self.good) if each.version), "")
+
+    @property
+    def pause(self) -> float:
+        """How many seconds the record tells nothing of."""
+        return sum(gap.seconds for gap in self.gaps)
+
+    def lost(self, begin: Moment, end: Moment | None = None) -> int:
+        """Return how many of the requests sent between two moments failed."""
+        return len(self.between(begin, self.end if end is None else end).failures)
+
+    def latency(self, percent: float) -> float:
+        """Return the milliseconds within which this share of the good answers came; 0 without any.
+
+        Args:
+            percent: 50 for the median, 99 for all but the slowest hundredth (nearest rank).
+        """
+        if not self.good:
+            return 0.0
+        sorted_ms = self._latencies
+        return sorted_ms[min(len(sorted_ms), max(1, math.ceil(len(sorted_ms) * percent / 100))) - 1]
+
+    @functools.cached_property
+    def _latencies(self) -> list[float]:
+        return sorted(request.ms for request in self.good)
+
+    def mark(self, text: str) -> Mark | None:
+        """Return the last mark with these words in it, or None."""
+        return next((mark for mark in reversed(self.marks) if text in mark.text), None)
+
+    # -- when it was away ----------------------------------------------------------------------------------
+
+    def outages(self) -> tuple[Outage, ...]:
+        """Return every stretch between two good answers in which all requests failed, in order."""
+        found = []
+        last_good: float | None = None
+        failed: list[Request] = []
+        for request in self.requests:
+            if not request.good:
+                failed.append(request)
+                continue
+            if failed:
+                found.append(self._outage(last_good, failed, request.at))
+                failed = []
+            last_good = request.at
+        if failed:
+            found.append(self._outage(last_good, failed, None))
+        return tuple(found)
+
+    def _outage(self, last_good: float | None, failed: list[Request], next_good: float | None) -> Outage:
+        begin = failed[0].at if last_good is None else last_good
+        end = self.end if next_good is None else next_good
+        blind = sum(max(0.0, min(gap.end, end) - max(gap.begin, begin)) for gap in self.gaps)
+        return Outage(begin, end, max(0.0, end - begin - blind), len(failed), next_good is not None)
+
+    def neither(self) -> Outage | None:
+        """Return the longest moment in which no request got a good answer; None when there was none."""
+        return max(self.outages(), key=lambda outage: outage.seconds, default=None)
+
+    def recovery(self, moment: Moment, steady: float = STEADY_SECONDS) -> float | None:
+        """Return the seconds from a moment until the service was well again.
+
+        Well again is the first good answer after which no request failed for a while. 0 when none failed after
+        the moment; None when it is not well yet, or when the record does not tell for long enough.
+
+        Args:
+            moment: when the trouble began.
+            steady: how many seconds no request may fail.
+        """
+        after = self.since(moment)
+        trouble = False
+        well: float | None = None
+        for request in after.requests:
+            if well is not None and request.at - well >= steady:
+                break
+            if not request.good:
+                trouble, well = True, None
+            elif well is None:
+                well = request.at
+        if not trouble:
+            return 0.0 if after.good and after.end - after.begin >= steady else None
+        if well is None or after.end - well < steady:
+            return None
+        return well - after.begin
+
+    # -- versions ------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def bands(self) -> tuple[Band, ...]:
+        """When each version answered, in the order of their beginnings.
+
+        A version that is silent for a few seconds while others answer has gone, and begins a new band when it
+        comes back; time in which nobody answered does not count.
+        """
+        growing: dict[str, tuple[float, float, int]] = {}
+        found: list[Band] = []
+        for request in self.good:
+            version, at = request.version, request.at
+            if not version:
+                continue
+            begin, end, answers = growing.get(version, (at, at, 0))
+            if at - end > APART_SECONDS and self._was_away(end, at):
+                found.append(Band(version, begin, end, answers))
+                begin, answers = at, 0
+            growing[version] = begin, at, answers + 1
+        found += (Band(version, *rest) for version, rest in growing.items())
+        return tuple(sorted(found, key=lambda band: band.begin))
+
+    def _was_away(self, last: float, until: float) -> bool:
+        """Whether others answered for long enough between a version's last answer and a moment."""
+        spoken = 0.0
+        times = self._answer_times
+        low, high = bisect.bisect_left(times, last), bisect.bisect_right(times, until)
+        for one, next_one in itertools.pairwise(times[low:high]):
+            spoken += min(next_one - one, 1.0)
+            if spoken > APART_SECONDS:
+                return True
+        return False
+
+    @functools.cached_property
+    def _answer_times(self) -> list[float]:
+        return [request.at for request in self.good]
+
+    def rollouts(self) -> tuple[Rollout, ...]:
+        """Return the moves from one version to another, in order; also those not carried through."""
+        found = []
+        for index, band in enumerate(self.bands[1:], 1):
+            older = [each for each in self.bands[:index] if each.version != band.version]
+            if older:
+                # The one it replaces is the one that was there last.
+                found.append(self._rollout(max(older, key=lambda each: (each.end, each.begin)), band))
+        return tuple(found)
+
+    def _rollout(self, before: Band, after: Band) -> Rollout:
+        withdrawn = after.end < before.end and self._was_away(after.end, before.end)
+        begin = min(after.begin, before.end)
+        end = after.end if withdrawn else max(after.begin, before.end)
+        part = self.between(begin - MARGIN_SECONDS, end + MARGIN_SECONDS)
+        return Rollout(
+            before=before.version,
+            after=after.version,
+            first=after.begin,
+            last=before.end,
+            completed=not withdrawn and self._was_away(before.end, after.end),
+            withdrawn=withdrawn,
+            requests=part.requests,
+            outage=part.neither(),
+            begin=begin,
+            end=end,
+        )
+
+    # -- words ---------------------------------------------------------------------------------------------
+
+    @property
+    def summary(self) -> str:
+        """One line for `seen`: how many requests, and how many failed in which way."""
+        total = len(self.requests)
+        if not total:
+            return "no request was sent"
+        if not self.failures:
+            return f"{_count(total)} answered"
+        ways = ", ".join(f"{number} {kind.words}" for kind, number in self.kinds.items())
+        return f"{len(self.failures)} of {_count(total)} failed: {ways}"
+
+
+def _count(number: int) -> str:
+    return f"{number} request{'' if number == 1 else 's'}"
+
+
+def _at(request: Request) -> float:
+    return request.at
+
+
+def make(lines: Iterable[Line], *, now: float | None = None) -> Timeline:
+    """Make a Timeline of a record's lines.
+
+    Args:
+        lines: as `read_lines` returns them.
+        now: until when the record was complete; the last line's time otherwise.
+    """
+    requests: list[Request] = []
+    marks: list[Mark] = []
+    gaps: list[Gap] = []
+    to = ""
+    times: list[float] = []
+    for line in lines:
+        if isinstance(line, Request):
+            requests.append(line)
+        elif isinstance(line, Mark):
+            marks.append(line)
+        elif isinstance(line, Gap):
+            gaps.append(line)
+            times += (line.begin, line.end)
+        elif isinstance(line, Begin):
+            to = line.to
+            times.append(line.at)
+    requests.sort(key=_at)
+    marks.sort(key=lambda mark: mark.at)
+    times += [mark.at for mark in marks]
+    if requests:
+        times += (requests[0].at, max(request.end for request in requests))
+    begin = min(times, default=now or 0.0)
+    return Timeline(
+        begin=begin,
+        end=max(begin, max(times, default=begin) if now is None else now),
+        requests=tuple(requests),
+        marks=tuple(marks),
+        gaps=_joined(gaps),
+        to=to,
+        first_good=next((request.at for request in requests if request.good), None),
+    )
+
+
+def _joined(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
+    """Put gaps in order; of two that overlap, the later one begins where the earlier one ends."""
+    found: list[Gap] = []
+    for gap in sorted(gaps, key=lambda each: each.begin):
+        begin = max(gap.begin, found[-1].end) if found else gap.begin
+        if gap.end > begin:
+            found.append(Gap(begin, gap.end, gap.cause))
+    return tuple(found)

@@ -1,0 +1,111 @@
+"""A lab's traffic: the container that sends requests all the time, its record, and the marks left in it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Protocol
+
+from checker.errors import LabError
+from checker.timeline.model import Moment, Timeline, make, seconds_of
+from checker.timeline.record import Mark, read_lines
+
+if TYPE_CHECKING:
+    from checker.engine.shell import Completed
+    from checker.timeline.record import Line
+
+SERVICE = "traffic"
+"""The service's name in a scene."""
+
+FOLDER = "/var/lib/traffic"
+"""Where the record is inside the container: `record`, and what was before it, `record.1` to `record.3`."""
+
+BYTES_A_SECOND = 2500
+"""More than the record grows by in a second: 25 requests of at most some 90 bytes."""
+
+SILENT_SECONDS = 10.0
+"""How long the record may stand still until the sender counts as dead: requests are given up after two."""
+
+
+class Runs(Protocol):
+    """Something that runs a command in the traffic's container: its persistent shell."""
+
+    def run(self, command: str | bytes, seconds: float = ...) -> Completed:
+        """Run it."""
+
+
+class Traffic:
+    """The record of a lab's traffic as it grows, as the `timeline` fixture gives it.
+
+    Args:
+        shell: a shell in the traffic's container.
+    """
+
+    def __init__(self, shell: Runs) -> None:
+        self._shell = shell
+
+    def mark(self, text: str) -> Mark:
+        """Leave a mark in the record, now, and return it with its moment."""
+        # A mark is one line; the record belongs to the sender, whose clock it is.
+        word = json.dumps(" ".join(text.split()))
+        said = self._run(
+            f'now=$(date +%s.%N) && printf \'["m",%.14s,%s]\\n\' "$now" {shlex.quote(word)} >> {FOLDER}/record'
+            " && echo $now"
+        )
+        return Mark(round(float(said.split()[0]), 3), json.loads(word))
+
+    def now(self) -> float:
+        """Return the moment by the sender's clock."""
+        return float(self._run("date +%s.%N"))
+
+    def since(self, moment: Moment) -> Timeline:
+        """Read what was recorded since a moment, up to now."""
+        begin = seconds_of(moment)
+        now = self.now()
+        size = int(max(now - begin, 0.0) + SILENT_SECONDS) * BYTES_A_SECOND
+        whole = False
+        while True:
+            lines, end, total = self._read(size)
+            found = make(lines, now=end)
+            whole = size >= total
+            if whole or found.begin < begin:
+                return found.since(begin)
+            size *= 4
+
+    def last(self, seconds: float) -> Timeline:
+        """Read what was recorded in the last seconds."""
+        return self.since(self.now() - seconds)
+
+    def everything(self) -> Timeline:
+        """Read the whole record: the last three hours or so."""
+        lines, end, _ = self._read(0)
+        return make(lines, now=end)
+
+    def _read(self, size: int) -> tuple[list[Line], float, int]:
+        """Return the lines in the last bytes (all for 0), the moment of reading, and how many bytes there are."""
+        files = f"$(ls -r {FOLDER}/record.? 2>/dev/null) {FOLDER}/record"
+        cut = f" | tail -c {size}" if size else ""
+        said = self._run_bytes(
+            f"cd {FOLDER} && date +%s.%N && stat -c %Y record && cat {files} | wc -c && cat {files}{cut}"
+        )
+        now, changed, total, data = said.split(b"\n", 3)
+        end = float(now)
+        if end - float(changed) > SILENT_SECONDS:
+            raise LabError(
+                f"The lab's traffic recorded nothing for {end - float(changed):.0f} s.",
+                remedy="See what its container says: docker logs; `lab start` mends the scene.",
+            )
+        return read_lines(data), end, int(total)
+
+    def _run(self, command: str) -> str:
+        return self._run_bytes(command).decode(errors="replace")
+
+    def _run_bytes(self, command: str) -> bytes:
+        done = self._shell.run(command, 10.0)
+        if done.rc:
+            raise LabError(
+                "The record of the lab's traffic cannot be read.",
+                remedy="`lab start` mends the scene.",
+                detail=done.stderr.strip(),
+            )
+        return done.stdout_bytes
