@@ -13,6 +13,7 @@ from checker.authoring.facts import write_facts
 from checker.authoring.rewrite import with_measured
 from checker.course.catalogue import Catalogue
 from checker.course.model import Measured
+from checker.engine.capacity import container_memory
 from checker.errors import LabError
 from checker.grading.run import grade
 from checker.images.catalogue import Images
@@ -140,23 +141,10 @@ def memory_of(engine: Engine, lab: Lab, pool: Executor) -> int:
     """Return the working-set memory, in bytes, of all running containers of a lab."""
 
     def ask(item: Mapping[str, Any]) -> int:
-        stats = engine.get(f"/containers/{item['Id']}/stats", stream=False, **{"one-shot": True})
-        return working_set(stats.get("memory_stats") or {})
+        return container_memory(engine, str(item["Id"]))
 
     running = [item for item in owned_containers(engine, lab) if item["State"] == "running"]
     return sum(pool.map(ask, running))
-
-
-def working_set(memory: Mapping[str, Any]) -> int:
-    """Return what a container cannot do without, in bytes.
-
-    As `docker stats` counts (docker/cli, calculateMemUsageUnixNoCache): usage without the pages of files that
-    were not used for a while; cgroup v1 names them total_inactive_file, v2 inactive_file.
-    """
-    usage = int(memory.get("usage") or 0)
-    details = memory.get("stats") or {}
-    inactive = int(details.get("total_inactive_file", details.get("inactive_file", 0)))
-    return usage - inactive if inactive < usage else usage
 
 
 def image_records(places: Places, lab: Lab, engine: Engine) -> dict[str, dict[str, Any]]:

@@ -106,6 +106,28 @@ class Context:
         if lab.toml.images:
             ensure(lab.toml.images, self.say)
 
+    def require_room(self, lab: Lab) -> None:
+        """Refuse a lab whose measured memory and disk do not fit beside what runs; `--force` makes it a note.
+
+        Raises:
+            LabError: what is short, and what to do.
+        """
+        from checker.errors import LabError
+        from checker.scene.budget import require_room
+
+        try:
+            require_room(self.engine, lab, self.places, self.catalogue.find)
+        except LabError as error:
+            if not getattr(self.args, "force", False):
+                raise
+            self.say(f"note: {error.what} Started all the same.")
+
+    def lacking(self, lab: Lab) -> str:
+        """Return what of somebody else's a lab needs and this machine does not have; empty when nothing."""
+        from checker.images.supply import lacking
+
+        return lacking(lab.toml.images, self.places, lambda: self.engine)
+
     def agrees(self, question: str) -> bool:
         """Ask on the terminal and return the answer; `--yes` answers for the person, no terminal means no."""
         if self.args.yes:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
-from checker.engine.platform import Platform, System
+from checker.engine.capacity import (
+    GB,
+    ROOM,
+    available_memory,
+    engine_disk,
+    more_memory,
+    shares_our_kernel,
+)
+from checker.engine.platform import System
 
 if TYPE_CHECKING:
     from checker.doctor.machine import Machine
-
-GB = 10**9
 
 LEAST_MEMORY = 1.0 * GB
 """Below this the engine, a node with an engine in it and three services do not fit together."""
@@ -26,9 +31,6 @@ GOOD_DISK = 5.0 * GB
 
 LEAST_CHECKOUT = 0.2 * GB
 """The Python environment and the built site."""
-
-ROOM = 0.5 * GB
-"""What the engine itself and the system want beside a lab."""
 
 _LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "CPU", "PidsLimit": "processes"}
 _SLOW_DRIVERS = {
@@ -71,32 +73,19 @@ def memory(machine: Machine) -> tuple[Seen, ...]:
         most += ROOM
     free = _available(machine)
     if total < max(LEAST_MEMORY, most):
-        return (problem(said, _more_memory(machine.platform)),)
+        return (problem(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most))),)
     if free is not None and free < max(LEAST_MEMORY / 2, most):
         return (note(f"{said}; {free / GB:.1f} GB of it are free now", "End programs that you do not need."),)
     if total < GOOD_MEMORY:
-        return (note(said, _more_memory(machine.platform)),)
+        return (note(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most))),)
     return (fine(said),)
 
 
-def _available(machine: Machine) -> float | None:
+def _available(machine: Machine) -> int | None:
     """Return the free memory of this machine in bytes, where the engine shares it."""
-    if not _shares_our_kernel(machine):
+    if not shares_our_kernel(machine.platform, machine.endpoint, machine.info):
         return None
-    for line in (machine.platform.read(Path("/proc/meminfo")) or "").splitlines():
-        if line.startswith("MemAvailable:"):
-            return float(line.split()[1]) * 1024
-    return None
-
-
-def _more_memory(platform: Platform) -> str:
-    if platform.system is System.MACOS:
-        return "Give the engine more: Docker Desktop, Settings, Resources; or `colima stop && colima start --memory 4`."
-    if platform.system is System.WINDOWS:
-        return (
-            "Give WSL more: `memory=4GB` under `[wsl2]` in %UserProfile%\\.wslconfig, then `wsl --shutdown`."
-        )
-    return "Use a machine with 2 GB or more, or end other containers."
+    return available_memory(machine.platform)
 
 
 def processors(machine: Machine) -> tuple[Seen, ...]:
@@ -142,19 +131,12 @@ def judge_engine_disk(machine: Machine, free: float, total: float) -> Seen:
 
 def engine_disk_from_here(machine: Machine) -> Seen:
     """Look at the engine's disk from outside, where the engine shares our files."""
-    root = Path(str(machine.info.get("DockerRootDir") or "/var/lib/docker"))
-    if not _shares_our_kernel(machine) or not root.exists():
+    found = None
+    if shares_our_kernel(machine.platform, machine.endpoint, machine.info):
+        found = engine_disk(machine.platform, machine.info)
+    if found is None:
         return unknown("told after images are made (lab images build)")
-    usage = shutil.disk_usage(root)
-    return judge_engine_disk(machine, usage.free, usage.total)
-
-
-def _shares_our_kernel(machine: Machine) -> bool:
-    """Whether the engine runs on this very machine, and not in a virtual machine or elsewhere."""
-    if machine.platform.system is not System.LINUX or machine.endpoint is None:
-        return False
-    kernel = (machine.platform.read(Path("/proc/sys/kernel/osrelease")) or "").strip()
-    return machine.endpoint.is_local and kernel == str(machine.info.get("KernelVersion") or "")
+    return judge_engine_disk(machine, found[1], found[0])
 
 
 def storage(machine: Machine) -> tuple[Seen, ...]:

@@ -107,6 +107,14 @@ class Platform:
             return ""
         return f"{status.st_size} {status.st_mtime_ns}"
 
+    def disk(self, path: Path) -> tuple[int, int] | None:
+        """Return size and free bytes of the file system that holds a path, or None when that cannot be told."""
+        try:
+            usage = shutil.disk_usage(path)
+        except OSError:
+            return None
+        return usage.total, usage.free
+
     def which(self, program: str) -> Path | None:
         """Return where a program is, looking also where administrators' programs are."""
         path = os.pathsep.join([self.environ.get("PATH", ""), *ADMIN_FOLDERS])

@@ -30,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
             f"Name a step of lab {lab.number}.", remedy=f"For instance: lab goto {int(lab.number)}.2"
         )
     context.confirm(f"Lab {lab.number} goes to where step {step} begins; your files are set aside.")
+    context.require_room(lab)
     context.ensure_images(lab)
     aside = context.scene(lab).reset(context.say, step)
     if args.json:

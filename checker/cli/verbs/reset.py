@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     made = context.scene(lab).learners_containers()
     what = f" and the containers {', '.join(made)} are removed" if made else ""
     context.confirm(f"Lab {lab.number} goes back to its beginning; your files are set aside{what}.")
+    context.require_room(lab)
     context.ensure_images(lab)
     aside = context.scene(lab).reset(context.say)
     context.progress.forget_hints(lab.slug)

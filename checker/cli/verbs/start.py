@@ -14,8 +14,13 @@ EXAMPLE = "lab start 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab."""
+    """Take the lab, and whether to start it where it does not fit."""
     add_lab(parser)
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="start it even if its memory or disk does not fit beside what runs",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     lab = context.lab()
+    context.require_room(lab)
     context.ensure_images(lab)
     scene = context.scene(lab)
     scene.start(context.say)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from checker.authoring.measure import disk_of, memory_of, record, sizes_of_layers, working_set
+from checker.authoring.measure import disk_of, memory_of, record, sizes_of_layers
 from checker.authoring.new import make
 from checker.course.catalogue import Catalogue
 from checker.course.model import Measured
@@ -15,13 +15,6 @@ from checker.course.model import Measured
 if TYPE_CHECKING:
     from checker.course.places import Places
     from checker.engine.api import Engine
-
-
-def test_memory_is_usage_without_idle_files_under_both_cgroup_versions() -> None:
-    assert working_set({"usage": 100, "stats": {"total_inactive_file": 30, "inactive_file": 10}}) == 70
-    assert working_set({"usage": 100, "stats": {"inactive_file": 40}}) == 60
-    assert working_set({"usage": 100, "stats": {"inactive_file": 400}}) == 100
-    assert working_set({}) == 0
 
 
 class CountingEngine:

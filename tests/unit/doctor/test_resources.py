@@ -30,7 +30,7 @@ HUNGRY = {
     [
         (System.MACOS, "colima start --memory"),
         (System.WINDOWS, ".wslconfig"),
-        (System.LINUX, "2 GB or more"),
+        (System.LINUX, "4 GB or more"),
     ],
 )
 def test_too_little_memory_for_a_lab_is_a_problem_with_this_platforms_remedy(
