@@ -15,6 +15,7 @@ from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
 from checker.doctor.resources import engine_disk_from_here, judge_engine_disk
 from checker.engine.platform import System
 from checker.errors import EngineError
+from checker.scene.addresses import is_about_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +122,7 @@ def _not_run(machine: Machine, error: EngineError) -> tuple[Seen, ...]:
     said = str(error)
     rest = unknown("no container could be run")
     disk = engine_disk_from_here(machine)
-    if "address pool" in said or "overlap" in said or "subnet" in said:
+    if is_about_addresses(said):
         seen = problem(
             f"no network can be made: {said}",
             "Remove networks that nothing uses (`docker network prune`), stop other labs, or leave the VPN.",

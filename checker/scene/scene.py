@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from checker.engine.api import NotFoundError
 from checker.engine.shell import Shell
 from checker.errors import LabError
+from checker.scene import addresses
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
 from checker.scene.locks import lab_lock, locked
@@ -108,6 +110,7 @@ class Scene:
         if workfolder.prepare(self.work, self.lab):
             self._drop_stale_mounts()
         before = scene_ids(self.engine, self.lab)
+        self._choose_addresses()
         progress(f"starting the scene of lab {self.lab.number}")
         try:
             done = self._compose(
@@ -119,11 +122,32 @@ class Scene:
         if done.returncode:
             detail = self._why_not_ready(done.stderr)
             self._undo(before)
+            if (trouble := addresses.trouble(done.stderr, self.engine, self.lab)) is not None:
+                raise trouble
             raise LabError(
                 f"The scene of lab {self.lab.number} did not get ready.",
                 remedy="`lab doctor` looks at the machine; then start the lab again.",
                 detail=detail,
             )
+
+    def _choose_addresses(self) -> None:
+        """Give the scene's networks subnets of our choice where the engine would overlook one that is in use."""
+        if self.engine.list_all("networks", labels={_PROJECT: self.lab.project}):
+            return  # it keeps those that it was made with
+        self._addresses.unlink(missing_ok=True)
+        if not addresses.engine_may_choose_wrong(self.engine):
+            return
+        done = self._compose("config", "--format", "json")
+        if done.returncode:
+            return  # `up` says what is wrong with the file
+        text = addresses.override(json.loads(done.stdout), addresses.free_subnets(self.engine))
+        self._addresses.parent.mkdir(parents=True, exist_ok=True)
+        self._addresses.write_text(text, encoding="utf-8")
+
+    @property
+    def _addresses(self) -> Path:
+        """A second Compose file with the subnets of our choice; there is mostly none."""
+        return self.places.state / "addresses" / f"{self.lab.slug}.json"
 
     def _undo(self, before: frozenset[str]) -> None:
         """Remove what this start made; what the engine was still about to make may appear once more."""
@@ -225,6 +249,7 @@ class Scene:
             self.lab.project,
             "--file",
             str(self.lab.compose),
+            *(["--file", str(self._addresses)] if self._addresses.is_file() else []),
             "--progress",
             "quiet",
             *words,

@@ -1,0 +1,158 @@
+"""The addresses of labs' networks: free of each other and of this machine's routes, and what to do when none is left.
+
+Scenes name no subnet: the engine chooses, and leaves out what other networks of containers have and what this
+machine reaches directly. It overlooks what is reached through a gateway (an office network behind a VPN): with
+the lab's network on the same addresses, these would vanish while the lab runs. Then we choose instead.
+
+An engine in a virtual machine has routes of its own. This machine reaches labs there by published ports alone, so
+its routes do not matter.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.engine.api import LABEL
+from checker.engine.capacity import shares_our_kernel
+from checker.engine.platform import Platform
+from checker.errors import EngineError, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from checker.course.catalogue import Lab
+    from checker.engine.api import Engine
+
+    Network = ipaddress.IPv4Network
+
+POOLS = (ipaddress.IPv4Network("172.16.0.0/12"), ipaddress.IPv4Network("192.168.0.0/16"))
+"""What the engine chooses from, unless its daemon.json says otherwise (libnetwork/ipamutils)."""
+
+_GATEWAY = 0x2
+"""RTF_GATEWAY of <linux/route.h>: reached through another machine."""
+
+
+def routes(platform: Platform, *, beyond_a_gateway: bool = False) -> list[Network]:
+    """Return the networks that this machine has routes to, but for the default one (proc(5), /proc/net/route).
+
+    Args:
+        platform: the seam to this machine; systems without that file have no routes for us.
+        beyond_a_gateway: only those that are reached through another machine.
+    """
+    found = []
+    for line in (platform.read(Path("/proc/net/route")) or "").splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 8:
+            continue
+        # Addresses are written as the processor has them; those that run containers have the low byte first.
+        address, mask = (int.from_bytes(bytes.fromhex(fields[at]), "little") for at in (1, 7))
+        if mask and (int(fields[3], 16) & _GATEWAY or not beyond_a_gateway):
+            found.append(ipaddress.IPv4Network((address & mask, mask.bit_count())))
+    return found
+
+
+def taken(engine: Engine) -> list[Network]:
+    """Return the subnets of the engine's networks."""
+    found = []
+    for item in engine.list_all("networks"):
+        for each in (item.get("IPAM") or {}).get("Config") or []:
+            subnet = ipaddress.ip_network(str(each.get("Subnet") or "::/128"), strict=False)
+            if isinstance(subnet, ipaddress.IPv4Network):
+                found.append(subnet)
+    return found
+
+
+def engine_may_choose_wrong(engine: Engine, platform: Platform | None = None) -> bool:
+    """Whether this machine reaches, through a gateway, addresses that the engine may give to a network."""
+    platform = platform or Platform()
+    return any(
+        route.overlaps(pool) for route in routes(platform, beyond_a_gateway=True) for pool in POOLS
+    ) and shares_our_kernel(platform, engine.endpoint, engine.get("/info"))
+
+
+def free_subnets(engine: Engine, platform: Platform | None = None) -> Iterator[Network]:
+    """Yield subnets of 254 addresses that overlap no route and no network, those of the engine's choice first.
+
+    What clusters use inside their nodes (10.0.0.0/8 up to 10.127) is left out.
+    """
+    used = [*routes(platform or Platform()), *taken(engine)]
+    blocks = [*POOLS, ipaddress.IPv4Network("10.128.0.0/9")]
+    for subnet in itertools.chain.from_iterable(block.subnets(new_prefix=24) for block in blocks):
+        if not any(subnet.overlaps(each) for each in used):
+            yield subnet
+
+
+def override(config: Mapping[str, Any], subnets: Iterator[Network]) -> str:
+    """Return a Compose file that gives each network of a scene a subnet; those that have one keep it.
+
+    Args:
+        config: the scene, as `docker compose config --format json` prints it.
+        subnets: free ones.
+    """
+    networks = {}
+    for name, network in (config.get("networks") or {}).items():
+        settings = network or {}
+        if settings.get("external") or (settings.get("ipam") or {}).get("config"):
+            continue
+        subnet = next(subnets, None)
+        if subnet is not None:
+            networks[name] = {"ipam": {"config": [{"subnet": str(subnet)}]}}
+    return json.dumps({"networks": networks})
+
+
+# libnetwork's words for it: ipamapi.ErrNoAvailablePool ("all predefined address pools have been fully subnetted"),
+# before it "could not find an available, non-overlapping IPv4 address pool", and ErrPoolOverlap.
+_NONE_LEFT = re.compile(r"fully subnetted|non-overlapping IPv4 address pool", re.IGNORECASE)
+_OVERLAP = re.compile(r"pool overlaps with other one|conflicts with network|overlaps with", re.IGNORECASE)
+
+
+def is_about_addresses(said: str) -> bool:
+    """Whether what an engine said is that it has no addresses for a network."""
+    return bool(_NONE_LEFT.search(said) or _OVERLAP.search(said))
+
+
+def trouble(said: str, engine: Engine, lab: Lab) -> LabError | None:
+    """Return why a lab's network got no addresses, when that is what the engine said.
+
+    Args:
+        said: what was printed when the scene was started.
+        engine: the engine, asked for the networks that there are.
+        lab: the lab that was to be started.
+    """
+    if not is_about_addresses(said):
+        return None
+    network = re.search(r"[Nn]etwork (\S+)", said)
+    name = network[1].strip('":') if network else f"{lab.project}_lab"
+    last = next((line.strip() for line in reversed(said.splitlines()) if is_about_addresses(line)), "")
+    if _NONE_LEFT.search(said):
+        count, labs = _networks(engine)
+        there = f": it has {count} networks, and what else is free is reached by this machine's own routes"
+        stop = "".join(f"`lab stop {int(number)}`, " for number in labs if number.isdecimal())
+        return LabError(
+            f"The engine has no addresses left for the network {name} of lab {lab.number}{there if count else ''}.",
+            remedy=f"Remove networks that nothing uses: {stop}`docker network prune`. "
+            "Or leave the VPN, or give the engine more (`default-address-pools` in its daemon.json).",
+            detail=last,
+        )
+    return LabError(
+        f"The network {name} of lab {lab.number} asks for addresses that another network has.",
+        remedy="See which: docker network inspect $(docker network ls --quiet). Remove that network, "
+        "or take the subnet out of the lab's compose.yaml: the engine then chooses a free one.",
+        detail=last,
+    )
+
+
+def _networks(engine: Engine) -> tuple[int, list[str]]:
+    """Return how many networks have addresses, and the numbers of the labs that have some of them."""
+    try:
+        found = engine.list_all("networks")
+    except EngineError:
+        return 0, []
+    held = [item for item in found if (item.get("IPAM") or {}).get("Config")]
+    return len(held), sorted({str((item.get("Labels") or {}).get(LABEL, "")) for item in held} - {""})
