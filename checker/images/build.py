@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,10 +13,12 @@ from checker.engine.api import IMAGE
 from checker.errors import LabError
 from checker.images import process
 from checker.images.certificates import find_bundle
-from checker.images.store import MAKER, SOURCE
+from checker.images.program import Found, lay_beside
+from checker.images.store import MAKER, RECIPE, SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from checker.images.base import Workshop
     from checker.images.catalogue import Image
@@ -43,13 +47,14 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
         LabError: it failed; carries the last lines of its log and says where the whole log is.
     """
     log = workshop.folder / f"{image.name}-{image.tag}.log"
-    ended = process.run(
-        workshop.client.command(*arguments(image, base, maker, workshop)),
-        log,
-        seconds=SECONDS,
-        environment=environment(workshop.client.environment()),
-        each_line=_narrate(image, workshop.say),
-    )
+    with _context(image, image.found_programs(), workshop) as context:
+        ended = process.run(
+            workshop.client.command(*arguments(image, base, maker, workshop, context)),
+            log,
+            seconds=SECONDS,
+            environment=environment(workshop.client.environment()),
+            each_line=_narrate(image, workshop.say),
+        )
     if ended.code == 0 and not ended.timed_out:
         return
     what = f"{image.reference} could not be built from {image.dockerfile}"
@@ -63,10 +68,31 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
     raise LabError(f"{what}.", remedy=remedy, detail="\n".join(last_lines(ended.lines)))
 
 
-def arguments(image: Image, base: str, maker: str, workshop: Workshop) -> list[str]:
+@contextlib.contextmanager
+def _context(image: Image, programs: Mapping[str, Found], workshop: Workshop) -> Iterator[Path]:
+    """Give the folder that the build may copy from: the image's own, or a copy with its programs beside."""
+    if not programs:
+        yield image.context
+        return
+    folder = workshop.folder / f"{image.name}-{image.tag}.context"
+    try:
+        yield lay_beside(image.context, programs, folder)
+    except OSError as error:
+        raise LabError(
+            f"{folder} cannot be written: {error.strerror or error}.", remedy=process.DISK_FULL_REMEDY
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def arguments(
+    image: Image, base: str, maker: str, workshop: Workshop, context: Path | None = None
+) -> list[str]:
     """Return the arguments of the docker command that builds an image."""
     given = ["build", "--progress=plain", "--load", "--file", str(image.dockerfile), "--tag", image.reference]
     labels = {IMAGE: image.name, SOURCE: image.source, MAKER: maker}
+    if image.programs:
+        labels[RECIPE] = image.recipe
     for name, value in labels.items():
         given += ["--label", f"{name}={value}"]
     for name, value in {"BASE": base, **image.args}.items():
@@ -77,7 +103,7 @@ def arguments(image: Image, base: str, maker: str, workshop: Workshop) -> list[s
             given += ["--build-arg", name]
     if bundle := find_bundle(workshop.folder):
         given += ["--secret", f"id=ca,src={bundle}"]
-    return [*given, str(image.context)]
+    return [*given, str(context or image.context)]
 
 
 def environment(base: Mapping[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import msgspec
 
 from checker.errors import LabError
 from checker.images import process
+from checker.images.store import RECIPE, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     source: str
     size: int
+    recipe: str = ""
+    """Of an image that also needs a program of somebody else's; see the label `io.drydock.recipe`."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +69,15 @@ def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) 
         stored = store.current(image)
         if stored is None:
             raise LabError(f"{image.reference} is not there.", remedy="Make it first: `lab images build`.")
-        entries.append(Entry(reference=image.reference, id=stored.id, source=image.source, size=stored.size))
+        entries.append(
+            Entry(
+                reference=image.reference,
+                id=stored.id,
+                source=stored.labels[SOURCE],
+                size=stored.size,
+                recipe=stored.labels.get(RECIPE, ""),
+            )
+        )
     archive = file.with_name(f".{file.name}.images")
     part = file.with_name(f".{file.name}.part")
     try:
@@ -145,7 +156,8 @@ def find_with(image: Image, places: Places, engine: Engine, say: Callable[[str],
             say(f"{error.what} It is passed over.")
             continue
         has = any(
-            each.reference == image.reference and each.source == image.source for each in manifest.images
+            each.reference == image.reference and image.is_made_of(each.source, each.recipe)
+            for each in manifest.images
         )
         if has and manifest.platform == platform_of(engine):
             return file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
+from checker.course.places import find
 from checker.errors import LabError, MisuseError
-from checker.images.source import hash_folders
+from checker.images.program import Found, Program, find_program
+from checker.images.source import LENGTH, hash_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,6 +47,13 @@ class TagToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     args: Annotated[dict[str, str], Meta(description="Build arguments, alike on every platform.")] = {}
     base: Annotated[str, Meta(description="Another base than the image's other tags have.")] = ""
+    folder: Annotated[
+        str, Meta(description="The folder of its own Dockerfile, from the root; images/NAME.")
+    ] = ""
+    programs: Annotated[
+        tuple[str, ...],
+        Meta(description="Names of [programs]; each lies in `programs/` of the build's folder."),
+    ] = ()
 
 
 class ImageToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +78,7 @@ class ImagesToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     bases: dict[str, Base]
     images: dict[str, ImageToml]
+    programs: dict[str, Program] = {}
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,8 @@ class Image:
     root: Path
     base: Base | Image
     base_name: str
+    programs: dict[str, Program]
+    """What it needs that others make, by the command's name."""
 
     @property
     def short(self) -> str:
@@ -97,21 +110,65 @@ class Image:
         return self.toml.tags[self.tag].args
 
     @property
+    def _own(self) -> str:
+        return self.toml.tags[self.tag].folder
+
+    @property
+    def _folder(self) -> str:
+        return self._own or f"images/{self.name}"
+
+    @property
     def dockerfile(self) -> Path:
         """Its Dockerfile."""
-        return self.root / "images" / self.name / "Dockerfile"
+        return self.root / self._folder / "Dockerfile"
 
     @property
     def context(self) -> Path:
         """The folder that its build may copy from."""
-        return self.root / (self.toml.context or f"images/{self.name}")
+        return self.root / (self._own or self.toml.context or self._folder)
 
     @cached_property
-    def source(self) -> str:
-        """What it is made of, as a hash: its files, its arguments and its base. Equal hash, equal image."""
+    def recipe(self) -> str:
+        """What the course has of it, as a hash: its files, its arguments and its base."""
         base = self.base.source if isinstance(self.base, Image) else self.base.pinned
         facts = [base, *(f"{name}={value}" for name, value in sorted(self.args.items()))]
-        return hash_folders(self.root, self.toml.sources or (f"images/{self.name}",), facts)
+        sources = (self._own,) if self._own else self.toml.sources or (self._folder,)
+        return hash_folders(self.root, sources, facts)
+
+    @property
+    def kept_programs(self) -> Path:
+        """The folder of programs that were taken out of published images."""
+        return find(self.root).state / "images" / "programs"
+
+    def found_programs(self) -> dict[str, Found]:
+        """Return those of its programs that are at hand now; looked for anew each time.
+
+        Raises:
+            LabError: a setting names something that is no program.
+        """
+        looked = {name: find_program(name, each, self.kept_programs) for name, each in self.programs.items()}
+        return {name: found for name, found in looked.items() if found}
+
+    @property
+    def source(self) -> str:
+        """What it is made of, as a hash: the recipe, and its programs. Equal hash, equal image.
+
+        Empty while a program is missing: it is not known then which one would be taken.
+        """
+        if not self.programs:
+            return self.recipe
+        found = self.found_programs()
+        if found.keys() != self.programs.keys():
+            return ""
+        facts = " ".join([self.recipe, *(f"{name}={each.hash}" for name, each in sorted(found.items()))])
+        return hashlib.sha256(facts.encode()).hexdigest()[:LENGTH]
+
+    def is_made_of(self, source: str, recipe: str) -> bool:
+        """Whether an image with these labels is what the course would make here now.
+
+        Where a program of it is missing, any that was made from the same recipe is as good as one can have.
+        """
+        return source == own if (own := self.source) else bool(recipe) and recipe == self.recipe
 
 
 class Images:
@@ -161,8 +218,19 @@ class Images:
             toml = self.toml.images[name]
             base_name = toml.tags[tag].base or toml.base
             base = self._base(base_name, key, (*users, key))
-            self._made[key] = Image(name, tag, toml, self.root, base, base_name)
+            self._made[key] = Image(
+                name, tag, toml, self.root, base, base_name, self._programs(key, toml.tags[tag])
+            )
         return self._made[key]
+
+    def _programs(self, user: str, tag: TagToml) -> dict[str, Program]:
+        for name in tag.programs:
+            if name not in self.toml.programs:
+                raise LabError(
+                    f"{self.file}: image `{user}`, field `programs`: `{name}` is no table of [programs].",
+                    remedy=f"Programs: {', '.join(self.toml.programs) or 'none'}.",
+                )
+        return {name: self.toml.programs[name] for name in tag.programs}
 
     def _base(self, base_name: str, user: str, users: tuple[str, ...]) -> Base | Image:
         if base := self.toml.bases.get(base_name):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SOURCE = "io.drydock.source"
 """The label with the hash of what an image was made of."""
+RECIPE = "io.drydock.recipe"
+"""The label with the hash of what the course has of an image that also needs somebody else's program."""
 MAKER = "io.drydock.maker"
 """The label with a fingerprint of the engine that built the image: elsewhere it was loaded or pulled."""
 DELETE_SECONDS = 300.0
@@ -70,12 +72,12 @@ class Store:
     def current(self, image: Image) -> Stored | None:
         """Return an image if it is there and was made of what the course has now."""
         stored = self._all().get(image.reference)
-        return stored if stored and stored.labels.get(SOURCE) == image.source else None
+        return stored if stored and _is_made_of(image, stored) else None
 
     def outdated(self, image: Image) -> Stored | None:
         """Return an image that is there under its name, but made of something else."""
         stored = self._all().get(image.reference)
-        return stored if stored and stored.labels.get(SOURCE) != image.source else None
+        return stored if stored and not _is_made_of(image, stored) else None
 
     def fingerprint(self) -> str:
         """Return what tells this engine from others, without giving its name away."""
@@ -146,6 +148,10 @@ class Store:
                 kept.append(each)
         self.refresh()
         return removed, kept
+
+
+def _is_made_of(image: Image, stored: Stored) -> bool:
+    return image.is_made_of(stored.labels.get(SOURCE, ""), stored.labels.get(RECIPE, ""))
 
 
 def _is_ours(reference: str, names: set[str]) -> bool:

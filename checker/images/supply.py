@@ -17,8 +17,9 @@ from checker.images import base, bundle
 from checker.images.base import Workshop
 from checker.images.build import build
 from checker.images.catalogue import Image, Images
+from checker.images.program import MissingProgramError, take_out
 from checker.images.pull import configured_registry, pull
-from checker.images.store import SOURCE, Origin, Store
+from checker.images.store import RECIPE, SOURCE, Origin, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -71,7 +72,34 @@ def ensure(
         return [Provided(image.reference, Origin.PRESENT) for image in wanted]
     client = client or find_client(engine.endpoint, state=places.state)
     with locked(places, store, client, progress, no_install=no_install) as supply:
-        return [supply.provide(image) for image in wanted]
+        # What may not be to be had comes first, before minutes go into the rest.
+        first = sorted(wanted, key=lambda image: not image.programs)
+        provided = {image.reference: supply.provide(image) for image in first}
+    return [provided[image.reference] for image in wanted]
+
+
+def lacking(names: Iterable[str], places: Places, engine: Callable[[], Engine]) -> str:
+    """Return the title of a program that images need and that is not here; empty when nothing is lacking.
+
+    It may still be had from a registry: only `ensure` tries that, for it takes time.
+
+    Args:
+        names: `NAME` or `NAME:TAG` of images.toml.
+        places: the course.
+        engine: gives the engine; called only when a program is not at hand.
+    """
+    images = Images(places.root)
+    for image in map(images.find, names):
+        if image.programs and not _can_be_had(image, engine):
+            return ", ".join(program.title for program in image.programs.values())
+    return ""
+
+
+def _can_be_had(image: Image, engine: Callable[[], Engine]) -> bool:
+    try:
+        return image.found_programs().keys() == image.programs.keys() or bool(Store(engine()).current(image))
+    except LabError:
+        return False
 
 
 @contextmanager
@@ -128,10 +156,34 @@ class Supply:
         return Provided(image.reference, origin, seconds)
 
     def build(self, image: Image) -> None:
-        """Build an image, and first what it stands on."""
+        """Build an image, and first what it stands on.
+
+        Raises:
+            MissingProgramError: it needs a program that is not to be had; nothing was begun then.
+            LabError: it failed.
+        """
+        self._provide_programs(image)
         reference = self._provide_base(image)
         build(image, reference, self.store.fingerprint(), self.workshop)
         self.store.refresh()
+
+    def _provide_programs(self, image: Image) -> None:
+        found = image.found_programs()
+        ours = str(self.store.engine.get("/version").get("Arch")) if image.programs else ""
+        for name, program in image.programs.items():
+            at_hand = found.get(name) or take_out(name, program, image.kept_programs, self.workshop)
+            if at_hand is None:
+                raise MissingProgramError(
+                    f"{program.title} is not to be had here: there is no `{name}` for Linux on this machine, "
+                    f"and {program.image} could not be pulled.",
+                    remedy=f"Put a {name} program for Linux on PATH or let {program.setting} name it, or connect "
+                    "to a network that reaches the public registry; then try again. All other labs work without it.",
+                )
+            if at_hand.architecture != ours:
+                raise MissingProgramError(
+                    f"{at_hand.file} is made for {at_hand.architecture}, and the engine runs {ours}.",
+                    remedy=f"Let {program.setting} name a {name} program for {ours}.",
+                )
 
     def _provide_base(self, image: Image) -> str:
         if isinstance(image.base, Image):
@@ -150,8 +202,8 @@ class Supply:
         if not pull(remote, shop.client, shop.folder, shop.say):
             return False
         found = shop.engine.image(remote) or {}
-        source = ((found.get("Config") or {}).get("Labels") or {}).get(SOURCE)
-        if source != image.source:
+        labels = (found.get("Config") or {}).get("Labels") or {}
+        if not image.is_made_of(labels.get(SOURCE, ""), labels.get(RECIPE, "")):
             shop.say(f"{remote} is of another version of the course; it is not used")
             self.store.delete(remote)
             return False

@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 from checker.render.report import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from checker.course.catalogue import Lab
     from checker.progress import Standing
     from checker.render.style import Style
 
 
-def list_lines(rows: Sequence[tuple[Lab, Standing]], style: Style) -> list[str]:
-    """Return a row a lab, and a last line that says how to go on."""
+def list_lines(
+    rows: Sequence[tuple[Lab, Standing]], style: Style, lacking: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return a row a lab, and a last line that says how to go on.
+
+    Args:
+        rows: each lab with the learner's standing.
+        style: how the terminal wants it.
+        lacking: by slug, what is not on this machine and has to be got before the lab can start.
+    """
+    lacking = lacking or {}
     cells, colours = [], []
     following = ""
     for lab, standing in rows:
@@ -27,7 +36,9 @@ def list_lines(rows: Sequence[tuple[Lab, Standing]], style: Style) -> list[str]:
         elif standing.attempts:
             mark, plain, colour = "◐", "~", "yellow"
             state = f"{standing.last_passed} of {standing.last_total} checks"
-        if not standing.passed_at and not following:
+        if lab.slug in lacking:
+            state += f"; needs {lacking[lab.slug]}, which is not here yet"
+        elif not standing.passed_at and not following:
             following = str(int(lab.number))
         cells.append(
             (style.symbol(mark, plain), lab.number, lab.toml.title, f"{lab.toml.minutes} min", state)

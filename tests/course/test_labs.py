@@ -11,6 +11,7 @@ from checker.authoring.prove import Prover, scratch_scene
 from checker.course.catalogue import Catalogue
 from checker.course.places import find
 from checker.engine.client import find_client
+from checker.images.supply import lacking
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from tests.conftest import ROOT
@@ -54,6 +55,8 @@ def prover(
 
     def make(lab: Lab) -> Prover:
         places = find(ROOT)
+        if what := lacking(lab.toml.images, places, lambda: engine):
+            pytest.skip(f"lab {lab.number} needs {what}, which this machine does not have")
         scene = Scene(lab, places, engine, client, folder_of(places, lab))
         stack.enter_context(scene.lock("verify"))
         if scene.services():

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checker.cli.context import Context
-    from checker.images.catalogue import Images
+    from checker.errors import LabError
+    from checker.images.catalogue import Image, Images
     from checker.images.store import Store, Stored
     from checker.images.supply import Provided
 
@@ -61,6 +62,7 @@ def _list(context: Context, images: Images, store: Store) -> int:
 
 
 def _build(context: Context, images: Images, store: Store) -> int:
+    from checker.images.program import MissingProgramError
     from checker.images.store import Origin
     from checker.images.supply import Provided, locked
 
@@ -71,7 +73,11 @@ def _build(context: Context, images: Images, store: Store) -> int:
         provided = []
         for image in found:
             replaced = store.identity(image.reference)
-            supply.build(image)
+            try:
+                supply.build(image)
+            except MissingProgramError as error:
+                _leave_out(context, image, error)
+                continue
             store.retire(replaced, image)
             provided.append(Provided(image.reference, Origin.BUILT))
     return _tell(context, provided)
@@ -94,6 +100,11 @@ def _pull(context: Context, images: Images, store: Store) -> int:
         for image in images.resolve(context.args.names):
             replaced = store.identity(image.reference)
             if not supply.pull(image):
+                if image.programs and not context.args.names:
+                    context.say(
+                        f"{image.reference} is left out; `lab images build` makes it where that can be done"
+                    )
+                    continue
                 raise LabError(
                     f"{image.reference} could not be pulled from {registry}.",
                     remedy="The line above says why; `lab images build` makes it here.",
@@ -105,11 +116,18 @@ def _pull(context: Context, images: Images, store: Store) -> int:
 
 def _save(context: Context, images: Images, store: Store) -> int:
     from checker.images import bundle
+    from checker.images.program import MissingProgramError
     from checker.images.supply import ensure, locked
 
     file, names = _file(context)
-    found = images.resolve(names)
-    ensure([image.short for image in found], context.say, places=context.places, engine=context.engine)
+    found = []
+    for image in images.resolve(names):
+        try:
+            ensure([image.short], context.say, places=context.places, engine=context.engine)
+        except MissingProgramError as error:
+            _leave_out(context, image, error, named=bool(names))
+        else:
+            found.append(image)
     store.refresh()
     with locked(context.places, store, context.client, context.say, no_install=True) as supply:
         manifest = bundle.save(found, file, store, supply.workshop)
@@ -119,6 +137,13 @@ def _save(context: Context, images: Images, store: Store) -> int:
         size = file.stat().st_size / 1e6
         print(f"{file} holds {len(manifest.images)} images for {manifest.platform}, {size:.0f} MB.")
     return 0
+
+
+def _leave_out(context: Context, image: Image, error: LabError, *, named: bool | None = None) -> None:
+    """Go on without an image that cannot be had here, unless it was asked for by name."""
+    if context.args.names if named is None else named:
+        raise error
+    context.say(f"{image.reference} is left out. {error.what}")
 
 
 def _load(context: Context, images: Images, store: Store) -> int:

@@ -23,14 +23,21 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     rows = [(lab, context.progress.standing(lab.slug)) for lab in context.catalogue]
+    lacking = {lab.slug: what for lab, _ in rows if (what := context.lacking(lab))}
     if args.json:
         import msgspec
 
         records = [
-            {"lab": lab.slug, "title": lab.toml.title, "minutes": lab.toml.minutes, "standing": standing}
+            {
+                "lab": lab.slug,
+                "title": lab.toml.title,
+                "minutes": lab.toml.minutes,
+                "standing": standing,
+                "lacking": lacking.get(lab.slug, ""),
+            }
             for lab, standing in rows
         ]
         print(msgspec.json.encode(records).decode())
         return 0
-    print("\n".join(list_lines(rows, style_of())))
+    print("\n".join(list_lines(rows, style_of(), lacking)))
     return 0

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from checker.cli.context import Context
     from checker.engine.ensure import ensure_engine
     from checker.errors import ExitCode, MisuseError
+    from checker.images.program import MissingProgramError
 
     context = Context(args)
     known = {part.name: part for part in PARTS}
@@ -41,7 +42,10 @@ def run(args: argparse.Namespace) -> int:
                 context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
             )
             for lab in context.catalogue:
-                context.ensure_images(lab)
+                try:
+                    context.ensure_images(lab)
+                except MissingProgramError as error:
+                    context.say(f"lab {lab.number} is not tested here. {error.what}")
             ready = True
         if part.browser:
             ensure_browser(context.say, no_install=args.no_install)

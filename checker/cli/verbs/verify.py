@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from checker.authoring.prove import collect
     from checker.cli.context import Context
     from checker.errors import MisuseError
+    from checker.images.program import MissingProgramError
     from checker.render.proofs import total_lines
     from checker.render.style import style_of
 
@@ -58,7 +59,14 @@ def run(args: argparse.Namespace) -> int:
         raise MisuseError("--answers goes with one lab.", remedy="For instance: lab verify 3 --answers DIR")
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
     answers = collect(Path(args.answers)) if args.answers else []
-    proofs = {lab.slug: _prove(context, lab, answers) for lab in labs}
+    proofs = {}
+    for lab in labs:
+        try:
+            proofs[lab.slug] = _prove(context, lab, answers)
+        except MissingProgramError as error:
+            if args.labs:
+                raise
+            context.say(f"lab {lab.number} is left out. {error.what}")
     if args.json:
         print(msgspec.json.encode(proofs).decode())
     else:

@@ -28,15 +28,15 @@ def test_every_image_of_the_course_has_a_folder_with_a_dockerfile_and_every_fold
     names = {image.name for image in images}
     folders = {path.name for path in (ROOT / "images").iterdir() if (path / "Dockerfile").is_file()}
     assert names == folders
-    assert all(len(image.source) == 16 for image in images)
+    assert all(len(image.recipe) == 16 for image in images)
 
 
 def test_every_dockerfile_of_the_course_can_stand_on_another_base_and_fetches_no_syntax() -> None:
-    for name in Images(ROOT).toml.images:
-        text = (ROOT / "images" / name / "Dockerfile").read_text()
-        assert "ARG BASE=" in text, name
-        assert "FROM ${BASE}" in text, name
-        assert "# syntax" not in text, name
+    for image in Images(ROOT):
+        text = image.dockerfile.read_text()
+        assert "ARG BASE=" in text, image.short
+        assert "FROM ${BASE}" in text, image.short
+        assert "# syntax" not in text, image.short
 
 
 def test_an_image_is_found_by_name_by_tag_and_as_the_engine_calls_it(places: Places) -> None:

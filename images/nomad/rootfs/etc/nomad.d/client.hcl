@@ -1,0 +1,32 @@
+# A Nomad client: a machine that runs what the server places on it, by the engine beside it.
+data_dir   = "/var/lib/nomad"
+bind_addr  = "0.0.0.0"
+log_level  = "WARN"
+
+advertise {
+  http = "{{ GetInterfaceIP \"eth0\" }}"
+  rpc  = "{{ GetInterfaceIP \"eth0\" }}"
+  serf = "{{ GetInterfaceIP \"eth0\" }}"
+}
+
+client {
+  enabled = true
+  servers = ["server:4647"]
+  # Ports of a job are published on this interface, which the lab's network is on.
+  network_interface = "eth0"
+  # Containers of one machine share that machine's id; each client makes one of its own and keeps it in data_dir.
+  no_host_uuid = true
+}
+
+# The engine of this very machine. Images are in it already (`lab start` brings them), and stay there when nothing
+# runs from them at the moment.
+plugin "docker" {
+  config {
+    endpoint = "unix:///run/docker.sock"
+    gc {
+      image = false
+    }
+  }
+}
+
+disable_update_check = true
