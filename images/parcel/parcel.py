@@ -9,10 +9,12 @@ It uses nothing but Python's standard library and is configured by its environme
   PARCEL_VERSION         the version it answers with; set when the image is built
   PARCEL_READY_DELAY_MS  how long after its start /readyz begins to say yes; 0
   PARCEL_DRAIN_MS        how long a stop waits for requests under way; 1000
+  PARCEL_SECRET_FILE     a file with a secret, whose fingerprint /secret tells; read at each request
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import select
@@ -44,6 +46,7 @@ class Settings(NamedTuple):
     bind: str
     port: int
     data: Path | None
+    secret: Path | None
     ready_delay: float
     drain: float
 
@@ -57,13 +60,14 @@ class Settings(NamedTuple):
                 raise SystemExit(f"{name} is {text!r}; it must be a whole number.")
             return int(text)
 
-        data = environ.get("PARCEL_DATA")
+        data, secret = environ.get("PARCEL_DATA"), environ.get("PARCEL_SECRET_FILE")
         return cls(
             instance=environ.get("PARCEL_INSTANCE") or socket.gethostname(),
             version=environ.get("PARCEL_VERSION") or "dev",
             bind=environ.get("PARCEL_BIND") or "0.0.0.0",  # noqa: S104 - inside a container, all is its own
             port=number("PARCEL_PORT", 8080),
             data=Path(data) if data else None,
+            secret=Path(secret) if secret else None,
             ready_delay=number("PARCEL_READY_DELAY_MS", 0) / 1000,
             drain=number("PARCEL_DRAIN_MS", 1000) / 1000,
         )
@@ -360,6 +364,17 @@ class Handler(BaseHTTPRequestHandler):
         log("leak", level="warning", mb=wanted, total_mb=len(self.server.leaked))
         return self._send_json(200, leaked_mb=len(self.server.leaked))
 
+    def answer_secret(self) -> None:
+        """Show that a secret was given without telling it: the beginning of its SHA-256, space at its ends left out."""
+        file = self.server.settings.secret
+        if file is None:
+            return self._send_json(404, error="no secret was given: PARCEL_SECRET_FILE names no file")
+        try:
+            secret = file.read_bytes().strip()
+        except OSError as error:
+            return self._send_json(500, error=str(error))
+        return self._send_json(200, fingerprint=hashlib.sha256(secret).hexdigest()[:16])
+
     @property
     def _note(self) -> Path:
         return (self.server.settings.data or Path()) / "note"
@@ -412,6 +427,7 @@ ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {
     ("POST", "/hang"): Handler.answer_hang,
     ("GET", "/leak"): Handler.answer_leak,
     ("POST", "/leak"): Handler.answer_leak,
+    ("GET", "/secret"): Handler.answer_secret,
     ("GET", "/note"): Handler.answer_note,
     ("PUT", "/note"): Handler.take_note,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -123,6 +124,23 @@ def test_it_is_ready_only_after_its_delay(start: Callable[..., Running]) -> None
     assert parcel.ask("/readyz")[0] == 503
     assert parcel.ask("/healthz")[0] == 200
     assert start().ask("/readyz")[0] == 200
+
+
+def test_a_secret_is_proven_by_its_fingerprint_and_never_told(
+    start: Callable[..., Running], tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("open sesame\n")
+    status, answer = start(PARCEL_SECRET_FILE=str(file)).ask("/secret")
+    assert status == 200
+    assert json.loads(answer) == {"fingerprint": hashlib.sha256(b"open sesame").hexdigest()[:16]}
+
+
+def test_a_secret_that_is_not_there_is_said(start: Callable[..., Running]) -> None:
+    status, answer = start(**{"PARCEL_SECRET_FILE": "/nowhere/key"}).ask("/secret")
+    assert status == 500
+    assert b"No such file or directory: '/nowhere/key'" in answer
+    assert start().ask("/secret")[0] == 404
 
 
 def test_a_note_is_kept_and_returned(start: Callable[..., Running]) -> None:
@@ -248,10 +266,12 @@ def test_a_port_that_is_no_number_is_named(tmp_path: Path) -> None:
 
 
 def test_the_health_check_tells_a_living_from_a_dead_service(start: Callable[..., Running]) -> None:
-    parcel = start()
+    parcel = start(PARCEL_READY_DELAY_MS="60000")
     health = [sys.executable, "-I", "-S", str(PARCEL.with_name("health.py"))]
     environment = {**os.environ, "PARCEL_PORT": str(parcel.port)}
     assert subprocess.run(health, env=environment, check=False, timeout=SECONDS).returncode == 0
+    readiness = [*health, "/readyz"]
+    assert subprocess.run(readiness, env=environment, check=False, timeout=SECONDS).returncode == 1
     parcel.stop()
     assert subprocess.run(health, env=environment, check=False, timeout=SECONDS).returncode == 1
 
