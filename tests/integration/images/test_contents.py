@@ -139,7 +139,7 @@ def test_the_toolbox_has_every_tool_and_ends_at_once(
     docker: Docker, engine: Engine, run: Callable[..., str]
 ) -> None:
     toolbox = run(ensure(["toolbox"], engine=engine)[0].reference, **AS_BUILT, HostConfig={"Init": False})
-    tools = "docker curl jq nano vim less ps ss ip ping bash"
+    tools = "docker curl jq nano vim less ps ss ip ping bash ssh scp ssh-keygen"
     docker("exec", toolbox, "sh", "-c", f"for each in {tools}; do command -v $each || exit 1; done")
     docker("exec", toolbox, "docker", "compose", "version")
     docker("exec", toolbox, "docker", "buildx", "version")
@@ -149,6 +149,17 @@ def test_the_toolbox_has_every_tool_and_ends_at_once(
     assert prompt.startswith("lab 03 ")
     docker("stop", "--time", "30", toolbox)
     assert engine.inspect(toolbox)["State"]["ExitCode"] == 143
+
+
+def test_ssh_works_for_a_user_of_whom_the_toolbox_knows_nothing(
+    docker: Docker, engine: Engine, run: Callable[..., str]
+) -> None:
+    toolbox = run(
+        ensure(["toolbox"], engine=engine)[0].reference, **AS_BUILT, User="4242:4242", Env=["HOME=/tmp"]
+    )
+    docker("exec", toolbox, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/tmp/key")
+    settings = docker("exec", toolbox, "ssh", "-G", "vm").splitlines()
+    assert "user learner" in settings
 
 
 @pytest.mark.parametrize(("tag", "release"), [("1.0", "13"), ("1.0-bookworm", "12")])
