@@ -88,6 +88,44 @@ def run(
 
 
 @contextlib.contextmanager
+def serving(engine: Engine, image: str, *, network: str, alias: str, port: int) -> Iterator[int]:
+    """Run an image that serves, by its own entrypoint, for a block; give the port of this machine it has.
+
+    Args:
+        engine: the engine.
+        image: an image that is there; nothing is pulled.
+        network: a network's name.
+        alias: its name on that network.
+        port: what it listens on inside.
+
+    Raises:
+        EngineError: the engine could not make or start it.
+    """
+    key = f"{port}/tcp"
+    body = {
+        "Image": image,
+        "Labels": {ROLE: ROLE_NAME},
+        "Healthcheck": {"Test": ["NONE"]},
+        "ExposedPorts": {key: {}},
+        "HostConfig": {
+            "NetworkMode": network,
+            "PortBindings": {key: [{"HostIp": "127.0.0.1", "HostPort": ""}]},
+        },
+        "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": [alias]}}},
+    }
+    made = engine.request("POST", "/containers/create", body=body, seconds=STEP_SECONDS)["Id"]
+    try:
+        engine.request("POST", f"/containers/{made}/start", seconds=STEP_SECONDS)
+        ports = engine.inspect(made)["NetworkSettings"]["Ports"]
+        yield int(ports[key][0]["HostPort"])
+    finally:
+        with contextlib.suppress(EngineError):
+            engine.request(
+                "DELETE", f"/containers/{made}", query={"force": True, "v": True}, seconds=STEP_SECONDS
+            )
+
+
+@contextlib.contextmanager
 def own_network(engine: Engine, name: str) -> Iterator[str]:
     """Make a network as a lab's, and remove it.
 

@@ -34,15 +34,6 @@ timeout SECONDS getent hosts OUTER > /dev/null && echo outer yes || echo outer n
 df -kP / | { read -r _; read -r _ total _ free _; echo disk "$free $total"; }
 """
 
-_PRIVILEGED = """
-mkdir -p /tmp/doctor && mount -t tmpfs doctor /tmp/doctor; echo tmpfs $?
-cd /doctor && mkdir lower upper work merged && mount -t overlay doctor -o lowerdir=lower,upperdir=upper,workdir=work merged; echo overlay $?
-if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo controllers $(cat /sys/fs/cgroup/cgroup.controllers)
-else echo controllers $(cut -f1 /proc/cgroups | grep -v '#'); fi
-"""
-
-_CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
-
 
 def around(machine: Machine) -> tuple[Seen, ...]:
     """Run one ordinary container on a network like a lab's, and let it look around."""
@@ -184,64 +175,6 @@ def _judge_disk(machine: Machine, output: Output) -> Seen:
     return judge_engine_disk(machine, int(words[0]) * 1024, int(words[1]) * 1024)
 
 
-def privileged(machine: Machine) -> tuple[Seen, ...]:
-    """Run one privileged container, and let it do what an engine in a container does."""
-    labs = machine.privileged_labs
-    try:
-        output = run(
-            machine.asked,
-            machine.image,
-            _PRIVILEGED,
-            seconds=RUN_SECONDS,
-            volumes={"/doctor": {}},
-            Privileged=True,
-            Init=False,
-            CgroupnsMode="private",
-        )
-    except EngineError as error:
-        return (_weaker(labs, f"not possible: {error}", _privilege_remedy(machine, str(error))),)
-    if output.value("tmpfs") not in {"0", "127"}:
-        return (
-            _weaker(
-                labs,
-                "started, but may not mount: something takes rights away",
-                _privilege_remedy(machine, ""),
-            ),
-        )
-    found = (output.value("controllers") or "").split()
-    if missing := [name for name in _CONTROLLERS if name not in found]:
-        return (
-            note(
-                f"possible, without the cgroup controllers {', '.join(missing)}",
-                "Engine in a virtual machine: update it. WSL: `kernelCommandLine = cgroup_no_v1=all` in .wslconfig.",
-            ),
-        )
-    if output.value("overlay") not in {"0", "127"}:
-        return (
-            note(
-                "possible, but without overlay on a volume: engines in containers will be slow",
-                "Put the engine's data on ext4 or xfs.",
-            ),
-        )
-    return (fine(f"possible (needed for lab {labs})" if labs else "possible"),)
-
-
-def _weaker(labs: str, found: str, remedy: str) -> Seen:
-    """Return a problem if a lab needs privileged containers, else a note."""
-    if not labs:
-        return note(f"{found}; no lab here needs it", remedy)
-    return problem(f"{found}; needed for lab {labs}", remedy)
-
-
-def _privilege_remedy(machine: Machine, said: str) -> str:
-    if "operation not permitted" in said.lower() and machine.platform.system is System.LINUX:
-        return (
-            "This machine withholds rights from the engine (an engine inside a container or sandbox). "
-            "Engine 26 or newer copes with less of them: `./lab up` installs it on Debian; else ask who runs the machine."
-        )
-    return "Turn off Enhanced Container Isolation, rootless mode or the policy that forbids them, or ask who set it."
-
-
 PROBES = (
     Probe(
         "containers",
@@ -254,5 +187,4 @@ PROBES = (
         around,
         needs_image=True,
     ),
-    Probe("containers", (("privileged", "privileged"),), privileged, needs_image=True),
 )

@@ -65,13 +65,18 @@ class Machine:
     @property
     def image(self) -> str:
         """A tag of the course's that probes can run; empty when no image was made yet."""
-        tags = {
-            str(item["Labels"].get(IMAGE)): str(tag)
+        return next((tag for name in _PREFERRED if (tag := self.tag(name))), "")
+
+    def tag(self, name: str) -> str:
+        """Return a tag of one of the course's images, empty when it was not made yet."""
+        tags = sorted(
+            str(tag)
             for item in self.images
+            if item["Labels"].get(IMAGE) == name
             for tag in item.get("RepoTags") or []
             if str(tag).startswith("drydock/")
-        }
-        return next((tags[name] for name in _PREFERRED if name in tags), "")
+        )
+        return next(iter(tags), "")
 
     @property
     def privileged_labs(self) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.doctor import node
 from checker.engine.api import ROLE, connect
+
+if TYPE_CHECKING:
+    from checker.engine.api import Engine
 
 pytestmark = pytest.mark.engine
 
@@ -32,23 +37,58 @@ def doctor(**environ: str) -> tuple[int, dict[str, dict[str, Any]]]:
     return done.returncode, {finding["id"]: finding for finding in json.loads(done.stdout)}
 
 
-def things_of_the_doctor() -> list[str]:
-    engine = connect()
-    return [
-        str(item["Id"])
+def state_of(engine: Engine) -> dict[str, set[str]]:
+    """Return what the engine has of the doctor's, and all its volumes and images."""
+    ours = {
+        f"{kind} {item.get('Id') or item['Name']}"
         for kind in ("containers", "networks", "volumes")
         for item in engine.list_all(kind, labels={ROLE: "doctor"})
-    ]
+    }
+    return {
+        "ours": ours,
+        "volumes": {str(item["Name"]) for item in engine.list_all("volumes")},
+        "images": {str(item["Id"]) for item in engine.list_all("images")},
+    }
 
 
 def test_it_looks_at_the_engine_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    before = set(things_of_the_doctor())
+    engine = connect()
+    before = state_of(engine)
+    since = time.time()
     code, found = doctor(DRYDOCK_WORK=str(tmp_path / "work"))
     assert found["engine"]["mark"] == "fine"
     assert found["engine-version"]["mark"] == "fine"
     assert code == (3 if any(each["mark"] == "problem" for each in found.values()) else 0)
     assert not (tmp_path / "work").exists()
-    assert set(things_of_the_doctor()) <= before
+    after = state_of(engine)
+    assert after["ours"] <= before["ours"]
+    # Others use this engine too: of what is new, none is the doctor's, and nothing was pulled.
+    made = {
+        str(event["Actor"]["ID"])
+        for event in engine.events(since=since, until=time.time(), filters={"label": [f"{ROLE}=doctor"]})
+        if event["Type"] == "container" and event["Action"] == "create"
+    }
+    assert made or found["privileged"]["mark"] == "unknown"
+    mounted = {
+        str(event["Actor"]["ID"])
+        for event in engine.events(since=since, until=time.time(), filters={"type": ["volume"]})
+        if event["Actor"].get("Attributes", {}).get("container") in made
+    }
+    assert not mounted & after["volumes"]
+    pulls = engine.events(since=since, until=time.time(), filters={"event": ["pull"]})
+    assert list(pulls) == []
+
+
+def test_what_nodes_may_do_is_tried_on_this_engine() -> None:
+    _, found = doctor()
+    if found["privileged"]["mark"] == "unknown":
+        pytest.skip("no image of the course is present")
+    names = [name for name, _ in node.PARTS]
+    assert set(names) <= set(found)
+    told = [found[name] for name in names if found[name]["mark"] != "unknown"]
+    assert all(each["found"] for each in told)
+    # Whatever this machine lacks, the line says for what it matters or what to do.
+    assert found["node-storage"]["mark"] in {"fine", "note"}
 
 
 def test_a_container_really_sees_the_work_folder(tmp_path: Path) -> None:

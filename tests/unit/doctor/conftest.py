@@ -113,6 +113,9 @@ class FakeEngine:
             )
         ]
 
+    def inspect(self, name: str) -> dict[str, Any]:
+        return self.records[name]
+
     def image(self, reference: str) -> dict[str, Any] | None:
         return self.records.get(reference)
 

@@ -90,34 +90,6 @@ def test_a_container_that_cannot_start_leaves_nothing_behind(machine: Make, engi
     assert "OCI runtime create failed" in work.found
 
 
-@pytest.mark.parametrize(("needs", "mark"), [((), Mark.NOTE), (("privileged",), Mark.PROBLEM)])
-def test_refused_privileges_are_a_problem_only_where_a_lab_needs_them(
-    machine: Make, engine: Any, needs: tuple[str, ...], mark: Mark
-) -> None:
-    engine.refuse("/containers/create", "unable to apply caps: operation not permitted")
-    (seen,) = inside.privileged(machine(images=IMAGES, labs=({"needs": needs},)))
-    assert seen.mark is mark
-    assert "./lab up" in seen.remedy
-
-
-@pytest.mark.parametrize(
-    ("printed", "mark", "word"),
-    [
-        ("tmpfs 0\noverlay 0\ncontrollers cpuset cpu io memory pids\n", Mark.FINE, "possible"),
-        ("tmpfs 32\noverlay 32\ncontrollers cpuset cpu memory pids\n", Mark.NOTE, "may not mount"),
-        ("tmpfs 0\noverlay 32\ncontrollers cpuset cpu memory pids\n", Mark.NOTE, "overlay"),
-        ("tmpfs 0\noverlay 0\ncontrollers memory pids\n", Mark.NOTE, "cpu, cpuset"),
-    ],
-)
-def test_what_a_privileged_container_may_do_is_tried(
-    machine: Make, engine: Any, printed: str, mark: Mark, word: str
-) -> None:
-    engine.printed = lambda _: printed
-    (seen,) = inside.privileged(machine(images=IMAGES))
-    assert seen.mark is mark
-    assert word in seen.found
-
-
 def test_before_images_are_made_the_probes_inside_say_so(machine: Make) -> None:
     findings = ask(machine(), inside.PROBES)
     assert {finding.mark for finding in findings} == {Mark.UNKNOWN}

@@ -1,0 +1,235 @@
+"""Probes of the ways between containers, this machine and the world: networks, published ports, routes, proxies."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import secrets
+import subprocess
+import time
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.doctor.container import own_network, run, serving
+from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.engine.capacity import shares_our_kernel
+from checker.engine.platform import System
+from checker.errors import EngineError
+from checker.scene.addresses import POOLS, is_about_addresses, routes
+
+if TYPE_CHECKING:
+    from checker.doctor.machine import Machine
+
+RUN_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
+"""How long a service on this machine may take to be there."""
+
+INSIDE = {
+    "pods of Kubernetes": IPv4Network("10.42.0.0/16"),
+    "services of Kubernetes": IPv4Network("10.43.0.0/16"),
+}
+"""What clusters use inside their nodes (the defaults of k3s, docs/cli/server.md)."""
+
+_ASK = """
+for attempt in $(seq 20); do
+    said=$(curl --silent --show-error --noproxy '*' --max-time 2 http://ALIAS:8080/healthz 2>&1) && { echo tcp yes; exit; }
+    sleep 0.1
+done
+echo tcp no "$said"
+"""
+
+
+def reach(machine: Machine) -> tuple[Seen, Seen]:
+    """Run a service, and ask it from another container on its network and from this machine."""
+    image = machine.tag("parcel")
+    if not image:
+        later = unknown("told after the image parcel is made (lab images build parcel)")
+        return later, later
+    name = f"drydock-doctor-{secrets.token_hex(8)}"
+    engine = machine.asked
+    try:
+        with (
+            own_network(engine, name),
+            serving(engine, image, network=name, alias=name, port=8080) as port,
+        ):
+            output = run(
+                engine, machine.image, _ASK.replace("ALIAS", name), seconds=RUN_SECONDS, network=name
+            )
+            trouble = _ask_from_here(machine, port)
+    except EngineError as error:
+        if is_about_addresses(str(error)):
+            later = unknown("no network can be made; see names in a lab")
+            return later, later
+        return problem(f"two containers cannot be run side by side: {error}", "Restart the engine."), unknown(
+            "no container could be run"
+        )
+    words = output.value("tcp") or "no"
+    between = (
+        fine("containers on one network reach each other")
+        if words == "yes"
+        else problem(
+            f"a container does not reach another on its own network: {words.removeprefix('no').strip() or 'no answer'}",
+            "A firewall of this machine blocks bridges (firewalld, ufw, a security product): allow forwarding "
+            "on the engine's bridges, or restart the engine after the firewall was started.",
+        )
+    )
+    published = (
+        fine("a container's published port answers on 127.0.0.1")
+        if not trouble
+        else problem(
+            f"a container's published port does not answer on 127.0.0.1: {trouble}",
+            "The engine is on another machine, or a firewall or VPN takes loopback connections: "
+            "labs are judged by published ports. Use an engine of this machine, or allow them.",
+        )
+    )
+    return between, published
+
+
+def _ask_from_here(machine: Machine, port: int) -> str:
+    """Return why a published port does not answer, empty when it does."""
+    if machine.endpoint is not None and not machine.endpoint.is_local:
+        return f"the engine is at {machine.endpoint.host}"
+    give_up = time.monotonic() + ANSWER_SECONDS
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException) as error:
+            if time.monotonic() > give_up:
+                return str(error) or type(error).__name__
+            time.sleep(0.05)
+        else:
+            return ""
+        finally:
+            connection.close()
+
+
+def other_networks(machine: Machine) -> tuple[Seen]:
+    """Compare this machine's routes with the addresses that labs and clusters use."""
+    if machine.platform.system is not System.LINUX:
+        return (
+            fine("labs are reached by published ports; a VPN of this machine does not meet their networks"),
+        )
+    if not shares_our_kernel(machine.platform, machine.endpoint, machine.info):
+        return (fine("the engine is not on this machine: routes do not meet labs' networks"),)
+    beyond = routes(machine.platform, beyond_a_gateway=True)
+    hidden = [
+        f"{route} ({what})" for what, pool in INSIDE.items() for route in beyond if route.overlaps(pool)
+    ]
+    if hidden:
+        return (
+            note(
+                f"what is reached through {', '.join(hidden)} is not reached from inside nodes",
+                "Labs need nothing there. Should the machine's name server have such an address, leave the VPN "
+                "while you do a lab on Kubernetes.",
+            ),
+        )
+    met = [str(route) for route in beyond if any(route.overlaps(pool) for pool in POOLS)]
+    if met:
+        return (fine(f"{', '.join(met)} is reached through a gateway; labs' networks keep clear of it"),)
+    return (fine("no route of this machine meets labs' networks"),)
+
+
+def proxies(machine: Machine) -> tuple[Seen]:
+    """Look for a proxy that would be asked for what is on this machine or in a lab."""
+    names = ("localhost", "127.0.0.1")
+    environ = {key.upper(): value for key, value in machine.platform.environ.items()}
+    here = environ.get("HTTP_PROXY") or environ.get("ALL_PROXY")
+    if here and (missing := [name for name in names if name not in _listed(environ.get("NO_PROXY", ""))]):
+        return (
+            note(
+                f"programs of this machine ask a proxy also for {' and '.join(missing)}: `curl` of a lab's port fails",
+                f"export NO_PROXY={','.join(filter(None, [environ.get('NO_PROXY', ''), *missing]))}",
+            ),
+        )
+    given = _given_to_containers(machine)
+    if given is not None and "drydock" not in given and "*" not in given:
+        return (
+            note(
+                "the docker command gives containers a proxy, which they ask also for names inside a lab",
+                'Take `"proxies"` out of ~/.docker/config.json while you do labs; in a lab, `curl --noproxy "*" …` '
+                "goes by it.",
+            ),
+        )
+    return (fine("a proxy is set, and leaves this machine out" if here else "none is set"),)
+
+
+def _listed(text: str) -> set[str]:
+    return {word.strip() for word in text.split(",")}
+
+
+def _given_to_containers(machine: Machine) -> str | None:
+    """Return the exceptions of the proxy that the docker command hands to containers, None when it hands none."""
+    folder = machine.platform.environ.get("DOCKER_CONFIG")
+    file = (Path(folder) if folder else machine.platform.home / ".docker") / "config.json"
+    with contextlib.suppress(ValueError, AttributeError):
+        for each in (json.loads(machine.platform.read(file) or "{}").get("proxies") or {}).values():
+            if each.get("httpProxy"):
+                return str(each.get("noProxy") or "")
+    return None
+
+
+def reserved_ports(machine: Machine) -> tuple[Seen]:
+    """Ask Windows which ports it keeps back: it hands out ranges that change with each start."""
+    if machine.platform.system is not System.WINDOWS:
+        return (fine("this system keeps none back"),)
+    wanted = {port: lab.number for lab in machine.labs for port in lab.toml.ports}
+    kept = excluded(_netsh())
+    met = [f"{port} (lab {number})" for port, number in sorted(wanted.items()) if _within(port, kept)]
+    if met:
+        return (
+            problem(
+                f"Windows keeps back {', '.join(met)}",
+                "As administrator: net stop winnat; netsh int ipv4 add excludedportrange protocol=tcp "
+                "startport=PORT numberofports=1; net start winnat",
+            ),
+        )
+    return (fine("Windows keeps back none that labs use"),)
+
+
+def _netsh() -> str:
+    try:
+        done = subprocess.run(
+            ["netsh", "interface", "ipv4", "show", "excludedportrange", "protocol=tcp"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=ANSWER_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def excluded(said: str) -> list[range]:
+    """Read what `netsh interface ipv4 show excludedportrange` prints: a first and a last port on each line."""
+    found = []
+    for line in said.splitlines():
+        words = line.replace("*", " ").split()
+        if len(words) == 2 and all(word.isdecimal() for word in words):
+            found.append(range(int(words[0]), int(words[1]) + 1))
+    return found
+
+
+def _within(port: int, kept: list[range]) -> bool:
+    return any(port in each for each in kept)
+
+
+CONTAINERS = (
+    Probe(
+        "containers",
+        (("between", "between containers"), ("published", "published ports")),
+        reach,
+        needs_image=True,
+    ),
+)
+MACHINE = (
+    Probe("machine", (("routes", "other networks"),), other_networks),
+    Probe("machine", (("proxy", "proxy"),), proxies, needs_engine=False),
+    Probe("machine", (("reserved-ports", "ports kept back"),), reserved_ports, needs_engine=False),
+)
