@@ -16,6 +16,11 @@ client {
   network_interface = "eth0"
   # Containers of one machine share that machine's id; each client makes one of its own and keeps it in data_dir.
   no_host_uuid = true
+
+  # What a job can ask for here. Told rather than found out: containers see the whole machine's processors and
+  # memory, once for each of them, and not every system tells a processor's speed.
+  cpu_total_compute = 2000
+  memory_total_mb   = 2048
 }
 
 # The engine of this very machine. Images are in it already (`lab start` brings them), and stay there when nothing
