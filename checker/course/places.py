@@ -17,7 +17,8 @@ class Places:
 
     Args:
         root: the checkout, or the copy of the course inside the installed package.
-        home: the folder that holds what `lab` writes: the checkout, or where the learner works.
+        home: the folder that holds what `lab` writes: the checkout, or where the learner works; below a folder
+            where they have worked before, that one.
     """
 
     root: Path
@@ -79,7 +80,8 @@ def find(start: Path | None = None) -> Places:
         if _is_course(folder):
             return Places(folder, folder)
     if _is_course(_PACKAGED):
-        return Places(_PACKAGED, here)
+        begun = (folder for folder in (here, *here.parents) if (folder / ".lab").is_dir())
+        return Places(_PACKAGED, next(begun, here))
     raise LabError(
         f"No course is found from {here}.",
         remedy="Go to a folder of the checkout, or set DRYDOCK_COURSE to it.",
