@@ -49,9 +49,13 @@ _OLD_NAMES = {
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong, what is near, and where help is."""
 
+    verb = ""
+    """The one verb that it knows, when it knows one only."""
+
     def error(self, message: str) -> NoReturn:
         """Print the message and leave with the code for misuse."""
-        print(f"lab: {message}\n  -> help: {self.prog} --help", file=sys.stderr)
+        about = f"{self.prog} {self.verb}".strip()
+        print(f"lab: {message}\n  -> help: {about} --help", file=sys.stderr)
         raise SystemExit(int(ExitCode.MISUSE))
 
 
@@ -98,8 +102,9 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         usage="lab VERB [LAB] [options]",
     )
     subparsers = parser.add_subparsers(
-        dest="verb", metavar="VERB", parser_class=_Parser, help=argparse.SUPPRESS
+        dest="verb", metavar="VERB", parser_class=_Parser, help=argparse.SUPPRESS, prog="lab"
     )
+    parser.verb = only or ""
     for verb in [only] if only else verbs():
         _add_verb(subparsers, verb)
     return parser

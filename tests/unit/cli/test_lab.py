@@ -43,12 +43,19 @@ def test_no_verb_shows_the_help_on_stdout(capsys: pytest.CaptureFixture[str]) ->
     assert "learn:" in capsys.readouterr().out
 
 
+def test_the_help_of_a_verb_shows_how_it_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", "--help"])
+    assert capsys.readouterr().out.startswith("usage: lab check [-h]")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("chekc", "3"), "Did you mean `lab check`?"),
         (("zzzzzz",), "there is no verb `zzzzzz`."),
-        (("check",), "required: LAB"),
+        (("check",), "required: LAB\n  -> help: lab check --help\n"),
+        (("check", "3", "extra"), "help: lab check --help\n"),
         (("check", "3", "--al", "--nonsense"), "--nonsense"),
     ],
 )
