@@ -31,6 +31,14 @@ FAKE = "97"
 _HELD: list[IO[str]] = []
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep what works on one lab together when labs are tested side by side."""
+    from tests.lanes import scheduler
+
+    return scheduler(config, log)
+
+
 @functools.cache
 def reserved() -> str:
     """Return a lab's number for this run alone: another run on the same engine must not take away what is ours."""

@@ -28,13 +28,15 @@ class Part:
     engine: bool
     browser: bool = False
     seconds: int = 1800
+    by_lab: bool = False
+    """Whether its tests are of labs that do not touch each other, so that several labs can be tested at once."""
 
 
 PARTS = (
     Part("unit", "no engine, no network", engine=False, seconds=300),
     Part("integration", "the engine, shells, scenes, faults", engine=True),
-    Part("course", "every lab through every answer", engine=True, seconds=3600),
-    Part("docs", "the commands of every lesson", engine=True),
+    Part("course", "every lab through every answer", engine=True, seconds=3600, by_lab=True),
+    Part("docs", "the commands of every lesson", engine=True, by_lab=True),
     Part("browser", "the pages, in a browser", engine=True, browser=True),
 )
 """In the order in which they run: the quick ones first."""
@@ -75,41 +77,67 @@ def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
     )
 
 
-def run_part(places: Places, part: Part, extra: Sequence[str], say: Callable[[str], None]) -> ExitCode:
-    """Run one part by pytest in a process of its own, and return how it ended."""
-    folder = places.root / "tests" / part.name
-    if not folder.is_dir():
+def together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
+    """Return parts in the order to run them, those by lab as one: they wait for the same labs, mostly."""
+    by_lab = tuple(part for part in parts if part.by_lab)
+    found: list[tuple[Part, ...]] = []
+    for part in parts:
+        group = by_lab if part.by_lab else (part,)
+        if group not in found:
+            found.append(group)
+    return found
+
+
+def lanes() -> int:
+    """Return how many labs are tested at once: their tests mostly wait for containers."""
+    return min(MOST_LANES, max(2, os.cpu_count() or 1))
+
+
+def run_parts(
+    places: Places, parts: Sequence[Part], extra: Sequence[str], say: Callable[[str], None]
+) -> ExitCode:
+    """Run one part, or several that go together, by pytest in a process of its own; return how it ended."""
+    name = " and ".join(part.name for part in parts)
+    folders = [places.root / "tests" / part.name for part in parts]
+    if missing := [folder for folder in folders if not folder.is_dir()]:
         raise LabError(
-            f"{folder} is missing.", remedy="The tests come with a checkout, not with the installed package."
+            f"{missing[0]} is missing.",
+            remedy="The tests come with a checkout, not with the installed package.",
         )
-    say(f"testing {part.name}: {part.what}")
+    side_by_side = all(part.by_lab for part in parts)
+    beside = f"; {lanes()} labs at once" if side_by_side else ""
+    say(f"testing {name}: {'; '.join(part.what for part in parts)}{beside}")
     start = time.monotonic()
-    command = [sys.executable, "-m", "pytest", str(folder), "--durations=5", "-q", *extra]
+    seconds = max(part.seconds for part in parts)
+    command = [sys.executable, "-m", "pytest", *map(str, folders), "--durations=5", "-q"]
+    several = ["--numprocesses", str(lanes()), "--dist", "loadscope"] if side_by_side else []
+    one = ["--numprocesses", "1", "--dist", "loadscope"] if side_by_side else []
     try:
-        code = _pytest(command, places, part)
-        if code == _TESTS_FAILED and part.engine:
+        code = _pytest([*command, *several, *extra], places, seconds)
+        if code == _TESTS_FAILED and any(part.engine for part in parts):
             # Containers share a machine with everything else on it. What fails twice in a row is broken; what
             # passes alone is unsteady, and its name stands above for whoever mends it.
-            say(f"{part.name}: what failed runs once more, by itself")
-            code = _pytest([*command, "--last-failed", "--last-failed-no-failures=none"], places, part)
+            say(f"{name}: what failed runs once more, by itself")
+            again = [*command, *one, *extra, "--last-failed", "--last-failed-no-failures=none"]
+            code = _pytest(again, places, seconds)
             if code == 0:
-                say(f"{part.name}: unsteady, see the failures above; they passed the second time")
+                say(f"{name}: unsteady, see the failures above; they passed the second time")
     except subprocess.TimeoutExpired:
-        say(f"{part.name} took longer than {part.seconds} s and was ended")
+        say(f"{name} took longer than {seconds} s and was ended")
         return ExitCode.CHECK_FAILED
-    say(f"{part.name} took {time.monotonic() - start:.0f} s")
+    say(f"{name} took {time.monotonic() - start:.0f} s")
     # pytest's 5 is "no test was run", which proves nothing.
     return ExitCode.OK if code == 0 else ExitCode.CHECK_FAILED
 
+
+MOST_LANES = 4
 
 _TESTS_FAILED = 1
 """pytest's exit code when tests ran and some failed."""
 
 
-def _pytest(command: Sequence[str], places: Places, part: Part) -> int:
+def _pytest(command: Sequence[str], places: Places, seconds: int) -> int:
     # A learner's own folders are none of the tests' business.
     hidden = {"DRYDOCK_STATE", "DRYDOCK_WORK", "DRYDOCK_COURSE", "PYTEST_ADDOPTS"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
-    return subprocess.run(
-        command, cwd=places.root, env=environment, timeout=part.seconds, check=False
-    ).returncode
+    return subprocess.run(command, cwd=places.root, env=environment, timeout=seconds, check=False).returncode

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run each part and say how each ended."""
-    from checker.authoring.testing import PARTS, ensure_browser, run_part
+    from checker.authoring.testing import PARTS, ensure_browser, run_parts, together
     from checker.cli.context import Context
     from checker.engine.ensure import ensure_engine
     from checker.errors import ExitCode, MisuseError
@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     parts = [known[name] for name in args.parts] or list(PARTS)
     ended: dict[str, ExitCode] = {}
     ready = False
-    for part in parts:
-        if part.engine and not ready:
+    for group in together(parts):
+        if any(part.engine for part in group) and not ready:
             ensure_engine(
                 context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
             )
@@ -47,9 +47,10 @@ def run(args: argparse.Namespace) -> int:
                 except MissingProgramError as error:
                     context.say(f"lab {lab.number} is not tested here. {error.what}")
             ready = True
-        if part.browser:
+        if any(part.browser for part in group):
             ensure_browser(context.say, no_install=args.no_install)
-        ended[part.name] = run_part(context.places, part, args.pytest, context.say)
+        name = " and ".join(part.name for part in group)
+        ended[name] = run_parts(context.places, group, args.pytest, context.say)
     for name, code in ended.items():
         context.say(f"{name}: {'passed' if code is ExitCode.OK else 'FAILED'}")
     return int(max(ended.values()))

@@ -1,0 +1,120 @@
+"""Which parts of the tests run together, in how many lanes, and how often what fails is tried."""
+
+# The calls do what pytest's do.
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.authoring import testing
+from checker.authoring.testing import PARTS, lanes, run_parts, together
+from checker.errors import ExitCode, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from checker.course.places import Places
+
+KNOWN = {part.name: part for part in PARTS}
+LABS = (KNOWN["course"], KNOWN["docs"])
+
+
+class Runs:
+    """What pytest was called with, and what it is to answer in turn."""
+
+    def __init__(self, *codes: int) -> None:
+        self.codes = list(codes)
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: Sequence[str], _places: Places, _seconds: int) -> int:
+        self.commands.append(list(command))
+        return self.codes.pop(0)
+
+
+@pytest.fixture
+def places(course: Places) -> Places:
+    """Give a checkout with every part of the tests."""
+    for part in PARTS:
+        (course.root / "tests" / part.name).mkdir(parents=True, exist_ok=True)
+    return course
+
+
+def test_what_waits_for_labs_runs_together_and_the_rest_in_order() -> None:
+    names = [[part.name for part in group] for group in together(PARTS)]
+    assert names == [["unit"], ["integration"], ["course", "docs"], ["browser"]]
+    assert together([KNOWN["docs"]]) == [(KNOWN["docs"],)]
+
+
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [
+        (
+            "tests/course/test_labs.py::test_it_ends_as_it_must[lab 03 fails own-ledger with wrong/x]",
+            "lab 03",
+        ),
+        ("tests/docs/test_lessons.py::test_the_lesson_runs_as_its_page_says[03-isolation]", "lab 03"),
+        ("tests/course/test_lint.py::test_x[12]", "lab 12"),
+        ("tests/course/test_lint.py::test_x[1234]", "tests/course/test_lint.py::test_x[1234]"),
+        ("tests/course/test_labs.py::test_there_are_labs", "tests/course/test_labs.py::test_there_are_labs"),
+    ],
+)
+def test_the_tests_of_a_lab_stay_together(name: str, scope: str) -> None:
+    from tests.lanes import lab_of
+
+    assert lab_of(name) == scope
+
+
+@pytest.mark.parametrize(("processors", "expected"), [(None, 2), (1, 2), (2, 2), (3, 3), (16, 4)])
+def test_several_labs_at_once_even_on_a_small_machine_and_not_too_many_on_a_large_one(
+    monkeypatch: pytest.MonkeyPatch, processors: int | None, expected: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    assert lanes() == expected
+
+
+def test_labs_are_tested_side_by_side_and_other_parts_are_not(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(0, 0)
+    monkeypatch.setattr(testing, "_pytest", runs)
+    assert run_parts(places, LABS, ["-x"], lambda _: None) is ExitCode.OK
+    assert run_parts(places, [KNOWN["unit"]], [], lambda _: None) is ExitCode.OK
+    labs, unit = runs.commands
+    assert str(places.root / "tests" / "course") in labs
+    assert str(places.root / "tests" / "docs") in labs
+    assert labs[labs.index("--numprocesses") + 1] == str(lanes())
+    assert labs[labs.index("--dist") + 1] == "loadscope"
+    assert labs[-1] == "-x"
+    assert "--numprocesses" not in unit
+
+
+def test_what_failed_runs_once_more_in_one_lane_and_is_named_unsteady_when_it_passes(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    runs = Runs(1, 0)
+    monkeypatch.setattr(testing, "_pytest", runs)
+    assert run_parts(places, LABS, [], said.append) is ExitCode.OK
+    again = runs.commands[1]
+    assert "--last-failed" in again
+    assert again[again.index("--numprocesses") + 1] == "1"
+    assert any("course and docs: unsteady" in line for line in said)
+
+
+@pytest.mark.parametrize("codes", [(1, 1), (2,), (5,)])
+def test_what_fails_twice_or_was_never_run_is_no_pass(
+    places: Places, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(testing, "_pytest", Runs(*codes))
+    assert run_parts(places, LABS, [], lambda _: None) is ExitCode.CHECK_FAILED
+
+
+def test_without_the_tests_the_missing_folder_is_named(course: Places, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="tests/unit is missing") as caught:
+        run_parts(course, [KNOWN["unit"]], [], lambda _: None)
+    assert "checkout" in caught.value.remedy
