@@ -164,6 +164,8 @@ class Watching:
         return [f"Hint {rung} of {len(ladder)}: {ladder[rung - 1]}"]
 
     def _reset(self) -> None:
+        self._hint = [f"Lab {self._lab.number} goes back to its beginning …"]
+        self._draw()
         try:
             aside = self._context.scene(self._lab).reset(lambda _: None)
             self._hint = (
@@ -184,6 +186,9 @@ class Watching:
             self._draw()
             return
         number = int(later[0].number)
+        # It may take a while, longer when its images are not there yet.
+        self._hint = [f"Starting lab {later[0].number} …"]
+        self._draw()
         try:
             self._context.ensure_images(later[0])
             self._context.scene(later[0]).start(lambda _: None)

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -156,8 +157,44 @@ def test_watching_follows_the_learners_files_and_keys(
     screen.until("0 of 1 checks pass")
     screen.type("r")
     screen.until("Press r again")
+    screen.type("n")
+    screen.until("This is the last lab.")
+    assert (started.work / "notes.txt").read_text() == "un\n"
+    screen.type("r")
+    screen.until("Press r again")
+    screen.type("r")
+    screen.until("goes back to its beginning")
+    screen.until("set aside")
+    assert (started.work / "notes.txt").read_text() == "given\n"
     screen.type("q")
     assert screen.close() == 1
+
+
+def test_watching_goes_on_to_the_next_lab_and_says_so_at_once(
+    started: Scene, course: Course, terminal: Callable[..., Terminal], lab: Run
+) -> None:
+    # One with the highest number there is: it is the next, and is never started since its scene is missing.
+    course.number, course.slug = "99", "99-next"
+    course.lab()
+    course.number = started.lab.number
+    screen = terminal("watch", started.lab.number)
+    screen.until("0 of 1 checks pass")
+    screen.type("n")
+    screen.until("Starting lab 99")
+    screen.until("Lab 99 did not start")
+    screen.type("q")
+    assert screen.close() == 1
+
+
+def test_ctrl_c_ends_watching_and_gives_the_terminal_back(
+    started: Scene, terminal: Callable[..., Terminal]
+) -> None:
+    screen = terminal("watch", started.lab.number)
+    screen.until("0 of 1 checks pass")
+    screen.until("q quit")
+    screen.process.send_signal(signal.SIGINT)
+    assert screen.close() == 130
+    assert "Traceback" not in screen.said
 
 
 def test_a_question_on_a_terminal_is_asked_and_no_means_no(
