@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from checker.render.style import Style
 
 
+NARROW = 60
+
+
 def list_lines(
     rows: Sequence[tuple[Lab, Standing]], style: Style, lacking: Mapping[str, str] | None = None
 ) -> list[str]:
@@ -40,9 +43,9 @@ def list_lines(
             state += f"; needs {lacking[lab.slug]}, which is not here yet"
         elif not standing.passed_at and not following:
             following = str(int(lab.number))
-        cells.append(
-            (style.symbol(mark, plain), lab.number, lab.toml.title, f"{lab.toml.minutes} min", state)
-        )
+        # On a narrow terminal the standing matters more than how long a lab takes.
+        minutes = () if style.width < NARROW else (f"{lab.toml.minutes} min",)
+        cells.append((style.symbol(mark, plain), lab.number, lab.toml.title, *minutes, state))
         colours.append(colour)
     lines = [
         style.paint(line, colour) if colour != "dim" else line

@@ -51,6 +51,6 @@ def run(args: argparse.Namespace) -> int:
         (f"lab check {number}", "a verdict, as often as you like"),
         (f"lab hint {number}", "when you are stuck"),
     ):
-        print(f"  {words:<14} {what}")
+        print("\n".join(style.wrap(what, " " * 17, first=f"  {words:<14} ")))
     print(f"Your files: {scene.work}")
     return 0
