@@ -1,0 +1,245 @@
+"""Images into a scene's nodes: one archive from this machine's engine, streamed to every node that lacks them."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import shlex
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from checker.engine.api import Engine, demultiplex
+from checker.engine.shell import Shell
+from checker.engine.transport import EngineConnection
+from checker.errors import EngineError, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+IMAGES = "io.drydock.images"
+"""The label that names the images a node gets, such as `parcel:1.0 parcel:2.0`."""
+
+LOAD = "io.drydock.load"
+"""The label with the command in the node that takes their archive on its standard input."""
+
+LOAD_SECONDS = 120.0
+"""How long a node may take nothing of the archive, or say nothing when it has it all."""
+
+CHUNK_BYTES = 1 << 20
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+
+_NOTE = "/var/lib/drydock-images"
+"""In a node: what was loaded, by name and digest, since a node's own digests need not be this engine's."""
+
+_LISTS = {
+    "docker load": "docker image ls --format '{{.Repository}}:{{.Tag}}'",
+    "ctr --namespace k8s.io images import -": "ctr --namespace k8s.io images ls --quiet",
+}
+"""How a node lists what it has, by how it loads; somebody may have removed what was loaded."""
+
+
+@dataclass
+class _Node:
+    """One node that is to have images."""
+
+    id: str
+    service: str
+    images: tuple[str, ...]
+    load: str
+    note: str = ""
+    """What its note must say when it has them all."""
+    has_them: bool = False
+    sink: socket.socket | None = None
+    """Where its load command reads from."""
+    exec_id: str = ""
+    said: bytearray = field(default_factory=bytearray)
+    problem: str = ""
+
+
+def load_images(
+    engine: Engine,
+    project: str,
+    progress: Callable[[str], None],
+    *,
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """Give the nodes of a scene the images that their labels name, and return the services that got some.
+
+    Args:
+        engine: the engine that runs the nodes and has the images.
+        project: the scene's Compose project.
+        progress: told in one line what is loaded where.
+        only: the services wanted; None for all that run.
+
+    Raises:
+        LabError: an image is missing here, or a node did not take it.
+    """
+    nodes = _find(engine, project, only)
+    if not nodes:
+        return []
+    _note_all(engine, nodes)
+    _each(nodes, lambda node: _look(engine, node))
+    lacking = [node for node in nodes if not node.has_them]
+    for images in sorted({node.images for node in lacking}):
+        group = [node for node in lacking if node.images == images]
+        progress(f"loading {', '.join(images)} into {_listed([node.service for node in group])}")
+        _stream(engine, images, group)
+    if broken := [node for node in nodes if node.problem]:
+        first = broken[0]
+        raise LabError(
+            f"{_listed([node.service for node in broken])} did not take the images of the lab.",
+            remedy="See whether the disk is full (lab doctor), then start the lab again.",
+            detail=f"{first.service}: {first.problem}",
+        )
+    return [node.service for node in lacking]
+
+
+def _find(engine: Engine, project: str, only: Collection[str] | None) -> list[_Node]:
+    found = []
+    for item in engine.list_all("containers", labels={_PROJECT: project, IMAGES: ""}):
+        labels = item["Labels"]
+        service = labels.get(_SERVICE, "")
+        if item["State"] == "running" and (only is None or service in only):
+            images = tuple(sorted(labels[IMAGES].split()))
+            if images:
+                found.append(_Node(item["Id"], service, images, labels.get(LOAD) or "docker load"))
+    return sorted(found, key=lambda node: node.service)
+
+
+def _note_all(engine: Engine, nodes: list[_Node]) -> None:
+    digests = {}
+    for name in sorted({name for node in nodes for name in node.images}):
+        image = engine.image(_reference(name))
+        if image is None:
+            raise LabError(
+                f"The image {_reference(name)}, which the lab's nodes need, is not here.",
+                remedy=f"lab images build {name}; a lab that wants it in its nodes lists it among its images.",
+            )
+        digests[name] = str(image["Id"])
+    for node in nodes:
+        node.note = " ".join(f"{name}={digests[name]}" for name in node.images)
+
+
+def _look(engine: Engine, node: _Node) -> None:
+    listing = _LISTS.get(node.load, "true")
+    shell = Shell(engine, node.id)
+    try:
+        done = shell.run(f"cat {_NOTE} 2>/dev/null; echo; {listing}", LOAD_SECONDS)
+    finally:
+        shell.close()
+    note, _, listed = done.stdout.partition("\n")
+    names = listed.split()
+    node.has_them = note == node.note and (
+        node.load not in _LISTS
+        # containerd writes the registry too, as in docker.io/drydock/parcel:1.0.
+        or all(any(("/" + each).endswith("/" + _reference(name)) for each in names) for name in node.images)
+    )
+
+
+def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> None:
+    """Read the archive once and write it to all nodes, then wait for what each has to say."""
+    try:
+        _each(nodes, lambda node: _open(engine, node))
+        with _archive(engine, images) as archive:
+            while chunk := archive.read(CHUNK_BYTES):
+                for node in nodes:
+                    _send(node, chunk)
+        _each(nodes, lambda node: _finish(engine, node))
+    finally:
+        for node in nodes:
+            if node.sink is not None:
+                node.sink.close()
+
+
+def _open(engine: Engine, node: _Node) -> None:
+    """Start the node's load command, to be fed by its sink."""
+    note = shlex.quote(node.note)
+    command = f"rm -f {_NOTE} && {node.load} && printf '%s\\n' {note} > {_NOTE}"
+    options = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": ["sh", "-c", command]}
+    node.exec_id = str(engine.post(f"/containers/{node.id}/exec", options)["Id"])
+    node.sink, rest = engine.hijack(f"/exec/{node.exec_id}/start", {"Detach": False, "Tty": False})
+    node.sink.settimeout(LOAD_SECONDS)
+    node.said += rest
+
+
+@contextlib.contextmanager
+def _archive(engine: Engine, images: tuple[str, ...]) -> Iterator[http.client.HTTPResponse]:
+    """Ask the engine for an archive of images; of this machine's platform alone, where it can be asked for."""
+    version = engine.get("/version")
+    path = "/images/get?" + "&".join(f"names={_reference(name)}" for name in images)
+    # Since 1.48. Before that, and without containerd's image store, an engine has one platform of an image.
+    if tuple(int(part) for part in str(version.get("ApiVersion", "0")).split(".")) >= (1, 48):
+        path += f'&platform={{"os":"{version["Os"]}","architecture":"{version["Arch"]}"}}'
+    connection = EngineConnection(engine.dial, LOAD_SECONDS)
+    try:
+        connection.request("GET", path.replace('"', "%22").replace("{", "%7B").replace("}", "%7D"))
+        response = connection.getresponse()
+        if response.status >= 400:
+            raise EngineError(
+                f"The engine gives no archive of {', '.join(images)}: {response.read(4096).decode(errors='replace')}"
+            )
+        yield response
+    except (OSError, http.client.HTTPException) as error:
+        raise EngineError(
+            f"The engine stopped while it wrote the archive of {', '.join(images)}: {error}."
+        ) from error
+    finally:
+        connection.close()
+
+
+def _send(node: _Node, chunk: bytes) -> None:
+    if node.problem or node.sink is None:
+        return
+    try:
+        node.sink.sendall(chunk)
+    except OSError as error:
+        # What it said before it hung up is the better reason, and is read at the end.
+        node.problem = f"it stopped taking the archive ({error})"
+
+
+def _finish(engine: Engine, node: _Node) -> None:
+    if node.sink is None:
+        return
+    try:
+        with contextlib.suppress(OSError):
+            node.sink.shutdown(socket.SHUT_WR)
+        while data := node.sink.recv(65536):
+            node.said += data
+        code = engine.get(f"/exec/{node.exec_id}/json")["ExitCode"]
+    except (OSError, EngineError) as error:
+        node.problem = node.problem or str(error)
+        return
+    if code or node.problem:
+        said = demultiplex(bytes(node.said)).decode(errors="replace").strip()
+        node.problem = said or node.problem or f"{node.load} ended with {code}"
+
+
+def _each(nodes: list[_Node], function: Callable[[_Node], object]) -> None:
+    """Call a function for every node at once, wait for all, and raise what the first one raised."""
+    raised: list[BaseException] = []
+
+    def call(node: _Node) -> None:
+        try:
+            function(node)
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            raised.append(error)
+
+    threads = [threading.Thread(target=call, args=(node,), daemon=True) for node in nodes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def _reference(name: str) -> str:
+    return f"drydock/{name}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
