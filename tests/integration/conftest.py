@@ -13,6 +13,7 @@ from checker.engine.client import find_client
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from tests.conftest import ROOT, TOOLS, Course
+from tests.integration.second_engine import daemon  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

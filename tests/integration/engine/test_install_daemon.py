@@ -2,81 +2,20 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from checker.engine import leftovers, processes
 from checker.engine.daemon import Daemon
 from checker.errors import EngineError
+from tests.integration.second_engine import needs_dockerd
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("dockerd", path="/usr/sbin:/usr/bin:/usr/local/bin") is None,
-    reason="starting an engine needs root and dockerd",
-)
-
-
-@pytest.fixture
-def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    """Describe an engine that shares nothing with this machine's own, not even the network."""
-    data = tmp_path / "data"
-    bridged = _has_bridge()
-    back = _leave_the_network()
-    daemon = Daemon(
-        tmp_path / "engine",
-        # The kernel takes 108 bytes for a socket's name, and containerd puts a long one below the exec root.
-        socket=Path(f"/run/drydock-test-{os.getpid()}.sock"),
-        pid_file=tmp_path / "docker.pid",
-        exec_root=Path(f"/run/drydock-test-{os.getpid()}"),
-        bridge="",
-        options=("--data-root", str(data), "--bridge=none", "--iptables=false", "--ip6tables=false"),
-    )
-    yield daemon
-    daemon.stop()
-    daemon.socket.unlink(missing_ok=True)
-    # A killed dockerd leaves its data folder mounted onto itself.
-    unmount = ["umount", str(data)]
-    while subprocess.run(unmount, stderr=subprocess.DEVNULL, timeout=10, check=False).returncode == 0:
-        pass
-    shutil.rmtree(daemon.exec_root, ignore_errors=True)
-    back()
-    assert _has_bridge() is bridged
-
-
-def _has_bridge() -> bool:
-    return "docker0" in {name for _, name in socket.if_nameindex()}
-
-
-def _leave_the_network() -> Callable[[], None]:
-    """Move what this thread starts into a network of its own, and return what moves it back.
-
-    A dockerd that is told to have no bridge deletes any docker0 it finds, and so another engine's network.
-    """
-    libc = ctypes.CDLL(None, use_errno=True)
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    if libc.unshare(_NEW_NETWORK):
-        os.close(home)
-        pytest.skip(f"this machine makes no network namespace: {os.strerror(ctypes.get_errno())}")
-
-    def back() -> None:
-        assert libc.setns(home, _NEW_NETWORK) == 0
-        os.close(home)
-
-    return back
-
-
-_NEW_NETWORK = 0x40000000
-"""CLONE_NEWNET of unshare(2)."""
+pytestmark = needs_dockerd
 
 
 def quiet(_line: str) -> None:
