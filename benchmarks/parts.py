@@ -15,6 +15,7 @@ from timing import BenchmarkError, Series, interleave, process
 
 from checker.authoring.prove import told
 from checker.course.catalogue import Catalogue
+from checker.course.model import Part
 from checker.course.places import find
 from checker.engine.api import connect
 from checker.engine.client import find_client
@@ -191,6 +192,36 @@ class Bench:
         rows = [(name, f"{record['Size'] / 1e6:.0f} MB") for name, record in records.items()]
         rows.append(("together, what they share counted once", f"{disk_of(engine, records) / 1e6:.0f} MB"))
         table("Images", ("", "size"), rows)
+
+    def scenes(self) -> None:
+        """Every lab's scene: until ready, at rest, judged, stopped; those that cannot run here are named."""
+        import scenes  # noqa: PLC0415 - loads what the other parts do not need
+
+        rows, left_out = scenes.measure(self, list(self.catalogue))
+        if rows:
+            table("Scenes, images there, whole processes", scenes.HEAD, rows)
+        print("".join(f"\n  {line}" for line in left_out), flush=True)
+
+    def bundle(self) -> None:
+        """The compressed files that take images to a place without a network."""
+        needed = {
+            image
+            for lab in self.catalogue
+            if lab.toml.part is Part.ORCHESTRATION
+            for image in lab.toml.images
+        }
+        cluster = sorted(
+            {image.short for image in Images(self.places.root).resolve(needed)} if needed else ()
+        )
+        rows = []
+        for what, names in (("all images", []), ("images of the labs on orchestration", cluster)):
+            if what != "all images" and not names:
+                continue
+            file = self.scratch / "bundle.tar.gz"
+            seconds = self.process([*self.lab, "images", "save", str(file), *names])
+            rows.append((what, f"{file.stat().st_size / 1e6:.0f} MB", f"{seconds:.0f} s"))
+            file.unlink()
+        table("Bundles, compressed", ("", "size", "saved in"), rows)
 
     def memory(self) -> None:
         """What `lab measure` wrote down of each lab."""

@@ -63,7 +63,7 @@ def measure(scene: Scene, tell: Callable[[str], None]) -> Measured:
                 remedy=f"Prove the lab first: lab verify {int(lab.number)}",
             )
         tell("waiting until it is at rest, and looking at its memory")
-        memory = _at_rest(engine, lab)
+        memory = at_rest(engine, lab)
         tell(f"checking {CHECKS} times")
         check_s = statistics.median(_timed_check(scene) for _ in range(CHECKS))
     finally:
@@ -121,7 +121,7 @@ def _timed_check(scene: Scene) -> float:
     return time.perf_counter() - begin
 
 
-def _at_rest(engine: Engine, lab: Lab) -> int:
+def at_rest(engine: Engine, lab: Lab) -> int:
     """Return the memory of a lab's containers once it no longer changes, or the last look after a while."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as the rest of this verb, rarely needed
 

@@ -1,0 +1,107 @@
+"""Scenes: how long until they are ready, what they take, how fast they are judged, and how each orchestrator mends itself."""
+
+from __future__ import annotations
+
+import functools
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from timing import BenchmarkError, Series
+
+from checker.authoring.measure import at_rest
+from checker.authoring.prove import told
+from checker.engine.api import connect
+from checker.errors import LabError
+from checker.grading.run import grade
+
+if TYPE_CHECKING:
+    from parts import Bench
+
+    from checker.course.catalogue import Lab
+    from checker.scene.scene import Scene
+
+STARTS = 2
+CHECKS = 3
+
+SETTLE_SECONDS = 180.0
+"""How long a solved scene may take until its solution passes; the first time, checks lose nodes and wait for them."""
+
+MB = 1e6
+
+
+@dataclass
+class Measured:
+    """What was found of one lab's scene."""
+
+    starts: Series = field(default_factory=Series)
+    stops: Series = field(default_factory=Series)
+    started: float = 0.0
+    """Bytes at rest, as it was started."""
+    solved: float = 0.0
+    """Bytes at rest, solved."""
+    first: float = 0.0
+    """Seconds of the first verdict that passes: what is expensive is proven in it."""
+    checks: Series = field(default_factory=Series)
+    """Seconds of `lab check`, whole processes, when nothing has changed since."""
+
+    def row(self, slug: str) -> tuple[str, ...]:
+        """Return the cells of a table."""
+        return (
+            slug,
+            f"{self.starts.median:.2f} s",
+            f"{self.started / MB:.0f} MB",
+            f"{self.solved / MB:.0f} MB",
+            f"{self.first:.2f} s",
+            f"{self.checks.median:.3f} s",
+            f"{self.stops.median:.2f} s",
+        )
+
+
+HEAD = ("", "ready in", "memory, started", "memory, solved", "first verdict", "lab check again", "stop")
+
+
+def measure(bench: Bench, labs: list[Lab]) -> tuple[list[tuple[str, ...]], list[str]]:
+    """Measure labs one after another, and return their rows and, for those that were left out, why."""
+    rows, left_out = [], []
+    for lab in labs:
+        try:
+            with bench.scene(lab.slug, start=False) as scene:
+                rows.append(_measure(bench, scene).row(lab.slug))
+        except (BenchmarkError, LabError) as error:
+            what = error.what if isinstance(error, LabError) else str(error)
+            left_out.append(f"{lab.slug}: not measured. {what}")
+    return rows, left_out
+
+
+def _measure(bench: Bench, scene: Scene) -> Measured:
+    number = str(int(scene.lab.number))
+    found = Measured()
+    for last in [False] * (STARTS - 1) + [True]:
+        found.starts.seconds.append(bench.process([*bench.lab, "start", number]))
+        if not last:
+            found.stops.seconds.append(bench.process([*bench.lab, "stop", number]))
+    engine = connect()
+    found.started = at_rest(engine, scene.lab)
+    scene.apply(scene.lab.solution)
+    found.first = _until_it_passes(scene)
+    found.solved = at_rest(engine, scene.lab)
+    check = functools.partial(bench.process, [*bench.lab, "check", number])
+    # The first is by another process than the one that proved it, and may prove it once more.
+    check()
+    found.checks.seconds += [check() for _ in range(CHECKS)]
+    found.stops.seconds.append(bench.process([*bench.lab, "stop", number]))
+    return found
+
+
+def _until_it_passes(scene: Scene) -> float:
+    """Grade until the solution passes, and return the seconds of that verdict."""
+    give_up = time.monotonic() + SETTLE_SECONDS
+    while True:
+        begin = time.perf_counter()
+        report = grade(scene.lab, scene.engine, scene.work)
+        if report.passed:
+            return time.perf_counter() - begin
+        if time.monotonic() > give_up:
+            first = report.first_problem
+            raise BenchmarkError(f"its solution does not pass: {told(first) if first else 'no check ran'}")
