@@ -1,0 +1,154 @@
+"""The seam: what a check may ask of a cluster, and what it may do to it. One class for each orchestrator implements it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from checker.grading.author import wait_until
+from checker.grading.verdicts import could_not_run
+from checker.scene.nodes import load_images
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from checker.grading.author import Lab
+    from checker.timeline.model import Timeline
+    from checker.timeline.record import Mark
+
+PUT_BACK_SECONDS = 60.0
+"""How long a node may take until it is a member again."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One copy of the service that is meant to run now."""
+
+    id: str
+    """What the orchestrator calls it: a container, a task, a pod, an allocation."""
+    node: str
+    """Where it runs; empty while it is placed nowhere."""
+    version: str
+    """Its image's tag, such as `1.0`."""
+    ready: bool
+    """Whether the orchestrator counts it as able to serve."""
+    image: str = ""
+    """The image it was told to run."""
+
+
+class Cluster(Protocol):
+    """A running cluster with the service of the task on it."""
+
+    @property
+    def title(self) -> str:
+        """Its name as the learner reads it: `Swarm`."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The scene's services that may carry instances, those that are down included."""
+
+    def instances(self) -> list[Instance]:
+        """Return the copies of the task's service that are meant to run now."""
+
+    def shows(self) -> str:
+        """Return the command that shows the learner the same thing."""
+
+    def crash(self, instance: Instance) -> None:
+        """Kill the main process of one copy."""
+
+    def lose(self, node: str) -> None:
+        """Kill a node, as a power cut would; see `lose_node`."""
+
+    def bring_back(self, node: str) -> None:
+        """Start a lost node, and wait until it is a member again; see `start_node`."""
+
+
+class Marks(Protocol):
+    """Where it is noted what was done to the cluster, and what came of it: a lab's traffic."""
+
+    def mark(self, text: str) -> Mark:
+        """Leave a mark, now."""
+
+    def since(self, moment: float | Mark) -> Timeline:
+        """Read what was recorded since a moment."""
+
+    def now(self) -> float:
+        """Return the moment by the record's clock."""
+
+
+def lose_node(lab: Lab, node: str) -> None:
+    """Kill the container that is a node, with everything in it."""
+    lab.node(node).kill()
+
+
+def start_node(lab: Lab, node: str, seconds: float = PUT_BACK_SECONDS) -> None:
+    """Start a lost node's container, wait until it is healthy, and give it the images that it should have.
+
+    Raises:
+        CouldNotRun: it does not get healthy; never the learner's fault.
+    """
+    labels = {"com.docker.compose.project": lab.course_lab.project, "com.docker.compose.service": node}
+    found = lab.engine.list_all("containers", labels=labels)
+    if not found:
+        could_not_run(f"The node {node} is missing; `lab start {int(lab.number)}` brings it back.")
+    container = found[0]["Id"]
+    lab.engine.post(f"/containers/{container}/start")
+
+    def is_healthy() -> bool:
+        state = lab.engine.inspect(container)["State"]
+        return bool(state["Running"]) and (state.get("Health") or {}).get("Status", "healthy") == "healthy"
+
+    if not wait_until(is_healthy, seconds, every=0.1):
+        could_not_run(
+            f"The node {node} did not come back within {seconds:g} s; `lab start {int(lab.number)}` mends it."
+        )
+    load_images(lab.engine, lab.course_lab.project, lambda _: None, only={node})
+
+
+@contextlib.contextmanager
+def without(cluster: Cluster, node: str, traffic: Marks) -> Iterator[Mark]:
+    """Lose a node while the block runs, and bring it back whatever happens, leaving marks of both.
+
+    Yields:
+        The mark of the loss.
+    """
+    mark = traffic.mark(f"{node} lost")
+    try:
+        cluster.lose(node)
+        yield mark
+    finally:
+        surely(lambda: _put_back(cluster, node, traffic))
+
+
+def _put_back(cluster: Cluster, node: str, traffic: Marks) -> None:
+    cluster.bring_back(node)
+    traffic.mark(f"{node} back")
+
+
+def surely(action: Callable[[], None]) -> None:
+    """Run an action to its end, also when a time limit rings or Ctrl-C comes meanwhile; both are raised afterwards.
+
+    It runs in a thread of its own, since a check's time limit rings in the main thread, and again every second.
+    """
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            action()
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    interruption: BaseException | None = None
+    while thread.is_alive():
+        try:
+            thread.join()
+        except BaseException as error:  # noqa: BLE001 - raised below, once all is put back
+            interruption = error
+    if interruption is not None:
+        raise interruption
+    if raised:
+        raise raised[0]
