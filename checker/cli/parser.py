@@ -24,6 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "env",
         "check",
         "watch",
+        "timeline",
         "hint",
         "solve",
         "goto",

@@ -147,6 +147,10 @@ class Timeline:
             ),
         )
 
+    def with_marks(self, marks: Iterable[Mark]) -> Timeline:
+        """Return it with these marks instead of its own."""
+        return replace(self, marks=tuple(sorted(marks, key=lambda mark: mark.at)))
+
     def over(self, connection: Connection) -> Timeline:
         """Return it with the requests of one kind of connection alone."""
         return replace(self, requests=tuple(each for each in self.requests if each.connection is connection))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from checker.errors import LabError
 from checker.timeline.model import Moment, Timeline, make, seconds_of
 from checker.timeline.record import Mark, read_lines
 
 if TYPE_CHECKING:
+    from checker.engine.api import Engine
     from checker.engine.shell import Completed
     from checker.timeline.record import Line
 
@@ -25,6 +26,12 @@ BYTES_A_SECOND = 2500
 
 SILENT_SECONDS = 10.0
 """How long the record may stand still until the sender counts as dead: requests are given up after two."""
+
+
+def find(engine: Engine, project: str) -> dict[str, Any] | None:
+    """Return the engine's entry of the traffic's container in a Compose project, or None."""
+    labels = {"com.docker.compose.project": project, "com.docker.compose.service": SERVICE}
+    return next(iter(engine.list_all("containers", labels=labels)), None)
 
 
 class Runs(Protocol):

@@ -1,0 +1,105 @@
+"""Draw what requests to a lab's service came to: which version answered when, what failed, and what had happened.
+
+Labs with traffic send 20 requests a second from their start on, and record them. Failures are red, and have signs of
+their own; what the sender itself missed counts for nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cli.context import add_lab
+
+if TYPE_CHECKING:
+    import argparse
+
+    from checker.cli.context import Context
+    from checker.course.catalogue import Lab
+    from checker.timeline.model import Timeline
+
+SUMMARY = "draw what requests to a lab's service came to"
+EXAMPLE = "lab timeline 9 --since 5m"
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the lab, the time, and a file to draw into."""
+    add_lab(parser)
+    parser.add_argument(
+        "--since", metavar="TIME", default="10m", help="how far back: 90s, 5m, 1h or all; 10m unless told"
+    )
+    parser.add_argument("--svg", metavar="FILE", help="draw it into an SVG file as well")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the record and draw it."""
+    from checker.cli.context import Context
+
+    context = Context(args)
+    lab = context.lab()
+    seconds = seconds_of(args.since)
+    context.require_started(lab)
+    timeline = _read(context, lab, seconds)
+    if args.svg:
+        from pathlib import Path
+
+        from checker.errors import MisuseError
+        from checker.render.timeline_svg import timeline_svg
+
+        try:
+            Path(args.svg).write_text(timeline_svg(timeline, lab.number), encoding="utf-8")
+        except OSError as error:
+            raise MisuseError(f"{args.svg} cannot be written: {error.strerror}.") from error
+        context.say(f"wrote {args.svg}")
+    if args.json:
+        import msgspec
+
+        from checker.timeline.summary import summarize
+
+        print(msgspec.json.encode(summarize(timeline)).decode())
+        return 0
+    from checker.render.style import style_of
+    from checker.render.timeline import timeline_lines
+
+    print("\n".join(timeline_lines(timeline, lab.number, style_of())))
+    return 0
+
+
+def seconds_of(text: str) -> float | None:
+    """Return a length of time in seconds, None for all there is.
+
+    Raises:
+        MisuseError: it is no length of time.
+    """
+    from checker.errors import MisuseError
+
+    if text == "all":
+        return None
+    number, unit = text[:-1], UNITS.get(text[-1:])
+    if unit and number.isdecimal() and int(number):
+        return int(number) * unit
+    raise MisuseError(f"--since takes a time such as 90s, 5m, 1h or all; not `{text}`.")
+
+
+def _read(context: Context, lab: Lab, seconds: float | None) -> Timeline:
+    from checker.engine.shell import Shell
+    from checker.errors import MisuseError
+    from checker.scene.ownership import owned_containers
+    from checker.timeline.events import with_events
+    from checker.timeline.traffic import Traffic, find
+
+    found = find(context.engine, lab.project)
+    if found is None:
+        raise MisuseError(
+            f"Lab {lab.number} has no traffic, so there is nothing to draw.",
+            remedy="The labs with traffic are those that roll out a new version or lose a host.",
+        )
+    shell = Shell(context.engine, found["Id"])
+    try:
+        timeline = Traffic(shell).everything()
+    finally:
+        shell.close()
+    if seconds is not None:
+        timeline = timeline.since(timeline.end - seconds)
+    return with_events(timeline, context.engine, owned_containers(context.engine, lab))

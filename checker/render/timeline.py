@@ -1,0 +1,201 @@
+"""A timeline for the terminal: a strip for each version, one for what failed, marks, and what to take from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import string
+from typing import TYPE_CHECKING
+
+from checker.render.style import Style, printable
+from checker.timeline.buckets import Bucket, cut, place, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checker.timeline.model import Outage, Rollout, Timeline
+
+_SHARES = ("▁▂▃▄▅▆▇█", ".:=#")
+"""How many of the requests in a column a version answered; without Unicode, in quarters."""
+
+_COLOURS = ("cyan", "green", "yellow")
+LABEL = 10
+"""How wide a version's name may be in the margin."""
+
+SIGNS = string.digits[1:] + string.ascii_lowercase
+"""The signs of the marks, in their order."""
+
+
+def timeline_lines(timeline: Timeline, number: str, style: Style) -> list[str]:
+    """Return the lines of a drawing that needs no more than the stream's width, however narrow.
+
+    Args:
+        timeline: what to draw.
+        number: the lab's.
+        style: how to write.
+    """
+    title = f"Traffic of lab {number}" + (f" to {printable(timeline.to)}" if timeline.to else "")
+    lines = [style.paint(line, "bold") for line in style.wrap(title)]
+    if not timeline.requests and not timeline.gaps:
+        return [*lines, "", "Nothing is recorded in this time."]
+    seconds = max(timeline.end - timeline.begin, 0.001)
+    rows = cut(timeline, 1)
+    names = {version: printable(version)[:LABEL] for version in versions(rows)}
+    margin = max(len(name) for name in [*names.values(), "no record"]) + 2
+    columns = style.width - margin
+    # A column of less than a tenth of a second would hold one request or two, and tell nothing.
+    columns = max(1, min(columns, int(seconds * 10)))
+    buckets = cut(timeline, columns)
+    lines += style.wrap(
+        f"{clock(timeline.begin)} to {clock(timeline.end)}, {length(seconds / columns)} a column", "  "
+    )
+    lines.append("")
+    for index, (version, name) in enumerate(names.items()):
+        strip = "".join(_share(bucket, version, style) for bucket in buckets)
+        lines.append(f"{name:<{margin}}{style.paint(strip.rstrip(), _COLOURS[index % len(_COLOURS)])}")
+    lines.append(_failures(buckets, margin, style))
+    if any(bucket.blind for bucket in buckets):
+        strip = "".join("~" if bucket.blind >= 0.5 or _unwatched(bucket) else " " for bucket in buckets)
+        lines.append(f"{'no record':<{margin}}{style.paint(strip.rstrip(), 'yellow')}".rstrip())
+    if timeline.marks:
+        lines.append(f"{'marks':<{margin}}{_signs(timeline, columns)}".rstrip())
+    lines += [_axis(timeline, margin, columns), ""]
+    lines += _legend(timeline, style)
+    return lines + findings(timeline, style)
+
+
+def _unwatched(bucket: Bucket) -> bool:
+    return bool(bucket.blind) and not bucket.total
+
+
+def _share(bucket: Bucket, version: str, style: Style) -> str:
+    answers = bucket.answers[version]
+    if not answers:
+        return " "
+    signs = _SHARES[0] if style.unicode else _SHARES[1]
+    return signs[min(len(signs) - 1, answers * len(signs) // bucket.total)]
+
+
+def _failures(buckets: Sequence[Bucket], margin: int, style: Style) -> str:
+    strip = ""
+    # One colour from the first sign to the last would paint the gaps between them too.
+    for bad, group in itertools.groupby(buckets, key=lambda bucket: bool(bucket.failed)):
+        signs = "".join(_failure(bucket, style) for bucket in group)
+        strip += style.paint(signs, "red") if bad else signs
+    return f"{'failed':<{margin}}{strip}".rstrip()
+
+
+def _failure(bucket: Bucket, style: Style) -> str:
+    if bucket.failed:
+        return style.symbol("█", "X") if bucket.failed * 2 >= bucket.total else style.symbol("×", "x")
+    return style.symbol("·", "-") if bucket.unmet else " "
+
+
+def _signs(timeline: Timeline, columns: int) -> str:
+    strip = [" "] * columns
+    for sign, mark in zip(_all_signs(len(timeline.marks)), timeline.marks, strict=True):
+        at = place(mark.at, timeline, columns)
+        strip[at] = sign if strip[at] == " " else "*"
+    return "".join(strip)
+
+
+def _all_signs(count: int) -> str:
+    """Return a sign for each of the marks; what is beyond the alphabet shares one."""
+    return (SIGNS + "*" * count)[:count]
+
+
+def _axis(timeline: Timeline, margin: int, columns: int) -> str:
+    begin, end = clock(timeline.begin), clock(timeline.end)
+    if columns < len(begin) + len(end) + 2:
+        return " " * margin + begin
+    return " " * margin + begin + end.rjust(columns - len(begin))
+
+
+def _legend(timeline: Timeline, style: Style) -> list[str]:
+    lines = []
+    for sign, mark in zip(_all_signs(len(timeline.marks)), timeline.marks, strict=True):
+        lines += style.wrap(printable(mark.text), " " * 13, first=f"  {sign}  {clock(mark.at)}  ")
+    return [*lines, ""] if lines else []
+
+
+def findings(timeline: Timeline, style: Style) -> list[str]:
+    """Return what to take from a timeline, in words."""
+    lines = []
+    for text, colour in _findings(timeline):
+        lines += [style.paint(line, colour) if colour else line for line in style.wrap(text, "  ", first="")]
+    return lines
+
+
+def plain_findings(timeline: Timeline) -> list[str]:
+    """Return the same, a sentence each."""
+    return [printable(text) for text, _ in _findings(timeline)]
+
+
+def _findings(timeline: Timeline) -> list[tuple[str, str]]:
+    met = timeline.first_good
+    if met is None:
+        return [(f"No answer yet: {timeline.summary}.", "red")]
+    found: list[tuple[str, str]] = []
+    if timeline.begin < met:
+        found.append((f"First answer at {clock(met)}; before it there was no service.", ""))
+    served = timeline.since(met)
+    found.append((sentence(served.summary), "red" if served.failures else "green"))
+    worst = served.neither()
+    if worst is not None:
+        found.append((outage_words(worst), "red"))
+    found += [(rollout_words(move), "red" if move.failures else "") for move in served.rollouts()]
+    if resent := len(served.resent):
+        times = "once" if resent == 1 else f"{resent} times"
+        found.append((f"The kept connection was cut under a request {times}; it was sent again.", ""))
+    if served.good:
+        half, most = served.latency(50), served.latency(99)
+        found.append((f"Half of the answers came within {half:.1f} ms, 99 % within {most:.1f} ms.", ""))
+    if timeline.pause:
+        causes = ", ".join(dict.fromkeys(gap.cause.value for gap in timeline.gaps))
+        found.append(
+            (
+                f"For {length(timeline.pause)} nothing was sent ({causes}): the sender's doing, not the service's.",
+                "yellow",
+            )
+        )
+    return found
+
+
+def outage_words(outage: Outage) -> str:
+    """Tell of the longest moment without an answer."""
+    until = "" if outage.over else ", and it is not over"
+    return f"Longest without an answer: {length(outage.seconds)}, from {clock(outage.begin)}{until}."
+
+
+def rollout_words(move: Rollout) -> str:
+    """Tell of a move from one version to another."""
+    lost = len(move.failures)
+    words = f"{move.before} to {move.after}: "
+    if move.withdrawn:
+        words += f"begun at {clock(move.begin)}, taken back by {clock(move.end)}"
+    elif move.completed:
+        words += f"from {clock(move.begin)} to {clock(move.end)}, {length(move.seconds)}"
+    else:
+        words += f"begun at {clock(move.begin)}, not ended"
+    return printable(words) + (
+        f"; {lost} request{'' if lost == 1 else 's'} failed." if lost else "; none failed."
+    )
+
+
+def sentence(text: str) -> str:
+    """Return a text as a sentence."""
+    return text[:1].upper() + text[1:] + "."
+
+
+def clock(moment: float) -> str:
+    """Return a moment as the time of day here."""
+    return dt.datetime.fromtimestamp(moment, dt.UTC).astimezone().strftime("%H:%M:%S")
+
+
+def length(seconds: float) -> str:
+    """Return a length of time, as exact as somebody wants to read it."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

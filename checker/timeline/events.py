@@ -1,0 +1,66 @@
+"""Marks from the engine: when a lab's containers last ended and last started, whoever did it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.api import ROLE, NotFoundError
+from checker.timeline.record import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from checker.engine.api import Engine
+    from checker.timeline.model import Timeline
+
+SAME_SECONDS = 3.0
+"""A mark that names the container within this time tells of the same thing, and tells it better."""
+
+_SERVICE = "com.docker.compose.service"
+
+
+def with_events(timeline: Timeline, engine: Engine, containers: Iterable[dict[str, Any]]) -> Timeline:
+    """Return a timeline with marks for what became of containers in its time.
+
+    The engine remembers the last end and the last start of each container that there still is. Its own tools
+    (toolbox, prober, the traffic itself) are left out; nobody wants to know of them.
+    """
+    found = list(timeline.marks)
+    for item in containers:
+        labels = item.get("Labels") or {}
+        if labels.get(ROLE) in {"toolbox", "prober", "checker"}:
+            continue
+        try:
+            state = engine.inspect(item["Id"])["State"]
+        except NotFoundError:
+            continue
+        name = labels.get(_SERVICE) or item["Names"][0].lstrip("/")
+        for mark in marks_of(name, state):
+            told = any(name in each.text and abs(each.at - mark.at) < SAME_SECONDS for each in timeline.marks)
+            if timeline.begin < mark.at <= timeline.end and not told:
+                found.append(mark)
+    return timeline.with_marks(found)
+
+
+def marks_of(name: str, state: dict[str, Any]) -> list[Mark]:
+    """Return marks for a container's last end and last start, from the engine's record of its state."""
+    marks = []
+    ended, started = moment(state.get("FinishedAt", "")), moment(state.get("StartedAt", ""))
+    if ended:
+        # What ended and runs again has no exit code any more.
+        code = state.get("ExitCode") if not state.get("Running") else None
+        how = "" if code is None else " (killed)" if code == 137 else f" (exit code {code})"
+        marks.append(Mark(ended, f"{name} ended{how}"))
+    if started:
+        marks.append(Mark(started, f"{name} started"))
+    return marks
+
+
+def moment(text: str) -> float:
+    """Return the engine's time as seconds since 1970, 0 for none: it writes the year 1 for never."""
+    if not text or text.startswith("0001-"):
+        return 0.0
+    # The engine writes nanoseconds; Python reads microseconds.
+    return dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).timestamp()
