@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checker.errors import LabError
-from checker.results import Report, Status
+from checker.results import Measurement, Report, Status
 from checker.scene.locks import locked
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ MIGRATIONS = (
     CREATE INDEX hint_lab ON hint (lab, check_id);
     CREATE TABLE start (lab TEXT PRIMARY KEY, at TEXT NOT NULL);
     CREATE TABLE solved (id INTEGER PRIMARY KEY, lab TEXT NOT NULL, at TEXT NOT NULL);
+    """,
+    """
+    CREATE TABLE measurement (
+        id INTEGER PRIMARY KEY, attempt INTEGER NOT NULL REFERENCES attempt (id), lab TEXT NOT NULL, at TEXT NOT NULL,
+        name TEXT NOT NULL, subject TEXT NOT NULL, value REAL NOT NULL, unit TEXT NOT NULL
+    );
+    CREATE INDEX measurement_lab ON measurement (lab, name, subject, id);
     """,
 )
 """The schema's history; entries are added, never changed."""
@@ -212,17 +219,25 @@ class Progress:
         """Keep a grading run; one in which nothing could be judged is kept and not counted."""
         counted = bool(report.having(Status.PASSED, Status.FAILED, Status.VIOLATED))
         counted = counted and (report.passed or bool(report.having(Status.FAILED, Status.VIOLATED)))
+        started = _utc(report.started)
         with self._transaction() as db:
-            db.execute(
+            attempt = db.execute(
                 "INSERT INTO attempt (lab, started, ms, passed, counted, report) VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     report.lab,
-                    _utc(report.started),
+                    started,
                     report.ms,
                     report.passed,
                     counted,
                     msgspec.json.encode(report).decode(),
                 ),
+            ).lastrowid
+            db.executemany(
+                "INSERT INTO measurement (attempt, lab, at, name, subject, value, unit) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (attempt, report.lab, started, each.name, each.subject, each.value, each.unit)
+                    for each in report.measurements
+                ],
             )
 
     def record_solution(self, lab: str) -> None:
@@ -255,6 +270,18 @@ class Progress:
             "SELECT report FROM attempt WHERE lab = ? ORDER BY id DESC LIMIT 1", (lab,)
         ).fetchone()
         return _decoded(row)
+
+    def measurements(self, lab: str) -> list[Measurement]:
+        """Return what was measured in a lab: of each name and subject the latest value, in the order recorded."""
+        rows = self._db.execute(
+            "SELECT name, value, unit, subject, at FROM measurement WHERE id IN"
+            " (SELECT max(id) FROM measurement WHERE lab = ? GROUP BY name, subject) ORDER BY id",
+            (lab,),
+        )
+        return [
+            Measurement(name=name, value=value, unit=unit, subject=subject, at=at)
+            for name, value, unit, subject, at in rows
+        ]
 
     def standing(self, lab: str) -> Standing:
         """Return how far the learner is with a lab."""

@@ -1,4 +1,4 @@
-"""The record of a grading run: Status, Failure, CheckResult, Report. Every face renders this one."""
+"""The record of a grading run: Status, Failure, CheckResult, Measurement, Report. Every face renders this one."""
 
 from __future__ import annotations
 
@@ -60,6 +60,17 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     reason: str = ""
 
 
+class Measurement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A number that a check measured and that is worth keeping: `name` of `subject`, `value` in `unit`."""
+
+    name: str
+    value: float
+    unit: str
+    subject: str = ""
+    at: str = ""
+    """When the run that measured it began, ISO 8601; set where it is read from the record."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All checks of one run over one lab, in the order of the task."""
 
@@ -70,6 +81,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When the run began, ISO 8601 with offset."""
     ms: float
     schema: int = SCHEMA
+    measurements: tuple[Measurement, ...] = ()
+    """What the checks measured, in the order in which they recorded it."""
 
     def having(self, *statuses: Status) -> tuple[CheckResult, ...]:
         """Return the checks that ended in one of the statuses."""

@@ -14,6 +14,7 @@ from checker.errors import EngineError
 from checker.grading.container import Container, Shells, at_once
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.verdicts import could_not_run, fail, guard, needs, require, timeout
+from checker.results import Measurement
 from checker.scene.ownership import owned_containers
 from checker.timeline.model import Timeline
 from checker.timeline.record import Failure, Mark, Request
@@ -74,6 +75,7 @@ class Lab:
         self.engine = engine
         self.work = work
         self.shells = shells
+        self.measurements: list[Measurement] = []
         self._made: list[str] = []
 
     def container(self, name: str) -> Container | None:
@@ -156,6 +158,21 @@ class Lab:
         self._made.append(made)
         self.engine.post(f"/containers/{made}/start")
         return Container(self.engine, self.shells, self.engine.inspect(made))
+
+    def record(self, name: str, value: float, unit: str, subject: str = "") -> None:
+        """Keep a number that was measured, with the attempt, for the learner's record; measured again, it is replaced.
+
+        Args:
+            name: what was measured, such as `first answer`.
+            value: the number.
+            unit: its unit, such as `s` or `MB`.
+            subject: of what, such as `vm`.
+        """
+        kept = [each for each in self.measurements if (each.name, each.subject) != (name, subject)]
+        self.measurements = [
+            *kept,
+            Measurement(name=name, value=round(float(value), 6), unit=unit, subject=subject),
+        ]
 
     def logs(self, container: Container, tail: int = 5) -> str:
         """Return the last lines that a container wrote."""

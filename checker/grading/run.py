@@ -107,6 +107,7 @@ def grade(
         checks=plugin.complete(),
         started=started.isoformat(timespec="milliseconds"),
         ms=round((clock() - begin) * 1000, 1),
+        measurements=tuple(handle.measurements),
     )
 
 

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
                 "minutes": lab.toml.minutes,
                 "standing": standing,
                 "lacking": lacking.get(lab.slug, ""),
+                "measurements": context.progress.measurements(lab.slug),
             }
             for lab, standing in rows
         ]

@@ -246,7 +246,10 @@ def test_the_whole_command_judges_records_and_reports(
     assert done.returncode == 3
     assert "is not started" in done.stderr
     scene.start(lambda _: None)
-    text = HEAD + 'def test_it_holds(lab):\n    """It holds"""\n    fail("No \\x1b[2Jway.", hint="Look.")\n'
+    text = (
+        HEAD + 'def test_it_holds(lab):\n    """It holds"""\n    lab.record("pace", 4.5, "s", "vm")\n'
+        '    fail("No \\x1b[2Jway.", hint="Look.")\n'
+    )
     course.write("checks/test_fake.py", text)
     junit = course.root / "out" / "report.xml"
     done = lab("check", number, "--junit", str(junit))
@@ -260,7 +263,11 @@ def test_the_whole_command_judges_records_and_reports(
     assert json.loads(done.stdout)["checks"][0]["failure"]["hint"] == "Look."
     done = lab("list", "--json")
     assert isinstance(done, subprocess.CompletedProcess)
-    assert json.loads(done.stdout)[0]["standing"]["attempts"] == 2
+    listed = json.loads(done.stdout)[0]
+    assert listed["standing"]["attempts"] == 2
+    assert [(each["subject"], each["name"], each["value"]) for each in listed["measurements"]] == [
+        ("vm", "pace", 4.5)
+    ]
 
 
 def test_a_lab_whose_checks_cannot_be_used_says_so_and_costs_no_attempt(

@@ -157,7 +157,7 @@ def test_ssh_works_for_a_user_of_whom_the_toolbox_knows_nothing(
     toolbox = run(
         ensure(["toolbox"], engine=engine)[0].reference, **AS_BUILT, User="4242:4242", Env=["HOME=/tmp"]
     )
-    docker("exec", toolbox, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/tmp/key")
+    docker("exec", toolbox, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/run/lock/key")
     settings = docker("exec", toolbox, "ssh", "-G", "vm").splitlines()
     assert "user learner" in settings
 

@@ -11,12 +11,13 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from checker import progress as module
 from checker.errors import LabError
 from checker.progress import MIGRATIONS, Progress
-from checker.results import CheckResult, Failure, Report, Status
+from checker.results import CheckResult, Failure, Measurement, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,27 @@ def report(*statuses: Status, started: str = "2026-01-01T10:00:00+00:00") -> Rep
 def file(tmp_path: Path) -> Path:
     """Give the place of a database, in a folder that is not there yet."""
     return tmp_path / "state of Zoë" / "progress.sqlite3"
+
+
+def test_measurements_are_kept_with_their_attempt_and_the_latest_of_each_is_read(file: Path) -> None:
+    def measured(**seconds: float) -> Report:
+        found = tuple(
+            Measurement(name="first answer", value=value, unit="s", subject=subject)
+            for subject, value in seconds.items()
+        )
+        return msgspec.structs.replace(report(Status.PASSED), measurements=found)
+
+    first = Progress(file)
+    first.record_attempt(measured(vm=4.5, container=0.5))
+    first.record_attempt(measured(vm=5.25))
+    first.close()
+    second = Progress(file)
+    found = [(each.subject, each.value, each.unit) for each in second.measurements(LAB)]
+    assert found == [("container", 0.5, "s"), ("vm", 5.25, "s")]
+    assert second.measurements(LAB)[0].at == "2026-01-01T10:00:00.000+00:00"
+    assert second.measurements("01-other") == []
+    attempts = second._db.execute("SELECT attempt, count(*) FROM measurement GROUP BY attempt").fetchall()
+    assert attempts == [(1, 2), (2, 1)]
 
 
 def test_attempts_passes_and_hints_are_kept_between_runs(file: Path) -> None:
