@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from typing import Any
 
 from checker.grading import author, http, verdicts
 from checker.site.markdown import first_line, front, table
+from checker.timeline import model
+from checker.timeline.record import Failure, Request
+from checker.timeline.traffic import Traffic
 
 
 def _doc(item: object) -> str:
@@ -54,6 +58,8 @@ def _class(title: str, intro: str, *classes: type) -> str:
                 continue
             if isinstance(item, property):
                 rows[name] = (f"`.{name}`", first_line(item.fget))
+            elif isinstance(item, functools.cached_property):
+                rows[name] = (f"`.{name}`", first_line(item.func))
             elif inspect.isfunction(item):
                 rows[name] = (f"`.{_signature(name, item)}`", first_line(item))
     return f"\n## {title}\n\n{intro}\n\n" + table(("Name", "What it gives"), rows.values())
@@ -87,6 +93,11 @@ def check_api_page() -> str:
             ("`lab`", "[Lab](#lab)", "the lab being judged, its containers and images"),
             ("`outside`", "[Outside](#outside-and-prober)", "requests from the learner's machine"),
             ("`prober`", "[Prober](#outside-and-prober)", "requests from inside the lab's network"),
+            (
+                "`timeline`",
+                "[Traffic](#traffic)",
+                "what the lab's traffic recorded, and where marks are left",
+            ),
             ("`engine`", "Engine", "the engine's API itself, for what the others do not tell"),
         ],
     )
@@ -99,4 +110,40 @@ def check_api_page() -> str:
         http.Client,
     )
     reply = "`.url`, `.status`, `.body`, `.headers`, `.ms` and `.error` are what came back."
-    return text + _class("Reply", f"{first_line(http.Reply)}\n{reply}", http.Reply)
+    text += _class("Reply", f"{first_line(http.Reply)}\n{reply}", http.Reply)
+    return text + _timeline()
+
+
+def _timeline() -> str:
+    text = _class(
+        "Traffic",
+        "The record of requests that a lab with [traffic](timeline.md) keeps, as it grows.\n"
+        "A moment is a mark, or seconds since 1970 by the sender's clock.",
+        Traffic,
+    )
+    text += _class(
+        "Timeline",
+        f"{first_line(model.Timeline)}\n"
+        "`.begin` and `.end` say what it covers, `.requests`, `.marks` and `.gaps` are in order, "
+        "`.to` is the address sent to, `.first_good` when the first good answer of all was asked for.",
+        model.Timeline,
+    )
+    text += _class(
+        "Request",
+        "One request: `.at`, `.ms`, `.status` (0 without an answer), `.failure` (None for a good answer), "
+        "`.version`, `.instance`, `.connection` (`fresh` or `kept`), `.resent`.",
+        Request,
+    )
+    text += "\n`Failure` is " + ", ".join(f"`{kind.name}` ({kind.words})" for kind in Failure) + ".\n"
+    text += _class(
+        "Rollout",
+        "A move from one version to another: `.before`, `.after`, `.begin`, `.end`, `.first` (answer of the new), "
+        "`.last` (answer of the old), `.completed`, `.withdrawn`, `.requests` from a little before to a little after, "
+        "`.outage`.",
+        model.Rollout,
+    )
+    return text + (
+        "\nAn outage has `.begin`, `.end`, `.seconds`, `.lost` and `.over`; "
+        "a band has `.version`, `.begin`, `.end` and `.answers`; "
+        "a mark `.at` and `.text`; a gap `.begin`, `.end`, `.seconds` and `.cause`.\n"
+    )
