@@ -56,6 +56,9 @@ class Settings(NamedTuple):
 
         def number(name: str, default: int) -> int:
             text = environ.get(name) or str(default)
+            # Kubernetes tells pods of a service named parcel by a variable PARCEL_PORT of its own: tcp://10.43.0.7:80.
+            if text.startswith(("tcp://", "udp://")):
+                return default
             if not text.isdecimal():
                 raise SystemExit(f"{name} is {text!r}; it must be a whole number.")
             return int(text)

@@ -252,6 +252,19 @@ def test_many_requests_at_once_are_each_counted_once(start: Callable[..., Runnin
     assert sorted(counters) == list(range(1, 21))
 
 
+def test_the_address_that_kubernetes_puts_into_parcel_port_is_no_port_of_ours(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(PARCEL)],
+        env={**os.environ, "PARCEL_BIND": "192.0.2.1", "PARCEL_PORT": "tcp://10.43.0.7:80"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    # An address that is not this machine's: it gets as far as listening, on the port it would have without.
+    assert '"address": "192.0.2.1:8080"' in ended.stdout
+
+
 def test_a_port_that_is_no_number_is_named(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, str(PARCEL)],
