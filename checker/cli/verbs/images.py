@@ -35,14 +35,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="build, pull: the images, all when none is named; save, load: the file (save: then images)",
     )
+    parser.add_argument(
+        "--all", action="store_true", help="build, pull: every image, clusters' too, as when none is named"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for."""
     from checker.cli.context import Context
+    from checker.errors import MisuseError
     from checker.images.catalogue import Images
     from checker.images.store import Store
 
+    if args.all and (args.names or args.action not in {"build", "pull"}):
+        raise MisuseError(
+            "--all goes with build or pull, and with no names.", remedy="For instance: lab images build --all"
+        )
     context = Context(args)
     images = Images(context.places.root)
     store = Store(context.engine)

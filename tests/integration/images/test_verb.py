@@ -70,5 +70,7 @@ def test_what_is_asked_for_wrongly_is_answered_with_what_to_do(
 ) -> None:
     assert "Did you mean `itest`?" in lab("build", "itets", code=2).stderr
     assert "needs a file" in lab("save", code=2).stderr
+    assert "lab images build --all" in lab("build", "itest", "--all", code=2).stderr
+    assert "lab images build --all" in lab("prune", "--all", code=2).stderr
     assert "DRYDOCK_REGISTRY" in lab("pull", code=2).stderr
     assert "There is no file" in lab("load", str(tmp_path / "nowhere.tar"), code=3).stderr
