@@ -25,6 +25,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "check",
         "watch",
         "timeline",
+        "lose",
         "hint",
         "solve",
         "goto",

@@ -7,9 +7,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
-from checker.scene.nodes import load_images
+from checker.scene import loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from checker.grading.author import Lab
     from checker.timeline.model import Timeline
     from checker.timeline.record import Mark
-
-PUT_BACK_SECONDS = 60.0
-"""How long a node may take until it is a member again."""
 
 
 @dataclass(frozen=True)
@@ -83,28 +79,18 @@ def lose_node(lab: Lab, node: str) -> None:
     lab.node(node).kill()
 
 
-def start_node(lab: Lab, node: str, seconds: float = PUT_BACK_SECONDS) -> None:
-    """Start a lost node's container, wait until it is healthy, and give it the images that it should have.
+def start_node(lab: Lab, node: str, seconds: float = loss.BACK_SECONDS) -> None:
+    """Start a lost node, wait until it is healthy, and give it the images that it should have.
 
     Raises:
-        CouldNotRun: it does not get healthy; never the learner's fault.
+        LabError: it does not get healthy; the check could not run then, which is never the learner's fault.
     """
     labels = {"com.docker.compose.project": lab.course_lab.project, "com.docker.compose.service": node}
     found = lab.engine.list_all("containers", labels=labels)
     if not found:
         could_not_run(f"The node {node} is missing; `lab start {int(lab.number)}` brings it back.")
-    container = found[0]["Id"]
-    lab.engine.post(f"/containers/{container}/start")
-
-    def is_healthy() -> bool:
-        state = lab.engine.inspect(container)["State"]
-        return bool(state["Running"]) and (state.get("Health") or {}).get("Status", "healthy") == "healthy"
-
-    if not wait_until(is_healthy, seconds, every=0.1):
-        could_not_run(
-            f"The node {node} did not come back within {seconds:g} s; `lab start {int(lab.number)}` mends it."
-        )
-    load_images(lab.engine, lab.course_lab.project, lambda _: None, only={node})
+    lost = loss.Node(node, found[0]["Id"], running=False)
+    loss.bring_back(lab.engine, lab.course_lab, lost, lambda _: None, seconds)
 
 
 @contextlib.contextmanager

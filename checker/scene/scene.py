@@ -17,6 +17,8 @@ from checker.scene import addresses
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
 from checker.scene.locks import lab_lock, locked
+from checker.scene.loss import MAY_FAIL
+from checker.scene.nodes import load_images
 from checker.scene.ownership import owned_containers, remove_owned, remove_scene, scene_ids, strangers
 from checker.scene.ports import require_free
 
@@ -116,6 +118,8 @@ class Scene:
             done = self._compose(
                 "up", "--detach", "--wait", "--wait-timeout", str(READY_SECONDS), "--remove-orphans"
             )
+            if not done.returncode:
+                load_images(self.engine, self.lab.project, progress)
         except BaseException:
             self._undo(before)
             raise
@@ -301,11 +305,16 @@ def require_running(engine: Engine, lab: Lab) -> None:
     Raises:
         LabError: it is not started, or part of it does not run.
     """
-    states = services(engine, lab)
+    found = engine.list_all("containers", labels={_PROJECT: lab.project})
     number = int(lab.number)
-    if not states:
+    if not found:
         raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")
-    down = [f"{name} ({state})" for name, state in states.items() if state != "running"]
+    # A node that can be lost is missed by nobody but those whose task it is.
+    down = [
+        f"{item['Labels'].get(_SERVICE, '')} ({item['State']})"
+        for item in found
+        if item["State"] != "running" and MAY_FAIL not in item["Labels"]
+    ]
     if down:
         raise LabError(
             f"Part of lab {lab.number}'s scene does not run: {', '.join(down)}.",

@@ -1,0 +1,115 @@
+"""Nodes that can be lost on purpose: killed as a power cut would, and brought back."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checker.errors import LabError, MisuseError
+from checker.scene.nodes import load_images
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.course.catalogue import Lab
+    from checker.engine.api import Engine
+
+MAY_FAIL = "io.drydock.may-fail"
+"""The label of a service without which its scene goes on."""
+
+BACK_SECONDS = 60.0
+"""How long a node may take until it is healthy again."""
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node that can be lost.
+
+    Args:
+        name: its service in the scene, which is its host name too.
+        container: the id of the container that stands for it.
+        running: whether it is there now.
+    """
+
+    name: str
+    container: str
+    running: bool
+
+
+def find_nodes(engine: Engine, lab: Lab) -> list[Node]:
+    """Return the nodes of a lab's scene that can be lost, by name."""
+    found = engine.list_all("containers", labels={_PROJECT: lab.project, MAY_FAIL: ""})
+    nodes = [Node(item["Labels"].get(_SERVICE, ""), item["Id"], item["State"] == "running") for item in found]
+    return sorted(nodes, key=lambda node: node.name)
+
+
+def choose(engine: Engine, lab: Lab, name: str = "", *, running: bool = True) -> Node:
+    """Return a node by name, or by lot when none is named.
+
+    Args:
+        engine: the engine that runs them.
+        lab: the lab.
+        name: the node's name; empty for any.
+        running: whether it has to be one that runs, or one that is lost.
+
+    Raises:
+        MisuseError: there is none such.
+    """
+    number = int(lab.number)
+    nodes = find_nodes(engine, lab)
+    if not nodes:
+        raise MisuseError(
+            f"No node of lab {lab.number} can be lost.",
+            remedy="Labs with several machines have such nodes: lab list",
+        )
+    named = [node for node in nodes if name in {"", node.name}]
+    if not named:
+        raise MisuseError(
+            f"Lab {lab.number} has no node {name}.",
+            remedy=f"It has {', '.join(node.name for node in nodes)}.",
+        )
+    fitting = [node for node in named if node.running == running]
+    if fitting:
+        return random.choice(fitting)  # noqa: S311 - which machine breaks is no secret
+    which = name or "Every node"
+    if running:
+        raise MisuseError(f"{which} is lost already.", remedy=f"Bring it back: lab lose {number} --back")
+    raise MisuseError(f"{which} runs: nothing is lost.", remedy=f"Lose one: lab lose {number}")
+
+
+def lose(engine: Engine, node: Node) -> None:
+    """Kill a node: the container that stands for it, with everything in it, at once and without a word."""
+    engine.post(f"/containers/{node.container}/kill", signal="KILL")
+
+
+def bring_back(
+    engine: Engine, lab: Lab, node: Node, progress: Callable[[str], None], seconds: float = BACK_SECONDS
+) -> None:
+    """Start a lost node, wait until it is healthy, and give it the images that it should have.
+
+    What was on its disk is there again; what had been running in it is not, unless it starts by itself.
+
+    Raises:
+        LabError: it does not get healthy in time.
+    """
+    engine.post(f"/containers/{node.container}/start")
+    give_up = time.monotonic() + seconds
+    while not _is_healthy(engine, node):
+        if time.monotonic() > give_up:
+            raise LabError(
+                f"{node.name} did not come back within {seconds:g} s.",
+                remedy=f"`lab start {int(lab.number)}` mends the scene.",
+                detail=engine.logs(node.container, 5),
+            )
+        time.sleep(0.05)
+    load_images(engine, lab.project, progress, only={node.name})
+
+
+def _is_healthy(engine: Engine, node: Node) -> bool:
+    state = engine.inspect(node.container)["State"]
+    return bool(state["Running"]) and (state.get("Health") or {}).get("Status", "healthy") == "healthy"
