@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from checker.doctor import course, engine, inside, leftovers, network, node, registry, resources
+from checker.doctor import course, engine, inside, leftovers, network, node, registry, resources, virtual
 from checker.doctor.finding import Finding, Mark, Probe, Seen, problem, unknown
 from checker.doctor.machine import Machine, look
 from checker.engine.platform import Platform
@@ -24,6 +24,7 @@ PROBES: tuple[Probe, ...] = (
     *network.CONTAINERS,
     *registry.PROBES,
     *node.PROBES,
+    *virtual.PROBES,
     *course.PROBES,
     *leftovers.PROBES,
 )
