@@ -6,13 +6,16 @@ from checker.grading.author import Lab, Outside, fail, guard, needs, require
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 
+from checker.course import places
 from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
 from checker.errors import EngineError
 from checker.grading.container import Container, Shells, at_once
 from checker.grading.http import Outside, Prober, Reply
+from checker.grading.remembered import Remembered, digest_of
 from checker.grading.verdicts import could_not_run, fail, guard, needs, require, timeout
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers
@@ -40,6 +43,7 @@ __all__ = [
     "Traffic",
     "at_once",
     "could_not_run",
+    "digest_of",
     "fail",
     "guard",
     "needs",
@@ -173,6 +177,23 @@ class Lab:
             *kept,
             Measurement(name=name, value=round(float(value), 6), unit=unit, subject=subject),
         ]
+
+    @functools.cached_property
+    def _remembered(self) -> Remembered:
+        folder = places.find().state / "cache" / self.number
+        return Remembered(folder, self.course_lab.folder / "checks")
+
+    def recall(self, *what: str) -> str | None:
+        """Return the text that was kept with an earlier pass, None when there was none.
+
+        Args:
+            what: the check, and what it depends on: a digest, an id. A pass holds while all of it is the same.
+        """
+        return self._remembered.recall(*what)
+
+    def remember(self, *what: str, text: str = "") -> None:
+        """Keep a pass, so that a dear proof need not be made again; `recall` finds it."""
+        self._remembered.remember(*what, text=text)
 
     def logs(self, container: Container, tail: int = 5) -> str:
         """Return the last lines that a container wrote."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Lab, Prober, fail, guard, needs, require, timeout
+from checker.grading.author import Lab, Prober, digest_of, fail, guard, needs, require, timeout
 
 from .answers import ask, require_label, some_numbers
 from .inside import require_adds_little, require_no_clutter, require_no_key, searched
 from .recipe import BUILD_SECONDS, Recipe, short, unpinned
-from .remembered import digest_of, is_proven, remember
 from .reuse import require_library_kept
 from .second import ADDRESS, Second, fingerprint
 from .truth import IMAGE, adas_key, parcels
@@ -58,21 +57,21 @@ def _near_names(lab: Lab) -> str:
 def test_answers_alone(lab: Lab, alone: Alone) -> None:
     """From the image alone, with a key given at its start, it prints what Ada's machine prints."""
     image = (lab.image(IMAGE) or {})["Id"]
-    if is_proven("alone", image):
+    if lab.recall("alone", image) is not None:
         return
     require(
         alone.ready.running,
         "It answered, and ended right afterwards.",
         hint="`docker logs` of a container of it says why.",
     )
-    remember("alone", image)
+    lab.remember("alone", image)
 
 
 @needs("answers-alone")
 def test_not_root(lab: Lab, alone: Alone) -> None:
     """It does not run as root unless somebody asks for it."""
     image = (lab.image(IMAGE) or {})["Id"]
-    if is_proven("user", image):
+    if lab.recall("user", image) is not None:
         return
     processes = alone.processes()
     roots = [command for user, command in processes if user in {"root", "0"}]
@@ -86,7 +85,7 @@ def test_not_root(lab: Lab, alone: Alone) -> None:
         evidence="\n".join(f"{user}  {command}" for user, command in processes),
         hint="Lesson, “Read the recipe”: which line decides as whom the container's program runs?",
     )
-    remember("user", image)
+    lab.remember("user", image)
 
 
 @needs("answers-alone")
@@ -94,7 +93,7 @@ def test_not_root(lab: Lab, alone: Alone) -> None:
 def test_stops_when_asked(lab: Lab, alone: Alone) -> None:
     """Asked to stop, it ends by itself within 2 seconds."""
     image = (lab.image(IMAGE) or {})["Id"]
-    if is_proven("stop", image):
+    if lab.recall("stop", image) is not None:
         return
     container = alone.ready
     processes = alone.processes()
@@ -127,7 +126,7 @@ def test_stops_when_asked(lab: Lab, alone: Alone) -> None:
         source="docker stop CONTAINER",
         hint="What does the service do between the request and its end? Its log may say.",
     )
-    remember("stop", image)
+    lab.remember("stop", image)
 
 
 @needs("answers-alone")
@@ -135,10 +134,10 @@ def test_stops_when_asked(lab: Lab, alone: Alone) -> None:
 def test_locked_down(lab: Lab, alone: Alone) -> None:
     """It works with no network, no mounts, another user and a read-only file system."""
     image = (lab.image(IMAGE) or {})["Id"]
-    if is_proven("locked", image):
+    if lab.recall("locked", image) is not None:
         return
     alone.require_locked_down()
-    remember("locked", image)
+    lab.remember("locked", image)
 
 
 @needs("image-built")
@@ -146,10 +145,10 @@ def test_locked_down(lab: Lab, alone: Alone) -> None:
 def test_no_key_inside(lab: Lab) -> None:
     """Ada's key is nowhere in the image."""
     image = (lab.image(IMAGE) or {})["Id"]
-    if is_proven("no-key", image):
+    if lab.recall("no-key", image) is not None:
         return
     require_no_key(searched(lab.engine, image, adas_key()), adas_key())
-    remember("no-key", image)
+    lab.remember("no-key", image)
 
 
 @needs("image-built")
@@ -157,10 +156,10 @@ def test_no_key_inside(lab: Lab) -> None:
 def test_nothing_extra_inside(lab: Lab) -> None:
     """Neither git history, nor virtual environment, nor .env is in the image."""
     image = (lab.image(IMAGE) or {})["Id"]
-    if is_proven("no-clutter", image):
+    if lab.recall("no-clutter", image) is not None:
         return
     require_no_clutter(searched(lab.engine, image, adas_key()))
-    remember("no-clutter", image)
+    lab.remember("no-clutter", image)
 
 
 @needs("image-built")
@@ -260,7 +259,7 @@ def _published(ports: dict[str, list[dict[str, str]] | None]) -> str:
 @timeout(BUILD_SECONDS + 30)
 def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> None:
     """From a copy of your folder, anyone can build the same service."""
-    if is_proven("recipe", *_state(lab, recipe)):
+    if lab.recall("recipe", *_state(lab, recipe)) is not None:
         return
     require(
         recipe.source.is_dir() and (recipe.source / "Dockerfile").is_file(),
@@ -291,7 +290,7 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> Non
 @needs("builds-from-a-clean-copy")
 def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
     """It is built on a version that is named, and so is the same next year."""
-    if is_proven("recipe", *_state(lab, recipe)):
+    if lab.recall("recipe", *_state(lab, recipe)) is not None:
         return
     for base in recipe.build().bases:
         require(
@@ -311,11 +310,11 @@ def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
 def test_code_edit_keeps_library(lab: Lab, recipe: Recipe) -> None:
     """After a change to the code, a build uses the installed library again."""
     state = _state(lab, recipe)
-    if is_proven("recipe", *state):
+    if lab.recall("recipe", *state) is not None:
         return
     require_library_kept(lab.engine, recipe)
     if not any(unpinned(base) for base in recipe.build().bases):
-        remember("recipe", *state)
+        lab.remember("recipe", *state)
 
 
 def _state(lab: Lab, recipe: Recipe) -> tuple[str, str]:

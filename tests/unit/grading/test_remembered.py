@@ -1,0 +1,69 @@
+"""Passes that were dear are kept while what they are about is the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.grading import remembered
+from checker.grading.remembered import Remembered, digest_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def checks(tmp_path: Path) -> Path:
+    """Give a folder of checks."""
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    (folder / "test_it.py").write_text("one")
+    return folder
+
+
+def test_a_pass_is_recalled_with_its_text(tmp_path: Path, checks: Path) -> None:
+    Remembered(tmp_path / "kept", checks).remember("lost", "sha256:1", text="12.5")
+    again = Remembered(tmp_path / "kept", checks)
+    assert again.recall("lost", "sha256:1") == "12.5"
+    assert again.recall("lost", "sha256:2") is None
+    assert again.recall("lost") is None
+
+
+def test_words_do_not_run_into_each_other(tmp_path: Path, checks: Path) -> None:
+    kept = Remembered(tmp_path / "kept", checks)
+    kept.remember("ab", "c")
+    assert kept.recall("a", "bc") is None
+
+
+def test_a_changed_check_forgets_everything(tmp_path: Path, checks: Path) -> None:
+    Remembered(tmp_path / "kept", checks).remember("lost")
+    (checks / "test_it.py").write_text("two")
+    assert Remembered(tmp_path / "kept", checks).recall("lost") is None
+
+
+def test_only_so_many_are_kept(tmp_path: Path, checks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered, "KEPT", 3)
+    kept = Remembered(tmp_path / "kept", checks)
+    for number in range(6):
+        kept.remember(str(number))
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+
+
+def test_where_nothing_can_be_written_it_is_proven_anew(tmp_path: Path, checks: Path) -> None:
+    (tmp_path / "kept").write_text("a file, where the folder should be")
+    kept = Remembered(tmp_path / "kept", checks)
+    kept.remember("lost")
+    assert kept.recall("lost") is None
+
+
+def test_a_folder_is_another_when_a_name_a_permission_or_a_byte_is(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    seen = [digest_of(tmp_path)]
+    (tmp_path / "a").write_text("y")
+    seen.append(digest_of(tmp_path))
+    (tmp_path / "a").chmod(0o700)
+    seen.append(digest_of(tmp_path))
+    (tmp_path / "a").rename(tmp_path / "b")
+    seen.append(digest_of(tmp_path))
+    assert len(set(seen)) == 4
