@@ -56,10 +56,10 @@ class Traffic:
         # A mark is one line; the record belongs to the sender, whose clock it is.
         word = json.dumps(" ".join(text.split()))
         said = self._run(
-            f'now=$(date +%s.%N) && printf \'["m",%.14s,%s]\\n\' "$now" {shlex.quote(word)} >> {FOLDER}/record'
-            " && echo $now"
+            'now=$(date +%s.%3N) && printf \'["m",%s,%s]\\n\' "$now" '
+            f"{shlex.quote(word)} >> {FOLDER}/record && echo $now"
         )
-        return Mark(round(float(said.split()[0]), 3), json.loads(word))
+        return Mark(float(said), json.loads(word))
 
     def now(self) -> float:
         """Return the moment by the sender's clock."""
