@@ -55,17 +55,13 @@ def timeline_lines(timeline: Timeline, number: str, style: Style) -> list[str]:
         lines.append(f"{name:<{margin}}{style.paint(strip.rstrip(), _COLOURS[index % len(_COLOURS)])}")
     lines.append(_failures(buckets, margin, style))
     if any(bucket.blind for bucket in buckets):
-        strip = "".join("~" if bucket.blind >= 0.5 or _unwatched(bucket) else " " for bucket in buckets)
+        strip = "".join("~" if bucket.blind else " " for bucket in buckets)
         lines.append(f"{'no record':<{margin}}{style.paint(strip.rstrip(), 'yellow')}".rstrip())
     if timeline.marks:
         lines.append(f"{'marks':<{margin}}{_signs(timeline, columns)}".rstrip())
     lines += [_axis(timeline, margin, columns), ""]
     lines += _legend(timeline, style)
     return lines + findings(timeline, style)
-
-
-def _unwatched(bucket: Bucket) -> bool:
-    return bool(bucket.blind) and not bucket.total
 
 
 def _share(bucket: Bucket, version: str, style: Style) -> str:

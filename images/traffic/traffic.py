@@ -341,10 +341,13 @@ class Sender:
     def _miss(self, since: float, now: float) -> None:
         """Leave out what happened while we were not run; what was under way tells nothing of the service."""
         self._record.gap(self._clock.at(since), self._clock.at(now), "paused")
+        self._forget_all()
+        self._names.trust()
+
+    def _forget_all(self) -> None:
         for exchange in list(self._open):
             self._close(exchange)
         self._drop_idle()
-        self._names.trust()
 
     def _follow_clock(self, now: float) -> None:
         before = self._clock.at(now)
@@ -416,6 +419,7 @@ class Sender:
         if not self._unable_since:
             self._unable_since = self._clock.at(now)
             log(f"nothing can be sent: {trouble}")
+            self._forget_all()
         self._close(exchange)
 
     def _able(self, now: float) -> None:
@@ -443,6 +447,8 @@ class Sender:
         found = self._names.found()
         current = {address for _, address in found}
         for exchange in list(self._open):
+            if exchange not in self._open:
+                continue  # forgotten on the way
             if exchange.waits:
                 if exchange.sock is None and self._names.ended >= exchange.waits:
                     self._try_addresses(exchange, found, now)
@@ -503,7 +509,7 @@ class Sender:
     def _end(self, exchange: Exchange, now: float, failure: str) -> None:
         """Record what a request came to."""
         if self._unable_since and failure in {TIMED_OUT, NO_NAME, UNREACHABLE}:
-            self._close(exchange)
+            self._close(exchange)  # as likely our doing as the service's
             return
         self._able(now)
         status, version, instance, stays = 0, '""', '""', False

@@ -72,7 +72,7 @@ def test_failures_have_a_strip_of_their_own_and_other_signs_before_there_was_a_s
 
 def test_what_the_sender_missed_and_what_happened_are_in_their_columns() -> None:
     lines = timeline_lines(story(), "09", PLAIN)
-    assert strip(lines, "no record").strip() == "~" * 9
+    assert strip(lines, "no record").strip() == "~" * 10
     assert strip(lines, "marks").index("1") == 53
     assert f"  1  {clock(NOON + 60)}  node-2 killed" in lines
     assert f"  2  {clock(NOON + 86)}  node-2 back" in lines
