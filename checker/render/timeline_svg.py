@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
 
     from checker.timeline.model import Timeline
 
-WIDTH = 960
-LEFT = 110
+WIDTH = 700
+"""As wide as the lessons' figures."""
+LEFT = 96
 """Where the lanes begin; left of it are their names."""
 RIGHT = 24
 TOP = 92
@@ -27,8 +29,11 @@ COLUMN = 4
 
 INK, QUIET, LINE, PAPER = "#1c2a33", "#475863", "#8ea0aa", "#f7f9f9"
 RED, BLIND, MARK = "#b23a1e", "#c9d2d7", "#12394f"
-VERSIONS = ("#2f7f95", "#12394f", "#8a6a1f", "#5d4a86")
+VERSIONS = ("#2f7f95", "#5d4a86", "#8a6a1f", "#3f6b3a")
 """The lanes' colours; names stand beside them."""
+
+CHARACTERS = 78
+"""How many characters of text fit into a row."""
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 """How many seconds lie between two times of day on the axis."""
@@ -58,9 +63,10 @@ class _Drawing:
         self.versions = versions(self.buckets)
         self.bottom = TOP + (len(self.versions) + 1) * (LANE + SPACE)
         self.words = plain_findings(timeline)
+        self.rows = [row for words in self.words for row in textwrap.wrap(words, CHARACTERS)]
         self.marks_top = self.bottom + 52
         self.words_top = self.marks_top + (len(timeline.marks) * 22 + 12 if timeline.marks else 0)
-        self.height = self.words_top + len(self.words) * 22 + 4
+        self.height = self.words_top + len(self.rows) * 22 + 12
 
     def x(self, moment: float) -> float:
         """Return where a moment is from the left."""
@@ -89,9 +95,9 @@ class _Drawing:
         yield from self.lanes()
         yield from self.axis()
         yield from self.marks()
-        for index, words in enumerate(self.words):
+        for index, row in enumerate(self.rows):
             y = self.words_top + 14 + index * 22
-            yield f'  <text x="20" y="{y}" fill="{QUIET}">{_text(words)}</text>'
+            yield f'  <text x="20" y="{y}" fill="{QUIET}">{_text(row)}</text>'
         yield "</svg>\n"
 
     def description(self) -> str:
@@ -153,6 +159,11 @@ class _Drawing:
                 f'  <rect x="{left}" y="{TOP - 6}" width="{wide:.1f}" height="{self.bottom - TOP - SPACE + 6}" '
                 f'fill="url(#blind)"><title>no record: {gap.cause.value}</title></rect>'
             )
+            if wide >= 72:
+                yield (
+                    f'  <text x="{left + wide / 2:.1f}" y="{TOP + 12}" text-anchor="middle" font-size="14" '
+                    f'fill="{QUIET}">no record</text>'
+                )
 
     def axis(self) -> Iterator[str]:
         """Draw the times of day below the lanes."""
@@ -187,7 +198,7 @@ class _Drawing:
             )
             yield (
                 f'  <text x="20" y="{self.marks_top + (number - 1) * 22}" fill="{INK}"><tspan font-weight="700">'
-                f"{number}</tspan>  {clock(mark.at)}  {_text(mark.text)}</text>"
+                f"{number}</tspan>  {clock(mark.at)}  {_text(textwrap.shorten(mark.text, CHARACTERS - 14, placeholder='…'))}</text>"
             )
 
 
