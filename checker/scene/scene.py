@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checker.engine.api import NotFoundError
 from checker.engine.shell import Shell
 from checker.errors import LabError
-from checker.scene import addresses
+from checker.scene import addresses, notes
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
 from checker.scene.locks import lab_lock, locked
@@ -80,6 +80,10 @@ class Scene:
         states = self.services()
         return bool(states) and all(state == "running" for state in states.values())
 
+    def notes(self, progress: Callable[[str], None]) -> list[str]:
+        """Return what the started scene has to say of this machine, a sentence each."""
+        return notes.notes(self.engine, self.lab.project, self.places.state / "cache" / "notes", progress)
+
     def require_running(self) -> None:
         """Raise LabError unless the scene runs."""
         require_running(self.engine, self.lab)
@@ -111,6 +115,7 @@ class Scene:
         require_free(self.engine, self.lab)
         if workfolder.prepare(self.work, self.lab):
             self._drop_stale_mounts()
+        self._drop_unplugged()
         before = scene_ids(self.engine, self.lab)
         self._choose_addresses()
         progress(f"starting the scene of lab {self.lab.number}")
@@ -162,6 +167,19 @@ class Scene:
         # A container that mounts the work folder of before holds on to what was deleted; it is made anew.
         for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
             if any(mount.get("Destination") == self.work_inside for mount in item.get("Mounts") or []):
+                self.engine.delete(f"/containers/{item['Id']}", force=True, v=True)
+
+    def _drop_unplugged(self) -> None:
+        # Compose starts a container again on the network it was made with. That may be gone since (`docker network
+        # prune` takes those of stopped containers), or it was unplugged; it is made anew, its named volumes stay.
+        there = {item["Id"] for item in self.engine.list_all("networks")}
+        for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
+            mode = str((item.get("HostConfig") or {}).get("NetworkMode", ""))
+            if mode in {"none", "host"} or mode.startswith("container:"):
+                continue
+            networks = (item.get("NetworkSettings") or {}).get("Networks") or {}
+            known = {each.get("NetworkID") for each in networks.values()} - {"", None}
+            if not networks or known - there:
                 self.engine.delete(f"/containers/{item['Id']}", force=True, v=True)
 
     def stop(self) -> list[str]:

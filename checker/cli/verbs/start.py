@@ -35,16 +35,18 @@ def run(args: argparse.Namespace) -> int:
     scene = context.scene(lab)
     scene.start(context.say)
     context.progress.record_start(lab.slug)
+    notes = scene.notes(context.say)
     number = int(lab.number)
     style = style_of()
     if args.json:
         import msgspec
 
-        print(
-            msgspec.json.encode({"lab": lab.slug, "work": str(scene.work), "ports": lab.toml.ports}).decode()
-        )
+        record = {"lab": lab.slug, "work": str(scene.work), "ports": lab.toml.ports, "notes": notes}
+        print(msgspec.json.encode(record).decode())
         return 0
     print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
+    for note in notes:
+        print("\n".join(style.wrap(note, "  ", first="  ")))
     for words, what in (
         (f"lab open {number}", "the lesson"),
         (f"lab shell {number}", "a shell with every tool"),

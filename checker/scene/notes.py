@@ -1,0 +1,75 @@
+"""What a scene has to say of the machine: one sentence, found by trying, kept until the machine boots again.
+
+A service of the scene has the label `io.drydock.note`, a command to run in it. What the command prints is told to the
+learner when the lab starts. It may take seconds, so its words are kept: they hold for this kernel's boot and for the
+image that the command is in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.shell import Shell
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from checker.engine.api import Engine
+
+NOTE = "io.drydock.note"
+"""The label that names the command."""
+
+NOTE_SECONDS = 40.0
+KEPT = 20
+_PROJECT = "com.docker.compose.project"
+
+
+def notes(engine: Engine, project: str, folder: Path, progress: Callable[[str], None]) -> list[str]:
+    """Return what a started scene has to say, a sentence for each service with something to say.
+
+    Args:
+        engine: the engine that runs it.
+        project: the scene's Compose project.
+        folder: where sentences are kept between runs.
+        progress: told when something has to be found out.
+    """
+    found = engine.list_all("containers", labels={_PROJECT: project})
+    noted = [item for item in found if NOTE in item["Labels"] and item["State"] == "running"]
+    said = [_note(engine, item, folder, progress) for item in noted]
+    return [sentence for sentence in said if sentence]
+
+
+def _note(engine: Engine, item: dict[str, Any], folder: Path, progress: Callable[[str], None]) -> str:
+    """Return one service's sentence; empty when its command could not tell, which is then asked again next time."""
+    command = item["Labels"][NOTE]
+    shell = Shell(engine, item["Id"])
+    try:
+        boot = shell.run("cat /proc/sys/kernel/random/boot_id").stdout.strip()
+        kept = folder / hashlib.sha256("\0".join((boot, item["ImageID"], command)).encode()).hexdigest()[:32]
+        if boot and kept.is_file():
+            return kept.read_text(encoding="utf-8").strip()
+        progress("finding out what this machine can do")
+        done = shell.run(command, NOTE_SECONDS)
+    except (LabError, OSError):
+        return ""
+    finally:
+        shell.close()
+    if done.rc:
+        return ""
+    sentence = " ".join(done.stdout.split())
+    _keep(kept, sentence)
+    return sentence
+
+
+def _keep(file: Path, sentence: str) -> None:
+    """Keep a sentence, and of all only the youngest; where nothing can be written, it is found anew."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{sentence}\n", encoding="utf-8")
+        for old in sorted(file.parent.iterdir(), key=lambda each: each.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        return
