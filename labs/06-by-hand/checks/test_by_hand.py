@@ -1,0 +1,322 @@
+"""Lab 06: five copies on five hosts, one address, and a host that dies."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from checker.cluster import outcomes
+from checker.grading.author import fail, needs, require, timeout, wait_until
+
+from .world import WANTED
+
+if TYPE_CHECKING:
+    from checker.cluster.by_hand import Copy
+    from checker.grading.author import Lab, Outside, Prober, Reply, Timeline, Traffic
+
+    from .world import World
+
+ADDRESS = "http://127.0.0.1:8060/"
+SHOWN = "http://localhost:8060/"
+
+ROUNDS = 12
+"""How often each copy's turn comes at most while the front is tried."""
+
+SLOW_MS = 800.0
+"""A request that met a dead host waits a second for it; one that did not takes a few milliseconds."""
+
+STEADY_SECONDS = 3.0
+"""How long no user's request may fail until the service counts as restored."""
+
+
+def test_five_copies(world: World) -> None:
+    """Five copies of Parcel run."""
+    loss = world.loss
+    where = "`docker -H tcp://HOST:2375 ps --all` lists a host's containers, also those that have ended."
+    stray = [copy for copy in world.copies if copy.node in world.lost_hosts]
+    if loss and stray and len(world.counted) < WANTED:
+        fail(
+            f"{stray[0].name} runs on {loss.host}, the host that was lost. "
+            "What a machine that died had to do has to be done by those that are left; nobody knows when it comes back.",
+            expected=f"{WANTED} copies on {', '.join(world.left)}",
+            seen=f"{len(world.counted)} there, and {len(stray)} on {loss.host}, which somebody started again",
+            source=f"docker -H tcp://{loss.host}:2375 ps",
+            hint="Which hosts have room? More than one copy may run on a host when there are fewer hosts than copies.",
+        )
+    if len(world.counted) < WANTED:
+        _tell_of_ended(world)
+    if loss and world.counted and len(world.counted) < WANTED:
+        fail(
+            f"{loss.host} was lost, and {len(world.counted)} copies are left: nobody has replaced what died with it.",
+            expected=f"{WANTED} copies on {', '.join(world.left)}",
+            seen=f"{len(world.counted)} ({_per_host(world.counted)})",
+            source=f"docker -H tcp://{world.left[0]}:2375 ps, and so on for each host",
+            hint="One of the hosts that are left has to run two. Within a host, a port can be published once.",
+        )
+    outcomes.copies(world.cluster, WANTED, version="1.0", elsewhere=world.lost_hosts, hint=where)
+
+
+def _tell_of_ended(world: World) -> None:
+    for host, name, status in world.cluster.ended():
+        if status.startswith(("Exited", "Dead")) and host not in world.lost_hosts:
+            fail(
+                f"{name} on {host} has ended.",
+                expected=f"{WANTED} copies that run",
+                seen=f"{len(world.counted)} that run; {name}: {status}",
+                source=f"docker -H tcp://{host}:2375 ps --all",
+                hint=f"`docker -H tcp://{host}:2375 logs {name}` shows its last words. Was it run with `-d`?",
+            )
+        if status.startswith("Created") and host not in world.lost_hosts:
+            fail(
+                f"{name} on {host} was made, but could not be started.",
+                expected=f"{WANTED} copies that run",
+                seen=f"{len(world.counted)} that run; {name}: {status}",
+                source=f"docker -H tcp://{host}:2375 ps --all",
+                hint="The message of `docker run` said why. Two containers on one host cannot publish the same port.",
+            )
+
+
+@needs("five-copies")
+def test_spread_over_hosts(world: World) -> None:
+    """They are spread over the hosts as evenly as it can be."""
+    outcomes.spread(
+        world.cluster,
+        world.counted,
+        over=world.left,
+        hint="Count the copies on each host. Which host would you not like to lose?",
+    )
+
+
+@needs("five-copies")
+def test_own_names(world: World, prober: Prober) -> None:
+    """Each answers on a port of its host, under a name of its own."""
+    names: dict[str, Copy] = {}
+    for copy in world.counted:
+        engine = f"docker -H tcp://{copy.node}:2375"
+        if not copy.address:
+            fail(
+                f"No other machine reaches {copy.name} on {copy.node}: "
+                + (
+                    f"its port is published on {copy.closed[0]}, for that host alone."
+                    if copy.closed
+                    else "none of its ports is published."
+                ),
+                expected="a port of the host that leads to port 8080 of the copy",
+                seen=copy.closed[0] if copy.closed else "no published port",
+                source=f"{engine} port {copy.name}",
+                hint="The front is another machine. It reaches a host's published ports, and nothing behind them.",
+            )
+        reply = prober.get(f"http://{copy.address}/", patience=2.0)
+        said = reply.json() if reply.ok else {}
+        name = str(said.get("instance", "")) if isinstance(said, dict) else ""
+        require(
+            name,
+            f"{copy.name} on {copy.node} does not answer on the port that is published for it.",
+            expected=f"Parcel's answer from http://{copy.address}/",
+            seen=reply.summary,
+            source=f"curl http://{copy.address}/ in the toolbox",
+            hint=f"Parcel listens on port 8080 inside. `{engine} port {copy.name}` says where its host's port leads.",
+        )
+        if name in names:
+            fail(
+                f"Two copies answer as {name}: on {names[name].node} and on {copy.node}. "
+                "Who looks at an answer or at the log cannot tell which of them it was, nor which is missing.",
+                expected=f"{WANTED} names",
+                seen=f"{name} from {names[name].address} and from {copy.address}",
+                source=f"curl http://{copy.address}/ in the toolbox",
+                hint="What is the same image can be told apart by its environment; lab 01 named two copies so.",
+            )
+        names[name] = copy
+
+
+@needs("own-names")
+@timeout(40)
+def test_front_reaches_all(world: World, outside: Outside) -> None:
+    """http://localhost:8060 leads to all of them, and to nothing else."""
+    seen: Counter[str] = Counter()
+    slow: list[Reply] = []
+    for number in range(1, ROUNDS * WANTED + 1):
+        reply = outside.get(ADDRESS, timeout=5.0)
+        said = reply.json() if reply.ok else {}
+        if not reply.ok or not isinstance(said, dict) or "instance" not in said:
+            _tell_of_front(world, reply, number)
+        seen[str(said["instance"])] += 1
+        if reply.ms > SLOW_MS:
+            slow.append(reply)
+        if number >= 3 * WANTED and len(seen) >= WANTED:
+            break
+    dead = [server for server in world.servers if server.host in world.lost_hosts]
+    if slow and dead:
+        _tell_of_dead(world, f"HTTP {slow[0].status}, after {slow[0].ms / 1000:.1f} s")
+    if len(seen) < WANTED:
+        _tell_of_missing(world, seen)
+
+
+def _tell_of_front(world: World, reply: Reply, number: int) -> None:
+    """End the check: a request to the front was not answered by a copy."""
+    seen = f"{reply.summary} (request {number})"
+    _tell_if_refused(world, seen)
+    if any(server.host in world.lost_hosts for server in world.servers):
+        _tell_of_dead(world, seen)
+    require(
+        world.servers,
+        "The front has nobody to pass a request on to: front.cfg names no server.",
+        expected=f"Parcel's answer from {SHOWN}",
+        seen=seen,
+        source=f"curl {SHOWN}",
+        hint="The comment at the top of front.cfg shows the form of a line. The address is the host's, not the container's.",
+    )
+    served = {(copy.node, port) for copy in world.counted for port in copy.ports}
+    for server in world.servers:
+        if (server.host, server.port) not in served:
+            there = [copy for copy in world.counted if copy.node == server.host]
+            fail(
+                f"The front passes requests to {server.host}:{server.port}, where no copy answers.",
+                expected=f"{there[0].address}, where {there[0].name} is published"
+                if there
+                else "the address of a copy",
+                seen=f"server {server.name} {server.host}:{server.port} in front.cfg; {seen}",
+                source=f"curl {SHOWN}",
+                hint="Compare each line of front.cfg with the PORTS column of `docker -H tcp://HOST:2375 ps`.",
+            )
+    fail(
+        "A request to the front is not answered by a copy of Parcel.",
+        expected=f"Parcel's answer from {SHOWN}, every time",
+        seen=seen,
+        source=f"curl {SHOWN}",
+        evidence=world.lab.node("front").logs(1),
+        hint="`docker logs drydock-06-front-1` has a line for each request that failed, with the server it went to.",
+    )
+
+
+def _tell_if_refused(world: World, seen: str) -> None:
+    require(
+        not world.refused,
+        "The front cannot use front.cfg as it is now, and goes on with what it had before.",
+        expected="a file in which HAProxy finds no mistake",
+        seen=seen,
+        source="docker logs drydock-06-front-1",
+        evidence=world.refused,
+        hint="The message names the line.",
+    )
+
+
+def _tell_of_dead(world: World, seen: str) -> None:
+    dead = next(server for server in world.servers if server.host in world.lost_hosts)
+    fail(
+        f"The front still passes requests to {dead.host}, which is dead: every time its turn comes, a user waits in vain.",
+        expected=f"only servers on {', '.join(world.left)}",
+        seen=f"server {dead.name} {dead.host}:{dead.port} in front.cfg; {seen}",
+        source="docker logs drydock-06-front-1",
+        hint="Nobody tells the front that a machine is gone. Who knows it?",
+    )
+
+
+def _tell_of_missing(world: World, seen: Counter[str]) -> None:
+    words = f"answers of {', '.join(f'{name} ({times})' for name, times in seen.most_common())}"
+    _tell_if_refused(world, words)
+    named = {(server.host, server.port) for server in world.servers}
+    for copy in world.counted:
+        if not any((copy.node, port) in named for port in copy.ports):
+            fail(
+                f"Users never get to {copy.name} on {copy.node}: the front does not know of it.",
+                expected=f"a line with {copy.address}",
+                seen=words,
+                source=f"curl {SHOWN}, several times",
+                hint="Each copy needs a line of its own in front.cfg, with its host's name and port.",
+            )
+    fail(
+        f"Of {WANTED} copies, only {len(seen)} get requests through the front.",
+        expected=f"answers of {WANTED} copies in turn",
+        seen=words,
+        source=f"curl {SHOWN}, several times",
+        hint="How does the front choose whose turn it is? `balance roundrobin` is what it does when front.cfg says nothing.",
+    )
+
+
+def test_host_lost(world: World) -> None:
+    """A host was lost while five copies served."""
+    loss = world.loss
+    if loss is None:
+        early = world.deaths[-1] if world.deaths else None
+        fail(
+            f"{early.host} died and came back when {early.serving} copies served; that is no loss of a whole service."
+            if early
+            else "All five hosts run. The last step begins when you take one away.",
+            expected="one host lost while five copies serve",
+            seen="no host is lost",
+            source="docker ps",
+            hint="`lab lose 6`, on your own machine, kills one. First see that `lab check 6.2` passes.",
+        )
+    require(
+        loss.serving >= WANTED,
+        f"When {loss.host} died, only {loss.serving} copies served: there was no whole service that could lose one.",
+        expected=f"{WANTED} copies serving at that moment",
+        seen=f"{loss.serving}",
+        source="lab timeline 6",
+        hint="`lab lose 6 --back` brings the host back. Have five copies serve, then lose a host again.",
+    )
+
+
+@needs("front-reaches-all", "host-lost")
+@timeout(20)
+def test_restored(world: World, timeline: Traffic) -> None:
+    """The users are served by five copies again; what it cost them is recorded."""
+    loss = world.loss
+    if loss is None:
+        return  # the check before has said so
+    lab = world.lab
+    key = ("restored", loss.container, f"{loss.at:.3f}")
+    if (kept := lab.recall(*key)) is not None:
+        _record(lab, *json.loads(kept))
+        return
+    after = timeline.since(loss.at)
+
+    def is_steady() -> bool:
+        nonlocal after
+        after = timeline.since(loss.at)
+        return after.recovery(loss.at, STEADY_SECONDS) is not None
+
+    if not wait_until(is_steady, 12, every=0.5):
+        recent = after.between(after.end - STEADY_SECONDS, after.end)
+        fail(
+            f"Since {loss.host} was lost, users' requests fail again and again.",
+            expected=f"{STEADY_SECONDS:g} s without a failed request",
+            seen=f"in the last {STEADY_SECONDS:g} s: {recent.summary}",
+            source="lab timeline 6",
+            hint="`docker logs drydock-06-front-1` has a line for each request that failed, with the server it went to.",
+        )
+    firsts = _first_answers(after)
+    require(
+        len(firsts) >= WANTED,
+        f"Since {loss.host} was lost, users were served by {len(firsts)} copies only.",
+        expected=f"answers of {WANTED} copies",
+        seen=", ".join(firsts) or "no answer",
+        source="lab timeline 6",
+        hint="Try http://localhost:8060 several times: who answers?",
+    )
+    well = loss.at + (after.recovery(loss.at, STEADY_SECONDS) or 0.0)
+    whole = max(well, sorted(firsts.values())[WANTED - 1])
+    cost = (round(whole - loss.at, 1), after.lost(loss.at, whole))
+    lab.remember(*key, text=json.dumps(cost))
+    _record(lab, *cost)
+
+
+def _first_answers(timeline: Timeline) -> dict[str, float]:
+    """Return when each copy first answered in a stretch of the record."""
+    found: dict[str, float] = {}
+    for request in timeline.good:
+        if request.instance:
+            found.setdefault(request.instance, request.at)
+    return found
+
+
+def _record(lab: Lab, seconds: float, lost: int) -> None:
+    lab.record("recovery after a node's loss", seconds, "s", "by hand")
+    lab.record("requests lost with a node", lost, "requests", "by hand")
+
+
+def _per_host(copies: list[Copy]) -> str:
+    per = Counter(copy.node for copy in copies)
+    return ", ".join(f"{host}: {number}" for host, number in sorted(per.items()))

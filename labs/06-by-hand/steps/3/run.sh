@@ -1,0 +1,7 @@
+for n in 1 2 3 4 5; do
+    docker -H tcp://host-$n:2375 run -d --name parcel -p 8080:8080 -e PARCEL_INSTANCE=parcel-$n drydock/parcel:1.0
+done
+
+# Wait until the users are served by all five.
+served() { for _ in $(seq 15); do curl -sf http://front:8080/; done | jq -r .instance | sort -u | wc -l; }
+until [ "$(served)" -ge 5 ] && [ "$(served)" -ge 5 ] && [ "$(served)" -ge 5 ]; do :; done
