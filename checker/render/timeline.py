@@ -134,7 +134,7 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if timeline.begin < met:
         found.append((f"First answer at {clock(met)}; before it there was no service.", ""))
-    served = timeline.since(met)
+    served = timeline.served
     found.append((sentence(served.summary), "red" if served.failures else "green"))
     worst = served.neither()
     if worst is not None:

@@ -147,6 +147,11 @@ class Timeline:
             ),
         )
 
+    @property
+    def served(self) -> Timeline:
+        """It from the first good answer of all on: what failed before met no service yet."""
+        return self if self.first_good is None else self.since(self.first_good)
+
     def with_marks(self, marks: Iterable[Mark]) -> Timeline:
         """Return it with these marks instead of its own."""
         return replace(self, marks=tuple(sorted(marks, key=lambda mark: mark.at)))

@@ -59,7 +59,7 @@ from checker.grading.author import Failure, Traffic, require
 def test_it_holds(timeline: Traffic) -> None:
     """It holds"""
     mark = timeline.mark("looked at")
-    seen = timeline.last(60)
+    seen = timeline.last(60).served
     require(seen.mark("looked at") == mark, "The mark is lost.", hint="")
     require(seen.good and not seen.failures, "It failed.", seen=seen.summary, hint="")
     require(seen.versions == ("1.0",) and seen.instances.keys() == {"one"}, "It is another.", hint="")
@@ -120,7 +120,7 @@ def test_a_service_that_is_killed_and_comes_back(stage: Stage) -> None:
     stage.parcel.start()
     seen = stage.until(lambda seen: seen.recovery(killed) is not None)
     assert seen.recovery(killed) == pytest.approx(seen.since(killed).outages()[-1].end - killed.at)
-    assert seen.lost(killed) == len(seen.failures)
+    assert seen.lost(killed) == len(seen.served.failures)
     assert not seen.gaps
 
 
@@ -144,8 +144,8 @@ def test_a_paused_sender_is_a_gap_and_the_service_is_not_blamed(stage: Stage, en
     engine.post(f"/containers/{stage.traffic.id}/unpause")
     seen = stage.until(lambda seen: seen.gaps and seen.good[-1].at > seen.gaps[-1].end)
     assert [gap.cause for gap in seen.gaps] == [Cause.PAUSED]
-    assert not seen.failures, seen.failures
-    assert not seen.outages()
+    assert not seen.served.failures, seen.served.failures
+    assert not seen.served.outages()
     assert seen.requests[: len(before.requests)] == before.requests
 
 
@@ -159,7 +159,7 @@ def test_the_record_survives_the_end_of_its_sender(stage: Stage, end: str) -> No
     stage.traffic.start()
     seen = stage.well()
     assert [gap.cause for gap in seen.gaps] == [Cause.STOPPED]
-    assert not seen.failures
+    assert not seen.served.failures
     assert seen.requests[: len(before.requests)] == before.requests
 
 
@@ -173,7 +173,7 @@ def test_a_sender_that_is_made_anew_finds_the_record_of_the_one_before(stage: St
     finally:
         again.shells.close()
     assert seen.requests[: len(before.requests)] == before.requests
-    assert not seen.failures
+    assert not seen.served.failures
 
 
 def test_a_network_that_is_taken_from_the_sender_is_its_own_trouble(stage: Stage, engine: Engine) -> None:
@@ -184,7 +184,7 @@ def test_a_network_that_is_taken_from_the_sender_is_its_own_trouble(stage: Stage
     engine.post(f"/networks/{network}/connect", {"Container": stage.traffic.id})
     seen = stage.until(lambda seen: seen.gaps and seen.good[-1].at > seen.gaps[-1].end + 1)
     assert [gap.cause for gap in seen.gaps] == [Cause.UNABLE]
-    assert not seen.failures, seen.failures
+    assert not seen.served.failures, seen.served.failures
 
 
 def test_a_check_reads_and_marks_the_timeline(stage: Stage, engine: Engine) -> None:

@@ -38,6 +38,14 @@ def test_since_and_between_cut_requests_marks_and_gaps() -> None:
     assert seen.mark("none") is None
 
 
+def test_what_failed_before_the_first_answer_of_all_met_no_service_yet() -> None:
+    seen = timeline(stream(0, 5, REFUSED), stream(5, 10, "1.0"), stream(10, 11, REFUSED))
+    assert (len(seen.failures), len(seen.served.failures)) == (120, 20)
+    assert seen.since(8.0).served.begin == 8.0
+    never = timeline(stream(0, 5, REFUSED))
+    assert never.served is never
+
+
 def test_failures_are_counted_by_kind_and_told() -> None:
     seen = timeline(stream(0, 1, "1.0"), stream(1, 2, REFUSED, REFUSED, LATE, LATE, REFUSED))
     assert seen.kinds == {REFUSED: 12, LATE: 8}
