@@ -95,7 +95,8 @@ def arguments(
         labels[RECIPE] = image.recipe
     for name, value in labels.items():
         given += ["--label", f"{name}={value}"]
-    for name, value in {"BASE": base, **image.args}.items():
+    copied = {each.name.upper().replace("-", "_"): each.reference for each in image.copies}
+    for name, value in {"BASE": base, **copied, **image.args}.items():
         given += ["--build-arg", f"{name}={value}"]
     for name in PROXIES:
         # Named without a value, the value is taken from the environment and recorded nowhere.

@@ -54,6 +54,12 @@ class TagToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         tuple[str, ...],
         Meta(description="Names of [programs]; each lies in `programs/` of the build's folder."),
     ] = ()
+    copies: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="NAME:TAG of images that its Dockerfile copies from; the build argument NAME says what to name."
+        ),
+    ] = ()
 
 
 class ImageToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +99,8 @@ class Image:
     base_name: str
     programs: dict[str, Program]
     """What it needs that others make, by the command's name."""
+    copies: tuple[Image, ...] = ()
+    """The images that it copies files from."""
 
     @property
     def short(self) -> str:
@@ -132,6 +140,7 @@ class Image:
         """What the course has of it, as a hash: its files, its arguments and its base."""
         base = self.base.source if isinstance(self.base, Image) else self.base.pinned
         facts = [base, *(f"{name}={value}" for name, value in sorted(self.args.items()))]
+        facts += [image.source for image in self.copies]
         sources = (self._own,) if self._own else self.toml.sources or (self._folder,)
         return hash_folders(self.root, sources, facts)
 
@@ -218,10 +227,22 @@ class Images:
             toml = self.toml.images[name]
             base_name = toml.tags[tag].base or toml.base
             base = self._base(base_name, key, (*users, key))
-            self._made[key] = Image(
-                name, tag, toml, self.root, base, base_name, self._programs(key, toml.tags[tag])
-            )
+            programs, copies = self._programs(key, toml.tags[tag]), self._copies(key, toml.tags[tag], users)
+            self._made[key] = Image(name, tag, toml, self.root, base, base_name, programs, copies)
         return self._made[key]
+
+    def _copies(self, user: str, tag: TagToml, users: tuple[str, ...]) -> tuple[Image, ...]:
+        found = []
+        for each in tag.copies:
+            name, _, its = each.partition(":")
+            known = self.toml.images.get(name)
+            if known is None or its not in known.tags or each in (*users, user):
+                raise LabError(
+                    f"{self.file}: image `{user}`, field `copies`: `{each}` is no other image's NAME:TAG.",
+                    remedy=f"Images: {', '.join(self.toml.images)}.",
+                )
+            found.append(self._make(name, its, (*users, user)))
+        return tuple(found)
 
     def _programs(self, user: str, tag: TagToml) -> dict[str, Program]:
         for name in tag.programs:

@@ -163,6 +163,8 @@ class Supply:
             LabError: it failed.
         """
         self._provide_programs(image)
+        for each in image.copies:
+            self.provide(each)
         reference = self._provide_base(image)
         build(image, reference, self.store.fingerprint(), self.workshop)
         self.store.refresh()
