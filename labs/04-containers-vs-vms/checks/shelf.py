@@ -1,0 +1,78 @@
+"""The two shelves of 512 MiB: which of the learner's boxes stand on them, whether they answer, and what they take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.author import at_once
+
+from .own import CONTAINER, VM, memory_of
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Lab
+
+SHELF_MIB = 512.0
+
+ASK_SECONDS = 30.0
+"""How long all boxes of a network may take to answer, asked side by side; 1 s measured for 44."""
+
+
+class Shelves:
+    """The learner's boxes of both kinds.
+
+    Args:
+        lab: the lab.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        kinds = {str((lab.image(image) or {}).get("Id")): image for image in (CONTAINER, VM)}
+        self.boxes: dict[str, list[Container]] = {CONTAINER: [], VM: []}
+        for box in lab.containers():
+            if box.image_id in kinds:
+                self.boxes[kinds[box.image_id]].append(box)
+        self._memory: dict[str, float] = {}
+
+    def running(self, image: str) -> list[Container]:
+        """Return the boxes of a kind that run."""
+        return [box for box in self.boxes[image] if box.running]
+
+    def silent(self, image: str) -> list[Container]:
+        """Return those of them that do not answer on port 8080."""
+        boxes = self.running(image)
+        toolbox = self.lab.node("toolbox")
+        asked: dict[str, list[Container]] = {}
+        for box in boxes:
+            # Where the toolbox is, it asks itself; elsewhere somebody has to be sent.
+            network = next((name for name in box.networks if name in toolbox.networks), "") or next(
+                (name for name, address in box.networks.items() if address), ""
+            )
+            asked.setdefault(network, []).append(box)
+        answering: set[str] = set()
+        for network, group in asked.items():
+            if not network:
+                continue
+            sender = toolbox if network in toolbox.networks else self._sent_to(network)
+            addresses = "\n".join(box.networks[network] for box in group)
+            said = sender.exec(
+                f"printf '%s\\n' '{addresses}' | xargs -P 8 -I @ curl -s -m 8 -o /dev/null "
+                "-w '%{http_code} @\\n' http://@:8080/ || true",
+                ASK_SECONDS,
+            ).stdout
+            good = {line.split()[1] for line in said.splitlines() if line.startswith("200 ")}
+            answering |= {box.id for box in group if box.networks[network] in good}
+        return [box for box in boxes if box.id not in answering]
+
+    def _sent_to(self, network: str) -> Container:
+        return self.lab.run("drydock/toolbox:1.0", command=["sleep", "120"], network=network)
+
+    def memory(self, image: str) -> float:
+        """Return what the running boxes of a kind take together, in MiB, as `docker stats` shows it."""
+        boxes = [box for box in self.running(image) if box.id not in self._memory]
+
+        def weigh(box: Container) -> None:
+            self._memory[box.id] = memory_of(box)[0]
+
+        for start in range(0, len(boxes), 8):
+            at_once(weigh, boxes[start : start + 8])
+        return sum(self._memory[box.id] for box in self.running(image))

@@ -1,0 +1,344 @@
+"""Lab 04: what a container and a virtual machine cost, measured; and as many of each as fit in 512 MiB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.author import fail, guard, needs, require, timeout
+
+from .own import CONTAINER, TITLES, VM, Own, Sample
+from .sheet import FILE, SOURCE, sheet
+from .shelf import SHELF_MIB, Shelves
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
+    from .sheet import Sheet
+
+TIMES = 2.5
+"""How far the two times may lie apart, either way: a machine is now idle and now busy."""
+TIME_SLACK_S = 0.7
+MEMORY_TIMES = 1.3
+MEMORY_SLACK_MIB = 4.0
+DISK_TIMES = 1.5
+DISK_SLACK_MB = 5.0
+
+OVER = 1.05
+"""How far a shelf may be over: what runs breathes."""
+ROOM = 0.92
+"""Of a shelf to which another box would still fit, how much would be used then."""
+
+MEASURE_SECONDS = 150.0
+"""A VM of the checker's own, three times at most."""
+
+TABLES = {CONTAINER: "container", VM: "vm"}
+
+
+# -- the boxes as they come ------------------------------------------------------------------------------------
+
+
+@guard
+def test_vm_unchanged(shelves: Shelves) -> None:
+    """Each of your virtual machines has the memory it comes with, 128 MiB."""
+    for box in shelves.boxes[VM]:
+        asked = box.env.get("VM_MEMORY", "128")
+        require(
+            asked == "128",
+            f"`{box.name}` was built smaller or larger than the others: the comparison is of boxes as they come.",
+            expected="VM_MEMORY unset, or 128",
+            seen=f"VM_MEMORY={asked}",
+            source=f"docker inspect --format '{{{{.Config.Env}}}}' {box.name}",
+            hint="Lesson, “Your turn”, says what may be chosen and what not.",
+        )
+
+
+# -- the sheet -------------------------------------------------------------------------------------------------
+
+
+def test_file_filled(lab: Lab) -> None:
+    """measurements.toml has a number for everything that was measured."""
+    sheet(lab)
+
+
+@needs("file-filled")
+@timeout(MEASURE_SECONDS)
+def test_first_answer(lab: Lab, own: Own) -> None:
+    """The times to the first answer are what the checker measures too."""
+    read = sheet(lab)
+    for image in (CONTAINER, VM):
+        samples = own.samples(image)
+        lab.record("first answer", samples[-1].first_answer_s, "s", TABLES[image])
+    if swapped(read, own, "first_answer_s"):
+        _fail_swapped("first_answer_s")
+    for image, said in ((VM, read.vm.first_answer_s), (CONTAINER, read.container.first_answer_s)):
+        samples = own.samples(image)
+        # Measured again only where it matters: perhaps the machine was busy.
+        while not _near(said, [each.first_answer_s for each in samples], TIMES, TIME_SLACK_S):
+            before = len(samples)
+            samples = own.again(image)
+            if len(samples) == before or said > 100 * samples[-1].first_answer_s:
+                _fail_time(image, said, samples)
+
+
+def _fail_time(image: str, said: float, samples: list[Sample]) -> None:
+    seen, last = f"{said:g} s in {FILE}", samples[-1]
+    expected = f"about {last.first_answer_s:.1f} s; up to {TIMES:g} times more or less passes"
+    title = TITLES[image]
+    if said > 100 * last.first_answer_s:
+        fail(
+            f"The time to the {title}'s first answer is some thousand times what the checker measures: it seems to "
+            "be in milliseconds.",
+            expected=expected,
+            seen=seen,
+            source=SOURCE,
+            hint="`first_answer_s` is in seconds. Lesson, “The first answer”.",
+        )
+    if image == VM and said < last.first_answer_s / TIMES and said < 3 * last.returned_s + TIME_SLACK_S:
+        fail(
+            "The time for the VM is that of `docker run`, which returns when the box is started. Nobody is served "
+            "then: the machine in it has yet to boot.",
+            expected=expected,
+            seen=f"{seen}; the checker's own `docker run` returned after {last.returned_s:.1f} s, and the first "
+            f"answer came after {last.first_answer_s:.1f} s",
+            source=SOURCE,
+            hint="Lesson, “The first answer”: what does the loop behind `docker run` wait for?",
+        )
+    fail(
+        f"The time to the {title}'s first answer is not what the checker measures on this machine.",
+        expected=expected,
+        seen=seen,
+        source=SOURCE,
+        hint="Measure from before `docker run` to the first answer, on a machine that does nothing else. Lesson, “The "
+        "first answer”.",
+    )
+
+
+@needs("file-filled")
+@timeout(MEASURE_SECONDS)
+def test_memory(lab: Lab, own: Own) -> None:
+    """The memory in use is what the checker measures too."""
+    read = sheet(lab)
+    for image in (CONTAINER, VM):
+        lab.record("memory", own.samples(image)[-1].memory_mib, "MiB", TABLES[image])
+    if swapped(read, own, "memory_mib"):
+        _fail_swapped("memory_mib")
+    for image, said in ((CONTAINER, read.container.memory_mib), (VM, read.vm.memory_mib)):
+        samples = own.samples(image)
+        if not _near(said, [each.memory_mib for each in samples], MEMORY_TIMES, MEMORY_SLACK_MIB):
+            _fail_memory(image, said, samples[-1])
+
+
+def _fail_memory(image: str, said: float, own: Sample) -> None:
+    title = TITLES[image]
+    expected = f"about {own.memory_mib:.1f} MiB; a factor of {MEMORY_TIMES:g} either way passes"
+    seen = f"{said:g} MiB in {FILE}"
+    source = 'docker stats --no-stream --format "{{.Name}} {{.MemUsage}}"'
+    if said > 300 * own.memory_mib or said < own.memory_mib / 300:
+        fail(
+            f"The {title}'s memory is some thousand times off what the checker measures: it seems to be in another "
+            "unit.",
+            expected=expected,
+            seen=seen,
+            source=source,
+            hint="`memory_mib` is in MiB, as `docker stats` writes it: 1 GiB is 1024 of them.",
+        )
+    if image == VM and said <= 1.1 * 128:
+        fail(
+            "The VM's memory is what the machine inside has, or sees in use. What this machine pays is more: the "
+            "guest's whole memory, once touched, and the program that plays its hardware.",
+            expected=expected,
+            seen=seen,
+            source=source,
+            hint="Ask the engine, not the guest. Lesson, “Memory”.",
+        )
+    if own.memory_mib < said <= 1.3 * own.with_cache_mib:
+        fail(
+            f"The {title}'s memory counts the cache: pages of files that the kernel keeps because nobody needs the "
+            "room, and drops as soon as somebody does.",
+            expected=expected,
+            seen=f"{seen}; with its cache, the checker's own takes {own.with_cache_mib:.0f} MiB",
+            source=source,
+            hint="Lesson, “Memory”, reads both numbers and tells them apart.",
+        )
+    fail(
+        f"The {title}'s memory is not what the checker measures on this machine.",
+        expected=expected,
+        seen=seen,
+        source=source,
+        hint="Which line of `docker stats` is it, and which of its columns? Lesson, “Memory”.",
+    )
+
+
+@needs("file-filled")
+@timeout(MEASURE_SECONDS)
+def test_disk(lab: Lab, own: Own) -> None:
+    """The disk that one more takes is what the checker measures too."""
+    read = sheet(lab)
+    for image in (CONTAINER, VM):
+        lab.record("disk", own.samples(image)[-1].disk_mb, "MB", TABLES[image])
+    if swapped(read, own, "disk_mb"):
+        _fail_swapped("disk_mb")
+    for image, said in ((CONTAINER, read.container.disk_mb), (VM, read.vm.disk_mb)):
+        samples = own.samples(image)
+        if not _near(said, [each.disk_mb for each in samples], DISK_TIMES, DISK_SLACK_MB):
+            _fail_disk(lab, image, said, samples[-1])
+
+
+def _fail_disk(lab: Lab, image: str, said: float, own: Sample) -> None:
+    title = TITLES[image]
+    expected = f"about {own.disk_mb:.1f} MB" + ("" if image == VM else f"; below {DISK_SLACK_MB:g} MB passes")
+    seen = f"{said:g} MB in {FILE}"
+    source = 'docker ps --size --format "{{.Names}} {{.Size}}"'
+    size = float((lab.image(image) or {}).get("Size") or 0) / 1e6
+    if _near(said, [own.virtual_mb], 1.15, 1.0):
+        fail(
+            f"The {title}'s disk is its virtual size, which counts the image as well. The image is there once, however "
+            "many run from it.",
+            expected=expected,
+            seen=f"{seen}; virtual size of the checker's own: {own.virtual_mb:.0f} MB",
+            source=source,
+            hint="The column SIZE has two numbers. Lesson, “Disk”.",
+        )
+    if _near(said, [size], 1.1, 1.0):
+        fail(
+            f"The {title}'s disk is the size of its image. That is paid for once; asked is what one more adds.",
+            expected=expected,
+            seen=f"{seen}; size of {image}: {size:.0f} MB",
+            source=source,
+            hint="Lesson, “Disk”: which of its numbers grows with every box?",
+        )
+    if said > 300 * max(own.disk_mb, 1.0):
+        fail(
+            f"The {title}'s disk is some thousand times what the checker measures: it seems to be in another unit.",
+            expected=expected,
+            seen=seen,
+            source=source,
+            hint="`disk_mb` is in MB, as `docker ps --size` writes it.",
+        )
+    fail(
+        f"The {title}'s disk is not what the checker measures on this machine.",
+        expected=expected,
+        seen=seen,
+        source=source,
+        hint="Which line of `docker ps --size` is it, and which of its two numbers? Lesson, “Disk”.",
+    )
+
+
+def swapped(read: Sheet, own: Own, field: str) -> bool:
+    """Whether the container's number is the VM's, and the other way round."""
+    times = MEMORY_TIMES if field == "memory_mib" else TIMES
+    container, vm = getattr(read.container, field), getattr(read.vm, field)
+    return (
+        container > vm
+        and _near(container, [getattr(each, field) for each in own.samples(VM)], times, 0.0)
+        and _near(vm, [getattr(each, field) for each in own.samples(CONTAINER)], times, DISK_SLACK_MB)
+    )
+
+
+def _fail_swapped(field: str) -> None:
+    fail(
+        f"The container's `{field}` and the VM's are swapped: each is near what the checker measures of the other.",
+        expected="the container's number under [container], the VM's under [vm]",
+        seen=f"{field} of the container is larger than that of the VM",
+        source=SOURCE,
+        hint="Which box was which? `docker ps` lists names beside images.",
+    )
+
+
+def _near(said: float, measured: list[float], times: float, slack: float) -> bool:
+    """Whether a number lies within a factor, or a slack, of what was measured at least and at most."""
+    return min(measured) / times - slack <= said <= max(measured) * times + slack
+
+
+# -- the two shelves -------------------------------------------------------------------------------------------
+
+
+@needs("file-filled")
+@timeout(60.0)
+def test_vms_answer(lab: Lab, shelves: Shelves) -> None:
+    """As many VMs as the sheet says run, and each answers."""
+    _require_answering(shelves, VM, sheet(lab).vms)
+
+
+@needs("vms-answer")
+@timeout(60.0)
+def test_vms_fit(lab: Lab, shelves: Shelves) -> None:
+    """The VMs take 512 MiB at most, and not one more would fit."""
+    _require_full(lab, shelves, VM)
+
+
+@needs("file-filled")
+@timeout(60.0)
+def test_containers_answer(lab: Lab, shelves: Shelves) -> None:
+    """As many containers as the sheet says run, and each answers."""
+    _require_answering(shelves, CONTAINER, sheet(lab).containers)
+
+
+@needs("containers-answer")
+@timeout(60.0)
+def test_containers_fit(lab: Lab, shelves: Shelves) -> None:
+    """The containers take 512 MiB at most, and not one more would fit."""
+    _require_full(lab, shelves, CONTAINER)
+
+
+def _require_answering(shelves: Shelves, image: str, said: int) -> None:
+    title, running = TITLES[image], shelves.running(image)
+    source = f"docker ps --all --filter ancestor={image}"
+    ended = [box for box in shelves.boxes[image] if not box.running]
+    if len(running) < said:
+        fail(
+            f"The sheet counts {_several(said, title)}, and {len(running)} of them run. One that has ended, or was "
+            "never started, serves nobody.",
+            expected=f"{_several(said, title)} of {image}, running",
+            seen=f"{len(running)} running"
+            + (f"; {ended[0].name} is {ended[0].status}, exit code {ended[0].exit_code}" if ended else ""),
+            source=source,
+            evidence=ended[0].logs(2) if ended else "",
+            hint="A number that was computed is a guess until as many run. Lesson, “Step 2”.",
+        )
+    if len(running) > said:
+        fail(
+            f"{_several(len(running), title)} run, and the sheet counts {said}: which of the two is what fits?",
+            expected=f"{said} running, as in {FILE}",
+            seen=f"{len(running)} running",
+            source=source,
+            hint="Those that you measured stand on the shelf as well.",
+        )
+    if silent := shelves.silent(image):
+        fail(
+            f"`{silent[0].name}` runs, and does not answer: a box that serves nobody fits everywhere.",
+            expected="HTTP 200 on port 8080 of each",
+            seen=f"{len(silent)} of {len(running)} do not answer"
+            + ("" if any(silent[0].networks.values()) else f"; {silent[0].name} is on no network"),
+            source=f"docker logs {silent[0].name}",
+            evidence=silent[0].logs(2),
+            hint="A VM needs some seconds to boot, longer when several boot at once. What does its log say last?",
+        )
+
+
+def _require_full(lab: Lab, shelves: Shelves, image: str) -> None:
+    total, count = shelves.memory(image), len(shelves.running(image))
+    each, title = total / count, TITLES[image]
+    lab.record("fit in 512 MiB", count, "boxes", TABLES[image])
+    lab.record("memory on the shelf", total, "MiB", TABLES[image])
+    source = 'docker stats --no-stream --format "{{.Name}} {{.MemUsage}}"'
+    require(
+        total <= SHELF_MIB * OVER,
+        f"The {_several(count, title)} take more memory than the shelf has.",
+        expected=f"{SHELF_MIB:g} MiB at most, together",
+        seen=f"{total:.0f} MiB, {each:.1f} MiB each",
+        source=source,
+        hint="How often does one go into 512? Lesson, “Step 2”.",
+    )
+    require(
+        total + each > SHELF_MIB * ROOM,
+        f"There is room left on the {title}s' shelf: as many as fit was the question.",
+        expected=f"so many that one more would go over {SHELF_MIB:g} MiB",
+        seen=f"{_several(count, title)} take {total:.0f} MiB; {int((SHELF_MIB - total) / each)} more would fit",
+        source=source,
+        hint="What is left of 512, and what does one take?",
+    )
+
+
+def _several(count: int, title: str) -> str:
+    return f"{count} {title}{'' if count == 1 else 's'}"
