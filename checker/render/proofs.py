@@ -42,7 +42,7 @@ def total_lines(proofs: Mapping[str, Sequence[Proof]], style: Style) -> list[str
     endings: dict[tuple[str, str], set[str]] = defaultdict(set)
     for lab, several in proofs.items():
         for proof in several:
-            endings[lab, proof.answer].add(f"{proof.verdict} {proof.check}")
+            endings[lab, proof.answer].add(f"{proof.verdict} {proof.check}".strip())
     for (lab, answer), seen in endings.items():
         if len(seen) > 1:
             lines.append(

@@ -1,0 +1,96 @@
+"""`lab verify` with answers from a folder anywhere: each is reported as it ends, and what wavers is named."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.conftest import COMPOSE
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Course
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.engine
+
+CHECKS = """
+import pathlib
+from checker.grading.author import require
+
+def test_says_done(lab):
+    \"\"\"The note says done\"\"\"
+    seen = (lab.work / "notes.txt").read_text()
+    require("done" in seen, "The note does not say done.", seen=seen.strip(), hint="Read it.")
+
+def test_steady(lab):
+    \"\"\"It is steady\"\"\"
+    runs = pathlib.Path(RUNS)
+    with runs.open("a") as log:
+        log.write(".")
+    require("maybe" not in (lab.work / "notes.txt").read_text() or len(runs.read_text()) % 2, "It wavered.", hint="x")
+"""
+
+
+@pytest.fixture
+def number(course: Course, tmp_path: Path) -> str:
+    """Give the number of a fake lab with two checks, the second of which wavers where a note says maybe."""
+    checks = CHECKS.replace("RUNS", repr(str(tmp_path / "runs")))
+    files = {"compose.yaml": COMPOSE, "start/notes.txt": "given\n"}
+    return course.lab(checks, ids=("says-done", "steady"), files=files).number
+
+
+@pytest.fixture
+def answers(tmp_path: Path) -> Path:
+    """Give a teacher's folder: a right answer by a script, and wrong ones by files and by a script that fails."""
+    folder = tmp_path / "Lösungen der Klasse"
+    for name, file, text in (
+        ("ada", "run.sh", "echo done > notes.txt\n"),
+        ("bob", "files/notes.txt", "not yet\n"),
+        ("cyd", "run.sh", "echo done > notes.txt; exit 3\n"),
+    ):
+        (folder / name / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name / file).write_text(text)
+        (folder / name / "answer.toml").write_text(f"title = 'by {name}'\n")
+    return folder
+
+
+def test_each_answer_of_a_folder_is_reported_passed_or_with_its_check_and_reason(
+    number: str, answers: Path, lab: Run, course: Course
+) -> None:
+    done = lab("verify", number, "--answers", str(answers), "--json")
+    found = {proof["answer"]: proof for proof in json.loads(done.stdout)[course.slug]}
+    assert set(found) == {"answer/ada", "answer/bob", "answer/cyd"}
+    assert found["answer/ada"]["verdict"] == "passed"
+    assert (found["answer/bob"]["verdict"], found["answer/bob"]["check"]) == ("failed", "says-done")
+    assert "does not say done" in json.dumps(found["answer/bob"])
+    assert "ended with 3" in json.dumps(found["answer/cyd"])
+    shown = lab("verify", number, "--answers", str(answers))
+    for word in ("answer/ada", "failed: says-done", "does not say done", "ended with 3"):
+        assert word in shown.stdout + shown.stderr, word
+
+
+def test_an_answer_that_ends_differently_each_time_is_named(
+    number: str, tmp_path: Path, lab: Run, course: Course
+) -> None:
+    answer = tmp_path / "wavering"
+    answer.mkdir()
+    (answer / "run.sh").write_text("echo done maybe > notes.txt\n")
+    (answer / "answer.toml").write_text("title = 'wavers'\n")
+    done = lab("verify", number, "--answers", str(answer.parent / "wavering"), "--repeat", "3")
+    assert "wavering" in done.stdout
+    assert "Flaky: lab" in done.stdout
+    assert "ended as failed steady and as passed." in done.stdout
+
+
+def test_a_folder_without_answers_is_misuse(number: str, tmp_path: Path, lab: Run) -> None:
+    (tmp_path / "empty").mkdir()
+    done = lab("verify", number, "--answers", str(tmp_path / "empty"))
+    assert done.returncode == 2
+    assert "empty" in done.stderr
