@@ -41,13 +41,20 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     yield daemon
     daemon.stop()
     daemon.socket.unlink(missing_ok=True)
-    # A killed dockerd leaves its data folder mounted onto itself.
-    unmount = ["umount", str(data)]
-    while subprocess.run(unmount, stderr=subprocess.DEVNULL, timeout=10, check=False).returncode == 0:
-        pass
+    # A killed dockerd leaves its data folder mounted onto itself, and its containers' layers on each other.
+    for mount in _mounts_below(data):
+        subprocess.run(["umount", mount], stderr=subprocess.DEVNULL, timeout=10, check=False)
     shutil.rmtree(daemon.exec_root, ignore_errors=True)
     back()
     assert has_bridge() is bridged
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    """Return the mounts on a folder and below it, the innermost first."""
+    mounts = (line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines())
+    return sorted(
+        (mount for mount in mounts if mount == str(folder) or mount.startswith(f"{folder}/")), reverse=True
+    )
 
 
 def has_bridge() -> bool:
