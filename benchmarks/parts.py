@@ -201,6 +201,10 @@ class Bench:
         if rows:
             table("Scenes, images there, whole processes", scenes.HEAD, rows)
         print("".join(f"\n  {line}" for line in left_out), flush=True)
+        if measured := scenes.recorded(self, list(self.catalogue)):
+            table("Measured by the checks as they judged", ("what", "lab", "measured"), measured)
+        else:
+            print("\nNo check of these labs recorded a measurement.", flush=True)
 
     def bundle(self) -> None:
         """The compressed files that take images to a place without a network."""
