@@ -96,6 +96,11 @@ class Rollout:
         return self.end - self.begin
 
     @property
+    def under_way(self) -> bool:
+        """Whether it may still go either way: also for the few seconds in which the last answer is too fresh to tell."""
+        return not self.completed and not self.withdrawn
+
+    @property
     def failures(self) -> tuple[Request, ...]:
         """The requests that failed in it."""
         return tuple(request for request in self.requests if not request.good)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from checker.errors import LabError
@@ -26,6 +27,9 @@ BYTES_A_SECOND = 2500
 
 SILENT_SECONDS = 10.0
 """How long the record may stand still until the sender counts as dead: requests are given up after two."""
+
+SETTLE_SECONDS = 5.0
+"""How long to wait for the end of a rollout: longer than a version must be silent to be gone."""
 
 
 def find(engine: Engine, project: str) -> dict[str, Any] | None:
@@ -78,6 +82,19 @@ class Traffic:
             if whole or found.begin < begin:
                 return found.since(begin)
             size *= 4
+
+    def settled(self, moment: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
+        """Read what was recorded since a moment, once every rollout in it has ended, or after some seconds.
+
+        A version counts as gone only when it was silent for a while, so that somebody who asks right after a
+        rollout would be told that it is not finished.
+        """
+        give_up = time.monotonic() + seconds
+        while True:
+            found = self.since(moment)
+            if not any(move.under_way for move in found.rollouts()) or time.monotonic() >= give_up:
+                return found
+            time.sleep(0.2)
 
     def last(self, seconds: float) -> Timeline:
         """Read what was recorded in the last seconds."""

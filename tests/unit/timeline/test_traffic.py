@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,34 @@ def test_a_moment_before_the_record_begins_gives_all_of_it(folder: Path) -> None
     now = time.time()
     (folder / "record").write_text(lines(now - 5, now))
     assert len(Traffic(Here()).since(0.0).requests) == 100
+
+
+def versions(begin: float, end: float, version: str) -> str:
+    return lines(begin, end).replace('"1.0"', f'"{version}"')
+
+
+def test_a_rollout_that_has_just_ended_is_waited_for(folder: Path) -> None:
+    now = time.time()
+    record = folder / "record"
+    record.write_text(versions(now - 20, now - 10, "1.0") + versions(now - 10, now - 8, "2.0"))
+    reader = Traffic(Here())
+    assert reader.since(0.0).rollouts()[0].under_way
+
+    def go_on() -> None:
+        with record.open("a") as file:
+            file.write(versions(now - 8, now, "2.0"))
+
+    later = threading.Timer(0.1, go_on)
+    later.start()
+    (move,) = reader.settled(now - 20).rollouts()
+    later.join()
+    assert move.completed
+
+
+def test_a_rollout_that_does_not_end_is_not_waited_for_for_ever(folder: Path) -> None:
+    now = time.time()
+    (folder / "record").write_text(versions(now - 20, now - 1, "1.0") + versions(now - 1, now, "2.0"))
+    assert Traffic(Here()).settled(0.0, seconds=0.3).rollouts()[0].under_way
 
 
 def test_a_mark_is_left_in_the_record_and_read_back(folder: Path) -> None:
