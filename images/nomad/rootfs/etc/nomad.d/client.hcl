@@ -21,6 +21,11 @@ client {
   # memory, once for each of them, and not every system tells a processor's speed.
   cpu_total_compute = 2000
   memory_total_mb   = 2048
+
+  # Nor is it asked which cloud it might be in, or for programs that no lab has: that takes seconds.
+  options = {
+    "fingerprint.denylist" = "consul,vault,env_aws,env_azure,env_digitalocean,env_gce"
+  }
 }
 
 # The engine of this very machine. Images are in it already (`lab start` brings them), and stay there when nothing

@@ -22,7 +22,8 @@ server {
   # The same after the server itself was away (usually 5 minutes).
   failover_heartbeat_ttl = "20s"
 
-  # What was deployed, and how, is still known on another day (usually an hour).
+  # What was deployed, and how, is still known on another day (usually an hour), and after many tries (usually six).
+  job_tracked_versions    = 60
   deployment_gc_threshold = "720h"
   job_gc_threshold        = "720h"
   eval_gc_threshold       = "720h"
