@@ -1,0 +1,286 @@
+"""The outcomes that labs share, on clusters and timelines made for each question."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.cluster import outcomes
+from checker.cluster.model import Instance, surely, without
+from checker.grading.verdicts import CheckFailed
+from checker.timeline.model import Timeline, make
+from checker.timeline.record import Connection, Failure, Mark, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NODES = ("one", "two", "three")
+
+
+class Fake:
+    """A cluster whose instances are what a test says; a lost node's are gone, and come up elsewhere when it is told so."""
+
+    title = "Fake"
+    nodes = NODES
+
+    def __init__(self, *placed: str, replaces: bool = True) -> None:
+        self.found = [
+            Instance(id=f"{node}-{number}", node=node, version="1.0", ready=True)
+            for number, node in enumerate(placed)
+        ]
+        self.replaces = replaces
+        self.lost: list[str] = []
+        self.back: list[str] = []
+
+    def instances(self) -> list[Instance]:
+        """Return what runs."""
+        return list(self.found)
+
+    def shows(self) -> str:
+        """Return a command."""
+        return "fake ps"
+
+    def crash(self, instance: Instance) -> None:
+        """End one."""
+        self.found.remove(instance)
+
+    def lose(self, node: str) -> None:
+        """Note it, and move what ran there."""
+        self.lost.append(node)
+        left = next(each for each in NODES if each != node)
+        self.found = [
+            replace(each, node=left) if each.node == node and self.replaces else each
+            for each in self.found
+            if each.node != node or self.replaces
+        ]
+
+    def bring_back(self, node: str) -> None:
+        """Note it."""
+        self.back.append(node)
+
+
+class Traffic:
+    """A record in which nothing fails, and the marks that were left."""
+
+    def __init__(self, failing: int = 0) -> None:
+        self.marks: list[str] = []
+        self._failing = failing
+
+    def mark(self, text: str) -> Mark:
+        """Note it."""
+        self.marks.append(text)
+        return Mark(100.0, text)
+
+    def since(self, moment: float | Mark) -> Timeline:  # noqa: ARG002 - it is always the same
+        """Return twenty requests, the first of which failed."""
+        return make([request(100 + number, good=number >= self._failing) for number in range(20)], now=130.0)
+
+    def now(self) -> float:
+        """Return the end."""
+        return 130.0
+
+
+def request(at: float, version: str = "1.0", *, good: bool = True) -> Request:
+    failure = None if good else Failure.REFUSED
+    return Request(
+        at, 5.0, 200 if good else 0, failure, version if good else "", "x" if good else "", Connection.FRESH
+    )
+
+
+def told(action: Callable[[], object]) -> str:
+    """Return what a learner reads of a check that fails."""
+    with pytest.raises(CheckFailed) as caught:
+        action()
+    found = caught.value.failure
+    return f"{found.rationale} {found.expected} {found.seen} {found.source} {found.hint}"
+
+
+# -- how many, and where ---------------------------------------------------------------------------------------
+
+
+def test_the_wanted_number_of_copies_is_returned() -> None:
+    assert len(outcomes.copies(Fake("one", "two"), 2, version="1.0", hint="h")) == 2
+
+
+@pytest.mark.parametrize(
+    ("placed", "words"),
+    [
+        ((), "No copy of the service runs"),
+        (("one",), "Only 1 copy runs."),
+        (("one", "two", "three"), "3 copies are meant to run, more than"),
+    ],
+)
+def test_another_number_is_told(placed: tuple[str, ...], words: str) -> None:
+    said = told(lambda: outcomes.copies(Fake(*placed), 2, hint="count them"))
+    assert words in said
+    assert "fake ps" in said
+    assert "count them" in said
+
+
+def test_copies_that_do_not_get_ready_are_told_apart_from_missing_ones() -> None:
+    cluster = Fake("one", "two")
+    cluster.found[1] = replace(cluster.found[1], ready=False)
+    said = told(lambda: outcomes.copies(cluster, 2, hint="h", patience=0))
+    assert "Of 2 copies, 1 did not get ready" in said
+    assert "1 of them not ready" in said
+
+
+def test_another_version_is_told() -> None:
+    assert "2 copies run version 1.0, not 2.0" in told(
+        lambda: outcomes.copies(Fake("one", "two"), 2, version="2.0", hint="h")
+    )
+
+
+def test_copies_on_nodes_that_do_not_count_are_left_out() -> None:
+    found = outcomes.copies(Fake("one", "two"), 1, elsewhere={"two"}, hint="h")
+    assert [each.node for each in found] == ["one"]
+
+
+@pytest.mark.parametrize("placed", [("one", "two", "three"), ("one", "one", "two", "three"), ("one", "two")])
+def test_as_even_as_it_can_be_is_spread(placed: tuple[str, ...]) -> None:
+    cluster = Fake(*placed)
+    outcomes.spread(cluster, cluster.found, hint="h")
+
+
+@pytest.mark.parametrize("placed", [("one", "one", "one"), ("one", "one", "two")])
+def test_two_more_on_one_node_than_on_another_is_no_spread(placed: tuple[str, ...]) -> None:
+    cluster = Fake(*placed)
+    said = told(lambda: outcomes.spread(cluster, cluster.found, hint="h"))
+    assert f"{placed.count('one')} of 3 copies run on one" in said
+    assert "three: 0" in said
+
+
+def test_spread_is_asked_of_the_nodes_that_are_left() -> None:
+    cluster = Fake("one", "one", "two")
+    outcomes.spread(cluster, cluster.found, over=("one", "two"), hint="h")
+
+
+# -- a node lost -----------------------------------------------------------------------------------------------
+
+
+def test_a_lost_node_is_replaced_and_brought_back() -> None:
+    cluster, traffic = Fake("one", "two", "two"), Traffic(failing=4)
+    done = outcomes.replaced(cluster, traffic, 3, within=5, hint="h")
+    assert (done.node, done.lost) == ("two", 4)
+    assert cluster.back == ["two"]
+    assert traffic.marks == ["two lost", "two back"]
+
+
+def test_a_node_that_nobody_replaces_is_told_and_brought_back() -> None:
+    cluster = Fake("one", "two", replaces=False)
+    said = told(lambda: outcomes.replaced(cluster, Traffic(), 2, within=0.2, node="one", hint="h"))
+    assert "one was lost with 1 copy, and 0.2 s later not all of them run elsewhere" in said
+    assert cluster.back == ["one"]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, CheckFailed, RuntimeError])
+def test_a_node_comes_back_however_the_check_ends(interruption: type[BaseException]) -> None:
+    cluster, traffic = Fake("one"), Traffic()
+    error = interruption() if interruption is not CheckFailed else None
+    with pytest.raises(interruption), without(cluster, "one", traffic):
+        if error is not None:
+            raise error
+        outcomes.copies(cluster, 9, hint="h")
+    assert cluster.back == ["one"]
+
+
+def test_putting_back_ends_before_an_interruption_is_told() -> None:
+    done: list[str] = []
+    with pytest.raises(RuntimeError, match="no room"):
+        surely(lambda: (_ for _ in ()).throw(RuntimeError("no room")))
+    surely(lambda: done.append("back"))
+    assert done == ["back"]
+
+
+# -- a new version ---------------------------------------------------------------------------------------------
+
+
+def move(*failing: float, old_goes: bool = True) -> Timeline:
+    """Return thirty seconds in which version 2.0 takes over from 1.0 at the tenth."""
+    requests = []
+    for tenth in range(300):
+        at = tenth / 10
+        version = "1.0" if at < 10 or (not old_goes and tenth % 2) else "2.0"
+        requests.append(request(at, version, good=at not in failing))
+    return make(requests, now=30.0)
+
+
+def test_a_move_without_a_failed_request_is_returned() -> None:
+    found = outcomes.rollout(move(), before="1.0", after="2.0", hint="h")
+    assert (found.before, found.after, found.completed) == ("1.0", "2.0", True)
+
+
+def test_a_failed_request_in_the_move_is_told_with_its_moment() -> None:
+    said = told(lambda: outcomes.rollout(move(10.5), before="1.0", after="2.0", hint="h"))
+    assert "In the rollout from 1.0 to 2.0, 1 of" in said
+    assert "+0.6 s from its beginning" in said
+
+
+def test_a_failed_request_long_before_is_forgiven() -> None:
+    outcomes.rollout(move(2.0), before="1.0", after="2.0", hint="h")
+
+
+def test_as_many_may_fail_as_is_allowed() -> None:
+    outcomes.rollout(move(10.5), before="1.0", after="2.0", allowed=1, hint="h")
+
+
+def test_no_move_at_all_is_told() -> None:
+    assert "did not move from version 2.0 to 1.0" in told(
+        lambda: outcomes.rollout(move(), before="2.0", after="1.0", hint="h")
+    )
+
+
+def test_an_old_version_that_stays_is_told() -> None:
+    assert "Version 1.0 still answers, beside 2.0" in told(
+        lambda: outcomes.rollout(move(old_goes=False), before="1.0", after="2.0", hint="h")
+    )
+
+
+# -- a bad release ---------------------------------------------------------------------------------------------
+
+
+def test_a_bad_release_that_hurts_nobody_is_contained_and_withdrawn() -> None:
+    withdrawn: list[str] = []
+    outcomes.contained(
+        Fake("one"),
+        Traffic(),
+        release=lambda: None,
+        withdraw=lambda: withdrawn.append("yes"),
+        serving="1.0",
+        seconds=0.1,
+        hint="h",
+    )
+    assert withdrawn == ["yes"]
+
+
+def test_a_bad_release_that_takes_the_service_down_is_told_and_withdrawn() -> None:
+    cluster, withdrawn = Fake("one"), []
+    said = told(
+        lambda: outcomes.contained(
+            cluster,
+            Traffic(),
+            release=cluster.found.clear,
+            withdraw=lambda: withdrawn.append("yes"),
+            serving="1.0",
+            seconds=1,
+            hint="h",
+        )
+    )
+    assert "no copy of version 1.0 is left" in said
+    assert withdrawn == ["yes"]
+
+
+def test_requests_that_fail_under_a_bad_release_are_told() -> None:
+    assert "3 of 20 requests failed" in told(
+        lambda: outcomes.contained(
+            Fake("one"),
+            Traffic(failing=3),
+            release=lambda: None,
+            withdraw=lambda: None,
+            serving="1.0",
+            seconds=0.1,
+            hint="h",
+        )
+    )
