@@ -1,0 +1,118 @@
+"""Copies that a person started, as their hosts' engines tell of them."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checker.cluster.by_hand import ByHand
+from checker.engine.shell import Completed
+from checker.grading.verdicts import CouldNotRun
+
+
+class Lab:
+    """A lab whose hosts' engines answer what a test says."""
+
+    number = "06"
+    course_lab = SimpleNamespace(project="drydock-06")
+
+    def __init__(
+        self,
+        answers: dict[str, list[dict[str, Any]]],
+        dead: tuple[str, ...] = (),
+        silent: tuple[str, ...] = (),
+    ) -> None:
+        self._answers = {host: found for host, found in answers.items() if host not in silent}
+        self.engine = SimpleNamespace(
+            list_all=lambda *_, **__: [
+                {
+                    "Labels": {"com.docker.compose.service": host},
+                    "State": "exited" if host in dead else "running",
+                }
+                for host in answers
+            ]
+        )
+
+    def node(self, service: str) -> Any:
+        """Return the prober, whose curl asks the hosts."""
+        assert service == "prober"
+        return SimpleNamespace(exec=self._curl)
+
+    def _curl(self, command: str, timeout: float) -> Completed:
+        assert timeout
+        lines = [json.dumps(found) for host, found in self._answers.items() if f"//{host}:2375" in command]
+        return Completed(0, "\n".join(lines).encode() + b"\n", b"")
+
+
+def container(**changes: Any) -> dict[str, Any]:
+    """Return one line of an engine's list: a copy of Parcel that is well."""
+    return {
+        "Id": "c" * 64,
+        "Names": ["/parcel"],
+        "Image": "drydock/parcel:1.0",
+        "State": "running",
+        "Status": "Up 3 seconds (healthy)",
+        "Labels": {"io.drydock.image": "parcel", "org.opencontainers.image.version": "1.0"},
+        "Ports": [
+            {"IP": "0.0.0.0", "PrivatePort": 8080, "PublicPort": 8081, "Type": "tcp"},  # noqa: S104
+            {"IP": "::", "PrivatePort": 8080, "PublicPort": 8081, "Type": "tcp"},
+        ],
+        "HostConfig": {"NetworkMode": "bridge"},
+        **changes,
+    }
+
+
+def cluster(answers: dict[str, list[dict[str, Any]]], dead: tuple[str, ...] = ()) -> ByHand:
+    """Return the hosts of a lab with these containers."""
+    return ByHand(Lab(answers, dead), tuple(answers))  # type: ignore[arg-type]
+
+
+def test_a_copy_has_a_host_a_version_and_an_address() -> None:
+    (copy,) = cluster({"host-1": [container()]}).copies()
+    assert (copy.node, copy.version, copy.ready, copy.address) == ("host-1", "1.0", True, "host-1:8081")
+
+
+def test_what_is_published_for_the_host_alone_is_no_address() -> None:
+    port = {"IP": "127.0.0.1", "PrivatePort": 8080, "PublicPort": 8080, "Type": "tcp"}
+    (copy,) = cluster({"host-1": [container(Ports=[port])]}).copies()
+    assert (copy.address, copy.closed) == ("", ("127.0.0.1:8080",))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Status": "Up 1 second (health: starting)"},
+        {"Status": "Up 3 minutes (unhealthy)"},
+        {"State": "restarting", "Status": "Restarting (1) 2 seconds ago"},
+        {"State": "paused", "Status": "Up 3 minutes (Paused)"},
+    ],
+)
+def test_a_copy_that_cannot_serve_is_not_ready(change: dict[str, Any]) -> None:
+    (copy,) = cluster({"host-1": [container(**change)]}).copies()
+    assert not copy.ready
+
+
+def test_a_copy_without_a_health_check_is_ready_when_it_runs() -> None:
+    (copy,) = cluster({"host-1": [container(Status="Up 3 seconds")]}).copies()
+    assert copy.ready
+
+
+def test_what_ended_is_no_copy_and_is_told_apart() -> None:
+    ended = container(State="exited", Status="Exited (137) 2 seconds ago")
+    found = cluster({"host-1": [ended], "host-2": [container(), container(Labels={})]})
+    assert [copy.node for copy in found.copies()] == ["host-2"]
+    assert found.ended() == [("host-1", "parcel", "Exited (137) 2 seconds ago")]
+
+
+def test_a_host_that_is_down_is_not_asked() -> None:
+    found = cluster({"host-1": [container()], "host-2": [container()]}, dead=("host-2",))
+    assert [copy.node for copy in found.copies()] == ["host-1"]
+
+
+def test_an_engine_that_does_not_answer_is_nobodys_wrong_answer() -> None:
+    lab = Lab({"host-1": [container()], "host-2": []}, silent=("host-2",))
+    with pytest.raises(CouldNotRun, match="does not answer"):
+        ByHand(lab, ("host-1", "host-2")).copies()  # type: ignore[arg-type]
