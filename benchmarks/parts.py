@@ -206,6 +206,14 @@ class Bench:
         else:
             print("\nNo check of these labs recorded a measurement.", flush=True)
 
+    def traffic(self) -> None:
+        """What a lab's traffic takes of a processor, and how fast its record is read."""
+        import traffic  # noqa: PLC0415 - loads what the other parts do not need
+
+        sending, reading = traffic.measure()
+        table("Traffic, 25 requests a second to Parcel", traffic.HEAD, sending)
+        table("Reading its record of two hours", ("", "median (range)", ""), reading)
+
     def bundle(self) -> None:
         """The compressed files that take images to a place without a network."""
         needed = {

@@ -374,12 +374,13 @@ def _at(request: Request) -> float:
     return request.at
 
 
-def make(lines: Iterable[Line], *, now: float | None = None) -> Timeline:
+def make(lines: Iterable[Line], *, now: float | None = None, first_good: float | None = None) -> Timeline:
     """Make a Timeline of a record's lines.
 
     Args:
         lines: as `read_lines` returns them.
         now: until when the record was complete; the last line's time otherwise.
+        first_good: when the first good answer of all was asked for; the first among the lines otherwise.
     """
     requests: list[Request] = []
     marks: list[Mark] = []
@@ -410,7 +411,9 @@ def make(lines: Iterable[Line], *, now: float | None = None) -> Timeline:
         marks=tuple(marks),
         gaps=_joined(gaps),
         to=to,
-        first_good=next((request.at for request in requests if request.good), None),
+        first_good=next((request.at for request in requests if request.good), None)
+        if first_good is None
+        else first_good,
     )
 
 

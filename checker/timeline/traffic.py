@@ -14,16 +14,23 @@ from checker.timeline.record import Mark, read_lines
 if TYPE_CHECKING:
     from checker.engine.api import Engine
     from checker.engine.shell import Completed
-    from checker.timeline.record import Line
 
 SERVICE = "traffic"
 """The service's name in a scene."""
 
 FOLDER = "/var/lib/traffic"
-"""Where the record is inside the container: `record`, and what was before it, `record.1` to `record.3`."""
+"""Where the record is inside the container: `record`, and what was before it, `record.1` to `record.3`.
+
+`first` holds the moment of the first good answer of all, which a part of the record does not tell."""
 
 BYTES_A_SECOND = 2500
 """More than the record grows by in a second: 25 requests of at most some 90 bytes."""
+
+SPARE_SECONDS = 10
+"""How much more is read than is asked for: a request is written when it ends, and some lines are longer."""
+
+WHOLE = 1 << 30
+"""More bytes than a record can have."""
 
 SILENT_SECONDS = 10.0
 """How long the record may stand still until the sender counts as dead: requests are given up after two."""
@@ -72,16 +79,14 @@ class Traffic:
     def since(self, moment: Moment) -> Timeline:
         """Read what was recorded since a moment, up to now."""
         begin = seconds_of(moment)
-        now = self.now()
-        size = int(max(now - begin, 0.0) + SILENT_SECONDS) * BYTES_A_SECOND
-        whole = False
+        times = 1
         while True:
-            lines, end, total = self._read(size)
-            found = make(lines, now=end)
-            whole = size >= total
+            found, whole = self._read(
+                f"$(( ($(date +%s) - {int(begin)} + {SPARE_SECONDS}) * {BYTES_A_SECOND * times} ))"
+            )
             if whole or found.begin < begin:
                 return found.since(begin)
-            size *= 4
+            times *= 4
 
     def settled(self, moment: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
         """Read what was recorded since a moment, once every rollout in it has ended, or after some seconds.
@@ -102,24 +107,31 @@ class Traffic:
 
     def everything(self) -> Timeline:
         """Read the whole record: the last two and a half hours, at 25 requests a second."""
-        lines, end, _ = self._read(0)
-        return make(lines, now=end)
+        return self._read(str(WHOLE))[0]
 
-    def _read(self, size: int) -> tuple[list[Line], float, int]:
-        """Return the lines in the last bytes (all for 0), the moment of reading, and how many bytes there are."""
-        files = f"$(ls -r {FOLDER}/record.? 2>/dev/null) {FOLDER}/record"
-        cut = f" | tail -c {size}" if size else ""
+    def _read(self, size: str) -> tuple[Timeline, bool]:
+        """Read the last bytes, and return whether these are all there are.
+
+        Args:
+            size: how many bytes, as the shell computes it.
+        """
         said = self._run_bytes(
-            f"cd {FOLDER} && date +%s.%N && stat -c %Y record && cat {files} | wc -c && cat {files}{cut}"
+            f"cd {FOLDER} && date +%s.%N && stat -c %Y record && size={size} && total=0 && "
+            "for part in $(stat -c %s record record.? 2>/dev/null); do total=$((total + part)); done; "
+            "echo $((size >= total)) && { cat first 2>/dev/null || echo; } && "
+            # From the end of one file nothing before it is read.
+            'if [ "$(stat -c %s record)" -ge "$size" ]; then tail -c "$size" record; '
+            'else cat $(ls -r record.? 2>/dev/null) record | tail -c "$size"; fi'
         )
-        now, changed, total, data = said.split(b"\n", 3)
+        now, changed, whole, first, data = said.split(b"\n", 4)
         end = float(now)
         if end - float(changed) > SILENT_SECONDS:
             raise LabError(
                 f"The lab's traffic recorded nothing for {end - float(changed):.0f} s.",
                 remedy="See what its container says: docker logs; `lab start` mends the scene.",
             )
-        return read_lines(data), end, int(total)
+        met = float(first) if first.strip() else None
+        return make(read_lines(data), now=end, first_good=met), whole == b"1"
 
     def _run(self, command: str) -> str:
         return self._run_bytes(command).decode(errors="replace")

