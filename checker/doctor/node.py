@@ -254,7 +254,7 @@ def _ipvs(machine: Machine, output: Output) -> Seen:
             "what runs on them",
             f"The lab on Swarm works without, and says so. {_modules(machine, 'ip_vs ip_vs_rr xt_ipvs')}",
         )
-    return fine("the kernel answers for it: any node of a swarm takes in requests")
+    return fine("the kernel answers for it; the lab on Swarm tries its routing mesh with a real service")
 
 
 def _netem(output: Output) -> Seen:
