@@ -6,6 +6,8 @@ A check takes the fixture `timeline`, a `Traffic`: the record as it grows, and t
         killed = timeline.mark("node-2 killed")
         ...
         seen = timeline.since(killed)          # a Timeline: a snapshot, never changes
+        seen = timeline.settled(killed)        # the same, once no rollout in it is undecided; for rollouts()
+        seen.served                            # without what failed before there was a service at all
         seen.failures                          # what failed, with time, kind, and kept-alive or fresh
         seen.rollouts()                        # moves from one version to another, with what failed in them
         seen.neither()                         # the longest moment without a good answer, or None
