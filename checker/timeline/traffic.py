@@ -12,6 +12,8 @@ from checker.timeline.model import Moment, Timeline, make, seconds_of
 from checker.timeline.record import Mark, read_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from checker.engine.api import Engine
     from checker.engine.shell import Completed
 
@@ -94,20 +96,15 @@ class Traffic:
         A version counts as gone only when it was silent for a while, so that somebody who asks right after a
         rollout would be told that it is not finished.
         """
-        give_up = time.monotonic() + seconds
-        while True:
-            found = self.since(moment)
-            if not any(move.under_way for move in found.rollouts()) or time.monotonic() >= give_up:
-                return found
-            time.sleep(0.2)
+        return _settled(lambda: self.since(moment), seconds)
 
     def last(self, seconds: float) -> Timeline:
         """Read what was recorded in the last seconds."""
         return self.since(self.now() - seconds)
 
-    def everything(self) -> Timeline:
-        """Read the whole record: the last two and a half hours, at 25 requests a second."""
-        return self._read(str(WHOLE))[0]
+    def everything(self, seconds: float = SETTLE_SECONDS) -> Timeline:
+        """Read the whole record, of the last two and a half hours; a rollout that is ending is waited for as in `settled`."""
+        return _settled(lambda: self._read(str(WHOLE))[0], seconds)
 
     def _read(self, size: str) -> tuple[Timeline, bool]:
         """Read the last bytes, and return whether these are all there are.
@@ -145,3 +142,12 @@ class Traffic:
                 detail=done.stderr.strip(),
             )
         return done.stdout_bytes
+
+
+def _settled(read: Callable[[], Timeline], seconds: float) -> Timeline:
+    give_up = time.monotonic() + seconds
+    while True:
+        found = read()
+        if time.monotonic() >= give_up or not any(move.under_way for move in found.rollouts()):
+            return found
+        time.sleep(0.2)

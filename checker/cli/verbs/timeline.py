@@ -97,7 +97,7 @@ def _read(context: Context, lab: Lab, seconds: float | None) -> Timeline:
         )
     shell = Shell(context.engine, found["Id"])
     try:
-        timeline = Traffic(shell).everything()
+        timeline = Traffic(shell).everything(0.0)
     finally:
         shell.close()
     if seconds is not None:

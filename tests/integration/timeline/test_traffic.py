@@ -87,7 +87,7 @@ class Stage:
 
     def until(self, holds: Callable[[Timeline], object]) -> Timeline:
         """Wait until something holds of all that was recorded, and return that."""
-        assert wait_until(lambda: holds(self.record.everything()), SECONDS), self.record.everything().summary
+        assert wait_until(lambda: holds(self.record.everything(0.0)), SECONDS), self.record.everything().summary
         return self.record.everything()
 
     def well(self) -> Timeline:

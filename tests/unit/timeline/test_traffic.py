@@ -125,6 +125,7 @@ def test_a_rollout_that_does_not_end_is_not_waited_for_for_ever(folder: Path) ->
     now = time.time()
     (folder / "record").write_text(versions(now - 20, now - 1, "1.0") + versions(now - 1, now, "2.0"))
     assert Traffic(Here()).settled(0.0, seconds=0.3).rollouts()[0].under_way
+    assert Traffic(Here()).everything(0.0).rollouts()[0].under_way
 
 
 def test_a_mark_is_left_in_the_record_and_read_back(folder: Path) -> None:
