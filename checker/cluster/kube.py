@@ -32,9 +32,11 @@ cmp -s {KUBECONFIG} {_KEYS}/source || (
     cp {KUBECONFIG} {_KEYS}/source
 )
 """
+_END = "\x1e"
+"""What no answer contains: it stands between answers and their status."""
 _CURL = (
     f"curl -sS -m {REQUEST_SECONDS:g} --connect-timeout 2 --cacert {_KEYS}/certificate-authority "
-    f"--cert {_KEYS}/client-certificate --key {_KEYS}/client-key -w '\\036%{{http_code}}\\036'"
+    f"--cert {_KEYS}/client-certificate --key {_KEYS}/client-key -w '{_END}%{{http_code}}{_END}'"
 )
 
 _T = TypeVar("_T")
@@ -86,6 +88,11 @@ class Api:
         given = "" if body is None else f"-H 'Content-Type: {kind}' -d {shlex.quote(json.dumps(body))}"
         return self._answers(f"{_CURL} -X {method} {given} {shlex.quote(SERVER + path)}")[0]
 
+    def poke(self, path: str, seconds: float = 1.0) -> None:
+        """GET a path that is not expected to answer, and give up soon."""
+        command = f"{_PREPARE}{_CURL} -m {seconds:g} -o /dev/null {shlex.quote(SERVER + path)} || true"
+        self._lab.node("toolbox").exec(command, timeout=REQUEST_SECONDS)
+
     def merge(self, path: str, change: Any) -> Any:
         """Change a thing by a strategic merge patch, under the checker's own name."""
         return self.send(
@@ -101,7 +108,7 @@ class Api:
                 f"The cluster's API does not answer ({said[-1] if said else f'curl ended with {done.rc}'}). "
                 f"`lab start {number}` starts what is not running; `lab reset {number}` makes the cluster anew."
             )
-        parts = done.stdout.split("\x1e")
+        parts = done.stdout.split(_END)
         answers = []
         for text, code in zip(parts[::2], parts[1::2], strict=False):
             answer = json.loads(text) if text.strip().startswith("{") else text

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.cluster.kube import MANAGER, Api, Nodes, Pod, Pods, Refused
-from checker.cluster.model import Instance, lose_node, start_node, surely
+from checker.cluster.model import Instance, lose_node, start_node
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from checker.grading.author import Lab
 
 NODES = ("control-plane", "worker-1", "worker-2")
@@ -28,6 +26,7 @@ GROUPS = {
     "DaemonSet": "apps",
     "Job": "batch",
 }
+PARTS = ("coredns", "metrics-server")
 BACK_SECONDS = 90.0
 UNDO_SECONDS = 60.0
 
@@ -113,6 +112,24 @@ class Kubernetes:
         ready = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items if node.ready}
         return [name for name in self.nodes if name not in ready]
 
+    def cordoned_nodes(self) -> list[str]:
+        """Return the nodes that take no new pods because somebody said so."""
+        found = self.api.read("/api/v1/nodes", Nodes).items
+        return [node.metadata.name for node in found if node.spec.unschedulable]
+
+    def missing_parts(self) -> list[str]:
+        """Return the cluster's own parts that are not there, or are told to have no pod."""
+        there = self.api.get("/apis/apps/v1/namespaces/kube-system/deployments")[0]["items"]
+        names = {each["metadata"]["name"] for each in there if each["spec"].get("replicas")}
+        return [name for name in PARTS if name not in names]
+
+    def last_failure(self) -> str:
+        """Return what the cluster last said of pods that it could not make; empty when it could."""
+        path = "/api/v1/events?fieldSelector=reason%3DFailedCreate"
+        events = self.api.get(path)[0]["items"]
+        last = max(events, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
+        return " ".join(str(last["message"]).split()) if last else ""
+
     def workload(self, pod: Pod) -> Workload:
         """Return what looks after a pod, at the top of the chain."""
         space = pod.metadata.namespace
@@ -132,20 +149,6 @@ class Kubernetes:
         """Tell a workload to run another image, as `kubectl set image` does."""
         container = self._container(workload)
         self.api.merge(workload.path, _with_image(container["name"], image))
-
-    @contextlib.contextmanager
-    def put_back(self, workload: Workload) -> Iterator[None]:
-        """Put a workload's image back when the block ends, and wait until its copies are ready again."""
-        before = self._container(workload)
-        wanted = len(self.pods())
-
-        def back() -> None:
-            self.undo(workload, before["name"], before["image"], wanted)
-
-        try:
-            yield
-        finally:
-            surely(back)
 
     def undo(self, workload: Workload, container: str, image: str, wanted: int) -> bool:
         """Give a workload its old image back, and return whether as many copies as before are ready with it."""

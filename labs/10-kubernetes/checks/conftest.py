@@ -1,0 +1,26 @@
+"""What the checks of lab 10 share for one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.cluster.kubernetes import Kubernetes
+
+from .parcel import Parcel
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: Lab) -> Kubernetes:
+    """The lab's cluster."""
+    return Kubernetes(lab)
+
+
+@pytest.fixture(scope="session")
+def parcel(cluster: Kubernetes) -> Parcel:
+    """What the learner made of Parcel on it."""
+    return Parcel(cluster)
