@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Network = ipaddress.IPv4Network
 
 POOLS = (ipaddress.IPv4Network("172.16.0.0/12"), ipaddress.IPv4Network("192.168.0.0/16"))
-"""What the engine chooses from, unless its daemon.json says otherwise (libnetwork/ipamutils)."""
+"""What the engine chooses from, unless it was told of other pools (libnetwork/ipamutils)."""
 
 _GATEWAY = 0x2
 """RTF_GATEWAY of <linux/route.h>: reached through another machine."""
@@ -71,9 +71,21 @@ def taken(engine: Engine) -> list[Network]:
 def engine_may_choose_wrong(engine: Engine, platform: Platform | None = None) -> bool:
     """Whether this machine reaches, through a gateway, addresses that the engine may give to a network."""
     platform = platform or Platform()
-    return any(
-        route.overlaps(pool) for route in routes(platform, beyond_a_gateway=True) for pool in POOLS
-    ) and shares_our_kernel(platform, engine.endpoint, engine.get("/info"))
+    beyond = routes(platform, beyond_a_gateway=True)
+    if not beyond:
+        return False
+    info = engine.get("/info")
+    pools = [
+        ipaddress.ip_network(str(pool["Base"]), strict=False)
+        for pool in info.get("DefaultAddressPools") or []
+    ]
+    met = any(
+        route.overlaps(pool)
+        for pool in pools or POOLS
+        if isinstance(pool, ipaddress.IPv4Network)
+        for route in beyond
+    )
+    return met and shares_our_kernel(platform, engine.endpoint, info)
 
 
 def free_subnets(engine: Engine, platform: Platform | None = None) -> Iterator[Network]:

@@ -45,12 +45,13 @@ class FakePlatform(Platform):
 class FakeEngine(Engine):
     """An engine with these networks."""
 
-    def __init__(self, *networks: dict[str, Any]) -> None:
+    def __init__(self, *networks: dict[str, Any], pools: tuple[str, ...] = ()) -> None:
         super().__init__(Endpoint("unix:///var/run/docker.sock", "socket"))
         self.networks = list(networks)
+        self.pools = [{"Base": pool, "Size": 24} for pool in pools]
 
     def get(self, path: str, **query: Any) -> Any:
-        return {"KernelVersion": "6.12.0"}
+        return {"KernelVersion": "6.12.0", **({"DefaultAddressPools": self.pools} if self.pools else {})}
 
     def list_all(self, kind: str, *, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         return self.networks
@@ -80,6 +81,12 @@ def test_the_engine_is_left_to_choose_unless_a_gateway_leads_where_it_may_choose
     assert not addresses.engine_may_choose_wrong(engine, LINUX)
     assert not addresses.engine_may_choose_wrong(engine, with_routes(DEFAULT, OFFICE))
     assert addresses.engine_may_choose_wrong(engine, with_routes(DEFAULT, VPN))
+
+
+def test_an_engine_that_was_told_what_to_choose_from_is_judged_by_that() -> None:
+    engine = FakeEngine(pools=("10.0.0.0/8", "fd00::/64"))
+    assert not addresses.engine_may_choose_wrong(engine, with_routes(DEFAULT, VPN))
+    assert addresses.engine_may_choose_wrong(engine, with_routes(DEFAULT, OFFICE))
 
 
 def test_the_routes_of_a_machine_that_the_engine_is_not_on_do_not_matter() -> None:
