@@ -148,6 +148,10 @@ def _settled(read: Callable[[], Timeline], seconds: float) -> Timeline:
     give_up = time.monotonic() + seconds
     while True:
         found = read()
-        if time.monotonic() >= give_up or not any(move.under_way for move in found.rollouts()):
+        # One that nobody answers any more, neither the old version nor the new, will not be decided by waiting.
+        open_moves = [
+            move for move in found.rollouts() if move.under_way and found.end - move.end < SETTLE_SECONDS
+        ]
+        if not open_moves or time.monotonic() >= give_up:
             return found
         time.sleep(0.2)

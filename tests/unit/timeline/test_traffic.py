@@ -128,6 +128,16 @@ def test_a_rollout_that_does_not_end_is_not_waited_for_for_ever(folder: Path) ->
     assert Traffic(Here()).everything(0.0).rollouts()[0].under_way
 
 
+def test_a_rollout_that_nobody_goes_on_with_is_not_waited_for(folder: Path) -> None:
+    now = time.time()
+    mixed = versions(now - 40, now - 32, "1.0") + versions(now - 32, now - 30, "2.0")
+    failed = lines(now - 30, now).replace('200,null,"1.0","one"', '0,"refused","",""')
+    (folder / "record").write_text(mixed + failed)
+    here = Here()
+    assert Traffic(here).everything(1000.0).rollouts()[0].under_way
+    assert len(here.sizes) == 1
+
+
 def test_a_mark_is_left_in_the_record_and_read_back(folder: Path) -> None:
     now = time.time()
     (folder / "record").write_text(lines(now - 5, now))
