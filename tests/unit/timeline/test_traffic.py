@@ -106,13 +106,13 @@ def versions(begin: float, end: float, version: str) -> str:
 def test_a_rollout_that_has_just_ended_is_waited_for(folder: Path) -> None:
     now = time.time()
     record = folder / "record"
-    record.write_text(versions(now - 20, now - 10, "1.0") + versions(now - 10, now - 8, "2.0"))
+    record.write_text(versions(now - 20, now - 4, "1.0") + versions(now - 4, now - 2, "2.0"))
     reader = Traffic(Here())
     assert reader.since(0.0).rollouts()[0].under_way
 
     def go_on() -> None:
         with record.open("a") as file:
-            file.write(versions(now - 8, now, "2.0"))
+            file.write(versions(now - 2, now, "2.0"))
 
     later = threading.Timer(0.1, go_on)
     later.start()
