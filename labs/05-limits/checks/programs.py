@@ -1,0 +1,188 @@
+"""The four programs, and what the checker itself sees of them in a container and in the virtual machine."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checker.course import places
+from checker.grading.author import could_not_run, wait_until
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Lab
+
+NAMES = ("ledger", "seal", "flood", "clock")
+PORTS = {"ledger": 7001, "flood": 7003, "clock": 7004}
+RIGHT = {"ledger": "container", "seal": "neither", "flood": "vm", "clock": "vm"}
+"""Where each belongs, wherever a container's kernel and processor are not by chance what the program asks for."""
+
+SSH_SECONDS = 20.0
+"""How long a command in the virtual machine may take; 0.3 s measured, emulated."""
+
+
+# One session tells everything, for a session with an emulated machine takes a quarter of a second. Of a process, the
+# files that its command names are looked at: for a script, that is the script.
+_REPORT = r"""
+uname -r
+cat /proc/sys/kernel/random/boot_id
+ls -l /proc/[0-9]*/fd 2> /dev/null > /tmp/check-files
+for port in PORTS; do
+    socket=$(awk -v end=":$(printf %04X $port)\$" '$4 == "0A" && $2 ~ end { print $10; exit }' /proc/net/tcp /proc/net/tcp6)
+    [ -n "$socket" ] || continue
+    pid=$(awk -v socket="socket:[$socket]" -F / '/^.proc/ { pid = $3 } index($0, socket) { print pid; exit }' /tmp/check-files)
+    cd "/proc/$pid/cwd" || continue
+    tr '\0' '\n' < "/proc/$pid/cmdline" | while read -r word; do
+        [ ! -f "$word" ] || echo "$port $(sha256sum "$word")"
+    done
+done
+rm -f /tmp/check-files
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the virtual machine says of itself."""
+
+    kernel: str
+    boot: str
+    """What its kernel calls this run of itself."""
+    files: dict[int, dict[str, str]]
+    """By port, the files that the command of the process names which listens there, with their SHA-256."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a program did in a container of its image, started as it comes."""
+
+    runs: bool
+    output: str
+
+
+class Programs:
+    """What the checker finds out about the programs on this machine; kept while kernel and images are the same.
+
+    Args:
+        lab: the lab.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    # -- the machine ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def toolbox(self) -> Container:
+        """Where commands are given."""
+        return self.lab.node("toolbox")
+
+    @cached_property
+    def kernel(self) -> str:
+        """The release of the kernel that all containers share."""
+        return self.toolbox.exec("uname -r").stdout.strip()
+
+    @cached_property
+    def boot(self) -> str:
+        """What that kernel calls this run of itself."""
+        return self.toolbox.exec("cat /proc/sys/kernel/random/boot_id").stdout.strip()
+
+    @cached_property
+    def report(self) -> Report:
+        """What the virtual machine says of itself."""
+        lines = self.in_vm(_REPORT.replace("PORTS", " ".join(map(str, PORTS.values())))).splitlines()
+        if len(lines) < 2 or not lines[1].count("-"):
+            could_not_run(
+                f"The virtual machine does not answer by ssh; `lab start {int(self.lab.number)}` mends it."
+            )
+        files: dict[int, dict[str, str]] = {}
+        for line in lines[2:]:
+            port, digest, path = [*line.split(None, 2), "", "", ""][:3]
+            if port.isdecimal():
+                files.setdefault(int(port), {})[path] = digest
+        return Report(lines[0].strip(), lines[1].strip(), files)
+
+    def in_vm(self, script: str) -> str:
+        """Run a script in the virtual machine and return what it printed, errors included."""
+        word = "'" + script.replace("'", "'\\''") + "'"
+        return self.toolbox.exec(f"ssh -o ConnectTimeout=5 vm {word} 2>&1 < /dev/null", SSH_SECONDS).stdout
+
+    # -- the programs --------------------------------------------------------------------------------------
+
+    def image(self, name: str) -> str:
+        """Return the image of a program."""
+        return f"drydock/limits:{name}"
+
+    def image_id(self, name: str) -> str:
+        """Return the digest of a program's image."""
+        return str((self.lab.image(self.image(name)) or {}).get("Id"))
+
+    def seen(self, name: str) -> Seen:
+        """Return how a program does in a container."""
+        kept = self._kept("seen", name)
+        if kept is None:
+            kept = self._try(name)
+            self._keep(kept, "seen", name)
+        return Seen(bool(kept["runs"]), str(kept["output"]))
+
+    def _try(self, name: str) -> dict[str, Any]:
+        box = self.lab.run(self.image(name))
+        try:
+            done = wait_until(lambda: not box.reload().running or "serving" in box.logs(20), 10.0)
+            # seal prints its number and ends: that is success, and the exit code says so.
+            runs = done and (box.running or box.exit_code == 0)
+            return {"runs": runs, "output": box.logs(20).strip()}
+        finally:
+            box.remove()
+
+    def in_the_vm(self, name: str) -> str:
+        """Return what a program says that is copied into the virtual machine and started there."""
+        kept = self._kept("vm", name, self.report.boot)
+        if kept is None:
+            there = f"/tmp/check-{name}"  # noqa: S108 - in the guest
+            self.toolbox.exec(
+                f"{self._copy(name)} | ssh vm 'cat > {there} && chmod 755 {there}'", SSH_SECONDS
+            )
+            said = self.in_vm(f"timeout 2 {there}; rm -f {there}")
+            kept = {"said": said.strip().replace(there, name)}
+            self._keep(kept, "vm", name, self.report.boot)
+        return str(kept["said"])
+
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a program as it came."""
+        kept = self._kept("digest", name)
+        if kept is None:
+            said = self.toolbox.exec(f"{self._copy(name)} | sha256sum", SSH_SECONDS).stdout
+            kept = {"digest": said.partition(" ")[0]}
+            self._keep(kept, "digest", name)
+        return str(kept["digest"])
+
+    def _copy(self, name: str) -> str:
+        """Return a command that writes a program to its output; some of the images have nothing to do that with."""
+        return (
+            f"( id=$(docker create --label io.drydock.role=checker {self.image(name)})"
+            f" && docker cp -q $id:/usr/local/bin/{name} - | tar -xO; docker rm -f $id > /dev/null )"
+        )
+
+    # -- keeping -------------------------------------------------------------------------------------------
+
+    def _file(self, what: tuple[str, ...]) -> Path:
+        digest = hashlib.sha256(Path(__file__).read_bytes())
+        digest.update(json.dumps([*what, self.boot, *map(self.image_id, NAMES)]).encode())
+        return places.find().state / "cache" / "05" / digest.hexdigest()[:32]
+
+    def _kept(self, *what: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads(self._file(what).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def _keep(self, facts: dict[str, Any], *what: str) -> None:
+        file = self._file(what)
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(facts), "utf-8")

@@ -1,0 +1,91 @@
+"""Who answers on a program's port: which box, which process, and on which kernel."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .programs import PORTS
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Lab
+
+    from .programs import Programs
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What somebody said on a program's port."""
+
+    program: str = ""
+    kernel: str = ""
+    boot: str = ""
+    said: dict[str, Any] = field(default_factory=dict)
+
+
+class Serving:
+    """Who answers where.
+
+    Args:
+        lab: the lab.
+        programs: what the checker knows of the programs.
+    """
+
+    def __init__(self, lab: Lab, programs: Programs) -> None:
+        self.lab = lab
+        self.programs = programs
+        self._senders: dict[str, Container] = {}
+
+    def in_vm(self, name: str) -> Answer | None:
+        """Return what the virtual machine answers on a program's port."""
+        return self._ask(self.programs.toolbox, "vm", PORTS[name])
+
+    def in_containers(self, name: str) -> list[tuple[Container, Answer]]:
+        """Return the learner's containers that answer on a program's port, with what they say."""
+        found = []
+        for box in self.lab.containers():
+            if not box.running:
+                continue
+            answer = self._ask_box(box, PORTS[name])
+            if answer is not None:
+                found.append((box, answer))
+        return found
+
+    def _ask_box(self, box: Container, port: int) -> Answer | None:
+        toolbox = self.programs.toolbox
+        for network, address in box.networks.items():
+            if not address:
+                continue
+            sender = toolbox if network in toolbox.networks else self._sent_to(network)
+            if answer := self._ask(sender, address, port):
+                return answer
+        return None
+
+    def _sent_to(self, network: str) -> Container:
+        if network not in self._senders:
+            self._senders[network] = self.lab.run(
+                "drydock/toolbox:1.0", command=["sleep", "120"], network=network
+            )
+        return self._senders[network]
+
+    def _ask(self, sender: Container, host: str, port: int) -> Answer | None:
+        said = sender.exec(f"curl -s -m 3 http://{host}:{port}/", 8.0)
+        try:
+            facts = json.loads(said.stdout)
+        except ValueError:
+            return None
+        if not isinstance(facts, dict):
+            return None
+        return Answer(
+            str(facts.get("program", "")), str(facts.get("kernel", "")), str(facts.get("boot", "")), facts
+        )
+
+    def boxes_of(self, name: str) -> list[Container]:
+        """Return the learner's containers of a program's image, running or not."""
+        wanted = self.programs.image_id(name)
+        return [box for box in self.lab.containers() if box.image_id == wanted]
+
+    def files_in_vm(self, name: str) -> dict[str, str]:
+        """Return the files behind the process that listens in the virtual machine, with their digests."""
+        return self.programs.report.files.get(PORTS[name], {})

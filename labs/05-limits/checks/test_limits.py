@@ -1,0 +1,318 @@
+"""Lab 05: four programs, and the kind of box that each needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checker.grading.author import fail, guard, require, timeout
+
+from .programs import NAMES, PORTS, RIGHT
+from .sheet import SOURCE, read, text
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
+    from .programs import Programs
+    from .serving import Serving
+
+SAID_LEAST = 12
+"""So many characters of a message tell it from another."""
+
+FIRST_SECONDS = 60.0
+"""A check that has to try the programs itself; 3 s measured."""
+
+WHY = {
+    "ledger": "It brings its own library along and asks the kernel for nothing special, so any Linux kernel will do.",
+    "seal": "Its instructions are those of another processor. A container has this machine's processor, and so has the "
+    "virtual machine.",
+    "flood": "It wants a part loaded into the kernel, and the kernel is nothing that a container has.",
+    "clock": "It asks which kernel runs it, and in a container that is always the machine's.",
+}
+
+MODULES = ("/lib/modules", "/usr/lib/modules")
+
+
+# -- the wall that stays up ------------------------------------------------------------------------------------
+
+
+@guard
+def test_no_privilege(lab: Lab, programs: Programs) -> None:
+    """No container of yours is given the machine's kernel to change."""
+    vm = str((lab.image("drydock/vm:1.0") or {}).get("Id"))
+    for box in lab.containers():
+        if box.image_id == vm:
+            continue
+        config = box.host_config
+        opened = "--privileged" if config.get("Privileged") else ""
+        if not opened and (added := [str(each) for each in config.get("CapAdd") or []]):
+            opened = f"--cap-add {added[0].removeprefix('CAP_')}"
+        sources = [str(mount.get("Source", "")) for mount in box.mounts]
+        if not opened and (found := [each for each in sources if each in {"/", *MODULES}]):
+            opened = f"--volume {found[0]}:…"
+        require(
+            not opened,
+            f"`{box.name}` was started with `{opened}`. That lets it change the one kernel that everything here runs "
+            "on; it does not give it another.",
+            expected="containers with the rights that containers have",
+            seen=f"{box.name}: {opened}, on kernel {programs.kernel}",
+            source=f"docker inspect {box.name}",
+            evidence=box.logs(2),
+            hint="Lesson, “With all rights”, tried it, and read what came of it.",
+        )
+
+
+# -- what each of them says ------------------------------------------------------------------------------------
+
+
+@timeout(FIRST_SECONDS)
+def test_messages_read(lab: Lab, programs: Programs) -> None:
+    """The sheet has what each program said that does not run in a container."""
+    tables = read(lab)
+    for name in NAMES:
+        seen = programs.seen(name)
+        if seen.runs:
+            continue
+        said, output = _plain(text(tables, name, "said")), _plain(seen.output)
+        source = f"docker run --rm {programs.image(name)}"
+        require(
+            said,
+            f"`said` under `[{name}]` is empty, and {name} does not run in a container: what it says there is the way "
+            "to its reason.",
+            expected="a line that it printed",
+            seen='said = ""',
+            source=source,
+            hint="Lesson, “Your turn”, step 1. Start it in a container and read what it prints.",
+        )
+        require(
+            (len(said) >= SAID_LEAST and said in output) or (len(output) >= SAID_LEAST and output in said),
+            f"What the sheet says of {name} is not what it prints in a container.",
+            expected="a line of its output, copied",
+            seen=text(tables, name, "said"),
+            source=source,
+            evidence=seen.output,
+            hint="Start it once more with `docker run`, without `-d`, and copy a line as it stands.",
+        )
+
+
+def _plain(words: str) -> str:
+    """Return a message as it compares: without the differences that copying makes."""
+    return " ".join(words.replace("’", "'").split()).strip("\"'`").casefold()
+
+
+@timeout(FIRST_SECONDS)
+def test_boxes_named(lab: Lab, programs: Programs) -> None:
+    """The sheet has the right box for each of the four."""
+    tables = read(lab)
+    for name in NAMES:
+        box = text(tables, name, "box").casefold()
+        require(
+            box in {"container", "vm", "neither"},
+            f"`box` under `[{name}]` does not say where {name} runs.",
+            expected='"container", "vm" or "neither"',
+            seen=f'box = "{text(tables, name, "box")}"',
+            source=SOURCE,
+            hint="Try it in a container first. What it says there, if it does not run, tells what it lacks.",
+        )
+        seen = programs.seen(name)
+        # By chance this machine's own kernel may be what a program asks for, or a translator of foreign instructions
+        # be registered with it: then a container will do, and where else it runs is true all the same.
+        allowed = {RIGHT[name]} | ({"container"} if seen.runs else set())
+        if box not in allowed:
+            _fail_box(name, box, programs)
+
+
+def _fail_box(name: str, box: str, programs: Programs) -> None:
+    seen = programs.seen(name)
+    if box == "container":
+        fail(
+            f"{name} does not run in a container. {WHY[name]}",
+            expected="a box in which it runs",
+            seen=f'[{name}] box = "container"',
+            source=f"docker run --rm {programs.image(name)}",
+            evidence=seen.output,
+            hint="Read the message word by word: what is it that it did not find, or found to be another?",
+        )
+    if box == "vm":
+        fail(
+            f"Copied into the virtual machine, {name} does not run. {WHY[name]}",
+            expected="a box in which it runs",
+            seen=f'[{name}] box = "vm"',
+            source=f"scp {name} vm: && ssh vm ./{name}",
+            evidence=programs.in_the_vm(name),
+            hint="A virtual machine brings another kernel, and a system with its own files. Is that what it lacks?",
+        )
+    fail(
+        f"{name} runs in one of the two. {WHY[name]}",
+        expected="the box in which it runs",
+        seen=f'[{name}] box = "neither"',
+        source=f"docker run --rm {programs.image(name)}",
+        evidence=seen.output,
+        hint="What does it ask for, and which of the two boxes has one of its own?",
+    )
+
+
+@timeout(30.0)
+def test_kernels_compared(lab: Lab, programs: Programs) -> None:
+    """The sheet has the release of both kernels."""
+    tables = read(lab)
+    container, vm = text(tables, "kernel", "container"), text(tables, "kernel", "vm")
+    guest = programs.report.kernel
+    require(
+        container and vm,
+        "One of the two kernels is not in the sheet yet.",
+        expected="a release for `container` and one for `vm`",
+        seen=f'container = "{container}", vm = "{vm}"',
+        source=SOURCE,
+        hint="`uname --kernel-release` prints it, wherever it is typed. Lesson, “One kernel”.",
+    )
+    require(
+        not (container == guest and vm == programs.kernel),
+        "The two kernels are swapped: the container's is the machine's own.",
+        expected="the machine's own under `container`",
+        seen=f'container = "{container}", vm = "{vm}"',
+        source="uname --kernel-release; ssh vm uname --kernel-release",
+        hint="The toolbox is a container.",
+    )
+    require(
+        container == programs.kernel,
+        "That is not the kernel that containers run on here. An image brings a system's files; its kernel is not among "
+        "them.",
+        expected="what `uname --kernel-release` prints in any container",
+        seen=f'container = "{container}"',
+        source="uname --kernel-release",
+        evidence=programs.kernel,
+        hint="Lesson, “One kernel”: ask two containers of different systems.",
+    )
+    require(
+        vm == guest,
+        "That is not the kernel of the virtual machine.",
+        expected="what `uname --kernel-release` prints in it",
+        seen=f'vm = "{vm}"',
+        source="ssh vm uname --kernel-release",
+        evidence=guest,
+        hint="The container that the virtual machine runs in has the machine's kernel; the guest in it has its own.",
+    )
+
+
+# -- each served by its kind of box ----------------------------------------------------------------------------
+
+
+@timeout(30.0)
+def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
+    """A container serves ledger, on port 7001."""
+    answers = [(box, each) for box, each in serving.in_containers("ledger") if each.program == "ledger"]
+    if any(each.boot == programs.boot for _, each in answers):
+        return
+    elsewhere = serving.in_vm("ledger")
+    require(
+        elsewhere is None or elsewhere.program != "ledger",
+        "ledger answers in the virtual machine, and in no container. It asks for nothing that a container lacks, and "
+        "a whole machine is a high price for one program.",
+        expected=f"a container of {programs.image('ledger')}",
+        seen=f"http://vm:7001/ answers, on kernel {elsewhere.kernel if elsewhere else ''}",
+        source="curl http://vm:7001/",
+        hint="What did it need in the virtual machine that its image has already?",
+    )
+    boxes = serving.boxes_of("ledger")
+    require(
+        boxes,
+        "No container of ledger's image is there.",
+        expected=f"a container of {programs.image('ledger')}, running",
+        seen="none",
+        source=f"docker ps --all --filter ancestor={programs.image('ledger')}",
+        hint="Of the four, this one starts with nothing but its image.",
+    )
+    box = boxes[-1]
+    require(
+        box.running,
+        f"`{box.name}` does not run.",
+        expected="running",
+        seen=f"{box.status}, exit code {box.exit_code}",
+        source=f"docker logs {box.name}",
+        evidence=box.logs(2),
+        hint="Does it run in the background (`-d`)? Its log has its last words.",
+    )
+    fail(
+        f"`{box.name}` runs, and nobody answers on its port 7001.",
+        expected="an answer from http://ADDRESS:7001/ on a network of the container",
+        seen="none" + ("" if any(box.networks.values()) else f"; {box.name} is on no network"),
+        source=f"docker inspect {box.name}",
+        evidence=box.logs(2),
+        hint="On which network is it? The lesson's boxes are on drydock-05_lab.",
+    )
+
+
+@timeout(30.0)
+def test_flood_in_vm(programs: Programs, serving: Serving) -> None:
+    """The virtual machine serves flood, on port 7003, with its module in the kernel."""
+    _require_in_vm("flood", programs, serving)
+
+
+@timeout(30.0)
+def test_clock_in_vm(programs: Programs, serving: Serving) -> None:
+    """The virtual machine serves clock, on port 7004, on the kernel that it is certified for."""
+    _require_in_vm("clock", programs, serving)
+
+
+def _require_in_vm(name: str, programs: Programs, serving: Serving) -> None:
+    answer = serving.in_vm(name)
+    if answer is None or answer.program != name:
+        if programs.seen(name).runs and any(each.program == name for _, each in serving.in_containers(name)):
+            return
+        _fail_not_in_vm(name, programs, serving, answer.said if answer else {})
+    files = serving.files_in_vm(name)
+    require(
+        programs.digest(name) in files.values(),
+        f"What answers on port {PORTS[name]} of the virtual machine is not {name} as it came. A program that was "
+        "changed until it runs proves nothing about the box, and a certificate or a test does not cover it.",
+        expected=f"the file of {programs.image(name)}, SHA-256 {programs.digest(name)[:12]}…",
+        seen=", ".join(f"{path} {digest[:12]}…" for path, digest in files.items()) or "no file of that name",
+        source=f"ssh vm sha256sum {name}",
+        hint="Copy it out of its image once more, unchanged. What it asks for, the virtual machine has.",
+    )
+
+
+def _fail_not_in_vm(name: str, programs: Programs, serving: Serving, said: dict[str, Any]) -> None:
+    port = PORTS[name]
+    for box, answer in serving.in_containers(name):
+        if answer.program != name:
+            continue
+        if answer.kernel == programs.kernel:
+            fail(
+                f"`{box.name}` answers as {name}, in a container, where {name} does not run: it is another program by "
+                "now, and what the first one promised no longer holds.",
+                expected=f"{name} as it came, in the virtual machine",
+                seen=f"{box.name} serves on kernel {answer.kernel}",
+                source=f"docker run --rm {programs.image(name)}",
+                evidence=programs.seen(name).output,
+                hint="Leave the program as it is. Which box has what it asks for?",
+            )
+        # Each run of a kernel has a name of its own, and only the virtual machine is another run.
+        fail(
+            f"`{box.name}` says that it runs on kernel {answer.kernel}, and it does not: it was made to believe so. It "
+            "runs on the same kernel as every container here.",
+            expected=f"{name} in the virtual machine, on its kernel",
+            seen=f"the run of the kernel that {box.name} names is the toolbox's, {programs.boot[:8]}…",
+            source="cat /proc/sys/kernel/random/boot_id",
+            hint="What a program is told of its kernel can be changed; the kernel cannot, from inside a container.",
+        )
+    boxes = serving.boxes_of(name)
+    if boxes:
+        fail(
+            f"{name} was started in a container, and nobody answers on port {port} of the virtual machine. {WHY[name]}",
+            expected=f"{name}, answering at http://vm:{port}/",
+            seen=f"{boxes[-1].name}, a container: {boxes[-1].status}, exit code {boxes[-1].exit_code}",
+            source=f"docker logs {boxes[-1].name}",
+            evidence=boxes[-1].logs(2),
+            hint="Which box has a kernel of its own? Lesson, “A program moves into the VM”.",
+        )
+    fail(
+        f"Nobody answers on port {port} of the virtual machine."
+        if not said
+        else f"Port {port} of the virtual machine is answered by somebody else.",
+        expected=f"{name}, answering at http://vm:{port}/",
+        seen=str(said) if said else "no answer",
+        source=f"curl http://vm:{port}/",
+        hint="Is it there, and does it still run? `ssh vm` and `busybox ps` show it; a program that was started in a "
+        "shell may end with it. Lesson, “A program moves into the VM”.",
+    )

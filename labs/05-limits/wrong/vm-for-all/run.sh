@@ -1,0 +1,21 @@
+cat > where.toml << SHEET
+[ledger]
+box = "vm"
+said = ""
+
+[seal]
+box = "vm"
+said = "$(docker run --rm drydock/limits:seal 2>&1 | head -n 1)"
+
+[flood]
+box = "vm"
+said = "$(docker run --rm drydock/limits:flood 2>&1 | head -n 1)"
+
+[clock]
+box = "vm"
+said = "$(docker run --rm drydock/limits:clock 2>&1)"
+
+[kernel]
+container = "$(uname -r)"
+vm = "$(ssh vm uname -r)"
+SHEET
