@@ -137,6 +137,7 @@ def replaced(
     within: float,
     hint: str,
     node: str = "",
+    hopeless: Callable[[], str] = str,
 ) -> Replaced:
     """Lose a node that carries copies, require that they are replaced on others in time, and bring the node back.
 
@@ -147,6 +148,7 @@ def replaced(
         within: seconds they may take; the check's own `@timeout` must leave room for this and for the return.
         hint: where to look.
         node: which node; otherwise the one with the most copies.
+        hopeless: says why nothing more is to be waited for, as the orchestrator does; empty as long as it tries.
     """
     before = Counter(each.node for each in cluster.instances() if each.ready)
     require(
@@ -157,20 +159,23 @@ def replaced(
     )
     victim = node or before.most_common(1)[0][0]
     left: list[Instance] = []
+    why = ""
 
     def is_replaced() -> bool:
-        nonlocal left
+        nonlocal left, why
+        why = hopeless()
         left = [each for each in cluster.instances() if each.node not in {victim, ""} and each.ready]
         return len(left) >= wanted
 
     with without(cluster, victim, traffic) as mark:
         begun = time.monotonic()
-        done = wait_until(is_replaced, within, every=0.1)
+        done = wait_until(lambda: is_replaced() or why, within, every=0.1) and not why
         seconds = time.monotonic() - begun
         lost = traffic.since(mark).lost(mark)
     require(
         done,
-        f"{victim} was lost with {_count(before[victim])}, and {within:g} s later not all of them run elsewhere.",
+        why
+        or f"{victim} was lost with {_count(before[victim])}, and {within:g} s later not all of them run elsewhere.",
         expected=f"{_count(wanted)} ready on the other nodes",
         seen=_shown(left),
         source=cluster.shows(),

@@ -1,0 +1,280 @@
+"""The service that the learner made, and what may be wrong with it before anything is tried."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING
+
+from checker.cluster.swarm import NotAManagerError, Service, Swarm
+from checker.grading.author import could_not_run, fail, require, wait_until
+
+if TYPE_CHECKING:
+    from checker.cluster.swarm import Node, Task
+    from checker.grading.author import Lab
+
+PORT = 8080
+"""Where the front asks on each node, and where Parcel listens."""
+
+LEAST = 2
+"""How many copies there must be."""
+
+WAIT_SECONDS = 3.0
+"""How long a copy must have found no node until it counts as one for which there is no room."""
+
+SETTLE_SECONDS = 15.0
+"""How long copies may take that are on their way: a check may come right after `docker service create --detach`."""
+
+
+class Parcel:
+    """The service of the task, asked for once in each run of the checks.
+
+    Args:
+        lab: the lab.
+        swarm: the lab's swarm.
+    """
+
+    def __init__(self, lab: Lab, swarm: Swarm) -> None:
+        self.lab = lab
+        self.swarm = swarm
+        self._waits_since: float | None = None
+
+    @functools.cached_property
+    def service(self) -> Service:
+        """The service as it was when it was first asked for; without one, the check that needs it could not run."""
+        found = self.swarm.service()
+        if found is None:
+            could_not_run("The service went away while it was judged; check again.")
+        return found
+
+    @functools.cached_property
+    def wanted(self) -> int:
+        """How many copies the swarm is to keep running."""
+        replicas = self.service.replicas
+        return len(self.open_nodes()) if replicas is None else replicas
+
+    def open_nodes(self) -> list[str]:
+        """Return the nodes that take copies now."""
+        return [node.name for node in self.swarm.members() if node.ready and node.availability == "active"]
+
+    # -- is there one --------------------------------------------------------------------------------------
+
+    def require_whole_swarm(self) -> None:
+        """Require that the three nodes are one swarm, managed so that the loss of a worker costs nothing."""
+        try:
+            members = self.swarm.members()
+        except NotAManagerError as error:
+            fail(
+                "node-1 does not manage a swarm any more, so nobody keeps anything running.",
+                expected="node-1 manages, node-2 and node-3 work",
+                seen=error.what,
+                source="docker node ls",
+                hint="`lab reset 9` begins with a new swarm.",
+            )
+        there = {node.name for node in members}
+        missing = [name for name in self.swarm.nodes if name not in there]
+        require(
+            not missing,
+            f"{' and '.join(missing)} left the swarm: there is less room for copies than the task needs.",
+            expected="node-1, node-2 and node-3 in the list of nodes",
+            seen=_listed(members),
+            source="docker node ls",
+            hint="`lab reset 9` begins with a new swarm.",
+        )
+        managers = [node.name for node in members if node.manager]
+        require(
+            len(managers) % 2 == 1,
+            f"The swarm has {len(managers)} managers, {' and '.join(managers)}. More than half of them must agree on "
+            "every decision: of two, both. Lose either, and nobody decides any more.",
+            expected="one manager, or three",
+            seen=_listed(members),
+            source="docker node ls",
+            hint="Lesson, the question about a second manager. `docker node demote` makes a manager a worker again.",
+        )
+
+    def require_service(self) -> None:
+        """Require a service that is to keep two copies or more running, and that it does."""
+        service = self.swarm.service()
+        if service is None:
+            self._fail_without_service()
+        if service.mode not in {"Replicated", "Global"}:
+            fail(
+                f"`{service.name}` is a job: it is done when its copies have ended, and a service never is.",
+                expected="a service that keeps its copies running",
+                seen=f"mode {service.mode}",
+                source="docker service ls",
+                hint="Look at `--mode` in what you typed; the lesson's practice service does without it.",
+            )
+        wanted = self.wanted
+        require(
+            wanted >= LEAST,
+            f"`{service.name}` is to run {_copies(wanted)}. A swarm replaces what is lost, but until it has noticed and "
+            "started another one, nobody answers.",
+            expected=f"at least {LEAST} copies wanted",
+            seen=f"{_copies(wanted)} wanted",
+            source="docker service ls",
+            hint="Lesson, “Ask for a state”: how many did `practice` have, and which word asked for them?",
+        )
+        if not wait_until(lambda: self._is_settled(wanted), SETTLE_SECONDS, every=0.2):
+            self._fail_unsettled(service, wanted)
+
+    def _is_settled(self, wanted: int) -> bool:
+        tasks = [task for task in self.swarm.tasks() if task.wanted]
+        return len(tasks) == wanted and all(task.state == "running" for task in tasks)
+
+    def _fail_without_service(self) -> None:
+        loose = self.swarm.loose()
+        if loose:
+            node, name = loose[0]
+            fail(
+                f"Parcel runs on {node} as the container `{name}`, and no service stands behind it: somebody started it, "
+                "and when it ends, or its node does, nobody starts another.",
+                expected="a service that runs Parcel",
+                seen=", ".join(f"{each} on {where}" for where, each in loose),
+                source="docker service ls",
+                hint="`docker run` and `docker compose up` start containers on the one engine that they speak to. "
+                "Which command asks the swarm? Lesson, “Ask for a state”.",
+            )
+        here = [each for each in self.lab.containers() if "parcel" in each.image]
+        if here:
+            fail(
+                f"The container `{here[0].name}` runs on the engine of your own machine, outside the swarm.",
+                expected="a service that runs Parcel on the swarm",
+                seen=f"{here[0].name}, and no service",
+                source="docker service ls",
+                hint="In the toolbox, `docker` speaks to node-1 as long as DOCKER_HOST says so: `echo $DOCKER_HOST`.",
+            )
+        others = [service.name for service in self.swarm.services()]
+        fail(
+            "The swarm has no service that runs Parcel, so it has nothing to keep running.",
+            expected="a service with the image drydock/parcel:1.0",
+            seen=f"services: {', '.join(others)}" if others else "no service",
+            source="docker service ls",
+            hint="Lesson, “Ask for a state”, makes one by `docker service create`.",
+        )
+
+    def _fail_unsettled(self, service: Service, wanted: int) -> None:
+        tasks = self.swarm.tasks()
+        running = [task for task in tasks if task.wanted and task.state == "running"]
+        reason = next((task for task in tasks if task.error and task.state != "shutdown"), None)
+        said = f"{reason.error.strip()}" if reason else ""
+        source = f"docker service ps --no-trunc {service.name}"
+        if "No such image" in said:
+            fail(
+                f"`{service.name}` was made, and its copies do not run: no node has the image {service.image}. The command "
+                "returned because the swarm took the order, not because it was carried out.",
+                expected=f"{_copies(wanted)} running, of an image that every node has",
+                seen=f"{_copies(len(running))} running",
+                source=source,
+                evidence=_shown(reason),
+                hint="Each node has drydock/parcel:1.0 and drydock/parcel:2.0, and a swarm carries no images. Compare "
+                "the name and the tag, letter by letter.",
+            )
+        if "no suitable node" in said:
+            fail(
+                f"Of {_copies(wanted)} that `{service.name}` is to run, {len(running)} run{'s' * (len(running) == 1)}: no node "
+                "is left that may take another one.",
+                expected=f"{_copies(wanted)} running",
+                seen=f"{_copies(len(running))} running",
+                source=source,
+                evidence=_shown(reason),
+                hint="The reason above counts the nodes by what keeps each from it: a port of the node can be held once, "
+                "and a constraint leaves some nodes out.",
+            )
+        if "unhealthy" in said:
+            fail(
+                f"The copies of `{service.name}` start, are found unhealthy and are ended again, one after the other.",
+                expected=f"{_copies(wanted)} running and healthy",
+                seen=f"{_copies(len(running))} running",
+                source=source,
+                evidence=_shown(reason),
+                hint="The health check decides what counts as well. Try its command in a container that runs: "
+                "`docker exec CONTAINER …`, and look at its exit code. A copy needs 3 s to warm up.",
+            )
+        fail(
+            f"Of {_copies(wanted)} that `{service.name}` is to run, {len(running)} run{'s' * (len(running) == 1)}. "
+            "The command returned because the swarm took the order, not because it was carried out.",
+            expected=f"{_copies(wanted)} running",
+            seen=", ".join(f"{task.state} on {task.node or 'no node yet'}" for task in tasks[:3])
+            or "no task",
+            source=source,
+            evidence=_shown(reason),
+            hint="`docker service ps` lists each attempt with its state and, with `--no-trunc`, the whole reason.",
+        )
+
+    def has_no_room(self) -> str:
+        """Say that a lost copy waits for a node that can take it, in the swarm's own words; empty when none does."""
+        waiting = [task for task in self.swarm.tasks() if task.wanted and not task.node and task.error]
+        if not waiting:
+            self._waits_since = None
+            return ""
+        self._waits_since = self._waits_since or time.monotonic()
+        if time.monotonic() - self._waits_since < WAIT_SECONDS:
+            return ""  # a port may be about to be given back
+        return (
+            f"The swarm has no room for a lost copy: {waiting[0].error.strip()}. It waits, and fewer than "
+            f"{_copies(self.wanted)} run until the node comes back."
+        )
+
+    # -- its address ---------------------------------------------------------------------------------------
+
+    def why_unanswered(self, seen: str) -> None:
+        """Fail with the reason why the front gets no answer."""
+        service = self.service
+        ports = service.ports
+        source = "docker service inspect --format '{{json .Endpoint.Ports}}' " + service.name
+        right = [port for port in ports if port.published == PORT]
+        if not ports:
+            fail(
+                f"`{service.name}` publishes no port: its copies answer each other inside the swarm, and nobody else.",
+                expected=f"port {PORT} of the nodes leads to port {PORT} of a copy",
+                seen="no published port",
+                source=source,
+                hint="The front asks port 8080 of each node. Lesson, “Ask for a state”: what did `practice` publish?",
+            )
+        if not right:
+            fail(
+                f"`{service.name}` publishes port {ports[0].published or 'that the node chooses'}, and the front asks port "
+                f"{PORT} of each node.",
+                expected=f"published port {PORT}",
+                seen=", ".join(f"{port.published or 'chosen'} → {port.target}" for port in ports),
+                source=source,
+                hint="In `published=…,target=…`, the first is the node's port, the second the one inside the container.",
+            )
+        if right[0].target != PORT:
+            fail(
+                f"Port {PORT} of the nodes leads to port {right[0].target} of the copies, and Parcel listens on {PORT}.",
+                expected=f"{PORT} → {PORT}",
+                seen=f"{PORT} → {right[0].target}",
+                source=source,
+                hint="In `published=…,target=…`, the first is the node's port, the second the one inside the container.",
+            )
+        if right[0].mode == "ingress":
+            fail(
+                f"`{service.name}` publishes through the routing mesh, and no node answers. The mesh hands a request on by "
+                "IPVS, a part of the kernel that not every machine has.",
+                expected=f"HTTP 200 from port {PORT} of a node",
+                seen=seen,
+                source="curl http://localhost:8090/",
+                hint="`lab start 9` says whether the routing mesh works on this machine. Where it does not, publish in "
+                "host mode, as the lesson does.",
+            )
+        fail(
+            f"Copies of `{service.name}` run and publish port {PORT}, and the front finds none of them ready.",
+            expected="HTTP 200 from http://localhost:8090/",
+            seen=seen,
+            source="curl http://localhost:8090/",
+            hint="The front asks each copy at /readyz. `docker service logs` shows what the copies say.",
+        )
+
+
+def _copies(number: int) -> str:
+    return f"{number} {'copy' if number == 1 else 'copies'}"
+
+
+def _shown(task: Task | None) -> str:
+    return f"{task.state}: {task.error}" if task else ""
+
+
+def _listed(members: list[Node]) -> str:
+    return ", ".join(f"{node.name} ({'manager' if node.manager else 'worker'})" for node in members)

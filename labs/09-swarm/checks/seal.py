@@ -1,0 +1,186 @@
+"""The key that Parcel is to have and nobody else is to see: whether it has it, and where it may be read."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from checker.grading.author import fail, require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checker.cluster.swarm import Service, Swarm
+    from checker.grading.author import Lab
+
+KEY_FILE = "seal.key"
+SEARCH_SECONDS = 60.0
+
+
+def keys(lab: Lab) -> list[str]:
+    """Return the key in the learner's folder and the one that was given: the file may be gone once the swarm has it."""
+    found = []
+    for folder in (lab.work, lab.course_lab.folder / "start"):
+        try:
+            text = (folder / KEY_FILE).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if text and text not in found:
+            found.append(text)
+    return found
+
+
+def fingerprint(key: str) -> str:
+    """Return what Parcel answers at /secret when it has this key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def require_given(swarm: Swarm, service: Service, known: list[str]) -> None:
+    """Require that every copy proves that it has the key."""
+    wanted = [fingerprint(key) for key in known]
+    leak = _leak(swarm, service, known)
+    nodes = sorted({each.node for each in swarm.instances() if each.ready})
+    for node in nodes:
+        status, answer = swarm.get(node, "/secret")
+        said = answer if isinstance(answer, dict) else {}
+        seen = said.get("fingerprint") or said.get("error") or f"HTTP {status or 'nothing'}"
+        source = f"curl http://{node}:8080/secret"
+        if status != 200 and leak is not None:
+            _fail_for(leak, " And Parcel does not look there.")
+        if status == 404:
+            fail(
+                "Parcel was told of no key: the variable PARCEL_SECRET_FILE, by which it finds the file, is not set.",
+                expected="the fingerprint of seal.key",
+                seen=seen,
+                source=source,
+                hint="`parcel.env` in your work folder has the settings that Parcel's authors want; `docker service create` "
+                "and `docker service update` take variables.",
+            )
+        if status != 200:
+            file = service.env.get("PARCEL_SECRET_FILE", "")
+            fail(
+                f"Parcel looks for its key in {file or 'a file'}, and cannot read it there.",
+                expected="the fingerprint of seal.key",
+                seen=seen,
+                source=source,
+                hint="A secret becomes the file /run/secrets/NAME in each copy that was given it. Compare NAME, and who may "
+                "read it. Lesson, “Hand over a secret”.",
+            )
+        require(
+            said.get("fingerprint") in wanted,
+            "Parcel has a key, and it is not the one in seal.key.",
+            expected=f"fingerprint {' or '.join(wanted)}",
+            seen=f"fingerprint {said.get('fingerprint')}",
+            source=source,
+            hint="What was the secret made from? Its content cannot be shown again, and cannot be changed: make one anew.",
+        )
+
+
+def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
+    """Require that the key came as a secret of the swarm, and can be read nowhere else."""
+    if (leak := _leak(swarm, service, known)) is not None:
+        _fail_for(leak)
+    _require_course_image(lab, swarm, service, known)
+    require(
+        service.container.get("Secrets"),
+        "Parcel has its key, and no secret of the swarm was given to the service: the file came some other way, and lies "
+        "readable on the disks of the nodes.",
+        expected="a secret among what the service is given",
+        seen=_mounted(service),
+        source=f"docker service inspect --pretty {service.name}",
+        hint="Lesson, “Hand over a secret”: made with `docker secret create`, handed over with an option of the service.",
+    )
+
+
+class _Place(NamedTuple):
+    """A place that anybody may read who may look at the service."""
+
+    where: str
+    text: str
+    source: str
+    """The command that shows it."""
+    hint: str
+
+
+def _leak(swarm: Swarm, service: Service, known: list[str]) -> _Place | None:
+    """Return the first readable place with a key in it, or None."""
+    return next(
+        (place for place in _readable(swarm, service) if any(key in place.text for key in known)), None
+    )
+
+
+def _fail_for(leak: _Place, more: str = "") -> NoReturn:
+    fail(
+        f"The key stands in {leak.where}, where everybody reads it who may look at the service.{more}",
+        expected="the key in a secret, and nowhere else",
+        seen=f"the key in {leak.where}",
+        source=leak.source,
+        hint=leak.hint,
+    )
+
+
+def _readable(swarm: Swarm, service: Service) -> Iterator[_Place]:
+    inspect = f"docker service inspect {service.name}"
+    spec = service.container
+    variables = "\n".join(spec.get("Env") or [])
+    yield _Place(
+        "the environment of the service",
+        variables,
+        inspect,
+        "An environment is shown by every inspect and written into many logs. Parcel takes the name of a file instead.",
+    )
+    yield _Place(
+        "the command of the service",
+        json.dumps([spec.get("Command"), spec.get("Args"), (spec.get("Healthcheck") or {}).get("Test")]),
+        inspect,
+        "A command line is shown by `docker service inspect` and by `ps`. Parcel reads a file instead.",
+    )
+    yield _Place(
+        "a label of the service",
+        json.dumps([service.spec.get("Labels"), spec.get("Labels")]),
+        inspect,
+        "Labels are for everybody to read.",
+    )
+    for config in swarm.ask("/configs") or []:
+        data = base64.b64decode(config["Spec"].get("Data") or "").decode(errors="replace")
+        name = config["Spec"]["Name"]
+        yield _Place(
+            f"the config `{name}`",
+            data,
+            f"docker config inspect --pretty {name}",
+            "A config and a secret are given to a service alike, and a config's content is shown to whoever asks.",
+        )
+
+
+def _require_course_image(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
+    """Require that an image that is not the course's does not hold the key."""
+    ours = {str((lab.image(f"drydock/parcel:{tag}") or {}).get("Id")) for tag in ("1.0", "2.0")}
+    image = service.image
+    for node in sorted({each.node for each in swarm.instances() if each.node}):
+        record: Any = swarm.ask(f"/images/{image}/json", node=node)
+        if record["Id"] in ours:
+            continue
+        archive = f"docker save {shlex.quote(image)}"
+        for key in known:
+            done = lab.node(node).exec(
+                f"{archive} | grep -qaF -e {shlex.quote(key)}; echo $?", SEARCH_SECONDS
+            )
+            require(
+                done.stdout.strip() != "0",
+                f"The key is in the image {image}: whoever has the image has the key, for ever, and so has every node.",
+                expected="no key in the image",
+                seen=f"the key in {image} on {node}",
+                source=f"{archive} | grep -c …",
+                hint="An image is for everybody to read. The images that the lab brings, parcel:1.0 and parcel:2.0, need nothing added.",
+            )
+        return
+
+
+def _mounted(service: Service) -> str:
+    spec = service.container
+    mounts = [f"{each.get('Type')} at {each.get('Target')}" for each in spec.get("Mounts") or []]
+    configs = [f"config {each.get('ConfigName')}" for each in spec.get("Configs") or []]
+    return ", ".join(mounts + configs) or "no secret"

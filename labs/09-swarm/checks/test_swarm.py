@@ -1,0 +1,160 @@
+"""Lab 09: what the learner's service on the swarm must do, also when a node is lost and when its version changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cluster import outcomes
+from checker.grading.author import (
+    Lab,
+    Outside,
+    Reply,
+    Traffic,
+    could_not_run,
+    guard,
+    needs,
+    require,
+    timeout,
+    wait_until,
+)
+
+from .seal import keys, require_given, require_kept
+
+if TYPE_CHECKING:
+    from checker.cluster.swarm import Swarm
+
+    from .parcel import Parcel
+
+ADDRESS = "http://127.0.0.1:8090/"
+WARM_UP_MS = 3000
+LOSS_SECONDS = 60.0
+"""How long a lost copy may take to be replaced: some 6 s until the node is given up, 5 s of the swarm's own pause, and
+what the new copy needs; measured at 11 to 16 s on two cores."""
+
+
+@guard
+def test_swarm_whole(parcel: Parcel) -> None:
+    """The three nodes are one swarm."""
+    parcel.require_whole_swarm()
+
+
+@needs("swarm-whole")
+@timeout(30)
+def test_service_runs(parcel: Parcel) -> None:
+    """A service keeps two copies of Parcel or more running."""
+    parcel.require_service()
+
+
+@needs("service-runs")
+def test_own_nodes(parcel: Parcel, swarm: Swarm) -> None:
+    """The copies run on different nodes."""
+    hint = "`docker service ps` has a column NODE. Which words of yours tell the swarm where copies may run?"
+    found = outcomes.copies(swarm, parcel.wanted, hint=hint)
+    outcomes.spread(swarm, found, hint=hint)
+
+
+@needs("service-runs")
+@timeout(20)
+def test_front_answers(parcel: Parcel, outside: Outside) -> None:
+    """Parcel answers at http://localhost:8090."""
+    reply = Reply(ADDRESS)
+
+    def is_answered() -> bool:
+        nonlocal reply
+        reply = outside.get(ADDRESS)
+        return reply.ok and reply.json().get("service") == "parcel"
+
+    # A copy that warms up is not ready yet, whatever the swarm counts it as.
+    if not wait_until(is_answered, 8.0, every=0.2):
+        parcel.why_unanswered(reply.summary)
+
+
+@needs("service-runs")
+def test_warms_up(parcel: Parcel) -> None:
+    """Each copy warms up for three seconds, as parcel.env says."""
+    value = parcel.service.env.get("PARCEL_READY_DELAY_MS", "")
+    require(
+        value.isdecimal() and int(value) >= WARM_UP_MS,
+        "The copies do not warm up. The real Parcel needs three seconds from its start until it can serve, and a rollout "
+        "that is tried without them proves nothing.",
+        expected="PARCEL_READY_DELAY_MS=3000 in the environment of the service",
+        seen=f"PARCEL_READY_DELAY_MS={value}" if value else "PARCEL_READY_DELAY_MS is not set",
+        source=f"docker service inspect --pretty {parcel.service.name}",
+        hint="`parcel.env` in your work folder has the settings; `docker service create --help` lists how it takes them.",
+    )
+
+
+@needs("front-answers")
+def test_secret_given(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
+    """Each copy proves that it has the key."""
+    known = keys(lab)
+    if not known:
+        could_not_run("seal.key is missing from the lab; restore the course's files.")
+    require_given(swarm, parcel.service, known)
+
+
+@needs("secret-given")
+@timeout(90)
+def test_secret_kept(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
+    """The key came as a secret, and can be read nowhere else."""
+    require_kept(lab, swarm, parcel.service, keys(lab))
+
+
+@needs("front-answers", "warms-up")
+@timeout(30)
+def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic) -> None:
+    """Version 2.0 took the place of 1.0 without a failed request."""
+    service = parcel.service
+    proof = ("updated", service.id, service.digest)
+    if lab.recall(*proof) is not None:
+        return
+    outcomes.rollout(
+        timeline.everything(),
+        before="1.0",
+        after="2.0",
+        source="lab timeline 9",
+        hint="`lab timeline 9` draws what users saw. When does the swarm take the next copy away, and can the one before "
+        "serve by then? A copy needs 3 s until /readyz says yes, and the front asks twice a second. To try again, go "
+        "back to 1.0 first.",
+    )
+    outcomes.copies(
+        swarm,
+        parcel.wanted,
+        version="2.0",
+        hint=f"`docker service ps {service.name}` shows the image of each copy, and `docker service inspect --pretty "
+        f"{service.name}` how the update went.",
+    )
+    lab.remember(*proof)
+
+
+@needs("own-nodes", "front-answers")
+@timeout(150)
+def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic) -> None:
+    """A lost node's copies run elsewhere within a minute, by themselves."""
+    service = parcel.service
+    proof = ("replaced", service.id, service.digest)
+    if (kept := lab.recall(*proof)) is not None:
+        seconds, lost = kept.split()
+    else:
+        down = [node.name for node in swarm.members() if not node.ready]
+        if down:
+            could_not_run(f"{down[0]} is lost already; `lab lose 9 --back` brings it back.")
+        carrying = {each.node for each in swarm.instances() if each.ready}
+        # The manager is one of a kind here: with it goes whoever could replace anything.
+        victim = next(name for name in reversed(swarm.nodes) if name in carrying and name != swarm.manager)
+        wanted = parcel.wanted if service.replicas is not None else len(parcel.open_nodes()) - 1
+        found = outcomes.replaced(
+            swarm,
+            timeline,
+            wanted,
+            within=LOSS_SECONDS,
+            node=victim,
+            hopeless=parcel.has_no_room,
+            hint=f"`docker service ps {service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
+            "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "
+            "nodes are left for how many copies?",
+        )
+        seconds, lost = str(found.seconds), str(found.lost)
+        lab.remember(*proof, text=f"{seconds} {lost}")
+    lab.record("replaced after a node's loss", float(seconds), "s", swarm.title)
+    lab.record("requests lost with a node", float(lost), "requests", swarm.title)
