@@ -148,6 +148,8 @@ def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> None
             while chunk := archive.read(CHUNK_BYTES):
                 for node in nodes:
                     _send(node, chunk)
+                if all(node.problem for node in nodes):
+                    break
         _each(nodes, lambda node: _finish(engine, node))
     finally:
         for node in nodes:
@@ -204,15 +206,15 @@ def _send(node: _Node, chunk: bytes) -> None:
 def _finish(engine: Engine, node: _Node) -> None:
     if node.sink is None:
         return
+    # One that hung up in the middle may have said why, and then reads as a broken connection.
     try:
         with contextlib.suppress(OSError):
             node.sink.shutdown(socket.SHUT_WR)
         while data := node.sink.recv(65536):
             node.said += data
-        code = engine.get(f"/exec/{node.exec_id}/json")["ExitCode"]
-    except (OSError, EngineError) as error:
+    except OSError as error:
         node.problem = node.problem or str(error)
-        return
+    code = engine.get(f"/exec/{node.exec_id}/json")["ExitCode"]
     if code or node.problem:
         said = demultiplex(bytes(node.said)).decode(errors="replace").strip()
         node.problem = said or node.problem or f"{node.load} ended with {code}"
