@@ -22,6 +22,9 @@ _COLOURS = ("cyan", "green", "yellow")
 LABEL = 10
 """How wide a version's name may be in the margin."""
 
+MOMENT = 0.25
+"""How many seconds are worth a sentence: between two good answers lies one that failed for no longer."""
+
 SIGNS = string.digits[1:] + string.ascii_lowercase
 """The signs of the marks, in their order."""
 
@@ -132,12 +135,12 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
     if met is None:
         return [(f"No answer yet: {timeline.summary}.", "red")]
     found: list[tuple[str, str]] = []
-    if timeline.begin < met:
+    if met - timeline.begin > MOMENT:
         found.append((f"First answer at {clock(met)}; before it there was no service.", ""))
     served = timeline.served
     found.append((sentence(served.summary), "red" if served.failures else "green"))
     worst = served.neither()
-    if worst is not None:
+    if worst is not None and worst.seconds > MOMENT:
         found.append((outage_words(worst), "red"))
     found += [(rollout_words(move), "red" if move.failures else "") for move in served.rollouts()]
     if resent := len(served.resent):

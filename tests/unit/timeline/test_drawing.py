@@ -97,6 +97,16 @@ def test_a_quiet_time_is_told_in_two_sentences() -> None:
     ]
 
 
+def test_one_lost_request_is_no_time_without_an_answer() -> None:
+    seen = timeline(
+        stream(NOON, NOON + 5, "1.0"),
+        stream(NOON + 5, NOON + 5.05, REFUSED),
+        stream(NOON + 5.05, NOON + 9, "1.0"),
+    )
+    assert findings(seen, PLAIN)[0] == "1 of 180 requests failed: 1 connection refused."
+    assert not any("Longest" in line for line in findings(seen, PLAIN))
+
+
 def test_a_service_that_never_answered_is_told() -> None:
     (line,) = findings(timeline(stream(NOON, NOON + 10, REFUSED)), PLAIN)
     assert line == "No answer yet: 200 of 200 requests failed: 200 connection refused."
