@@ -87,7 +87,9 @@ class Stage:
 
     def until(self, holds: Callable[[Timeline], object]) -> Timeline:
         """Wait until something holds of all that was recorded, and return that."""
-        assert wait_until(lambda: holds(self.record.everything(0.0)), SECONDS), self.record.everything().summary
+        assert wait_until(lambda: holds(self.record.everything(0.0)), SECONDS), (
+            self.record.everything().summary
+        )
         return self.record.everything()
 
     def well(self) -> Timeline:
@@ -188,6 +190,15 @@ def test_a_network_that_is_taken_from_the_sender_is_its_own_trouble(stage: Stage
     seen = stage.until(lambda seen: seen.gaps and seen.good[-1].at > seen.gaps[-1].end + 1)
     assert causes(seen) - BUSY == {Cause.UNABLE}
     assert not seen.served.failures, seen.served.failures
+
+
+def test_it_is_not_root_and_well_while_nobody_answers(stage: Stage) -> None:
+    stage.parcel.stop(1)
+    begin = stage.record.now()
+    stage.until(lambda seen: len(seen.since(begin).failures) > 5)
+    assert stage.traffic.reload().attrs["State"]["Health"]["Status"] == "healthy"
+    assert stage.traffic.exec("id -u").stdout.strip() != "0"
+    stage.parcel.start()
 
 
 def test_a_check_reads_and_marks_the_timeline(stage: Stage, engine: Engine) -> None:
