@@ -116,8 +116,11 @@ def serving(engine: Engine, image: str, *, network: str, alias: str, port: int) 
     made = engine.request("POST", "/containers/create", body=body, seconds=STEP_SECONDS)["Id"]
     try:
         engine.request("POST", f"/containers/{made}/start", seconds=STEP_SECONDS)
-        ports = engine.inspect(made)["NetworkSettings"]["Ports"]
-        yield int(ports[key][0]["HostPort"])
+        bound = (engine.inspect(made)["NetworkSettings"].get("Ports") or {}).get(key)
+        if not bound:
+            said = engine.logs(made, 3).strip()
+            raise EngineError(f"{image} ended at once{f': {said}' if said else '.'}")
+        yield int(bound[0]["HostPort"])
     finally:
         with contextlib.suppress(EngineError):
             engine.request(

@@ -100,6 +100,16 @@ def test_an_engine_on_another_machine_publishes_nothing_here(machine: Make, engi
     assert "ssh://ada@far" in here.found
 
 
+def test_a_service_that_ends_at_once_is_told_and_removed(machine: Make, engine: Any) -> None:
+    engine.records["containers-made"] = {"NetworkSettings": {"Ports": {}}}
+    engine.printed = lambda _: "exec format error"
+    between, here = network.reach(machine(images=IMAGES))
+    assert between.mark is Mark.PROBLEM
+    assert "exec format error" in between.found
+    assert here.mark is Mark.UNKNOWN
+    assert engine.made == []
+
+
 def test_without_the_image_of_a_service_nothing_is_told(machine: Make) -> None:
     assert {each.mark for each in network.reach(machine(images=IMAGES[:1]))} == {Mark.UNKNOWN}
 
