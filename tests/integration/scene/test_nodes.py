@@ -211,6 +211,23 @@ def test_nodes_whose_network_is_gone_since_yesterday_are_plugged_in_anew(
     assert "kept" in in_node(engine, number, "node-2", "docker volume ls --quiet")
 
 
+def test_a_node_that_the_learner_deleted_with_its_disk_is_mended_by_a_reset(
+    nodes: Scene, engine: Engine
+) -> None:
+    nodes.start(quiet)
+    number = nodes.lab.number
+    (nodes.work / "notes.txt").write_text("mine\n")
+    in_node(engine, number, "node-1", "rm -rf /usr/bin/docker /etc/hosts 2> /dev/null || true")
+    engine.delete(f"/containers/drydock-{number}-node-2-1", force=True, v=True)
+    engine.delete(f"/volumes/drydock-{number}_node-2")
+    aside = nodes.reset(quiet)
+    assert aside is not None
+    assert (aside / "notes.txt").read_text() == "mine\n"
+    assert nodes.is_running()
+    for name in NODES:
+        assert in_node(engine, number, name, "docker info --format '{{.Name}}'") == name
+
+
 def test_two_labs_with_nodes_of_the_same_names_do_not_meet(
     nodes: Scene, make_scene: Callable[[Lab], Scene], course: Course, engine: Engine
 ) -> None:
