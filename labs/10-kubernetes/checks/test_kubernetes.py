@@ -455,29 +455,6 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
 # -- 4: what goes wrong ----------------------------------------------------------------------------------------
 
 
-@needs("moved-without-failure", "spread")
-@timeout(240)
-def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
-    """A node is lost, and the copies that were on it run elsewhere."""
-    if lab.recall("node lost", parcel.key) is not None:
-        return
-    on = [pod.spec.node_name for pod in parcel.pods if pod.spec.node_name != "control-plane"]
-    victim = max(sorted(set(on)), key=on.count)
-    found = outcomes.replaced(
-        cluster,
-        timeline,
-        len(parcel.pods),
-        within=REPLACED_SECONDS,
-        node=victim,
-        hint="Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it.",
-    )
-    lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
-    lab.record("requests lost with a node", found.lost, "requests", "kubernetes")
-    # The node's old pods go when it is back; what comes next wants to find none.
-    wait_until(lambda: all(pod.ready for pod in cluster.pods()), READY_SECONDS, every=0.2)
-    lab.remember("node lost", parcel.key)
-
-
 @needs("moved-without-failure")
 @timeout(120)
 def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
@@ -508,3 +485,26 @@ def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Tr
         hint="`kubectl get events` says what the cluster waits for.",
     )
     lab.remember("bad release", parcel.key)
+
+
+@needs("moved-without-failure", "spread")
+@timeout(240)
+def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
+    """A node is lost, and the copies that were on it run elsewhere."""
+    if lab.recall("node lost", parcel.key) is not None:
+        return
+    on = [pod.spec.node_name for pod in parcel.pods if pod.spec.node_name != "control-plane"]
+    victim = max(sorted(set(on)), key=on.count)
+    found = outcomes.replaced(
+        cluster,
+        timeline,
+        len(parcel.pods),
+        within=REPLACED_SECONDS,
+        node=victim,
+        hint="Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it.",
+    )
+    lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
+    lab.record("requests lost with a node", found.lost, "requests", "kubernetes")
+    # The node's old pods go when it is back; what comes next wants to find none.
+    wait_until(lambda: all(pod.ready for pod in cluster.pods()), READY_SECONDS, every=0.2)
+    lab.remember("node lost", parcel.key)

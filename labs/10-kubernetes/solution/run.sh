@@ -1,3 +1,6 @@
+# From the start, whatever is there.
+kubectl delete deployments,statefulsets,daemonsets,pods --all --now > /dev/null
+kubectl delete service parcel --ignore-not-found > /dev/null
 kubectl apply --filename parcel.yaml
 kubectl rollout status deployment/parcel --timeout 60s
 # Users ask version 1.0 for a while, so that there is something to move away from.
