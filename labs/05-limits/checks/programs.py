@@ -146,7 +146,7 @@ class Programs:
             self.toolbox.exec(
                 f"{self._copy(name)} | ssh vm 'cat > {there} && chmod 755 {there}'", SSH_SECONDS
             )
-            said = self.in_vm(f"timeout 2 {there}; rm -f {there}")
+            said = self.in_vm(f"timeout 2 bash -c 'exec {there}'; rm -f {there}")
             kept = {"said": said.strip().replace(there, name)}
             self._keep(kept, "vm", name, self.report.boot)
         return str(kept["said"])
