@@ -48,6 +48,26 @@ def test_an_image_is_found_by_name_by_tag_and_as_the_engine_calls_it(places: Pla
     assert len(images.resolve(["hello", "hello:1.0"])) == 1
 
 
+def test_an_image_that_copies_from_another_is_another_when_that_one_changes(places: Places) -> None:
+    edit(
+        places,
+        'base = "hello:1.0"\ntags."1.0" = {}',
+        'base = "trixie"\ntags."1.0" = { copies = ["hello:2.0"] }',
+    )
+    image = Images(places.root).find("more")
+    before = image.source
+    assert [each.short for each in image.copies] == ["hello:2.0"]
+    (places.images / "hello" / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nRUN true\n")
+    assert Images(places.root).find("more").source != before
+
+
+@pytest.mark.parametrize("copied", ["nobody:1.0", "hello:9.9", "more:1.0"])
+def test_an_image_that_copies_from_none_or_from_itself_is_refused(places: Places, copied: str) -> None:
+    edit(places, 'tags."1.0" = {}', f'tags."1.0" = {{ copies = ["{copied}"] }}')
+    with pytest.raises(LabError, match=f"field `copies`: `{copied}` is no other image"):
+        Images(places.root).find("more")
+
+
 def test_an_unknown_image_or_tag_is_answered_with_what_there_is(places: Places) -> None:
     images = Images(places.root)
     with pytest.raises(MisuseError) as caught:

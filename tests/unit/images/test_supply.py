@@ -89,6 +89,24 @@ def test_what_an_image_stands_on_is_provided_first(
     assert "BASE=drydock/hello:1.0" in docker.calls[1]
 
 
+def test_what_an_image_copies_from_is_provided_first_and_named_to_the_build(
+    supply: Supply, engine: FakeEngine, docker: FakeDocker, places: Places
+) -> None:
+    file = places.images / "images.toml"
+    file.write_text(
+        file.read_text().replace(
+            '"hello:1.0"\ntags."1.0" = {}', '"trixie"\ntags."1.0" = { copies = ["hello:2.0"] }'
+        )
+    )
+    engine.add("sha256:base", BASE)
+    supply.provide(Images(places.root).find("more"))
+    assert [call[call.index("--tag") + 1] for call in docker.calls] == [
+        "drydock/hello:2.0",
+        "drydock/more:1.0",
+    ]
+    assert "HELLO=drydock/hello:2.0" in docker.calls[1]
+
+
 def test_our_images_are_pulled_only_from_a_registry_that_was_named(
     supply: Supply, engine: FakeEngine, docker: FakeDocker, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
