@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.course.places import Places
 
-_NEEDS = {"privileged": "that may run privileged containers"}
+_NEEDS = {"privileged": "that may run privileged containers", "nomad": "and HashiCorp Nomad, see below"}
 
 _UNMEASURED = "not measured yet"
 

@@ -348,8 +348,8 @@ class Api:
 
     @staticmethod
     def read(answer: bytes, kind: type[_T]) -> _T | None:
-        """Return an answer as a record; None for an empty one."""
-        if not answer:
+        """Return an answer as a record; None for an empty one, and for Nomad's `null`, which means the same."""
+        if not answer or answer == b"null":
             return None
         try:
             return msgspec.json.decode(answer, type=kind)

@@ -1,0 +1,1 @@
+"""The checks of lab 11 and what they share."""

@@ -1,0 +1,174 @@
+"""What the learner's job says and came to, told in words where it is not what the task asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.cluster.nomad import CLIENTS, Group, Job
+from checker.grading.author import fail, require
+
+if TYPE_CHECKING:
+    from checker.cluster.model import Instance
+    from checker.cluster.nomad import Nomad
+    from checker.grading.author import Lab
+
+COPIES = 2
+"""How many copies the task asks for."""
+
+PORT = 8080
+"""The port of a client that a copy is published on."""
+
+REPOSITORY = "drydock/parcel"
+
+
+def group_of(job: Job) -> Group | None:
+    """Return the group of a job that runs Parcel."""
+    return next((group for group in job.task_groups if group.image.startswith(REPOSITORY)), None)
+
+
+def require_job(lab: Lab, nomad: Nomad) -> tuple[Job, Group]:
+    """Return the job and its group; fail when Nomad has no such job."""
+    job = nomad.job
+    if job is None:
+        _fail_no_job(lab, nomad)
+    group = group_of(job)
+    if group is None:
+        images = ", ".join(sorted({each.image for each in job.task_groups if each.image})) or "no image"
+        fail(
+            f"The job `{nomad.name}` does not run Parcel.",
+            expected=f"a task with the image {REPOSITORY}:1.0 or :2.0",
+            seen=images,
+            source=f"nomad job inspect {nomad.name}",
+            hint="Lesson, “Your turn”, names the two images; the clients have no others.",
+        )
+    return job, group
+
+
+def _fail_no_job(lab: Lab, nomad: Nomad) -> NoReturn:
+    strays = by_hand(lab)
+    if strays:
+        name, client = strays[0]
+        fail(
+            f"Nomad has no job `{nomad.name}`, and `{name}` on {client} was started by hand. It answers, but nobody "
+            "keeps it: when the client is lost, it is gone, and Nomad does not know that there was anything.",
+            expected=f"a job named {nomad.name}",
+            seen=", ".join(f"{one} on {where}" for one, where in strays),
+            source=f"docker exec drydock-{lab.number}-{client}-1 docker ps",
+            hint="Lesson, “A job”: what is Nomad told, and by which command?",
+        )
+    fail(
+        f"Nomad has no job named `{nomad.name}`, so it keeps no copy of Parcel running.",
+        expected=f"a job named {nomad.name}, running",
+        seen="no such job, or one that was stopped",
+        source="nomad job status",
+        hint="Lesson, “Your turn”: a job's name stands in the first line of its file, and `nomad job run FILE` hands it over.",
+    )
+
+
+def by_hand(lab: Lab) -> list[tuple[str, str]]:
+    """Return the containers of Parcel on the clients that Nomad did not start, each with its client."""
+    found = []
+    for client in CLIENTS:
+        said = lab.node(client).exec(
+            "docker ps --format '{{.Names}}\t{{.Image}}\t{{.Label \"com.hashicorp.nomad.alloc_id\"}}'"
+        )
+        for line in said.stdout.splitlines():
+            name, image, allocation = (*line.split("\t"), "", "")[:3]
+            if image.startswith(REPOSITORY) and not allocation:
+                found.append((name, client))
+    return found
+
+
+def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:
+    """Fail unless two copies run, on two clients."""
+    shows = nomad.shows()
+    require(
+        job.type == "service",
+        f"`{nomad.name}` is a {job.type} job: "
+        + (
+            "it runs on every client, so that no free one is left to try a new version on."
+            if job.type == "system"
+            else "what ends in it is not started again."
+        ),
+        expected="a job of type service, which is what a job is that does not say",
+        seen=f"type {job.type}",
+        source=shows,
+        hint="Lesson, “Your turn”: two copies that are kept, whatever happens.",
+    )
+    wanted = group.count
+    require(
+        wanted != 1,
+        "The job wants one copy of Parcel: `count` is 1, which is what a group gets that does not say. While it is "
+        "moved to another client, nobody answers.",
+        expected=f"a group with count = {COPIES}",
+        seen=f"count = {wanted}",
+        source=f"nomad job inspect {nomad.name}",
+        hint="Lesson, “A job”: which line of the group says how many?",
+    )
+    require(
+        wanted == COPIES,
+        f"The job wants {wanted} copies; the task asks for {COPIES}. With a copy on every client, port {PORT} is "
+        "taken everywhere, and a canary finds no place.",
+        expected=f"a group with count = {COPIES}",
+        seen=f"count = {wanted}",
+        source=f"nomad job inspect {nomad.name}",
+        hint="Lesson, “Your turn”: three clients, and what else has to fit on them besides the copies?",
+    )
+    instances = nomad.instances()
+    ready = [each for each in instances if each.ready]
+    if len(instances) < COPIES:
+        _fail_unplaced(nomad, instances)
+    nodes = {each.node for each in ready}
+    if len(ready) >= COPIES and len(nodes) >= COPIES:
+        return
+    if len(ready) >= COPIES:
+        fail(
+            f"All copies run on {next(iter(nodes))}. When that client is lost, all are lost at once.",
+            expected="two copies on two clients",
+            seen=", ".join(f"{each.id[:8]} on {each.node}" for each in ready),
+            source=shows,
+            hint="Lesson, “Your turn”: what cannot be had twice on one client?",
+        )
+    unready = next(each for each in instances if not each.ready)
+    fail(
+        f"Of {len(instances)} copies, {len(ready)} {'is' if len(ready) == 1 else 'are'} well; the one on {unready.node} "
+        "is not.",
+        expected=f"{COPIES} copies that run and whose checks pass",
+        seen=", ".join(
+            f"{each.id[:8]} on {each.node}: {'well' if each.ready else 'not well'}" for each in instances
+        ),
+        source=f"nomad alloc status {unready.id[:8]}",
+        evidence=nomad.last_event(unready),
+        hint="The events at the end of that command's output say how far it came.",
+    )
+
+
+def _fail_unplaced(nomad: Nomad, instances: list[Instance]) -> NoReturn:
+    unplaced = nomad.unplaced()
+    why = unplaced.why if unplaced else ""
+    seen = ", ".join(f"{each.id[:8]} on {each.node}" for each in instances) or "no copy is placed"
+    facts = {
+        "expected": f"{COPIES} copies, each on a client of its own",
+        "seen": f"{seen}; not placed: {why}" if why else seen,
+        "source": nomad.shows(),
+    }
+    if "consul" in why:
+        fail(
+            "The service is to be registered with Consul, a program of its own that no client here has; so no client "
+            "will do. Nomad registers services itself only when it is asked to.",
+            **facts,
+            hint="Lesson, “A job”: which line of the service says who keeps it?",
+        )
+    if "plugins.cni" in why or ("network" in why and "port" not in why):
+        fail(
+            "The group asks for a kind of network that the clients do not have, so no client will do.",
+            **facts,
+            hint="Lesson, “A job”: compare the group's network with the one there.",
+        )
+    rest = max(1, COPIES - len(instances))
+    fail(
+        f"{len(instances)} of {COPIES} copies run{'s' if len(instances) == 1 else ''}; for {rest} more Nomad could "
+        f"find no client. It keeps looking, and a job is `running` all the same: read what could not be placed.",
+        **facts,
+        hint="Each reason has the number of clients that it rules out. Which line of your job asks for that?",
+    )

@@ -1,0 +1,128 @@
+"""How version 2.0 came: whether it is everywhere, and whether a canary went before it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.grading.author import fail, require
+
+from .job import COPIES, PORT
+
+if TYPE_CHECKING:
+    from checker.cluster.model import Instance
+    from checker.cluster.nomad import Deployment, Job, Nomad
+
+OLD, NEW = "1.0", "2.0"
+
+
+def settled(nomad: Nomad) -> bool:
+    """Whether nothing is under way that ends by itself: no deployment runs, or it waits for somebody."""
+    newest = next(iter(nomad.deployments()), None)
+    return newest is None or newest.status != "running" or newest.waits
+
+
+def require_version_2(nomad: Nomad) -> None:
+    """Fail unless all copies are of version 2.0, and nothing is half done."""
+    instances = nomad.instances()
+    newest = next(iter(nomad.deployments()), None)
+    seen = ", ".join(f"{each.version} on {each.node}" for each in instances) or "no copy"
+    facts = {
+        "expected": f"{COPIES} copies of version {NEW} and none of {OLD}",
+        "seen": seen,
+        "source": nomad.shows(),
+    }
+    if newest and newest.waits and any(each.version == NEW for each in instances):
+        _fail_waiting(nomad, newest, instances, facts)
+    versions = {each.version for each in instances}
+    if NEW not in versions:
+        tried = next((each for each in nomad.deployments() if each.status == "failed"), None)
+        if tried and (job := nomad.versions().get(tried.job_version)) and job.tag == NEW:
+            fail(
+                f"Version {NEW} was tried and did not become healthy, so the job is where it was before.",
+                **facts,
+                evidence=tried.status_description,
+                hint="`nomad job status` lists allocations that failed; `nomad alloc status ID` says how far one came.",
+            )
+        fail(
+            f"Only version {OLD} runs: version {NEW} was not handed to Nomad, or not under this job's name.",
+            **facts,
+            hint="Lesson, “A canary”: what is changed in the job's file, and which command hands it over?",
+        )
+    require(
+        versions == {NEW} and len(instances) == COPIES,
+        f"Version {NEW} is not alone: the release is half done.",
+        **facts,
+        hint="`nomad deployment list` shows whether a release is under way, has failed, or was cancelled.",
+    )
+
+
+def _fail_waiting(
+    nomad: Nomad, deployment: Deployment, instances: list[Instance], facts: dict[str, str]
+) -> NoReturn:
+    if deployment.canaries_placed < deployment.canaries:
+        unplaced = nomad.unplaced()
+        fail(
+            f"The release wants {deployment.canaries} canaries; {deployment.canaries_placed} has a place, and another "
+            f"finds no client with port {PORT} free. It cannot be promoted before all of them are healthy, so it waits "
+            "for ever.",
+            **{**facts, "seen": f"{facts['seen']}; not placed: {unplaced.why if unplaced else 'a canary'}"},
+            evidence=deployment.status_description,
+            hint="Three clients, two copies: how many canaries find a place beside them?",
+        )
+    new = next(each for each in instances if each.version == NEW)
+    fail(
+        f"Version {NEW} runs on {new.node} as a canary, beside the copies of {OLD}, and waits for somebody to promote it. "
+        "A canary is a question; Nomad does not answer it by itself unless it is told to.",
+        **facts,
+        evidence=deployment.status_description,
+        hint="Lesson, “A canary”: which command says that the canary did well?",
+    )
+
+
+def require_canary_first(nomad: Nomad) -> None:
+    """Fail unless the latest move from 1.0 to 2.0 had a canary that was promoted."""
+    versions = nomad.versions()
+    move = _latest_move(nomad, versions)
+    if move is None:
+        fail(
+            f"Nomad knows of no release that took this job from {OLD} to {NEW}: it began with {NEW}, or was stopped "
+            "in between, so there was nothing for a canary to stand beside.",
+            expected=f"a deployment of {NEW} while {OLD} runs",
+            seen=", ".join(
+                f"{each.id[:8]}: {versions[each.job_version].tag}, {each.status}"
+                for each in nomad.deployments()
+                if each.job_version in versions
+            )
+            or "no deployment",
+            source=f"nomad job deployments {nomad.name}",
+            hint=f"Hand over {OLD} again, wait until it is healthy, and release {NEW} anew.",
+        )
+    require(
+        move.canaries > 0,
+        f"Version {NEW} was released without a canary: the first copy that was replaced was the first trial. Had it been "
+        "bad, half of the service would have been gone when that came out.",
+        expected="a deployment with at least one canary",
+        seen=f"deployment {move.id[:8]}: {move.status}, no canary",
+        source=f"nomad deployment status {move.id[:8]}",
+        hint="Lesson, “A canary”: which line of the `update` block asks for one? Then release anew, from 1.0.",
+    )
+    require(
+        move.promoted and move.status == "successful",
+        f"The canary of {NEW} was not promoted: that release ended as {move.status}.",
+        expected="a deployment whose canary was promoted, and which was successful",
+        seen=f"deployment {move.id[:8]}: {move.status}; {move.status_description}",
+        source=f"nomad deployment status {move.id[:8]}",
+        hint="Hand over 1.0 again, wait until it is healthy, and release 2.0 anew.",
+    )
+
+
+def _latest_move(nomad: Nomad, versions: dict[int, Job]) -> Deployment | None:
+    """Return the latest successful deployment that brought 2.0 where 1.0 was."""
+    done = [
+        each for each in nomad.deployments() if each.status == "successful" and each.job_version in versions
+    ]
+    for newer, older in itertools.pairwise(done):
+        if versions[newer.job_version].tag == NEW and versions[older.job_version].tag == OLD:
+            return newer
+    return None

@@ -1,0 +1,217 @@
+"""Lab 11: two copies of Parcel that Nomad keeps, a release by way of a canary, and what is lost without either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cluster.nomad import SERVER
+from checker.cluster.outcomes import replaced, rollout
+from checker.grading.author import fail, needs, require, timeout, wait_until
+
+from .job import COPIES, PORT, require_job, require_two_copies
+from .memory import MB, memory_of, require_number
+from .release import NEW, OLD, require_canary_first, require_version_2, settled
+from .trial import release_bad, require_contained
+
+if TYPE_CHECKING:
+    from checker.cluster.nomad import Group, Nomad
+    from checker.grading.author import Lab, Outside, Reply, Traffic
+
+URL = "http://127.0.0.1:8110/"
+"""The address of the service on the learner's machine."""
+
+SETTLE_SECONDS = 25.0
+"""How long copies that were placed a moment ago may take to be well; 4 s measured."""
+
+LOSS_SECONDS = 45.0
+"""How long a lost client's copy may take to run elsewhere; 9 s measured, of which 6 to 8 are the server's patience."""
+
+
+def _well(nomad: Nomad) -> bool:
+    ready = [each for each in nomad.instances() if each.ready]
+    return len({each.node for each in ready}) >= COPIES
+
+
+# -- step 1: two copies, and what healthy means ----------------------------------------------------------------
+
+
+@timeout(40)
+def test_two_copies(lab: Lab, nomad: Nomad) -> None:
+    """Nomad keeps two copies of Parcel, on two clients."""
+    job, group = require_job(lab, nomad)
+    if group.count == COPIES and job.type == "service" and not nomad.unplaced():
+        wait_until(lambda: _well(nomad), SETTLE_SECONDS, every=0.25)
+    require_two_copies(nomad, job, group)
+
+
+@needs("two-copies")
+@timeout(30)
+def test_answers(lab: Lab, nomad: Nomad, outside: Outside) -> None:
+    """The address of the service answers, from both copies."""
+    seen: dict[str, Reply] = {}
+
+    def both() -> bool:
+        for reply in outside.many(URL, 4):
+            said = reply.json() if reply.ok else {}
+            seen[str(said.get("instance") or "") if isinstance(said, dict) else ""] = reply
+        return len(seen.keys() - {""}) >= COPIES
+
+    if wait_until(both, 6.0, every=0.25):
+        return
+    _, group = require_job(lab, nomad)
+    names = sorted(seen.keys() - {""})
+    _fail_silent(group, names, next(iter(seen.values())))
+
+
+def _fail_silent(group: Group, names: list[str], reply: Reply) -> None:
+    facts = {
+        "expected": f"both copies answer at {URL}, by port {PORT} of their clients",
+        "seen": f"one copy answers: {names[0]}" if names else reply.summary,
+        "source": f"curl {URL}",
+    }
+    asked = {port.value: port.to for network in group.networks or () for port in network.reserved_ports or ()}
+    if asked and PORT not in asked:
+        fail(
+            f"Parcel is published on {' and '.join(map(str, sorted(asked)))} of its client; the front sends to {PORT}.",
+            **facts,
+            hint="Lesson, “A job”: of the two numbers in the port's block, which is the client's?",
+        )
+    if not asked:
+        fail(
+            f"Parcel is not published on port {PORT} of its client: "
+            "Nomad picked a port, as it does where the job names none, and the front does not know it.",
+            **facts,
+            hint="Lesson, “A job”: which word in the port's block keeps it in one place?",
+        )
+    fail(
+        f"Port {PORT} is asked for, but {'only one copy answers' if names else 'nobody answers'} there.",
+        **facts,
+        hint="Does the task say which port it uses (`ports` in its `config`), and does it lead to 8080, where Parcel listens?",
+    )
+
+
+@needs("answers")
+@timeout(20)
+def test_healthy_means_answering(lab: Lab, nomad: Nomad) -> None:
+    """Nomad asks every copy whether it is well."""
+    _, group = require_job(lab, nomad)
+    running = [each for each in nomad.allocations() if each.wanted and each.client_status == "running"]
+    require(
+        group.checks,
+        "Nomad looks only whether the process runs, for the job has no check. A copy that runs and answers nobody is "
+        "healthy then, and so is a release of such copies.",
+        expected="a check in the service of the job",
+        seen="no check",
+        source=f"nomad alloc checks {running[0].id[:8] if running else 'ID'}",
+        hint="Lesson, “Running is not answering”, and the section after it.",
+    )
+
+    def passing() -> bool:
+        results = nomad.check_results(running)
+        return bool(running) and all(
+            found and all(each.status == "success" for each in found) for found in results.values()
+        )
+
+    if wait_until(passing, 8.0, every=0.25):
+        return
+    results = nomad.check_results(running)
+    silent = next((each for each in running if not results.get(each.id)), None)
+    if silent:
+        fail(
+            "The job has a check, but Nomad does not ask it: the service that it belongs to is kept by somebody else.",
+            expected='a check in a service with provider = "nomad"',
+            seen=f"no result for the copy on {silent.node_name}",
+            source=f"nomad alloc checks {silent.id[:8]}",
+            hint="Lesson, “A job”: who keeps the service?",
+        )
+    worst, found = next(
+        (each, result) for each in running for result in results[each.id] if result.status != "success"
+    )
+    fail(
+        f"Nomad asks the copy on {worst.node_name}, and does not hear that it is well.",
+        expected="every check passes",
+        seen=f"check {found.check}: {found.status}",
+        source=f"nomad alloc checks {worst.id[:8]}",
+        evidence=found.output[:200],
+        hint="What does the check ask, and does Parcel know that path? Its paths are in lesson 01.",
+    )
+
+
+# -- step 2: version 2.0 ---------------------------------------------------------------------------------------
+
+
+@needs("healthy-means-answering")
+@timeout(60)
+def test_version_2(nomad: Nomad) -> None:
+    """Version 2.0 runs, and nothing of 1.0 is left."""
+    wait_until(lambda: settled(nomad), SETTLE_SECONDS, every=0.25)
+    require_version_2(nomad)
+
+
+@needs("version-2")
+def test_no_request_lost(timeline: Traffic) -> None:
+    """No request failed while 2.0 took over from 1.0."""
+    rollout(
+        timeline.everything(),
+        before=OLD,
+        after=NEW,
+        source="lab timeline 11",
+        hint="Was there a moment without a copy that was ready? Lesson, “A canary”: what stays until the new one is promoted?",
+    )
+
+
+@needs("version-2")
+def test_canary_first(nomad: Nomad) -> None:
+    """A canary of 2.0 stood beside 1.0, and was promoted."""
+    require_canary_first(nomad)
+
+
+# -- step 3: a client lost, a bad release ----------------------------------------------------------------------
+
+
+@needs("version-2")
+@timeout(150)
+def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
+    """A client with a copy is killed, and two copies run on the others again."""
+    proof = ("survives-a-client", nomad.fingerprint())
+    known = lab.recall(*proof)
+    if known is None:
+        found = replaced(
+            nomad,
+            timeline,
+            COPIES,
+            within=LOSS_SECONDS,
+            hint="Lesson, “A client is lost”. What in your job keeps Nomad from replacing a copy, or leaves no client for it?",
+        )
+        known = f"{found.seconds} {found.lost}"
+        lab.remember(*proof, text=known)
+    seconds, _, lost = known.partition(" ")
+    lab.record("replaced after a lost node", float(seconds), "s", "nomad")
+    lab.record("requests lost with a node", float(lost or 0), "requests", "nomad")
+
+
+@needs("survives-a-client")
+@timeout(150)
+def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
+    """A release that answers nobody is found out, taken back, and noticed by no one."""
+    proof = ("bad-release-reverted", nomad.fingerprint())
+    if lab.recall(*proof) is not None:
+        return
+    mark = timeline.mark("a release that answers nobody")
+    verdict = release_bad(nomad)
+    seen = timeline.since(mark)
+    timeline.mark("the job is what it was")
+    require_contained(nomad, verdict, seen)
+    lab.remember(*proof)
+
+
+# -- step 4: what it costs -------------------------------------------------------------------------------------
+
+
+@needs("two-copies")
+def test_memory_measured(lab: Lab) -> None:
+    """memory.txt says how much memory the control plane takes."""
+    server = lab.node(SERVER)
+    ours = memory_of(server) / MB
+    lab.record("memory of the control plane", round(ours, 1), "MB", "nomad")
+    require_number(lab, server, ours)

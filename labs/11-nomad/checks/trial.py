@@ -1,0 +1,156 @@
+"""A bad release, handed to the learner's own job: whether Nomad finds it out and takes it back."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checker.cluster.model import surely
+from checker.grading.author import fail, require, wait_until
+
+from .job import COPIES, REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checker.cluster.nomad import Deployment, Nomad
+    from checker.timeline.model import Timeline
+
+SECOND = 10**9
+"""Nomad's API counts in nanoseconds."""
+
+JUDGED_SECONDS = 40.0
+"""How long Nomad may take to judge the release: it is given 8 s to become healthy."""
+
+BACK_SECONDS = 40.0
+
+
+@dataclass
+class Verdict:
+    """What Nomad made of the bad release."""
+
+    healthy: bool = False
+    """Whether it was taken for healthy."""
+    deployment: Deployment | None = None
+    reverted: bool = False
+    """Whether the job is again what it was, by Nomad's own doing."""
+
+
+HUNG = "import signal, socket; s = socket.create_server(('', 8080), backlog=128); signal.pause()"
+"""A program that accepts connections and answers nobody, as one that hangs does."""
+
+
+def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a job whose copies start and run, and answer nobody; judged within 8 s."""
+    bad = copy.deepcopy(spec)
+    for group in bad["TaskGroups"]:
+        for task in group["Tasks"]:
+            if str((task.get("Config") or {}).get("image", "")).startswith(REPOSITORY):
+                task["Config"].pop("entrypoint", None)
+                task["Config"] |= {"command": "python3", "args": ["-c", HUNG]}
+        if update := group.get("Update"):
+            update["MinHealthyTime"] = min(int(update.get("MinHealthyTime") or 0), 2 * SECOND)
+            update["HealthyDeadline"] = 8 * SECOND
+            update["ProgressDeadline"] = 12 * SECOND
+    return bad
+
+
+def release_bad(nomad: Nomad) -> Verdict:
+    """Hand a bad release to Nomad, watch what becomes of it, and put the job back whatever that is."""
+    verdict = Verdict()
+    with _released(nomad) as number:
+
+        def newest() -> Deployment | None:
+            return next((each for each in nomad.deployments() if each.job_version == number), None)
+
+        def judged() -> bool:
+            verdict.deployment = newest()
+            if verdict.deployment is None:
+                return False
+            verdict.healthy = any(group.healthy_allocs for group in verdict.deployment.task_groups.values())
+            return verdict.healthy or verdict.deployment.status not in {"running", "pending"}
+
+        wait_until(judged, JUDGED_SECONDS, every=0.25)
+        if not verdict.healthy:
+            verdict.reverted = wait_until(lambda: _is_back(nomad, number), 10.0, every=0.25)
+    return verdict
+
+
+def _is_back(nomad: Nomad, bad: int) -> bool:
+    job = nomad.job
+    return job is not None and job.version > bad
+
+
+@contextlib.contextmanager
+def _released(nomad: Nomad) -> Iterator[int]:
+    """Give the number of the bad version; at the end the job is what it was, and its copies are well."""
+    spec: dict[str, Any] = json.loads(nomad.api.ask([f"job/{nomad.name}"])[0])
+    before = int(spec["Version"])
+    try:
+        nomad.api.post(f"job/{nomad.name}", json.dumps({"Job": bad_copy(spec)}))
+        job = nomad.job
+        yield job.version if job else before + 1
+    finally:
+        surely(lambda: _put_back(nomad, before))
+
+
+def _put_back(nomad: Nomad, before: int) -> None:
+    number = before + 1
+    if not _is_back(nomad, number):
+        nomad.api.post(f"job/{nomad.name}/revert", json.dumps({"JobID": nomad.name, "JobVersion": before}))
+    wait_until(lambda: _is_well(nomad), BACK_SECONDS, every=0.25)
+
+
+def _is_well(nomad: Nomad) -> bool:
+    newest = next(iter(nomad.deployments()), None)
+    if newest is not None and newest.status == "running":
+        return False
+    instances = nomad.instances()
+    return len(instances) == COPIES and all(each.ready for each in instances)
+
+
+def require_contained(nomad: Nomad, verdict: Verdict, seen: Timeline) -> None:
+    """Fail unless the bad release was never called healthy, was taken back, and cost no request."""
+    deployment = verdict.deployment
+    told = (
+        f"deployment {deployment.id[:8]}: {deployment.status}; {deployment.status_description}"
+        if deployment
+        else ""
+    )
+    facts = {"source": f"nomad job deployments {nomad.name}", "seen": told or "no deployment"}
+    if verdict.healthy:
+        fail(
+            "The check handed Nomad a release that starts, accepts connections, and answers nobody; Nomad called it healthy. "
+            "What it asks of a copy can be passed without answering a single request.",
+            expected="the release fails, because its copy never becomes healthy",
+            **facts,
+            hint="Lesson, “Running is not answering”: what does your check ask, and what would a copy that hangs say to it?",
+        )
+    if deployment is None or deployment.status == "running":
+        fail(
+            f"The check handed Nomad a release that answers nobody, and after {JUDGED_SECONDS:g} s it was still neither "
+            "taken nor given up.",
+            expected="the release fails when its copy was not healthy in time",
+            **facts,
+            hint="Lesson, “Say what healthy means”: which line of the `update` block sets the time?",
+        )
+    require(
+        verdict.reverted,
+        "The check handed Nomad a release that answers nobody. It failed, as it should, but nothing takes it back: the "
+        "job's version is still the bad one, and whatever is started next is started from it.",
+        expected="the job goes back to the last version that was healthy",
+        **facts,
+        hint="Lesson, “Say what healthy means”: `diff` showed two lines in the `update` block. Is one of them missing?",
+    )
+    require(
+        not seen.failures,
+        f"The bad release was found out and taken back, but meanwhile {len(seen.failures)} of {len(seen.requests)} requests "
+        "failed.",
+        expected="every request is answered by the copies that are well",
+        seen=seen.summary,
+        source="lab timeline 11",
+        hint="Lesson, “A canary”: what was replaced before the new version had shown that it is well?",
+    )

@@ -1,0 +1,54 @@
+# A job for practice: one copy of Parcel on port 9090. Nomad is told what to run, and nothing about how it should be.
+variable "version" {
+  default = "1.0"
+}
+
+variable "bind" {
+  default = "0.0.0.0"
+}
+
+job "practice" {
+  group "practice" {
+    count = 1
+
+    # A copy that is to stop is taken from the list of addresses first, and told to end a second later.
+    shutdown_delay = "1s"
+
+    network {
+      port "http" {
+        static = 9090
+        to     = 8080
+      }
+    }
+
+    service {
+      provider = "nomad"
+      name     = "practice"
+      port     = "http"
+    }
+
+    update {
+      min_healthy_time  = "2s"
+      healthy_deadline  = "10s"
+      progress_deadline = "20s"
+    }
+
+    task "parcel" {
+      driver = "docker"
+
+      config {
+        image = "drydock/parcel:${var.version}"
+        ports = ["http"]
+      }
+
+      env {
+        PARCEL_BIND = var.bind
+      }
+
+      resources {
+        cpu    = 100
+        memory = 64
+      }
+    }
+  }
+}

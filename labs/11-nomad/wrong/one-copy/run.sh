@@ -1,0 +1,1 @@
+nomad job run parcel.nomad.hcl
