@@ -46,6 +46,7 @@ def test_five_copies(world: World) -> None:
         )
     if len(world.counted) < WANTED:
         _tell_of_ended(world)
+        _tell_of_own(world)
     if loss and world.counted and len(world.counted) < WANTED:
         fail(
             f"{loss.host} was lost, and {len(world.counted)} copies are left: nobody has replaced what died with it.",
@@ -75,6 +76,19 @@ def _tell_of_ended(world: World) -> None:
                 source=f"docker -H tcp://{host}:2375 ps --all",
                 hint="The message of `docker run` said why. Two containers on one host cannot publish the same port.",
             )
+
+
+def _tell_of_own(world: World) -> None:
+    """End the check when copies run on the learner's own engine, beside the hosts instead of on them."""
+    own = [each for each in world.lab.containers() if each.labels.get("io.drydock.image") == "parcel"]
+    if own:
+        fail(
+            f"{own[0].name} runs on your own machine's engine, beside the five hosts and not on one of them.",
+            expected=f"{WANTED} copies on {', '.join(world.left)}",
+            seen=f"{len(world.counted)} there, and {len(own)} on your own engine",
+            source="docker ps",
+            hint="Which engine does a `docker` command speak to when it is not told? The lesson's commands on hosts begin with `docker -H`.",
+        )
 
 
 @needs("five-copies")
@@ -238,6 +252,14 @@ def _tell_of_missing(world: World, seen: Counter[str]) -> None:
 def test_host_lost(world: World) -> None:
     """A host was lost while five copies served."""
     loss = world.loss
+    if gone := world.removed:
+        fail(
+            f"{gone[0]} was removed altogether; a machine that died is still there, dead.",
+            expected="one host that is there and does not run",
+            seen=f"no container for {gone[0]}",
+            source="docker ps --all",
+            hint="`lab start 6` makes it anew; `lab lose 6` takes a host away.",
+        )
     if loss is None:
         early = world.deaths[-1] if world.deaths else None
         fail(

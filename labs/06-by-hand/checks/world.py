@@ -74,7 +74,7 @@ class World:
         found = []
         for host in HOSTS:
             container = self._host(host)
-            if container is None:
+            if container is None or container.status == "paused":
                 continue
             ended = _seconds(container.attrs["State"]["FinishedAt"])
             if not container.running or ended > began:
@@ -87,6 +87,11 @@ class World:
         down = [loss for loss in self.deaths if loss.down]
         full = [loss for loss in self.deaths if loss.serving >= WANTED]
         return next(iter((down or full)[::-1]), None)
+
+    @functools.cached_property
+    def removed(self) -> list[str]:
+        """The hosts that somebody removed."""
+        return [host for host in HOSTS if self._host(host) is None]
 
     @functools.cached_property
     def lost_hosts(self) -> set[str]:
@@ -130,12 +135,9 @@ class World:
     @functools.cached_property
     def refused(self) -> str:
         """What the front says of a file that it cannot use; empty when it uses what was written last."""
-        lines = [line for line in self.lab.node("front").logs(200).splitlines() if line]
-        at = [index for index, line in enumerate(lines) if line.startswith("front: ") and "front.cfg" in line]
-        if not at or lines[at[-1]].endswith("is in force"):
-            return ""
-        after = lines[at[-1] + 1 :]
-        return next((line.strip() for line in after if line.startswith("    ")), lines[at[-1]])
+        # Its log has this too, and in the worst moment much besides.
+        said = self.lab.node("front").exec("cat /run/front/refused 2>/dev/null; true").stdout
+        return said.strip().partition("\n")[0]
 
 
 def _seconds(stamp: str) -> float:
