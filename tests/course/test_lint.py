@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from checker.cluster import outcomes
 from checker.course.catalogue import Catalogue
 from checker.course.model import Outcome
 from checker.course.places import find
@@ -24,6 +26,13 @@ LABS = list(Catalogue(find(ROOT)))
 EVERY_LAB = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
 VERDICTS = {"fail": 1, "require": 2}
 """The words that end a check, and how many arguments come before the rationale's end."""
+
+OUTCOMES = {
+    name
+    for name, value in vars(outcomes).items()
+    if inspect.isfunction(value) and value.__module__ == outcomes.__name__ and not name.startswith("_")
+}
+"""What every orchestration is judged by: bodies of checks, with a rationale of their own and the lab's hint."""
 
 
 UNPROVEN = {
@@ -88,6 +97,7 @@ def test_every_check_judges_with_a_rationale_and_a_hint(lab: Lab) -> None:
     def judges(function: ast.FunctionDef, seen: frozenset[str]) -> bool:
         return any(
             name in VERDICTS
+            or name in OUTCOMES
             or (
                 name in by_name
                 and name not in seen
