@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import hashlib
 import json
@@ -147,6 +148,11 @@ class Service:
             for each in found or []
             if each.get("Protocol", "tcp") == "tcp"
         ]
+
+    @property
+    def created(self) -> float:
+        """When it was made, in seconds since 1970."""
+        return dt.datetime.fromisoformat(str(self.record["CreatedAt"])).timestamp()
 
     @property
     def digest(self) -> str:

@@ -109,7 +109,8 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
     if lab.recall(*proof) is not None:
         return
     outcomes.rollout(
-        timeline.everything(),
+        # What another service did before does not count for this one.
+        timeline.since(service.created),
         before="1.0",
         after="2.0",
         source="lab timeline 9",

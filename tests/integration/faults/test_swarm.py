@@ -1,0 +1,157 @@
+"""A swarm meets what happens to it: its manager killed, a node lost in a rollout, all of it at once, its members gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.cluster.swarm import Swarm
+from checker.grading.author import Lab as JudgedLab
+from checker.grading.author import wait_until
+from checker.grading.container import Shells
+from checker.scene import loss
+from tests.conftest import ROOT, Course
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from checker.course.catalogue import Lab
+    from checker.engine.api import Engine
+    from checker.scene.scene import Scene
+
+COMPOSE = f"""
+include:
+  - path: ["{ROOT}/labs/scenes/toolbox.yaml", "{ROOT}/labs/scenes/swarm-toolbox.yaml"]
+  - {ROOT}/labs/scenes/swarm.yaml
+"""
+
+CREATE = (
+    "docker service create --quiet --detach --no-resolve-image --name parcel --replicas 2 "
+    "--publish mode=host,published=8080,target=8080 --restart-delay 1s drydock/parcel:1.0"
+)
+SECONDS = 60.0
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+class Cluster:
+    """A started swarm: its scene, what checks see of it, and the learner's commands."""
+
+    def __init__(self, scene: Scene, judged: JudgedLab) -> None:
+        self.scene = scene
+        self.judged = judged
+
+    @property
+    def swarm(self) -> Swarm:
+        """The swarm as a check sees it, asked through a shell that is open now."""
+        return Swarm(self.judged)
+
+    def run(self, command: str) -> str:
+        """Type a command in the toolbox."""
+        done = self.judged.shells.of(self.scene.toolbox()).run(command, 30.0)
+        assert done.rc == 0, done.stderr
+        return done.stdout
+
+    def runs(self, version: str, *, without: str = "") -> bool:
+        """Whether two copies of a version run, and none of another, within the time."""
+
+        def is_so() -> bool:
+            there = [each for each in self.swarm.instances() if each.node not in {without, ""}]
+            return [(each.version, each.ready) for each in there] == [(version, True)] * 2
+
+        return wait_until(is_so, SECONDS, every=0.2)
+
+    def whole(self) -> bool:
+        """Whether the three nodes are ready, one of them the manager, within the time."""
+
+        def is_so() -> bool:
+            found = [(node.name, node.ready, node.manager) for node in self.swarm.members()]
+            return found == [("node-1", True, True), ("node-2", True, False), ("node-3", True, False)]
+
+        return wait_until(is_so, SECONDS, every=0.2)
+
+    def kill(self, *nodes: str) -> list[loss.Node]:
+        """Kill nodes, and return them."""
+        lost = [loss.Node(node, self.judged.node(node).id, running=False) for node in nodes]
+        for node in nodes:
+            self.judged.node(node).kill()
+        return lost
+
+    def back(self, node: loss.Node) -> None:
+        """Start a lost node again."""
+        loss.bring_back(self.scene.engine, self.scene.lab, node, quiet)
+
+
+@pytest.fixture(autouse=True)
+def _images(engine: Engine) -> None:
+    for name in ("node:1.0", "parcel:1.0", "parcel:2.0"):
+        if engine.image(f"drydock/{name}") is None:
+            pytest.skip(f"THE IMAGE {name} IS MISSING: lab images build {name}")
+
+
+@pytest.fixture
+def cluster(make_scene: Callable[[Lab], Scene], course: Course, engine: Engine) -> Iterator[Cluster]:
+    """Give a started swarm of three nodes, and see that nothing is left of it."""
+    lab = course.lab(files={"compose.yaml": COMPOSE})
+    scene = make_scene(lab)
+    shells = Shells(engine)
+    scene.start(quiet)
+    try:
+        yield Cluster(scene, JudgedLab(lab, engine, scene.work, shells))
+    finally:
+        shells.close()
+        scene.stop()
+    project = {"com.docker.compose.project": lab.project}
+    for kind in ("containers", "networks", "volumes"):
+        assert engine.list_all(kind, labels=project) == []
+        assert engine.list_all(kind, labels={"io.drydock.lab": lab.number}) == []
+
+
+def test_a_manager_that_was_killed_finds_its_swarm_again_at_another_address(
+    cluster: Cluster, engine: Engine
+) -> None:
+    assert cluster.whole()
+    cluster.run(CREATE)
+    assert cluster.runs("1.0")
+    (node,) = cluster.kill("node-1")
+    before = engine.inspect(node.container)["NetworkSettings"]["Networks"]
+    network = next(iter(before))
+    # Whoever comes next gets the address that became free.
+    thief = cluster.judged.run("drydock/toolbox:1.0", command=["sleep", "60"], network=network, Init=True)
+    cluster.back(node)
+    after = engine.inspect(node.container)["NetworkSettings"]["Networks"][network]["IPAddress"]
+    assert after != thief.networks[network]
+    assert cluster.whole()
+    assert cluster.runs("1.0")
+    cluster.judged.close()
+
+
+def test_a_node_lost_in_a_rollout_does_not_hold_it_up(cluster: Cluster) -> None:
+    cluster.run(CREATE)
+    assert cluster.runs("1.0")
+    cluster.run("docker service update --quiet --detach --no-resolve-image --image drydock/parcel:2.0 parcel")
+    assert wait_until(lambda: any(each.version == "2.0" for each in cluster.swarm.instances()), SECONDS)
+    carrying = [each.node for each in cluster.swarm.instances() if each.node not in {"", "node-1"}]
+    (node,) = cluster.kill(carrying[0])
+    assert cluster.runs("2.0", without=node.name)
+    cluster.back(node)
+    assert cluster.whole()
+    assert cluster.runs("2.0")
+
+
+def test_a_swarm_that_was_killed_as_a_whole_is_mended_by_the_next_start(cluster: Cluster) -> None:
+    cluster.run(CREATE)
+    assert cluster.runs("1.0")
+    cluster.kill("node-1", "node-2", "node-3")
+    cluster.scene.start(quiet)
+    assert cluster.whole()
+    assert cluster.runs("1.0")
+
+
+def test_a_swarm_that_its_members_left_is_new_after_a_reset(cluster: Cluster) -> None:
+    cluster.run("docker --host tcp://node-3:2375 swarm leave && docker swarm leave --force")
+    cluster.scene.reset(quiet)
+    assert cluster.whole()
