@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from checker.engine.shell import Completed
 
 SERVICE = "traffic"
-"""The service's name in a scene."""
+"""The service's name in a scene; where there are several, how their names begin."""
 
 FOLDER = "/var/lib/traffic"
 """Where the record is inside the container: `record`, and what was before it, `record.1` to `record.3`.
@@ -41,10 +41,17 @@ SETTLE_SECONDS = 5.0
 """How long to wait for the end of a rollout: longer than a version must be silent to be gone."""
 
 
-def find(engine: Engine, project: str) -> dict[str, Any] | None:
-    """Return the engine's entry of the traffic's container in a Compose project, or None."""
-    labels = {"com.docker.compose.project": project, "com.docker.compose.service": SERVICE}
-    return next(iter(engine.list_all("containers", labels=labels)), None)
+def find_all(engine: Engine, project: str) -> dict[str, dict[str, Any]]:
+    """Return the engine's entries of the traffics' containers in a Compose project, by name.
+
+    Most labs have one, whose name is empty. One with several services to compare has a `traffic-NAME` for each.
+    """
+    found = {}
+    for item in engine.list_all("containers", labels={"com.docker.compose.project": project}):
+        head, _, name = item["Labels"].get("com.docker.compose.service", "").partition("-")
+        if head == SERVICE:
+            found[name] = item
+    return dict(sorted(found.items()))
 
 
 class Runs(Protocol):

@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="TIME", default="10m", help="how far back: 90s, 5m, 1h or all; 10m unless told"
     )
+    parser.add_argument(
+        "--of", metavar="NAME", default="", help="whose requests, in a lab that has several services to compare"
+    )
     parser.add_argument("--svg", metavar="FILE", help="draw it into an SVG file as well")
 
 
@@ -40,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     lab = context.lab()
     seconds = seconds_of(args.since)
     context.require_started(lab)
-    timeline = _read(context, lab, seconds)
+    timeline = _read(context, lab, args.of, seconds)
     if args.svg:
         from pathlib import Path
 
@@ -82,20 +85,44 @@ def seconds_of(text: str) -> float | None:
     raise MisuseError(f"--since takes a time such as 90s, 5m, 1h or all; not `{text}`.")
 
 
-def _read(context: Context, lab: Lab, seconds: float | None) -> Timeline:
-    from checker.engine.shell import Shell
-    from checker.errors import MisuseError
-    from checker.scene.ownership import owned_containers
-    from checker.timeline.events import with_events
-    from checker.timeline.traffic import Traffic, find
+def choose(lab: Lab, names: list[str], name: str) -> str:
+    """Return which of a lab's traffics is meant: the one that is named, or the only one there is.
 
-    found = find(context.engine, lab.project)
-    if found is None:
+    Raises:
+        MisuseError: there is none, or none of that name, or there are several and none is named.
+    """
+    from checker.errors import MisuseError
+
+    if not names:
         raise MisuseError(
             f"Lab {lab.number} has no traffic, so there is nothing to draw.",
             remedy="The labs with traffic are those that roll out a new version or lose a host.",
         )
-    shell = Shell(context.engine, found["Id"])
+    if name in names:
+        return name
+    if not name and len(names) == 1:
+        return names[0]
+    if names == [""]:
+        raise MisuseError(
+            f"Lab {lab.number} has one service alone, so there is no {name} to choose.",
+            remedy=f"Leave --of out: lab timeline {int(lab.number)}",
+        )
+    listed = ", ".join(each for each in names if each)
+    raise MisuseError(
+        f"Lab {lab.number} has no traffic named {name}." if name else f"Lab {lab.number} has several services.",
+        remedy=f"Name one of {listed}: lab timeline {int(lab.number)} --of {names[-1]}",
+    )
+
+
+def _read(context: Context, lab: Lab, name: str, seconds: float | None) -> Timeline:
+    from checker.engine.shell import Shell
+    from checker.engine.shell import Shell
+    from checker.scene.ownership import owned_containers
+    from checker.timeline.events import with_events
+    from checker.timeline.traffic import Traffic, find_all
+
+    found = find_all(context.engine, lab.project)
+    shell = Shell(context.engine, found[choose(lab, sorted(found), name)]["Id"])
     try:
         timeline = Traffic(shell).everything(0.0)
     finally:

@@ -23,8 +23,6 @@ from tests.unit.timeline.streams import stream, timeline
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from checker.engine.api import Engine
-
 
 class Here:
     """Runs commands by this machine's own shell, as the one in the container does."""
@@ -245,18 +243,26 @@ def test_what_became_of_containers_is_marked_unless_a_mark_tells_it_already() ->
     assert [mark.text for mark in bare.marks] == ["parcel started", "node-2 ended (killed)"]
 
 
-def test_the_traffics_container_is_found_by_its_labels() -> None:
-    asked = []
+def test_the_traffics_containers_are_found_by_their_services_names() -> None:
+    def entry(service: str) -> dict[str, Any]:
+        return {"Id": service, "Labels": {"com.docker.compose.service": service}}
 
     class Listing:
+        def __init__(self, *services: str) -> None:
+            self.services = services
+
         def list_all(self, kind: str, *, labels: dict[str, str]) -> list[dict[str, Any]]:
             assert kind == "containers"
-            asked.append(labels)
-            return []
+            assert labels == {"com.docker.compose.project": "drydock-09"}
+            return [entry(service) for service in self.services]
 
-    engine: Engine = Listing()  # type: ignore[assignment]
-    assert traffic.find(engine, "drydock-09") is None
-    assert asked == [{"com.docker.compose.project": "drydock-09", "com.docker.compose.service": "traffic"}]
+    def found(*services: str) -> dict[str, str]:
+        engine: Any = Listing(*services)
+        return {name: item["Id"] for name, item in traffic.find_all(engine, "drydock-09").items()}
+
+    assert found("front", "trafficker") == {}
+    assert found("front", "traffic") == {"": "traffic"}
+    assert found("traffic-swarm", "traffic-nomad") == {"nomad": "traffic-nomad", "swarm": "traffic-swarm"}
 
 
 def test_a_summary_holds_what_the_timeline_answers() -> None:

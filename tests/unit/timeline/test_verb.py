@@ -1,10 +1,13 @@
-"""`lab timeline`: what it takes for a length of time."""
+"""`lab timeline`: what it takes for a length of time, and for a service."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from checker.cli.verbs.timeline import seconds_of
+from checker.cli.verbs.timeline import choose, seconds_of
 from checker.errors import MisuseError
 
 
@@ -17,3 +20,32 @@ def test_a_length_of_time_is_read(text: str, seconds: float | None) -> None:
 def test_what_is_no_length_of_time_is_misuse(text: str) -> None:
     with pytest.raises(MisuseError, match="--since takes a time such as 90s"):
         seconds_of(text)
+
+
+LAB: Any = SimpleNamespace(number="12")
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "chosen"),
+    [([""], "", ""), (["swarm"], "", "swarm"), (["nomad", "swarm"], "swarm", "swarm")],
+)
+def test_the_traffic_that_is_meant_is_chosen(names: list[str], name: str, chosen: str) -> None:
+    assert choose(LAB, names, name) == chosen
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "what", "remedy"),
+    [
+        ([], "", "Lab 12 has no traffic", "roll out a new version or lose a host"),
+        ([""], "swarm", "there is no swarm to choose", "lab timeline 12"),
+        (["nomad", "swarm"], "", "Lab 12 has several services", "one of nomad, swarm"),
+        (["nomad", "swarm"], "hand", "no traffic named hand", "one of nomad, swarm"),
+    ],
+)
+def test_a_traffic_that_is_not_there_is_misuse_with_those_that_are(
+    names: list[str], name: str, what: str, remedy: str
+) -> None:
+    with pytest.raises(MisuseError) as caught:
+        choose(LAB, names, name)
+    assert what in caught.value.what
+    assert remedy in caught.value.remedy
