@@ -151,6 +151,19 @@ def test_a_swarm_that_was_killed_as_a_whole_is_mended_by_the_next_start(cluster:
     assert cluster.runs("1.0")
 
 
+def test_the_routing_mesh_answers_exactly_where_the_scene_says_that_it_works(cluster: Cluster) -> None:
+    (note,) = cluster.scene.notes(quiet)
+    cluster.run(CREATE.replace("mode=host,published=8080,target=8080", "8081:8080"))
+    assert cluster.runs("1.0")
+    ask = "for n in 1 2 3; do curl -s -o /dev/null -m 2 -w '%{http_code} ' http://node-$n:8081/ || true; done"
+
+    def is_answered() -> bool:
+        return cluster.run(ask).split() == ["200"] * 3
+
+    assert wait_until(is_answered, 15.0, every=0.5) is ("mesh works" in note)
+    assert cluster.run("docker service ls --format '{{.Name}}'").split() == ["parcel"]
+
+
 def test_a_swarm_that_its_members_left_is_new_after_a_reset(cluster: Cluster) -> None:
     cluster.run("docker --host tcp://node-3:2375 swarm leave && docker swarm leave --force")
     cluster.scene.reset(quiet)
