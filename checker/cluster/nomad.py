@@ -467,6 +467,10 @@ class Nomad:
         """Return the command that shows a learner the same."""
         return f"nomad job status {self.name}"
 
+    def is_ready(self, node: str) -> bool:
+        """Whether the server counts on a client."""
+        return any(each.name == node and each.ready for each in self.api.get("nodes", list[Node]) or ())
+
     # -- what a check does to it ---------------------------------------------------------------------------
 
     def crash(self, instance: Instance) -> None:
