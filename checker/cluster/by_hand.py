@@ -24,6 +24,8 @@ ASK_SECONDS = 3.0
 """How long a host's engine may take to answer."""
 
 _VERSION = "org.opencontainers.image.version"
+_SWARM = "com.docker.swarm.service.id"
+"""The label of what a swarm has started: a host may be a member of one."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +111,14 @@ class ByHand:
     # -- the hosts' engines --------------------------------------------------------------------------------
 
     def _all(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return every container of Parcel's image, with its host."""
+        """Return every container of Parcel's image that a person started, with its host."""
         nodes = self.running()
         answers = self._ask(nodes, "/containers/json?all=1")
         return [
             (node, item)
             for node, answer in zip(nodes, answers, strict=True)
             for item in answer
-            if (item.get("Labels") or {}).get(IMAGE) == "parcel"
+            if (labels := item.get("Labels") or {}).get(IMAGE) == "parcel" and _SWARM not in labels
         ]
 
     def _ask(self, nodes: Collection[str], path: str, method: str = "GET") -> list[Any]:

@@ -66,15 +66,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def mark(engine: Engine, lab: Lab, text: str) -> None:
-    """Leave a mark in the lab's timeline, where it has one; a node is lost also while nobody records it."""
+    """Leave a mark in each of the lab's timelines; a node is lost also while nobody records it."""
     import contextlib
 
     from checker.engine.shell import Shell
     from checker.errors import LabError
-    from checker.timeline.traffic import SERVICE, Traffic
+    from checker.timeline.traffic import Traffic, find_all
 
-    labels = {"com.docker.compose.project": lab.project, "com.docker.compose.service": SERVICE}
-    for item in engine.list_all("containers", labels=labels):
+    for item in find_all(engine, lab.project).values():
         with contextlib.suppress(LabError):
             shell = Shell(engine, item["Id"])
             try:

@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--since", metavar="TIME", default="10m", help="how far back: 90s, 5m, 1h or all; 10m unless told"
     )
     parser.add_argument(
-        "--of", metavar="NAME", default="", help="whose requests, in a lab that has several services to compare"
+        "--of",
+        metavar="NAME",
+        default="",
+        help="whose requests, in a lab that has several services to compare",
     )
     parser.add_argument("--svg", metavar="FILE", help="draw it into an SVG file as well")
 
@@ -109,13 +112,14 @@ def choose(lab: Lab, names: list[str], name: str) -> str:
         )
     listed = ", ".join(each for each in names if each)
     raise MisuseError(
-        f"Lab {lab.number} has no traffic named {name}." if name else f"Lab {lab.number} has several services.",
+        f"Lab {lab.number} has no traffic named {name}."
+        if name
+        else f"Lab {lab.number} has several services.",
         remedy=f"Name one of {listed}: lab timeline {int(lab.number)} --of {names[-1]}",
     )
 
 
 def _read(context: Context, lab: Lab, name: str, seconds: float | None) -> Timeline:
-    from checker.engine.shell import Shell
     from checker.engine.shell import Shell
     from checker.scene.ownership import owned_containers
     from checker.timeline.events import with_events

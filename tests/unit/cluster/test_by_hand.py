@@ -107,6 +107,12 @@ def test_what_ended_is_no_copy_and_is_told_apart() -> None:
     assert found.ended() == [("host-1", "parcel", "Exited (137) 2 seconds ago")]
 
 
+def test_what_a_swarm_started_is_nobodys_copy_by_hand() -> None:
+    labels = {**container()["Labels"], "com.docker.swarm.service.id": "s1"}
+    found = cluster({"host-1": [container(Labels=labels)], "host-2": [container()]})
+    assert [copy.node for copy in found.copies()] == ["host-2"]
+
+
 def test_a_host_that_is_down_is_not_asked() -> None:
     found = cluster({"host-1": [container()], "host-2": [container()]}, dead=("host-2",))
     assert [copy.node for copy in found.copies()] == ["host-1"]

@@ -49,3 +49,26 @@ def test_a_traffic_that_is_not_there_is_misuse_with_those_that_are(
         choose(LAB, names, name)
     assert what in caught.value.what
     assert remedy in caught.value.remedy
+
+
+def test_the_only_traffic_needs_no_name() -> None:
+    assert choose(LAB, [""], "") == ""
+    assert choose(LAB, ["swarm"], "") == "swarm"
+
+
+def test_of_several_traffics_the_one_that_is_named_is_drawn() -> None:
+    assert choose(LAB, ["hand", "swarm"], "hand") == "hand"
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "words"),
+    [
+        ([], "", "no traffic"),
+        ([""], "swarm", "one service alone"),
+        (["hand", "swarm"], "", "several services"),
+        (["hand", "swarm"], "nomad", "no traffic named nomad"),
+    ],
+)
+def test_a_traffic_that_is_not_there_is_misuse(names: list[str], name: str, words: str) -> None:
+    with pytest.raises(MisuseError, match=words):
+        choose(LAB, names, name)
