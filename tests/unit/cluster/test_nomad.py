@@ -1,0 +1,230 @@
+"""Nomad as checks see it: what counts as a copy, when it is well, what found no place, and what the API said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from checker.cluster.nomad import Deployment, GroupDeployment, Nomad, tag_of
+from checker.engine.shell import Completed
+from checker.grading.verdicts import CouldNotRun
+
+GROUP = {
+    "Name": "web",
+    "Count": 2,
+    "Tasks": [{"Name": "parcel", "Driver": "docker", "Config": {"image": "drydock/parcel:1.0"}}],
+    "Services": [{"Provider": "nomad", "Checks": [{"Type": "http"}]}],
+}
+
+
+def job(version: int = 0, tag: str = "1.0", **changes: Any) -> dict[str, Any]:
+    task = {"Name": "parcel", "Driver": "docker", "Config": {"image": f"drydock/parcel:{tag}"}}
+    group = {**GROUP, "Tasks": [task]}
+    return {"ID": "parcel", "Type": "service", "Version": version, "TaskGroups": [group], **changes}
+
+
+def allocation(name: str, node: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "ID": name,
+        "NodeName": node,
+        "TaskGroup": "web",
+        "JobVersion": 0,
+        "DesiredStatus": "run",
+        "ClientStatus": "running",
+        "CreateIndex": 1,
+        **changes,
+    }
+
+
+@dataclass
+class Server:
+    """A server whose curl answers from a table, by path; what is not in it is not there."""
+
+    answers: dict[str, Any]
+    broken: int = 0
+    asked: list[str] = field(default_factory=list)
+    id: str = "server"
+
+    def exec(self, command: str, timeout: float = 0, user: str | None = None) -> Completed:  # noqa: ARG002
+        """Answer as curl would, one request after the other."""
+        said = ""
+        for part in command.split("http://127.0.0.1:4646/v1/")[1:]:
+            path = part.split("'")[0].split(" ")[0]
+            self.asked.append(path)
+            if self.broken:
+                said += f"No cluster leader\n{self.broken}\n"
+            elif path in self.answers:
+                said += f"{json.dumps(self.answers[path])}\n200\n"
+            else:
+                said += "job not found\n404\n"
+        return Completed(0, said.encode(), b"")
+
+
+@dataclass
+class TheLab:
+    """A lab with nothing but that server."""
+
+    server: Server
+    number: str = "11"
+
+    def node(self, service: str) -> Server:
+        """Give the server."""
+        assert service == "server"
+        return self.server
+
+
+def cluster(answers: dict[str, Any] | None = None, broken: int = 0) -> Nomad:
+    return Nomad(TheLab(Server(answers or {}, broken)))  # type: ignore[arg-type]
+
+
+WELL = {"1": {"Status": "success", "Check": "ready"}}
+ILL = {"1": {"Status": "failure", "Check": "ready", "Output": "connection refused"}}
+
+
+def running(checks: Any, **changes: Any) -> Nomad:
+    return cluster(
+        {
+            "job/parcel/allocations": [allocation("a", "client-1", **changes)],
+            "job/parcel/versions": {"Versions": [job()]},
+            "client/allocation/a/checks": checks,
+        }
+    )
+
+
+def test_an_allocation_is_a_copy_with_its_node_and_the_version_of_its_job() -> None:
+    (copy,) = running(WELL).instances()
+    assert (copy.id, copy.node, copy.version, copy.image, copy.ready) == (
+        "a",
+        "client-1",
+        "1.0",
+        "drydock/parcel:1.0",
+        True,
+    )
+
+
+def test_a_copy_whose_check_fails_is_not_ready_although_it_runs() -> None:
+    (copy,) = running(ILL).instances()
+    assert not copy.ready
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_a_copy_that_nobody_asks_is_as_good_as_nomad_thinks(nothing: Any) -> None:
+    (copy,) = running(nothing).instances()
+    assert copy.ready
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"DesiredStatus": "stop"},
+        {"ClientStatus": "lost"},
+        {"ClientStatus": "complete"},
+        {"ClientStatus": "failed", "NextAllocation": "b"},
+    ],
+)
+def test_what_was_stopped_lost_or_replaced_is_no_copy(over: dict[str, Any]) -> None:
+    assert running(WELL, **over).instances() == []
+
+
+@pytest.mark.parametrize("status", ["pending", "unknown", "failed"])
+def test_a_copy_that_does_not_run_is_not_ready_and_is_not_asked(status: str) -> None:
+    nomad = running(WELL, ClientStatus=status)
+    assert [each.ready for each in nomad.instances()] == [False]
+    assert "client/allocation/a/checks" not in nomad.api.server.asked  # type: ignore[attr-defined]
+
+
+def test_a_job_that_is_not_there_or_was_stopped_is_none() -> None:
+    assert cluster().job is None
+    assert cluster({"job/parcel": job(Stop=True)}).job is None
+    assert cluster().instances() == []
+
+
+def test_what_found_no_client_is_told_with_every_reason() -> None:
+    failed = {
+        "web": {
+            "ConstraintFiltered": {"${attr.consul.version} semver >= 1.8.0": 3},
+            "DimensionExhausted": {"network: reserved port collision http=8080": 1},
+        }
+    }
+    looks = [
+        {"Status": "complete", "CreateIndex": 5, "FailedTGAllocs": failed},
+        {"Status": "complete", "CreateIndex": 2},
+    ]
+    unplaced = cluster({"job/parcel/evaluations": looks}).unplaced()
+    assert unplaced is not None
+    assert (
+        unplaced.why
+        == "${attr.consul.version} semver >= 1.8.0 (3), network: reserved port collision http=8080 (1)"
+    )
+
+
+def test_what_found_a_place_since_is_not_told() -> None:
+    looks = [
+        {"Status": "complete", "CreateIndex": 5, "FailedTGAllocs": {"web": {"CoalescedFailures": 1}}},
+        {"Status": "complete", "CreateIndex": 9},
+    ]
+    assert cluster({"job/parcel/evaluations": looks}).unplaced() is None
+
+
+def test_a_deployment_waits_while_its_canaries_are_not_promoted() -> None:
+    def deployment(status: str, *, promoted: bool, canaries: int = 1) -> Deployment:
+        group = GroupDeployment(promoted=promoted, desired_canaries=canaries)
+        return Deployment(id="d", job_version=1, status=status, task_groups={"web": group})
+
+    assert deployment("running", promoted=False).waits
+    assert not deployment("running", promoted=True).waits
+    assert not deployment("running", promoted=False, canaries=0).waits
+    assert not deployment("failed", promoted=False).waits
+
+
+def test_the_newest_deployment_comes_first() -> None:
+    found = [
+        {"ID": "one", "JobVersion": 0, "Status": "successful", "CreateIndex": 1},
+        {"ID": "two", "JobVersion": 1, "Status": "running", "CreateIndex": 7},
+    ]
+    assert [each.id for each in cluster({"job/parcel/deployments": found}).deployments()] == ["two", "one"]
+
+
+def test_the_same_job_has_the_same_fingerprint_in_a_later_version_and_another_job_has_not() -> None:
+    first = cluster({"job/parcel": job(ModifyIndex=3, SubmitTime=1)}).fingerprint()
+    assert cluster({"job/parcel": job(4, ModifyIndex=9, SubmitTime=2)}).fingerprint() == first
+    assert cluster({"job/parcel": job(tag="2.0")}).fingerprint() != first
+
+
+def test_a_client_is_counted_on_when_it_is_ready_eligible_and_has_an_engine() -> None:
+    node = {
+        "Name": "client-1",
+        "Status": "ready",
+        "SchedulingEligibility": "eligible",
+        "Drivers": {"docker": {"Healthy": True}},
+    }
+    assert cluster({"nodes": [node]}).is_ready("client-1")
+    for wrong in (
+        {"Status": "down"},
+        {"SchedulingEligibility": "ineligible"},
+        {"Drivers": {"docker": {"Healthy": False}}},
+        {"Drivers": None},
+        {"Name": "client-2"},
+    ):
+        assert not cluster({"nodes": [{**node, **wrong}]}).is_ready("client-1")
+
+
+def test_a_server_without_a_leader_is_not_the_learners_fault() -> None:
+    with pytest.raises(CouldNotRun, match="No cluster leader"):
+        cluster(broken=500).instances()
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("drydock/parcel:2.0", "2.0"),
+        ("registry:5000/parcel", ""),
+        ("registry:5000/parcel:2.0@sha256:abc", "2.0"),
+        ("", ""),
+    ],
+)
+def test_the_tag_of_an_image_is_what_stands_behind_the_last_colon_of_its_name(image: str, tag: str) -> None:
+    assert tag_of(image) == tag
