@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cluster.nomad import SERVER
+from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.outcomes import replaced, rollout
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
@@ -14,7 +14,7 @@ from .release import NEW, OLD, require_canary_first, require_version_2, settled
 from .trial import release_bad, require_contained
 
 if TYPE_CHECKING:
-    from checker.cluster.nomad import Group, Nomad
+    from checker.cluster.nomad import Group
     from checker.grading.author import Lab, Outside, Reply, Traffic
 
 URL = "http://127.0.0.1:8110/"
@@ -186,8 +186,8 @@ def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
         known = f"{found.seconds} {found.lost}"
         lab.remember(*proof, text=known)
     seconds, _, lost = known.partition(" ")
-    lab.record("replaced after a lost node", float(seconds), "s", "nomad")
-    lab.record("requests lost with a node", float(lost or 0), "requests", "nomad")
+    lab.record("replaced after a node's loss", float(seconds), "s", nomad.title)
+    lab.record("requests lost with a node", float(lost or 0), "requests", nomad.title)
 
 
 @needs("survives-a-client")
@@ -213,5 +213,5 @@ def test_memory_measured(lab: Lab) -> None:
     """memory.txt says how much memory the control plane takes."""
     server = lab.node(SERVER)
     ours = memory_of(server) / MB
-    lab.record("memory of the control plane", round(ours, 1), "MB", "nomad")
+    lab.record("memory of the control plane", round(ours, 1), "MB", Nomad.title)
     require_number(lab, server, ours)
