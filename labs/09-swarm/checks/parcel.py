@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.swarm import NotAManagerError, Service, Swarm
 from checker.grading.author import could_not_run, fail, require, wait_until
@@ -122,7 +122,7 @@ class Parcel:
         tasks = [task for task in self.swarm.tasks() if task.wanted]
         return len(tasks) == wanted and all(task.state == "running" for task in tasks)
 
-    def _fail_without_service(self) -> None:
+    def _fail_without_service(self) -> NoReturn:
         loose = self.swarm.loose()
         if loose:
             node, name = loose[0]
@@ -153,7 +153,7 @@ class Parcel:
             hint="Lesson, “Ask for a state”, makes one by `docker service create`.",
         )
 
-    def _fail_unsettled(self, service: Service, wanted: int) -> None:
+    def _fail_unsettled(self, service: Service, wanted: int) -> NoReturn:
         tasks = self.swarm.tasks()
         running = [task for task in tasks if task.wanted and task.state == "running"]
         reason = next((task for task in tasks if task.error and task.state != "shutdown"), None)
@@ -218,7 +218,7 @@ class Parcel:
 
     # -- its address ---------------------------------------------------------------------------------------
 
-    def why_unanswered(self, seen: str) -> None:
+    def why_unanswered(self, seen: str) -> NoReturn:
         """Fail with the reason why the front gets no answer."""
         service = self.service
         ports = service.ports

@@ -8,7 +8,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from checker.grading.author import fail, require
+from checker.grading.author import could_not_run, fail, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +45,10 @@ def require_given(swarm: Swarm, service: Service, known: list[str]) -> None:
     nodes = sorted({each.node for each in swarm.instances() if each.ready})
     for node in nodes:
         status, answer = swarm.get(node, "/secret")
+        if not status:
+            could_not_run(f"{node} does not answer on port 8080 at this moment; check again.")
         said = answer if isinstance(answer, dict) else {}
-        seen = said.get("fingerprint") or said.get("error") or f"HTTP {status or 'nothing'}"
+        seen = said.get("fingerprint") or said.get("error") or f"HTTP {status}"
         source = f"curl http://{node}:8080/secret"
         if status != 200 and leak is not None:
             _fail_for(leak, " And Parcel does not look there.")
