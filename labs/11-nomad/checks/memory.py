@@ -51,7 +51,7 @@ def read_number(lab: Lab) -> float:
         expected="one number, in MB, such as 12.3",
         seen=text[:80] or "nothing",
         source=f"cat {FILE}",
-        hint="Lesson, “What it costs”: which column of `docker stats` is it?",
+        hint="Lesson, “What a machine of the cluster takes”: which column of `docker stats` is it?",
     )
     number = float(found[1].replace(",", ".")) if found else 0.0
     unit = ((found[2] if found else "") or "mb").lower()[0]
@@ -74,7 +74,7 @@ def require_number(lab: Lab, server: Container, ours: float) -> None:
             f"{number:g} MB is the size of the program on disk. Of a program that runs, the parts in use are in memory, and "
             "what it works with.",
             **facts,
-            hint="Lesson, “What it costs”: what was asked there, and about which machine?",
+            hint="Lesson, “What a machine of the cluster takes”: what was asked there, and about which machine?",
         )
     fail(
         f"Nomad's control plane takes {ours:.0f} MB now, not {number:g} MB.",
