@@ -1,0 +1,159 @@
+"""What checks read from a swarm's manager: services, tasks and nodes, from the API's own answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from checker.cluster.swarm import NotAManagerError, Port, Service, Swarm
+from checker.engine.shell import Completed
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
+
+class Manager:
+    """A shell in the manager's node, in which curl gets prepared answers."""
+
+    def __init__(self, *answers: tuple[int, Any]) -> None:
+        self.answers = answers
+        self.commands: list[str] = []
+
+    def exec(self, command: str, timeout: float = 0.0) -> Completed:  # noqa: ARG002 - as a container's
+        """Answer as curl does: a body, its status on a line of its own."""
+        self.commands.append(command)
+        text = "".join(
+            f"{json.dumps(body)}\n\n{status}\n" if body is not None else f"\n{status:03}\n"
+            for status, body in self.answers
+        )
+        return Completed(0, text.encode(), b"curl: (7) no way there")
+
+
+def swarm(*answers: tuple[int, Any]) -> Swarm:
+    """Return a swarm whose manager answers so."""
+    made = Swarm(cast("Lab", None))
+    made.__dict__["_shell"] = Manager(*answers)
+    return made
+
+
+def node(number: int, *, state: str = "ready", role: str = "worker") -> dict[str, Any]:
+    """Return what the API says of a node."""
+    return {
+        "ID": f"id-{number}",
+        "Description": {"Hostname": f"node-{number}"},
+        "Status": {"State": state},
+        "Spec": {"Role": role, "Availability": "active"},
+    }
+
+
+def service(name: str, image: str = "drydock/parcel:1.0@sha256:abc", **spec: Any) -> dict[str, Any]:
+    """Return what the API says of a service."""
+    container = {"Image": image, "Env": ["A=1", "B=x=y"]}
+    return {
+        "ID": f"id-{name}",
+        "CreatedAt": "2026-11-24T22:16:53.724184987Z",
+        "Spec": {"Name": name, "TaskTemplate": {"ContainerSpec": container}, **spec},
+    }
+
+
+def task(
+    number: int, of: str, state: str, desired: str, *, on: int | None = None, error: str = ""
+) -> dict[str, Any]:
+    """Return what the API says of a task."""
+    return {
+        "ID": f"task-{number}",
+        "ServiceID": f"id-{of}",
+        "NodeID": f"id-{on}" if on else "",
+        "Slot": 1,
+        "CreatedAt": f"2026-11-24T22:16:{number:02}Z",
+        "DesiredState": desired,
+        "Status": {"State": state, "Err": error},
+        "Spec": {"ContainerSpec": {"Image": "drydock/parcel:2.0@sha256:abc"}},
+    }
+
+
+def full(services: list[Any], tasks: list[Any] | None = None) -> Swarm:
+    """Return a swarm of three nodes, the third of them down."""
+    nodes = [node(2), node(1, role="manager"), node(3, state="down")]
+    return swarm((200, nodes), (200, services), (200, tasks or []))
+
+
+def test_members_are_told_by_name_with_who_is_down_and_who_manages() -> None:
+    found = [(each.name, each.ready, each.manager) for each in full([]).members()]
+    assert found == [("node-1", True, True), ("node-2", True, False), ("node-3", False, False)]
+
+
+def test_one_command_asks_for_everything() -> None:
+    asked = full([service("parcel")], [task(1, "parcel", "running", "running", on=1)])
+    assert len(asked.instances()) == 1
+    assert len(cast("Manager", asked.__dict__["_shell"]).commands) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["web", "parcel", "shop_parcel"], "parcel"),
+        (["web", "shop_parcel"], "shop_parcel"),
+        (["web"], "web"),
+        ([], None),
+    ],
+)
+def test_the_service_is_found_by_its_name_a_stack_s_name_or_its_image(
+    names: list[str], chosen: str | None
+) -> None:
+    found = full([service("other", "nginx:1"), *map(service, names)]).service()
+    assert (found.name if found else None) == chosen
+
+
+def test_a_service_says_what_was_asked_for() -> None:
+    made = Service(
+        service(
+            "parcel",
+            Mode={"Replicated": {"Replicas": 3}},
+            EndpointSpec={
+                "Ports": [
+                    {"Protocol": "tcp", "TargetPort": 8080, "PublishedPort": 80, "PublishMode": "host"},
+                    {"Protocol": "udp", "TargetPort": 53, "PublishedPort": 53},
+                    {"TargetPort": 8080},
+                ]
+            },
+        )
+    )
+    assert (made.image, made.mode, made.replicas) == ("drydock/parcel:1.0", "Replicated", 3)
+    assert made.env == {"A": "1", "B": "x=y"}
+    assert made.ports == [Port(80, 8080, "host"), Port(0, 8080, "ingress")]
+    assert made.created == pytest.approx(1795558613.724)
+    assert Service(service("parcel", Mode={"Global": {}})).replicas is None
+
+
+def test_only_tasks_that_are_still_wanted_are_copies() -> None:
+    tasks = [
+        task(1, "parcel", "running", "running", on=1),
+        task(2, "parcel", "running", "shutdown", on=3),
+        task(3, "parcel", "rejected", "shutdown", on=2, error="No such image"),
+        task(4, "parcel", "pending", "running", error="no suitable node"),
+        task(5, "parcel", "failed", "running", on=2),
+        task(6, "other", "running", "running", on=2),
+    ]
+    found = full([service("parcel"), service("other", "nginx:1")], tasks)
+    assert [(each.id, each.node, each.version, each.ready) for each in found.instances()] == [
+        ("task-4", "", "2.0", False),
+        ("task-1", "node-1", "2.0", True),
+    ]
+    assert [each.id for each in found.tasks()] == ["task-5", "task-4", "task-3", "task-2", "task-1"]
+    assert found.shows() == "docker service ps parcel"
+
+
+def test_an_engine_that_manages_no_swarm_is_told_apart() -> None:
+    with pytest.raises(NotAManagerError, match="not a swarm manager"):
+        swarm((503, {"message": "This node is not a swarm manager."})).members()
+
+
+def test_a_node_that_does_not_answer_is_an_error_unless_it_may_be_away() -> None:
+    away = swarm((0, None))
+    assert away.ask("/containers/json", node="node-2", absent=[]) == []
+    with pytest.raises(LabError, match="engine of node-2 answers with nothing: curl"):
+        away.ask("/containers/json", node="node-2")
