@@ -175,6 +175,17 @@ def test_a_node_that_nobody_replaces_is_told_and_brought_back() -> None:
     assert cluster.back == ["one"]
 
 
+def test_a_copy_without_a_place_is_told_in_the_orchestrators_words_and_not_waited_for() -> None:
+    cluster = Fake("one", "two", replaces=False)
+    said = told(
+        lambda: outcomes.replaced(
+            cluster, Traffic(), 2, within=600, node="one", hint="h", hopeless=lambda: "no suitable node"
+        )
+    )
+    assert said.startswith("no suitable node")
+    assert cluster.back == ["one"]
+
+
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, CheckFailed, RuntimeError])
 def test_a_node_comes_back_however_the_check_ends(interruption: type[BaseException]) -> None:
     cluster, traffic = Fake("one"), Traffic()
