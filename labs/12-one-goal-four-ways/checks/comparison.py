@@ -1,0 +1,207 @@
+"""The learner's table, comparison.csv, held against what the lab itself recorded."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checker.grading.author import at_once, fail, require
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
+    from .ways import Way
+
+FILE = "comparison.csv"
+COLUMNS = ("way", "seconds", "lost", "memory")
+NAMES = {
+    "hand": ("hand", "by hand", "by-hand", "manual"),
+    "swarm": ("swarm", "docker swarm"),
+    "kubernetes": ("kubernetes", "k8s", "k3s"),
+}
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A column of the table: what it means, and how far a figure may be from the lab's own.
+
+    Args:
+        column: its name.
+        what: what it means.
+        unit: its unit.
+        apart: by so much in any case.
+        share: or by so much of the lab's own figure more.
+        source: where the learner finds it.
+    """
+
+    column: str
+    what: str
+    unit: str
+    apart: float
+    share: float
+    source: str
+
+    def fits(self, said: float, own: float) -> bool:
+        """Whether a figure agrees with the lab's own."""
+        return abs(said - own) <= self.apart + self.share * own
+
+    @property
+    def tolerance(self) -> str:
+        """How far it may be off, in words."""
+        return f"within {self.apart:g} {self.unit} and {self.share:.0%} of the lab's own figure"
+
+
+# The second loss of a machine is never quite like the first, and the learner's own may be noted as well as the lab's.
+FIGURES = (
+    Figure(
+        "seconds",
+        "from the loss of a machine until two copies served again",
+        "s",
+        3,
+        0.25,
+        "lab timeline 12 --of {key}",
+    ),
+    Figure("lost", "requests that failed in that time", "requests", 5, 0.5, "lab timeline 12 --of {key}"),
+    Figure(
+        "memory", "memory of the way's three machines together", "MiB", 20, 0.25, "docker stats --no-stream"
+    ),
+)
+
+
+def compared(lab: Lab, ways: tuple[Way, Way]) -> None:
+    """Require a row for each of the two ways, with figures that agree with the lab's own."""
+    rows = _rows(lab)
+    for way in ways:
+        _require_all_up(way)
+        require(
+            way.key in rows,
+            f"The table has no row for {way.title}, though it is one of your two ways.",
+            expected=f"rows for {ways[0].title} and {ways[1].title}",
+            seen=f"rows for {', '.join(rows)}" if rows else "no row",
+            source=f"cat {FILE}",
+            hint=f"A row begins with one of {', '.join(NAMES)}. Lesson, “Compare”, shows where its figures come from.",
+        )
+    for way in ways:
+        own = _own(lab, way)
+        for figure in FIGURES:
+            said = _number(rows[way.key], figure, way)
+            if not figure.fits(said, own[figure.column]):
+                _tell_of_difference(lab, figure, way, said, ways, own[figure.column])
+        lab.record("memory of the machines", own["memory"], "MiB", way.title)
+
+
+def _tell_of_difference(
+    lab: Lab, figure: Figure, way: Way, said: float, ways: tuple[Way, Way], own: float
+) -> None:
+    other = next(each for each in ways if each is not way)
+    others = _own(lab, other)[figure.column]
+    taken = figure.fits(said, others) and not figure.fits(own, others)
+    fail(
+        f"In the row of {way.title}, `{figure.column}` is not what the lab measured there: {figure.what}."
+        + (f" It is what {other.title} came to." if taken else ""),
+        expected=figure.tolerance,
+        seen=f"{said:g} {figure.unit}, which is {'more' if said > own else 'less'}",
+        source=figure.source.format(key=way.key),
+        hint="Each row is read from the machines, and from the users, of its own way.",
+    )
+
+
+def _own(lab: Lab, way: Way) -> dict[str, float]:
+    """Return the lab's own figures of a way: of the loss as recorded by the check before, the memory as it is now."""
+    recorded = {each.name: each.value for each in lab.measurements if each.subject == way.title}
+    return {
+        "seconds": recorded["replaced after a node's loss"],
+        "lost": recorded["requests lost with a node"],
+        "memory": memory(lab, way),
+    }
+
+
+def memory(lab: Lab, way: Way) -> float:
+    """Return what a way's machines use together in MiB, as `docker stats` counts: without what could be read again."""
+    used: list[float] = []
+
+    def measure(node: str) -> None:
+        stats = lab.node(node).stats()["memory_stats"]
+        detail = stats.get("stats", {})
+        cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
+        used.append((stats["usage"] - cache) / MEBIBYTE)
+
+    at_once(measure, way.cluster.nodes)
+    return round(sum(used), 1)
+
+
+def _require_all_up(way: Way) -> None:
+    labels = {"com.docker.compose.project": way.lab.course_lab.project}
+    up = {
+        item["Labels"].get("com.docker.compose.service")
+        for item in way.lab.engine.list_all("containers", labels=labels)
+        if item["State"] == "running"
+    }
+    down = [node for node in way.cluster.nodes if node not in up]
+    require(
+        not down,
+        f"{' and '.join(down)} is still lost, and the memory of two machines cannot be held against that of three.",
+        expected=f"{', '.join(way.cluster.nodes)} running",
+        seen=f"{' and '.join(down)} not running",
+        source="docker stats --no-stream",
+        hint="`lab lose 12 --back` brings a lost machine back.",
+    )
+
+
+def _rows(lab: Lab) -> dict[str, dict[str, str]]:
+    """Read the table: rows by way."""
+    try:
+        text = (lab.work / FILE).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        fail(
+            f"There is no {FILE} in the work folder that could be read.",
+            expected=f"{FILE}, with the columns {', '.join(COLUMNS)}",
+            seen="no such file",
+            source="ls",
+            hint=f"The lab came with one that has the columns' names: {','.join(COLUMNS)}.",
+        )
+    lines = [
+        line for line in text.replace(";", ",").splitlines() if line.strip() and not line.startswith("#")
+    ]
+    table = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
+    missing = [name for name in COLUMNS if name not in [each.strip() for each in table.fieldnames or []]]
+    require(
+        not missing,
+        f"The first line of {FILE} has no column {' and '.join(missing)}.",
+        expected=",".join(COLUMNS),
+        seen=lines[0] if lines else "an empty file",
+        source=f"cat {FILE}",
+        hint="The first line names the columns; each line after it is a way.",
+    )
+    rows: dict[str, dict[str, str]] = {}
+    for row in table:
+        clean = {str(name).strip(): str(value or "").strip() for name, value in row.items()}
+        said = clean["way"].casefold()
+        key = next((key for key, names in NAMES.items() if said in names), said)
+        require(
+            key not in rows,
+            f"Two rows of the table are for {key}.",
+            expected="one row a way",
+            seen=said,
+            source=f"cat {FILE}",
+            hint="Which of the two is meant?",
+        )
+        rows[key] = clean
+    return rows
+
+
+def _number(row: dict[str, str], figure: Figure, way: Way) -> float:
+    text = row[figure.column]
+    try:
+        return float(text)
+    except ValueError:
+        fail(
+            f"In the row of {way.title}, `{figure.column}` is no number.",
+            expected=f"a number: {figure.what}, in {figure.unit}",
+            seen=text or "nothing",
+            source=f"cat {FILE}",
+            hint="A number alone, with a point before its decimals and no unit.",
+        )

@@ -1,0 +1,221 @@
+"""The goal, which is the same whatever the way: two copies that answer, a new version unnoticed, a machine lost.
+
+What can be said of every way is asked of every way by the same lines; a way's name decides over hints alone, and over
+who brings the copies back: where a person has to, the check reads from the record what that person did.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from checker.cluster import outcomes
+from checker.grading.author import Reply, could_not_run, fail, require, wait_until
+
+from .hand import Losses
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab, Outside, Prober
+
+    from .ways import Way
+
+WANTED = 2
+"""Copies: of three machines that can each hold one, what is left when one is lost."""
+
+LOSS_SECONDS = 75.0
+"""How long lost copies may take to be replaced where nobody has to notice it; measured at 11 to 25 s on two cores."""
+
+STEADY_SECONDS = 3.0
+"""How long no request may fail until the service counts as restored."""
+
+COPIES = {
+    "hand": "`docker -H tcp://HOST:2375 ps --all` lists what there is on a host, also what has ended.",
+    "swarm": "`docker service ls` shows what was asked for, and `docker service ps --no-trunc NAME` why it is not so.",
+    "kubernetes": "`kubectl get deployments,pods --output wide` shows what was asked for; `kubectl describe pod` why it is not so.",
+}
+SPREAD = {
+    "hand": "Which host would you not like to lose?",
+    "swarm": "`docker service ps NAME` has a column NODE. Which words of yours say where copies may run?",
+    "kubernetes": "`kubectl get pods --output wide` has a column NODE. Lesson, “The words of each way”: what spreads pods?",
+}
+REACH = {
+    "hand": "`docker -H tcp://HOST:2375 port NAME` says which port of the host leads where. The front asks port 8080 of each host.",
+    "swarm": "`docker service inspect --pretty NAME` ends with the published ports. The front asks port 8080 of each node.",
+    "kubernetes": "`kubectl get service,endpointslices` shows the node port, and which pods stand behind it. The front asks port 30080.",
+}
+MOVE = {
+    "hand": "Is there a moment in which no copy serves? The front asks each host twice a second who is ready; one copy after "
+    "the other, and a look at the front between them. To try again, go back to 1.0 first.",
+    "swarm": "When does the swarm take the next copy away, and can the one before it serve by then? Its words are the update's "
+    "order and delay, and a health check. To try again, go back to 1.0 first.",
+    "kubernetes": "When does a pod get requests, and when does it lose them? Its words are the readiness probe, maxUnavailable, "
+    "and a preStop that waits. To try again, go back to 1.0 first.",
+}
+REPLACE = {
+    "swarm": "`docker service ps NAME` after a loss shows what waits, and why. A port of a node can be held once.",
+    "kubernetes": "`kubectl get pods --output wide` after a loss: who would start a pod again? A bare pod has nobody.",
+}
+
+
+class Goal:
+    """The goal, asked of one way after the other.
+
+    Args:
+        lab: the lab.
+        outside: a user on the learner's machine.
+        prober: a neighbour on the lab's network.
+    """
+
+    def __init__(self, lab: Lab, outside: Outside, prober: Prober) -> None:
+        self.lab = lab
+        self._outside = outside
+        self._prober = prober
+
+    # -- serves --------------------------------------------------------------------------------------------
+
+    def serves(self, way: Way) -> None:
+        """Require two copies on two machines, each reached, and an answer at the way's front."""
+        self._require_one_hand(way)
+        found = outcomes.copies(way.cluster, WANTED, hint=COPIES[way.key], patience=15.0)
+        outcomes.spread(way.cluster, found, hint=SPREAD[way.key])
+        if way.key != "kubernetes":
+            # There the port of every node leads to every copy; here each machine's port has to lead to its own.
+            for each in found:
+                self._require_reached(way, each.node)
+        reply = Reply(way.shown)
+
+        def is_answered() -> bool:
+            nonlocal reply
+            reply = self._outside.get(f"http://127.0.0.1:{way.port}/")
+            return reply.ok and isinstance(reply.json(), dict) and reply.json().get("service") == "parcel"
+
+        if not wait_until(is_answered, 8.0, every=0.2):
+            fail(
+                f"{way.title}: two copies run, and the front finds none of them ready.",
+                expected=f"Parcel's answer from {way.shown}",
+                seen=reply.summary,
+                source=f"curl {way.shown}",
+                hint=REACH[way.key],
+            )
+
+    def _require_one_hand(self, way: Way) -> None:
+        loose = way.loose()
+        if loose:
+            node, name = loose[0]
+            fail(
+                f"Beside {way.title}'s service, Parcel runs on {node} as the container `{name}`, which somebody started by "
+                "hand: its answers are mixed among the others, and it hides what the service alone would do.",
+                expected="copies of the service, and no others",
+                seen=", ".join(f"{each} on {where}" for where, each in loose),
+                source=f"docker -H tcp://{node}:2375 ps",
+                hint="Each way has machines of its own. `docker run` belongs on host-1 to host-3.",
+            )
+        strangers = sorted(
+            {each.node for each in way.cluster.instances() if each.node not in {*way.cluster.nodes, ""}}
+        )
+        require(
+            not strangers,
+            f"{way.title} runs a copy on {' and '.join(strangers)}, which is another way's machine.",
+            expected=f"copies on {', '.join(way.cluster.nodes)}",
+            seen=f"copies on {' and '.join(strangers)}",
+            source=way.cluster.shows(),
+            hint="Each way has three machines of its own; two ways on the same machines are lost together.",
+        )
+
+    def _require_reached(self, way: Way, node: str) -> None:
+        reply = self._prober.get(f"http://{node}:8080/", patience=3.0)
+        require(
+            reply.ok,
+            f"{way.title}: the copy on {node} runs, and port 8080 of {node}, where the front asks, does not lead to it.",
+            expected=f"Parcel's answer from http://{node}:8080/",
+            seen=reply.summary,
+            source=f"curl http://{node}:8080/ in the toolbox",
+            hint=REACH[way.key],
+        )
+
+    # -- is updated ----------------------------------------------------------------------------------------
+
+    def updated(self, way: Way) -> None:
+        """Require that users moved from 1.0 to 2.0 without a failed request, and that all copies are 2.0."""
+        proof = ("updated", way.key, *sorted(each.id for each in way.cluster.instances()))
+        if self.lab.recall(*proof) is not None:
+            return
+        outcomes.rollout(
+            way.traffic.settled(0.0), before="1.0", after="2.0", source=way.drawn, hint=MOVE[way.key]
+        )
+        outcomes.copies(way.cluster, WANTED, version="2.0", hint=COPIES[way.key])
+        self.lab.remember(*proof)
+
+    # -- survives ------------------------------------------------------------------------------------------
+
+    def survives(self, way: Way) -> None:
+        """Require that a lost machine's copy runs elsewhere, and record what the loss cost."""
+        seconds, lost = self._restored(way) if way.key == "hand" else self._replaced(way)
+        self.lab.record("replaced after a node's loss", seconds, "s", way.title)
+        self.lab.record("requests lost with a node", lost, "requests", way.title)
+
+    def _replaced(self, way: Way) -> tuple[float, int]:
+        """Kill a machine, and see its copies replaced."""
+        found = way.cluster.instances()
+        proof = ("replaced", way.key, *sorted(each.id for each in found))
+        if (kept := self.lab.recall(*proof)) is not None:
+            seconds, lost = json.loads(kept)
+            return seconds, lost
+        carrying = {each.node for each in found if each.ready}
+        victim = next(
+            (name for name in reversed(way.cluster.nodes) if name in carrying and name != way.decider), ""
+        )
+        if not victim:
+            could_not_run(f"No machine of {way.title} carries a copy now; check again.")
+        cost = outcomes.replaced(
+            way.cluster, way.traffic, WANTED, within=LOSS_SECONDS, hint=REPLACE[way.key], node=victim
+        )
+        self._tell(way, cost.seconds, cost.lost)
+        after = sorted(each.id for each in way.cluster.instances())
+        self.lab.remember("replaced", way.key, *after, text=json.dumps((cost.seconds, cost.lost)))
+        if self.lab.recall("updated", way.key, *sorted(each.id for each in found)) is not None:
+            # The loss brought new copies, not a new version.
+            self.lab.remember("updated", way.key, *after)
+        return cost.seconds, cost.lost
+
+    def _restored(self, way: Way) -> tuple[float, int]:
+        """Read from the record that a host was lost, and that somebody restored the service on the others."""
+        losses = Losses(way, WANTED)
+        loss = losses.last()
+        if loss is None:
+            early = losses.early()
+            fail(
+                f"{early.host} died while {early.serving} of two copies served; that is no loss of a whole service."
+                if early
+                else "All three hosts run, and none was lost since the lab began. Nobody but you will bring its copy back.",
+                expected="one host lost while two copies served, and its copy on another host",
+                seen="no host was lost"
+                if early is None
+                else f"{early.serving} serving when {early.host} died",
+                source=way.drawn,
+                hint="`lab lose 12 host-3`, on your own machine, kills host-3. See that two copies serve before you do.",
+            )
+        proof = ("restored", loss.container, f"{loss.at:.3f}")
+        if (kept := self.lab.recall(*proof)) is not None:
+            seconds, lost = json.loads(kept)
+            return seconds, lost
+        stray = [each for each in way.cluster.instances() if each.node == loss.host]
+        if stray:
+            fail(
+                f"A copy runs on {loss.host}, the host that was lost, since somebody started it again. What a dead machine had "
+                "to do has to be done by those that are left; in earnest, nobody knows when it comes back.",
+                expected=f"two copies on the hosts other than {loss.host}",
+                seen=f"a copy on {loss.host}",
+                source=f"docker -H tcp://{loss.host}:2375 ps",
+                hint="Which host has room? Lab 06 restored a service in the same way.",
+            )
+        outcomes.copies(way.cluster, WANTED, elsewhere=[loss.host], hint=COPIES["hand"])
+        cost = losses.cost(loss, STEADY_SECONDS)
+        self._tell(way, *cost)
+        self.lab.remember(*proof, text=json.dumps(cost))
+        return cost
+
+    @staticmethod
+    def _tell(way: Way, seconds: float, lost: int) -> None:
+        """Leave the figures where the learner finds them: among the marks of the way's users."""
+        way.traffic.mark(f"{WANTED} copies again after {seconds:g} s, requests lost: {lost}")

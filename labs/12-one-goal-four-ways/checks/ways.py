@@ -1,0 +1,106 @@
+"""The ways to the goal: which machines each has, where its users ask, and whether it is in use."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checker.cluster.by_hand import ByHand
+from checker.cluster.kubernetes import Kubernetes
+from checker.cluster.swarm import NotAManagerError, Swarm
+from checker.grading.author import Lab, Traffic
+
+if TYPE_CHECKING:
+    from checker.cluster.model import Cluster
+
+HOSTS = ("host-1", "host-2", "host-3")
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to run the service on three machines.
+
+    Args:
+        key: `hand`, `swarm` or `kubernetes`; its front and its users have it in their names.
+        cluster: its machines and the copies on them.
+        port: where its front is published on the learner's machine.
+        decider: the machine without which nobody decides; empty where a person does.
+        lab: the lab.
+    """
+
+    key: str
+    cluster: Cluster
+    port: int
+    decider: str
+    lab: Lab
+
+    @property
+    def title(self) -> str:
+        """As the learner reads it."""
+        return self.cluster.title
+
+    @property
+    def shown(self) -> str:
+        """The address that its users know, as the learner types it."""
+        return f"http://localhost:{self.port}/"
+
+    @property
+    def drawn(self) -> str:
+        """The command that draws what its users met."""
+        return f"lab timeline {int(self.lab.number)} --of {self.key}"
+
+    @functools.cached_property
+    def traffic(self) -> Traffic:
+        """Its users."""
+        return Traffic(self.lab.shells.of(self.lab.node(f"traffic-{self.key}").id))
+
+    def is_in_use(self) -> bool:
+        """Whether the learner has anything of Parcel on it."""
+        if isinstance(self.cluster, Swarm):
+            try:
+                return self.cluster.service() is not None
+            except NotAManagerError:
+                return False
+        return bool(self.cluster.instances())
+
+    def loose(self) -> list[tuple[str, str]]:
+        """Return what runs Parcel on its machines and is not the way's own doing: machine and container."""
+        return self.cluster.loose() if isinstance(self.cluster, Swarm) else []
+
+
+class Ways:
+    """All ways, and the two that the learner has chosen.
+
+    Args:
+        lab: the lab.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.all = (
+            Way("hand", ByHand(lab, HOSTS), 8120, "", lab),
+            Way("swarm", Swarm(lab), 8121, "node-1", lab),
+            Way("kubernetes", Kubernetes(lab), 8122, "control-plane", lab),
+        )
+
+    @functools.cached_property
+    def used(self) -> list[Way]:
+        """The ways in use, in the order in which checks first saw them: what is first stays first."""
+        used = {way.key: way for way in self.all if way.is_in_use()}
+        scene = self.lab.node("toolbox").id
+        known = [key for key in (self.lab.recall("ways", scene) or "").split() if key in used]
+        order = known + [key for key in used if key not in known]
+        if order != known:
+            self.lab.remember("ways", scene, text=" ".join(order))
+        return [used[key] for key in order]
+
+    @property
+    def first(self) -> Way | None:
+        """The way that was taken first."""
+        return self.used[0] if self.used else None
+
+    @property
+    def second(self) -> Way | None:
+        """The other way; of three, the one taken second."""
+        return self.used[1] if len(self.used) > 1 else None
