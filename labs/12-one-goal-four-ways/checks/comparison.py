@@ -64,7 +64,7 @@ FIGURES = (
         0.25,
         "lab timeline 12 --of {key}",
     ),
-    Figure("lost", "requests that failed in that time", "requests", 5, 0.5, "lab timeline 12 --of {key}"),
+    Figure("lost", "requests that failed in that time", "requests", 50, 0.5, "lab timeline 12 --of {key}"),
     Figure(
         "memory", "memory of the way's three machines together", "MiB", 20, 0.25, "docker stats --no-stream"
     ),
@@ -84,26 +84,27 @@ def compared(lab: Lab, ways: tuple[Way, Way]) -> None:
             source=f"cat {FILE}",
             hint=f"A row begins with one of {', '.join(NAMES)}. Lesson, “Compare”, shows where its figures come from.",
         )
-    for way in ways:
-        own = _own(lab, way)
-        for figure in FIGURES:
-            said = _number(rows[way.key], figure, way)
-            if not figure.fits(said, own[figure.column]):
-                _tell_of_difference(lab, figure, way, said, ways, own[figure.column])
-        lab.record("memory of the machines", own["memory"], "MiB", way.title)
+    own = {way.key: _own(lab, way) for way in ways}
+    for way, other in (ways, ways[::-1]):
+        said = {figure.column: _number(rows[way.key], figure, way) for figure in FIGURES}
+        off = [each for each in FIGURES if not each.fits(said[each.column], own[way.key][each.column])]
+        if off:
+            taken = all(each.fits(said[each.column], own[other.key][each.column]) for each in FIGURES)
+            _tell_of_difference(off[0], way, said, own[way.key], other.title if taken else "")
+        lab.record("memory of the machines", own[way.key]["memory"], "MiB", way.title)
 
 
 def _tell_of_difference(
-    lab: Lab, figure: Figure, way: Way, said: float, ways: tuple[Way, Way], own: float
+    figure: Figure, way: Way, said: dict[str, float], own: dict[str, float], taken: str
 ) -> None:
-    other = next(each for each in ways if each is not way)
-    others = _own(lab, other)[figure.column]
-    taken = figure.fits(said, others) and not figure.fits(own, others)
+    number, measured = said[figure.column], own[figure.column]
     fail(
         f"In the row of {way.title}, `{figure.column}` is not what the lab measured there: {figure.what}."
-        + (f" It is what {other.title} came to." if taken else ""),
+        + (f" The whole row is what {taken} came to." if taken else ""),
         expected=figure.tolerance,
-        seen=f"{said:g} {figure.unit}, which is {'more' if said > own else 'less'}",
+        seen=f"{number:g} {figure.unit}, which is too {'many' if number > measured else 'few'}"
+        if figure.column == "lost"
+        else f"{number:g} {figure.unit}, which is too {'much' if number > measured else 'little'}",
         source=figure.source.format(key=way.key),
         hint="Each row is read from the machines, and from the users, of its own way.",
     )

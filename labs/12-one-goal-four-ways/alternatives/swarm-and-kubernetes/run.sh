@@ -21,5 +21,5 @@ memory() {
 {
     echo way,seconds,lost,memory
     echo "swarm,13,2,$(memory node-1 node-2 node-3)"
-    echo "kubernetes,20,5,$(memory control-plane worker-1 worker-2)"
+    echo "kubernetes,16,2,$(memory control-plane worker-1 worker-2)"
 } > comparison.csv
