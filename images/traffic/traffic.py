@@ -385,6 +385,8 @@ class Sender:
         self._open[exchange] = None
         if kept:
             self._kept_busy = True
+            if self._idle is not None and has_ended(self._idle):
+                self._drop_idle()
             if self._idle is not None:
                 self._reuse(exchange, now)
                 return
@@ -587,6 +589,17 @@ class Sender:
             self._poll.unregister(self._idle)
             self._idle.close()
             self._idle = None
+
+
+def has_ended(idle: socket.socket) -> bool:
+    """Whether a connection that nothing is expected on was closed since, or brings what nobody asked for."""
+    try:
+        idle.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def has_network() -> bool:

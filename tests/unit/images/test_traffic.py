@@ -186,12 +186,16 @@ def test_a_fresh_connection_for_each_request_and_one_that_is_kept(
     serve: Callable[..., Service], send: Callable[..., Sender]
 ) -> None:
     service = serve()
-    seen = send(service).until(lambda seen: len(seen.requests) >= 25)
-    kept, fresh = (len(seen.over(kind).requests) for kind in (Connection.KEPT, Connection.FRESH))
-    assert fresh > 3 * kept
-    # One connection for all that were kept, and perhaps one that is just being opened.
-    assert fresh + 1 <= service.connections <= fresh + 3
-    assert sum(b"Connection: close" in request for request in service.requests) >= fresh
+    sender = send(service)
+    sender.until(lambda seen: len(seen.over(Connection.KEPT).requests) >= 5)
+    sender.end()
+
+    def fresh() -> int:
+        return sum(b"Connection: close" in request for request in service.requests)
+
+    # One connection for all that were kept.
+    assert wait_until(lambda: service.connections == fresh() + 1, SECONDS), (service.connections, fresh())
+    assert fresh() > len(service.requests) - fresh() >= 5
 
 
 @pytest.mark.parametrize(
@@ -423,7 +427,9 @@ def test_the_record_is_bounded_and_its_oldest_part_goes(
     assert wait_until(lambda: (tmp_path / "record.3").read_bytes() != first, SECONDS)
     sender.end()
     parts = sorted(tmp_path.glob("record*"))
-    assert [file.name for file in parts] == ["record", "record.1", "record.2", "record.3"]
+    # Ended in the middle of a turn, it leaves one part fewer.
+    assert {file.name for file in parts} <= {"record", "record.1", "record.2", "record.3"}
+    assert len(parts) >= 3
     assert all(isinstance(read_lines(file.read_bytes())[0], Begin) for file in parts)
 
 
