@@ -45,7 +45,7 @@ def test_two_copies(lab: Lab, nomad: Nomad) -> None:
 
 
 @needs("two-copies")
-@timeout(30)
+@timeout(60)
 def test_answers(lab: Lab, nomad: Nomad, outside: Outside) -> None:
     """The address of the service answers, from both copies."""
     seen: dict[str, Reply] = {}
@@ -56,7 +56,7 @@ def test_answers(lab: Lab, nomad: Nomad, outside: Outside) -> None:
             seen[str(said.get("instance") or "") if isinstance(said, dict) else ""] = reply
         return len(seen.keys() - {""}) >= COPIES
 
-    if wait_until(both, 6.0, every=0.25):
+    if wait_until(both, SETTLE_SECONDS, every=0.25):
         return
     _, group = require_job(lab, nomad)
     names = sorted(seen.keys() - {""})
