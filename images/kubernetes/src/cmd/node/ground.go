@@ -157,6 +157,10 @@ func guardAddresses(pods, services string) {
 			say("the rule %v cannot be set: %s", rule, bytes.TrimSpace(out))
 		}
 	}
+	// A pod that is gone has no route of its own any more: whoever still calls it is told so at once.
+	if err := ip("route", "replace", "unreachable", pods); err != nil {
+		say("what is sent to pods that are gone may leave the cluster: %v", err)
+	}
 }
 
 // raiseInotify asks for as many watched files as a few dozen pods need; the kernel shares one number among containers.
