@@ -7,7 +7,7 @@ who brings the copies back: where a person has to, the check reads from the reco
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster import outcomes
 from checker.grading.author import Reply, could_not_run, fail, require, wait_until
@@ -17,6 +17,7 @@ from .hand import Losses
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Outside, Prober
 
+    from .hand import Loss
     from .ways import Way
 
 WANTED = 2
@@ -183,18 +184,7 @@ class Goal:
         losses = Losses(way, WANTED)
         loss = losses.last()
         if loss is None:
-            early = losses.early()
-            fail(
-                f"{early.host} died while {early.serving} of two copies served; that is no loss of a whole service."
-                if early
-                else "All three hosts run, and none was lost since the lab began. Nobody but you will bring its copy back.",
-                expected="one host lost while two copies served, and its copy on another host",
-                seen="no host was lost"
-                if early is None
-                else f"{early.serving} serving when {early.host} died",
-                source=way.drawn,
-                hint="`lab lose 12 host-3`, on your own machine, kills host-3. See that two copies serve before you do.",
-            )
+            self._tell_of_no_loss(way, losses.idle())
         proof = ("restored", loss.container, f"{loss.at:.3f}")
         if (kept := self.lab.recall(*proof)) is not None:
             seconds, lost = json.loads(kept)
@@ -214,6 +204,23 @@ class Goal:
         self._tell(way, *cost)
         self.lab.remember(*proof, text=json.dumps(cost))
         return cost
+
+    @staticmethod
+    def _tell_of_no_loss(way: Way, idle: Loss | None) -> NoReturn:
+        if idle is None:
+            why = "All three hosts run, and none was lost since the lab began. Nobody but you will bring its copy back."
+        elif idle.serving < WANTED:
+            why = f"{idle.host} died while {idle.serving} of two copies served; that is no loss of a whole service."
+        else:
+            why = f"{idle.host} died and carried no copy, so that nothing was lost with it, and nothing had to be restored."
+        fail(
+            why,
+            expected="a host with a copy lost while two copies served, and its copy on another host",
+            seen=f"{idle.serving} copies serving when {idle.host} died" if idle else "no host was lost",
+            source=way.drawn,
+            hint="`lab lose 12 HOST`, on your own machine, kills one. `docker -H tcp://HOST:2375 ps` shows which hosts carry a "
+            "copy, and see that two serve before you do.",
+        )
 
     @staticmethod
     def _tell(way: Way, seconds: float, lost: int) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 BEFORE_SECONDS = 8.0
 """How long before a loss the copies that answered then count as serving."""
 
+SOON_SECONDS = 1.5
+"""A copy that answered so shortly before a loss, and so soon after it, was not lost: each gets a dozen requests a second."""
+
 LOOK_SECONDS = 12.0
 """How long to wait for a service that has come back a moment ago."""
 
@@ -28,6 +31,8 @@ class Loss:
     """When, in seconds since 1970, by the engine's clock, which the users' is too."""
     serving: int
     """How many copies served the users just before."""
+    carried: bool
+    """Whether one of these fell silent with it."""
 
 
 class Losses:
@@ -45,12 +50,15 @@ class Losses:
         self._all = self._deaths()
 
     def last(self) -> Loss | None:
-        """Return the last death that a whole service met."""
-        return next((loss for loss in reversed(self._all) if loss.serving >= self._wanted), None)
+        """Return the last death that took a copy of a whole service with it."""
+        return next((loss for loss in reversed(self._all) if self._counts(loss)), None)
 
-    def early(self) -> Loss | None:
-        """Return the last death that met no whole service."""
-        return next((loss for loss in reversed(self._all) if loss.serving < self._wanted), None)
+    def idle(self) -> Loss | None:
+        """Return the last death that does not count."""
+        return next((loss for loss in reversed(self._all) if not self._counts(loss)), None)
+
+    def _counts(self, loss: Loss) -> bool:
+        return loss.serving >= self._wanted and loss.carried
 
     def cost(self, loss: Loss, steady: float) -> tuple[float, int]:
         """Return the seconds until two copies served again and no request failed, and the requests lost until then."""
@@ -93,7 +101,7 @@ class Losses:
                 continue
             ended = _seconds(container.attrs["State"]["FinishedAt"])
             if not container.running or ended > began:
-                found.append(Loss(host, container.id, ended, self._serving(ended)))
+                found.append(Loss(host, container.id, ended, *self._at(ended)))
         return sorted(found, key=lambda loss: loss.at)
 
     def _container(self, host: str) -> Container | None:
@@ -105,12 +113,19 @@ class Losses:
         found = self._lab.engine.list_all("containers", labels=labels)
         return self._lab.container(str(found[0]["Names"][0]).lstrip("/")) if found else None
 
-    def _serving(self, moment: float) -> int:
-        """Return how many copies served just before a moment; all of them when the record does not go back so far."""
+    def _at(self, moment: float) -> tuple[int, bool]:
+        """Return how many copies served just before a moment, and whether one fell silent then.
+
+        When the record does not go back so far, a whole service that lost a copy is taken for granted.
+        """
         seen = self._way.traffic.since(moment - BEFORE_SECONDS)
         if seen.begin > moment - 1:
-            return self._wanted
-        return len(seen.between(moment - BEFORE_SECONDS, moment).instances)
+            return self._wanted, True
+        serving = len(seen.between(moment - BEFORE_SECONDS, moment).instances)
+        last = seen.between(moment - SOON_SECONDS, moment).instances
+        soon = seen.between(moment + 0.2, moment + 0.2 + SOON_SECONDS).instances
+        # Where the users themselves were held up, what cannot be told is taken for granted too.
+        return serving, len(last) < self._wanted or not last.keys() <= soon.keys()
 
 
 def _first_answers(timeline: Timeline) -> dict[str, float]:

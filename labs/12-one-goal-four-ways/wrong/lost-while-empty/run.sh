@@ -1,0 +1,21 @@
+run() { docker -H tcp://$1:2375 run -d --name parcel -p 8080:8080 -e PARCEL_INSTANCE=$1-$2 drydock/parcel:$2; }
+until_served() { timeout 60 sh -c "until curl -s http://front-$1:8080/ | grep -q '$2'; do sleep 0.1; done"; }
+
+run host-1 1.0
+run host-2 1.0
+until_served hand host-1-1.0
+until_served hand host-2-1.0
+run host-3 2.0
+until_served hand host-3-2.0
+docker -H tcp://host-1:2375 stop parcel
+docker -H tcp://host-1:2375 rm parcel
+run host-1 2.0
+until_served hand host-1-2.0
+docker -H tcp://host-2:2375 stop parcel
+docker -H tcp://host-2:2375 rm parcel
+until_served hand host-1-2.0
+# Two copies serve for a while, and host-2 is free.
+sleep 3
+
+# What `lab lose 12 host-2` does.
+DOCKER_HOST= docker kill drydock-12-host-2-1
