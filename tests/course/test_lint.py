@@ -40,6 +40,8 @@ UNPROVEN = {
     ("01-first-container", "image-untouched"),
     # Versions that share a ledger do not even start, which the check before it names.
     ("03-isolation", "own-ledger"),
+    # What makes users' requests fail makes the checker's own fail too, in the check before it; this one records the cost.
+    ("06-by-hand", "restored"),
 }
 """Checks that no wrong answer is caught by, each for a reason; whoever finds an answer takes its line out."""
 
