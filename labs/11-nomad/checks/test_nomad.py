@@ -166,10 +166,25 @@ def test_canary_first(nomad: Nomad) -> None:
     require_canary_first(nomad)
 
 
-# -- step 3: a client lost, a bad release ----------------------------------------------------------------------
+# -- step 3: a bad release, a client lost ----------------------------------------------------------------------
 
 
 @needs("version-2")
+@timeout(150)
+def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
+    """A release that answers nobody is found out, taken back, and noticed by no one."""
+    proof = ("bad-release-reverted", nomad.fingerprint())
+    if lab.recall(*proof) is not None:
+        return
+    mark = timeline.mark("a release that answers nobody")
+    verdict = release_bad(nomad)
+    seen = timeline.since(mark)
+    timeline.mark("the job is what it was")
+    require_contained(nomad, verdict, seen)
+    lab.remember(*proof)
+
+
+@needs("bad-release-reverted")
 @timeout(150)
 def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
     """A client with a copy is killed, and two copies run on the others again."""
@@ -188,21 +203,6 @@ def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
     seconds, _, lost = known.partition(" ")
     lab.record("replaced after a node's loss", float(seconds), "s", nomad.title)
     lab.record("requests lost with a node", float(lost or 0), "requests", nomad.title)
-
-
-@needs("survives-a-client")
-@timeout(150)
-def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
-    """A release that answers nobody is found out, taken back, and noticed by no one."""
-    proof = ("bad-release-reverted", nomad.fingerprint())
-    if lab.recall(*proof) is not None:
-        return
-    mark = timeline.mark("a release that answers nobody")
-    verdict = release_bad(nomad)
-    seen = timeline.since(mark)
-    timeline.mark("the job is what it was")
-    require_contained(nomad, verdict, seen)
-    lab.remember(*proof)
 
 
 # -- step 4: what it costs -------------------------------------------------------------------------------------
