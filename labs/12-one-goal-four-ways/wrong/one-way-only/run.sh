@@ -14,6 +14,8 @@ until_served hand host-1-2.0
 docker -H tcp://host-2:2375 stop parcel
 docker -H tcp://host-2:2375 rm parcel
 
+# Some time after the move, or the loss would count among what the move cost.
+sleep 3
 # What `lab lose 12 host-3` does.
 DOCKER_HOST= docker kill drydock-12-host-3-1
 run host-2 2.0
