@@ -1,4 +1,4 @@
-"""Which tests share a process when labs are tested side by side: all of one lab, for they share its containers."""
+"""Which tests share a process when several run at once: all of one lab, for they share its containers; else a file's."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _LAB = re.compile(r"\[(?:lab )?(\d\d)\b")
 
 
 def lab_of(name: str) -> str:
-    """Return the lab's number in the name of a test, else all of the name: it shares nothing."""
-    found = _LAB.search(name)
-    return f"lab {found[1]}" if found else name
+    """Return the lab in the name of a test of the labs, else the test's file: its tests share fixtures."""
+    file = name.partition("::")[0]
+    found = _LAB.search(name) if "integration/" not in file else None
+    return f"lab {found[1]}" if found else file
 
 
 class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # it has no types of its own
-    """Hands out labs whole, those with most tests first, so that no lane is left with a long one at the end."""
+    """Hands out labs and files whole, those with most tests first, so that no lane is left with a long one at the end."""
 
     def _split_scope(self, nodeid: str) -> str:
         return lab_of(nodeid)

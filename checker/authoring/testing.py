@@ -29,14 +29,18 @@ class Part:
     browser: bool = False
     seconds: int = 1800
     by_lab: bool = False
-    """Whether its tests are of labs that do not touch each other, so that several labs can be tested at once."""
+    """Whether its tests are of labs, so that it goes together with others that are."""
+    side_by_side: bool = False
+    """Whether several of its tests can run at once: of labs that do not touch each other, of different files."""
 
 
 PARTS = (
     Part("unit", "no engine, no network", engine=False, seconds=300),
     Part("integration", "the engine, shells, scenes, faults", engine=True),
-    Part("course", "every lab through every answer", engine=True, seconds=3600, by_lab=True),
-    Part("docs", "the commands of every lesson", engine=True, by_lab=True),
+    Part(
+        "course", "every lab through every answer", engine=True, seconds=3600, by_lab=True, side_by_side=True
+    ),
+    Part("docs", "the commands of every lesson", engine=True, by_lab=True, side_by_side=True),
     Part("browser", "the pages, in a browser", engine=True, browser=True),
 )
 """In the order in which they run: the quick ones first."""
@@ -89,7 +93,7 @@ def together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
 
 
 def lanes() -> int:
-    """Return how many labs are tested at once: their tests mostly wait for containers."""
+    """Return how many tests run at once: they mostly wait for containers."""
     return min(MOST_LANES, max(2, os.cpu_count() or 1))
 
 
@@ -104,8 +108,8 @@ def run_parts(
             f"{missing[0]} is missing.",
             remedy="The tests come with a checkout, not with the installed package.",
         )
-    side_by_side = all(part.by_lab for part in parts)
-    beside = f"; {lanes()} labs at once" if side_by_side else ""
+    side_by_side = all(part.side_by_side for part in parts)
+    beside = f"; {lanes()} at once" if side_by_side else ""
     say(f"testing {name}: {'; '.join(part.what for part in parts)}{beside}")
     start = time.monotonic()
     seconds = max(part.seconds for part in parts)
@@ -139,5 +143,9 @@ _TESTS_FAILED = 1
 def _pytest(command: Sequence[str], places: Places, seconds: int) -> int:
     # A learner's own folders are none of the tests' business.
     hidden = {"DRYDOCK_STATE", "DRYDOCK_WORK", "DRYDOCK_COURSE", "PYTEST_ADDOPTS"}
-    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in hidden and not key.startswith("PYTEST_XDIST")  # its own tests run it too
+    }
     return subprocess.run(command, cwd=places.root, env=environment, timeout=seconds, check=False).returncode

@@ -79,6 +79,10 @@ NEVER_READY = (
 ).replace("TOOLS", TOOLS)
 
 
+NAMED = "drydock-test-{}-named"
+"""The container that the fake lab's task asks for."""
+
+
 @pytest.fixture(scope="session")
 def client(_connected: Engine) -> Client:
     """Give the docker command for the engine."""
@@ -100,7 +104,7 @@ def scene(make_scene: Callable[[Lab], Scene], course: Course) -> Iterator[Scene]
     """Give the fake lab's scene, not started: a toolbox, a prober, a volume, a file to start from."""
     made = make_scene(
         course.lab(
-            toml='containers = ["drydock-test-named"]\n',
+            toml=f'containers = ["{NAMED.format(course.number)}"]\n',
             files={"compose.yaml": COMPOSE + PROBER, "start/notes.txt": "given\n"},
         )
     )

@@ -14,7 +14,7 @@ from checker.engine.api import NotFoundError
 from checker.errors import LabError
 from checker.grading.author import wait_until
 from tests.conftest import TOOLS, Course, reserved
-from tests.integration.conftest import COMPOSE, NEVER_READY, spawn
+from tests.integration.conftest import COMPOSE, NAMED, NEVER_READY, spawn
 
 if TYPE_CHECKING:
     import subprocess
@@ -221,20 +221,21 @@ def test_an_answers_script_that_fails_shows_its_last_lines(scene: Scene, course:
 def test_a_name_that_is_taken_by_a_strangers_container_is_told_and_the_container_left_alone(
     scene: Scene, engine: Engine, run: Callable[..., str]
 ) -> None:
+    name = NAMED.format(scene.lab.number)
     stranger = engine.post(
         "/containers/create",
         {"Image": "drydock/parcel:1.0", "Labels": {"io.drydock.image": ""}, "Cmd": []},
-        name="drydock-test-named",
+        name=name,
     )["Id"]
     try:
         engine.post(f"/containers/{stranger}/start")
         said: list[str] = []
         # It carries the course's image and the asked-for name: the learner made it in a shell of their own.
-        assert "drydock-test-named" in scene.learners_containers()
+        assert name in scene.learners_containers()
         engine.delete(f"/containers/{stranger}", force=True)
-        stranger = run("drydock/toolbox:1.0", name="drydock-test-named", Labels={"io.drydock.lab": "other"})
+        stranger = run("drydock/toolbox:1.0", name=name, Labels={"io.drydock.lab": "other"})
         scene.start(said.append)
-        assert any("drydock-test-named is not this lab's and is left alone" in line for line in said)
+        assert any(f"{name} is not this lab's and is left alone" in line for line in said)
         scene.stop()
         assert engine.inspect(stranger)["State"]["Running"]
     finally:

@@ -59,11 +59,12 @@ def test_what_waits_for_labs_runs_together_and_the_rest_in_order() -> None:
         ),
         ("tests/docs/test_lessons.py::test_the_lesson_runs_as_its_page_says[03-isolation]", "lab 03"),
         ("tests/course/test_lint.py::test_x[12]", "lab 12"),
-        ("tests/course/test_lint.py::test_x[1234]", "tests/course/test_lint.py::test_x[1234]"),
-        ("tests/course/test_labs.py::test_there_are_labs", "tests/course/test_labs.py::test_there_are_labs"),
+        ("tests/course/test_lint.py::test_x[1234]", "tests/course/test_lint.py"),
+        ("tests/course/test_labs.py::test_there_are_labs", "tests/course/test_labs.py"),
+        ("tests/integration/shell/test_ending.py::test_x[12]", "tests/integration/shell/test_ending.py"),
     ],
 )
-def test_the_tests_of_a_lab_stay_together(name: str, scope: str) -> None:
+def test_the_tests_of_a_lab_or_of_a_file_stay_together(name: str, scope: str) -> None:
     from tests.lanes import lab_of
 
     assert lab_of(name) == scope
