@@ -64,6 +64,10 @@ class Cluster:
 
         return wait_until(is_so, SECONDS, every=0.2)
 
+    def carrying(self) -> list[str]:
+        """Return the workers that have a copy now."""
+        return [each.node for each in self.swarm.instances() if each.node not in {"", "node-1"}]
+
     def ready_without(self, node: str) -> int:
         """Count the copies that run, of whatever version, on other nodes than this."""
         return sum(each.ready and each.node != node for each in self.swarm.instances())
@@ -139,8 +143,8 @@ def test_a_node_lost_in_a_rollout_costs_no_copy_and_the_order_given_again_ends_i
     update = "docker service update --quiet --detach --no-resolve-image --image drydock/parcel:2.0"
     cluster.run(f"{update} parcel")
     assert wait_until(lambda: any(each.version == "2.0" for each in cluster.swarm.instances()), SECONDS)
-    carrying = [each.node for each in cluster.swarm.instances() if each.node not in {"", "node-1"}]
-    (node,) = cluster.kill(carrying[0])
+    assert wait_until(cluster.carrying, SECONDS)
+    (node,) = cluster.kill(cluster.carrying()[0])
     # A copy that is lost so soon after it began counts as a bad one: Swarm replaces it, and pauses the rollout.
     assert wait_until(lambda: cluster.ready_without(node.name) == 2, SECONDS, every=0.2)
     cluster.run(f"{update} --force parcel")
