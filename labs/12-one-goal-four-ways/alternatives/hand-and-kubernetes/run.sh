@@ -20,8 +20,6 @@ spec:
           lifecycle: {preStop: {sleep: {seconds: 3}}}
 '
 kubectl create service nodeport parcel --tcp 80:8080 --node-port 30080
-# A node answers only while it has a copy of its own, so that the front sees which nodes to ask.
-kubectl patch service parcel --patch '{"spec": {"externalTrafficPolicy": "Local"}}'
 kubectl rollout status deployment/parcel --timeout 60s
 
 # The new version takes a host after the other, while the rest serves.
