@@ -9,7 +9,7 @@ move() {
     scp -q "$1" vm:
 }
 begin() { ssh vm "setsid ./$1 > $1.log 2>&1 < /dev/null &"; }
-ready() { timeout 20 sh -c "until curl -s -m 2 http://vm:$1/; do sleep 0.1; done"; }
+ready() { timeout 60 sh -c "until curl -s -m 2 http://vm:$1/; do sleep 0.1; done"; }
 for name in flood clock; do
     move "$name"
     begin "$name"

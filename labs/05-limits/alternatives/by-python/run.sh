@@ -7,7 +7,7 @@ for name in flood clock; do
     scp -q "$name.py" vm:/tmp/
     ssh vm "nohup python3 /tmp/$name.py > /dev/null 2>&1 < /dev/null &"
 done
-for port in 7003 7004; do timeout 20 sh -c "until curl -s -m 2 http://vm:$port/; do sleep 0.1; done"; done
+for port in 7003 7004; do timeout 60 sh -c "until curl -s -m 2 http://vm:$port/; do sleep 0.1; done"; done
 cat > where.toml << SHEET
 [ledger]
 box = "Container"

@@ -4,7 +4,7 @@ for name in flood clock; do
         | ssh vm "mkdir -p /opt && cat > /opt/$name && chmod +x /opt/$name && echo ::respawn:/opt/$name >> /etc/inittab"
 done
 ssh vm kill -HUP 1
-for port in 7003 7004; do timeout 20 sh -c "until curl -s -m 2 http://vm:$port/; do sleep 0.1; done"; done
+for port in 7003 7004; do timeout 60 sh -c "until curl -s -m 2 http://vm:$port/; do sleep 0.1; done"; done
 cat > where.toml << SHEET
 [ledger]
 box = "container"
