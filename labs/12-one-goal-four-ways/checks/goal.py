@@ -142,7 +142,7 @@ class Goal:
         if self.lab.recall(*proof) is not None:
             return
         outcomes.rollout(
-            way.traffic.settled(0.0), before="1.0", after="2.0", source=way.drawn, hint=MOVE[way.key]
+            way.traffic.everything().served, before="1.0", after="2.0", source=way.drawn, hint=MOVE[way.key]
         )
         outcomes.copies(way.cluster, WANTED, version="2.0", hint=COPIES[way.key])
         self.lab.remember(*proof)
