@@ -1,39 +1,50 @@
-# By hand: two copies; the new version on the free host first, then one old copy after the other.
-run() { docker -H tcp://$1:2375 run -d --name parcel -p 8080:8080 -e PARCEL_INSTANCE=$1-$2 drydock/parcel:$2; }
-served() { curl -s http://front-$1:8080/; }
 until_served() { timeout 60 sh -c "until curl -s http://front-$1:8080/ | grep -q '$2'; do sleep 0.1; done"; }
+up() { DOCKER_HOST=tcp://$1:2375 VERSION=$2 docker compose up --detach --wait; }
+down() { DOCKER_HOST=tcp://$1:2375 VERSION=$2 docker compose down; }
+both() { timeout 60 sh -c 'until [ "$(for _ in 1 2 3 4 5 6; do curl -s http://front-hand:8080/ | jq -r .instance; done | sort -u | wc -l)" -ge 2 ]; do :; done'; }
 
-run host-1 1.0
-run host-2 1.0
+kubectl create deployment parcel --image drydock/parcel:1.0 --replicas 2
+kubectl patch deployment parcel --patch '
+spec:
+  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 0}}
+  template:
+    spec:
+      affinity:
+        podAntiAffinity:
+          preferredDuringSchedulingIgnoredDuringExecution:
+            - weight: 100
+              podAffinityTerm: {topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: parcel}}}
+      containers:
+        - name: parcel
+          readinessProbe: {httpGet: {path: /readyz, port: 8080}, periodSeconds: 1}
+          lifecycle: {preStop: {sleep: {seconds: 3}}}
+'
+kubectl create service nodeport parcel --tcp 80:8080 --node-port 30080
+kubectl rollout status deployment/parcel --timeout 60s
 
-# By Swarm, meanwhile: the new copy is ready before the old one ends, and a node is free for it.
-docker service create --quiet --name parcel --replicas 2 \
-    --publish mode=host,published=8080,target=8080 \
-    --health-cmd 'python3 -I -S /app/health.py /readyz' --health-interval 1s \
-    --update-order start-first --update-delay 2s \
-    drydock/parcel:1.0
+# The new version takes a host after the other, while the rest serves.
+up host-1 1.0
+up host-2 1.0
+both
+up host-3 2.0
+until_served hand 2.0
+down host-1 1.0
+up host-1 2.0
+both
+down host-2 1.0
+both
 
-until_served hand host-1-1.0
-until_served hand host-2-1.0
-run host-3 2.0
-until_served hand host-3-2.0
-docker -H tcp://host-1:2375 stop parcel
-docker -H tcp://host-1:2375 rm parcel
-run host-1 2.0
-until_served hand host-1-2.0
-docker -H tcp://host-2:2375 stop parcel
-docker -H tcp://host-2:2375 rm parcel
+until_served kubernetes 1.0
+kubectl set image deployment/parcel parcel=drydock/parcel:2.0
+kubectl rollout status deployment/parcel --timeout 60s
 
-until_served swarm 1.0
-docker service update --quiet --image drydock/parcel:2.0 parcel
-
-# What `lab lose 12 host-3` does; then host-2 is the one with room.
+# What `lab lose 12 host-1` does.
 begun=$(date +%s)
-DOCKER_HOST= docker kill drydock-12-host-3-1
-run host-2 2.0
-until_served hand host-2-2.0
+DOCKER_HOST= docker kill drydock-12-host-1-1
+up host-2 2.0
+both
 hand=$(($(date +%s) - begun))
-DOCKER_HOST= docker start drydock-12-host-3-1
+DOCKER_HOST= docker start drydock-12-host-1-1
 
 # The memory of three machines, in MiB.
 memory() {
@@ -44,6 +55,6 @@ memory() {
 }
 {
     echo way,seconds,lost,memory
-    echo "hand,$hand,2,$(memory host-1 host-2 host-3)"
-    echo "swarm,$hand,2,$(memory host-1 host-2 host-3)"
+    echo "Kubernetes,$hand,2,$(memory host-1 host-2 host-3)"
+    echo "by hand,$hand,2,$(memory host-1 host-2 host-3)"
 } > comparison.csv
