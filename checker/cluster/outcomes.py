@@ -171,7 +171,9 @@ def replaced(
         begun = time.monotonic()
         done = wait_until(lambda: is_replaced() or why, within, every=0.1) and not why
         seconds = time.monotonic() - begun
-        lost = traffic.since(mark).lost(mark)
+        until = traffic.now()
+    # Read once the node is back: a request that was still waiting for its answer at `until` is in the record by now.
+    lost = traffic.since(mark).lost(mark, until)
     require(
         done,
         why

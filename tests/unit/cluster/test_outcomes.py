@@ -160,6 +160,15 @@ def test_spread_is_asked_of_the_nodes_that_are_left() -> None:
 # -- a node lost -----------------------------------------------------------------------------------------------
 
 
+def test_requests_are_lost_to_a_node_until_it_is_replaced_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    traffic = Traffic(failing=4)
+    monkeypatch.setattr(traffic, "now", lambda: 102.5)
+    done = outcomes.replaced(Fake("one", "two", replaces=True), traffic, 2, within=1, hint="h")
+    assert done.lost == 3
+
+
 def test_a_lost_node_is_replaced_and_brought_back() -> None:
     cluster, traffic = Fake("one", "two", "two"), Traffic(failing=4)
     done = outcomes.replaced(cluster, traffic, 3, within=5, hint="h")
