@@ -38,7 +38,7 @@ PARTS = (
     Part("unit", "no engine, no network", engine=False, seconds=300),
     Part("integration", "the engine, shells, scenes, faults", engine=True),
     Part(
-        "course", "every lab through every answer", engine=True, seconds=3600, by_lab=True, side_by_side=True
+        "course", "every lab through every answer", engine=True, seconds=4500, by_lab=True, side_by_side=True
     ),
     Part("docs", "the commands of every lesson", engine=True, by_lab=True, side_by_side=True),
     Part("browser", "the pages, in a browser", engine=True, browser=True),
