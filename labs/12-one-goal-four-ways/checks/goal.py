@@ -216,7 +216,7 @@ class Goal:
         fail(
             why,
             expected="a host with a copy lost while two copies served, and its copy on another host",
-            seen=f"{idle.serving} copies serving when {idle.host} died" if idle else "no host was lost",
+            seen=f"{idle.host} lost" if idle else "no host was lost",
             source=way.drawn,
             hint="`lab lose 12 HOST`, on your own machine, kills one. `docker -H tcp://HOST:2375 ps` shows which hosts carry a "
             "copy, and see that two serve before you do.",

@@ -58,7 +58,7 @@ def test_second_serves(ways: Ways, goal: Goal) -> None:
             f"One way is in use: {first.title}. What the tool does, and what the goal asks for, can be told apart when "
             "another tool has reached the same goal.",
             expected="the same goal, reached by another way as well",
-            seen=f"Parcel on {first.title} alone",
+            seen=f"Parcel {'by hand' if first.key == 'hand' else f'on {first.title}'} alone",
             source=" and ".join(f"curl {way.shown}" for way in ways.all if way is not first),
             hint="Choose one of the others; its machines are there since the lab began. Lesson, “The words of each way”.",
         )
