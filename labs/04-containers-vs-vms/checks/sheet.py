@@ -27,12 +27,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The whole sheet."""
+    """What the sheet says of one box of each kind."""
 
     container: Measured
     vm: Measured
-    containers: int
-    vms: int
 
 
 def read(lab: Lab) -> dict[str, Any]:
@@ -68,14 +66,9 @@ def read(lab: Lab) -> dict[str, Any]:
 
 
 def sheet(lab: Lab) -> Sheet:
-    """Return the sheet; fail where a number is missing, or is none."""
+    """Return what the sheet says of one box of each kind; fail where a number is missing, or is none."""
     tables = read(lab)
-    return Sheet(
-        container=_measured(tables, "container"),
-        vm=_measured(tables, "vm"),
-        containers=_count(tables, "containers"),
-        vms=_count(tables, "vms"),
-    )
+    return Sheet(container=_measured(tables, "container"), vm=_measured(tables, "vm"))
 
 
 def _measured(tables: dict[str, Any], table: str) -> Measured:
@@ -113,7 +106,9 @@ def _number(tables: dict[str, Any], table: str, name: str, *, zero: bool = False
     return value or 0.0
 
 
-def _count(tables: dict[str, Any], name: str) -> int:
+def count(lab: Lab, name: str) -> int:
+    """Return how many boxes the sheet says fit; fail where it does not say yet."""
+    tables = read(lab)
     value = number(tables, "shelf", name)
     require(
         value is not None and value >= 1 and value == int(value),

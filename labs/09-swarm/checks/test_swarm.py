@@ -119,7 +119,7 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
         return
     outcomes.rollout(
         # What another service did before does not count for this one.
-        timeline.since(service.created),
+        timeline.settled(service.created),
         before="1.0",
         after="2.0",
         source="lab timeline 9",
