@@ -76,7 +76,7 @@ class Marks(Protocol):
 
 def lose_node(lab: Lab, node: str) -> None:
     """Kill the container that is a node, with everything in it."""
-    lab.node(node).kill()
+    loss.lose(lab.engine, loss.Node(node, lab.node(node).id, running=True))
 
 
 def start_node(lab: Lab, node: str, seconds: float = loss.BACK_SECONDS) -> None:

@@ -22,6 +22,9 @@ MAY_FAIL = "io.drydock.may-fail"
 BACK_SECONDS = 60.0
 """How long a node may take until it is healthy again."""
 
+END_SECONDS = 20.0
+"""How long the engine may take to see that a killed node has ended: all that runs in it ends with it."""
+
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 
@@ -85,6 +88,10 @@ def choose(engine: Engine, lab: Lab, name: str = "", *, running: bool = True) ->
 def lose(engine: Engine, node: Node) -> None:
     """Kill a node: the container that stands for it, with everything in it, at once and without a word."""
     engine.post(f"/containers/{node.container}/kill", signal="KILL")
+    # The engine says so as soon as the signal is sent; until it has seen the end, a start would do nothing.
+    engine.request(
+        "POST", f"/containers/{node.container}/wait", query={"condition": "not-running"}, seconds=END_SECONDS
+    )
 
 
 def bring_back(
