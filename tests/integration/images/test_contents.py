@@ -159,7 +159,7 @@ def test_ssh_works_for_a_user_of_whom_the_toolbox_knows_nothing(
     )
     docker("exec", toolbox, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/run/lock/key")
     settings = docker("exec", toolbox, "ssh", "-G", "vm").splitlines()
-    assert "user learner" in settings
+    assert "user root" in settings
 
 
 @pytest.mark.parametrize(("tag", "release"), [("1.0", "13"), ("1.0-bookworm", "12")])

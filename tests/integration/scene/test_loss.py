@@ -158,7 +158,10 @@ def test_a_service_that_may_not_fail_is_missed(
     scene = make_scene(course.lab(files={"compose.yaml": COMPOSE + one}))
     try:
         scene.start(lambda _: None)
-        engine.post(f"/containers/{scene.lab.project}-other-1/kill", signal="KILL")
+        other = f"{scene.lab.project}-other-1"
+        engine.post(f"/containers/{other}/kill", signal="KILL")
+        # The engine sees the end a moment after it has sent the signal.
+        engine.request("POST", f"/containers/{other}/wait", query={"condition": "not-running"}, seconds=20)
         with pytest.raises(LabError, match=r"other \(exited\)"):
             require_running(engine, scene.lab)
     finally:
