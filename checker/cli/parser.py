@@ -148,8 +148,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         raise SystemExit(int(ExitCode.MISUSE))
     # What follows `--` is another program's business; argparse would take it for arguments of ours.
     ours, theirs = _split(list(words))
-    args = build_parser(words[0]).parse_args(ours)
-    args.pytest = theirs
+    parser = build_parser(words[0])
+    args = parser.parse_args(ours)
+    if theirs and not hasattr(args, "beyond"):
+        parser.error(f"`lab {words[0]}` runs no program that could take what follows `--`")
+    if theirs:
+        args.beyond = theirs
     return args
 
 

@@ -1,4 +1,7 @@
-"""Open a shell in the lab's toolbox: docker, compose, curl and an editor, in your work folder."""
+"""Open a shell in the lab's toolbox: docker, compose, curl and an editor, in your work folder.
+
+What follows `--` is run there in place of a shell, for instance: lab shell 3 -- docker ps
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ EXAMPLE = "lab shell 3"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab, and a command to run instead of a shell."""
     add_lab(parser)
-    parser.add_argument("--command", "-c", metavar="COMMAND", help="run this command instead, and leave")
+    parser.add_argument("--command", "-c", metavar="COMMAND", help="run this command line instead, and leave")
+    parser.set_defaults(beyond=[])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,7 +30,13 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from checker.cli.context import Context
+    from checker.errors import MisuseError
 
+    if args.command and args.beyond:
+        raise MisuseError(
+            "Give one command: after --command, or after `--`.",
+            remedy="For instance: lab shell 3 -- docker ps",
+        )
     context = Context(args)
     lab = context.lab()
     scene = context.scene(lab)
@@ -34,7 +44,12 @@ def run(args: argparse.Namespace) -> int:
     words = ["exec", "--interactive"]
     if sys.stdin.isatty() and sys.stdout.isatty():
         words.append("--tty")
-    inner = ["bash", "-lc", args.command] if args.command else ["bash", "-l"]
+    inner = ["bash", "-l"]
+    if args.command:
+        inner = ["bash", "-lc", args.command]
+    elif args.beyond:
+        # A login shell has the toolbox's settings; the words themselves are not read by it once more.
+        inner = ["bash", "-lc", 'exec "$@"', "bash", *args.beyond]
     command = context.client.command(*words, "--workdir", scene.work_inside, scene.toolbox(), *inner)
     environment = {**os.environ, **context.client.environment()}
     if os.name == "posix":

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "parts", metavar="PART", nargs="*", help="unit, integration, course, docs, browser; all otherwise"
     )
+    parser.set_defaults(beyond=[])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         if any(part.browser for part in group):
             ensure_browser(context.say, no_install=args.no_install)
         name = " and ".join(part.name for part in group)
-        ended[name] = run_parts(context.places, group, args.pytest, context.say)
+        ended[name] = run_parts(context.places, group, args.beyond, context.say)
     for name, code in ended.items():
         context.say(f"{name}: {'passed' if code is ExitCode.OK else 'FAILED'}")
     return int(max(ended.values()))

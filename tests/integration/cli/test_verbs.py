@@ -209,6 +209,17 @@ def test_a_question_on_a_terminal_is_asked_and_no_means_no(
     assert (started.work / "notes.txt").read_text() == "mine\n"
 
 
+def test_a_shell_runs_the_words_after_two_dashes_as_they_stand_and_ends_as_they_do(
+    started: Scene, lab: Run
+) -> None:
+    number = started.lab.number
+    said = lab("shell", number, "--", "printf", "%s|", "two words", "$HOME", "*")
+    assert said.stdout == "two words|$HOME|*|"
+    assert lab("shell", number, "--", "sh", "-c", "exit 4").returncode == 4
+    assert lab("shell", number, "--command", "exit 5").returncode == 5
+    assert lab("shell", number, "--command", "true", "--", "true").returncode == 2
+
+
 def test_a_shell_on_a_terminal_opens_in_the_work_folder(
     started: Scene, terminal: Callable[..., Terminal]
 ) -> None:

@@ -57,6 +57,7 @@ def test_the_help_of_a_verb_shows_how_it_is_typed(capsys: pytest.CaptureFixture[
         (("check",), "required: LAB\n  -> help: lab check --help\n"),
         (("check", "3", "extra"), "help: lab check --help\n"),
         (("check", "3", "--al", "--nonsense"), "--nonsense"),
+        (("check", "3", "--", "extra"), "runs no program that could take what follows `--`"),
     ],
 )
 def test_a_wrong_word_is_misuse_and_says_what_is_near(
