@@ -61,17 +61,19 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
-    """Return what opens a page of the site in a window of a given width and colour scheme.
+    """Return what opens a page of the site in a window of a given width and colour scheme, or on a touch screen.
 
     At the end of the test nothing may have been noted.
     """
     made: list[tuple[BrowserContext, Watch]] = []
 
-    def open_page(address: str, *, width: int = 1280, scheme: str = "light") -> Page:
+    def open_page(address: str, *, width: int = 1280, scheme: str = "light", touch: bool = False) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce",
+            has_touch=touch,
+            is_mobile=touch,
         )
         made.append((context, watch(context, site)))
         page = context.new_page()

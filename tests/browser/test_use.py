@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+
+from checker.grading.author import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +67,33 @@ def test_what_has_the_focus_is_not_under_the_header(opened: Callable[..., Page])
     assert top
     assert header
     assert top["y"] >= header["y"] + header["height"] - 1
+
+
+def test_a_table_wider_than_a_phone_is_scrolled_by_the_keyboard_and_named(
+    opened: Callable[..., Page],
+) -> None:
+    page = opened("lessons/11-nomad/", width=390)
+    table = page.locator(".md-typeset__scrollwrap[tabindex='0']").first
+    expect(table).to_have_role("region")
+    expect(table).to_have_accessible_name(re.compile("^Table: .*[a-z]$"))
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    expect(table).not_to_have_js_property("scrollLeft", 0)
+    outline = "e => getComputedStyle(e).outlineStyle"
+    assert table.evaluate(outline) == "solid"
+    # In a window that has room for it there is nothing to reach.
+    page.set_viewport_size({"width": 1600, "height": 900})
+    expect(page.locator(".md-typeset__scrollwrap").first).to_be_attached()
+    expect(page.locator(".md-typeset__scrollwrap[tabindex], .md-typeset__scrollwrap[role]")).to_have_count(0)
+
+
+def test_on_a_touch_screen_the_keyboard_scrolls_code_too(opened: Callable[..., Page]) -> None:
+    page = opened("lessons/11-nomad/", width=390, touch=True)
+    shown = "[...document.querySelectorAll('pre > code')].filter(e => e.checkVisibility())"
+    wide = f"{shown}.filter(e => e.scrollWidth > e.clientWidth)"
+    reached = f"{wide}.length > 0 && {wide}.every(e => e.tabIndex === 0)"
+    assert wait_until(lambda: page.evaluate(reached), 20)
+    expect(page.locator("pre > code[tabindex]").first).to_have_accessible_name(re.compile("^Code: "))
 
 
 def test_a_command_can_be_copied_and_its_output_cannot_be_by_mistake(opened: Callable[..., Page]) -> None:
