@@ -67,8 +67,8 @@ class Marks(Protocol):
     def mark(self, text: str) -> Mark:
         """Leave a mark, now."""
 
-    def since(self, moment: float | Mark) -> Timeline:
-        """Read what was recorded since a moment."""
+    def between(self, begin: float | Mark, end: float | Mark) -> Timeline:
+        """Read what was sent between two moments, once all of it has ended."""
 
     def now(self) -> float:
         """Return the moment by the record's clock."""

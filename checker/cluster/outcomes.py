@@ -172,8 +172,7 @@ def replaced(
         done = wait_until(lambda: is_replaced() or why, within, every=0.1) and not why
         seconds = time.monotonic() - begun
         until = traffic.now()
-    # Read once the node is back: a request that was still waiting for its answer at `until` is in the record by now.
-    lost = traffic.since(mark).lost(mark, until)
+    lost = len(traffic.between(mark, until).failures)
     require(
         done,
         why
@@ -275,7 +274,7 @@ def contained(
 
         hurt = wait_until(is_hurt, seconds, every=0.25)
         found = cluster.instances()
-        seen = traffic.since(mark)
+        until = traffic.now()
     finally:
         surely(withdraw)
     require(
@@ -286,6 +285,8 @@ def contained(
         source=cluster.shows(),
         hint=hint,
     )
+    # Only now: a request that waited for its answer when the watch ended has got it, or was given up.
+    seen = traffic.between(mark, until)
     require(
         not seen.failures,
         f"While a release that cannot work was tried, {len(seen.failures)} of {len(seen.requests)} requests failed.",

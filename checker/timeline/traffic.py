@@ -37,6 +37,12 @@ WHOLE = 1 << 30
 SILENT_SECONDS = 10.0
 """How long the record may stand still until the sender counts as dead: requests are given up after two."""
 
+ENDED_SECONDS = 2.25
+"""How long after a moment every request that was sent before it stands in the record.
+
+A request is written when it ends, and given up after two seconds; the sender may be a quarter of one late.
+"""
+
 SETTLE_SECONDS = 5.0
 """How long to wait for the end of a rollout: longer than a version must be silent to be gone."""
 
@@ -97,6 +103,18 @@ class Traffic:
                 return found.since(begin)
             times *= 4
 
+    def between(self, begin: Moment, end: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
+        """Read what was sent between two moments, once all of it has ended, or after some seconds.
+
+        Somebody who asks at once misses the requests that are still waiting for their answers: those, mostly, that
+        are going to fail.
+        """
+        give_up = time.monotonic() + seconds
+        ended = seconds_of(end) + ENDED_SECONDS
+        while not _has_passed(found := self.since(begin), ended) and time.monotonic() < give_up:
+            time.sleep(0.1)
+        return found.between(begin, end)
+
     def settled(self, moment: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
         """Read what was recorded since a moment, once every rollout in it has ended, or after some seconds.
 
@@ -149,6 +167,13 @@ class Traffic:
                 detail=done.stderr.strip(),
             )
         return done.stdout_bytes
+
+
+def _has_passed(found: Timeline, moment: float) -> bool:
+    """Whether something stands in the record that was written after a moment, and so all that was to be before it."""
+    return any(request.end >= moment for request in found.requests) or any(
+        gap.end >= moment for gap in found.gaps
+    )
 
 
 def _settled(read: Callable[[], Timeline], seconds: float) -> Timeline:

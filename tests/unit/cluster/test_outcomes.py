@@ -73,9 +73,10 @@ class Traffic:
         self.marks.append(text)
         return Mark(100.0, text)
 
-    def since(self, moment: float | Mark) -> Timeline:  # noqa: ARG002 - it is always the same
-        """Return twenty requests, the first of which failed."""
-        return make([request(100 + number, good=number >= self._failing) for number in range(20)], now=130.0)
+    def between(self, begin: float | Mark, end: float | Mark) -> Timeline:
+        """Return those of twenty requests, the first of which failed, that were sent between two moments."""
+        sent = [request(100 + number, good=number >= self._failing) for number in range(20)]
+        return make(sent, now=130.0).between(begin, end)
 
     def now(self) -> float:
         """Return the end."""
@@ -297,6 +298,36 @@ def test_requests_that_fail_under_a_bad_release_are_told() -> None:
         lambda: outcomes.contained(
             Fake("one"),
             Traffic(failing=3),
+            release=lambda: None,
+            withdraw=lambda: None,
+            serving="1.0",
+            seconds=0.1,
+            hint="h",
+        )
+    )
+
+
+def test_a_request_that_still_waited_when_the_watch_ended_is_counted() -> None:
+    """What is sent just before the end is given up only after it; the record is read when it has come to that."""
+    cluster, watched = Fake("one"), [False]
+
+    class Growing(Traffic):
+        """A record that holds what was sent last only once it has gone on for a while."""
+
+        def now(self) -> float:
+            watched[0] = True
+            return 119.5
+
+        def between(self, begin: float | Mark, end: float | Mark) -> Timeline:
+            assert watched[0], "the end of the watch is not known yet"
+            assert end == 119.5
+            sent = [request(100 + number, good=number != 19) for number in range(30)]
+            return make(sent, now=130.0).between(begin, end)
+
+    assert "1 of 20 requests failed" in told(
+        lambda: outcomes.contained(
+            cluster,
+            Growing(),
             release=lambda: None,
             withdraw=lambda: None,
             serving="1.0",

@@ -136,6 +136,40 @@ def test_a_rollout_that_nobody_goes_on_with_is_not_waited_for(folder: Path) -> N
     assert len(here.sizes) == 1
 
 
+def test_requests_that_wait_for_their_answers_at_the_end_are_waited_for(folder: Path) -> None:
+    end = time.time() - 10
+    record = folder / "record"
+    record.write_text(lines(end - 5, end - 1))
+    given_up = f'["r",{end - 0.5:.3f},2000.4,0,"timed-out","","","fresh"]\n'
+    reader = Traffic(Here())
+    assert not reader.since(end - 2).failures
+
+    def go_on() -> None:
+        with record.open("a") as file:
+            file.write(lines(end, end + 1.5) + given_up + lines(end + 1.5, end + 4))
+
+    later = threading.Timer(0.1, go_on)
+    later.start()
+    seen = reader.between(end - 2, end)
+    later.join()
+    assert len(seen.failures) == 1
+    assert all(end - 2 <= request.at <= end for request in seen.requests)
+
+
+def test_a_sender_that_is_held_up_is_not_waited_for_for_ever(folder: Path) -> None:
+    now = time.time()
+    (folder / "record").write_text(lines(now - 5, now - 1))
+    assert Traffic(Here()).between(now - 2, now, seconds=0.3).requests
+
+
+def test_a_gap_that_ends_later_tells_that_nothing_more_comes(folder: Path) -> None:
+    end = time.time() - 10
+    (folder / "record").write_text(lines(end - 5, end - 1) + f'["g",{end - 1:.3f},{end + 5:.3f},"paused"]\n')
+    here = Here()
+    assert Traffic(here).between(end - 5, end, seconds=1000.0).requests
+    assert len(here.sizes) == 1
+
+
 def test_a_mark_is_left_in_the_record_and_read_back(folder: Path) -> None:
     now = time.time()
     (folder / "record").write_text(lines(now - 5, now))
