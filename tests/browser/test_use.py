@@ -42,6 +42,18 @@ def test_colours_follow_the_system_until_the_reader_chooses(
     expect(body).to_have_attribute("data-md-color-scheme", "slate")
 
 
+def test_a_block_says_where_it_is_typed_also_when_the_reader_is_to_guess_how_it_ends(
+    opened: Callable[..., Page],
+) -> None:
+    page = opened("lessons/09-swarm/")
+    labels = page.evaluate(
+        "[...document.querySelectorAll('div.highlight.guess')].map("
+        "each => [each.classList.contains('host'), getComputedStyle(each, '::before').content])"
+    )
+    assert {label for is_host, label in labels if is_host} == {'"On your own machine"'}
+    assert {label for is_host, label in labels if not is_host} <= {"none"}
+
+
 def test_the_keyboard_reaches_the_content_first_and_then_everything(opened: Callable[..., Page]) -> None:
     page = opened("howto/linux/")
     page.keyboard.press("Tab")
