@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from checker.cluster.model import Instance, lose_node, start_node
-from checker.errors import LabError
-from checker.grading.verdicts import could_not_run
+from checker.cluster.nomad_api import Api
+from checker.cluster.nomad_records import (
+    Allocation,
+    CheckResult,
+    Deployment,
+    Evaluation,
+    Group,
+    Job,
+    JobVersions,
+    Node,
+    Unplaced,
+    tag_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from checker.grading.author import Container, Lab
+    from checker.grading.author import Lab
 
-API = "http://127.0.0.1:4646"
-"""Where the server answers in its own container."""
+__all__ = ["CLIENTS", "SERVER", "Allocation", "Deployment", "Group", "Job", "Nomad"]
 
 SERVER = "server"
 CLIENTS = ("client-1", "client-2", "client-3")
-
-ANSWER_SECONDS = 10
-"""How long one question may take; an answer comes within 20 ms."""
 
 _COUNTED = {
     "Version",
@@ -39,322 +44,6 @@ _COUNTED = {
     "JobModifyIndex",
 }
 """Fields of a job that change although the job does not."""
-
-_T = TypeVar("_T")
-
-
-class _Record(msgspec.Struct, frozen=True, rename="pascal"):
-    """A record of Nomad's API: its names are ours, written as there; fields that nobody asks for are left out."""
-
-
-class Health(_Record, frozen=True):
-    """What a deployment thinks of an allocation."""
-
-    healthy: bool | None = None
-    canary: bool = False
-
-
-class Event(_Record, frozen=True):
-    """Something that happened to a task."""
-
-    type: str = ""
-    display_message: str = ""
-    time: int = 0
-
-
-class TaskState(_Record, frozen=True):
-    """How a task of an allocation is."""
-
-    state: str = ""
-    failed: bool = False
-    restarts: int = 0
-    events: list[Event] | None = None
-
-
-class Allocation(_Record, frozen=True):
-    """One copy of a group, placed on a client."""
-
-    id: str = msgspec.field(name="ID")
-    node_name: str
-    task_group: str
-    job_version: int
-    desired_status: str
-    client_status: str
-    next_allocation: str = ""
-    deployment_status: Health | None = None
-    task_states: dict[str, TaskState] | None = None
-    create_index: int = 0
-
-    @property
-    def wanted(self) -> bool:
-        """Whether it is meant to run now: placed, not yet replaced, and not told to stop."""
-        over = self.client_status in {"complete", "lost"} or bool(self.next_allocation)
-        return self.desired_status == "run" and not over
-
-    @property
-    def canary(self) -> bool:
-        """Whether it came as a canary."""
-        return self.deployment_status is not None and self.deployment_status.canary
-
-
-class Port(_Record, frozen=True):
-    """A port that a group asks for."""
-
-    label: str = ""
-    value: int = 0
-    to: int = 0
-
-
-class GroupNetwork(_Record, frozen=True):
-    """A group's network."""
-
-    mode: str = ""
-    reserved_ports: list[Port] | None = None
-    dynamic_ports: list[Port] | None = None
-
-
-class ServiceCheck(_Record, frozen=True):
-    """A check of a service, as the job has it."""
-
-    type: str = ""
-
-
-class Service(_Record, frozen=True):
-    """A service that a group or a task registers."""
-
-    provider: str = ""
-    checks: list[ServiceCheck] | None = None
-
-
-class Update(_Record, frozen=True):
-    """How a group is brought from one version to the next."""
-
-    canary: int = 0
-    auto_revert: bool = False
-    auto_promote: bool = False
-
-
-class Task(_Record, frozen=True):
-    """A task of a group."""
-
-    name: str
-    driver: str
-    config: dict[str, Any] | None = None
-    services: list[Service] | None = None
-
-    @property
-    def image(self) -> str:
-        """The image that it runs; empty for one that runs none."""
-        return str((self.config or {}).get("image") or "")
-
-
-class Group(_Record, frozen=True):
-    """A group of a job: tasks that are placed together, and how many times."""
-
-    name: str
-    tasks: list[Task]
-    count: int = 1
-    networks: list[GroupNetwork] | None = None
-    services: list[Service] | None = None
-    update: Update | None = None
-
-    @property
-    def image(self) -> str:
-        """The image of its first task that runs one."""
-        return next((task.image for task in self.tasks if task.image), "")
-
-    @property
-    def version(self) -> str:
-        """The tag of its image; empty for an image named without."""
-        return tag_of(self.image)
-
-    @property
-    def checks(self) -> list[ServiceCheck]:
-        """Every check that it has, whatever service it belongs to."""
-        services = [*(self.services or ()), *(each for task in self.tasks for each in task.services or ())]
-        return [check for service in services for check in service.checks or ()]
-
-
-class Job(_Record, frozen=True):
-    """A job, in one of its versions."""
-
-    id: str = msgspec.field(name="ID")
-    type: str
-    version: int
-    task_groups: list[Group]
-    stop: bool = False
-    stable: bool = False
-
-    @property
-    def tag(self) -> str:
-        """The version of what it runs: the tag of its first group's image."""
-        return next((group.version for group in self.task_groups if group.image), "")
-
-
-class JobVersions(_Record, frozen=True):
-    """The versions of a job that Nomad remembers, the newest first."""
-
-    versions: list[Job] | None = None
-
-
-class GroupDeployment(_Record, frozen=True):
-    """How far a deployment is with a group."""
-
-    promoted: bool = False
-    desired_canaries: int = 0
-    placed_canaries: list[str] | None = None
-    desired_total: int = 0
-    placed_allocs: int = 0
-    healthy_allocs: int = 0
-    unhealthy_allocs: int = 0
-
-
-class Deployment(_Record, frozen=True):
-    """One move of a job to a new version."""
-
-    id: str = msgspec.field(name="ID")
-    job_version: int
-    status: str
-    status_description: str = ""
-    task_groups: dict[str, GroupDeployment] = {}
-    create_index: int = 0
-
-    @property
-    def canaries(self) -> int:
-        """How many canaries it asked for."""
-        return sum(group.desired_canaries for group in self.task_groups.values())
-
-    @property
-    def canaries_placed(self) -> int:
-        """How many canaries found a place."""
-        return sum(len(group.placed_canaries or ()) for group in self.task_groups.values())
-
-    @property
-    def promoted(self) -> bool:
-        """Whether every group that has canaries was promoted."""
-        return all(group.promoted for group in self.task_groups.values() if group.desired_canaries)
-
-    @property
-    def waits(self) -> bool:
-        """Whether it is under way and its canaries wait for somebody to promote them."""
-        return self.status == "running" and self.canaries > 0 and not self.promoted
-
-
-class Unplaced(_Record, frozen=True):
-    """Why copies of a group found no client."""
-
-    coalesced_failures: int = 0
-    constraint_filtered: dict[str, int] | None = None
-    dimension_exhausted: dict[str, int] | None = None
-
-    @property
-    def why(self) -> str:
-        """The reasons, each with the number of clients that it rules out."""
-        reasons = {**(self.constraint_filtered or {}), **(self.dimension_exhausted or {})}
-        return ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
-
-
-class Evaluation(_Record, frozen=True):
-    """One look of the scheduler at a job."""
-
-    status: str
-    create_index: int = 0
-    failed_tg_allocs: dict[str, Unplaced] | None = msgspec.field(name="FailedTGAllocs", default=None)
-
-
-class Driver(_Record, frozen=True):
-    """A way to run tasks that a client has."""
-
-    healthy: bool = False
-
-
-class Node(_Record, frozen=True):
-    """A client as the server knows it."""
-
-    name: str
-    status: str
-    scheduling_eligibility: str = ""
-    drivers: dict[str, Driver] | None = None
-
-    @property
-    def ready(self) -> bool:
-        """Whether the server places work there, and its engine can take it."""
-        docker = (self.drivers or {}).get("docker")
-        return (
-            self.status == "ready"
-            and self.scheduling_eligibility == "eligible"
-            and bool(docker and docker.healthy)
-        )
-
-
-class CheckResult(_Record, frozen=True):
-    """What a check of a service found when it last asked."""
-
-    status: str
-    check: str = ""
-    output: str = ""
-
-
-@dataclass(frozen=True)
-class Api:
-    """Nomad's HTTP API, asked by curl over the server's persistent shell.
-
-    Args:
-        server: the server's container.
-    """
-
-    server: Container
-
-    def ask(self, paths: Sequence[str], *, method: str = "GET", body: str = "") -> list[bytes]:
-        """Return the answers to several questions, each on a line of its own; empty for what is not there.
-
-        Raises:
-            CouldNotRun: the server does not answer.
-        """
-        data = f" --data-raw {shlex.quote(body)}" if body else ""
-        asked = " ; ".join(
-            f"curl -sS --noproxy '*' --max-time {ANSWER_SECONDS} -X {method}{data} -w '\\n%{{http_code}}\\n' "
-            f"{shlex.quote(f'{API}/v1/{path}')} 2>&1"
-            for path in paths
-        )
-        said = self.server.exec(asked, timeout=(ANSWER_SECONDS + 2) * max(1, len(paths))).stdout_bytes
-        lines = [line for line in said.split(b"\n") if line]
-        answers: list[bytes] = []
-        current: list[bytes] = []
-        for line in lines:
-            if len(line) == 3 and line.isdigit():
-                answers.append(self._judged(int(line), b"\n".join(current), method, paths[len(answers)]))
-                current = []
-            else:
-                current.append(line)
-        return answers
-
-    @staticmethod
-    def _judged(status: int, body: bytes, method: str, path: str) -> bytes:
-        if status == 404:
-            return b""
-        if status != 200:
-            text = body.decode(errors="replace").strip()[:200]
-            could_not_run(f"Nomad's server did not answer {method} /v1/{path}: {text or status}")
-        return body
-
-    def get(self, path: str, kind: type[_T]) -> _T | None:
-        """Return one answer as a record; None for what is not there."""
-        return self.read(self.ask([path])[0], kind)
-
-    def post(self, path: str, body: str) -> bytes:
-        """Send something, and return the answer."""
-        return self.ask([path], method="POST", body=body)[0]
-
-    @staticmethod
-    def read(answer: bytes, kind: type[_T]) -> _T | None:
-        """Return an answer as a record; None for an empty one, and for Nomad's `null`, which means the same."""
-        if not answer or answer == b"null":
-            return None
-        try:
-            return msgspec.json.decode(answer, type=kind)
-        except msgspec.MsgspecError as error:
-            raise LabError(f"Nomad answered something unexpected: {error}.") from error
 
 
 class Nomad:
@@ -484,9 +173,3 @@ class Nomad:
     def bring_back(self, node: str) -> None:
         """Start a client again, and wait until the server counts on it: that is what its health means."""
         start_node(self._lab, node)
-
-
-def tag_of(image: str) -> str:
-    """Return the tag of an image's name; empty when it has none."""
-    last = image.rpartition("/")[2].partition("@")[0]
-    return last.partition(":")[2]

@@ -1,166 +1,27 @@
-"""Swarm as checks see it: its manager's API, asked through a shell in the manager's node."""
+"""Swarm as a cluster: its nodes, services and tasks, asked of its manager."""
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
-import hashlib
-import json
-import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from checker.cluster.model import Instance, lose_node, start_node
+from checker.cluster.swarm_api import Engines, NotAManagerError
+from checker.cluster.swarm_records import Node, Port, Service, Task, node_of, task_of
 from checker.errors import LabError
 from checker.grading.author import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from checker.grading.author import Container, Lab
+    from checker.grading.author import Lab
 
-PORT = 2375
-"""Where a node's engine listens, on the lab's network."""
-
-ASK_SECONDS = 4.0
-"""How long an engine may take to answer."""
+__all__ = ["Node", "NotAManagerError", "Port", "Service", "Swarm", "Task"]
 
 MEMBER_SECONDS = 20.0
 """How long a node that runs again may take until the manager counts it as ready."""
 
-_OWN = "--unix-socket /run/docker.sock http://engine"
 
-_STARTING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting"})
-
-
-class NotAManagerError(LabError):
-    """The node that should manage the swarm does not: the swarm, or its majority, is gone."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """One member of the swarm."""
-
-    id: str
-    name: str
-    ready: bool
-    manager: bool
-    availability: str
-    """`active`, `pause` or `drain`."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One attempt of a service to run a copy."""
-
-    id: str
-    service: str
-    node: str
-    slot: int
-    state: str
-    """`running`, `pending`, `rejected` and the like."""
-    wanted: bool
-    """Whether it is still meant to run."""
-    error: str
-    """Why it ended, or why it waits; empty when there is no reason."""
-    container: str
-    image: str
-    created: str
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port that a service publishes."""
-
-    published: int
-    target: int
-    mode: str
-    """`ingress`, which is the routing mesh, or `host`."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """A service: what the swarm was asked to keep running.
-
-    Args:
-        record: what the manager's API says of it.
-    """
-
-    record: Mapping[str, Any]
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return str(self.record["ID"])
-
-    @property
-    def name(self) -> str:
-        """Its name; in a stack it begins with the stack's."""
-        return str(self.spec["Name"])
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """What was asked for."""
-        found: Mapping[str, Any] = self.record["Spec"]
-        return found
-
-    @property
-    def container(self) -> Mapping[str, Any]:
-        """What each copy's container is to be."""
-        found: Mapping[str, Any] = self.spec["TaskTemplate"].get("ContainerSpec") or {}
-        return found
-
-    @property
-    def image(self) -> str:
-        """The image that it runs, without a digest."""
-        return str(self.container.get("Image", "")).partition("@")[0]
-
-    @property
-    def mode(self) -> str:
-        """`Replicated`, `Global`, or one of the two kinds of jobs."""
-        return str(next(iter(self.spec.get("Mode") or {"Replicated": {}})))
-
-    @property
-    def replicas(self) -> int | None:
-        """How many copies are wanted; None for one on each node."""
-        if self.mode != "Replicated":
-            return None
-        return int(self.spec["Mode"]["Replicated"].get("Replicas") or 0)
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The environment that it sets."""
-        pairs = (entry.partition("=") for entry in self.container.get("Env") or [])
-        return {name: value for name, _, value in pairs}
-
-    @property
-    def ports(self) -> list[Port]:
-        """What it publishes; a port that the swarm chose is among them."""
-        found = (self.record.get("Endpoint") or {}).get("Ports") or (self.spec.get("EndpointSpec") or {}).get(
-            "Ports"
-        )
-        return [
-            Port(
-                int(each.get("PublishedPort") or 0),
-                int(each["TargetPort"]),
-                str(each.get("PublishMode", "ingress")),
-            )
-            for each in found or []
-            if each.get("Protocol", "tcp") == "tcp"
-        ]
-
-    @property
-    def created(self) -> float:
-        """When it was made, in seconds since 1970."""
-        return dt.datetime.fromisoformat(str(self.record["CreatedAt"])).timestamp()
-
-    @property
-    def digest(self) -> str:
-        """A digest of what was asked for; another one after every change."""
-        return hashlib.sha256(json.dumps(self.record["Spec"], sort_keys=True).encode()).hexdigest()
-
-
-class Swarm:
+class Swarm(Engines):
     """The swarm of a lab, and the service on it that runs Parcel.
 
     Args:
@@ -179,9 +40,8 @@ class Swarm:
         manager: str = "node-1",
         image: str = "parcel",
     ) -> None:
+        super().__init__(lab, manager)
         self.nodes = tuple(nodes)
-        self.manager = manager
-        self._lab = lab
         self._image = image
 
     # -- what there is -------------------------------------------------------------------------------------
@@ -217,10 +77,10 @@ class Swarm:
 
     def _look(self) -> tuple[list[Node], list[Service], list[Task]]:
         """Ask the manager for everything, by one command, and return nodes by name and tasks by age, the newest first."""
-        nodes, services, tasks = self._ask_all("/nodes", "/services", "/tasks")
-        members = sorted((_node(each) for each in nodes), key=lambda node: node.name)
+        nodes, services, tasks = self.ask_all("/nodes", "/services", "/tasks")
+        members = sorted((node_of(each) for each in nodes), key=lambda node: node.name)
         names = {node.id: node.name for node in members}
-        found = sorted((_task(each, names) for each in tasks), key=lambda task: task.created, reverse=True)
+        found = sorted((task_of(each, names) for each in tasks), key=lambda task: task.created, reverse=True)
         return members, [Service(record) for record in services], found
 
     def instances(self) -> list[Instance]:
@@ -275,105 +135,3 @@ class Swarm:
 
     def _is_ready(self, name: str) -> bool:
         return any(node.ready for node in self.members() if node.name == name)
-
-    # -- the engines ---------------------------------------------------------------------------------------
-
-    @functools.cached_property
-    def _shell(self) -> Container:
-        return self._lab.node(self.manager)
-
-    def ask(self, path: str, *, node: str = "", method: str = "GET", absent: Any = None) -> Any:
-        """Send one request to a node's engine, the manager's when none is named, and return its answer.
-
-        Args:
-            path: of the engine's API.
-            node: whose engine.
-            method: the HTTP method.
-            absent: returned when the node does not answer; without it that is an error.
-
-        Raises:
-            NotAManagerError: the manager's engine manages no swarm, or cannot decide.
-            LabError: the engine does not answer, or refuses.
-        """
-        where = f"http://{node}:{PORT}" if node else _OWN
-        (answer,) = self._send(node or self.manager, method, f"{where}{shlex.quote(path)}", 1, absent)
-        return answer
-
-    def _ask_all(self, *paths: str) -> list[Any]:
-        urls = " ".join(f"http://engine{path}" for path in paths)
-        return self._send(self.manager, "GET", f"--unix-socket /run/docker.sock {urls}", len(paths), None)
-
-    def _send(self, node: str, method: str, where: str, count: int, absent: Any) -> list[Any]:
-        """Send requests by one curl, and return what was answered to each."""
-        done = self._shell.exec(
-            f"curl -sS --noproxy '*' --max-time {ASK_SECONDS:g} -X {method} -w '\\n%{{http_code}}\\n' {where}",
-            timeout=ASK_SECONDS * count + 2,
-        )
-        lines = [line for line in done.stdout.split("\n") if line]
-        # An answer is one line of JSON, or none; the status stands in the next.
-        answers: list[Any] = []
-        body = ""
-        for line in lines:
-            if len(line) != 3 or not line.isdecimal():
-                body = line
-                continue
-            status, said, body = int(line), body, ""
-            if 200 <= status < 300:
-                answers.append(json.loads(said) if said else None)
-            elif not status and absent is not None:
-                answers.append(absent)
-            else:
-                self._refuse(node, status, _message(said) or done.stderr.strip())
-        return answers
-
-    def _refuse(self, node: str, status: int, said: str) -> None:
-        if status == 503 or (not status and node == self.manager):
-            raise NotAManagerError(f"{self.manager} does not manage the swarm: {said}")
-        raise LabError(f"The engine of {node} answers with {status or 'nothing'}: {said}")
-
-    def get(self, node: str, path: str) -> tuple[int, Any]:
-        """GET a path of what listens on the service's port of a node; return the status, 0 for none, and the answer."""
-        done = self._shell.exec(
-            f"curl -sS --noproxy '*' --max-time 2 -w '\\n%{{http_code}}' http://{node}:8080{shlex.quote(path)}",
-            timeout=4.0,
-        )
-        body, _, code = done.stdout.rpartition("\n")
-        try:
-            return int(code or 0), json.loads(body)
-        except ValueError:
-            return 0, body
-
-
-def _node(record: Mapping[str, Any]) -> Node:
-    return Node(
-        id=str(record["ID"]),
-        name=str(record["Description"]["Hostname"]),
-        ready=record["Status"]["State"] == "ready",
-        manager=record["Spec"]["Role"] == "manager",
-        availability=str(record["Spec"]["Availability"]),
-    )
-
-
-def _task(record: Mapping[str, Any], names: Mapping[str, str]) -> Task:
-    status = record["Status"]
-    state = str(status["State"])
-    wanted = record.get("DesiredState") in {"running", "ready", "accepted"}
-    return Task(
-        id=str(record["ID"]),
-        service=str(record.get("ServiceID", "")),
-        node=names.get(str(record.get("NodeID", "")), ""),
-        slot=int(record.get("Slot") or 0),
-        state=state,
-        wanted=wanted and (state == "running" or state in _STARTING),
-        error=str(status.get("Err") or ""),
-        container=str((status.get("ContainerStatus") or {}).get("ContainerID") or ""),
-        image=str((record["Spec"].get("ContainerSpec") or {}).get("Image", "")).partition("@")[0],
-        created=str(record["CreatedAt"]),
-    )
-
-
-def _message(body: str) -> str:
-    try:
-        return str(json.loads(body).get("message", ""))
-    except (ValueError, AttributeError):
-        return body.strip()

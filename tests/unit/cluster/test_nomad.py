@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from checker.cluster.nomad import Deployment, GroupDeployment, Nomad, tag_of
+from checker.cluster.nomad import Nomad
+from checker.cluster.nomad_records import Deployment, GroupDeployment, tag_of
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 
