@@ -5,27 +5,20 @@ from __future__ import annotations
 import bisect
 import collections
 import functools
-import itertools
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from checker.timeline.outages import Outage, outages_of, recovery_of
 from checker.timeline.record import Begin, Connection, Failure, Gap, Mark, Request
+from checker.timeline.versions import Band, Rollout, bands_of, rollouts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from checker.timeline.record import Line
 
-APART_SECONDS = 3.0
-"""How long a version must be silent, while others answer, before it counts as gone.
-
-One of five copies gets every fifth of 25 requests a second, so that three seconds of silence by chance do not
-happen; a turn back to the old version within that time is one move that was not carried through.
-"""
-
-MARGIN_SECONDS = 2.0
-"""How much before and after a rollout belongs to it: a request is given up after as long."""
+__all__ = ["Band", "Moment", "Outage", "Rollout", "Timeline", "make", "seconds_of"]
 
 STEADY_SECONDS = 3.0
 """How long no request may fail until the service counts as well again."""
@@ -37,73 +30,6 @@ Moment = float | Mark
 def seconds_of(moment: Moment) -> float:
     """Return a moment as seconds since 1970."""
     return moment.at if isinstance(moment, Mark) else moment
-
-
-@dataclass(frozen=True)
-class Band:
-    """A stretch in which a version answered without being away for longer than a few seconds."""
-
-    version: str
-    begin: float
-    """Its first answer."""
-    end: float
-    """Its last answer."""
-    answers: int
-
-
-@dataclass(frozen=True)
-class Outage:
-    """A stretch between two good answers in which every request failed."""
-
-    begin: float
-    """When the last good answer before it was asked for; the first failure, where there was none."""
-    end: float
-    """When the first good answer after it was asked for; the end of the timeline, where there is none."""
-    seconds: float
-    """How long it lasted; what the record tells nothing of is left out."""
-    lost: int
-    """How many requests failed in it."""
-    over: bool
-    """Whether it ended."""
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """A move from one version to another, as the requests saw it."""
-
-    before: str
-    after: str
-    first: float
-    """The first answer of the new version."""
-    last: float
-    """The last answer of the old version, as far as the timeline goes."""
-    completed: bool
-    """Whether the old version stopped answering, and the new one goes on."""
-    withdrawn: bool
-    """Whether the new version went away again while the old one went on."""
-    requests: tuple[Request, ...]
-    """Every request of the move, from a little before it to a little after."""
-    outage: Outage | None
-    """The longest moment in it with neither version answering."""
-    begin: float
-    """When it began to show: the new version's first answer, or the old one's last if that came before."""
-    end: float
-    """When nothing more changed: the last answer of the version that went away."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it took, from the one to the other."""
-        return self.end - self.begin
-
-    @property
-    def under_way(self) -> bool:
-        """Whether it may still go either way: also for the few seconds in which the last answer is too fresh to tell."""
-        return not self.completed and not self.withdrawn
-
-    @property
-    def failures(self) -> tuple[Request, ...]:
-        """The requests that failed in it."""
-        return tuple(request for request in self.requests if not request.good)
 
 
 @dataclass(frozen=True)
@@ -235,26 +161,7 @@ class Timeline:
 
     def outages(self) -> tuple[Outage, ...]:
         """Return every stretch between two good answers in which all requests failed, in order."""
-        found = []
-        last_good: float | None = None
-        failed: list[Request] = []
-        for request in self.requests:
-            if not request.good:
-                failed.append(request)
-                continue
-            if failed:
-                found.append(self._outage(last_good, failed, request.at))
-                failed = []
-            last_good = request.at
-        if failed:
-            found.append(self._outage(last_good, failed, None))
-        return tuple(found)
-
-    def _outage(self, last_good: float | None, failed: list[Request], next_good: float | None) -> Outage:
-        begin = failed[0].at if last_good is None else last_good
-        end = self.end if next_good is None else next_good
-        blind = sum(max(0.0, min(gap.end, end) - max(gap.begin, begin)) for gap in self.gaps)
-        return Outage(begin, end, max(0.0, end - begin - blind), len(failed), next_good is not None)
+        return outages_of(self)
 
     def neither(self) -> Outage | None:
         """Return the longest moment in which no request got a good answer; None when there was none."""
@@ -270,21 +177,7 @@ class Timeline:
             moment: when the trouble began.
             steady: how many seconds no request may fail.
         """
-        after = self.since(moment)
-        trouble = False
-        well: float | None = None
-        for request in after.requests:
-            if well is not None and request.at - well >= steady:
-                break
-            if not request.good:
-                trouble, well = True, None
-            elif well is None:
-                well = request.at
-        if not trouble:
-            return 0.0 if after.good and after.end - after.begin >= steady else None
-        if well is None or after.end - well < steady:
-            return None
-        return well - after.begin
+        return recovery_of(self.since(moment), steady)
 
     # -- versions ------------------------------------------------------------------------------------------
 
@@ -295,62 +188,11 @@ class Timeline:
         A version that is silent for a few seconds while others answer has gone, and begins a new band when it
         comes back; time in which nobody answered does not count.
         """
-        growing: dict[str, tuple[float, float, int]] = {}
-        found: list[Band] = []
-        for request in self.good:
-            version, at = request.version, request.at
-            if not version:
-                continue
-            begin, end, answers = growing.get(version, (at, at, 0))
-            if at - end > APART_SECONDS and self._was_away(end, at):
-                found.append(Band(version, begin, end, answers))
-                begin, answers = at, 0
-            growing[version] = begin, at, answers + 1
-        found += (Band(version, *rest) for version, rest in growing.items())
-        return tuple(sorted(found, key=lambda band: band.begin))
-
-    def _was_away(self, last: float, until: float) -> bool:
-        """Whether others answered for long enough between a version's last answer and a moment."""
-        spoken = 0.0
-        times = self._answer_times
-        low, high = bisect.bisect_left(times, last), bisect.bisect_right(times, until)
-        for one, next_one in itertools.pairwise(times[low:high]):
-            spoken += min(next_one - one, 1.0)
-            if spoken > APART_SECONDS:
-                return True
-        return False
-
-    @functools.cached_property
-    def _answer_times(self) -> list[float]:
-        return [request.at for request in self.good]
+        return bands_of(self)
 
     def rollouts(self) -> tuple[Rollout, ...]:
         """Return the moves from one version to another, in order; also those not carried through."""
-        found = []
-        for index, band in enumerate(self.bands[1:], 1):
-            older = [each for each in self.bands[:index] if each.version != band.version]
-            if older:
-                # The one it replaces is the one that was there last.
-                found.append(self._rollout(max(older, key=lambda each: (each.end, each.begin)), band))
-        return tuple(found)
-
-    def _rollout(self, before: Band, after: Band) -> Rollout:
-        withdrawn = after.end < before.end and self._was_away(after.end, before.end)
-        begin = min(after.begin, before.end)
-        end = after.end if withdrawn else max(after.begin, before.end)
-        part = self.between(begin - MARGIN_SECONDS, end + MARGIN_SECONDS)
-        return Rollout(
-            before=before.version,
-            after=after.version,
-            first=after.begin,
-            last=before.end,
-            completed=not withdrawn and self._was_away(before.end, after.end),
-            withdrawn=withdrawn,
-            requests=part.requests,
-            outage=part.neither(),
-            begin=begin,
-            end=end,
-        )
+        return rollouts_of(self)
 
     # -- words ---------------------------------------------------------------------------------------------
 
