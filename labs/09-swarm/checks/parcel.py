@@ -7,9 +7,12 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.swarm import NotAManagerError, Service, Swarm
+from checker.errors import LabError
 from checker.grading.author import could_not_run, fail, require, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.cluster.swarm import Node, Task
     from checker.grading.author import Lab
 
@@ -24,6 +27,13 @@ WAIT_SECONDS = 3.0
 
 SETTLE_SECONDS = 15.0
 """How long copies may take that are on their way: a check may come right after `docker service create --detach`."""
+
+
+LOOK_BACK = 6
+"""How many tasks are looked at for a health check that fails; the newest tell what happens now."""
+
+SAID = 160
+"""How many characters are shown of what a health check said."""
 
 
 class Parcel:
@@ -181,26 +191,53 @@ class Parcel:
                 hint="The reason above counts the nodes by what keeps each from it: a port of the node can be held once, "
                 "and a constraint leaves some nodes out.",
             )
-        if "unhealthy" in said:
+        ailing = self._failed_probe(tasks)
+        if ailing or "unhealthy" in said:
             fail(
                 f"The copies of `{service.name}` start, are found unhealthy and are ended again, one after the other.",
                 expected=f"{_copies(wanted)} running and healthy",
-                seen=f"{_copies(len(running))} running",
-                source=source,
-                evidence=_shown(reason),
-                hint="The health check decides what counts as well. Try its command in a container that runs: "
-                "`docker exec CONTAINER …`, and look at its exit code. A copy needs 3 s to warm up.",
+                seen=ailing or f"{_copies(len(running))} running",
+                source=f"docker service inspect --pretty {service.name}" if ailing else source,
+                evidence="" if ailing else _shown(reason),
+                hint="The health check decides what counts as well, and runs in the container, with what its image has. "
+                "Try its command in one that runs: `docker -H tcp://NODE:2375 exec CONTAINER …; echo $?`. A copy needs "
+                "3 s to warm up.",
             )
+        coming = len(running) >= wanted
         fail(
-            f"Of {_copies(wanted)} that `{service.name}` is to run, {len(running)} run{'s' * (len(running) == 1)}. "
+            f"The copies of `{service.name}` do not stay: they end, and the swarm starts others in their place."
+            if coming
+            else f"Of {_copies(wanted)} that `{service.name}` is to run, {len(running)} "
+            f"run{'s' * (len(running) == 1)}. "
             "The command returned because the swarm took the order, not because it was carried out.",
-            expected=f"{_copies(wanted)} running",
+            expected=f"{_copies(wanted)} running" + ", and nothing under way" * coming,
             seen=", ".join(f"{task.state} on {task.node or 'no node yet'}" for task in tasks[:3])
             or "no task",
             source=source,
             evidence=_shown(reason),
             hint="`docker service ps` lists each attempt with its state and, with `--no-trunc`, the whole reason.",
         )
+
+    def _failed_probe(self, tasks: Sequence[Task]) -> str:
+        """Say how the health check of the newest copies ended; empty when it did not fail, or has not run yet.
+
+        A copy whose check fails is ended politely, and so its task is `complete` and has no error to show.
+        """
+        for task in tasks[:LOOK_BACK]:
+            if not (task.container and task.node):
+                continue
+            try:
+                record = self.swarm.ask(f"/containers/{task.container}/json", node=task.node, absent={})
+            except LabError:
+                continue  # it was removed meanwhile
+            log = ((record.get("State") or {}).get("Health") or {}).get("Log") or []
+            if log and log[-1]["ExitCode"]:
+                test = (record["Config"].get("Healthcheck") or {}).get("Test") or []
+                said = " ".join(str(log[-1].get("Output", "")).split())
+                return f"`{' '.join(test[1:])}` ended with {log[-1]['ExitCode']}" + f": {said}"[:SAID] * bool(
+                    said
+                )
+        return ""
 
     def has_no_room(self) -> str:
         """Say that a lost copy waits for a node that can take it, in the swarm's own words; empty when none does."""

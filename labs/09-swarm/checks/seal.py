@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from checker.grading.author import could_not_run, fail, require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from checker.cluster.swarm import Service, Swarm
     from checker.grading.author import Lab
@@ -63,10 +63,11 @@ def require_given(swarm: Swarm, service: Service, known: list[str]) -> None:
             )
         if status != 200:
             file = service.env.get("PARCEL_SECRET_FILE", "")
+            given = _given(service)
             fail(
                 f"Parcel looks for its key in {file or 'a file'}, and cannot read it there.",
                 expected="the fingerprint of seal.key",
-                seen=seen,
+                seen=f"{seen}; the service was given {' and '.join(given) or 'no secret'}",
                 source=source,
                 hint="A secret becomes the file /run/secrets/NAME in each copy that was given it. Compare NAME, and who may "
                 "read it. Lesson, “Hand over a secret”.",
@@ -79,6 +80,12 @@ def require_given(swarm: Swarm, service: Service, known: list[str]) -> None:
             source=source,
             hint="What was the secret made from? Its content cannot be shown again, and cannot be changed: make one anew.",
         )
+
+
+def _given(service: Service) -> list[str]:
+    """Return where the secrets of a service lie in each copy."""
+    names = [str((each.get("File") or {}).get("Name", "")) for each in service.container.get("Secrets") or []]
+    return [name if name.startswith("/") else f"/run/secrets/{name}" for name in names]
 
 
 def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
@@ -124,28 +131,45 @@ def _fail_for(leak: _Place, more: str = "") -> NoReturn:
     )
 
 
+_FOR_NOW = {
+    "environment": "An environment is shown by every inspect and written into many logs. Parcel takes the name of a file "
+    "instead.",
+    "command": "A command line is shown by `docker service inspect` and by `ps`. Parcel reads a file instead.",
+    "label": "Labels are for everybody to read.",
+}
+"""What to know of each place in which a key may stand now."""
+
+_STILL = (
+    "A swarm remembers what it was asked for before: the state before the last change, for a rollback, and the tasks that "
+    "ended. `docker service rm` and a new service forget it. A real key that was ever readable is exchanged for another."
+)
+
+
 def _readable(swarm: Swarm, service: Service) -> Iterator[_Place]:
-    inspect = f"docker service inspect {service.name}"
-    spec = service.container
-    variables = "\n".join(spec.get("Env") or [])
-    yield _Place(
-        "the environment of the service",
-        variables,
-        inspect,
-        "An environment is shown by every inspect and written into many logs. Parcel takes the name of a file instead.",
-    )
-    yield _Place(
-        "the command of the service",
-        json.dumps([spec.get("Command"), spec.get("Args"), (spec.get("Healthcheck") or {}).get("Test")]),
-        inspect,
-        "A command line is shown by `docker service inspect` and by `ps`. Parcel reads a file instead.",
-    )
-    yield _Place(
-        "a label of the service",
-        json.dumps([service.spec.get("Labels"), spec.get("Labels")]),
-        inspect,
-        "Labels are for everybody to read.",
-    )
+    # The task's service first: it is what the learner looks at.
+    every = sorted(swarm.services(), key=lambda each: each.id != service.id)
+    names = {each.id: each.name for each in every}
+    for each in every:
+        inspect = f"docker service inspect {each.name}"
+        for what, text in _texts(each.spec):
+            yield _Place(f"the {what} of the service `{each.name}`", text, inspect, _FOR_NOW[what])
+        for what, text in _texts(each.record.get("PreviousSpec") or {}):
+            where = f"the {what} that the service `{each.name}` had before its last change"
+            yield _Place(where, text, inspect, _STILL)
+    for task in swarm.ask("/tasks") or []:
+        for what, text in _texts({"TaskTemplate": task.get("Spec") or {}}):
+            yield _Place(
+                f"the {what} of a task that the swarm remembers",
+                text,
+                f"docker inspect $(docker service ps --quiet {names.get(task.get('ServiceID'), 'SERVICE')})",
+                _STILL,
+            )
+    for node in swarm.ask("/nodes") or []:
+        name = node["Description"]["Hostname"]
+        where = f"a label of the node {name}"
+        yield _Place(
+            where, json.dumps(node["Spec"].get("Labels")), f"docker node inspect {name}", _FOR_NOW["label"]
+        )
     for config in swarm.ask("/configs") or []:
         data = base64.b64decode(config["Spec"].get("Data") or "").decode(errors="replace")
         name = config["Spec"]["Name"]
@@ -155,6 +179,15 @@ def _readable(swarm: Swarm, service: Service) -> Iterator[_Place]:
             f"docker config inspect --pretty {name}",
             "A config and a secret are given to a service alike, and a config's content is shown to whoever asks.",
         )
+
+
+def _texts(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Return what anybody can read in an order for a service: what it is, and its text."""
+    container = (spec.get("TaskTemplate") or {}).get("ContainerSpec") or {}
+    yield "environment", "\n".join(container.get("Env") or [])
+    check = (container.get("Healthcheck") or {}).get("Test")
+    yield "command", json.dumps([container.get("Command"), container.get("Args"), check])
+    yield "label", json.dumps([spec.get("Labels"), container.get("Labels")])
 
 
 def _require_course_image(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
