@@ -14,6 +14,8 @@ from checker.engine.platform import System
 from checker.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.doctor.machine import Machine
 
 RUN_SECONDS = 15.0
@@ -55,6 +57,8 @@ say files "$(ulimit -Hn)"
 """
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
+
+MATCHES = ("statistic", "recent", "limit")
 
 LEAST_INSTANCES = 512
 LEAST_WATCHES = 524_288
@@ -118,13 +122,29 @@ def nodes(machine: Machine) -> tuple[Seen, ...]:
     )
 
 
+_UNTRIED = unknown("told after the node image is made (lab images build node)")
+
+
 def _ended(output: Output, name: str) -> str | None:
     """Return the exit code of a try, None when its program is not in the image or the script never came to it."""
     code = output.value(name)
     return None if code is None or code in _NO_TOOL else code
 
 
-_UNTRIED = unknown("told after the node image is made (lab images build node)")
+def _tried(output: Output, name: str, works: Seen, fails: Seen) -> Seen:
+    """Return what a try tells: that it works, that it fails, or that it was not made."""
+    ended = _ended(output, name)
+    if ended is None:
+        return _UNTRIED
+    return works if ended == "0" else fails
+
+
+def _working(output: Output, names: Sequence[str]) -> list[str] | None:
+    """Return which of several tries worked; None when none was made."""
+    tried = {name: _ended(output, name) for name in names}
+    if set(tried.values()) == {None}:
+        return None
+    return [name for name, code in tried.items() if code == "0"]
 
 
 def _privileged(machine: Machine, output: Output) -> Seen:
@@ -144,28 +164,28 @@ def _groups(output: Output, labs: str) -> Seen:
             "Engine in a virtual machine: update it. WSL: `kernelCommandLine = cgroup_no_v1=all` in .wslconfig. "
             "Rootless: let systemd delegate cpu, cpuset, io, memory and pids.",
         )
-    nested = _ended(output, "nested")
-    if nested is None:
-        return _UNTRIED
-    if nested != "0":
-        return _weaker(
+    return _tried(
+        output,
+        "nested",
+        fine("nodes limit what runs in them"),
+        _weaker(
             labs,
             "nodes may not make groups of their own: what runs in them cannot be limited",
             "Turn off Enhanced Container Isolation or rootless mode.",
-        )
-    return fine("nodes limit what runs in them")
+        ),
+    )
 
 
 def _storage(output: Output, labs: str) -> Seen:
-    ended = _ended(output, "overlay")
-    if ended is None:
-        return _UNTRIED
-    if ended != "0":
-        return note(
+    return _tried(
+        output,
+        "overlay",
+        fine("overlay on a volume"),
+        note(
             f"no overlay on a volume: engines in nodes copy whole images{f' (lab {labs})' if labs else ''}",
             "Put the engine's data on ext4 or xfs; on network disks and layered file systems this does not work.",
-        )
-    return fine("overlay on a volume")
+        ),
+    )
 
 
 def _first(output: Output) -> Seen:
@@ -205,10 +225,9 @@ def _inotify(machine: Machine, output: Output) -> Seen:
 
 
 def _packet_filter(machine: Machine, output: Output) -> Seen:
-    tried = {name: _ended(output, name) for name in ("nft", "legacy")}
-    if set(tried.values()) == {None}:
+    works = _working(output, ("nft", "legacy"))
+    if works is None:
         return _UNTRIED
-    works = [name for name, code in tried.items() if code == "0"]
     if not works:
         return _weaker(
             machine.privileged_labs,
@@ -219,75 +238,75 @@ def _packet_filter(machine: Machine, output: Output) -> Seen:
 
 
 def _bridged(machine: Machine, output: Output) -> Seen:
-    ended = output.value("bridged")
-    if ended is None:
-        return _UNTRIED
-    if ended != "0":
-        return note(
+    return _tried(
+        output,
+        "bridged",
+        fine("they pass the filter"),
+        note(
             "packets between containers of one bridge pass no filter: a Kubernetes service may not answer pods "
             "on its own node",
             _modules(machine, "br_netfilter"),
-        )
-    return fine("they pass the filter")
+        ),
+    )
 
 
 def _vxlan(output: Output) -> Seen:
-    ended = _ended(output, "vxlan")
-    if ended is None:
-        return _UNTRIED
-    if ended != "0":
-        return note(
+    return _tried(
+        output,
+        "vxlan",
+        fine("networks of a swarm reach from node to node"),
+        note(
             "this kernel has none: a swarm's own networks do not reach from node to node",
             "Install the kernel's extra modules (Raspberry Pi: linux-modules-extra-raspi). "
             "Kubernetes labs do without.",
-        )
-    return fine("networks of a swarm reach from node to node")
+        ),
+    )
 
 
 def _ipvs(machine: Machine, output: Output) -> Seen:
-    ended = _ended(output, "ipvs")
-    if ended is None:
-        return _UNTRIED
-    if ended != "0":
-        return note(
+    return _tried(
+        output,
+        "ipvs",
+        fine("the kernel answers for it; the lab on Swarm tries its routing mesh with a real service"),
+        note(
             "this kernel has none: a swarm's services have no address of their own, and nodes publish only "
             "what runs on them",
             f"The lab on Swarm works without, and says so. {_modules(machine, 'ip_vs ip_vs_rr xt_ipvs')}",
-        )
-    return fine("the kernel answers for it; the lab on Swarm tries its routing mesh with a real service")
+        ),
+    )
 
 
 def _netem(output: Output) -> Seen:
-    ended = _ended(output, "netem")
-    if ended is None:
-        return _UNTRIED
-    if ended != "0":
-        return note("this kernel cannot delay packets (netem); labs slow things down by other means")
-    return fine("packets can be delayed (netem)")
+    return _tried(
+        output,
+        "netem",
+        fine("packets can be delayed (netem)"),
+        note("this kernel cannot delay packets (netem); labs slow things down by other means"),
+    )
 
 
 def _matches(output: Output) -> Seen:
-    tried = {name: _ended(output, name) for name in ("statistic", "recent", "limit")}
-    if set(tried.values()) == {None}:
+    works = _working(output, MATCHES)
+    if works is None:
         return _UNTRIED
-    if missing := [name for name, code in tried.items() if code != "0"]:
+    if missing := [name for name in MATCHES if name not in works]:
         return note(
             f"the packet filter lacks {', '.join(missing)}: Kubernetes spreads requests by `statistic`, "
             "and keeps a client on a pod by `recent`",
             "Use another kernel, where you can. Labs judge what the kernel has.",
         )
-    return fine("statistic, recent, limit")
+    return fine(", ".join(MATCHES))
 
 
 def _kernel_log(output: Output) -> Seen:
-    ended = output.value("kmsg")
-    if ended is None:
-        return _UNTRIED
-    if ended != "0":
-        return note(
+    return _tried(
+        output,
+        "kmsg",
+        fine("/dev/kmsg is there"),
+        note(
             "there is no /dev/kmsg in a node, and Kubernetes wants one; nodes put another file in its place"
-        )
-    return fine("/dev/kmsg is there")
+        ),
+    )
 
 
 def _open_files(output: Output) -> Seen:
