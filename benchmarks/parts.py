@@ -217,10 +217,7 @@ class Bench:
     def bundle(self) -> None:
         """The compressed files that take images to a place without a network."""
         needed = {
-            image
-            for lab in self.catalogue
-            if lab.toml.part is Part.ORCHESTRATION
-            for image in lab.toml.images
+            image for lab in self.catalogue if lab.toml.part is Part.ORCHESTRATION for image in lab.images
         }
         cluster = sorted(
             {image.short for image in Images(self.places.root).resolve(needed)} if needed else ()
@@ -270,7 +267,7 @@ class Bench:
         if owned_containers(engine, lab):
             number = int(lab.number)
             raise BenchmarkError(f"Lab {lab.number} is in use; stop it first: lab stop {number}")
-        ensure(lab.toml.images, lambda line: print(line, file=sys.stderr))
+        ensure(lab.images, lambda line: print(line, file=sys.stderr))
         client = find_client(engine.endpoint, state=self.places.state)
         return _Held(Scene(lab, self.places, engine, client, folder_of(self.places, lab)), start=start)
 

@@ -30,18 +30,20 @@ def facts_page(lab: Lab) -> str:
     if measured is None:
         rows += [("Memory", _UNMEASURED), ("Disk", _UNMEASURED)]
     else:
+        ways = ", ".join(f"{toml.ways[name].title} {memory:.0f} MB" for name, memory in measured.ways.items())
         rows += [
             ("Memory", f"{measured.memory_mb:.0f} MB while it runs, solved"),
+            *([("Memory of each way alone", ways)] if ways else []),
             ("Disk", f"{measured.disk_mb:.0f} MB of images, what they share counted once"),
             ("Starts in", f"{measured.start_s:.1f} s; a check takes {measured.check_s:.2f} s"),
         ]
     rows.append(("Needs", needs))
-    if toml.ports:
-        rows.append(("Ports", ", ".join(map(str, toml.ports)) + " of your machine"))
+    if lab.all_ports:
+        rows.append(("Ports", ", ".join(map(str, lab.all_ports)) + " of your machine"))
     if measured is not None and measured.images:
         rows.append(("Images", "<br>".join(f"`{name}` {told}" for name, told in measured.images.items())))
     else:
-        rows.append(("Images", ", ".join(f"`{name}`" for name in toml.images) or "none"))
+        rows.append(("Images", ", ".join(f"`{name}`" for name in lab.all_images) or "none"))
     tested = _UNMEASURED
     if measured is not None:
         tested = f"engine {measured.engine} on {measured.system}, {measured.date}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import shutil
@@ -17,6 +18,7 @@ from checker.engine.capacity import container_memory
 from checker.errors import LabError
 from checker.grading.run import grade
 from checker.images.catalogue import Images
+from checker.images.supply import ensure, lacking
 from checker.scene.ownership import owned_containers
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ def measure(scene: Scene, tell: Callable[[str], None]) -> Measured:
         memory = at_rest(engine, lab)
         tell(f"checking {CHECKS} times")
         check_s = statistics.median(_timed_check(scene) for _ in range(CHECKS))
+        known = lab.toml.measured.ways if lab.toml.measured else {}
+        ways = known | {name: _memory_of_way(scene, name, tell) for name in _ways_here(scene)}
     finally:
         scene.stop()
         shutil.rmtree(scene.work, ignore_errors=True)
@@ -83,6 +87,7 @@ def measure(scene: Scene, tell: Callable[[str], None]) -> Measured:
             name: f"{record['Id'].removeprefix('sha256:')[:12]}, {record['Size'] / MB:.0f} MB"
             for name, record in records.items()
         },
+        ways=ways,
     )
 
 
@@ -113,6 +118,24 @@ def _timed_start(scene: Scene, tell: Callable[[str], None]) -> float:
     begin = time.perf_counter()
     scene.start(lambda _: None)
     return time.perf_counter() - begin
+
+
+def _ways_here(scene: Scene) -> list[str]:
+    """Return the lab's ways that this machine has what is needed for; the others keep the figure they have."""
+    ways, engine = scene.lab.toml.ways, scene.engine
+    return [
+        name for name in ways if not lacking(scene.lab.with_ways([name]).images, scene.places, lambda: engine)
+    ]
+
+
+def _memory_of_way(scene: Scene, name: str, tell: Callable[[str], None]) -> float:
+    """Return the memory of the scene with one of the lab's ways alone and nothing of the learner's, in MB."""
+    lab = scene.lab.with_ways([name])
+    tell(f"starting {lab.toml.ways[name].title} alone")
+    ensure(lab.images, tell, places=scene.places, engine=scene.engine, client=scene.client)
+    scene.stop()
+    dataclasses.replace(scene, lab=lab).start(lambda _: None)
+    return round(at_rest(scene.engine, lab) / MB, 1)
 
 
 def _timed_check(scene: Scene) -> float:
@@ -154,7 +177,7 @@ def image_records(places: Places, lab: Lab, engine: Engine) -> dict[str, dict[st
         LabError: one is not there.
     """
     found = {}
-    for image in Images(places.root).resolve(lab.toml.images) if lab.toml.images else ():
+    for image in Images(places.root).resolve(lab.images) if lab.images else ():
         record = engine.image(image.reference)
         if record is None:
             raise LabError(f"The image {image.reference} is not there.", remedy="Make it: lab images build")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from checker.course.catalogue import Answer, Lab, read_answer
 from checker.course.model import AnswerToml
 from checker.errors import LabError, MisuseError
 from checker.grading.run import grade
+from checker.images.program import MissingProgramError
 from checker.results import CheckResult, Report, Status
 from checker.scene.scene import Scene, ScriptFailedError
 
@@ -78,23 +80,35 @@ class Prover:
     Args:
         scene: the lab's scene, on a work folder that may be thrown away.
         tell: told what is being done.
+        provide: makes the images of a lab's chosen ways present; they are there without it.
     """
 
-    def __init__(self, scene: Scene, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, scene: Scene, tell: Callable[[str], None], provide: Callable[[Lab], None] = lambda _: None
+    ) -> None:
         self.scene = scene
         self.lab: Lab = scene.lab
         self._tell = tell
+        self._provide = provide
 
     def all(self, only: str = "") -> Iterator[Proof]:
-        """Prove everything the lab ships with, or what has `only` in its name."""
-        if only in "as shipped":
-            yield self.shipped()
-        for number in range(2, len(self.lab.toml.steps) + 1):
-            if only in f"step/{number}":
-                yield self.step(number)
-        for answer in self.lab.answers:
-            if only in answer.name:
-                yield self.answer(answer)
+        """Prove everything the lab ships with, or what has `only` in its name.
+
+        An answer by a way that is not to be had here is left out, and that is told.
+        """
+        numbers = range(2, len(self.lab.toml.steps) + 1)
+        tasks: list[tuple[str, Callable[[], Proof]]] = [("as shipped", self.shipped)]
+        tasks += [(f"step/{number}", functools.partial(self.step, number)) for number in numbers]
+        tasks += [(answer.name, functools.partial(self.answer, answer)) for answer in self.lab.answers]
+        for name, prove in tasks:
+            if only not in name:
+                continue
+            try:
+                yield prove()
+            except MissingProgramError as error:
+                if not self.lab.toml.ways:
+                    raise
+                self._tell(f"{name} is left out. {error.what}")
 
     def shipped(self) -> Proof:
         """Prove that the lab fails before anything is done, and that no guard is hurt."""
@@ -108,7 +122,9 @@ class Prover:
         def judge(report: Report) -> str:
             passed = {check.id for check in report.having(Status.PASSED)}
             if missing := sorted(before - passed):
-                return f"checks of earlier steps do not pass: {', '.join(missing)}"
+                first = report.first_problem
+                why = f"; {first.id}: {told(first)}" if first else ""
+                return f"checks of earlier steps do not pass: {', '.join(missing)}{why}"
             if own and own <= passed:
                 return "the step's own checks pass already"
             return _must_not_be_hurt(report)
@@ -130,16 +146,19 @@ class Prover:
         start = time.monotonic()
         self._tell(f"{self.lab.number} {name}")
         script_problem = ""
+        # Of a lab's ways, no other is started than those that the answer needs.
+        scene = dataclasses.replace(self.scene, lab=_lab_for(self.lab, answer))
+        self._provide(scene.lab)
         try:
-            self._fresh()
+            self._fresh(scene)
             if answer is not None:
                 try:
-                    self.scene.apply(answer)
+                    scene.apply(answer)
                 except ScriptFailedError as error:
                     script_problem = f"{error.what}\n{error.detail}"
             # The first failure settles a wrong answer; the later checks are often the dear ones.
             wrong = answer is not None and answer.must_fail
-            report = grade(self.lab, self.scene.engine, self.scene.work, to_first_failure=wrong)
+            report = grade(scene.lab, scene.engine, scene.work, to_first_failure=wrong)
         except LabError as error:
             problem = f"{error.what} {error.detail}".strip()
             return Proof(
@@ -155,15 +174,32 @@ class Prover:
             proof = msgspec.structs.replace(proof, reason=f"({script_problem}) {proof.reason}".strip())
         return msgspec.structs.replace(proof, seconds=round(time.monotonic() - start, 2))
 
-    def _fresh(self) -> None:
+    def _fresh(self, scene: Scene) -> None:
         self.scene.stop()
         shutil.rmtree(self.scene.work, ignore_errors=True)
-        self.scene.start(lambda _: None)
+        scene.start(lambda _: None)
 
     def close(self) -> None:
         """Remove the scene and the work folder."""
         self.scene.stop()
         shutil.rmtree(self.scene.work, ignore_errors=True)
+
+
+def _lab_for(lab: Lab, answer: Answer | None) -> Lab:
+    """Return a lab with the ways that an answer needs; the usual ones when it names none."""
+    return lab.with_ways(answer.toml.ways if answer and answer.toml.ways else lab.toml.usual)
+
+
+def images_for(lab: Lab, name: str) -> tuple[str, ...]:
+    """Return the images that a proof needs.
+
+    Args:
+        lab: the lab.
+        name: the proof's name: `as shipped`, `step/2`, or an answer's.
+    """
+    answers = {answer.name: answer for answer in lab.answers}
+    step = name.removeprefix("step/")
+    return _lab_for(lab, lab.step_answer(int(step)) if step != name else answers.get(name)).images
 
 
 def scratch_scene(scene: Scene) -> Scene:

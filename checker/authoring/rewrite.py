@@ -49,11 +49,14 @@ def table_lines(measured: Measured) -> list[str]:
     lines += [
         f"{name} = {_value(getattr(measured, name))}"
         for name in measured.__struct_fields__
-        if name != "images"
+        if name not in {"images", "ways"}
     ]
     if measured.images:
         lines += ["", f"[{TABLE}.images]"]
         lines += [f"{_text(name)} = {_text(told)}" for name, told in measured.images.items()]
+    if measured.ways:
+        lines += ["", f"[{TABLE}.ways]"]
+        lines += [f"{_text(name)} = {_value(memory)}" for name, memory in measured.ways.items()]
     return lines
 
 

@@ -14,6 +14,7 @@ from checker.errors import MisuseError
 if TYPE_CHECKING:
     import argparse
 
+    from checker.course.catalogue import Answer
     from checker.engine.api import Engine
     from checker.engine.client import Client
     from checker.progress import Progress
@@ -103,8 +104,8 @@ class Context:
         from checker.images.supply import ensure
 
         # No name at all would mean every image of the course.
-        if lab.toml.images:
-            ensure(lab.toml.images, self.say)
+        if lab.images:
+            ensure(lab.images, self.say)
 
     def require_room(self, lab: Lab) -> None:
         """Refuse a lab whose measured memory and disk do not fit beside what runs; `--force` makes it a note.
@@ -122,11 +123,22 @@ class Context:
                 raise
             self.say(f"note: {error.what} Started all the same.")
 
+    def for_answer(self, lab: Lab, answer: Answer | None) -> Lab:
+        """Return a lab with the ways that an answer is given with, and say so where others are chosen now."""
+        if answer is None or set(answer.toml.ways) <= set(lab.chosen):
+            return lab
+        found = lab.reaching(answer)
+        titles = " and ".join(found.toml.ways[name].title for name in found.chosen)
+        self.say(
+            f"note: this answer is given {titles}; these ways are started in place of those chosen before"
+        )
+        return found
+
     def lacking(self, lab: Lab) -> str:
         """Return what of somebody else's a lab needs and this machine does not have; empty when nothing."""
         from checker.images.supply import lacking
 
-        return lacking(lab.toml.images, self.places, lambda: self.engine)
+        return lacking(lab.images, self.places, lambda: self.engine)
 
     def agrees(self, question: str) -> bool:
         """Ask on the terminal and return the answer; `--yes` answers for the person, no terminal means no."""

@@ -1,7 +1,11 @@
-"""A service that a person looks after: copies of Parcel on hosts with an engine each, started one by one."""
+"""A service that a person looks after: copies of Parcel on hosts with an engine each, started one by one.
+
+And what becomes of it when a host dies: nobody restores it but that person, so checks read from the record what was done.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import json
 from dataclasses import dataclass
@@ -10,18 +14,31 @@ from typing import TYPE_CHECKING, Any
 from checker.cluster.model import Instance, lose_node, start_node
 from checker.engine.api import IMAGE
 from checker.errors import LabError
+from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from checker.grading.author import Lab
+    from checker.grading.author import Container, Lab, Timeline, Traffic
 
 PORT = 2375
 """Where a host's engine listens, on the lab's network."""
 
 ASK_SECONDS = 3.0
 """How long a host's engine may take to answer."""
+
+BEFORE_SECONDS = 8.0
+"""How long before a loss the copies that answered then count as serving: each gets several requests a second."""
+
+SOON_SECONDS = 1.5
+"""A copy that answered so shortly before a loss, and so soon after it, was not lost."""
+
+BACK_SECONDS = 15.0
+"""How long the engine of a host that came back a moment ago may take until it answers."""
+
+LOOK_SECONDS = 12.0
+"""How long to wait for a service that has come back a moment ago."""
 
 _VERSION = "org.opencontainers.image.version"
 _SWARM = "com.docker.swarm.service.id"
@@ -43,6 +60,49 @@ class Copy(Instance):
     def address(self) -> str:
         """Where it is reached: `host-1:8080`; empty when no port leads to it."""
         return f"{self.node}:{self.ports[0]}" if self.ports else ""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A host that died while the lab ran."""
+
+    host: str
+    container: str
+    """The id of the container that stands for it."""
+    at: float
+    """When, in seconds since 1970, by the engine's clock, which the users' is too."""
+    down: bool
+    """Whether it is dead now; else somebody started it again."""
+    serving: int
+    """How many copies served the users just before."""
+    carried: bool
+    """Whether one of these fell silent with it."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What users met after a loss, until the service was whole again."""
+
+    loss: Loss
+    wanted: int
+    """How many copies make it whole."""
+    after: Timeline
+    """All that is on record since the loss."""
+    well: float | None
+    """Seconds until no request failed any more; None when they still do."""
+    answers: dict[str, float]
+    """When each copy first answered after the loss."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether as many copies answer as are wanted, and no request fails."""
+        return self.well is not None and len(self.answers) >= self.wanted
+
+    @property
+    def cost(self) -> tuple[float, int]:
+        """The seconds until it was whole, and the requests lost until then; there is none before it is whole."""
+        moment = max(self.loss.at + (self.well or 0.0), sorted(self.answers.values())[self.wanted - 1])
+        return round(moment - self.loss.at, 1), self.after.lost(self.loss.at, moment)
 
 
 class ByHand:
@@ -123,22 +183,65 @@ class ByHand:
 
     def _ask(self, nodes: Collection[str], path: str, method: str = "GET") -> list[Any]:
         """Send the same request to several hosts' engines, by one curl, and return what each answered."""
-        if not nodes:
-            return []
-        urls = " ".join(f"'http://{node}:{PORT}{path}'" for node in nodes)
-        done = self._shell.exec(
-            f"curl -sS --noproxy '*' --max-time {ASK_SECONDS:g} -X {method} -w '\\n' {urls}",
-            timeout=ASK_SECONDS * len(nodes) + 2,
-        )
-        lines = [line for line in done.stdout.split("\n") if line.strip()]
-        if method == "GET" and len(lines) != len(nodes):
+        lines, trouble = self._said(nodes, path, method)
+
+        def all_answer() -> bool:
+            nonlocal lines, trouble
+            lines, trouble = self._said(nodes, path)
+            return len(lines) == len(nodes)
+
+        # A host that came back a moment ago has its engine a little later.
+        missing = method == "GET" and len(lines) != len(nodes)
+        if missing and not wait_until(all_answer, BACK_SECONDS, every=0.2):
             could_not_run(
-                f"A host's engine does not answer: {done.stderr.strip()} `lab start {int(self._lab.number)}` mends it."
+                f"A host's engine does not answer: {trouble} `lab start {int(self._lab.number)}` mends it."
             )
         try:
             return [json.loads(line) for line in lines]
         except ValueError as error:
             raise LabError(f"What a host's engine answers cannot be read: {error}.") from error
+
+    def _said(self, nodes: Collection[str], path: str, method: str = "GET") -> tuple[list[str], str]:
+        """Return what each host's engine that could be reached answered, a line each, and curl's complaint."""
+        if not nodes:
+            return [], ""
+        urls = " ".join(f"'http://{node}:{PORT}{path}'" for node in nodes)
+        done = self._shell.exec(
+            f"curl -sS --noproxy '*' --max-time {ASK_SECONDS:g} -X {method} -w '\\n' {urls}",
+            timeout=ASK_SECONDS * len(nodes) + 2,
+        )
+        return [line for line in done.stdout.split("\n") if line.strip()], done.stderr.strip()
+
+    # -- a host's death ------------------------------------------------------------------------------------
+
+    def host(self, node: str) -> Container | None:
+        """Return a host's container, also one that is dead; None when somebody removed it."""
+        labels = {
+            "com.docker.compose.project": self._lab.course_lab.project,
+            "com.docker.compose.service": node,
+        }
+        found = self._lab.engine.list_all("containers", labels=labels)
+        return self._lab.container(str(found[0]["Names"][0]).lstrip("/")) if found else None
+
+    def deaths(self, traffic: Traffic, wanted: int, since: str = "toolbox") -> list[Loss]:
+        """Return every host's last death since the lab was started, the latest last.
+
+        Args:
+            traffic: the users.
+            wanted: how many copies make the service whole.
+            since: the scene's service whose start counts as the lab's. An engine's own end is nobody's doing.
+        """
+        began = _seconds(self._lab.node(since).started_at)
+        found = []
+        for node in self.nodes:
+            container = self.host(node)
+            if container is None or container.status == "paused":
+                continue
+            ended = _seconds(container.attrs["State"]["FinishedAt"])
+            if not container.running or ended > began:
+                serving, carried = _before(traffic, ended, wanted)
+                found.append(Loss(node, container.id, ended, not container.running, serving, carried))
+        return sorted(found, key=lambda loss: loss.at)
 
     def _copy(self, node: str, item: dict[str, Any]) -> Copy:
         status = str(item["Status"])
@@ -175,3 +278,57 @@ class ByHand:
             if name == "PARCEL_PORT" and value.isdecimal():
                 return int(value)
         return 8080
+
+
+def recovery(loss: Loss, traffic: Traffic, wanted: int, steady: float) -> Recovery:
+    """Return what users met since a loss, once the service is whole, or after a while.
+
+    Args:
+        loss: the loss.
+        traffic: the users.
+        wanted: how many copies make it whole.
+        steady: seconds without a failed request until it counts as well.
+    """
+
+    def look() -> Recovery:
+        after = traffic.since(loss.at)
+        return Recovery(loss, wanted, after, after.recovery(loss.at, steady), _first_answers(after))
+
+    found = look()
+
+    def is_whole() -> bool:
+        nonlocal found
+        found = look()
+        return found.whole
+
+    wait_until(is_whole, LOOK_SECONDS, every=0.5)
+    return found
+
+
+def _before(traffic: Traffic, moment: float, wanted: int) -> tuple[int, bool]:
+    """Return how many copies served just before a moment, and whether one fell silent then.
+
+    When the record does not go back so far, a whole service that lost a copy is taken for granted.
+    """
+    seen = traffic.since(moment - BEFORE_SECONDS)
+    if seen.begin > moment - 1:
+        return wanted, True
+    serving = len(seen.between(moment - BEFORE_SECONDS, moment).instances)
+    last = seen.between(moment - SOON_SECONDS, moment).instances
+    soon = seen.between(moment + 0.2, moment + 0.2 + SOON_SECONDS).instances
+    # Where the users themselves were held up, what cannot be told is taken for granted too.
+    return serving, len(last) < wanted or not last.keys() <= soon.keys()
+
+
+def _first_answers(timeline: Timeline) -> dict[str, float]:
+    """Return when each copy first answered in a stretch of the record."""
+    found: dict[str, float] = {}
+    for request in timeline.good:
+        if request.instance:
+            found.setdefault(request.instance, request.at)
+    return found
+
+
+def _seconds(stamp: str) -> float:
+    """Return an engine's time stamp as seconds since 1970; a time that never was is long ago."""
+    return dt.datetime.fromisoformat(stamp).timestamp() if not stamp.startswith("0001") else 0.0

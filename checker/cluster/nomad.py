@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from checker.cluster.nomad_records import (
     Job,
     JobVersions,
     Node,
+    Stub,
     Unplaced,
     tag_of,
 )
@@ -52,15 +54,31 @@ class Nomad:
     Args:
         lab: the lab whose scene has it.
         job: the job's name.
+        image: when no job has that name, the one that runs an image of this repository is taken.
     """
 
     title = "Nomad"
     nodes = CLIENTS
 
-    def __init__(self, lab: Lab, job: str = "parcel") -> None:
+    def __init__(self, lab: Lab, job: str = "parcel", image: str = "") -> None:
         self._lab = lab
-        self.name = job
+        self._job = job
+        self._image = image
         self.api = Api(lab.node(SERVER))
+
+    @functools.cached_property
+    def name(self) -> str:
+        """The job's name."""
+        if not self._image:
+            return self._job
+        stubs = [each for each in self.api.get("jobs", list[Stub]) or [] if not each.stop]
+        names = sorted((each.id for each in stubs), key=lambda name: (name != self._job, name))
+        jobs = (self.api.get(f"job/{name}", Job) for name in names)
+        fitting = (job for job in jobs if job and any(map(self._runs_it, job.task_groups)))
+        return next((job.id for job in fitting), self._job)
+
+    def _runs_it(self, group: Group) -> bool:
+        return any(task.image.startswith(self._image) for task in group.tasks)
 
     # -- what runs -----------------------------------------------------------------------------------------
 
@@ -151,6 +169,19 @@ class Nomad:
             if each.status == "complete":
                 return None
         return None
+
+    def loose(self) -> list[tuple[str, str]]:
+        """Return the containers that run Parcel on a client without a job behind them: client and name."""
+        found = []
+        for client in self.nodes:
+            said = self._lab.node(client).exec(
+                "docker ps --format '{{.Names}}\t{{.Image}}\t{{.Label \"com.hashicorp.nomad.alloc_id\"}}'"
+            )
+            for line in said.stdout.splitlines():
+                name, image, allocation = (*line.split("\t"), "", "")[:3]
+                if image.startswith("drydock/parcel") and not allocation:
+                    found.append((client, name))
+        return found
 
     def shows(self) -> str:
         """Return the command that shows a learner the same."""

@@ -155,6 +155,13 @@ class Job(_Record, frozen=True):
         return next((group.version for group in self.task_groups if group.image), "")
 
 
+class Stub(_Record, frozen=True):
+    """A job in the list of all."""
+
+    id: str = msgspec.field(name="ID")
+    stop: bool = False
+
+
 class JobVersions(_Record, frozen=True):
     """The versions of a job that Nomad remembers, the newest first."""
 

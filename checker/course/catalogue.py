@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from checker.course.choice import choose, kept, require_ways
 from checker.course.model import AnswerToml, LabToml, Outcome
 from checker.errors import LabError, MisuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from checker.course.places import Places
@@ -131,10 +132,12 @@ def _folders(parent: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab of the course."""
+    """One lab of the course, with the ways that are chosen where there are several."""
 
     folder: Path
     toml: LabToml
+    chosen: tuple[str, ...] = ()
+    """The names of the ways that are started, in the order of lab.toml; empty in most labs, which have one way."""
 
     @property
     def slug(self) -> str:
@@ -155,6 +158,60 @@ class Lab:
     def compose(self) -> Path:
         """Its scene."""
         return self.folder / "compose.yaml"
+
+    @property
+    def compose_files(self) -> tuple[Path, ...]:
+        """Its scene, and what each chosen way adds to it."""
+        return (self.compose, *(self.folder / f"compose.{name}.yaml" for name in self.chosen))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The images it needs, with the ways that are chosen."""
+        return self._images(self.chosen)
+
+    @property
+    def all_images(self) -> tuple[str, ...]:
+        """The images it may need, whatever is chosen."""
+        return self._images(tuple(self.toml.ways))
+
+    def _images(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        found = list(self.toml.images)
+        for name in names:
+            way = self.toml.ways[name]
+            found += way.images
+            found += [image for other in names for image in way.beside.get(other, ())]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of the learner's machine that it uses, with the ways that are chosen."""
+        return (*self.toml.ports, *(port for name in self.chosen for port in self.toml.ways[name].ports))
+
+    @property
+    def all_ports(self) -> tuple[int, ...]:
+        """The ports it may use, whatever is chosen."""
+        return (*self.toml.ports, *(port for way in self.toml.ways.values() for port in way.ports))
+
+    def with_ways(self, names: Collection[str]) -> Lab:
+        """Return the lab with these ways chosen, however many; for no name, as it is."""
+        wanted = tuple(name for name in self.toml.ways if name in names)
+        return replace(self, chosen=wanted) if wanted else self
+
+    def choosing(self, names: Collection[str]) -> Lab:
+        """Return the lab with the ways that a learner names.
+
+        Raises:
+            MisuseError: the lab has no such way, or takes another number of them; the message says which there are.
+        """
+        return self.with_ways(choose(self, names))
+
+    def reaching(self, answer: Answer) -> Lab:
+        """Return the lab with ways that an answer can be given with: those chosen when they do, else its own first."""
+        needed = answer.toml.ways
+        if set(needed) <= set(self.chosen):
+            return self
+        rest = [name for name in self.chosen if name not in needed]
+        return self.with_ways([*needed, *rest][: max(len(self.chosen), len(needed))])
 
     @property
     def check_ids(self) -> tuple[str, ...]:
@@ -202,8 +259,15 @@ class Catalogue:
         return (self.read(folder) for folder in self.folders)
 
     def read(self, folder: Path) -> Lab:
-        """Read one lab's folder."""
-        return Lab(folder, read_toml(folder / "lab.toml", LabToml))
+        """Read one lab's folder; of its ways, those that were chosen last, or the usual ones."""
+        toml = read_toml(folder / "lab.toml", LabToml)
+        require_ways(folder / "lab.toml", toml)
+        lab = Lab(folder, toml)
+        if not toml.ways:
+            return lab
+        last = kept(self.places, folder.name)
+        known = len(last) == len(toml.usual) and set(last) <= set(toml.ways)
+        return lab.with_ways(last if known else toml.usual)
 
     def find(self, name: str) -> Lab:
         """Find a lab by number (`3`), slug, slug without number, or an unambiguous beginning of either.

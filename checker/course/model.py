@@ -52,6 +52,27 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         dict[str, str],
         Meta(description="The images measured: `drydock/NAME:TAG` → beginning of the digest, and size."),
     ] = {}
+    ways: Annotated[
+        dict[str, float],
+        Meta(description="Memory of the scene with one of its ways alone, at rest, in MB (10^6 bytes)."),
+    ] = {}
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of the ways that a learner chooses from; `compose.NAME.yaml` beside the lab's scene starts it."""
+
+    title: Annotated[str, Meta(min_length=1, description="Its name in a sentence, such as `by hand`.")]
+    images: Annotated[
+        tuple[str, ...], Meta(description="`NAME:TAG` of images/ that it needs beside the lab's own.")
+    ] = ()
+    ports: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=65535)], ...],
+        Meta(description="Ports of the learner's machine that it uses beside the lab's own."),
+    ] = ()
+    beside: Annotated[
+        dict[str, tuple[str, ...]],
+        Meta(description="Images that are needed when another way, named here, is chosen with it."),
+    ] = {}
 
 
 class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,6 +106,13 @@ class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     needs: Annotated[
         tuple[str, ...], Meta(description="What the machine must be able to do, such as `privileged`.")
     ] = ()
+    usual: Annotated[
+        tuple[str, ...],
+        Meta(description="The ways that are started until others are chosen; as many are always chosen."),
+    ] = ()
+    ways: Annotated[
+        dict[str, Way], Meta(description="What the learner chooses from, by the word for `--with`.")
+    ] = {}
     steps: Annotated[tuple[Step, ...], Meta(min_length=1, description="The task, step by step.")]
     hints: Annotated[
         dict[str, tuple[str, str, str]],
@@ -107,3 +135,7 @@ class AnswerToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Outcome.FAILED
     )
     misconception: Annotated[str, Meta(description="The misconception it stands for, by name.")] = ""
+    ways: Annotated[
+        tuple[str, ...],
+        Meta(description="The lab's ways that it needs; only these are started to prove it."),
+    ] = ()

@@ -33,7 +33,7 @@ def ports(machine: Machine) -> tuple[Seen, ...]:
     """Look for somebody else on the ports that labs use."""
     wanted: dict[int, list[str]] = {}
     for lab in machine.labs:
-        for port in lab.toml.ports:
+        for port in lab.all_ports:
             wanted.setdefault(port, []).append(lab.number)
     running = _ports_of_labs(machine)
     taken: list[tuple[str, str]] = []
@@ -71,7 +71,7 @@ def _holder(machine: Machine, port: int) -> tuple[str, str] | None:
     if machine.engine is None:
         who = process_on(port)
         return (who, "End that program before you start the lab.") if who else None
-    lab = next(lab for lab in machine.labs if port in lab.toml.ports)
+    lab = next(lab for lab in machine.labs if port in lab.all_ports)
     alone = dataclasses.replace(lab, toml=msgspec.structs.replace(lab.toml, ports=(port,)))
     try:
         require_free(machine.engine, alone)

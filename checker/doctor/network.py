@@ -176,7 +176,7 @@ def reserved_ports(machine: Machine) -> tuple[Seen]:
     """Ask Windows which ports it keeps back: it hands out ranges that change with each start."""
     if machine.platform.system is not System.WINDOWS:
         return (fine("this system keeps none back"),)
-    wanted = {port: lab.number for lab in machine.labs for port in lab.toml.ports}
+    wanted = {port: lab.number for lab in machine.labs for port in lab.all_ports}
     kept = excluded(_netsh())
     met = [f"{port} (lab {number})" for port, number in sorted(wanted.items()) if _within(port, kept)]
     if met:

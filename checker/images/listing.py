@@ -40,7 +40,7 @@ def list_images(images: Images, store: Store, labs: Iterable[Lab]) -> list[Row]:
     """
     needed: dict[str, list[str]] = {}
     for lab in labs:
-        for name in lab.toml.images:
+        for name in lab.all_images:
             try:
                 image = images.find(name)
             except MisuseError as error:

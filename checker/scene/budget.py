@@ -57,11 +57,16 @@ def require_room(
     platform = platform or Platform()
     running = [item for item in engine.list_all("containers") if item.get("State") == "running"]
     started = {str((item.get("Labels") or {}).get(LABEL, "")) for item in running} - {""}
+    freed = 0
     if lab.number in started:
-        return
+        # Other ways of its may be started in place of those that run, whose memory is free then.
+        standing = find(lab.number) if lab.chosen else lab
+        if set(lab.chosen) <= set(standing.chosen):
+            return
+        freed = memory_needed(standing)
     there = capacity(engine, [str(item["Id"]) for item in running], platform)
-    others = _others(started, find)
-    problem = memory_short(lab, others, there, platform) or disk_short(
+    others = _others(started - {lab.number}, find)
+    problem = memory_short(lab, others, there, platform, freed) or disk_short(
         lab, disk_needed(engine, lab, places), there
     )
     if problem is not None:
@@ -79,13 +84,28 @@ def _others(numbers: Iterable[str], find: Callable[[str], Lab]) -> list[Lab]:
 
 
 def memory_needed(lab: Lab) -> int:
-    """Return the bytes that a lab wants, 0 when it was never measured."""
+    """Return the bytes that a lab wants, with the ways that are chosen; 0 when it was never measured."""
     measured = lab.toml.measured
-    return int(measured.memory_mb * MB * MARGIN) if measured else 0
+    if measured is None:
+        return 0
+    ways = [measured.ways[name] for name in lab.chosen if name in measured.ways]
+    # What ways share counts for each of them: a little too much rather than too little.
+    most = max(measured.memory_mb if len(ways) < len(lab.chosen) or not ways else 0.0, sum(ways))
+    return int(most * MB * MARGIN)
 
 
-def memory_short(lab: Lab, others: list[Lab], there: Capacity, platform: Platform) -> LabError | None:
-    """Return why a lab's memory does not fit beside the labs that are started, None when it does."""
+def memory_short(
+    lab: Lab, others: list[Lab], there: Capacity, platform: Platform, freed: int = 0
+) -> LabError | None:
+    """Return why a lab's memory does not fit beside the labs that are started, None when it does.
+
+    Args:
+        lab: the lab.
+        others: the labs that run beside it.
+        there: what the engine's machine has.
+        platform: this machine.
+        freed: what becomes free when the lab is started, since it takes the place of what it runs now.
+    """
     need = memory_needed(lab)
     together = need + sum(memory_needed(other) for other in others)
     total, free = there.memory, there.memory_free
@@ -109,7 +129,7 @@ def memory_short(lab: Lab, others: list[Lab], there: Capacity, platform: Platfor
             more_memory(platform.system, need + ROOM),
             lab,
         )
-    if free is not None and need > free:
+    if free is not None and need > free + freed:
         return _refusal(
             f"Lab {lab.number} needs {_size(need)} of memory; "
             f"{_size(free)} of the {_size(total)} of the engine's machine are free"
@@ -125,10 +145,10 @@ def memory_short(lab: Lab, others: list[Lab], there: Capacity, platform: Platfor
 def disk_needed(engine: Engine, lab: Lab, places: Places) -> int:
     """Return the bytes that a lab wants on the engine's disk: images that are missing, and its nodes' own."""
     need = LEAST_DISK + (NODES_DISK if "privileged" in lab.toml.needs else 0)
-    if not lab.toml.images:
+    if not lab.images:
         return need
     sizes = lab.toml.measured.images if lab.toml.measured else {}
-    for image in Images(places.root).resolve(lab.toml.images):
+    for image in Images(places.root).resolve(lab.images):
         if engine.image(image.reference) is None:
             need += int(_image_size(sizes.get(image.reference, "")) * BUILD_SHARE)
     return need

@@ -32,7 +32,7 @@ def require_free(engine: Engine, lab: Lab) -> None:
     Raises:
         LabError: names the port and who holds it.
     """
-    if not lab.toml.ports:
+    if not lab.ports:
         return
     ours = {item["Id"] for item in owned_containers(engine, lab)}
     published = {
@@ -41,7 +41,7 @@ def require_free(engine: Engine, lab: Lab) -> None:
         for port in item.get("Ports") or []
         if port.get("PublicPort")
     }
-    for port in lab.toml.ports:
+    for port in lab.ports:
         holder = published.get(port)
         if holder is not None:
             if holder["Id"] in ours:

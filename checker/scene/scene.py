@@ -106,8 +106,8 @@ class Scene:
             self._start(progress)
 
     def _start(self, progress: Callable[[str], None]) -> None:
-        if not self.lab.compose.is_file():
-            raise LabError(f"{self.lab.compose} is missing.", remedy="Restore the course's files.")
+        if missing := [file for file in self.lab.compose_files if not file.is_file()]:
+            raise LabError(f"{missing[0]} is missing.", remedy="Restore the course's files.")
         if names := strangers(self.engine, self.lab):
             progress(
                 f"note: the container {', '.join(names)} is not this lab's and is left alone; the task needs the name"
@@ -262,6 +262,8 @@ class Scene:
             "DRYDOCK_WORK_INSIDE": self.work_inside,
             "DRYDOCK_SOCKET": socket_for_containers(self.engine.endpoint.host),
             "DRYDOCK_ENGINE": "" if self.engine.endpoint.is_local else self.engine.endpoint.host,
+            # A service that all ways share may differ by what is chosen.
+            **{f"DRYDOCK_WITH_{name.upper()}": "1" for name in self.lab.chosen},
         }
 
     def _compose(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -269,8 +271,7 @@ class Scene:
             "compose",
             "--project-name",
             self.lab.project,
-            "--file",
-            str(self.lab.compose),
+            *(word for file in self.lab.compose_files for word in ("--file", str(file))),
             *(["--file", str(self._addresses)] if self._addresses.is_file() else []),
             "--progress",
             "quiet",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.authoring.prove import Prover, scratch_scene
+from checker.authoring.prove import Prover, images_for, scratch_scene
 from checker.course.catalogue import Catalogue
 from checker.course.places import find
 from checker.engine.client import find_client
-from checker.images.supply import lacking
+from checker.images.supply import ensure, lacking
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from tests.conftest import ROOT
@@ -82,26 +82,35 @@ def test_every_answer_has_its_turn_and_what_is_quick_is_proven_in_every_run(
     assert not any(name.startswith("alternative/") for name in {name for _, name, _ in TASKS} - always)
 
 
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+def provide(lab: Lab) -> None:
+    """Make the images of a lab's chosen ways present; most are, and those of a pair that is rarely chosen may not be."""
+    ensure(lab.images)
+
+
 @pytest.fixture
 def prover(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Lab], Prover]]:
-    """Give a function that makes a lab's prover, on a work folder of the test's own; the scene is removed after."""
+) -> Iterator[Callable[[Lab, str], Prover]]:
+    """Give a function that makes a lab's prover for one proof, on a work folder of the test's own; the scene is removed after."""
     monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("DRYDOCK_WORK", str(tmp_path / "work"))
     client = find_client(engine.endpoint)
 
-    def make(lab: Lab) -> Prover:
+    def make(lab: Lab, name: str) -> Prover:
         places = find(ROOT)
-        if what := lacking(lab.toml.images, places, lambda: engine):
-            pytest.skip(f"lab {lab.number} needs {what}, which this machine does not have")
+        if what := lacking(images_for(lab, name), places, lambda: engine):
+            pytest.skip(f"{name} of lab {lab.number} needs {what}, which this machine does not have")
         scene = Scene(lab, places, engine, client, folder_of(places, lab))
         stack.enter_context(scene.lock("verify"))
         if scene.services():
             pytest.fail(
                 f"lab {lab.number} is started on this engine; end it first: lab stop {int(lab.number)}"
             )
-        return stack.enter_context(contextlib.closing(Prover(scratch_scene(scene), lambda _: None)))
+        return stack.enter_context(contextlib.closing(Prover(scratch_scene(scene), quiet, provide)))
 
     with contextlib.ExitStack() as stack:
         yield make
@@ -110,9 +119,9 @@ def prover(
 @pytest.mark.parametrize(
     ("lab", "name"), [(lab, name) for lab, name, _ in TASKS], ids=[sentence for _, _, sentence in TASKS]
 )
-def test_it_ends_as_it_must(prover: Callable[[Lab], Prover], lab: Lab, name: str) -> None:
+def test_it_ends_as_it_must(prover: Callable[[Lab, str], Prover], lab: Lab, name: str) -> None:
     if not is_due(lab, name, dt.datetime.now(dt.UTC).date()):
         pytest.skip(f"lab {lab.number} is dear: {name} has its turn another day, or with {EVERY_ANSWER}=1")
-    proofs = [proof for proof in prover(lab).all(name) if proof.answer == name]
+    proofs = [proof for proof in prover(lab, name).all(name) if proof.answer == name]
     assert len(proofs) == 1
     assert proofs[0].as_expected, f"{proofs[0].verdict} {proofs[0].check}: {proofs[0].problem}"

@@ -194,7 +194,7 @@ ROLES = frozenset({
 })  # fmt: skip
 """What a container of a scene may be; design pages and the glossary use these words."""
 
-SCENES = sorted([*(ROOT / "labs").glob("*/compose.yaml"), *(ROOT / "labs" / "scenes").glob("*.yaml")])
+SCENES = sorted([*(ROOT / "labs").glob("*/compose*.yaml"), *(ROOT / "labs" / "scenes").glob("*.yaml")])
 
 
 def _is_laid_over(file: Path, service: str) -> bool:
@@ -225,3 +225,17 @@ def test_what_a_scene_makes_carries_the_labs_label(file: Path) -> None:
         for name, made in (scene.get(kind) or {}).items():
             external = (made or {}).get("external")
             assert external or (made or {}).get("labels", {}).get("io.drydock.lab"), f"{kind} {name}"
+
+
+@EVERY_LAB
+def test_every_way_has_its_scene_and_answers_name_ways_that_there_are(lab: Lab) -> None:
+    for name in lab.toml.ways:
+        assert (lab.folder / f"compose.{name}.yaml").is_file()
+    numbers = range(2, len(lab.toml.steps) + 1)
+    answers = [*lab.answers, *filter(None, map(lab.step_answer, numbers))]
+    needed = {answer.name: set(answer.toml.ways) for answer in answers}
+    for name, ways in needed.items():
+        assert ways <= set(lab.toml.ways), name
+        assert bool(ways) is bool(lab.toml.ways), f"{name}: the ways that it needs, no more are started"
+    right = [ways for name, ways in needed.items() if name.startswith(("solution", "alternative"))]
+    assert set().union(*right) == set(lab.toml.ways), "each way is in some right answer"

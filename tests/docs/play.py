@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from checker.errors import LabError
 from tests.docs.lesson import Block, difference, matches, read
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def play(page: Path, stage: Stage) -> Played:
         where = f"{page.name}:{block.line}: `{block.text.splitlines()[0] if block.text else ''}`"
         try:
             ran = stage.run(block)
-        except (TimeoutError, EOFError, subprocess.TimeoutExpired) as error:
+        except (TimeoutError, EOFError, subprocess.TimeoutExpired, LabError) as error:
             # What follows would run on something else than the page describes.
             played.problems.append(f"{where} did not end well: {error}")
             return played

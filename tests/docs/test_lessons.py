@@ -40,7 +40,7 @@ def test_every_block_is_marked_in_a_way_that_means_something(page: Path) -> None
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_lesson_runs_as_its_page_says(page: Path, engine: Engine, tmp_path: Path) -> None:
     places = find(ROOT)
-    if what := lacking(Catalogue(places).find(page.name[:2]).toml.images, places, lambda: engine):
+    if what := lacking(Catalogue(places).find(page.name[:2]).images, places, lambda: engine):
         pytest.skip(f"lesson {page.name[:2]} needs {what}, which this machine does not have")
     with staged(page.name[:2], tmp_path, engine) as stage:
         played = play(page, stage)

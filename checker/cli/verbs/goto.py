@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Reset the scene and bring it to the step."""
     from checker.cli.context import Context
+    from checker.course.choice import keep
     from checker.errors import MisuseError
 
     context = Context(args)
@@ -30,8 +31,10 @@ def run(args: argparse.Namespace) -> int:
             f"Name a step of lab {lab.number}.", remedy=f"For instance: lab goto {int(lab.number)}.2"
         )
     context.confirm(f"Lab {lab.number} goes to where step {step} begins; your files are set aside.")
+    lab = context.for_answer(lab, lab.step_answer(step))
     context.require_room(lab)
     context.ensure_images(lab)
+    keep(context.places, lab)
     aside = context.scene(lab).reset(context.say, step)
     if args.json:
         import msgspec

@@ -67,6 +67,8 @@ def _measure(context: Context, lab: Lab) -> Measured:
     from checker.authoring.measure import measure
     from checker.authoring.prove import scratch_scene
 
+    # Its figures are those of the ways that whoever chooses nothing has.
+    lab = lab.with_ways(lab.toml.usual)
     scene = context.scene(lab)
     if scene.services():
         context.confirm(f"Lab {lab.number} is running; measuring it stops it and removes its containers.")

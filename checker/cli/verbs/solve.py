@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Reset, apply the solution, show it."""
     from checker.cli.context import Context
+    from checker.course.choice import keep
     from checker.render.answer import answer_lines
     from checker.render.style import style_of
 
@@ -34,7 +35,9 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(answer_lines(answer, style_of())))
         return 0
     context.confirm(f"Lab {lab.number} starts anew with a worked answer in place; your files are set aside.")
+    lab = context.for_answer(lab, answer)
     context.ensure_images(lab)
+    keep(context.places, lab)
     scene = context.scene(lab)
     aside = scene.reset(context.say)
     context.say("applying the answer")

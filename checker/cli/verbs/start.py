@@ -14,8 +14,15 @@ EXAMPLE = "lab start 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab, and whether to start it where it does not fit."""
+    """Take the lab, which of its ways are wanted, and whether to start it where it does not fit."""
     add_lab(parser)
+    parser.add_argument(
+        "--with",
+        dest="ways",
+        metavar="WAY,WAY",
+        action="append",
+        help="in a lab with several ways to its goal: those to start, also in place of others that run",
+    )
     parser.add_argument(
         "--force",
         action="store_true",
@@ -26,14 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start the scene."""
     from checker.cli.context import Context
+    from checker.course.choice import keep, told
     from checker.render.style import style_of
 
     context = Context(args)
     lab = context.lab()
+    if args.ways:
+        lab = lab.choosing([name for words in args.ways for name in words.split(",")])
     context.require_room(lab)
     context.ensure_images(lab)
     scene = context.scene(lab)
     scene.start(context.say)
+    keep(context.places, lab)
     context.progress.record_start(lab.slug)
     notes = scene.notes(context.say)
     number = int(lab.number)
@@ -41,11 +52,17 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         import msgspec
 
-        record = {"lab": lab.slug, "work": str(scene.work), "ports": lab.toml.ports, "notes": notes}
+        record = {
+            "lab": lab.slug,
+            "work": str(scene.work),
+            "ports": lab.ports,
+            "ways": lab.chosen,
+            "notes": notes,
+        }
         print(msgspec.json.encode(record).decode())
         return 0
     print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
-    for note in notes:
+    for note in [*told(lab), *notes]:
         print("\n".join(style.wrap(note, "  ", first="  ")))
     for words, what in (
         (f"lab open {number}", "the lesson"),

@@ -88,8 +88,8 @@ def _prove(context: Context, lab: Lab, answers: list[Answer]) -> list[Proof]:
     scene = context.scene(lab)
     if scene.services():
         context.confirm(f"Lab {lab.number} is running; proving it stops it and removes its containers.")
-    context.ensure_images(lab)
-    prover = Prover(scratch_scene(scene), context.say)
+    context.ensure_images(lab.with_ways(lab.toml.usual))
+    prover = Prover(scratch_scene(scene), context.say, context.ensure_images)
     if not args.json:
         print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"))
     found = []

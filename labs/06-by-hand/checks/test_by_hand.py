@@ -7,13 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
-from checker.grading.author import fail, needs, require, timeout, wait_until
+from checker.cluster.by_hand import recovery
+from checker.grading.author import fail, needs, require, timeout
 
 from .world import WANTED
 
 if TYPE_CHECKING:
     from checker.cluster.by_hand import Copy
-    from checker.grading.author import Lab, Outside, Prober, Reply, Timeline, Traffic
+    from checker.grading.author import Lab, Outside, Prober, Reply, Traffic
 
     from .world import World
 
@@ -293,14 +294,9 @@ def test_restored(world: World, timeline: Traffic) -> None:
     if (kept := lab.recall(*key)) is not None:
         _record(lab, *json.loads(kept))
         return
-    after = timeline.since(loss.at)
-
-    def is_steady() -> bool:
-        nonlocal after
-        after = timeline.since(loss.at)
-        return after.recovery(loss.at, STEADY_SECONDS) is not None
-
-    if not wait_until(is_steady, 12, every=0.5):
+    found = recovery(loss, timeline, WANTED, STEADY_SECONDS)
+    after = found.after
+    if found.well is None:
         recent = after.between(after.end - STEADY_SECONDS, after.end)
         fail(
             f"Since {loss.host} was lost, users' requests fail again and again.",
@@ -309,33 +305,20 @@ def test_restored(world: World, timeline: Traffic) -> None:
             source="lab timeline 6",
             hint="`docker logs drydock-06-front-1` has a line for each request that failed, with the server it went to.",
         )
-    firsts = _first_answers(after)
     require(
-        len(firsts) >= WANTED,
-        f"Since {loss.host} was lost, users were served by {len(firsts)} copies only.",
+        found.whole,
+        f"Since {loss.host} was lost, users were served by {len(found.answers)} copies only.",
         expected=f"answers of {WANTED} copies",
-        seen=", ".join(firsts) or "no answer",
+        seen=", ".join(found.answers) or "no answer",
         source="lab timeline 6",
         hint="Try http://localhost:8060 several times: who answers?",
     )
-    well = loss.at + (after.recovery(loss.at, STEADY_SECONDS) or 0.0)
-    whole = max(well, sorted(firsts.values())[WANTED - 1])
-    cost = (round(whole - loss.at, 1), after.lost(loss.at, whole))
-    lab.remember(*key, text=json.dumps(cost))
-    _record(lab, *cost)
-
-
-def _first_answers(timeline: Timeline) -> dict[str, float]:
-    """Return when each copy first answered in a stretch of the record."""
-    found: dict[str, float] = {}
-    for request in timeline.good:
-        if request.instance:
-            found.setdefault(request.instance, request.at)
-    return found
+    lab.remember(*key, text=json.dumps(found.cost))
+    _record(lab, *found.cost)
 
 
 def _record(lab: Lab, seconds: float, lost: int) -> None:
-    lab.record("recovery after a node's loss", seconds, "s", "by hand")
+    lab.record("replaced after a node's loss", seconds, "s", "by hand")
     lab.record("requests lost with a node", lost, "requests", "by hand")
 
 

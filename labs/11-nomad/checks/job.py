@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.cluster.nomad import CLIENTS, Group, Job
 from checker.grading.author import fail, require
 
 if TYPE_CHECKING:
     from checker.cluster.model import Instance
-    from checker.cluster.nomad import Nomad
+    from checker.cluster.nomad import Group, Job, Nomad
     from checker.grading.author import Lab
 
 COPIES = 2
@@ -45,14 +44,14 @@ def require_job(lab: Lab, nomad: Nomad) -> tuple[Job, Group]:
 
 
 def _fail_no_job(lab: Lab, nomad: Nomad) -> NoReturn:
-    strays = by_hand(lab)
+    strays = nomad.loose()
     if strays:
-        name, client = strays[0]
+        client, name = strays[0]
         fail(
             f"Nomad has no job `{nomad.name}`, and `{name}` on {client} was started by hand. It answers, but nobody "
             "keeps it: when the client is lost, it is gone, and Nomad does not know that there was anything.",
             expected=f"a job named {nomad.name}",
-            seen=", ".join(f"{one} on {where}" for one, where in strays),
+            seen=", ".join(f"{one} on {where}" for where, one in strays),
             source=f"docker exec drydock-{lab.number}-{client}-1 docker ps",
             hint="Lesson, “A job”: what is Nomad told, and by which command?",
         )
@@ -63,20 +62,6 @@ def _fail_no_job(lab: Lab, nomad: Nomad) -> NoReturn:
         source="nomad job status",
         hint="Lesson, “Your turn”: a job's name stands in the first line of its file, and `nomad job run FILE` hands it over.",
     )
-
-
-def by_hand(lab: Lab) -> list[tuple[str, str]]:
-    """Return the containers of Parcel on the clients that Nomad did not start, each with its client."""
-    found = []
-    for client in CLIENTS:
-        said = lab.node(client).exec(
-            "docker ps --format '{{.Names}}\t{{.Image}}\t{{.Label \"com.hashicorp.nomad.alloc_id\"}}'"
-        )
-        for line in said.stdout.splitlines():
-            name, image, allocation = (*line.split("\t"), "", "")[:3]
-            if image.startswith(REPOSITORY) and not allocation:
-                found.append((name, client))
-    return found
 
 
 def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 from checker.grading.author import at_once, fail, require
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from checker.grading.author import Lab
 
     from .ways import Way
 
 FILE = "comparison.csv"
-COLUMNS = ("way", "seconds", "lost", "memory")
+COLUMNS = ("way", "seconds", "lost", "memory", "lines", "files")
 NAMES = {
     "hand": ("hand", "by hand", "by-hand", "manual"),
-    "swarm": ("swarm", "docker swarm"),
-    "kubernetes": ("kubernetes", "k8s", "k3s"),
+    "swarm": ("swarm", "by swarm", "docker swarm"),
+    "kubernetes": ("kubernetes", "by kubernetes", "k8s", "k3s"),
+    "nomad": ("nomad", "by nomad", "hashicorp nomad"),
 }
 MEBIBYTE = 1024 * 1024
 
@@ -65,10 +68,11 @@ FIGURES = (
         "lab timeline 12 --of {key}",
     ),
     Figure("lost", "requests that failed in that time", "requests", 50, 0.5, "lab timeline 12 --of {key}"),
-    Figure(
-        "memory", "memory of the way's three machines together", "MiB", 20, 0.25, "docker stats --no-stream"
-    ),
+    Figure("memory", "memory of the way's machines together", "MiB", 20, 0.25, "docker stats --no-stream"),
 )
+
+
+LINES = Figure("lines", "lines that you typed or wrote for this way", "lines", 0, 0.0, "")
 
 
 def compared(lab: Lab, ways: tuple[Way, Way]) -> None:
@@ -92,6 +96,63 @@ def compared(lab: Lab, ways: tuple[Way, Way]) -> None:
             taken = all(each.fits(said[each.column], own[other.key][each.column]) for each in FIGURES)
             _tell_of_difference(off[0], way, said, own[way.key], other.title if taken else "")
         lab.record("memory of the machines", own[way.key]["memory"], "MiB", way.title)
+    written = [_configured(lab, way, rows[way.key]) for way in ways]
+    require(
+        not written[0] & written[1],
+        f"The same file counts for {ways[0].title} and for {ways[1].title}, as if both were reached by the same words.",
+        expected="for each way the files with its own words",
+        seen=", ".join(sorted(path.name for path in written[0] & written[1])),
+        source=f"cat {FILE}",
+        hint="Keep what you typed for each way in a file of its own.",
+    )
+
+
+def _configured(lab: Lab, way: Way, row: dict[str, str]) -> set[Path]:
+    """Require that the lines which were counted for a way are in the files that the row names; return these."""
+    names = row["files"].replace("+", " ").split()
+    require(
+        names,
+        f"In the row of {way.title}, `files` is empty: nobody can count the lines again.",
+        expected="the names of the files with what you typed or wrote for this way, a space between them",
+        seen="nothing",
+        source=f"cat {FILE}",
+        hint="What you typed is still in the shell's `history`; put the lines that led to the goal into a file.",
+    )
+    texts: dict[Path, str] = {}
+    for name in names:
+        file = (lab.work / name).resolve()
+        require(
+            file.is_relative_to(lab.work.resolve()) and file.is_file(),
+            f"The row of {way.title} names {name}, and the work folder has no such file.",
+            expected=f"a file {name}",
+            seen=", ".join(sorted(path.name for path in lab.work.iterdir())),
+            source="ls",
+            hint="Names as `ls` prints them, with a space between two.",
+        )
+        texts[file] = file.read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for text in texts.values() for line in text.splitlines()]
+    counted = [line for line in lines if line and not line.startswith(("#", "//"))]
+    said = _number(row, LINES, way)
+    command = f"grep -hcvE '^[[:space:]]*(#|$)' {' '.join(names)}"
+    require(
+        "drydock/parcel" in "\n".join(counted),
+        f"{' and '.join(names)} {'does' if len(names) == 1 else 'do'} not say what to run, so {way.title} cannot have "
+        "reached the goal by these lines.",
+        expected="a line with the image drydock/parcel",
+        seen=f"{len(counted)} lines without it",
+        source=f"cat {' '.join(names)}",
+        hint="What did you tell this way before its first copy ran?",
+    )
+    require(
+        len(counted) <= said <= len(lines),
+        f"In the row of {way.title}, `lines` is not what {' and '.join(names)} {'has' if len(names) == 1 else 'have'}.",
+        expected=f"{len(counted)}, without empty lines and comments",
+        seen=f"{said:g}",
+        source=command,
+        hint="Count again: lines that say something, in all files that the row names.",
+    )
+    lab.record("lines of configuration", len(counted), "lines", way.title)
+    return set(texts)
 
 
 def _tell_of_difference(
@@ -130,7 +191,7 @@ def memory(lab: Lab, way: Way) -> float:
         cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
         used.append((stats["usage"] - cache) / MEBIBYTE)
 
-    at_once(measure, way.cluster.nodes)
+    at_once(measure, way.machines)
     return round(sum(used), 1)
 
 
@@ -141,11 +202,11 @@ def _require_all_up(way: Way) -> None:
         for item in way.lab.engine.list_all("containers", labels=labels)
         if item["State"] == "running"
     }
-    down = [node for node in way.cluster.nodes if node not in up]
+    down = [node for node in way.machines if node not in up]
     require(
         not down,
-        f"{' and '.join(down)} is still lost, and the memory of two machines cannot be held against that of three.",
-        expected=f"{', '.join(way.cluster.nodes)} running",
+        f"{' and '.join(down)} is still lost, and the memory of some machines cannot be held against that of all.",
+        expected=f"{', '.join(way.machines)} running",
         seen=f"{' and '.join(down)} not running",
         source="docker stats --no-stream",
         hint="`lab lose 12 --back` brings a lost machine back.",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def ways(lab: Lab) -> Ways:
-    """By hand, Swarm and Kubernetes, and which of them the learner uses."""
+    """The ways that were chosen, and which of them the learner uses."""
     return Ways(lab)
 
 

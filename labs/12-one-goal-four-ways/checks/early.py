@@ -12,4 +12,6 @@ if TYPE_CHECKING:
 
 def early(lab: Lab) -> None:
     """Open them at once."""
-    at_once(lambda service: lab.node(service).open_shell(), ("prober", "toolbox", "node-1"))
+    asked = {"swarm": "node-1", "kubernetes": "toolbox", "nomad": "server"}
+    services = [asked[name] for name in lab.course_lab.chosen if name in asked]
+    at_once(lambda service: lab.node(service).open_shell(), ("prober", *services))

@@ -10,14 +10,13 @@ import json
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster import outcomes
+from checker.cluster.by_hand import ByHand, recovery
 from checker.grading.author import Reply, could_not_run, fail, require, wait_until
 
-from .hand import Losses
-
 if TYPE_CHECKING:
+    from checker.cluster.by_hand import Loss, Recovery
     from checker.grading.author import Lab, Outside, Prober
 
-    from .hand import Loss
     from .ways import Way
 
 WANTED = 2
@@ -33,16 +32,19 @@ COPIES = {
     "hand": "`docker -H tcp://HOST:2375 ps --all` lists what there is on a host, also what has ended.",
     "swarm": "`docker service ls` shows what was asked for, and `docker service ps --no-trunc NAME` why it is not so.",
     "kubernetes": "`kubectl get deployments,pods --output wide` shows what was asked for; `kubectl describe pod` why it is not so.",
+    "nomad": "`nomad job status NAME` shows what was asked for and, under “Placement Failure”, why it is not so.",
 }
 SPREAD = {
     "hand": "Which host would you not like to lose?",
     "swarm": "`docker service ps NAME` has a column NODE. Which words of yours say where copies may run?",
     "kubernetes": "`kubectl get pods --output wide` has a column NODE. Lesson, “The words of each way”: what spreads pods?",
+    "nomad": "`nomad job status --verbose NAME` has a column Node Name. What keeps a second copy from a client, or sends it there?",
 }
 REACH = {
     "hand": "`docker -H tcp://HOST:2375 port NAME` says which port of the host leads where. The front asks port 8080 of each host.",
     "swarm": "`docker service inspect --pretty NAME` ends with the published ports. The front asks port 8080 of each node.",
     "kubernetes": "`kubectl get service,endpointslices` shows the node port, and which pods stand behind it. The front asks port 30080.",
+    "nomad": "`nomad alloc status ID` lists the addresses of a copy. The front asks port 8080 of each client.",
 }
 MOVE = {
     "hand": "Is there a moment in which no copy serves? The front asks each host twice a second who is ready; one copy after "
@@ -51,10 +53,13 @@ MOVE = {
     "order and delay, and a health check. To try again, go back to 1.0 first.",
     "kubernetes": "When does a pod get requests, and when does it lose them? Its words are the readiness probe, maxUnavailable, "
     "and a preStop that waits. To try again, go back to 1.0 first.",
+    "nomad": "When is a new copy counted as healthy, and when does an old one stop? Its words are the service's check, and the "
+    "update block's canary or max_parallel; shutdown_delay lets users leave. To try again, go back to 1.0 first.",
 }
 REPLACE = {
     "swarm": "`docker service ps NAME` after a loss shows what waits, and why. A port of a node can be held once.",
     "kubernetes": "`kubectl get pods --output wide` after a loss: who would start a pod again? A bare pod has nobody.",
+    "nomad": "`nomad job status NAME` after a loss: what waits, and for which client? A static port can be held once on each.",
 }
 
 
@@ -109,7 +114,7 @@ class Goal:
                 expected="copies of the service, and no others",
                 seen=", ".join(f"{each} on {where}" for where, each in loose),
                 source=f"docker -H tcp://{node}:2375 ps",
-                hint="Each way has machines of its own. `docker run` belongs on host-1 to host-3.",
+                hint="Each way has machines of its own. `docker run` belongs on those of the way by hand.",
             )
         strangers = sorted(
             {each.node for each in way.cluster.instances() if each.node not in {*way.cluster.nodes, ""}}
@@ -181,10 +186,16 @@ class Goal:
 
     def _restored(self, way: Way) -> tuple[float, int]:
         """Read from the record that a host was lost, and that somebody restored the service on the others."""
-        losses = Losses(way, WANTED)
-        loss = losses.last()
-        if loss is None:
-            self._tell_of_no_loss(way, losses.idle())
+        # The way's users were there from its beginning; the toolbox may have been made anew for another way.
+        deaths = (
+            way.cluster.deaths(way.traffic, WANTED, since=f"traffic-{way.key}")
+            if isinstance(way.cluster, ByHand)
+            else []
+        )
+        counted = [each for each in deaths if each.carried and each.serving >= WANTED]
+        if not counted:
+            self._tell_of_no_loss(way, deaths[-1] if deaths else None)
+        loss = counted[-1]
         proof = ("restored", loss.container, f"{loss.at:.3f}")
         if (kept := self.lab.recall(*proof)) is not None:
             seconds, lost = json.loads(kept)
@@ -200,10 +211,33 @@ class Goal:
                 hint="Which host has room? Lab 06 restored a service in the same way.",
             )
         outcomes.copies(way.cluster, WANTED, elsewhere=[loss.host], hint=COPIES["hand"])
-        cost = losses.cost(loss, STEADY_SECONDS)
+        cost = self._cost(way, recovery(loss, way.traffic, WANTED, STEADY_SECONDS))
         self._tell(way, *cost)
         self.lab.remember(*proof, text=json.dumps(cost))
         return cost
+
+    @staticmethod
+    def _cost(way: Way, found: Recovery) -> tuple[float, int]:
+        """Return the seconds until two copies served again and no request failed, and the requests lost until then."""
+        after, host = found.after, found.loss.host
+        if found.well is None:
+            fail(
+                f"Since {host} was lost, users' requests fail again and again.",
+                expected=f"{STEADY_SECONDS:g} s without a failed request",
+                seen=after.between(after.end - STEADY_SECONDS, after.end).summary,
+                source=way.drawn,
+                hint="`curl` each host's port 8080 in the toolbox: which of them does not answer as it should?",
+            )
+        require(
+            found.whole,
+            f"Since {host} was lost, users have had answers under one name only. Two copies with the same name cannot be "
+            "told apart, not by a user, nor by whoever looks for the one that is missing.",
+            expected="answers of two copies",
+            seen=", ".join(found.answers) or "no answer",
+            source=f"curl {way.shown}, several times",
+            hint="Without PARCEL_INSTANCE, a copy takes its container's id for a name.",
+        )
+        return found.cost
 
     @staticmethod
     def _tell_of_no_loss(way: Way, idle: Loss | None) -> NoReturn:

@@ -24,10 +24,10 @@ def test_first_serves(ways: Ways, goal: Goal) -> None:
     if ways.first is None:
         _tell_of_loose(ways)
         fail(
-            "No way is in use: neither a host, nor the swarm, nor Kubernetes runs Parcel.",
+            f"No way is in use: nothing runs Parcel, neither {' nor '.join(_by(way) for way in ways.all)}.",
             expected="two copies of Parcel on two machines",
             seen="none",
-            source="docker -H tcp://host-1:2375 ps; docker service ls; kubectl get pods",
+            source="; ".join(way.first for way in ways.all),
             hint="Lesson, “The words of each way”: each has a first command that runs one copy.",
         )
     goal.serves(ways.first)
@@ -58,9 +58,9 @@ def test_second_serves(ways: Ways, goal: Goal) -> None:
             f"One way is in use: {first.title}. What the tool does, and what the goal asks for, can be told apart when "
             "another tool has reached the same goal.",
             expected="the same goal, reached by another way as well",
-            seen=f"Parcel {'by hand' if first.key == 'hand' else f'on {first.title}'} alone",
+            seen=f"Parcel {_by(first)} alone",
             source=" and ".join(f"curl {way.shown}" for way in ways.all if way is not first),
-            hint="Choose one of the others; its machines are there since the lab began. Lesson, “The words of each way”.",
+            hint="The other way that you have chosen has machines of its own. Lesson, “The words of each way”.",
         )
     goal.serves(ways.second)
 
@@ -92,16 +92,20 @@ def _there(way: Way | None) -> Way:
     return way
 
 
+def _by(way: Way) -> str:
+    return "by hand" if way.key == "hand" else f"on {way.title}"
+
+
 def _tell_of_loose(ways: Ways) -> None:
     """End the check when a way's machines run Parcel without the way."""
     for way in ways.all:
         if way not in ways.used and (loose := way.loose()):
             node, name = loose[0]
             fail(
-                f"Parcel runs on {node} as the container `{name}`, and no service stands behind it. Started so, it is run by "
+                f"Parcel runs on {node} as the container `{name}`, and nothing stands behind it. Started so, it is run by "
                 f"hand, on {way.title}'s machines: the same way under another name.",
-                expected=f"a service of {way.title}, or copies on host-1 to host-3",
+                expected=f"{'a job' if way.key == 'nomad' else 'a service'} of {way.title}",
                 seen=", ".join(f"{each} on {where}" for where, each in loose),
-                source="docker service ls",
+                source=way.first,
                 hint="Who starts it again when its node is lost? Lesson, “The words of each way”.",
             )

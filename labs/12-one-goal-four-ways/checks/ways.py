@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from checker.cluster.by_hand import ByHand
 from checker.cluster.kubernetes import Kubernetes
+from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.swarm import NotAManagerError, Swarm
 from checker.grading.author import Lab, Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from checker.cluster.model import Cluster
 
 HOSTS = ("host-1", "host-2", "host-3")
@@ -22,10 +25,11 @@ class Way:
     """One way to run the service on three machines.
 
     Args:
-        key: `hand`, `swarm` or `kubernetes`; its front and its users have it in their names.
+        key: `hand`, `swarm`, `kubernetes` or `nomad`; its front and its users have it in their names.
         cluster: its machines and the copies on them.
         port: where its front is published on the learner's machine.
         decider: the machine without which nobody decides; empty where a person does.
+        first: the command that shows whether anything runs there.
         lab: the lab.
     """
 
@@ -33,6 +37,7 @@ class Way:
     cluster: Cluster
     port: int
     decider: str
+    first: str
     lab: Lab
 
     @property
@@ -50,6 +55,12 @@ class Way:
         """The command that draws what its users met."""
         return f"lab timeline {int(self.lab.number)} --of {self.key}"
 
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """All that the way needs, also one that only decides."""
+        nodes = self.cluster.nodes
+        return nodes if self.decider in {"", *nodes} else (self.decider, *nodes)
+
     @functools.cached_property
     def traffic(self) -> Traffic:
         """Its users."""
@@ -62,15 +73,17 @@ class Way:
                 return self.cluster.service() is not None
             except NotAManagerError:
                 return False
+        if isinstance(self.cluster, Nomad):
+            return self.cluster.job is not None
         return bool(self.cluster.instances())
 
     def loose(self) -> list[tuple[str, str]]:
         """Return what runs Parcel on its machines and is not the way's own doing: machine and container."""
-        return self.cluster.loose() if isinstance(self.cluster, Swarm) else []
+        return self.cluster.loose() if isinstance(self.cluster, Swarm | Nomad) else []
 
 
 class Ways:
-    """All ways, and the two that the learner has chosen.
+    """The ways that the learner has chosen, and in which order they were taken.
 
     Args:
         lab: the lab.
@@ -78,17 +91,14 @@ class Ways:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.all = (
-            Way("hand", ByHand(lab, HOSTS), 8120, "", lab),
-            Way("swarm", Swarm(lab), 8121, "node-1", lab),
-            Way("kubernetes", Kubernetes(lab), 8122, "control-plane", lab),
-        )
+        # Of the others, no machine is there.
+        self.all = tuple(_MADE[name](lab) for name in lab.course_lab.chosen)
 
     @functools.cached_property
     def used(self) -> list[Way]:
         """The ways in use, in the order in which checks first saw them: what is first stays first."""
         used = {way.key: way for way in self.all if way.is_in_use()}
-        scene = self.lab.node("toolbox").id
+        scene = self.lab.node("prober").id
         known = [key for key in (self.lab.recall("ways", scene) or "").split() if key in used]
         order = known + [key for key in used if key not in known]
         if order != known:
@@ -102,5 +112,18 @@ class Ways:
 
     @property
     def second(self) -> Way | None:
-        """The other way; of three, the one taken second."""
+        """The other way."""
         return self.used[1] if len(self.used) > 1 else None
+
+
+_MADE: dict[str, Callable[[Lab], Way]] = {
+    "hand": lambda lab: Way("hand", ByHand(lab, HOSTS), 8120, "", "docker -H tcp://host-1:2375 ps", lab),
+    "swarm": lambda lab: Way("swarm", Swarm(lab), 8121, "node-1", "docker service ls", lab),
+    "kubernetes": lambda lab: Way(
+        "kubernetes", Kubernetes(lab), 8122, "control-plane", "kubectl get pods", lab
+    ),
+    "nomad": lambda lab: Way(
+        "nomad", Nomad(lab, image="drydock/parcel"), 8123, SERVER, "nomad job status", lab
+    ),
+}
+"""How each way is asked; a way that was not chosen is not even looked at."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from checker.cluster import by_hand
 from checker.cluster.by_hand import ByHand
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
@@ -118,7 +119,27 @@ def test_a_host_that_is_down_is_not_asked() -> None:
     assert [copy.node for copy in found.copies()] == ["host-1"]
 
 
-def test_an_engine_that_does_not_answer_is_nobodys_wrong_answer() -> None:
+def test_an_engine_that_does_not_answer_is_nobodys_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_hand, "BACK_SECONDS", 0.0)
     lab = Lab({"host-1": [container()], "host-2": []}, silent=("host-2",))
     with pytest.raises(CouldNotRun, match="does not answer"):
         ByHand(lab, ("host-1", "host-2")).copies()  # type: ignore[arg-type]
+
+
+def test_the_engine_of_a_host_that_came_back_a_moment_ago_is_waited_for() -> None:
+    lab = Lab({"host-1": [container()], "host-2": [container()]}, silent=("host-2",))
+    found = ByHand(lab, ("host-1", "host-2"))  # type: ignore[arg-type]
+    shell = found._shell
+    asked = 0
+
+    def answer(command: str, timeout: float) -> Completed:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            lab._answers["host-2"] = [container()]
+        done: Completed = shell.exec(command, timeout=timeout)
+        return done
+
+    found._shell = SimpleNamespace(exec=answer)
+    assert [copy.node for copy in found.copies()] == ["host-1", "host-2"]
+    assert asked == 2

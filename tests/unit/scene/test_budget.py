@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from checker.course.model import Measured
+from checker.course.model import Measured, Way
 from checker.engine.api import Engine
 from checker.engine.capacity import capacity
 from checker.engine.endpoint import Endpoint
@@ -231,3 +231,37 @@ def test_a_container_that_is_gone_in_the_meantime_takes_nothing() -> None:
             return super().get(path, **query)
 
     assert capacity(Fading(2000), ["x"], MAC).memory_free == 1500 * MB
+
+
+WAYS = {name: Way(title=f"by {name}") for name in ("hand", "crew", "fleet")}
+
+
+def of_ways(lab: Lab, *chosen: str) -> Lab:
+    made = measured(lab, 500, ways=WAYS, usual=("hand", "crew"))
+    assert made.toml.measured is not None
+    known = msgspec.structs.replace(made.toml.measured, ways={"hand": 200.0, "crew": 300.0, "fleet": 1000.0})
+    return replace(made, toml=msgspec.structs.replace(made.toml, measured=known), chosen=chosen)
+
+
+def test_the_ways_that_are_chosen_decide_how_much_is_needed(lab: Lab, course: Course) -> None:
+    ask(of_ways(lab, "hand", "crew"), course, FakeEngine(1200))
+    with pytest.raises(LabError, match=r"needs 1\.4 GB of memory"):
+        ask(of_ways(lab, "hand", "fleet"), course, FakeEngine(1200))
+
+
+def test_a_way_that_was_never_measured_counts_as_the_lab_does(lab: Lab, course: Course) -> None:
+    with pytest.raises(LabError, match=r"needs 600 MB of memory"):
+        ask(of_ways(lab, "hand", "other"), course, FakeEngine(1000))
+
+
+def test_ways_that_take_the_place_of_others_are_weighed_against_what_becomes_free(
+    lab: Lab, course: Course
+) -> None:
+    standing = of_ways(lab, "hand", "crew")
+    engine = FakeEngine(lab97=500)
+    tight = replace(HERE, available=900)
+    ask(of_ways(lab, "hand", "fleet"), course, engine, tight, (standing,))
+    with pytest.raises(LabError, match="free"):
+        ask(of_ways(lab, "hand", "fleet"), course, engine, replace(HERE, available=800), (standing,))
+    # What runs already is only mended.
+    ask(standing, course, engine, replace(HERE, available=1), (standing,))

@@ -18,8 +18,10 @@ memory() {
     DOCKER_HOST= docker stats --no-stream --format '{{.MemUsage}}' $names |
         awk '/GiB \//{sum += $1 * 1024} /MiB \//{sum += $1} END {print int(sum)}'
 }
+# Lines that say something: neither empty nor a comment.
+lines() { grep -cvE '^[[:space:]]*(#|$)' $1; }
 {
-    echo way,seconds,lost,memory
-    echo "swarm,13,2,$(memory node-1 node-2 node-3)"
-    echo "kubernetes,16,2,$(memory control-plane worker-1 worker-2)"
+    echo way,seconds,lost,memory,lines,files
+    echo "swarm,13,2,$(memory node-1 node-2 node-3),$(lines stack.yaml),stack.yaml"
+    echo "kubernetes,16,2,$(memory control-plane worker-1 worker-2),$(lines parcel.yaml),parcel.yaml"
 } > comparison.csv

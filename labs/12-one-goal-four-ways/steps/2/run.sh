@@ -21,3 +21,5 @@ DOCKER_HOST= docker kill drydock-12-host-3-1
 run host-2 2.0
 until_served hand host-2-2.0
 DOCKER_HOST= docker start drydock-12-host-3-1
+# It is back when its engine answers.
+timeout 60 sh -c 'until docker -H tcp://host-3:2375 info > /dev/null 2>&1; do sleep 0.2; done'
