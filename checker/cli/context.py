@@ -101,11 +101,21 @@ class Context:
 
     def ensure_images(self, lab: Lab) -> None:
         """Make the images that a lab needs present."""
+        from checker.images.program import MissingProgramError
         from checker.images.supply import ensure
 
         # No name at all would mean every image of the course.
-        if lab.images:
+        if not lab.images:
+            return
+        try:
             ensure(lab.images, self.say)
+        except MissingProgramError as error:
+            there = [name for name in lab.toml.ways if not self.lacking(lab.with_ways([name]))]
+            if not lab.chosen or len(there) < len(lab.chosen):
+                raise
+            choice = f"lab start {int(lab.number)} --with {','.join(there[: len(lab.chosen)])}"
+            remedy = f"{error.remedy} Here lab {lab.number} can be had with {', '.join(there)}: {choice}"
+            raise MissingProgramError(error.what, remedy=remedy) from error
 
     def require_room(self, lab: Lab) -> None:
         """Refuse a lab whose measured memory and disk do not fit beside what runs; `--force` makes it a note.
