@@ -88,9 +88,12 @@ def memory_needed(lab: Lab) -> int:
     measured = lab.toml.measured
     if measured is None:
         return 0
-    ways = [measured.ways[name] for name in lab.chosen if name in measured.ways]
-    # What ways share counts for each of them: a little too much rather than too little.
-    most = max(measured.memory_mb if len(ways) < len(lab.chosen) or not ways else 0.0, sum(ways))
+    ways, most = measured.ways, measured.memory_mb
+    if lab.chosen and {*lab.chosen, *lab.toml.usual} <= ways.keys():
+        # The lab was measured solved and with its usual ways, each way alone and with nothing of the learner's. What
+        # ways share counts for each of them: a little too much rather than too little.
+        solved = max(0.0, most - sum(ways[name] for name in lab.toml.usual))
+        most = sum(ways[name] for name in lab.chosen) + solved
     return int(most * MB * MARGIN)
 
 

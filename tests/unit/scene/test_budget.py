@@ -236,8 +236,8 @@ def test_a_container_that_is_gone_in_the_meantime_takes_nothing() -> None:
 WAYS = {name: Way(title=f"by {name}") for name in ("hand", "crew", "fleet")}
 
 
-def of_ways(lab: Lab, *chosen: str) -> Lab:
-    made = measured(lab, 500, ways=WAYS, usual=("hand", "crew"))
+def of_ways(lab: Lab, *chosen: str, memory: float = 500) -> Lab:
+    made = measured(lab, memory, ways=WAYS, usual=("hand", "crew"))
     assert made.toml.measured is not None
     known = msgspec.structs.replace(made.toml.measured, ways={"hand": 200.0, "crew": 300.0, "fleet": 1000.0})
     return replace(made, toml=msgspec.structs.replace(made.toml, measured=known), chosen=chosen)
@@ -247,6 +247,9 @@ def test_the_ways_that_are_chosen_decide_how_much_is_needed(lab: Lab, course: Co
     ask(of_ways(lab, "hand", "crew"), course, FakeEngine(1200))
     with pytest.raises(LabError, match=r"needs 1\.4 GB of memory"):
         ask(of_ways(lab, "hand", "fleet"), course, FakeEngine(1200))
+    # What was measured solved took 100 MB more than its ways alone: so it is with others.
+    with pytest.raises(LabError, match=r"needs 1\.6 GB of memory"):
+        ask(of_ways(lab, "hand", "fleet", memory=600), course, FakeEngine(1200))
 
 
 def test_a_way_that_was_never_measured_counts_as_the_lab_does(lab: Lab, course: Course) -> None:
