@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import select
 import shlex
 import socket
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,16 @@ LOAD_SECONDS = 120.0
 """How long a node may take nothing of the archive, or say nothing when it has it all."""
 
 CHUNK_BYTES = 1 << 20
+
+ASK_SECONDS = 0.5
+"""How long a node may take or say nothing before the engine is asked whether its load command still runs.
+
+When a command ends without having read all of its input (its disk is full), the engine need not hang up: the rest of
+the archive then fills the engine's own buffers, and goes nowhere.
+"""
+
+_CODE_SECONDS = 5.0
+"""How long the engine may take to tell the exit code of a command whose output has ended."""
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -147,7 +159,7 @@ def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> None
         with _archive(engine, images) as archive:
             while chunk := archive.read(CHUNK_BYTES):
                 for node in nodes:
-                    _send(node, chunk)
+                    _send(engine, node, chunk)
                 if all(node.problem for node in nodes):
                     break
         _each(nodes, lambda node: _finish(engine, node))
@@ -193,31 +205,77 @@ def _archive(engine: Engine, images: tuple[str, ...]) -> Iterator[http.client.HT
         connection.close()
 
 
-def _send(node: _Node, chunk: bytes) -> None:
+def _send(engine: Engine, node: _Node, chunk: bytes) -> None:
+    """Write a part of the archive to a node and take in what it says meanwhile, until its command has ended."""
     if node.problem or node.sink is None:
         return
+    rest = memoryview(chunk)
+    give_up = time.monotonic() + LOAD_SECONDS
     try:
-        node.sink.sendall(chunk)
+        while rest:
+            readable, writable, _ = select.select([node.sink], [node.sink], [], ASK_SECONDS)
+            if readable:
+                heard = node.sink.recv(65536)
+                node.said += heard
+                if not heard:
+                    node.problem = "it hung up before it had the whole archive"
+                    return
+            if writable:
+                rest = rest[node.sink.send(rest) :]
+                give_up = time.monotonic() + LOAD_SECONDS
+            elif _code(engine, node) is not None:
+                node.problem = "it ended before it had the whole archive"
+                return
+            elif time.monotonic() >= give_up:
+                node.problem = f"it took nothing of the archive for {LOAD_SECONDS:.0f} s"
+                return
     except OSError as error:
         # What it said before it hung up is the better reason, and is read at the end.
         node.problem = f"it stopped taking the archive ({error})"
 
 
 def _finish(engine: Engine, node: _Node) -> None:
+    """Take in what a node has to say until its command has ended, and note what went wrong."""
     if node.sink is None:
         return
     # One that hung up in the middle may have said why, and then reads as a broken connection.
     try:
         with contextlib.suppress(OSError):
             node.sink.shutdown(socket.SHUT_WR)
-        while data := node.sink.recv(65536):
-            node.said += data
+        give_up = time.monotonic() + LOAD_SECONDS
+        while True:
+            if select.select([node.sink], [], [], ASK_SECONDS)[0]:
+                if not (heard := node.sink.recv(65536)):
+                    break
+                node.said += heard
+                give_up = time.monotonic() + LOAD_SECONDS
+            elif _code(engine, node) is not None:
+                break
+            elif time.monotonic() >= give_up:
+                node.problem = node.problem or f"it said nothing for {LOAD_SECONDS:.0f} s"
+                break
     except OSError as error:
         node.problem = node.problem or str(error)
-    code = engine.get(f"/exec/{node.exec_id}/json")["ExitCode"]
-    if code or node.problem:
+    code = _code_at_last(engine, node)
+    if code == 0:
+        node.problem = ""  # what it did not read was padding
+    elif code or node.problem:
         said = demultiplex(bytes(node.said)).decode(errors="replace").strip()
         node.problem = said or node.problem or f"{node.load} ended with {code}"
+
+
+def _code(engine: Engine, node: _Node) -> int | None:
+    """Return how a node's load command ended; None while it runs."""
+    state = engine.get(f"/exec/{node.exec_id}/json")
+    return None if state.get("Running") else state.get("ExitCode")
+
+
+def _code_at_last(engine: Engine, node: _Node) -> int | None:
+    """Return how a node's load command ended: the engine may know a moment after the output has."""
+    give_up = time.monotonic() + _CODE_SECONDS
+    while (code := _code(engine, node)) is None and time.monotonic() < give_up:
+        time.sleep(0.05)
+    return code
 
 
 def _each(nodes: list[_Node], function: Callable[[_Node], object]) -> None:

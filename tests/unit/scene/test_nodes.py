@@ -1,0 +1,158 @@
+"""A node's load command on the other end of a socket: it reads all, it ends early, it hangs up, or does nothing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from checker.scene import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ARCHIVE = b"x" * (8 << 20)
+"""More than what the buffers between us and a node hold."""
+
+FULL = b"\2\0\0\0\0\0\0\x13no space left there"
+
+
+class Engine:
+    """An engine with one node: what its load command does is done at the far end of the node's socket."""
+
+    def __init__(self, behave: Callable[[Engine, socket.socket], None]) -> None:
+        self.behave = behave
+        self.running = True
+        self.code: int | None = None
+        self.kept: list[socket.socket] = []
+
+    def ended(self, code: int) -> None:
+        """Let the engine know that the load command has ended."""
+        self.running, self.code = False, code
+
+    def post(self, path: str, body: Any = None) -> dict[str, str]:
+        """Make an exec of the node."""
+        assert path == "/containers/n1/exec", body
+        return {"Id": "e1"}
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Tell the exec's state."""
+        assert path == "/exec/e1/json"
+        return {"Running": self.running, "ExitCode": self.code}
+
+    def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
+        """Start the exec and give its connection."""
+        assert path == "/exec/e1/start", body
+        near, far = socket.socketpair()
+        # As the engine does, which has the far end open as long as it likes.
+        self.kept.append(far)
+        threading.Thread(target=self.behave, args=(self, far), daemon=True).start()
+        return near, b""
+
+
+def reads_all(engine: Engine, far: socket.socket) -> None:
+    while far.recv(1 << 20):
+        pass
+    engine.ended(0)
+    far.close()
+
+
+def ends_and_is_not_hung_up(engine: Engine, far: socket.socket) -> None:
+    far.recv(1)
+    far.sendall(FULL)
+    engine.ended(7)
+
+
+def ends_when_it_has_all_and_is_not_hung_up(engine: Engine, far: socket.socket) -> None:
+    while far.recv(1 << 20):
+        pass
+    far.sendall(FULL)
+    engine.ended(7)
+
+
+def hangs_up(engine: Engine, far: socket.socket) -> None:
+    far.recv(1)
+    far.sendall(FULL)
+    engine.ended(7)
+    far.close()
+
+
+def tells_the_code_late(engine: Engine, far: socket.socket) -> None:
+    while far.recv(1 << 20):
+        pass
+    far.close()
+    threading.Timer(0.2, engine.ended, (7,)).start()
+
+
+def leaves_the_padding(engine: Engine, far: socket.socket) -> None:
+    far.recv(1)
+    engine.ended(0)
+    far.close()
+
+
+def does_nothing(engine: Engine, far: socket.socket) -> None:
+    """Neither read nor write."""
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[..., None]], str]]:
+    """Return what loads an archive into a node that behaves as told, and gives back what went wrong."""
+
+    class Archive:
+        left = ARCHIVE
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def read(self, size: int) -> bytes:
+            part, self.left = self.left[:size], self.left[size:]
+            return part
+
+    engines: list[Engine] = []
+
+    def run(behave: Callable[..., None]) -> str:
+        engine = Engine(behave)
+        engines.append(engine)
+        node = nodes._Node("n1", "node-1", ("parcel:1.0",), "docker load", note="a note")
+        nodes._stream(engine, node.images, [node])  # type: ignore[arg-type]
+        return node.problem
+
+    monkeypatch.setattr(nodes, "_archive", lambda *_: Archive())
+    monkeypatch.setattr(nodes, "ASK_SECONDS", 0.05)
+    yield run
+    for engine in engines:
+        for far in engine.kept:
+            far.close()
+
+
+@pytest.mark.parametrize("behave", [reads_all, leaves_the_padding])
+def test_a_node_that_loads_has_no_problem(load: Callable[..., str], behave: Callable[..., None]) -> None:
+    assert load(behave) == ""
+
+
+@pytest.mark.parametrize(
+    "behave", [ends_and_is_not_hung_up, ends_when_it_has_all_and_is_not_hung_up, hangs_up]
+)
+def test_a_command_that_fails_is_noticed_without_waiting_and_its_words_are_told(
+    load: Callable[..., str], behave: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever waited for the engine to hang up would wait this long.
+    monkeypatch.setattr(nodes, "LOAD_SECONDS", 3600.0)
+    assert load(behave) == "no space left there"
+
+
+def test_a_code_that_the_engine_tells_late_is_waited_for(load: Callable[..., str]) -> None:
+    assert load(tells_the_code_late) == "docker load ended with 7"
+
+
+def test_a_node_that_takes_nothing_is_given_up(
+    load: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "LOAD_SECONDS", 0.2)
+    monkeypatch.setattr(nodes, "_CODE_SECONDS", 0.1)
+    assert "took nothing of the archive" in load(does_nothing)
