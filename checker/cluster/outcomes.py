@@ -103,6 +103,7 @@ def spread(
     *,
     hint: str,
     over: Collection[str] = (),
+    noun: str = "node",
 ) -> None:
     """Require that copies are spread over the nodes as evenly as it can be.
 
@@ -111,6 +112,7 @@ def spread(
         found: the copies.
         hint: where to look.
         over: the nodes to be used; all of the cluster's, when left out.
+        noun: what the lesson calls a node.
     """
     nodes = [node for node in cluster.nodes if not over or node in over]
     per = Counter(dict.fromkeys(nodes, 0))
@@ -118,8 +120,8 @@ def spread(
     (fullest, most), fewest = per.most_common(1)[0], min(per.values())
     require(
         most - fewest <= 1,
-        f"{most} of {_count(len(found))} run on {fullest}: when that node is lost, they are lost together.",
-        expected=f"on each of the {len(nodes)} nodes {_evenly(len(found), len(nodes))}",
+        f"{most} of {_count(len(found))} run on {fullest}: when that {noun} is lost, they are lost together.",
+        expected=f"on each of the {len(nodes)} {noun}s {_evenly(len(found), len(nodes))}",
         seen=", ".join(f"{node}: {number}" for node, number in per.items()),
         source=cluster.shows(),
         hint=hint,

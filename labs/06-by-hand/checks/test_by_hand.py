@@ -67,7 +67,11 @@ def _tell_of_ended(world: World) -> None:
                 expected=f"{WANTED} copies that run",
                 seen=f"{len(world.counted)} that run; {name}: {status}",
                 source=f"docker -H tcp://{host}:2375 ps --all",
-                hint=f"`docker -H tcp://{host}:2375 logs {name}` shows its last words. Was it run with `-d`?",
+                # 137 is what a kill leaves, and 255 what an engine writes that finds a copy dead when it begins again.
+                hint=f"Was {host} lost and is back? What ran on it has to be started again: "
+                f"`docker -H tcp://{host}:2375 start {name}`."
+                if status.startswith(("Exited (137)", "Exited (255)"))
+                else f"`docker -H tcp://{host}:2375 logs {name}` shows its last words. Was it run with `-d`?",
             )
         if status.startswith("Created") and host not in world.lost_hosts:
             fail(
@@ -99,6 +103,7 @@ def test_spread_over_hosts(world: World) -> None:
         world.cluster,
         world.counted,
         over=world.left,
+        noun="host",
         hint="Count the copies on each host. Which host would you not like to lose?",
     )
 
@@ -106,7 +111,7 @@ def test_spread_over_hosts(world: World) -> None:
 @needs("five-copies")
 def test_own_names(world: World, prober: Prober) -> None:
     """Each answers on a port of its host, under a name of its own."""
-    names: dict[str, Copy] = {}
+    called: dict[str, list[Copy]] = {}
     for copy in world.counted:
         engine = f"docker -H tcp://{copy.node}:2375"
         if not copy.address:
@@ -133,16 +138,17 @@ def test_own_names(world: World, prober: Prober) -> None:
             source=f"curl http://{copy.address}/ in the toolbox",
             hint=f"Parcel listens on port 8080 inside. `{engine} port {copy.name}` says where its host's port leads.",
         )
-        if name in names:
-            fail(
-                f"Two copies answer as {name}: on {names[name].node} and on {copy.node}. "
-                "Who looks at an answer or at the log cannot tell which of them it was, nor which is missing.",
-                expected=f"{WANTED} names",
-                seen=f"{name} from {names[name].address} and from {copy.address}",
-                source=f"curl http://{copy.address}/ in the toolbox",
-                hint="What is the same image can be told apart by its environment; lab 01 named two copies so.",
-            )
-        names[name] = copy
+        called.setdefault(name, []).append(copy)
+    name, alike = max(called.items(), key=lambda each: len(each[1]))
+    require(
+        len(alike) == 1,
+        f"{len(alike)} copies answer as {name}: on {' and on '.join(each.node for each in alike)}. "
+        "Who looks at an answer or at the log cannot tell which of them it was, nor which is missing.",
+        expected=f"{WANTED} names",
+        seen=f"{name} from {' and from '.join(each.address for each in alike)}",
+        source=f"curl http://{alike[-1].address}/ in the toolbox",
+        hint="What is the same image can be told apart by its environment; lab 01 named two copies so.",
+    )
 
 
 @needs("own-names")

@@ -136,6 +136,8 @@ _FOR_NOW = {
     "instead.",
     "command": "A command line is shown by `docker service inspect` and by `ps`. Parcel reads a file instead.",
     "label": "Labels are for everybody to read.",
+    "order": "Whatever an option of `docker service` is given as text, `docker service inspect` shows. A secret is named "
+    "there, and not shown.",
 }
 """What to know of each place in which a key may stand now."""
 
@@ -188,6 +190,7 @@ def _texts(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     check = (container.get("Healthcheck") or {}).get("Test")
     yield "command", json.dumps([container.get("Command"), container.get("Args"), check])
     yield "label", json.dumps([spec.get("Labels"), container.get("Labels")])
+    yield "order", json.dumps(spec)
 
 
 def _require_course_image(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
