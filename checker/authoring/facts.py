@@ -35,7 +35,7 @@ def facts_page(lab: Lab) -> str:
             ("Memory", f"{measured.memory_mb:.0f} MB while it runs, solved"),
             *([("Memory of each way alone", ways)] if ways else []),
             ("Disk", f"{measured.disk_mb:.0f} MB of images, what they share counted once"),
-            ("Starts in", f"{measured.start_s:.1f} s; a check takes {measured.check_s:.2f} s"),
+            ("Starts in", f"{measured.start_s:.1f} s; checked again in {measured.check_s:.2f} s"),
         ]
     rows.append(("Needs", needs))
     if lab.all_ports:

@@ -56,7 +56,7 @@ def test_facts_name_what_was_measured_and_with_what() -> None:
         "| Time | 25 minutes |",
         "45 MB while it runs",
         "289 MB of images",
-        "1.4 s; a check takes 0.12 s",
+        "1.4 s; checked again in 0.12 s",
         "may run privileged containers",
         "8081 of your machine",
         "`drydock/parcel:1.0` 5c83f5626685, 102 MB",
