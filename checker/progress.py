@@ -218,7 +218,7 @@ class Progress:
     def record_attempt(self, report: Report) -> None:
         """Keep a grading run; one in which nothing could be judged is kept and not counted."""
         counted = bool(report.having(Status.PASSED, Status.FAILED, Status.VIOLATED))
-        counted = counted and (report.passed or bool(report.having(Status.FAILED, Status.VIOLATED)))
+        counted = counted and (report.right or bool(report.having(Status.FAILED, Status.VIOLATED)))
         started = _utc(report.started)
         with self._transaction() as db:
             attempt = db.execute(

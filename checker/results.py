@@ -23,6 +23,8 @@ class Status(enum.StrEnum):
     """The environment's fault or ours; never counts against the learner."""
     NOT_RUN = "not-run"
     """A check that this one needs did not pass."""
+    NOT_JUDGED = "not-judged"
+    """What could be tried here was right; what the check asks for cannot be tried in this place, and is not proven."""
 
 
 class Kind(enum.StrEnum):
@@ -92,6 +94,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def passed(self) -> bool:
         """Whether every check passed; a run without checks never passes."""
         return bool(self.checks) and all(check.status is Status.PASSED for check in self.checks)
+
+    @property
+    def right(self) -> bool:
+        """Whether every check passed that can be judged in this place, and at least one did."""
+        judged = [check.status for check in self.checks if check.status is not Status.NOT_JUDGED]
+        return bool(judged) and all(status is Status.PASSED for status in judged)
 
     @property
     def exit_code(self) -> ExitCode:

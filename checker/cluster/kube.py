@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,6 +17,7 @@ from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
+    from checker.scene.elsewhere import Kept
 
 REQUEST_SECONDS = 8.0
 KUBECONFIG = "/kubeconfig/k3s.yaml"
@@ -34,9 +36,9 @@ cmp -s {KUBECONFIG} {_KEYS}/source || (
 """
 _END = "\x1e"
 """What no answer contains: it stands between answers and their status."""
-_CURL = (
-    f"curl -sS -m {REQUEST_SECONDS:g} --connect-timeout 2 --cacert {_KEYS}/certificate-authority "
-    f"--cert {_KEYS}/client-certificate --key {_KEYS}/client-key -w '{_END}%{{http_code}}{_END}'"
+_CURL = f"curl -sS -m {REQUEST_SECONDS:g} --connect-timeout 2 -w '{_END}%{{http_code}}{_END}'"
+_AS_ADMIN = (
+    f"--cacert {_KEYS}/certificate-authority --cert {_KEYS}/client-certificate --key {_KEYS}/client-key"
 )
 
 _T = TypeVar("_T")
@@ -57,10 +59,19 @@ class Refused(Exception):  # noqa: N818 - an answer, which who asked may have ex
 
 
 class Api:
-    """The API server, as the lab's toolbox reaches it."""
+    """The API server, as the lab's toolbox reaches it.
 
-    def __init__(self, lab: Lab) -> None:
+    Args:
+        lab: the lab.
+        elsewhere: the cluster of the learner's own that was chosen; None for the scene's.
+    """
+
+    def __init__(self, lab: Lab, elsewhere: Kept | None = None) -> None:
         self._lab = lab
+        self._server, self._prepare, self._curl = SERVER, _PREPARE, f"{_CURL} {_AS_ADMIN}"
+        if elsewhere is not None:
+            self._server, options = as_learner(elsewhere)
+            self._prepare, self._curl = "", f"{_CURL} {options}"
 
     def read(self, path: str, kind: type[_T]) -> _T:
         """GET a path as a record.
@@ -76,8 +87,8 @@ class Api:
         Raises:
             Refused: one of them is not there.
         """
-        urls = " ".join(shlex.quote(SERVER + path) for path in paths)
-        return self._answers(f"{_CURL} {urls}")
+        urls = " ".join(shlex.quote(self._server + path) for path in paths)
+        return self._answers(f"{self._curl} {urls}")
 
     def send(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
         """Send a body to a path and return the answer.
@@ -86,11 +97,11 @@ class Api:
             Refused: the server refused it.
         """
         given = "" if body is None else f"-H 'Content-Type: {kind}' -d {shlex.quote(json.dumps(body))}"
-        return self._answers(f"{_CURL} -X {method} {given} {shlex.quote(SERVER + path)}")[0]
+        return self._answers(f"{self._curl} -X {method} {given} {shlex.quote(self._server + path)}")[0]
 
     def poke(self, path: str, seconds: float = 1.0) -> None:
         """GET a path that is not expected to answer, and give up soon."""
-        command = f"{_PREPARE}{_CURL} -m {seconds:g} -o /dev/null {shlex.quote(SERVER + path)} || true"
+        command = f"{self._prepare}{self._curl} -m {seconds:g} -o /dev/null {shlex.quote(self._server + path)} || true"
         self._lab.node("toolbox").exec(command, timeout=REQUEST_SECONDS)
 
     def merge(self, path: str, change: Any) -> Any:
@@ -100,7 +111,7 @@ class Api:
         )
 
     def _answers(self, command: str) -> list[Any]:
-        done = self._lab.node("toolbox").exec(f"{_PREPARE}{command}", timeout=REQUEST_SECONDS + 4)
+        done = self._lab.node("toolbox").exec(f"{self._prepare}{command}", timeout=REQUEST_SECONDS + 4)
         if done.rc:
             said = done.stderr.strip().splitlines()
             number = int(self._lab.number)
@@ -112,10 +123,32 @@ class Api:
         answers = []
         for text, code in zip(parts[::2], parts[1::2], strict=False):
             answer = json.loads(text) if text.strip().startswith("{") else text
+            if int(code) == 401:
+                number = int(self._lab.number)
+                could_not_run(
+                    f"The cluster does not know the toolbox any more (401): its token holds for some hours. `lab start {number}` fetches another."
+                )
             if int(code) >= 300:
                 raise Refused(int(code), answer.get("message", "") if isinstance(answer, dict) else text)
             answers.append(answer)
         return answers
+
+
+def as_learner(elsewhere: Kept) -> tuple[str, str]:
+    """Return the server of another's cluster by the name in its certificate, and how curl gets there as the learner."""
+    parts = urlsplit(elsewhere.server)
+    if parts.scheme == "http":
+        return elsewhere.server, "-H @/kubeconfig/header"
+    name = f"[{elsewhere.server_name}]" if ":" in elsewhere.server_name else elsewhere.server_name
+    place = parts.netloc if parts.port else f"{parts.netloc}:443"
+    trust = (
+        "--insecure"
+        if elsewhere.insecure
+        else "$(test -s /kubeconfig/authority && echo --cacert /kubeconfig/authority)"
+    )
+    to = shlex.quote(f"::{place}")
+    server = f"https://{name}:{parts.port or 443}{parts.path}"
+    return server, f"--noproxy '*' {trust} --connect-to {to} -H @/kubeconfig/header"
 
 
 MANAGER = "drydock-check"
@@ -196,11 +229,21 @@ class Container(_Record, frozen=True):
     startup_probe: Probe | None = None
 
 
+class Toleration(_Record, frozen=True):
+    """What a pod puts up with of a node, and for how long; None is for ever."""
+
+    key: str = ""
+    operator: str = "Equal"
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+
 class PodSpec(_Record, frozen=True):
     """What a pod is to be."""
 
     containers: tuple[Container, ...] = ()
     node_name: str = ""
+    tolerations: tuple[Toleration, ...] = ()
 
 
 class Condition(_Record, frozen=True):

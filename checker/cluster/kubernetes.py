@@ -30,7 +30,7 @@ PARTS = ("coredns", "metrics-server")
 BACK_SECONDS = 90.0
 UNDO_SECONDS = 60.0
 
-_PODS = "/api/v1/pods?fieldSelector=metadata.namespace%21%3Dkube-system"
+_NOT_THE_CLUSTERS_OWN = "?fieldSelector=metadata.namespace%21%3Dkube-system"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,15 @@ class Kubernetes:
     """Parcel on the lab's Kubernetes."""
 
     title = "Kubernetes"
-    nodes = NODES
+    nodes: tuple[str, ...] = NODES
+    image = IMAGE
+    """The name of Parcel's image, without a tag."""
+    bad_image = "drydock/parcel:9.9"
+    """An image that no node can have."""
+    home = "default"
+    """The namespace that the toolbox is in."""
+    everywhere = " --all-namespaces"
+    """The option that lists what is in all namespaces that are looked at."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -75,18 +83,18 @@ class Kubernetes:
 
     def instances(self) -> list[Instance]:
         """Return the pods that run Parcel and are not about to go."""
-        return [_instance(pod) for pod in self.pods()]
+        return [self._instance(pod) for pod in self.pods()]
 
     def shows(self) -> str:
         """Return the command that shows the learner the same."""
         spaces = {pod.metadata.namespace for pod in self.pods()}
         return "kubectl get pods --output wide" + (
-            "" if spaces <= {"default"} else f" --namespace {min(spaces)}"
+            "" if spaces <= {self.home} else f" --namespace {min(spaces)}"
         )
 
     def crash(self, instance: Instance) -> None:
         """Kill the main process of a pod's container, from its node."""
-        pod = next((each for each in self.pods() if _id(each) == instance.id), None)
+        pod = next((each for each in self.pods() if self._id(each) == instance.id), None)
         if pod is None or not pod.status.container_statuses:
             could_not_run(f"The pod {instance.id} went away while it was looked at.")
         task = pod.status.container_statuses[0].container_id.rpartition("/")[2]
@@ -104,8 +112,16 @@ class Kubernetes:
 
     def pods(self) -> list[Pod]:
         """Return the pods behind the instances."""
-        found = self.api.read(_PODS, Pods).items
-        return [pod for pod in found if _is_copy(pod)]
+        found = self.api.read(self.listing("pods", _NOT_THE_CLUSTERS_OWN), Pods).items
+        return [pod for pod in found if self._is_copy(pod)]
+
+    def listing(self, kind: str, query: str = "") -> str:
+        """Return the path that lists things of a kind, in every namespace that is looked at."""
+        return f"/api/v1/{kind}{query}"
+
+    def is_parcel(self, image: str) -> bool:
+        """Whether an image is Parcel's, whatever its tag."""
+        return _repository(image) == self.image
 
     def unready_nodes(self) -> list[str]:
         """Return the nodes that the cluster lacks or does not count as ready."""
@@ -125,7 +141,7 @@ class Kubernetes:
 
     def last_failure(self) -> str:
         """Return what the cluster last said of pods that it could not make; empty when it could."""
-        path = "/api/v1/events?fieldSelector=reason%3DFailedCreate"
+        path = self.listing("events", "?fieldSelector=reason%3DFailedCreate")
         events = self.api.get(path)[0]["items"]
         last = max(events, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
         return " ".join(str(last["message"]).split()) if last else ""
@@ -159,9 +175,9 @@ class Kubernetes:
             pods = self.pods()
             for pod in pods:
                 # A StatefulSet waits for a pod that can never start; somebody has to remove it.
-                if workload.kind == "StatefulSet" and not _runs(pod, image) and not pod.ready:
+                if workload.kind == "StatefulSet" and self._image(pod) != image and not pod.ready:
                     self.delete(pod)
-            return len(pods) >= wanted and all(pod.ready and _runs(pod, image) for pod in pods)
+            return len(pods) >= wanted and all(pod.ready and self._image(pod) == image for pod in pods)
 
         return wait_until(is_settled, UNDO_SECONDS, every=0.2)
 
@@ -173,7 +189,7 @@ class Kubernetes:
 
     def _container(self, workload: Workload) -> dict[str, Any]:
         containers = self.api.get(workload.path)[0]["spec"]["template"]["spec"]["containers"]
-        return next(each for each in containers if _repository(each["image"]) == IMAGE)
+        return next(each for each in containers if self.is_parcel(each["image"]))
 
     def _forget_manager(self, workload: Workload) -> None:
         """Leave no sign of the checker among the managers of a workload's fields: they refuse each other's changes."""
@@ -184,23 +200,32 @@ class Kubernetes:
             with contextlib.suppress(Refused):
                 self.api.send("PATCH", workload.path, change, "application/json-patch+json")
 
+    def _is_copy(self, pod: Pod) -> bool:
+        return (
+            not pod.metadata.deletion_timestamp
+            and pod.status.phase in {"Pending", "Running", "Unknown", ""}
+            and PROBE not in pod.metadata.labels
+            and bool(self._image(pod))
+        )
+
+    def _image(self, pod: Pod) -> str:
+        """Return the image of the container that is Parcel; empty when none is."""
+        return next((each.image for each in pod.spec.containers if self.is_parcel(each.image)), "")
+
+    def _id(self, pod: Pod) -> str:
+        space = pod.metadata.namespace
+        return pod.metadata.name if space == self.home else f"{space}/{pod.metadata.name}"
+
+    def _instance(self, pod: Pod) -> Instance:
+        image = self._image(pod)
+        tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
+        return Instance(
+            id=self._id(pod), node=pod.spec.node_name, version=tag or "latest", ready=pod.ready, image=image
+        )
+
 
 def _with_image(container: str, image: str) -> dict[str, Any]:
     return {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}
-
-
-def _is_copy(pod: Pod) -> bool:
-    return (
-        not pod.metadata.deletion_timestamp
-        and pod.status.phase in {"Pending", "Running", "Unknown", ""}
-        and PROBE not in pod.metadata.labels
-        and bool(_image(pod))
-    )
-
-
-def _image(pod: Pod) -> str:
-    """Return the image of the container that is Parcel; empty when none is."""
-    return next((each.image for each in pod.spec.containers if _repository(each.image) == IMAGE), "")
 
 
 def _repository(image: str) -> str:
@@ -209,20 +234,3 @@ def _repository(image: str) -> str:
     head, _, tail = name.rpartition("/")
     name = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
     return name.removeprefix("docker.io/")
-
-
-def _runs(pod: Pod, image: str) -> bool:
-    return _image(pod) == image
-
-
-def _id(pod: Pod) -> str:
-    space = pod.metadata.namespace
-    return pod.metadata.name if space == "default" else f"{space}/{pod.metadata.name}"
-
-
-def _instance(pod: Pod) -> Instance:
-    image = _image(pod)
-    tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
-    return Instance(
-        id=_id(pod), node=pod.spec.node_name, version=tag or "latest", ready=pod.ready, image=image
-    )

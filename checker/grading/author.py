@@ -16,7 +16,7 @@ from checker.errors import EngineError
 from checker.grading.container import Container, Shells, at_once
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.remembered import Remembered, digest_of
-from checker.grading.verdicts import could_not_run, fail, guard, needs, require, timeout
+from checker.grading.verdicts import could_not_run, fail, guard, needs, not_judged, require, timeout
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers
 from checker.timeline.model import Timeline
@@ -47,6 +47,7 @@ __all__ = [
     "fail",
     "guard",
     "needs",
+    "not_judged",
     "require",
     "timeout",
     "wait_until",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checker.errors import LabError
 from checker.grading.deadline import DeadlineError, deadline
 from checker.grading.fixtures import LAB
-from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNotRun
+from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNotRun, NotJudged
 from checker.results import CheckResult, Failure, Kind, Status
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ class GradingPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         """Run one check: its fixtures, its function, within its time, and record how it ended."""
         check = read_check(item.function, self.lab.course_lab)  # type: ignore[attr-defined]
-        blocked = [need for need in check.needs if self._status(need) is not Status.PASSED]
+        met = {Status.PASSED, Status.NOT_JUDGED}
+        blocked = [need for need in check.needs if self._status(need) not in met]
         if self._failed and self._to_first_failure:
             self._record(check, Status.NOT_RUN, reason="the run ended at the first failure")
         elif blocked:
@@ -220,6 +221,8 @@ class GradingPlugin:
                 item.runtest()
         except CheckFailed as failed:
             return (Status.VIOLATED if check.kind is Kind.GUARD else Status.FAILED), failed.failure, ""
+        except NotJudged as reason:
+            return Status.NOT_JUDGED, None, str(reason)
         except CouldNotRun as reason:
             return Status.COULD_NOT_RUN, None, str(reason)
         except DeadlineError:

@@ -26,6 +26,10 @@ class CheckFailed(AssertionError):  # noqa: N818 - a verdict, not an error
         self.failure = failure
 
 
+class NotJudged(Exception):  # noqa: N818 - a verdict, not an error
+    """A check found right what can be tried in this place, and says what is not proven by that."""
+
+
 class CouldNotRun(Exception):  # noqa: N818 - a verdict, not an error
     """A check found that it cannot judge; never counts against the learner."""
 
@@ -73,6 +77,11 @@ def require(
 def could_not_run(reason: str) -> NoReturn:
     """End the check without a verdict: the machine or the course is at fault, not the answer."""
     raise CouldNotRun(reason)
+
+
+def not_judged(reason: str) -> NoReturn:
+    """End the check short of a pass: what can be tried in this place was right, and this is what was not proven."""
+    raise NotJudged(reason)
 
 
 def _mark(function: _F, **marks: Any) -> _F:

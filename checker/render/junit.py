@@ -22,7 +22,7 @@ def write_junit(report: Report, file: Path) -> None:
     lines = ['<?xml version="1.0" encoding="utf-8"?>']
     failures = len(report.having(Status.FAILED, Status.VIOLATED))
     errors = len(report.having(Status.COULD_NOT_RUN))
-    skipped = len(report.having(Status.NOT_RUN))
+    skipped = len(report.having(Status.NOT_RUN, Status.NOT_JUDGED))
     lines.append(
         f'<testsuite name={quoteattr(report.lab)} tests="{len(report.checks)}" failures="{failures}" '
         f'errors="{errors}" skipped="{skipped}" time="{report.ms / 1000:.3f}" timestamp={quoteattr(report.started)}>'
@@ -43,7 +43,7 @@ def write_junit(report: Report, file: Path) -> None:
             lines.append(f"    <failure type={quoteattr(check.status)} message={quoteattr(text)}/>")
         elif check.status is Status.COULD_NOT_RUN:
             lines.append(f"    <error message={quoteattr(printable(check.reason))}/>")
-        elif check.status is Status.NOT_RUN:
+        elif check.status in {Status.NOT_RUN, Status.NOT_JUDGED}:
             lines.append(f"    <skipped message={quoteattr(printable(check.reason))}/>")
         lines.append("  </testcase>")
     lines.append("</testsuite>")

@@ -16,6 +16,7 @@ _MARKS = {
     Status.VIOLATED: ("✘", "x", "red"),
     Status.COULD_NOT_RUN: ("?", "?", "yellow"),
     Status.NOT_RUN: ("–", "-", "dim"),
+    Status.NOT_JUDGED: ("○", "o", "yellow"),
 }
 
 EVIDENCE_LINES = 6
@@ -64,6 +65,10 @@ def _row(check: CheckResult, style: Style, *, everything: bool) -> list[str]:
         why = style.wrap(check.reason, " " * (len(mark) + 3)) if everything else []
         return [style.paint(line, colour) for line in [*rows, *why]]
     rows[0] = rows[0].replace(mark, style.paint(mark, colour), 1)
+    if check.status is Status.NOT_JUDGED:
+        # Never left out: a reader must not take it for a pass.
+        said = style.wrap(f"Not judged: {printable(check.reason)}", " " * (len(mark) + 3))
+        rows += [style.paint(line, "dim") for line in said]
     return rows
 
 
@@ -111,6 +116,9 @@ def _summary(
     if report.passed:
         return style.paint(f"All {total} checks pass.", "green", "bold") + style.paint(f"  {took}", "dim")
     text = f"{passed} of {total} checks pass."
+    if report.right:
+        unproven = len(report.having(Status.NOT_JUDGED))
+        text += f" {unproven} cannot be judged here; all others are right."
     if problems > 1 and not everything:
         text += f" `lab check {int(report.lab[:2])} --all` explains the {_others(problems - 1)}."
     return style.paint(text, "bold") + style.paint(f"  {took}", "dim")
@@ -121,8 +129,10 @@ def one_line(report: Report) -> str:
     goals = [check for check in report.checks if check.kind is Kind.GOAL]
     passed = sum(check.status is Status.PASSED for check in goals)
     first = report.first_problem
-    if report.passed or first is None:
+    if report.passed:
         return f"Lab {report.lab[:2]}: all {len(goals)} checks pass."
+    if first is None:
+        return f"Lab {report.lab[:2]}: {passed} of {len(goals)} checks pass; the others were not judged."
     return f"Lab {report.lab[:2]}: {passed} of {len(goals)} checks pass. First: {first.title}."
 
 

@@ -18,7 +18,7 @@ from checker.engine.transport import EngineConnection
 from checker.errors import EngineError, LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 IMAGES = "io.drydock.images"
 """The label that names the images a node gets, such as `parcel:1.0 parcel:2.0`."""
@@ -70,6 +70,7 @@ class _Node:
     exec_id: str = ""
     said: bytearray = field(default_factory=bytearray)
     problem: str = ""
+    note_file: str = _NOTE
 
 
 def load_images(
@@ -93,6 +94,39 @@ def load_images(
     nodes = _find(engine, project, only)
     if not nodes:
         return []
+    return _load(engine, nodes, progress)
+
+
+def load_into(
+    engine: Engine,
+    containers: Mapping[str, str],
+    images: Collection[str],
+    load: str,
+    progress: Callable[[str], None],
+) -> list[str]:
+    """Give images to nodes of somebody else's cluster that are containers of this engine, and return who got some.
+
+    What they got is noted where a restart of the node forgets it: nothing of ours stays in it but the images.
+
+    Args:
+        engine: the engine that runs the nodes and has the images.
+        containers: the ids of the containers, by the nodes' names.
+        images: the names of the images, such as `parcel:1.0`.
+        load: the command in a node that takes their archive.
+        progress: told in one line what is loaded where.
+
+    Raises:
+        LabError: an image is missing here, or a node did not take it.
+    """
+    wanted = tuple(sorted(images))
+    nodes = [
+        _Node(container, name, wanted, load, note_file="/run/drydock-images")
+        for name, container in sorted(containers.items())
+    ]
+    return _load(engine, nodes, progress)
+
+
+def _load(engine: Engine, nodes: list[_Node], progress: Callable[[str], None]) -> list[str]:
     _note_all(engine, nodes)
     _each(nodes, lambda node: _look(engine, node))
     lacking = [node for node in nodes if not node.has_them]
@@ -140,7 +174,7 @@ def _look(engine: Engine, node: _Node) -> None:
     listing = _LISTS.get(node.load, "true")
     shell = Shell(engine, node.id)
     try:
-        done = shell.run(f"cat {_NOTE} 2>/dev/null; echo; {listing}", LOAD_SECONDS)
+        done = shell.run(f"cat {node.note_file} 2>/dev/null; echo; {listing}", LOAD_SECONDS)
     finally:
         shell.close()
     note, _, listed = done.stdout.partition("\n")
@@ -172,7 +206,7 @@ def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> None
 def _open(engine: Engine, node: _Node) -> None:
     """Start the node's load command, to be fed by its sink."""
     note = shlex.quote(node.note)
-    command = f"rm -f {_NOTE} && {node.load} && printf '%s\\n' {note} > {_NOTE}"
+    command = f"rm -f {node.note_file} && {node.load} && printf '%s\\n' {note} > {node.note_file}"
     options = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": ["sh", "-c", command]}
     node.exec_id = str(engine.post(f"/containers/{node.id}/exec", options)["Id"])
     node.sink, rest = engine.hijack(f"/exec/{node.exec_id}/start", {"Detach": False, "Tty": False})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checker.engine.api import NotFoundError
 from checker.engine.shell import Shell
 from checker.errors import LabError
-from checker.scene import addresses, notes
+from checker.scene import addresses, elsewhere, notes
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
 from checker.scene.locks import lab_lock, locked
@@ -95,19 +95,39 @@ class Scene:
 
     # -- changes -------------------------------------------------------------------------------------------
 
-    def start(self, progress: Callable[[str], None]) -> None:
+    def start(self, progress: Callable[[str], None], wish: elsewhere.Wish | None = None) -> None:
         """Start the scene, or mend what is not running, and wait until it is ready.
+
+        Args:
+            progress: told what is being done.
+            wish: a cluster of the person's own to use; otherwise the one chosen before, or the lab's own.
 
         Raises:
             LabError: a port or a name is taken, or a part does not get ready; then nothing is left running
                 that was not running before.
         """
         with self.lock("start", progress):
-            self._start(progress)
+            self._start(progress, wish)
 
-    def _start(self, progress: Callable[[str], None]) -> None:
+    def _start(self, progress: Callable[[str], None], wish: elsewhere.Wish | None = None) -> None:
         if missing := [file for file in self.lab.compose_files if not file.is_file()]:
             raise LabError(f"{missing[0]} is missing.", remedy="Restore the course's files.")
+        chosen = self.elsewhere
+        started = bool(self.services())
+        choice = elsewhere.settle(self.places, self.lab, self.engine, wish, progress, started=started)
+        try:
+            self._bring_up(progress)
+            if choice is not None:
+                elsewhere.require_ready(self.engine, self.toolbox(), choice)
+        except BaseException:
+            if choice is not None and chosen is None:
+                remove_owned(self.engine, self.lab, images=False)
+                # Should it not answer any more, `lab stop` still knows what to remove.
+                with contextlib.suppress(LabError):
+                    elsewhere.leave(self.places, self.lab)
+            raise
+
+    def _bring_up(self, progress: Callable[[str], None]) -> None:
         if names := strangers(self.engine, self.lab):
             progress(
                 f"note: the container {', '.join(names)} is not this lab's and is left alone; the task needs the name"
@@ -185,7 +205,7 @@ class Scene:
     def stop(self) -> list[str]:
         """Remove everything that belongs to the lab, and return what was removed; the work folder stays."""
         with self.lock("stop"):
-            return remove_owned(self.engine, self.lab)
+            return remove_owned(self.engine, self.lab) + elsewhere.leave(self.places, self.lab)
 
     def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
         """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""
@@ -195,6 +215,7 @@ class Scene:
                 # Said at once: whatever goes wrong from here on, the learner knows where the files are.
                 progress(f"your files were set aside: {aside}")
             remove_owned(self.engine, self.lab)
+            elsewhere.clear(self.places, self.lab)
             self._start(progress)
             answer = self.lab.step_answer(step)
             if answer is not None:
@@ -209,9 +230,14 @@ class Scene:
             ScriptFailedError: the script ended with an error; its last lines are the detail.
         """
         workfolder.lay_over(answer.files, self.work)
+        choice = self.elsewhere
+        if choice is not None:
+            elsewhere.adapt(answer.files, self.work, choice)
         if not answer.script.is_file():
             return
         script = answer.script.read_text(encoding="utf-8")
+        if choice is not None:
+            script = elsewhere.adapted(script, choice)
         shell = Shell(self.engine, self.toolbox())
         try:
             # `set -x` would say more, but then what a learner sees would not be what is recorded.
@@ -250,8 +276,14 @@ class Scene:
         file = lab_lock(self.engine.endpoint.host, self.lab.number)
         return locked(file, f"lab {verb} {int(self.lab.number)}", wait=LOCK_SECONDS, tell=tell)
 
+    @property
+    def elsewhere(self) -> elsewhere.Kept | None:
+        """The cluster of the person's own that was chosen; None for the lab's own."""
+        return elsewhere.kept(self.places, self.lab)
+
     def environment(self) -> dict[str, str]:
         """Return the variables that the scene's compose.yaml is filled with."""
+        choice = self.elsewhere
         user, group, home = toolbox_user(self.engine.endpoint.host)
         return {
             "DRYDOCK_USER": user,
@@ -264,14 +296,18 @@ class Scene:
             "DRYDOCK_ENGINE": "" if self.engine.endpoint.is_local else self.engine.endpoint.host,
             # A service that all ways share may differ by what is chosen.
             **{f"DRYDOCK_WITH_{name.upper()}": "1" for name in self.lab.chosen},
+            **(elsewhere.environment(self.places, self.lab, choice) if choice else {}),
         }
 
     def _compose(self, *words: str) -> subprocess.CompletedProcess[str]:
+        files = self.lab.compose_files
+        if self.elsewhere is not None:
+            files = elsewhere.compose_files(self.places, self.lab)
         command = self.client.command(
             "compose",
             "--project-name",
             self.lab.project,
-            *(word for file in self.lab.compose_files for word in ("--file", str(file))),
+            *(word for file in files for word in ("--file", str(file))),
             *(["--file", str(self._addresses)] if self._addresses.is_file() else []),
             "--progress",
             "quiet",

@@ -75,7 +75,7 @@ def check_api_page() -> str:
         "[Write a check](../howto/write-a-check.md) shows these at work.\n"
         "Nothing else of `checker` is meant for checks.\n\n## Verdicts\n"
     )
-    for verdict in (verdicts.require, verdicts.fail, verdicts.could_not_run):
+    for verdict in (verdicts.require, verdicts.fail, verdicts.could_not_run, verdicts.not_judged):
         text += f"\n### {verdict.__name__}\n\n```python\n{_signature(verdict.__name__, verdict, typed=True)}\n```\n\n{_doc(verdict)}\n"
     marks = [
         (verdicts.needs, '@needs("other-check")'),

@@ -27,6 +27,7 @@ LAYERS = (
     ("grading",),
     ("timeline",),
     ("scene",),
+    ("foreign",),
     ("images",),
     ("timeline",),
     ("engine",),

@@ -9,6 +9,8 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
+    from checker.scene.elsewhere import Wish
+
 SUMMARY = "start a lab"
 EXAMPLE = "lab start 3"
 
@@ -24,6 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="in a lab with several ways to its goal: those to start, also in place of others that run",
     )
     parser.add_argument(
+        "--context",
+        metavar="NAME",
+        help="in the Kubernetes lab: run it on the cluster of this context of your kubeconfig, until `lab stop`",
+    )
+    parser.add_argument(
+        "--namespace",
+        metavar="NAME",
+        help="with --context: the lab's namespace there; drydock-NN unless told",
+    )
+    parser.add_argument(
+        "--image-prefix",
+        metavar="REGISTRY/NAME",
+        help="with --context: where the cluster's nodes pull Parcel's images from",
+    )
+    parser.add_argument(
         "--force",
         action="store_true",
         help="start it even if its memory or disk does not fit beside what runs",
@@ -35,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from checker.cli.context import Context
     from checker.course.choice import keep, told
     from checker.render.style import style_of
+    from checker.scene.elsewhere import told as elsewhere_told
 
     context = Context(args)
     lab = context.lab()
@@ -43,10 +61,11 @@ def run(args: argparse.Namespace) -> int:
     context.require_room(lab)
     context.ensure_images(lab)
     scene = context.scene(lab)
-    scene.start(context.say)
+    scene.start(context.say, wish(args))
     keep(context.places, lab)
     context.progress.record_start(lab.slug)
-    notes = scene.notes(context.say)
+    choice = scene.elsewhere
+    notes = (elsewhere_told(choice, lab) if choice else []) + scene.notes(context.say)
     number = int(lab.number)
     style = style_of()
     if args.json:
@@ -73,3 +92,22 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(style.wrap(what, " " * 17, first=f"  {words:<14} ")))
     print(f"Your files: {scene.work}")
     return 0
+
+
+def wish(args: argparse.Namespace) -> Wish | None:
+    """Return the cluster of the person's own that is asked for, None when none is.
+
+    Raises:
+        MisuseError: what belongs to one is named without it.
+    """
+    from checker.errors import MisuseError
+    from checker.scene.elsewhere import Wish
+
+    if args.context is None:
+        if args.namespace or args.image_prefix:
+            raise MisuseError(
+                "--namespace and --image-prefix go with --context, which names the cluster.",
+                remedy="For instance: lab start 10 --context kind-kind",
+            )
+        return None
+    return Wish(args.context, args.namespace or "", args.image_prefix or "")

@@ -8,11 +8,12 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kube import Pod, Pods, Refused, Service, Services
-from checker.cluster.kubernetes import IMAGE
 from checker.grading.author import could_not_run
 
 if TYPE_CHECKING:
+    from checker.cluster.kube import ServicePort
     from checker.cluster.kubernetes import Kubernetes, Workload
 
 NODE_PORT = 30080
@@ -55,17 +56,28 @@ class Parcel:
         text = json.dumps(self.template, sort_keys=True)
         return hashlib.sha256(f"{uid} {text}".encode()).hexdigest()
 
+    @property
+    def any_port(self) -> bool:
+        """Whether any port of the nodes will do, since the lab's is somebody's."""
+        return isinstance(self.cluster, Elsewhere) and self.cluster.choice.port_taken
+
+    def port(self, service: Service) -> ServicePort | None:
+        """Return the port of a service that users are led to; None when they are led elsewhere."""
+        fitting = [each for each in service.spec.ports if each.node_port == NODE_PORT]
+        if self.any_port:
+            fitting += [each for each in service.spec.ports if each.node_port]
+        return fitting[0] if fitting else None
+
     @functools.cached_property
     def service(self) -> Service | None:
         """The service at the port that the front asks, whatever its name."""
-        services = self.cluster.api.read("/api/v1/services", Services).items
-        return next(
-            (each for each in services if any(port.node_port == NODE_PORT for port in each.spec.ports)), None
-        )
+        services = self.cluster.api.read(self.cluster.listing("services"), Services).items
+        found = [(port.node_port, each.metadata.name, each) for each in services if (port := self.port(each))]
+        return min(found, key=lambda each: (each[0] != NODE_PORT, each[1]))[2] if found else None
 
     def other_services(self) -> list[Service]:
         """Return the services of the learner's that are not at that port."""
-        services = self.cluster.api.read("/api/v1/services", Services).items
+        services = self.cluster.api.read(self.cluster.listing("services"), Services).items
         return [
             each
             for each in services
@@ -91,10 +103,9 @@ class Parcel:
         last = max(events, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
         return " ".join(str(last["message"]).split()) if last else ""
 
-    @staticmethod
-    def container(pod: Pod) -> Any:
+    def container(self, pod: Pod) -> Any:
         """Return the container of a pod that is Parcel."""
-        return next(each for each in pod.spec.containers if IMAGE in each.image)
+        return next(each for each in pod.spec.containers if self.cluster.is_parcel(each.image))
 
 
 def labels_of(pod: Pod) -> str:

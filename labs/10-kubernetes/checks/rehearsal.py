@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from checker.cluster.kube import Pod, Refused
-from checker.cluster.kubernetes import IMAGE, PROBE
+from checker.cluster.kubernetes import PROBE
 from checker.grading.author import could_not_run, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .parcel import Parcel
 
@@ -40,13 +40,16 @@ class Rehearsal:
         self._api = parcel.cluster.api
         self._space = parcel.workload.namespace
         self._template = parcel.template["template"]
+        self._is_parcel = parcel.cluster.is_parcel
         self._made: dict[str, Pod] = {}
 
     def start(self) -> None:
         """Make both pods."""
         for name, delay in (("late", NEVER_MS), ("hung", "0")):
             try:
-                made = self._api.send("POST", self._path(), _pod(self._template, name, delay))
+                made = self._api.send(
+                    "POST", self._path(), _pod(self._template, name, delay, self._is_parcel)
+                )
             except Refused as refused:
                 could_not_run(f"A copy of your pod could not be made to try its probes on: {refused.message}")
             self._made[name] = msgspec.convert(made, Pod, strict=False)
@@ -95,7 +98,7 @@ def _has_begun(pod: Pod) -> bool:
     return pod.status.phase == "Running"
 
 
-def _pod(template: dict[str, Any], name: str, delay: str) -> dict[str, Any]:
+def _pod(template: dict[str, Any], name: str, delay: str, is_parcel: Callable[[str], bool]) -> dict[str, Any]:
     """Return a pod like the template's, with quick probes, that says for a while that it is not ready."""
     spec = copy.deepcopy(template["spec"])
     for field in ("affinity", "topologySpreadConstraints", "hostname", "subdomain", "nodeName"):
@@ -110,7 +113,7 @@ def _pod(template: dict[str, Any], name: str, delay: str) -> dict[str, Any]:
             if container.get(probe):
                 container[probe].update(QUICK, failureThreshold=failures)
                 container[probe].pop("terminationGracePeriodSeconds", None)
-        if IMAGE in container["image"]:
+        if is_parcel(container["image"]):
             kept = [each for each in container.get("env", []) if each["name"] != "PARCEL_READY_DELAY_MS"]
             container["env"] = [*kept, {"name": "PARCEL_READY_DELAY_MS", "value": delay}]
         _lay_in_missing_volumes(spec, container)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster import outcomes
+from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kube import Refused
-from checker.grading.author import could_not_run, fail, guard, needs, require, timeout, wait_until
+from checker.grading.author import (
+    could_not_run,
+    fail,
+    guard,
+    needs,
+    not_judged,
+    require,
+    timeout,
+    wait_until,
+)
 
 from .parcel import LISTENS, NODE_PORT, labels_of, space
 from .rehearsal import HEAL_SECONDS, WATCHED_SECONDS, rehearsal
@@ -29,7 +40,6 @@ REPLACED_SECONDS = 45.0
 """A lost node is given up after 10 s and its pods after 5 more; then a copy has to start."""
 HEALED_SECONDS = 60
 """A copy that hangs must be started anew within a minute."""
-BAD_IMAGE = "drydock/parcel:9.9"
 WATCH_SECONDS = 10.0
 
 CHECKED = "kubectl get pods --output wide"
@@ -38,6 +48,13 @@ CHECKED = "kubectl get pods --output wide"
 @guard
 def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
     """The cluster's own parts are as they were."""
+    if isinstance(cluster, Elsewhere):
+        # What the toolbox may not change needs no looking at, and what others do there is theirs.
+        if touches := cluster.may_touch_more():
+            not_judged(
+                f"in this cluster the lab's identity may {touches}, so its being as it was is not proven."
+            )
+        return
     for name in cluster.nodes:
         if not lab.node(name).running:
             could_not_run(f"{name} is lost; `lab lose 10 --back` brings it back.")
@@ -107,17 +124,17 @@ def _fail_without_pods(cluster: Kubernetes) -> None:
     if blocked:
         fail(
             "Something was told to make copies of Parcel and cannot make a single one.",
-            expected=f"{WANTED} pods that run drydock/parcel",
+            expected=f"{WANTED} pods that run {cluster.image}",
             seen="none",
             source="kubectl get events --field-selector type=Warning",
             evidence=blocked,
             hint="The event says what the cluster refused.",
         )
     fail(
-        "No pod on the cluster runs drydock/parcel, so there is nothing that could answer.",
-        expected=f"{WANTED} pods that run drydock/parcel",
+        f"No pod on the cluster runs {cluster.image}, so there is nothing that could answer.",
+        expected=f"{WANTED} pods that run {cluster.image}",
         seen="none",
-        source="kubectl get pods --all-namespaces",
+        source=f"kubectl get pods{cluster.everywhere}",
         hint="`kubectl apply --filename FILE` tells the cluster what you want; the lesson's first step does it for `label`.",
     )
 
@@ -132,7 +149,7 @@ def _fail_not_ready(parcel: Parcel, pod: Pod, late: int) -> None:
     if trouble in {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}:
         fail(
             f"{counted} cannot start: the image {container.image} is not on the node and cannot be fetched.",
-            expected="drydock/parcel:1.0 or drydock/parcel:2.0, which every node has",
+            expected=f"{parcel.cluster.image}:1.0 or {parcel.cluster.image}:2.0, which every node can run",
             seen=trouble,
             source=source,
             evidence=warning,
@@ -167,7 +184,7 @@ def _fail_not_ready(parcel: Parcel, pod: Pod, late: int) -> None:
         )
     if trouble == "CreateContainerConfigError" or "Insufficient" in trouble or "didn't match" in trouble:
         fail(
-            f"{counted} have no node: none of the three fits what they ask for.",
+            f"{counted} have no node: none fits what they ask for.",
             expected="a node for each copy",
             seen=trouble,
             source=source,
@@ -238,10 +255,12 @@ def _fail_unreachable(parcel: Parcel) -> None:
     if service is None:
         others = parcel.other_services()
         fail(
-            f"No service has port {NODE_PORT} on the nodes, so nobody outside the cluster reaches the copies.",
-            expected=f"a service of type NodePort with nodePort {NODE_PORT}",
+            f"No service has port {NODE_PORT} on the nodes, so nobody outside the cluster reaches the copies."
+            if not parcel.any_port
+            else "No service has a port on the nodes, so nobody outside the cluster reaches the copies.",
+            expected="a service of type NodePort" + f" with nodePort {NODE_PORT}" * (not parcel.any_port),
             seen=_ports(others) if others else "no service of yours",
-            source="kubectl get services --all-namespaces",
+            source=f"kubectl get services{parcel.cluster.everywhere}",
             hint="A port of a service is inside the cluster; its node port is on every node. Left out, the cluster chooses one.",
         )
     name = service.metadata.name
@@ -266,7 +285,7 @@ def _fail_unreachable(parcel: Parcel) -> None:
             source=source,
             hint=f"`kubectl describe pod {selected[0].metadata.name}{space(service)}` says why.",
         )
-    target = _target(service, selected[0])
+    target = _target(parcel, service, selected[0])
     require(
         target == str(LISTENS),
         f"The service {name} leads to port {target} of the pods, where nobody listens.",
@@ -280,7 +299,10 @@ def _fail_unreachable(parcel: Parcel) -> None:
         expected=f"Parcel's answer from {SHOWN}",
         seen="none",
         source=f"curl {SHOWN}",
-        hint=f"In the toolbox, `curl http://worker-1:{NODE_PORT}/` asks a node itself.",
+        hint=f"In the toolbox, `curl http://worker-1:{NODE_PORT}/` asks a node itself."
+        if not isinstance(parcel.cluster, Elsewhere)
+        else "Users come by way of the API server: `kubectl get --raw "
+        f"/api/v1/namespaces/{service.metadata.namespace}/services/{name}:{service.spec.ports[0].port}/proxy/`.",
     )
 
 
@@ -295,8 +317,10 @@ def _ports(services: list[Service]) -> str:
     )
 
 
-def _target(service: Service, pod: Pod) -> str:
-    port = next(each for each in service.spec.ports if each.node_port == NODE_PORT)
+def _target(parcel: Parcel, service: Service, pod: Pod) -> str:
+    port = parcel.port(service)
+    if port is None:
+        return "?"
     if isinstance(port.target_port, int) or str(port.target_port).isdecimal():
         return str(port.target_port or port.port)
     named = [
@@ -306,11 +330,17 @@ def _target(service: Service, pod: Pod) -> str:
 
 
 @needs("copies-run")
-def test_spread(parcel: Parcel) -> None:
+def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
     """The copies are on more than one node."""
     per: dict[str, int] = {}
     for pod in parcel.pods:
         per[pod.spec.node_name] = per.get(pod.spec.node_name, 0) + 1
+    if len(per) == 1 and len(cluster.nodes) < 2:
+        not_judged(
+            "this cluster has one node that takes pods, so whether copies are spread over nodes cannot be seen."
+            if cluster.nodes
+            else "all copies are on one node, and how many nodes there are may not be seen."
+        )
     require(
         len(per) > 1,
         f"All {len(parcel.pods)} copies are on {next(iter(per))}: when that node is lost, all are lost.",
@@ -468,7 +498,7 @@ def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Tr
         outcomes.contained(
             cluster,
             timeline,
-            release=lambda: cluster.release(workload, BAD_IMAGE),
+            release=lambda: cluster.release(workload, cluster.bad_image),
             withdraw=lambda: back.append(cluster.undo(workload, image.name, image.image, wanted)),
             serving=AFTER,
             seconds=WATCH_SECONDS,
@@ -478,7 +508,7 @@ def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Tr
         could_not_run(f"The bad release could not be tried: {refused.message}")
     require(
         all(back),
-        f"After {BAD_IMAGE} was taken back, not all copies got ready again.",
+        f"After {cluster.bad_image} was taken back, not all copies got ready again.",
         expected=f"{wanted} copies of version {AFTER}, all ready",
         seen=f"{sum(pod.ready for pod in cluster.pods())} ready",
         source=CHECKED,
@@ -491,6 +521,8 @@ def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Tr
 @timeout(240)
 def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
     """A node is lost, and the copies that were on it run elsewhere."""
+    if isinstance(cluster, Elsewhere):
+        _judge_without_a_loss(lab, cluster, parcel)
     if lab.recall("node lost", parcel.key) is not None:
         return
     on = [pod.spec.node_name for pod in parcel.pods if pod.spec.node_name != "control-plane"]
@@ -508,3 +540,46 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
     # The node's old pods go when it is back; what comes next wants to find none.
     wait_until(lambda: all(pod.ready for pod in cluster.pods()), READY_SECONDS, every=0.2)
     lab.remember("node lost", parcel.key)
+
+
+def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoReturn:
+    """Try what can be tried on machines that are not the lab's, and say what is not proven by it."""
+    staying = [pod for pod in parcel.pods if cluster.outstays(pod)]
+    require(
+        not staying,
+        f"{len(staying)} of {len(parcel.pods)} copies say that they put up with a lost node for ever. Nobody gives them up when "
+        "theirs is lost, so not all of them run elsewhere then.",
+        expected="copies that are given up some time after their node was lost",
+        seen="a toleration of lost nodes without tolerationSeconds",
+        source="kubectl describe pods",
+        hint="Who says for how long? `kubectl describe pod NAME`, Tolerations.",
+    )
+    if lab.recall("copy evicted", parcel.key) is None:
+        _evict_one(lab, cluster, parcel)
+        lab.remember("copy evicted", parcel.key)
+    not_judged(
+        "no machine of a cluster that is not the lab's is killed. A copy was evicted instead, as when its node is drained, "
+        "and was replaced; and the copies let themselves be given up. How long a lost node's copies are missed is not proven."
+    )
+
+
+def _evict_one(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> None:
+    victim = parcel.pods[0]
+    wanted = len(parcel.pods)
+    begun = time.monotonic()
+    if refused := cluster.evict(victim):
+        could_not_run(f"A copy could not be evicted to see whether it is replaced: {refused}")
+
+    def is_replaced() -> bool:
+        left = [pod for pod in cluster.pods() if pod.metadata.uid != victim.metadata.uid]
+        return len(left) >= wanted and all(pod.ready for pod in left)
+
+    require(
+        wait_until(is_replaced, REPLACED_SECONDS, every=0.2),
+        f"A copy was evicted, and {REPLACED_SECONDS:g} s later not as many as before are ready.",
+        expected=f"{wanted} copies, all ready",
+        seen=f"{sum(pod.ready for pod in cluster.pods())} ready",
+        source=CHECKED,
+        hint="Who counts the copies, and how many does it want?",
+    )
+    lab.record("replaced after an eviction", round(time.monotonic() - begun, 1), "s", "kubernetes")

@@ -21,7 +21,7 @@ HEAD = """
 import os, socket, subprocess, sys, time
 import pytest
 from checker.errors import LabError
-from checker.grading.author import could_not_run, fail, guard, needs, require, timeout
+from checker.grading.author import could_not_run, fail, guard, needs, not_judged, require, timeout
 """
 
 NOWHERE = Endpoint("tcp://127.0.0.1:1", "test")
@@ -346,3 +346,19 @@ def test_a_learners_pytest_settings_change_nothing(course: Course, monkeypatch: 
     (course.root / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
     assert judge(course, 'def test_a():\n    "T"\n', "a").passed
     assert "no-such-option" in os.environ["PYTEST_ADDOPTS"]
+
+
+def test_a_check_that_says_what_is_not_proven_is_no_pass_and_holds_nothing_up(course: Course) -> None:
+    report = judge(
+        course,
+        'def test_a():\n    "T"\n    not_judged("no machine is killed")\n'
+        '@needs("a")\ndef test_b():\n    "U"\n',
+        "a",
+        "b",
+    )
+    assert [(each.status, each.reason) for each in report.checks] == [
+        (Status.NOT_JUDGED, "no machine is killed"),
+        (Status.PASSED, ""),
+    ]
+    assert report.right
+    assert not report.passed

@@ -97,6 +97,14 @@ def test_what_could_not_be_judged_costs_no_attempt(file: Path, statuses: tuple[S
     assert progress.last_report(LAB) is not None
 
 
+def test_an_attempt_with_something_unproven_counts_and_is_no_pass(file: Path) -> None:
+    progress = Progress(file)
+    progress.record_attempt(report(Status.PASSED, Status.NOT_JUDGED))
+    standing = progress.standing(LAB)
+    assert (standing.attempts, standing.last_passed, standing.last_total) == (1, 1, 2)
+    assert not standing.passed_at
+
+
 def test_the_ladder_is_climbed_rung_by_rung_and_ends_at_the_last(file: Path) -> None:
     progress = Progress(file)
     assert [progress.climb(LAB, "c", 3) for _ in range(5)] == [1, 2, 3, 3, 3]

@@ -225,3 +225,17 @@ def test_junit_is_xml_whatever_a_learners_program_says(tmp_path: Path, char: str
 def test_a_junit_file_that_cannot_be_written_is_misuse(tmp_path: Path) -> None:
     with pytest.raises(MisuseError, match="cannot be written"):
         write_junit(ALL, tmp_path)
+
+
+def test_what_is_not_proven_is_always_said(tmp_path: Path) -> None:
+    unproven = check("u", Status.NOT_JUDGED, "A node is lost")
+    found = report(check("p", Status.PASSED), unproven)
+    for style in (PLAIN, NARROW, ASCII):
+        said = " ".join(" ".join(report_lines(found, style)).split())
+        assert "Not judged: no prober runs" in said
+        assert "1 of 2 checks pass. 1 cannot be judged here; all others are right." in said
+        assert "All" not in said
+    assert one_line(found) == "Lab 97: 1 of 2 checks pass; the others were not judged."
+    write_junit(found, tmp_path / "r.xml")
+    (suite,) = ET.parse(tmp_path / "r.xml").iter("testsuite")  # noqa: S314 - our own file
+    assert (suite.get("skipped"), suite.get("failures"), suite.get("errors")) == ("1", "0", "0")

@@ -35,6 +35,8 @@ def failure(status: Status) -> Failure | None:
         ((P, C), ExitCode.COULD_NOT_RUN),
         ((C, N), ExitCode.COULD_NOT_RUN),
         ((P, N), ExitCode.COULD_NOT_RUN),
+        ((P, Status.NOT_JUDGED), ExitCode.COULD_NOT_RUN),
+        ((Status.NOT_JUDGED, F), ExitCode.CHECK_FAILED),
         ((), ExitCode.COULD_NOT_RUN),
     ],
 )
@@ -71,3 +73,10 @@ def test_a_report_survives_json() -> None:
 def test_a_guard_is_told_apart() -> None:
     check = CheckResult(id="g", title="G", status=P, kind=Kind.GUARD)
     assert b'"kind":"guard"' in msgspec.json.encode(check)
+
+
+def test_what_is_not_judged_is_no_pass_and_nothing_wrong() -> None:
+    found = report(P, Status.NOT_JUDGED)
+    assert (found.passed, found.right, found.first_problem) == (False, True, None)
+    for statuses in ((Status.NOT_JUDGED,), (P, C, Status.NOT_JUDGED), (P, N), ()):
+        assert not report(*statuses).right

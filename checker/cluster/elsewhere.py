@@ -1,0 +1,91 @@
+"""Kubernetes on a cluster of the learner's own: Parcel in the lab's namespace there, and nothing else looked at or touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cluster.kube import Api, Refused
+from checker.cluster.kubernetes import Kubernetes
+from checker.grading.verdicts import could_not_run
+
+if TYPE_CHECKING:
+    from checker.cluster.kube import Pod
+    from checker.cluster.model import Instance
+    from checker.grading.author import Lab
+    from checker.scene.elsewhere import Kept
+
+_REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_UNREACHABLE = "node.kubernetes.io/unreachable"
+
+
+class Elsewhere(Kubernetes):
+    """Parcel on the learner's own cluster.
+
+    Args:
+        lab: the lab.
+        choice: the cluster and the namespace.
+    """
+
+    everywhere = ""
+    # A name that no registry can have, so that nobody's image is ever pulled for a check.
+    bad_image = "drydock.invalid/parcel:9.9"
+
+    def __init__(self, lab: Lab, choice: Kept) -> None:
+        super().__init__(lab)
+        self.choice = choice
+        self.api = Api(lab, choice)
+        self.home = choice.namespace
+        self.nodes = choice.nodes
+        self.image = choice.parcel
+
+    def listing(self, kind: str, query: str = "") -> str:
+        """Return the path that lists things of a kind in the lab's namespace."""
+        return f"/api/v1/namespaces/{self.home}/{kind}{query}"
+
+    def lose(self, node: str) -> None:
+        """Refuse: a node of somebody's cluster is never touched."""
+        could_not_run(f"{node} belongs to a cluster that is not the lab's, and is not killed for a check.")
+
+    bring_back = lose
+
+    def crash(self, instance: Instance) -> None:
+        """Refuse, for the same reason: it would be done on the node."""
+        self.lose(instance.node)
+
+    def may_touch_more(self) -> str:
+        """Return what the lab's identity may change outside its namespace, as far as that is asked; empty for nothing."""
+        asked = (
+            ("delete", "apps", "deployments", "kube-system"),
+            ("patch", "", "nodes", ""),
+            ("delete", "", "namespaces", ""),
+        )
+        for verb, group, resource, namespace in asked:
+            attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+            body = {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            }
+            if self.api.send("POST", _REVIEW, body)["status"].get("allowed"):
+                return f"{verb} {resource}" + (f" in {namespace}" if namespace else "")
+        return ""
+
+    def evict(self, pod: Pod) -> str:
+        """Have a pod evicted, as `kubectl drain` does it for each of a node's; return why not, empty when it was."""
+        path = self.listing("pods", f"/{pod.metadata.name}/eviction")
+        metadata = {"name": pod.metadata.name, "namespace": pod.metadata.namespace}
+        try:
+            self.api.send("POST", path, {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata})
+        except Refused as refused:
+            return refused.message
+        return ""
+
+    @staticmethod
+    def outstays(pod: Pod) -> bool:
+        """Whether a pod says of itself that a lost node is no reason to give it up."""
+        return any(
+            each.toleration_seconds is None
+            and each.effect in {"", "NoExecute"}
+            and (each.key == _UNREACHABLE or (not each.key and each.operator == "Exists"))
+            for each in pod.spec.tolerations
+        )

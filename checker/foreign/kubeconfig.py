@@ -1,0 +1,268 @@
+"""The person's kubeconfig: which clusters they have, and one context of it with everything it refers to read in.
+
+It is read as kubectl reads it: `KUBECONFIG` may name several files, the first that knows a name decides, and a path
+in a file is relative to that file. What is read is never written anywhere but in memory.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from checker.errors import LabError, MisuseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+USUAL = Path("~/.kube/config")
+"""Where kubectl looks when `KUBECONFIG` says nothing."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A program that logs the person in: a cloud's own, mostly.
+
+    Args:
+        command: the program.
+        args: its arguments.
+        env: what is added to its environment.
+        version: the version of the interface it speaks.
+        hint: what its makers say where it is missing.
+    """
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    version: str = "client.authentication.k8s.io/v1"
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class User:
+    """How the person shows who they are; `repr` tells none of it."""
+
+    certificate: bytes = field(default=b"", repr=False)
+    key: bytes = field(default=b"", repr=False)
+    token: str = field(default="", repr=False)
+    name: str = ""
+    password: str = field(default="", repr=False)
+    plugin: Plugin | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """One context, with its certificates read in.
+
+    Args:
+        name: its name.
+        server: the API server's address, as the person's own machine reaches it.
+        user: how they show who they are.
+        authority: who signed the server's certificate, PEM; empty for those that the system trusts.
+        insecure: whether the server's certificate is not looked at.
+        server_name: the name that is looked for in it, when it is not the address's.
+        files: the files that were read for it.
+    """
+
+    name: str
+    server: str
+    user: User
+    authority: bytes = b""
+    insecure: bool = False
+    server_name: str = ""
+    files: tuple[Path, ...] = ()
+
+    @property
+    def expected_name(self) -> str:
+        """The name that must stand in the server's certificate."""
+        return self.server_name or (urlsplit(self.server).hostname or "")
+
+
+def files(environment: Mapping[str, str] | None = None) -> list[Path]:
+    """Return the files that kubectl would read, whether they are there or not."""
+    named = (os.environ if environment is None else environment).get("KUBECONFIG", "")
+    listed = [Path(each).expanduser().absolute() for each in named.split(os.pathsep) if each]
+    return listed or [USUAL.expanduser()]
+
+
+def read(name: str, among: Sequence[Path] | None = None) -> Context:
+    """Return a context by its name.
+
+    Args:
+        name: the context's name.
+        among: the files to read; otherwise those that kubectl would read.
+
+    Raises:
+        MisuseError: there is no context of this name; those that come near are told.
+        LabError: there is no kubeconfig, it cannot be read, or something in it is missing.
+    """
+    merged = _Merged(list(among) if among is not None else files())
+    found = merged.contexts.get(name)
+    if found is None:
+        raise MisuseError(f"Your kubeconfig has no context `{name}`.", remedy=_near(name, merged))
+    inside, _ = found
+    cluster, cluster_file = merged.part("cluster", str(inside.get("cluster") or ""), name)
+    user, user_file = merged.part("user", str(inside.get("user") or ""), name)
+    server = str(cluster.get("server") or "")
+    if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
+        raise LabError(f"The context `{name}` has no server's address in {cluster_file}.", remedy=_CURE)
+    if cluster.get("proxy-url"):
+        raise LabError(
+            f"The context `{name}` reaches its server through the proxy {cluster['proxy-url']}.",
+            remedy="The lab's toolbox cannot use that proxy: name a context that reaches the server directly.",
+        )
+    return Context(
+        name=name,
+        server=server.rstrip("/"),
+        user=_user(name, user, user_file),
+        authority=_content(cluster, "certificate-authority", cluster_file),
+        insecure=bool(cluster.get("insecure-skip-tls-verify")),
+        server_name=str(cluster.get("tls-server-name") or ""),
+        files=tuple(merged.read),
+    )
+
+
+_CURE = "`kubectl config view` shows what is there."
+
+
+class _Merged:
+    """What several files say together: of each name, the first that knows it."""
+
+    def __init__(self, among: list[Path]) -> None:
+        self.read: list[Path] = []
+        self.contexts: dict[str, tuple[dict[str, Any], Path]] = {}
+        self.clusters: dict[str, tuple[dict[str, Any], Path]] = {}
+        self.users: dict[str, tuple[dict[str, Any], Path]] = {}
+        for file in among:
+            document = _document(file)
+            if document is None:
+                continue
+            self.read.append(file)
+            for kind, into in (("context", self.contexts), ("cluster", self.clusters), ("user", self.users)):
+                for each in document.get(f"{kind}s") or []:
+                    if isinstance(each, dict) and isinstance(each.get(kind), dict):
+                        into.setdefault(str(each.get("name") or ""), (each[kind], file))
+        if not self.read:
+            listed = " or ".join(str(file) for file in among)
+            raise LabError(
+                f"There is no kubeconfig: no file {listed}.",
+                remedy="Whoever made the cluster has one (`kind export kubeconfig`, `k3d kubeconfig merge`, a cloud's "
+                "login). Name it in KUBECONFIG, or leave --context out: the lab then starts a cluster of its own.",
+            )
+
+    def part(self, kind: str, name: str, context: str) -> tuple[dict[str, Any], Path]:
+        """Return a cluster or user that a context names."""
+        found = (self.clusters if kind == "cluster" else self.users).get(name)
+        if found is not None:
+            return found
+        if kind == "user" and not name:
+            return {}, self.read[0]
+        raise LabError(
+            f"The context `{context}` names the {kind} `{name}`, and your kubeconfig has none of that name.",
+            remedy=_CURE,
+        )
+
+
+def _document(file: Path) -> dict[str, Any] | None:
+    """Return what a file says, None when there is no such file."""
+    # Read only when a cluster of the person's own is named; it takes some 20 ms to import.
+    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(
+            f"The kubeconfig {file} cannot be read: {getattr(error, 'strerror', None) or error}.",
+            remedy="Allow reading it, or name another file in KUBECONFIG.",
+        ) from error
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f", line {where.line + 1}" if where else ""
+        raise LabError(
+            f"The kubeconfig {file} is not YAML{line}.", remedy="Mend the line, or name another file."
+        ) from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise LabError(f"{file} is no kubeconfig.", remedy="Name another file in KUBECONFIG.")
+    return found
+
+
+def _near(name: str, merged: _Merged) -> str:
+    known = sorted(merged.contexts)
+    if not known:
+        return f"It has no context at all: {', '.join(map(str, merged.read))}."
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.5) or [
+        each for each in known if name and (name in each or each in name)
+    ]
+    listed = f"It has {', '.join(known)}."
+    return f"Did you mean `{near[0]}`? {listed}" if near else listed
+
+
+def _user(context: str, user: dict[str, Any], file: Path) -> User:
+    if user.get("auth-provider"):
+        name = (user["auth-provider"] or {}).get("name", "")
+        raise LabError(
+            f"The context `{context}` logs in by the auth-provider `{name}`, which Kubernetes has given up.",
+            remedy="Your cloud's own tool writes a kubeconfig with an `exec` entry in its place.",
+        )
+    if acted_as := user.get("as") or user.get("as-uid"):
+        raise LabError(
+            f"The context `{context}` acts as somebody else ({acted_as}), which the lab does not do.",
+            remedy="Name a context that is you yourself.",
+        )
+    token = str(user.get("token") or "")
+    if not token and user.get("tokenFile"):
+        token = _file(Path(str(user["tokenFile"])), file).decode(errors="replace").strip()
+    return User(
+        certificate=_content(user, "client-certificate", file),
+        key=_content(user, "client-key", file),
+        token=token,
+        name=str(user.get("username") or ""),
+        password=str(user.get("password") or ""),
+        plugin=_plugin(user["exec"], file) if user.get("exec") else None,
+    )
+
+
+def _plugin(given: dict[str, Any], file: Path) -> Plugin:
+    command = str(given.get("command") or "")
+    # A path is relative to the file, a bare name is looked for on PATH.
+    if any(sign in command for sign in {"/", os.sep}) and not Path(command).is_absolute():
+        command = str(file.parent / command)
+    env = given.get("env") or ()
+    return Plugin(
+        command=command,
+        args=tuple(str(each) for each in given.get("args") or ()),
+        env=tuple((str(each["name"]), str(each["value"])) for each in env),
+        version=str(given.get("apiVersion") or "client.authentication.k8s.io/v1"),
+        hint=" ".join(str(given.get("installHint") or "").split()),
+    )
+
+
+def _content(entry: dict[str, Any], name: str, file: Path) -> bytes:
+    """Return what a field holds, in the file itself or in another that it names; empty when neither is there."""
+    if data := entry.get(f"{name}-data"):
+        try:
+            return base64.b64decode(str(data), validate=False)
+        except binascii.Error:
+            raise LabError(f"`{name}-data` in {file} is not base64.", remedy=_CURE) from None
+    return _file(Path(str(entry[name])), file) if entry.get(name) else b""
+
+
+def _file(path: Path, beside: Path) -> bytes:
+    whole = beside.parent / path.expanduser()
+    try:
+        return whole.read_bytes()
+    except OSError as error:
+        raise LabError(
+            f"{beside} names {whole}, which cannot be read: {error.strerror}.", remedy="Restore the file."
+        ) from error

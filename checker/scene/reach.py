@@ -1,0 +1,225 @@
+"""The way from a container of the lab to a server that the person's own machine reaches: found by trying.
+
+A cluster made by kind, k3d or Docker Desktop listens on the machine's loopback address, which in a container is the
+container itself. Ways are tried in this order: the address as it is; the network of the container that stands behind
+it; the machine by the name that the engine gives it; the machine's own network, through a relay.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import ipaddress
+import shlex
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from checker.engine.api import LABEL, ROLE, NotFoundError, RefusedError
+from checker.engine.shell import Shell
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from checker.engine.api import Engine
+    from checker.foreign.kubeconfig import Context
+
+TOOLBOX = "drydock/toolbox:1.0"
+MACHINE = "host.docker.internal"
+"""What the engine calls the machine that it runs on, for containers that ask to know."""
+
+TRY_SECONDS = 4
+_ANY_NETWORK = frozenset({"bridge", "host", "none"})
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a container of the lab reaches the server.
+
+    Args:
+        host: the name or address to connect to.
+        port: the port.
+        network: the engine's network that the lab's containers have to be on; empty for none.
+        relay: where a relay in the machine's own network has to listen and lead to, `LISTEN TO`; empty for none.
+    """
+
+    host: str
+    port: int
+    network: str = ""
+    relay: str = ""
+
+    def address(self, scheme: str, path: str) -> str:
+        """Return the server's address by this way."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}:{self.port}{path}"
+
+
+def find(engine: Engine, lab: str, context: Context) -> Way:
+    """Return the first way that works.
+
+    Args:
+        engine: the engine that runs the lab's containers.
+        lab: the lab's number, whose label the container that tries carries.
+        context: the cluster.
+
+    Raises:
+        LabError: none does; what each came to is the detail.
+    """
+    failed: list[str] = []
+    with _trier(engine, lab) as trier:
+        for title, way in _ways(engine, trier, context, failed):
+            said = trier.ask(context, way)
+            if not said:
+                return way
+            failed.append(f"{title}: {said}")
+    relayed = _through_machine(engine, lab, context, failed)
+    if relayed is not None:
+        return relayed
+    raise LabError(
+        f"Containers do not reach the cluster of the context `{context.name}` at {context.server}.",
+        remedy="Have the API server listen on an address that containers reach (kind: `apiServerAddress`, k3d: "
+        "`--api-port`), or allow the engine's networks in the firewall.",
+        detail="\n".join(failed),
+    )
+
+
+def _ways(engine: Engine, trier: _Trier, context: Context, failed: list[str]) -> Iterator[tuple[str, Way]]:
+    host, port = _place(context)
+    at_home = is_own_machine(host)
+    if not at_home:
+        yield f"directly, {host}:{port}", Way(host, port)
+    for way, name in behind(engine.list_all("containers"), host, port, at_home=at_home):
+        try:
+            trier.join(way.network)
+        except (RefusedError, NotFoundError) as error:
+            failed.append(f"on the network {way.network} of the container {name}: {error.what}")
+            continue
+        yield f"on the network {way.network} of the container {name}", way
+    if at_home:
+        yield f"the machine as {MACHINE}:{port}", Way(MACHINE, port)
+
+
+def _place(context: Context) -> tuple[str, int]:
+    parts = urlsplit(context.server)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def is_own_machine(host: str) -> bool:
+    """Whether a host is the machine itself: a loopback address, a name that leads to one, or k3d's 0.0.0.0."""
+    try:
+        found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
+    except OSError:
+        return host == "localhost"
+    addresses = [ipaddress.ip_address(each.partition("%")[0]) for each in found]
+    return any(each.is_loopback or each.is_unspecified for each in addresses)
+
+
+def behind(
+    containers: list[dict[str, Any]], host: str, port: int, *, at_home: bool
+) -> Iterator[tuple[Way, str]]:
+    """Yield the ways to containers of this engine that stand behind an address, each with its container's name."""
+    for item in containers:
+        if item.get("State") != "running":
+            continue
+        name = item["Names"][0].lstrip("/")
+        networks = (item.get("NetworkSettings") or {}).get("Networks") or {}
+        if at_home:
+            inside = {
+                each.get("PrivatePort") for each in item.get("Ports") or [] if each.get("PublicPort") == port
+            }
+        else:
+            inside = {port} if host in {each.get("IPAddress") for each in networks.values()} else set()
+        for network, at in networks.items():
+            if network in {"host", "none"} or not at.get("IPAddress"):
+                continue
+            # On a network that somebody made, the name goes on leading to it when it gets another address.
+            where = at["IPAddress"] if network in _ANY_NETWORK else name
+            for each in sorted(inside):
+                yield Way(where, int(each), network=network), name
+
+
+class _Trier:
+    """A container that tries ways, as the lab's own would use them."""
+
+    def __init__(self, engine: Engine, container: str) -> None:
+        self._engine = engine
+        self._id = container
+        self._shell = Shell(engine, container)
+        self._joined: set[str] = set()
+
+    def join(self, network: str) -> None:
+        """Go on a network too."""
+        if network == "bridge" or network in self._joined:
+            return
+        self._engine.post(f"/networks/{network}/connect", {"Container": self._id})
+        self._joined.add(network)
+
+    def ask(self, context: Context, way: Way) -> str:
+        """Ask the server by a way and return what went wrong, empty when it answered."""
+        parts = urlsplit(context.server)
+        port = _place(context)[1]
+        trust = "--insecure" if context.insecure else ""
+        if context.authority and not context.insecure:
+            text = base64.b64encode(context.authority).decode()
+            self.run(f"echo {text} | base64 -d > /tmp/authority")
+            trust = "--cacert /tmp/authority"
+        name = context.expected_name
+        shown = f"[{name}]" if ":" in name else name
+        url = f"{parts.scheme}://{shown}:{port}{parts.path}/version"
+        to = f"[{way.host}]" if ":" in way.host else way.host
+        done = self._shell.run(
+            f"curl -sS -o /dev/null -m {TRY_SECONDS} --noproxy '*' {trust} "
+            f"--connect-to {shlex.quote(f'::{to}:{way.port}')} {shlex.quote(url)}",
+            TRY_SECONDS + 5,
+        )
+        return (
+            "" if done.rc == 0 else (done.stderr.strip().splitlines() or [f"curl ended with {done.rc}"])[-1]
+        )
+
+    def run(self, command: str) -> str:
+        """Run a command in it and return what it prints."""
+        return self._shell.run(command, TRY_SECONDS + 5).stdout.strip()
+
+    def close(self) -> None:
+        """Leave it."""
+        self._shell.close()
+
+
+@contextlib.contextmanager
+def _trier(engine: Engine, lab: str, network: str = "bridge") -> Iterator[_Trier]:
+    host = {"NetworkMode": network, "Init": True}
+    if network != "host":
+        host["ExtraHosts"] = [f"{MACHINE}:host-gateway"]
+    body = {"Image": TOOLBOX, "Labels": {LABEL: lab, ROLE: "checker"}, "HostConfig": host}
+    made = str(engine.post("/containers/create", body)["Id"])
+    try:
+        engine.post(f"/containers/{made}/start")
+        trier = _Trier(engine, made)
+        try:
+            yield trier
+        finally:
+            trier.close()
+    finally:
+        engine.delete(f"/containers/{made}", force=True, v=True)
+
+
+def _through_machine(engine: Engine, lab: str, context: Context, failed: list[str]) -> Way | None:
+    """Return the way through a relay in the machine's own network, None when the server is not reached from there."""
+    host, port = _place(context)
+    to = "127.0.0.1" if is_own_machine(host) else host
+    try:
+        with _trier(engine, lab, "host") as there:
+            said = there.ask(context, Way(to, port))
+    except RefusedError as error:
+        said = error.what
+    if said:
+        failed.append(f"from the machine's own network, {to}:{port}: {said}")
+        return None
+    with _trier(engine, lab) as inside:
+        gateway = inside.run(f"getent ahostsv4 {MACHINE} | head -n 1 | cut -d ' ' -f 1")
+    if not gateway:
+        failed.append(f"by a relay: the engine does not say what {MACHINE} is")
+        return None
+    return Way(MACHINE, port, relay=f"{gateway}:{port} {to}:{port}")
