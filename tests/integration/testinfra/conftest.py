@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import testinfra
 
 import checker.grading.backend  # noqa: F401 - registers the backend under its name
+from checker.engine.api import NotFoundError
 from checker.engine.client import find_client
 from checker.engine.shell import Shell
 from tests.conftest import TOOLS, reserved
@@ -47,9 +49,13 @@ class Pair:
     name: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hosts(_connected: Engine) -> Iterator[Pair]:
-    """Give the container's host through both; it is removed at the end."""
+    """Give the container's host through both; it is removed at the end.
+
+    It carries the label of the run's lab, as all that the tests make: what a later test of that lab clears away
+    would be this container too, so it ends with the tests that look at it.
+    """
     client = find_client(_connected.endpoint)
     number = reserved()
     image = f"drydock-test-found:{number}"
@@ -71,6 +77,7 @@ def hosts(_connected: Engine) -> Iterator[Pair]:
     body = {"Image": image, "HostConfig": {"Init": True, "Tmpfs": {"/scratch": "size=4m,noexec"}}}
     container = _connected.post("/containers/create", body, name=name)["Id"]
     before = dict(os.environ)
+    shell = None
     try:
         _connected.post(f"/containers/{container}/start")
         shell = Shell(_connected, container)
@@ -79,9 +86,13 @@ def hosts(_connected: Engine) -> Iterator[Pair]:
         os.environ.update(client.environment())
         os.environ["PATH"] = f"{client.path.parent}{os.pathsep}{os.environ['PATH']}"
         yield Pair(testinfra.get_host(f"drydock://{name}"), testinfra.get_host(f"docker://{name}"), name)
-        shell.close()
     finally:
         os.environ.clear()
         os.environ.update(before)
-        _connected.delete(f"/containers/{container}", force=True, v=True)
-        _connected.delete(f"/images/{image}", force=True)
+        if shell is not None:
+            shell.close()
+        # What is gone already must not keep the rest from being removed.
+        with contextlib.suppress(NotFoundError):
+            _connected.delete(f"/containers/{container}", force=True, v=True)
+        with contextlib.suppress(NotFoundError):
+            _connected.delete(f"/images/{image}", force=True)
