@@ -214,3 +214,32 @@ def test_a_node_is_reached_over_its_network_only_when_asked_to(
         assert ports in docker("exec", node, "sh", "-c", listening)
         if not ports:
             assert not docker("exec", node, "sh", "-c", listening)
+
+
+@pytest.mark.parametrize("mesh", ["", "1"])
+def test_the_front_judges_a_node_by_its_connections_unless_a_mesh_chooses_the_copy(
+    docker: Docker, engine: Engine, run: Callable[..., str], mesh: str
+) -> None:
+    front = ensure(["front:1.0"], engine=engine)[0].reference
+    name = run(
+        front,
+        **AS_BUILT,
+        Env=["DRYDOCK_FRONT_TO=one:30080 two:30080 three:30080", f"DRYDOCK_FRONT_MESH={mesh}"],
+    )
+    # HAProxy listens once it has taken its configuration over.
+    docker.until(
+        "exec", name, "bash", "-c", "exec 3<> /dev/tcp/127.0.0.1/8080 && echo yes", holds=says_something
+    )
+    docker("exec", name, "haproxy", "-c", "-f", "/run/front/base.cfg")
+    lines = [line.strip() for line in docker("exec", name, "cat", "/run/front/base.cfg").splitlines()]
+    assert [line.split()[1:3] for line in lines if line.startswith("server ")] == [
+        ["one", "one:30080"],
+        ["two", "two:30080"],
+        ["three", "three:30080"],
+    ]
+    trust = next(line for line in lines if line.startswith("default-server "))
+    # A copy that does not answer may be on another node than the one that passed the request on.
+    assert ("mark-down" in trust) is not bool(mesh)
+    tries = 1 + next(int(line.split()[1]) for line in lines if line.startswith("retries "))
+    each = next(line.split()[2] for line in lines if line.startswith("timeout connect "))
+    assert (tries, each) == ((9, "200ms") if mesh else (4, "400ms"))

@@ -12,6 +12,7 @@ from checker.errors import LabError, MisuseError
 from checker.scene import loss
 from checker.scene.nodes import load_images
 from checker.scene.scene import require_running
+from checker.timeline.traffic import FOLDER
 from tests.conftest import ROOT, TOOLS, Course
 from tests.integration.conftest import COMPOSE, SERVICE, spawn
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from checker.scene.scene import Scene
 
 NODES = ("node-1", "node-2")
+RECORDERS = ("one", "two")
 
 NODE = """
     {name}:
@@ -36,6 +38,18 @@ NODE = """
         io.drydock.load: "{load}"
         io.drydock.may-fail: "true"
 """
+
+RECORDER = (
+    f"""
+    traffic-NAME:
+      image: {TOOLS}
+      command: ["sh", "-c", "mkdir -p {FOLDER} && exec sleep 1000"]
+      user: "0"
+      networks: [lab]
+"""
+    + SERVICE % "prober"
+)
+"""A traffic that sends nothing and has a place for its record."""
 
 
 def compose(images: str = "parcel:1.0", load: str = "docker load") -> str:
@@ -131,16 +145,39 @@ def test_starting_the_lab_again_brings_a_lost_node_back(nodes: Scene, engine: En
     inside(nodes, "node-1", "docker image inspect drydock/parcel:1.0")
 
 
-def test_the_verb_loses_by_lot_and_brings_all_back(nodes: Scene, course: Course, engine: Engine) -> None:
-    number = str(int(nodes.lab.number))
+@pytest.fixture
+def recorded(make_scene: Callable[[Lab], Scene], course: Course) -> Iterator[Scene]:
+    """Give a scene of two nodes with two timelines, as a lab has that compares services, started."""
+    recorders = [RECORDER.replace("NAME", name) for name in RECORDERS]
+    made = make_scene(course.lab(files={"compose.yaml": compose() + "".join(recorders)}))
+    made.start(lambda _: None)
+    yield made
+    made.stop()
+
+
+def marks(scene: Scene) -> list[list[str]]:
+    """Return what was marked in each of the lab's timelines, in order."""
+    read = [inside(scene, f"traffic-{name}", f"cat {FOLDER}/record") for name in RECORDERS]
+    return [[json.loads(line)[2] for line in record.splitlines()] for record in read]
+
+
+def test_the_verb_loses_by_lot_brings_all_back_and_marks_both_in_every_timeline(
+    recorded: Scene, course: Course, engine: Engine
+) -> None:
+    number = str(int(recorded.lab.number))
     out, err = spawn(course, "lose", number, "--json").communicate(timeout=60)
     record = json.loads(out)
     assert record["lost"], err
     assert record["nodes"][0] in NODES
-    assert [node.name for node in loss.find_nodes(engine, nodes.lab) if not node.running] == record["nodes"]
+    assert [node.name for node in loss.find_nodes(engine, recorded.lab) if not node.running] == record[
+        "nodes"
+    ]
+    lost = record["nodes"][0]
+    assert marks(recorded) == [[f"{lost} lost"]] * 2
     back = spawn(course, "lose", number, "--back")
     out, err = back.communicate(timeout=90)
-    assert (back.returncode, out) == (0, f"{record['nodes'][0]} is back.\n"), err
+    assert (back.returncode, out) == (0, f"{lost} is back.\n"), err
+    assert marks(recorded) == [[f"{lost} lost", f"{lost} back"]] * 2
 
 
 def test_a_lab_without_such_nodes_loses_none(scene: Scene, course: Course) -> None:
