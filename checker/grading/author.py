@@ -16,6 +16,7 @@ from checker.errors import EngineError
 from checker.grading.container import Container, Shells, at_once
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.remembered import Remembered, digest_of
+from checker.grading.sheet import Sheet, read
 from checker.grading.verdicts import could_not_run, fail, guard, needs, not_judged, require, timeout
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers
@@ -39,6 +40,7 @@ __all__ = [
     "Prober",
     "Reply",
     "Request",
+    "Sheet",
     "Timeline",
     "Traffic",
     "at_once",
@@ -195,6 +197,17 @@ class Lab:
     def remember(self, *what: str, text: str = "") -> None:
         """Keep a pass, so that a dear proof need not be made again; `recall` finds it."""
         self._remembered.remember(*what, text=text)
+
+    def sheet(self, file: str, *, rule: str, like: str, hint: str = "") -> Sheet:
+        """Read a TOML file of the work folder in which the learner writes; the check ends where that cannot be done.
+
+        Args:
+            file: its name.
+            rule: what to keep to when writing in it, as a sentence; told when the file is not understood.
+            like: lines that are right, for `expected` then.
+            hint: where to look then, beside the line that is at fault.
+        """
+        return read(self.work / file, int(self.number), rule=rule, like=like, hint=hint)
 
     def logs(self, container: Container, tail: int = 5) -> str:
         """Return the last lines that a container wrote."""

@@ -102,6 +102,7 @@ def check_api_page() -> str:
         ],
     )
     text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
+    text += _class("Sheet", f"{first_line(author.Sheet)}\n`.file` is its name.", author.Sheet)
     text += _class("Container", first_line(author.Container), author.Container)
     text += _class(
         "Outside and Prober",

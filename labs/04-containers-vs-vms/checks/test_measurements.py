@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from checker.grading.author import fail, guard, needs, require, timeout
 
 from .own import CONTAINER, TITLES, VM, Own, Sample
-from .sheet import FILE, SOURCE, count, sheet
+from .sheet import FILE, SOURCE, count, measurements
 from .shelf import SHELF_MIB, Shelves
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
 
-    from .sheet import Sheet
+    from .sheet import Measurements
 
 SOONER_TIMES = 4.0
 LATER_TIMES = 4.0
@@ -60,14 +60,14 @@ def test_vm_unchanged(shelves: Shelves) -> None:
 
 def test_file_filled(lab: Lab) -> None:
     """measurements.toml has a number for each cost of one box of each."""
-    sheet(lab)
+    measurements(lab)
 
 
 @needs("file-filled")
 @timeout(MEASURE_SECONDS)
 def test_first_answer(lab: Lab, own: Own) -> None:
     """The times to the first answer are what the checker measures too."""
-    read = sheet(lab)
+    read = measurements(lab)
     for image in (CONTAINER, VM):
         samples = own.samples(image)
         lab.record("first answer", samples[-1].first_answer_s, "s", TABLES[image])
@@ -136,7 +136,7 @@ def _fail_time(image: str, said: float, samples: list[Sample]) -> None:
 @timeout(MEASURE_SECONDS)
 def test_memory(lab: Lab, own: Own) -> None:
     """The memory in use is what the checker measures too."""
-    read = sheet(lab)
+    read = measurements(lab)
     for image in (CONTAINER, VM):
         lab.record("memory", own.samples(image)[-1].memory_mib, "MiB", TABLES[image])
     if swapped(read, own, "memory_mib"):
@@ -192,7 +192,7 @@ def _fail_memory(image: str, said: float, own: Sample) -> None:
 @timeout(MEASURE_SECONDS)
 def test_disk(lab: Lab, own: Own) -> None:
     """The disk that one more takes is what the checker measures too."""
-    read = sheet(lab)
+    read = measurements(lab)
     for image in (CONTAINER, VM):
         lab.record("disk", own.samples(image)[-1].disk_mb, "MB", TABLES[image])
     if swapped(read, own, "disk_mb"):
@@ -243,7 +243,7 @@ def _fail_disk(lab: Lab, image: str, said: float, own: Sample) -> None:
     )
 
 
-def swapped(read: Sheet, own: Own, field: str) -> bool:
+def swapped(read: Measurements, own: Own, field: str) -> bool:
     """Whether the container's number is the VM's, and the other way round."""
     times = MEMORY_TIMES if field == "memory_mib" else SOONER_TIMES
     container, vm = getattr(read.container, field), getattr(read.vm, field)

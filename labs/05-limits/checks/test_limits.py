@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from checker.grading.author import fail, guard, require, timeout
 
 from .programs import NAMES, PORTS, RIGHT
-from .sheet import SOURCE, read, text
+from .sheet import read
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
@@ -67,12 +67,12 @@ def test_no_privilege(lab: Lab, programs: Programs) -> None:
 @timeout(FIRST_SECONDS)
 def test_messages_read(lab: Lab, programs: Programs) -> None:
     """The sheet has what each program said that does not run in a container."""
-    tables = read(lab)
+    sheet = read(lab)
     for name in NAMES:
         seen = programs.seen(name)
         if seen.runs:
             continue
-        said, output = _plain(text(tables, name, "said")), _plain(seen.output)
+        said, output = _plain(sheet.text(name, "said")), _plain(seen.output)
         source = f"docker run --rm {programs.image(name)}"
         require(
             said,
@@ -87,7 +87,7 @@ def test_messages_read(lab: Lab, programs: Programs) -> None:
             (len(said) >= SAID_LEAST and said in output) or (len(output) >= SAID_LEAST and output in said),
             f"What the sheet says of {name} is not what it prints in a container.",
             expected="a line of its output, copied",
-            seen=text(tables, name, "said"),
+            seen=sheet.text(name, "said"),
             source=source,
             evidence=seen.output,
             hint="Start it once more with `docker run`, without `-d`, and copy a line as it stands.",
@@ -102,15 +102,15 @@ def _plain(words: str) -> str:
 @timeout(FIRST_SECONDS)
 def test_boxes_named(lab: Lab, programs: Programs) -> None:
     """The sheet has the right box for each of the four."""
-    tables = read(lab)
+    sheet = read(lab)
     for name in NAMES:
-        box = text(tables, name, "box").casefold()
+        box = sheet.text(name, "box").casefold()
         require(
             box in {"container", "vm", "neither"},
             f"`box` under `[{name}]` does not say where {name} runs.",
             expected='"container", "vm" or "neither"',
-            seen=f'box = "{text(tables, name, "box")}"',
-            source=SOURCE,
+            seen=f'box = "{sheet.text(name, "box")}"',
+            source=sheet.source,
             hint="Try it in a container first. What it says there, if it does not run, tells what it lacks.",
         )
         seen = programs.seen(name)
@@ -154,15 +154,15 @@ def _fail_box(name: str, box: str, programs: Programs) -> None:
 @timeout(30.0)
 def test_kernels_compared(lab: Lab, programs: Programs) -> None:
     """The sheet has the release of both kernels."""
-    tables = read(lab)
-    container, vm = text(tables, "kernel", "container"), text(tables, "kernel", "vm")
+    sheet = read(lab)
+    container, vm = sheet.text("kernel", "container"), sheet.text("kernel", "vm")
     guest = programs.report.kernel
     require(
         container and vm,
         "One of the two kernels is not in the sheet yet.",
         expected="a release for `container` and one for `vm`",
         seen=f'container = "{container}", vm = "{vm}"',
-        source=SOURCE,
+        source=sheet.source,
         hint="`uname --kernel-release` prints it, wherever it is typed. Lesson, “One kernel”.",
     )
     require(
