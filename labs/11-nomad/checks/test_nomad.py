@@ -178,9 +178,8 @@ def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None
         return
     mark = timeline.mark("a release that answers nobody")
     verdict = release_bad(nomad)
-    seen = timeline.since(mark)
-    timeline.mark("the job is what it was")
-    require_contained(nomad, verdict, seen)
+    back = timeline.mark("the job is what it was")
+    require_contained(nomad, verdict, timeline.between(mark, back))
     lab.remember(*proof)
 
 
