@@ -168,53 +168,55 @@ class Parcel:
         running = [task for task in tasks if task.wanted and task.state == "running"]
         reason = next((task for task in tasks if task.error and task.state != "shutdown"), None)
         said = f"{reason.error.strip()}" if reason else ""
-        source = f"docker service ps --no-trunc {service.name}"
+        runs = f"{len(running)} run{'s' * (len(running) == 1)}"
+        facts = {
+            "expected": f"{_copies(wanted)} running",
+            "seen": f"{_copies(len(running))} running",
+            "source": f"docker service ps --no-trunc {service.name}",
+            "evidence": _shown(reason),
+        }
         if "No such image" in said:
             fail(
                 f"`{service.name}` was made, and its copies do not run: no node has the image {service.image}. The command "
                 "returned because the swarm took the order, not because it was carried out.",
-                expected=f"{_copies(wanted)} running, of an image that every node has",
-                seen=f"{_copies(len(running))} running",
-                source=source,
-                evidence=_shown(reason),
+                **facts | {"expected": f"{facts['expected']}, of an image that every node has"},
                 hint="Each node has drydock/parcel:1.0 and drydock/parcel:2.0, and a swarm carries no images. Compare "
                 "the name and the tag, letter by letter.",
             )
         if "no suitable node" in said:
             fail(
-                f"Of {_copies(wanted)} that `{service.name}` is to run, {len(running)} run{'s' * (len(running) == 1)}: no node "
-                "is left that may take another one.",
-                expected=f"{_copies(wanted)} running",
-                seen=f"{_copies(len(running))} running",
-                source=source,
-                evidence=_shown(reason),
+                f"Of {_copies(wanted)} that `{service.name}` is to run, {runs}: no node is left that may take another one.",
+                **facts,
                 hint="The reason above counts the nodes by what keeps each from it: a port of the node can be held once, "
                 "and a constraint leaves some nodes out.",
             )
         ailing = self._failed_probe(tasks)
         if ailing or "unhealthy" in said:
+            facts["expected"] += " and healthy"
+            if ailing:
+                facts |= {
+                    "seen": ailing,
+                    "source": f"docker service inspect --pretty {service.name}",
+                    "evidence": "",
+                }
             fail(
                 f"The copies of `{service.name}` start, are found unhealthy and are ended again, one after the other.",
-                expected=f"{_copies(wanted)} running and healthy",
-                seen=ailing or f"{_copies(len(running))} running",
-                source=f"docker service inspect --pretty {service.name}" if ailing else source,
-                evidence="" if ailing else _shown(reason),
+                **facts,
                 hint="The health check decides what counts as well, and runs in the container, with what its image has. "
                 "Try its command in one that runs: `docker -H tcp://NODE:2375 exec CONTAINER …; echo $?`. A copy needs "
                 "3 s to warm up.",
             )
         coming = len(running) >= wanted
+        facts["expected"] += ", and nothing under way" * coming
+        facts["seen"] = (
+            ", ".join(f"{task.state} on {task.node or 'no node yet'}" for task in tasks[:3]) or "no task"
+        )
         fail(
             f"The copies of `{service.name}` do not stay: they end, and the swarm starts others in their place."
             if coming
-            else f"Of {_copies(wanted)} that `{service.name}` is to run, {len(running)} "
-            f"run{'s' * (len(running) == 1)}. "
+            else f"Of {_copies(wanted)} that `{service.name}` is to run, {runs}. "
             "The command returned because the swarm took the order, not because it was carried out.",
-            expected=f"{_copies(wanted)} running" + ", and nothing under way" * coming,
-            seen=", ".join(f"{task.state} on {task.node or 'no node yet'}" for task in tasks[:3])
-            or "no task",
-            source=source,
-            evidence=_shown(reason),
+            **facts,
             hint="`docker service ps` lists each attempt with its state and, with `--no-trunc`, the whole reason.",
         )
 
@@ -260,6 +262,7 @@ class Parcel:
         service = self.service
         ports = service.ports
         source = "docker service inspect --format '{{json .Endpoint.Ports}}' " + service.name
+        which = "In `published=…,target=…`, the first is the node's port, the second the one inside the container."
         right = [port for port in ports if port.published == PORT]
         if not ports:
             fail(
@@ -276,7 +279,7 @@ class Parcel:
                 expected=f"published port {PORT}",
                 seen=", ".join(f"{port.published or 'chosen'} → {port.target}" for port in ports),
                 source=source,
-                hint="In `published=…,target=…`, the first is the node's port, the second the one inside the container.",
+                hint=which,
             )
         if right[0].target != PORT:
             fail(
@@ -284,23 +287,22 @@ class Parcel:
                 expected=f"{PORT} → {PORT}",
                 seen=f"{PORT} → {right[0].target}",
                 source=source,
-                hint="In `published=…,target=…`, the first is the node's port, the second the one inside the container.",
+                hint=which,
             )
+        facts = {"seen": seen, "source": "curl http://localhost:8090/"}
         if right[0].mode == "ingress":
             fail(
                 f"`{service.name}` publishes through the routing mesh, and no node answers. The mesh hands a request on by "
                 "IPVS, a part of the kernel that not every machine has.",
                 expected=f"HTTP 200 from port {PORT} of a node",
-                seen=seen,
-                source="curl http://localhost:8090/",
+                **facts,
                 hint="`lab start 9` says whether the routing mesh works on this machine. Where it does not, publish in "
                 "host mode, as the lesson does.",
             )
         fail(
             f"Copies of `{service.name}` run and publish port {PORT}, and the front finds none of them ready.",
             expected="HTTP 200 from http://localhost:8090/",
-            seen=seen,
-            source="curl http://localhost:8090/",
+            **facts,
             hint="The front asks each copy at /readyz. `docker service logs` shows what the copies say.",
         )
 
