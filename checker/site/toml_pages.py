@@ -78,7 +78,7 @@ def lab_toml_page() -> str:
     text += "An unknown field, or one of another type, is an error that names the file, the field and what is allowed.\n\n"
     text += _fields(model.LabToml)
     text += f"\n## step\n\n{first_line(model.Step)}\nEach is a `[[steps]]` table.\n\n" + _fields(model.Step)
-    text += f"\n## ways\n\n{first_line(model.Way)}\nEach is a `[ways.NAME]` table.\n\n" + _fields(model.Way)
+    text += f"\n## way\n\n{first_line(model.Way)}\nEach is a `[ways.NAME]` table.\n\n" + _fields(model.Way)
     text += f"\n## measured\n\n{first_line(model.Measured)}\n\n" + _fields(model.Measured)
     return text
 
