@@ -60,20 +60,23 @@ def _by_signal(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _by_thread(seconds: float) -> Iterator[None]:
+    thread = threading.current_thread()
     ident = ctypes.c_ulong(threading.get_ident())
     ended = threading.Event()
     lock = threading.Lock()
 
     def ring() -> None:
         wait = seconds
-        while not ended.wait(wait):
+        # A thread's number goes to another one when it has ended.
+        while not ended.wait(wait) and thread.is_alive():
             with lock:
-                if not ended.is_set():
+                if not ended.is_set() and thread.is_alive():
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(DeadlineError))
             wait = AGAIN_SECONDS
 
-    threading.Thread(target=ring, daemon=True).start()
     try:
+        # Inside the block: on a busy machine it may ring before the start of its thread is over.
+        threading.Thread(target=ring, daemon=True).start()
         yield
     finally:
         try:

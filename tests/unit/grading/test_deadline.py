@@ -109,3 +109,33 @@ def test_at_the_very_end_of_a_block_it_rings_inside_or_not_at_all() -> None:
     # Whichever comes first, nothing may escape from the code after the block.
     for _ in range(60):
         assert in_thread(0.001, 0.001, after=0.002)[0] in {"rang", "ended"}
+
+
+def test_a_thread_that_got_the_number_of_one_that_ended_is_left_alone() -> None:
+    blocks = []
+
+    def begin_and_never_leave() -> None:
+        block = deadline(0.05)
+        block.__enter__()
+        blocks.append(block)
+
+    first = threading.Thread(target=begin_and_never_leave)
+    first.start()
+    first.join()
+    spoilt = []
+
+    def work() -> None:
+        try:
+            spin(0.02)
+        except DeadlineError:
+            spoilt.append(threading.get_ident())
+
+    numbers = set()
+    give_up = time.monotonic() + 0.5
+    while time.monotonic() < give_up:
+        other = threading.Thread(target=work)
+        other.start()
+        numbers.add(other.ident)
+        other.join()
+    assert first.ident in numbers
+    assert not spoilt
