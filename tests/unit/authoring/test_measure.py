@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,8 +22,8 @@ def test_a_start_is_measured_once_the_file_system_has_forgotten_the_disks_of_bef
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: list[str], waits: int
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(measure.time, "sleep", lambda _: said.append("waited"))
-    scene = SimpleNamespace(
+    monkeypatch.setattr(time, "sleep", lambda _: said.append("waited"))
+    scene: Any = SimpleNamespace(
         work=tmp_path / "work", stop=lambda: removed, start=lambda _: said.append("started")
     )
     assert measure._timed_start(scene, lambda _: None) >= 0
