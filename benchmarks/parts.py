@@ -23,7 +23,7 @@ from checker.errors import LabError
 from checker.grading.container import Shells
 from checker.grading.run import grade
 from checker.images.catalogue import Images
-from checker.images.supply import ensure
+from checker.images.supply import ensure, lacking
 from checker.scene.ownership import owned_containers
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
@@ -216,14 +216,17 @@ class Bench:
 
     def bundle(self) -> None:
         """The compressed files that take images to a place without a network."""
-        needed = {
-            image for lab in self.catalogue if lab.toml.part is Part.ORCHESTRATION for image in lab.images
-        }
+        labs = [lab for lab in self.catalogue if lab.toml.part is Part.ORCHESTRATION]
+        there = [lab for lab in labs if not lacking(lab.images, self.places, connect)]
+        needed = {image for lab in there for image in lab.images}
         cluster = sorted(
             {image.short for image in Images(self.places.root).resolve(needed)} if needed else ()
         )
         rows = []
-        for what, names in (("all images", []), ("images of the labs on orchestration", cluster)):
+        for what, names in (
+            ("all images", []),
+            (f"images of labs {', '.join(lab.number for lab in there)}", cluster),
+        ):
             if what != "all images" and not names:
                 continue
             file = self.scratch / "bundle.tar.gz"
