@@ -91,8 +91,8 @@ def kept(places: Places, lab: Lab) -> Kept | None:
     """Return the choice that is in force for a lab, None when it has its own cluster."""
     try:
         return msgspec.json.decode((_folder(places, lab) / "choice.json").read_bytes(), type=Kept)
-    except FileNotFoundError:
-        return None
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # a state folder that is no folder holds no choice, and is told by who writes there
     except (OSError, msgspec.MsgspecError) as error:
         raise LabError(
             f"The choice of lab {lab.number}'s cluster cannot be read: {error}.",

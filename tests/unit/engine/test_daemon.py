@@ -49,7 +49,10 @@ def machine_with_dockerd(tmp_path: Path) -> Platform:
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "dockerd"
-    program.write_text(DOCKERD.format(python=sys.executable))
+    # A program's first line ends at a space, and the path of a checkout may have one.
+    python = folder / "python"
+    python.symlink_to(Path(sys.executable).resolve())
+    program.write_text(DOCKERD.format(python=python))
     program.chmod(0o755)
     return Platform(environ={"PATH": str(folder)})
 

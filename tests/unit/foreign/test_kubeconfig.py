@@ -170,7 +170,9 @@ def test_nothing_secret_is_shown_with_a_user() -> None:
 
 def plugged(folder: Path, script: str, **more: Any) -> Context:
     """Return a context whose user logs in by a program beside the kubeconfig."""
-    program = written(folder, f"#!{sys.executable}\nimport json, os, sys\n{script}\n", "bin/cloud-login")
+    # A first line that names Python would end at a space in its path; the shell's two quotes are a string to Python.
+    first = f"#!/bin/sh\n''':'\nexec \"{sys.executable}\" \"$0\" \"$@\"\n'''\n"
+    program = written(folder, f"{first}import json, os, sys\n{script}\n", "bin/cloud-login")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     user = {
         "exec": {

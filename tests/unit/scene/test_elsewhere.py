@@ -214,6 +214,12 @@ def test_without_a_wish_and_a_choice_the_lab_has_its_own_cluster(course: Course)
     assert elsewhere.leave(course.places, course.lab()) == []
 
 
+def test_a_state_folder_that_is_a_file_holds_no_choice(course: Course) -> None:
+    course.places.state.parent.mkdir(parents=True, exist_ok=True)
+    course.places.state.write_text("in the way\n")
+    assert elsewhere.kept(course.places, course.lab()) is None
+
+
 def test_what_is_kept_is_for_nobody_else_and_goes(course: Course) -> None:
     lab = course.lab()
     elsewhere._keep(course.places, lab, CHOICE)
