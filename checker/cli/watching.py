@@ -133,9 +133,14 @@ class Watching:
     def _judge(self) -> None:
         before = self._verdicts()
         try:
-            self._context.require_started(self._lab)
             self._report, self._problem = (
-                grade(self._lab, self._context.engine, self._work, shells=self._shells),
+                grade(
+                    self._lab,
+                    self._context.engine,
+                    self._work,
+                    shells=self._shells,
+                    first=lambda: self._context.require_started(self._lab),
+                ),
                 None,
             )
         except LabError as error:

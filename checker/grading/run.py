@@ -19,9 +19,10 @@ from checker.grading.container import Shells
 from checker.grading.early import Early
 from checker.grading.plugin import GradingPlugin
 from checker.results import Report
+from checker.scene.locks import lab_lock, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from checker.course.catalogue import Lab as CourseLab
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 RUN_SECONDS = 180.0
 """How long all checks of a lab may take together."""
+
+TURN_SECONDS = RUN_SECONDS + 60.0
+"""How long a run waits for another one of the same lab: as long as that one may take, and its cleaning up."""
 
 # pytest's own plugins that a grading run has no use for; each costs start-up time.
 _UNUSED = (
@@ -48,8 +52,13 @@ def grade(
     shells: Shells | None = None,
     early: Early | None = None,
     to_first_failure: bool = False,
+    tell: Callable[[str], None] | None = None,
+    first: Callable[[], None] | None = None,
 ) -> Report:
     """Run a lab's checks and return how each ended.
+
+    One run of a lab at a time: what a check breaks to see what happens, a node or a copy, another one beside it would
+    take for the learner's doing.
 
     Args:
         lab: the lab.
@@ -60,16 +69,56 @@ def grade(
         shells: shells kept open from one run to the next, for who grades again and again; closed by their owner.
         early: early work that is under way, on the same shells; else it begins here.
         to_first_failure: end at the first failed check; what a learner is told of is known by then.
+        tell: told when another run has to end first.
+        first: called when it is this run's turn; what it raises, such as that nothing is started, ends the run.
 
     Raises:
-        LabError: the check files cannot be read, or hold no check.
+        LabError: the check files cannot be read, or hold no check; or another run does not end.
     """
+    kept = early.shells if early else shells
+    begun = early or Early(lab, work, kept or Shells(engine))
+    waited = False
+
+    def wait(said: str) -> None:
+        nonlocal waited
+        waited = True
+        if tell:
+            tell(said)
+
+    try:
+        with locked(
+            lab_lock(engine.endpoint.host, lab.number, "check"),
+            f"lab check {int(lab.number)}",
+            wait=TURN_SECONDS,
+            tell=wait,
+            needed=False,
+        ):
+            if waited:
+                # The other run may have lost what these shells were opened in.
+                begun.wait()
+                begun.shells.close()
+            if first:
+                first()
+            return _judge(lab, engine, work, begun.shells, only, seconds, to_first_failure)
+    finally:
+        begun.wait()
+        if kept is None:
+            begun.shells.close()
+
+
+def _judge(
+    lab: CourseLab,
+    engine: Engine,
+    work: Path,
+    shells: Shells,
+    only: frozenset[str] | None,
+    seconds: float,
+    to_first_failure: bool,
+) -> Report:
     started = dt.datetime.now(dt.UTC).astimezone()
     clock = time.perf_counter
     begin = clock()
-    kept = early.shells if early else shells
-    begun = early or Early(lab, work, kept or Shells(engine))
-    handle = Lab(lab, engine, work, begun.shells)
+    handle = Lab(lab, engine, work, shells)
     plugin = GradingPlugin(handle, only, clock, seconds, to_first_failure=to_first_failure)
     checks = lab.folder / "checks"
     if not checks.is_dir():
@@ -89,10 +138,7 @@ def grade(
                 plugins=[plugin, fixtures],
             )  # fmt: skip
     finally:
-        begun.wait()
         handle.close()
-        if kept is None:
-            begun.shells.close()
     if code == pytest.ExitCode.INTERRUPTED and not plugin.errors:
         raise KeyboardInterrupt
     if plugin.errors or not plugin.results:

@@ -38,14 +38,19 @@ else:
         return True
 
 
-def lab_lock(host: str, number: str) -> Path:
-    """Return the file that is locked while a lab's scene changes.
+def lab_lock(host: str, number: str, what: str = "") -> Path:
+    """Return the file that is locked while a lab's scene changes, or while something else of it is under way.
 
     A scene lives in the engine, so every checkout of this person that uses the same engine shares the lock.
+
+    Args:
+        host: the engine's address.
+        number: the lab's number, such as "03".
+        what: a lock of its own for something that may go on beside a change; empty for the scene's.
     """
     who = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     engine = hashlib.sha256(host.encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"drydock-{who}" / f"{engine}-{number}.lock"
+    return Path(tempfile.gettempdir()) / f"drydock-{who}" / f"{engine}-{number}{what and '-' + what}.lock"
 
 
 def _opened(file: Path) -> IO[str]:
@@ -61,7 +66,12 @@ def _opened(file: Path) -> IO[str]:
 
 @contextlib.contextmanager
 def locked(
-    file: Path, doing: str, *, wait: float = 0.0, tell: Callable[[str], None] | None = None
+    file: Path,
+    doing: str,
+    *,
+    wait: float = 0.0,
+    tell: Callable[[str], None] | None = None,
+    needed: bool = True,
 ) -> Iterator[None]:
     """Hold a lock file while the block runs.
 
@@ -70,11 +80,19 @@ def locked(
         doing: what the holder does, for whoever finds it taken, such as `lab start 3`.
         wait: seconds to wait for another holder.
         tell: told once when there is somebody to wait for.
+        needed: False where a lock that cannot be made, on a full disk, is done without.
 
     Raises:
         LabError: another process holds it still, and the message says which and what it does; or it cannot be made.
     """
-    with _opened(file) as handle:
+    try:
+        opened = _opened(file)
+    except LabError:
+        if needed:
+            raise
+        yield
+        return
+    with opened as handle:
         give_up = time.monotonic() + wait
         told = False
         while not _take(handle):
@@ -88,12 +106,17 @@ def locked(
                 tell(f"`{holder}` is at work; waiting for it")
                 told = True
             time.sleep(0.05)
-        handle.seek(0)
-        handle.truncate()
-        handle.write(f"{doing} (process {os.getpid()})\n")
-        handle.flush()
+        _say(handle, f"{doing} (process {os.getpid()})\n")
         try:
             yield
         finally:
-            handle.seek(0)
-            handle.truncate()
+            _say(handle, "")
+
+
+def _say(handle: IO[str], who: str) -> None:
+    """Write who holds the lock, for others to read; a full disk takes the words, and not the lock."""
+    with contextlib.suppress(OSError):
+        handle.seek(0)
+        handle.truncate()
+        handle.write(who)
+        handle.flush()

@@ -42,8 +42,15 @@ def run(args: argparse.Namespace) -> int:
         # Imported now: pytest takes a tenth of a second, in which the early work gets on.
         from checker.grading.run import grade
 
-        context.require_started(lab)
-        report = grade(lab, context.engine, work, only=only, early=early)
+        report = grade(
+            lab,
+            context.engine,
+            work,
+            only=only,
+            early=early,
+            tell=context.say,
+            first=lambda: context.require_started(lab),
+        )
     finally:
         early.wait()
         early.shells.close()

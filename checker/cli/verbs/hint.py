@@ -27,8 +27,13 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     lab = context.lab()
-    context.require_started(lab)
-    report = grade(lab, context.engine, folder_of(context.places, lab))
+    report = grade(
+        lab,
+        context.engine,
+        folder_of(context.places, lab),
+        tell=context.say,
+        first=lambda: context.require_started(lab),
+    )
     problem = report.first_problem
     if problem is None:
         print(f"All checks of lab {lab.number} pass; there is nothing left to hint at.")

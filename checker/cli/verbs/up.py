@@ -73,7 +73,7 @@ def _grade(context: Context, lab: Lab) -> Report:
     from checker.scene.work import folder_of
 
     context.say(f"grading lab {lab.number} once")
-    report = grade(lab, context.engine, folder_of(context.places, lab))
+    report = grade(lab, context.engine, folder_of(context.places, lab), tell=context.say)
     if report.passed:
         context.progress.record_attempt(report)
     return report

@@ -13,6 +13,7 @@ from checker.engine.endpoint import Endpoint
 from checker.errors import LabError
 from checker.grading.run import grade
 from checker.results import CheckResult, Kind, Report, Status
+from checker.scene.locks import lab_lock, locked
 
 if TYPE_CHECKING:
     from tests.conftest import Course
@@ -362,3 +363,20 @@ def test_a_check_that_says_what_is_not_proven_is_no_pass_and_holds_nothing_up(co
     ]
     assert report.right
     assert not report.passed
+
+
+def test_a_run_waits_for_another_of_the_same_lab_and_looks_at_the_scene_after_it(course: Course) -> None:
+    lab = course.lab(HEAD + "def test_a():\n    'T'\n", ids=("a",))
+    other = locked(lab_lock(NOWHERE.host, lab.number, "check"), "lab check 97", wait=60)
+    order: list[str] = []
+
+    def tell(said: str) -> None:
+        order.append(said)
+        other.__exit__(None, None, None)
+
+    other.__enter__()
+    report = grade(
+        lab, Engine(NOWHERE), course.root / "work", tell=tell, first=lambda: order.append("looked")
+    )
+    assert report.passed
+    assert [said.split(" (")[0] for said in order] == ["`lab check 97", "looked"]

@@ -95,3 +95,11 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="cannot be written") as caught, locked(tmp_path / "state/x.lock", "a"):
         pass
     assert "DRYDOCK_STATE" in caught.value.remedy
+
+
+def test_a_lock_that_is_not_needed_is_done_without_where_it_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    went_on = False
+    with locked(tmp_path / "state/x.lock", "a", needed=False):
+        went_on = True
+    assert went_on
