@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from checker.cluster.kube import Pod
     from checker.cluster.model import Instance
     from checker.grading.author import Lab
-    from checker.scene.elsewhere import Kept
+    from checker.scene.chosen import Kept
 
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _UNREACHABLE = "node.kubernetes.io/unreachable"

@@ -17,7 +17,7 @@ from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
-    from checker.scene.elsewhere import Kept
+    from checker.scene.chosen import Kept
 
 REQUEST_SECONDS = 8.0
 KUBECONFIG = "/kubeconfig/k3s.yaml"

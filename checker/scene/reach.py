@@ -55,6 +55,34 @@ class Way:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.port}{path}"
 
+    def parts(self) -> dict[str, Any]:
+        """Return what this way adds to the scene, as a Compose file."""
+        parts: dict[str, Any] = {}
+        if self.network:
+            networks = {"lab": None, "cluster": None}
+            parts["networks"] = {"cluster": {"external": True, "name": self.network}}
+            parts["services"] = {each: {"networks": networks} for each in ("toolbox", "tunnel")}
+        if self.relay:
+            listen, to = self.relay.split()
+            open_at = "/".join(listen.rsplit(":", 1))
+            script = (
+                f"printf '%s\\n' 'defaults' '  mode tcp' '  timeout connect 4s' '  timeout client 1h' '  timeout server 1h' "
+                f"'listen cluster' '  bind {listen}' '  server cluster {to}' > /run/front/relay.cfg && "
+                "exec haproxy -W -f /run/front/relay.cfg"
+            )
+            parts["services"] = {
+                "relay": {
+                    "image": "drydock/front:1.0",
+                    "pull_policy": "never",
+                    "network_mode": "host",
+                    "healthcheck": {"test": ["CMD", "bash", "-c", f"exec 3<> /dev/tcp/{open_at}"]},
+                    "entrypoint": ["/usr/bin/tini", "--", "sh", "-c", script],
+                    "labels": {"io.drydock.lab": "${DRYDOCK_LAB}", "io.drydock.role": "front"},
+                    "stop_grace_period": "1s",
+                }
+            }
+        return parts or {"services": {}}
+
 
 def find(engine: Engine, lab: str, context: Context) -> Way:
     """Return the first way that works.

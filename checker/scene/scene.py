@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checker.engine.api import NotFoundError
 from checker.engine.shell import Shell
 from checker.errors import LabError
-from checker.scene import addresses, elsewhere, notes
+from checker.scene import adapted, addresses, chosen, elsewhere, notes
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
 from checker.scene.locks import lab_lock, locked
@@ -95,7 +95,7 @@ class Scene:
 
     # -- changes -------------------------------------------------------------------------------------------
 
-    def start(self, progress: Callable[[str], None], wish: elsewhere.Wish | None = None) -> None:
+    def start(self, progress: Callable[[str], None], wish: chosen.Wish | None = None) -> None:
         """Start the scene, or mend what is not running, and wait until it is ready.
 
         Args:
@@ -109,10 +109,10 @@ class Scene:
         with self.lock("start", progress):
             self._start(progress, wish)
 
-    def _start(self, progress: Callable[[str], None], wish: elsewhere.Wish | None = None) -> None:
+    def _start(self, progress: Callable[[str], None], wish: chosen.Wish | None = None) -> None:
         if missing := [file for file in self.lab.compose_files if not file.is_file()]:
             raise LabError(f"{missing[0]} is missing.", remedy="Restore the course's files.")
-        chosen = self.elsewhere
+        before = self.elsewhere
         started = bool(self.services())
         choice = elsewhere.settle(self.places, self.lab, self.engine, wish, progress, started=started)
         try:
@@ -120,7 +120,7 @@ class Scene:
             if choice is not None:
                 elsewhere.require_ready(self.engine, self.toolbox(), choice)
         except BaseException:
-            if choice is not None and chosen is None:
+            if choice is not None and before is None:
                 remove_owned(self.engine, self.lab, images=False)
                 # Should it not answer any more, `lab stop` still knows what to remove.
                 with contextlib.suppress(LabError):
@@ -232,12 +232,12 @@ class Scene:
         workfolder.lay_over(answer.files, self.work)
         choice = self.elsewhere
         if choice is not None:
-            elsewhere.adapt(answer.files, self.work, choice)
+            adapted.adapt(answer.files, self.work, choice)
         if not answer.script.is_file():
             return
         script = answer.script.read_text(encoding="utf-8")
         if choice is not None:
-            script = elsewhere.adapted(script, choice)
+            script = adapted.adapted(script, choice)
         shell = Shell(self.engine, self.toolbox())
         try:
             # `set -x` would say more, but then what a learner sees would not be what is recorded.
@@ -277,9 +277,9 @@ class Scene:
         return locked(file, f"lab {verb} {int(self.lab.number)}", wait=LOCK_SECONDS, tell=tell)
 
     @property
-    def elsewhere(self) -> elsewhere.Kept | None:
+    def elsewhere(self) -> chosen.Kept | None:
         """The cluster of the person's own that was chosen; None for the lab's own."""
-        return elsewhere.kept(self.places, self.lab)
+        return chosen.kept(self.places, self.lab)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the scene's compose.yaml is filled with."""

@@ -9,7 +9,7 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
-    from checker.scene.elsewhere import Wish
+    from checker.scene.chosen import Wish
 
 SUMMARY = "start a lab"
 EXAMPLE = "lab start 3"
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from checker.cli.context import Context
     from checker.course.choice import keep, told
     from checker.render.style import style_of
-    from checker.scene.elsewhere import told as elsewhere_told
+    from checker.scene.adapted import told as elsewhere_told
 
     context = Context(args)
     lab = context.lab()
@@ -101,7 +101,7 @@ def wish(args: argparse.Namespace) -> Wish | None:
         MisuseError: what belongs to one is named without it.
     """
     from checker.errors import MisuseError
-    from checker.scene.elsewhere import Wish
+    from checker.scene.chosen import Wish
 
     if args.context is None:
         if args.namespace or args.image_prefix:

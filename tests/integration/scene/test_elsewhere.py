@@ -18,7 +18,7 @@ from checker.foreign import kubeconfig
 from checker.foreign.server import Server
 from checker.grading.run import grade
 from checker.results import Status
-from checker.scene import elsewhere, reach
+from checker.scene import chosen, reach
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from tests.conftest import ROOT, reserved
@@ -266,4 +266,4 @@ def test_lab_10_runs_on_somebody_s_cluster_is_judged_there_and_leaves_it_as_it_w
     assert stopped.returncode == 0, stopped.stderr
     assert f"namespace {desk.namespace}" in stopped.stdout
     assert stranger.things() == before
-    assert elsewhere.kept(course.places, scene.lab) is None
+    assert chosen.kept(course.places, scene.lab) is None

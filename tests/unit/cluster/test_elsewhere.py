@@ -13,7 +13,7 @@ from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kube import Pod, as_learner
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
-from checker.scene.elsewhere import Kept
+from checker.scene.chosen import Kept
 
 CHOICE = Kept(
     context="kind-kind",

@@ -10,8 +10,8 @@ import pytest
 
 from checker.errors import LabError, MisuseError
 from checker.foreign.kubeconfig import Context, User
-from checker.scene import elsewhere, reach, stock
-from checker.scene.elsewhere import Kept, Wish
+from checker.scene import adapted, chosen, elsewhere, reach, stock
+from checker.scene.chosen import Kept, Wish
 from checker.scene.stock import Node
 
 if TYPE_CHECKING:
@@ -70,10 +70,10 @@ def test_a_container_that_ended_stands_behind_nothing() -> None:
 
 
 def test_the_way_becomes_a_part_of_the_scene() -> None:
-    joined = elsewhere._override(reach.Way("kind-control-plane", 6443, network="kind"))
+    joined = reach.Way("kind-control-plane", 6443, network="kind").parts()
     assert joined["networks"]["cluster"] == {"external": True, "name": "kind"}
     assert set(joined["services"]) == {"toolbox", "tunnel"}
-    relayed = elsewhere._override(reach.Way(reach.MACHINE, 6443, relay="172.17.0.1:6443 127.0.0.1:6443"))
+    relayed = reach.Way(reach.MACHINE, 6443, relay="172.17.0.1:6443 127.0.0.1:6443").parts()
     relay = relayed["services"]["relay"]
     assert relay["network_mode"] == "host"
     assert "bind 172.17.0.1:6443" in relay["entrypoint"][-1]
@@ -217,20 +217,20 @@ def test_without_a_wish_and_a_choice_the_lab_has_its_own_cluster(course: Course)
 def test_a_state_folder_that_is_a_file_holds_no_choice(course: Course) -> None:
     course.places.state.parent.mkdir(parents=True, exist_ok=True)
     course.places.state.write_text("in the way\n")
-    assert elsewhere.kept(course.places, course.lab()) is None
+    assert chosen.kept(course.places, course.lab()) is None
 
 
 def test_what_is_kept_is_for_nobody_else_and_goes(course: Course) -> None:
     lab = course.lab()
-    elsewhere._keep(course.places, lab, CHOICE)
+    chosen.keep(course.places, lab, CHOICE)
     files = elsewhere._for_toolbox(
         msgspec.structs.replace(CHOICE, server="https://kind-control-plane:6443", server_name="127.0.0.1"),
         b"CA",
         "secret",
     )
-    elsewhere._write(elsewhere._toolbox_folder(course.places, lab), files)
-    assert elsewhere.kept(course.places, lab) == CHOICE
-    folder = elsewhere._folder(course.places, lab)
+    chosen.write(chosen.toolbox_folder(course.places, lab), files)
+    assert chosen.kept(course.places, lab) == CHOICE
+    folder = chosen.folder_of(course.places, lab)
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in (folder, folder / "toolbox")} == {0o700}
     config = json.loads((folder / "toolbox" / "config").read_text())
@@ -238,9 +238,9 @@ def test_what_is_kept_is_for_nobody_else_and_goes(course: Course) -> None:
     assert config["contexts"][0]["context"]["namespace"] == "drydock-97"
     assert len(config["contexts"]) == len(config["users"]) == 1
     assert "secret" not in json.dumps(config)
-    elsewhere._forget(course.places, lab)
+    chosen.forget(course.places, lab)
     assert not folder.exists()
-    assert elsewhere.kept(course.places, lab) is None
+    assert chosen.kept(course.places, lab) is None
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_what_is_kept_is_for_nobody_else_and_goes(course: Course) -> None:
     ],
 )
 def test_another_cluster_is_refused_until_the_lab_is_stopped(course: Course, wish: Wish, said: str) -> None:
-    elsewhere._keep(course.places, course.lab(), CHOICE)
+    chosen.keep(course.places, course.lab(), CHOICE)
     with pytest.raises(MisuseError, match=said) as caught:
         settle(course, wish)
     assert "lab stop 97" in caught.value.remedy
@@ -274,15 +274,13 @@ def test_a_namespace_s_name_is_one(name: str) -> None:
 
 
 def test_a_cluster_that_is_gone_is_told_with_what_to_remove(course: Course) -> None:
-    elsewhere._keep(course.places, course.lab(), CHOICE)
+    chosen.keep(course.places, course.lab(), CHOICE)
     with pytest.raises(
         LabError, match="drydock-97 could not be removed from the cluster of `kind-kind`"
     ) as caught:
         elsewhere.leave(course.places, course.lab())
-    assert str(elsewhere._folder(course.places, course.lab())) in caught.value.remedy
-    assert elsewhere.kept(course.places, course.lab()) is not None, (
-        "what is to be removed must not be forgotten"
-    )
+    assert str(chosen.folder_of(course.places, course.lab())) in caught.value.remedy
+    assert chosen.kept(course.places, course.lab()) is not None, "what is to be removed must not be forgotten"
 
 
 # -- what is adapted ------------------------------------------------------------------------------------------
@@ -290,18 +288,18 @@ def test_a_cluster_that_is_gone_is_told_with_what_to_remove(course: Course) -> N
 
 def test_an_answer_names_the_images_as_the_cluster_knows_them_and_no_port_of_another_s() -> None:
     manifest = "  image: drydock/parcel:1.0\n      nodePort: 30080\n"
-    assert elsewhere.adapted(manifest, CHOICE) == manifest
+    assert adapted.adapted(manifest, CHOICE) == manifest
     there = msgspec.structs.replace(CHOICE, prefix="registry.example/class", port_taken=True)
-    assert elsewhere.adapted(manifest, there) == "  image: registry.example/class/parcel:1.0\n"
+    assert adapted.adapted(manifest, there) == "  image: registry.example/class/parcel:1.0\n"
     assert (
-        elsewhere.adapted("other/drydock/parcel:1.0 drydock/parcels", there)
+        adapted.adapted("other/drydock/parcel:1.0 drydock/parcels", there)
         == "other/drydock/parcel:1.0 drydock/parcels"
     )
 
 
 def test_what_differs_is_told() -> None:
     lonely = msgspec.structs.replace(CHOICE, nodes=("one",), port_taken=True, prefix="registry.example/class")
-    said = " ".join(elsewhere.told(lonely, _lab()))
+    said = " ".join(adapted.told(lonely, _lab()))
     for words in (
         "drydock-97",
         "one node",

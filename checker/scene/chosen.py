@@ -1,0 +1,126 @@
+"""The cluster of the person's own that was chosen for a lab, and what is kept of the choice until `lab stop`.
+
+All lies in one folder below `.lab/`, for nobody but the person.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+    from checker.course.places import Places
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `lab start` is asked for.
+
+    Args:
+        context: the context of the person's kubeconfig.
+        namespace: the name of the namespace; empty for the usual one.
+        prefix: where the cluster pulls the lab's images from; empty when they come from this machine.
+    """
+
+    context: str
+    namespace: str = ""
+    prefix: str = ""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the choice until `lab stop`."""
+
+    context: str
+    namespace: str
+    owner: str
+    prefix: str = ""
+    files: tuple[str, ...] = ()
+    """The kubeconfig files that the context is in."""
+    nodes: tuple[str, ...] = ()
+    """The nodes that take pods; empty when the person may not list nodes."""
+    port_taken: bool = False
+    """Whether the lab's port of the nodes is another's."""
+    reads_nodes: bool = False
+    server: str = ""
+    """The server's address as the lab's containers reach it."""
+    server_name: str = ""
+    """The name in its certificate."""
+    insecure: bool = False
+
+    @property
+    def parcel(self) -> str:
+        """The name of Parcel's image on this cluster, without a tag."""
+        return f"{self.prefix or 'drydock'}/parcel"
+
+
+def kept(places: Places, lab: Lab) -> Kept | None:
+    """Return the choice that is in force for a lab, None when it has its own cluster."""
+    try:
+        return msgspec.json.decode((folder_of(places, lab) / "choice.json").read_bytes(), type=Kept)
+    except (FileNotFoundError, NotADirectoryError):
+        return None  # a state folder that is no folder holds no choice, and is told by who writes there
+    except (OSError, msgspec.MsgspecError) as error:
+        raise LabError(
+            f"The choice of lab {lab.number}'s cluster cannot be read: {error}.",
+            remedy=f"Remove {folder_of(places, lab)}, and the namespace with the label io.drydock.lab={lab.number} in the cluster.",
+        ) from error
+
+
+def folder_of(places: Places, lab: Lab) -> Path:
+    """Return the folder of a lab's choice."""
+    return places.state / "elsewhere" / lab.slug
+
+
+def toolbox_folder(places: Places, lab: Lab) -> Path:
+    """Return the folder in it that the toolbox sees."""
+    return folder_of(places, lab) / "toolbox"
+
+
+def keep(places: Places, lab: Lab, choice: Kept) -> None:
+    """Keep a choice."""
+    write(folder_of(places, lab), {"choice.json": msgspec.json.encode(choice)})
+
+
+def write(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write files that nobody else may read, each at once."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        for name, content in contents.items():
+            partial = folder / f".{name}.partial"
+            partial.unlink(missing_ok=True)
+            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            partial.replace(folder / name)
+    except OSError as error:
+        raise LabError(
+            f"{folder} cannot be written: {error.strerror or error}.",
+            remedy="Make room or allow writing there, or set DRYDOCK_STATE to another folder.",
+        ) from error
+
+
+def forget(places: Places, lab: Lab) -> None:
+    """Forget a lab's choice."""
+    shutil.rmtree(folder_of(places, lab), ignore_errors=True)
+
+
+def owner_of(places: Places) -> str:
+    """Return the mark of this checkout: two learners may share a cluster, and neither takes the other's namespace."""
+    file = places.state / "elsewhere" / "owner"
+    with contextlib.suppress(OSError):
+        if text := file.read_text(encoding="ascii").strip():
+            return text
+    made = os.urandom(16).hex()
+    write(file.parent, {file.name: made.encode()})
+    return made
