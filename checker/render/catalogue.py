@@ -39,6 +39,8 @@ def list_lines(
         elif standing.attempts:
             mark, plain, colour = "◐", "~", "yellow"
             state = f"{standing.last_passed} of {standing.last_total} checks"
+        if lab.chosen and style.width >= NARROW:
+            state += f"; ways: {', '.join(lab.chosen)}"
         if lab.slug in lacking:
             state += f"; needs {lacking[lab.slug]}, which is not here yet"
         elif not standing.passed_at and not following:

@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
                 "lab": lab.slug,
                 "title": lab.toml.title,
                 "minutes": lab.toml.minutes,
+                "ways": lab.chosen,
                 "standing": standing,
                 "lacking": lacking.get(lab.slug, ""),
                 "measurements": context.progress.measurements(lab.slug),

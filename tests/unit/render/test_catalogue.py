@@ -26,3 +26,13 @@ def test_a_wide_terminal_shows_minutes_and_a_narrow_one_the_standing_whole(cours
     assert wide.endswith("4 of 13 checks")
     assert narrow.endswith("4 of 13 checks")
     assert len(narrow) <= 40
+
+
+def test_a_lab_of_several_ways_shows_which_are_chosen(course: Course) -> None:
+    ways = 'usual = ["hand", "crew"]\n' + "".join(
+        f'[ways.{name}]\ntitle = "by {name}"\nports = [{port}]\n'
+        for name, port in (("hand", 8001), ("crew", 8002), ("fleet", 8003))
+    )
+    lab = course.lab(toml=ways).choosing(["fleet", "hand"])
+    row, *_ = list_lines([(lab, BEGUN)], style(100))
+    assert row.endswith("4 of 13 checks; ways: hand, fleet")
