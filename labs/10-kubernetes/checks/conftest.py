@@ -9,7 +9,7 @@ import pytest
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kubernetes import Kubernetes
 from checker.course import places
-from checker.scene import elsewhere
+from checker.scene import chosen
 
 from .parcel import Parcel
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def cluster(lab: Lab) -> Kubernetes:
     """The lab's cluster, or the learner's own that was chosen."""
-    choice = elsewhere.kept(places.find(), lab.course_lab)
+    choice = chosen.kept(places.find(), lab.course_lab)
     return Kubernetes(lab) if choice is None else Elsewhere(lab, choice)
 
 
