@@ -12,6 +12,8 @@ from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from checker.grading.author import Lab
 
 NODES = ("control-plane", "worker-1", "worker-2")
@@ -78,6 +80,7 @@ class Kubernetes:
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.api = Api(lab)
+        self._among: tuple[str, Mapping[str, str]] | None = None
 
     # -- the seam ------------------------------------------------------------------------------------------
 
@@ -114,6 +117,10 @@ class Kubernetes:
         """Return the pods behind the instances."""
         found = self.api.read(self.listing("pods", _NOT_THE_CLUSTERS_OWN), Pods).items
         return [pod for pod in found if self._is_copy(pod)]
+
+    def narrow(self, namespace: str, labels: Mapping[str, str]) -> None:
+        """Take only the pods of a namespace with these labels for copies from now on; what else runs Parcel is beside the service."""
+        self._among = (namespace, labels)
 
     def listing(self, kind: str, query: str = "") -> str:
         """Return the path that lists things of a kind, in every namespace that is looked at."""
@@ -206,6 +213,7 @@ class Kubernetes:
             and pod.status.phase in {"Pending", "Running", "Unknown", ""}
             and PROBE not in pod.metadata.labels
             and bool(self._image(pod))
+            and (self._among is None or is_selected(pod, *self._among))
         )
 
     def _image(self, pod: Pod) -> str:
@@ -222,6 +230,13 @@ class Kubernetes:
         return Instance(
             id=self._id(pod), node=pod.spec.node_name, version=tag or "latest", ready=pod.ready, image=image
         )
+
+
+def is_selected(pod: Pod, namespace: str, labels: Mapping[str, str]) -> bool:
+    """Whether a selector of a namespace finds a pod; one without labels finds none."""
+    return (
+        bool(labels) and pod.metadata.namespace == namespace and labels.items() <= pod.metadata.labels.items()
+    )
 
 
 def _with_image(container: str, image: str) -> dict[str, Any]:

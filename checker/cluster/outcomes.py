@@ -191,7 +191,14 @@ def replaced(
 
 
 def rollout(
-    timeline: Timeline, *, before: str, after: str, hint: str, allowed: int = 0, source: str = ""
+    timeline: Timeline,
+    *,
+    before: str,
+    after: str,
+    hint: str,
+    allowed: int = 0,
+    source: str = "",
+    unfinished: str = "",
 ) -> Rollout:
     """Require that the service moved from one version to another without a failed request, and return the move.
 
@@ -204,6 +211,7 @@ def rollout(
         hint: where to look.
         allowed: how many requests may fail in it.
         source: the command that shows it, such as `lab timeline 9`.
+        unfinished: where to look when the old version still answers; otherwise the same place.
     """
     moves = [each for each in timeline.rollouts() if (each.before, each.after) == (before, after)]
     if not moves:
@@ -231,7 +239,7 @@ def rollout(
         expected=f"version {after} alone, at the end",
         seen=f"the last answer of {before} came {max(timeline.end - move.last, 0):.0f} s ago",
         source=source,
-        hint=hint,
+        hint=unfinished or hint,
     )
     if len(move.failures) > allowed:
         worst = move.outage

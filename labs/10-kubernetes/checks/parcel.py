@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kube import Pod, Pods, Refused, Service, Services
+from checker.cluster.kubernetes import is_selected
 from checker.grading.author import could_not_run
 
 if TYPE_CHECKING:
@@ -30,7 +31,24 @@ class Parcel:
     @functools.cached_property
     def pods(self) -> list[Pod]:
         """Its pods."""
-        return self.cluster.pods()
+        return self.look()
+
+    beside = 0
+    """How many pods run Parcel and are not the service's, such as those of the old version in a blue-green release."""
+
+    def look(self) -> list[Pod]:
+        """Look at its pods anew: those that the service leads to, or all as long as it leads to none."""
+        self.__dict__.pop("service", None)
+        found = self.cluster.pods()
+        if self.service is None or self.beside:
+            return found
+        space, selector = self.service.metadata.namespace, self.service.spec.selector
+        led = [pod for pod in found if is_selected(pod, space, selector)]
+        if not led or len(led) == len(found):
+            return found
+        self.beside = len(found) - len(led)
+        self.cluster.narrow(space, selector)
+        return led
 
     @functools.cached_property
     def workload(self) -> Workload:

@@ -25,6 +25,8 @@ START_SECONDS = 20.0
 WATCHED_SECONDS = 6.0
 """How long a pod that is not ready is left alone: a liveness probe ends it after three."""
 HEAL_SECONDS = 15.0
+PATIENT_SECONDS = 30
+"""A startup probe that gives up sooner than this ends a copy that takes long to get ready."""
 NEVER_MS = "86400000"
 QUICK = {"periodSeconds": 1, "timeoutSeconds": 1, "initialDelaySeconds": 0, "successThreshold": 1}
 
@@ -107,9 +109,10 @@ def _pod(template: dict[str, Any], name: str, delay: str, is_parcel: Callable[[s
     spec["terminationGracePeriodSeconds"] = 1
     for container in spec["containers"]:
         container.pop("lifecycle", None)
-        # What matters is what the two others ask, from the first second on.
-        container.pop("startupProbe", None)
-        for probe, failures in (("readinessProbe", 1), ("livenessProbe", 3)):
+        # A patient one would only put off what the two others ask, and that matters from the first second on.
+        if _patience(container.get("startupProbe") or {}) >= PATIENT_SECONDS:
+            container.pop("startupProbe", None)
+        for probe, failures in (("readinessProbe", 1), ("livenessProbe", 3), ("startupProbe", 3)):
             if container.get(probe):
                 container[probe].update(QUICK, failureThreshold=failures)
                 container[probe].pop("terminationGracePeriodSeconds", None)
@@ -123,6 +126,12 @@ def _pod(template: dict[str, Any], name: str, delay: str, is_parcel: Callable[[s
         "metadata": {"generateName": f"drydock-rehearsal-{name}-", "labels": {PROBE: name}},
         "spec": spec,
     }
+
+
+def _patience(probe: dict[str, Any]) -> int:
+    """Return for how many seconds a probe may fail before it ends its container; what is left out is as the cluster fills it in."""
+    asked: int = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+    return asked + int(probe.get("initialDelaySeconds", 0))
 
 
 def _lay_in_missing_volumes(spec: dict[str, Any], container: dict[str, Any]) -> None:

@@ -44,6 +44,15 @@ WATCH_SECONDS = 10.0
 
 CHECKED = "kubectl get pods --output wide"
 
+WHO_COUNTS = "Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it."
+NOT_REPLACED = {
+    "StatefulSet": "A StatefulSet makes a copy anew only when the old one is known to be gone, so that no two ever have one name; "
+    "of a copy on a silent node nobody knows. Which kind does not care which copy is which?",
+    "DaemonSet": "A DaemonSet wants one copy on each node, not a number of copies: on the nodes that are left it has all it wants. "
+    "Which kind counts copies?",
+}
+"""Why copies are not replaced, by what looks after them."""
+
 
 @guard
 def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
@@ -99,7 +108,7 @@ def test_copies_run(parcel: Parcel, cluster: Kubernetes) -> None:
     """At least three copies of Parcel run and are ready."""
 
     def is_settled() -> bool:
-        parcel.pods = cluster.pods()
+        parcel.pods = parcel.look()
         return len(parcel.pods) >= WANTED and all(pod.ready for pod in parcel.pods)
 
     if wait_until(is_settled, READY_SECONDS if parcel.pods else 0.0, every=0.2):
@@ -110,6 +119,15 @@ def test_copies_run(parcel: Parcel, cluster: Kubernetes) -> None:
     late = [pod for pod in pods if not pod.ready]
     if late:
         _fail_not_ready(parcel, late[0], len(late))
+    if parcel.beside and parcel.service:
+        name = parcel.service.metadata.name
+        fail(
+            f"The service {name} leads to {len(pods)} of the {len(pods) + parcel.beside} copies of Parcel that run: only these are asked.",
+            expected=f"{WANTED} or more that it leads to",
+            seen=f"{len(pods)}, and {parcel.beside} without its labels",
+            source=f"kubectl describe service {name}{space(parcel.service)}",
+            hint="`kubectl get pods --show-labels` shows which copies carry the labels of the service's selector.",
+        )
     fail(
         f"Only {len(pods)} {'copy' if len(pods) == 1 else 'copies'} of Parcel run{'s' * (len(pods) == 1)}. With fewer than three, the loss of a node leaves one or none.",
         expected=f"{WANTED} or more",
@@ -436,15 +454,18 @@ def test_probes(lab: Lab, parcel: Parcel) -> None:
         pods.hang()
         wait_until(lambda: pods.look("late").restarts, WATCHED_SECONDS, every=0.5)
         late = pods.look("late")
+        kind = "startup" if "Startup probe failed" in parcel.last_warning(late) else "liveness"
         require(
             not late.restarts,
-            "A copy that lives, but is not ready yet, was killed by its liveness probe. It would start again, be killed "
-            "again, and never get ready: the liveness probe asks whether it is ready.",
+            f"A copy that lives, but is not ready yet, was killed by its {kind} probe. It would start again, be killed "
+            f"again, and never get ready: the {kind} probe asks whether it is ready.",
             expected="a copy that gets ready slowly is left alone",
             seen=f"{late.restarts} restart{'s' * (late.restarts != 1)} while it was getting ready",
             source=source,
             evidence=parcel.last_warning(late),
-            hint="Readiness and liveness are two questions. Which path of Parcel's tells that it lives, ready or not?",
+            hint="Readiness and liveness are two questions. Which path of Parcel's tells that it lives, ready or not?"
+            if kind == "liveness"
+            else "A startup probe that fails too often ends the copy. Which path of Parcel's tells that it lives, ready or not?",
         )
         healed = wait_until(lambda: pods.look("hung").restarts, HEAL_SECONDS, every=0.2)
         require(
@@ -470,6 +491,7 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         after=AFTER,
         source="lab timeline 10",
         hint="`lab timeline 10` draws it. When does a new copy get its first request, and an old one its last?",
+        unfinished="`kubectl rollout status deployment/parcel` says what a rollout waits for; one that was paused waits for you.",
     )
     old = [each for each in cluster.instances() if each.version != AFTER]
     require(
@@ -533,7 +555,7 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
         len(parcel.pods),
         within=REPLACED_SECONDS,
         node=victim,
-        hint="Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it.",
+        hint=NOT_REPLACED.get(parcel.workload.kind, WHO_COUNTS),
     )
     lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
     lab.record("requests lost with a node", found.lost, "requests", "kubernetes")

@@ -118,6 +118,17 @@ def test_a_copy_elsewhere_than_in_the_default_namespace_says_where() -> None:
     assert on.shows().endswith("--namespace post")
 
 
+def test_what_runs_parcel_beside_the_service_is_no_copy_once_the_service_is_known() -> None:
+    blue, green = ({"name": name, "labels": {"app": "parcel", "colour": name}} for name in ("blue", "green"))
+    strange = {"name": "strange", "namespace": "post", "labels": {"colour": "green"}}
+    on = cluster({PODS: {"items": [pod(metadata=each) for each in (blue, green, strange)]}})
+    assert [each.id for each in on.instances()] == ["blue", "green", "post/strange"]
+    on.narrow("default", {"colour": "green"})
+    assert [each.id for each in on.instances()] == ["green"]
+    on.narrow("default", {})
+    assert on.instances() == []
+
+
 def owned(kind: str, name: str) -> dict[str, Any]:
     return {"namespace": "default", "ownerReferences": [{"kind": kind, "name": name, "controller": True}]}
 

@@ -1,3 +1,5 @@
+# What is beside the service, of another version and on the same nodes, is nobody's business.
+kubectl apply --filename practice.yaml
 kubectl create deployment parcel --image drydock/parcel:1.0 --replicas 4 --port 8080
 kubectl set resources deployment parcel --requests cpu=20m,memory=30Mi --limits cpu=500m,memory=128Mi
 kubectl patch deployment parcel --type json --patch '[
