@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -225,9 +226,9 @@ def _rows(lab: Lab) -> dict[str, dict[str, str]]:
             source="ls",
             hint=f"The lab came with one that has the columns' names: {','.join(COLUMNS)}.",
         )
-    lines = [
-        line for line in text.replace(";", ",").splitlines() if line.strip() and not line.startswith("#")
-    ]
+    # A table program may part values by semicolons or tabs.
+    parted = text.replace(";", ",").replace("\t", ",")
+    lines = [line for line in parted.splitlines() if line.strip() and not line.startswith("#")]
     table = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
     missing = [name for name in COLUMNS if name not in [each.strip() for each in table.fieldnames or []]]
     require(
@@ -240,8 +241,19 @@ def _rows(lab: Lab) -> dict[str, dict[str, str]]:
     )
     rows: dict[str, dict[str, str]] = {}
     for row in table:
-        clean = {str(name).strip(): str(value or "").strip() for name, value in row.items()}
+        clean = {name.strip(): (value or "").strip() for name, value in row.items() if name is not None}
+        more = [each.strip() for each in row.get(None) or [] if each.strip()]  # type: ignore[call-overload]
         said = clean["way"].casefold()
+        require(
+            not more or not _is_number(clean["files"]),
+            f"The row of {said} has more values than there are columns: a comma parts values, also one inside a number.",
+            expected=",".join(COLUMNS),
+            seen=",".join([*clean.values(), *more]),
+            source=f"cat {FILE}",
+            hint="A number alone, with a point before its decimals and no unit.",
+        )
+        # Names of files with commas between them, where the last column is theirs.
+        clean["files"] = " ".join([clean["files"], *more])
         key = next((key for key, names in NAMES.items() if said in names), said)
         require(
             key not in rows,
@@ -255,15 +267,21 @@ def _rows(lab: Lab) -> dict[str, dict[str, str]]:
     return rows
 
 
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def _number(row: dict[str, str], figure: Figure, way: Way) -> float:
     text = row[figure.column]
-    try:
-        return float(text)
-    except ValueError:
-        fail(
-            f"In the row of {way.title}, `{figure.column}` is no number.",
-            expected=f"a number: {figure.what}, in {figure.unit}",
-            seen=text or "nothing",
-            source=f"cat {FILE}",
-            hint="A number alone, with a point before its decimals and no unit.",
-        )
+    require(
+        _is_number(text) and float(text) >= 0,
+        f"In the row of {way.title}, `{figure.column}` is no number that could be counted or measured.",
+        expected=f"a number: {figure.what}, in {figure.unit}",
+        seen=text or "nothing",
+        source=f"cat {FILE}",
+        hint="A number alone, with a point before its decimals and no unit.",
+    )
+    return float(text)
