@@ -13,6 +13,7 @@ from checker.cluster.nomad_api import Api
 from checker.cluster.nomad_records import (
     Allocation,
     CheckResult,
+    Course,
     Deployment,
     Evaluation,
     Group,
@@ -151,9 +152,17 @@ class Nomad:
             for each, answer in zip(allocations, answers, strict=True)
         }
 
+    def refused(self, instance: Instance) -> CheckResult | None:
+        """Return the check that an instance that runs does not pass; None when none says so."""
+        running = [
+            each for each in self.allocations() if each.id == instance.id and each.client_status == "running"
+        ]
+        found = self.check_results(running).get(instance.id, ())
+        return next((each for each in found if each.status != "success"), None)
+
     def last_event(self, instance: Instance) -> str:
         """Return what happened last to an instance, in Nomad's words."""
-        found = self.api.get(f"allocation/{instance.id}", Allocation)
+        found = self.api.get(f"allocation/{instance.id}", Course)
         states = (found.task_states or {}).values() if found else ()
         events = sorted(
             (event for state in states for event in state.events or ()), key=lambda each: each.time

@@ -46,7 +46,6 @@ class Allocation(_Record, frozen=True):
     client_status: str
     next_allocation: str = ""
     deployment_status: Health | None = None
-    task_states: dict[str, TaskState] | None = None
     create_index: int = 0
 
     @property
@@ -59,6 +58,12 @@ class Allocation(_Record, frozen=True):
     def canary(self) -> bool:
         """Whether it came as a canary."""
         return self.deployment_status is not None and self.deployment_status.canary
+
+
+class Course(_Record, frozen=True):
+    """What became of one allocation: its own page names it otherwise than the list of all, and has more."""
+
+    task_states: dict[str, TaskState] | None = None
 
 
 class Port(_Record, frozen=True):
@@ -81,12 +86,14 @@ class ServiceCheck(_Record, frozen=True):
     """A check of a service, as the job has it."""
 
     type: str = ""
+    on_update: str = ""
 
 
 class Service(_Record, frozen=True):
     """A service that a group or a task registers."""
 
     provider: str = ""
+    on_update: str = ""
     checks: list[ServiceCheck] | None = None
 
 
@@ -96,6 +103,7 @@ class Update(_Record, frozen=True):
     canary: int = 0
     auto_revert: bool = False
     auto_promote: bool = False
+    health_check: str = ""
 
 
 class Task(_Record, frozen=True):
@@ -135,8 +143,23 @@ class Group(_Record, frozen=True):
     @property
     def checks(self) -> list[ServiceCheck]:
         """Every check that it has, whatever service it belongs to."""
-        services = [*(self.services or ()), *(each for task in self.tasks for each in task.services or ())]
-        return [check for service in services for check in service.checks or ()]
+        return [check for service in self._all_services for check in service.checks or ()]
+
+    @property
+    def unheard(self) -> str:
+        """The line by which a release is judged without its checks; empty when they decide."""
+        if self.update is not None and self.update.health_check not in {"", "checks"}:
+            return f'health_check = "{self.update.health_check}"'
+        said = [
+            check.on_update or service.on_update
+            for service in self._all_services
+            for check in service.checks or ()
+        ]
+        return 'on_update = "ignore"' if said and all(each == "ignore" for each in said) else ""
+
+    @property
+    def _all_services(self) -> list[Service]:
+        return [*(self.services or ()), *(each for task in self.tasks for each in task.services or ())]
 
 
 class Job(_Record, frozen=True):

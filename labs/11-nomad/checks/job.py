@@ -115,6 +115,16 @@ def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:
             hint="Lesson, “Your turn”: what cannot be had twice on one client?",
         )
     unready = next(each for each in instances if not each.ready)
+    if refused := nomad.refused(unready):
+        fail(
+            f"Of {len(instances)} copies, {len(ready)} {'is' if len(ready) == 1 else 'are'} well. The one on "
+            f"{unready.node} runs, but does not pass the check of the job.",
+            expected=f"{COPIES} copies that run and whose checks pass",
+            seen=f"check {refused.check}: {refused.status}",
+            source=f"nomad alloc checks {unready.id[:8]}",
+            evidence=refused.output[:200],
+            hint="What does the check ask, and does Parcel know that path? Lesson, “Say what healthy means”, has one.",
+        )
     fail(
         f"Of {len(instances)} copies, {len(ready)} {'is' if len(ready) == 1 else 'are'} well; the one on {unready.node} "
         "is not.",

@@ -19,6 +19,13 @@ TOLERANCE = 0.35
 """How far the learner's number may be from ours: it was taken at another time, and memory grows and shrinks."""
 
 
+_NUMBER = re.compile(r"(?<![\w.,-])(\d+(?:[.,]\d+)?)\s*()")
+"""A number that is not part of a name."""
+
+_WITH_UNIT = re.compile(_NUMBER.pattern.removesuffix("()") + r"([kmg])i?b\b", re.IGNORECASE)
+"""The same with its unit, which in a line of `docker stats` is the first of several."""
+
+
 def memory_of(container: Container) -> float:
     """Return what a container's processes use, in bytes, counted as `docker stats` does: without idle file pages."""
     memory = container.stats()["memory_stats"]
@@ -44,7 +51,7 @@ def read_number(lab: Lab) -> float:
             hint="Lesson, “Your turn”, step 4.",
         )
     text = file.read_text(encoding="utf-8", errors="replace").strip()
-    found = re.search(r"(\d+(?:[.,]\d+)?)\s*([kmg]?i?b)?", text, re.IGNORECASE)
+    found = _WITH_UNIT.search(text) or _NUMBER.search(text)
     require(
         found,
         f"{FILE} has no number in it.",
@@ -54,7 +61,7 @@ def read_number(lab: Lab) -> float:
         hint="Lesson, “What a machine of the cluster takes”: which column of `docker stats` is it?",
     )
     number = float(found[1].replace(",", ".")) if found else 0.0
-    unit = ((found[2] if found else "") or "mb").lower()[0]
+    unit = ((found[2] if found else "") or "m").lower()[0]
     return number * {"k": 1 / 1024, "g": 1024.0}.get(unit, 1.0)
 
 
@@ -65,7 +72,7 @@ def require_number(lab: Lab, server: Container, ours: float) -> None:
         return
     facts = {
         "expected": f"{ours:.0f} MB, give or take a third",
-        "seen": f"{number:g} MB in {FILE}",
+        "seen": f"{number:.10g} MB in {FILE}",
         "source": f"docker stats --no-stream {server.name}",
     }
     size = program_mb(server)
@@ -77,7 +84,7 @@ def require_number(lab: Lab, server: Container, ours: float) -> None:
             hint="Lesson, “What a machine of the cluster takes”: what was asked there, and about which machine?",
         )
     fail(
-        f"Nomad's control plane takes {ours:.0f} MB now, not {number:g} MB.",
+        f"Nomad's control plane takes {ours:.0f} MB now, not {number:.10g} MB.",
         **facts,
         hint="Which container decides, and which only runs what was decided? Which column of `docker stats` is it?",
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from checker.cluster.model import surely
 from checker.grading.author import fail, require, wait_until
 
-from .job import COPIES, REPOSITORY
+from .job import COPIES, REPOSITORY, group_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +122,16 @@ def require_contained(nomad: Nomad, verdict: Verdict, seen: Timeline) -> None:
     )
     facts = {"source": f"nomad job deployments {nomad.name}", "seen": told or "no deployment"}
     if verdict.healthy:
+        job = nomad.job
+        group = group_of(job) if job else None
+        if group is not None and group.unheard:
+            fail(
+                "The check handed Nomad a release that starts, accepts connections, and answers nobody; Nomad called it "
+                f"healthy, for the job says `{group.unheard}`: whatever the check of a copy finds, a release goes on.",
+                expected="the release fails, because its copy never becomes healthy",
+                **facts,
+                hint="Lesson, “Say what healthy means”: which of your lines is not there, and who decides without it?",
+            )
         fail(
             "The check handed Nomad a release that starts, accepts connections, and answers nobody; Nomad called it healthy. "
             "What it asks of a copy can be passed without answering a single request.",

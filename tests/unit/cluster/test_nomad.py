@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from checker.cluster.nomad import Nomad
-from checker.cluster.nomad_records import Deployment, GroupDeployment, tag_of
+from checker.cluster.nomad_records import Deployment, Group, GroupDeployment, tag_of
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 
@@ -109,6 +110,52 @@ def test_an_allocation_is_a_copy_with_its_node_and_the_version_of_its_job() -> N
 def test_a_copy_whose_check_fails_is_not_ready_although_it_runs() -> None:
     (copy,) = running(ILL).instances()
     assert not copy.ready
+
+
+def test_the_check_that_a_copy_does_not_pass_is_told() -> None:
+    nomad = running(ILL)
+    refused = nomad.refused(nomad.instances()[0])
+    assert refused is not None
+    assert refused.status == "failure"
+
+
+def test_a_copy_that_is_well_is_refused_by_no_check() -> None:
+    nomad = running(WELL)
+    assert nomad.refused(nomad.instances()[0]) is None
+
+
+def test_what_happened_last_to_a_copy_is_read_from_its_own_page() -> None:
+    nomad = running(ILL)
+    # Unlike the list of all, an allocation's page has the job itself, and no number of its version.
+    page = {name: value for name, value in allocation("a", "client-1").items() if name != "JobVersion"}
+    events = [
+        {"Type": "Started", "DisplayMessage": "Task started by client", "Time": 2},
+        {"Type": "Received", "DisplayMessage": "Task received by client", "Time": 1},
+    ]
+    nomad.api.server.answers["allocation/a"] = {  # type: ignore[attr-defined]
+        **page,
+        "Job": job(),
+        "TaskStates": {"parcel": {"State": "running", "Events": events}},
+    }
+    assert nomad.last_event(nomad.instances()[0]) == "Started: Task started by client"
+
+
+@pytest.mark.parametrize(
+    ("check", "update", "line"),
+    [
+        ({}, {}, ""),
+        ({}, {"HealthCheck": "checks"}, ""),
+        ({"OnUpdate": "require_healthy"}, {}, ""),
+        ({"OnUpdate": "ignore"}, {}, 'on_update = "ignore"'),
+        ({}, {"HealthCheck": "task_states"}, 'health_check = "task_states"'),
+    ],
+)
+def test_a_line_by_which_checks_do_not_decide_is_told(
+    check: dict[str, str], update: dict[str, str], line: str
+) -> None:
+    services = [{"Provider": "nomad", "Checks": [{"Type": "http", **check}]}]
+    group = msgspec.convert({**GROUP, "Services": services, "Update": update}, Group)
+    assert group.unheard == line
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
