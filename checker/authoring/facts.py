@@ -53,8 +53,26 @@ def facts_page(lab: Lab) -> str:
     return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n| What | How much |\n|---|---|\n{table}"
 
 
+def ways_file(places: Places, lab: Lab) -> Path:
+    """Return the snippet with what each of a lab's ways came to."""
+    return places.docs / "lessons" / "_facts" / f"{lab.number}-ways.md"
+
+
+def ways_page(lab: Lab) -> str:
+    """Return that snippet, a row a way; empty for a lab that has no ways, or of which nothing was recorded."""
+    recorded = lab.toml.measured.recorded if lab.toml.ways and lab.toml.measured else {}
+    names = list(dict.fromkeys(name for values in recorded.values() for name in values))
+    if not names:
+        return ""
+    head = ["Way", *(f"{name[0].upper()}{name[1:]}" for name in names)]
+    rows = [[subject, *(values.get(name, "") for name in names)] for subject, values in recorded.items()]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
+    table = "".join(f"{line}\n" for line in lines)
+    return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n{table}"
+
+
 def write_facts(places: Places, lab: Lab) -> Path:
-    """Write the snippet and return its file.
+    """Write the snippets and return the first one's file.
 
     Raises:
         LabError: it cannot be written.
@@ -63,6 +81,8 @@ def write_facts(places: Places, lab: Lab) -> Path:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(facts_page(lab), encoding="utf-8", newline="\n")
+        if ways := ways_page(lab):
+            ways_file(places, lab).write_text(ways, encoding="utf-8", newline="\n")
     except OSError as error:
         raise LabError(
             f"{file} cannot be written: {error.strerror or error}.", remedy="Allow writing there."

@@ -49,7 +49,7 @@ def table_lines(measured: Measured) -> list[str]:
     lines += [
         f"{name} = {_value(getattr(measured, name))}"
         for name in measured.__struct_fields__
-        if name not in {"images", "ways"}
+        if name not in {"images", "ways", "recorded"}
     ]
     if measured.images:
         lines += ["", f"[{TABLE}.images]"]
@@ -57,6 +57,9 @@ def table_lines(measured: Measured) -> list[str]:
     if measured.ways:
         lines += ["", f"[{TABLE}.ways]"]
         lines += [f"{_text(name)} = {_value(memory)}" for name, memory in measured.ways.items()]
+    for subject, values in measured.recorded.items():
+        lines += ["", f"[{TABLE}.recorded.{_text(subject)}]"]
+        lines += [f"{_text(name)} = {_text(value)}" for name, value in values.items()]
     return lines
 
 

@@ -56,6 +56,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         dict[str, float],
         Meta(description="Memory of the scene with one of its ways alone, at rest, in MB (10^6 bytes)."),
     ] = {}
+    recorded: Annotated[
+        dict[str, dict[str, str]],
+        Meta(description="What the checks recorded of right answers: subject → name → value with its unit."),
+    ] = {}
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

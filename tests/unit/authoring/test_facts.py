@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from checker.authoring.facts import facts_file, facts_page
+from checker.authoring.facts import facts_file, facts_page, ways_file, ways_page
 from checker.course.catalogue import Catalogue, Lab
-from checker.course.model import LabToml, Measured, Part, Step
+from checker.course.model import LabToml, Measured, Part, Step, Way
 from checker.course.places import Places
 
 ROOT = Path(__file__).parents[3]
@@ -44,6 +45,31 @@ def test_the_facts_page_of_a_lab_is_what_its_toml_makes(lab: Lab) -> None:
     assert file.read_text(encoding="utf-8") == facts_page(lab), (
         f"write it anew: lab measure {int(lab.number)} --facts"
     )
+
+
+@pytest.mark.parametrize("lab", [lab for lab in LABS if lab.toml.ways], ids=lambda lab: lab.slug)
+def test_the_table_of_a_lab_s_ways_is_what_was_recorded_of_each(lab: Lab) -> None:
+    page = ways_page(lab)
+    assert all(
+        any(way.title.removeprefix("by ") in row for row in page.splitlines())
+        for way in lab.toml.ways.values()
+    )
+    assert ways_file(Places(ROOT, ROOT), lab).read_text(encoding="utf-8") == page, (
+        f"write it anew: lab measure {int(lab.number)} --facts"
+    )
+
+
+def test_a_lab_s_ways_are_rows_and_what_was_recorded_are_columns() -> None:
+    way = Way(title="by hand")
+    recorded = {"by hand": {"seconds": "2 s"}, "Swarm": {"seconds": "16 s", "lines of it": "15 lines"}}
+    assert TOML.measured is not None
+    measured = msgspec.structs.replace(TOML.measured, recorded=recorded)
+    toml = msgspec.structs.replace(TOML, ways={"hand": way}, measured=measured)
+    page = ways_page(Lab(Path("labs/12-ways"), toml))
+    assert page.endswith(
+        "| Way | Seconds | Lines of it |\n|---|---|---|\n| by hand | 2 s |  |\n| Swarm | 16 s | 15 lines |\n"
+    )
+    assert ways_page(Lab(Path("labs/12-ways"), TOML)) == ""
 
 
 def test_the_course_has_labs_to_compare() -> None:

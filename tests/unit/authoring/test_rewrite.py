@@ -48,6 +48,13 @@ def test_a_later_measurement_replaces_the_table_and_its_sub_table() -> None:
     assert second == with_measured(BEFORE, measured(memory_mb=99.0, images={}))
 
 
+def test_what_checks_recorded_is_kept_by_subject_and_replaced_as_a_whole() -> None:
+    recorded = {"by hand": {"replaced after a node's loss": "2 s", "requests lost": "0 requests"}}
+    first = with_measured(BEFORE, measured(recorded=recorded))
+    assert tomllib.loads(first)["measured"]["recorded"] == recorded
+    assert with_measured(first, measured()) == with_measured(BEFORE, measured())
+
+
 def test_measuring_twice_the_same_changes_nothing() -> None:
     once = with_measured(BEFORE, measured())
     assert with_measured(once, measured()) == once
