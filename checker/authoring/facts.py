@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from checker.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from checker.course.catalogue import Lab
@@ -48,9 +49,7 @@ def facts_page(lab: Lab) -> str:
     if measured is not None:
         tested = f"engine {measured.engine} on {measured.system}, {measured.date}"
     rows.append(("Tested with", tested))
-    table = "".join(f"| {name} | {value} |\n" for name, value in rows)
-    # Where no Markdown reader knows the comment it is not shown; `lab measure` is what changes this file.
-    return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n| What | How much |\n|---|---|\n{table}"
+    return _snippet(lab, ("What", "How much"), rows)
 
 
 def ways_file(places: Places, lab: Lab) -> Path:
@@ -66,8 +65,14 @@ def ways_page(lab: Lab) -> str:
         return ""
     head = ["Way", *(f"{name[0].upper()}{name[1:]}" for name in names)]
     rows = [[subject, *(values.get(name, "") for name in names)] for subject, values in recorded.items()]
+    return _snippet(lab, head, rows)
+
+
+def _snippet(lab: Lab, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table as a snippet that says who writes it."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
     table = "".join(f"{line}\n" for line in lines)
+    # Where no Markdown reader knows the comment it is not shown; `lab measure` is what changes this file.
     return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n{table}"
 
 

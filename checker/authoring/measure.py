@@ -22,11 +22,11 @@ from checker.images.supply import ensure, lacking
 from checker.scene.ownership import owned_containers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from concurrent.futures import Executor
     from pathlib import Path
 
-    from checker.course.catalogue import Lab
+    from checker.course.catalogue import Answer, Lab
     from checker.course.places import Places
     from checker.engine.api import Engine
     from checker.results import Report
@@ -63,22 +63,15 @@ def measure(scene: Scene, tell: Callable[[str], None]) -> Measured:
     lab, engine = scene.lab, scene.engine
     try:
         start_s = statistics.median(_timed_start(scene, tell) for _ in range(STARTS))
-        tell("giving the solution")
-        scene.apply(lab.solution)
-        report = grade(lab, engine, scene.work)
-        if not report.passed:
-            first = report.first_problem
-            raise LabError(
-                f"The solution of lab {lab.number} does not pass{f': check {first.id}' if first else ''}.",
-                remedy=f"Prove the lab first: lab verify {int(lab.number)}",
-            )
+        report = _passing(scene, lab.solution, tell)
         tell("waiting until it is at rest, and looking at its memory")
         memory = at_rest(engine, lab)
         tell(f"checking {CHECKS} times")
         check_s = statistics.median(_timed_check(scene) for _ in range(CHECKS))
         known = lab.toml.measured.ways if lab.toml.measured else {}
-        ways = known | {name: _memory_of_way(scene, name, tell) for name in _ways_here(scene)}
-        recorded = _of_all_ways(scene, report, tell) if lab.toml.ways else {}
+        here = _ways_here(scene)
+        ways = known | {name: _memory_of_way(scene, name, tell) for name in here}
+        recorded = _of_all_ways(scene, report, set(here), tell) if here else {}
     finally:
         scene.stop()
         shutil.rmtree(scene.work, ignore_errors=True)
@@ -143,12 +136,40 @@ def _ways_here(scene: Scene) -> list[str]:
 
 def _memory_of_way(scene: Scene, name: str, tell: Callable[[str], None]) -> float:
     """Return the memory of the scene with one of the lab's ways alone and nothing of the learner's, in MB."""
-    lab = scene.lab.with_ways([name])
-    tell(f"starting {lab.toml.ways[name].title} alone")
+    tell(f"starting {scene.lab.toml.ways[name].title} alone")
+    other = _started_with(scene, [name], tell)
+    return round(at_rest(scene.engine, other.lab) / MB, 1)
+
+
+def _started_with(scene: Scene, ways: Collection[str], tell: Callable[[str], None]) -> Scene:
+    """Start the scene anew with some of the lab's ways, and return it as it is with these."""
+    lab = scene.lab.with_ways(ways)
     ensure(lab.images, tell, places=scene.places, engine=scene.engine, client=scene.client)
     scene.stop()
-    dataclasses.replace(scene, lab=lab).start(lambda _: None)
-    return round(at_rest(scene.engine, lab) / MB, 1)
+    shutil.rmtree(scene.work, ignore_errors=True)
+    other = dataclasses.replace(scene, lab=lab)
+    other.start(lambda _: None)
+    return other
+
+
+def _passing(scene: Scene, answer: Answer, tell: Callable[[str], None]) -> Report:
+    """Give an answer and return the verdict over it.
+
+    Raises:
+        LabError: it does not pass.
+    """
+    lab = scene.lab
+    what = "the solution" if answer.kind == "solution" else answer.name
+    tell(f"giving {what}")
+    scene.apply(answer)
+    report = grade(lab, scene.engine, scene.work)
+    if not report.passed:
+        first = report.first_problem
+        raise LabError(
+            f"{what[0].upper()}{what[1:]} of lab {lab.number} does not pass{f': check {first.id}' if first else ''}.",
+            remedy=f"Prove the lab first: lab verify {int(lab.number)}",
+        )
+    return report
 
 
 def _recorded(report: Report) -> dict[str, dict[str, str]]:
@@ -159,40 +180,29 @@ def _recorded(report: Report) -> dict[str, dict[str, str]]:
     return found
 
 
-def _of_all_ways(scene: Scene, solved: Report, tell: Callable[[str], None]) -> dict[str, dict[str, str]]:
+def _of_all_ways(
+    scene: Scene, solved: Report, here: set[str], tell: Callable[[str], None]
+) -> dict[str, dict[str, str]]:
     """Return what is recorded of each of a lab's ways: of those that the solution does not take, from other right answers.
 
     Args:
         scene: the scene.
         solved: the verdict over the solution.
+        here: the ways that this machine can run.
         tell: told what is being done.
 
     Raises:
         LabError: one of these answers does not pass.
     """
     lab = scene.lab
-    todo = set(_ways_here(scene)) - set(lab.solution.toml.ways)
+    todo = here - set(lab.solution.toml.ways)
     found = _recorded(solved)
     for answer in lab.answers:
         takes = set(answer.toml.ways)
-        if answer.kind != "alternative" or not takes & todo or not takes <= {*_ways_here(scene)}:
+        if answer.kind != "alternative" or not takes & todo or not takes <= here:
             continue
-        tell(f"giving {answer.name}")
-        chosen = lab.with_ways(answer.toml.ways)
-        ensure(chosen.images, tell, places=scene.places, engine=scene.engine, client=scene.client)
-        scene.stop()
-        shutil.rmtree(scene.work, ignore_errors=True)
-        other = dataclasses.replace(scene, lab=chosen)
-        other.start(lambda _: None)
-        other.apply(answer)
-        report = grade(chosen, scene.engine, scene.work)
-        if not report.passed:
-            raise LabError(
-                f"{answer.name} of lab {lab.number} does not pass.",
-                remedy=f"Prove it first: lab verify {int(lab.number)} --only {answer.folder.name}",
-            )
-        for subject, values in _recorded(report).items():
-            found.setdefault(subject, values)
+        report = _passing(_started_with(scene, answer.toml.ways, tell), answer, tell)
+        found = found | {name: each for name, each in _recorded(report).items() if name not in found}
         todo -= takes
     # What this machine cannot run keeps the figures that it has.
     return (lab.toml.measured.recorded if lab.toml.measured else {}) | found

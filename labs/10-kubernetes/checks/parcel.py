@@ -38,9 +38,11 @@ class Parcel:
 
     def look(self) -> list[Pod]:
         """Look at its pods anew: those that the service leads to, or all as long as it leads to none."""
-        self.__dict__.pop("service", None)
         found = self.cluster.pods()
-        if self.service is None or self.beside:
+        if self.beside or not found:
+            return found
+        self.__dict__.pop("service", None)
+        if self.service is None:
             return found
         space, selector = self.service.metadata.namespace, self.service.spec.selector
         led = [pod for pod in found if is_selected(pod, space, selector)]

@@ -18,12 +18,11 @@ MB = 1 << 20
 TOLERANCE = 0.35
 """How far the learner's number may be from ours: it was taken at another time, and memory grows and shrinks."""
 
-
-_NUMBER = re.compile(r"(?<![\w.,-])(\d+(?:[.,]\d+)?)\s*()")
+NUMBER = r"(?<![\w.,-])(\d+(?:[.,]\d+)?)"
 """A number that is not part of a name."""
 
-_WITH_UNIT = re.compile(_NUMBER.pattern.removesuffix("()") + r"([kmg])i?b\b", re.IGNORECASE)
-"""The same with its unit, which in a line of `docker stats` is the first of several."""
+UNIT = r"\s*(?P<unit>[kmg])i?b\b"
+"""The unit behind it; in a line of `docker stats`, the first number that has one is the one that is meant."""
 
 
 def memory_of(container: Container) -> float:
@@ -51,7 +50,7 @@ def read_number(lab: Lab) -> float:
             hint="Lesson, “Your turn”, step 4.",
         )
     text = file.read_text(encoding="utf-8", errors="replace").strip()
-    found = _WITH_UNIT.search(text) or _NUMBER.search(text)
+    found = re.search(NUMBER + UNIT, text, re.IGNORECASE) or re.search(NUMBER, text)
     require(
         found,
         f"{FILE} has no number in it.",
@@ -61,7 +60,7 @@ def read_number(lab: Lab) -> float:
         hint="Lesson, “What a machine of the cluster takes”: which column of `docker stats` is it?",
     )
     number = float(found[1].replace(",", ".")) if found else 0.0
-    unit = ((found[2] if found else "") or "m").lower()[0]
+    unit = found.groupdict().get("unit", "m").lower() if found else "m"
     return number * {"k": 1 / 1024, "g": 1024.0}.get(unit, 1.0)
 
 
