@@ -210,11 +210,6 @@ class Progress:
 
     # -- writing -------------------------------------------------------------------------------------------
 
-    def record_start(self, lab: str) -> None:
-        """Note that a lab was started, the first time."""
-        with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO start VALUES (?, ?)", (lab, _now()))
-
     def record_attempt(self, report: Report) -> None:
         """Keep a grading run; one in which nothing could be judged is kept and not counted."""
         counted = bool(report.having(Status.PASSED, Status.FAILED, Status.VIOLATED))

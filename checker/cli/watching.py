@@ -12,10 +12,10 @@ from checker.cli.keys import pressed
 from checker.errors import ExitCode, LabError
 from checker.grading.changes import Changes
 from checker.grading.container import Shells
-from checker.grading.run import grade
 from checker.render.report import one_line, report_lines
 from checker.render.style import style_of
 from checker.scene.work import folder_of
+from checker.session import judging, operations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,9 @@ class Watching:
         self._report: Report | None = None
         self._problem: LabError | None = None
         self._shells = Shells(context.engine)
+        if self._interactive:
+            # The screen is redrawn from its top: what operations say has a place of its own on it.
+            context.say = self._tell
         self._follow()
 
     def _follow(self) -> None:
@@ -131,26 +134,21 @@ class Watching:
     _judged_at = 0.0
 
     def _judge(self) -> None:
-        before = self._verdicts()
+        before, shown = self._verdicts(), self._hint
         try:
-            self._report, self._problem = (
-                grade(
-                    self._lab,
-                    self._context.engine,
-                    self._work,
-                    shells=self._shells,
-                    first=lambda: self._context.require_started(self._lab),
-                ),
-                None,
-            )
+            report = judging.check(self._context, self._lab, shells=self._shells, keep=False)
+            self._report, self._problem = report, None
         except LabError as error:
             self._report, self._problem = None, error
         self._judged_at = time.time()
         if self._verdicts() == before and before:
+            if self._hint is not shown:  # what was said while it waited is over
+                self._hint = shown
+                self._draw()
             return
         self._hint = []
         if self._report is not None:
-            self._context.progress.record_attempt(self._report)
+            judging.keep_attempt(self._context, self._report)
         self._draw()
 
     def _verdicts(self) -> Sequence[object]:
@@ -159,23 +157,21 @@ class Watching:
         return [self._problem.what] if self._problem else []
 
     def _next_hint(self) -> list[str]:
-        problem = self._report.first_problem if self._report else None
-        if problem is None:
+        if self._report is None:
+            return ["There is no verdict yet to hint at."]
+        hint = judging.hint(self._context, self._lab, self._report)
+        if hint is None:
             return ["Everything passes; there is nothing to hint at."]
-        ladder = self._lab.toml.hints.get(problem.id, ())
-        if not ladder:
-            return [problem.failure.hint if problem.failure else problem.reason]
-        rung = self._context.progress.climb(self._lab.slug, problem.id, len(ladder))
-        return [f"Hint {rung} of {len(ladder)}: {ladder[rung - 1]}"]
+        return [f"Hint {hint.rung} of {hint.rungs}: {hint.text}" if hint.rungs > 1 else hint.text]
 
     def _reset(self) -> None:
         self._hint = [f"Lab {self._lab.number} goes back to its beginning …"]
         self._draw()
         try:
-            aside = self._context.scene(self._lab).reset(lambda _: None)
-            self._hint = (
-                [f"Your files were set aside: {aside}"] if aside else ["The lab is at its beginning."]
-            )
+            done = operations.reset(self._context, self._lab)
+            self._hint = [
+                f"Your files were set aside: {done.aside}" if done.aside else "The lab is at its beginning."
+            ]
         except LabError as error:
             self._hint = [f"{error.what} {error.remedy}"]
         said, self._report = self._hint, None
@@ -195,8 +191,7 @@ class Watching:
         self._hint = [f"Starting lab {later[0].number} …"]
         self._draw()
         try:
-            self._context.ensure_images(later[0])
-            self._context.scene(later[0]).start(lambda _: None)
+            operations.start(self._context, later[0])
         except LabError as error:
             self._hint = [f"Lab {later[0].number} did not start: {error.what} {error.remedy}"]
             self._draw()
@@ -208,6 +203,10 @@ class Watching:
         self._draw()
 
     # -- showing -------------------------------------------------------------------------------------------
+
+    def _tell(self, line: str) -> None:
+        self._hint = [line]
+        self._draw()
 
     def _draw(self) -> None:
         if self._context.args.json:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.timeline.model import Moment, Timeline, make, seconds_of
 from checker.timeline.record import Mark, read_lines
@@ -58,6 +60,17 @@ def find_all(engine: Engine, project: str) -> dict[str, dict[str, Any]]:
         if head == SERVICE:
             found[name] = item
     return dict(sorted(found.items()))
+
+
+def mark_all(engine: Engine, project: str, text: str) -> None:
+    """Leave a mark in each timeline of a Compose project; one whose sender does not run is left out."""
+    for item in find_all(engine, project).values():
+        with contextlib.suppress(LabError):
+            shell = Shell(engine, item["Id"])
+            try:
+                Traffic(shell).mark(text)
+            finally:
+                shell.close()
 
 
 class Runs(Protocol):

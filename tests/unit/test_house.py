@@ -21,11 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 LAYERS = (
     ("cli",),
+    ("notebook",),
     ("site", "render", "authoring", "doctor"),
+    ("session",),
     ("progress",),
     ("cluster",),
     ("grading",),
-    ("timeline",),
     ("scene",),
     ("foreign",),
     ("images",),

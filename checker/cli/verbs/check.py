@@ -24,42 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Grade once and show the report."""
+    """Judge once and show the report."""
     from checker.cli.context import Context
-    from checker.errors import LabError
-    from checker.grading.container import Shells
-    from checker.grading.early import Early
     from checker.render.report import report_lines
     from checker.render.style import style_of
-    from checker.scene.work import folder_of
+    from checker.session.judging import check
 
     context = Context(args)
     lab, step = context.catalogue.find_step(args.lab)
-    work = folder_of(context.places, lab)
-    only = frozenset(lab.toml.steps[step - 1].checks) if step else None
-    early = Early(lab, work, Shells(context.engine))
-    try:
-        # Imported now: pytest takes a tenth of a second, in which the early work gets on.
-        from checker.grading.run import grade
-
-        report = grade(
-            lab,
-            context.engine,
-            work,
-            only=only,
-            early=early,
-            tell=context.say,
-            first=lambda: context.require_started(lab),
-        )
-    finally:
-        early.wait()
-        early.shells.close()
-    if not step:
-        try:
-            context.progress.record_attempt(report)
-        except LabError as error:
-            # A full disk must not keep the verdict from the learner.
-            context.say(f"note: this attempt is not kept. {error.what} {error.remedy}")
+    report = check(context, lab, step=step)
     if args.junit:
         from pathlib import Path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_force, add_lab
 
 if TYPE_CHECKING:
     import argparse
@@ -16,13 +16,14 @@ EXAMPLE = "lab goto 3.2"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab and step."""
     add_lab(parser, "the lab and the step, such as 3.2")
+    add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Reset the scene and bring it to the step."""
+    """Reset the lab to the step."""
     from checker.cli.context import Context
-    from checker.course.choice import keep
     from checker.errors import MisuseError
+    from checker.session.operations import reset
 
     context = Context(args)
     lab, step = context.catalogue.find_step(args.lab)
@@ -31,21 +32,14 @@ def run(args: argparse.Namespace) -> int:
             f"Name a step of lab {lab.number}.", remedy=f"For instance: lab goto {int(lab.number)}.2"
         )
     context.confirm(f"Lab {lab.number} goes to where step {step} begins; your files are set aside.")
-    lab = context.for_answer(lab, lab.step_answer(step))
-    context.require_room(lab)
-    context.ensure_images(lab)
-    keep(context.places, lab)
-    aside = context.scene(lab).reset(context.say, step)
+    done = reset(context, lab, step, force=args.force)
     if args.json:
         import msgspec
 
-        print(
-            msgspec.json.encode(
-                {"lab": lab.slug, "step": step, "set_aside": str(aside) if aside else None}
-            ).decode()
-        )
+        aside = str(done.aside) if done.aside else None
+        print(msgspec.json.encode({"lab": lab.slug, "step": step, "set_aside": aside}).decode())
         return 0
     print(f"Lab {lab.number} is where step {step} begins: {lab.toml.steps[step - 1].title}")
-    if aside:
-        print(f"Your files were set aside: {aside}")
+    if done.aside:
+        print(f"Your files were set aside: {done.aside}")
     return 0

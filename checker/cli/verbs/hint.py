@@ -19,44 +19,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Grade, find the first problem, climb one rung."""
+    """Judge, find the first problem, climb one rung."""
     from checker.cli.context import Context
-    from checker.grading.run import grade
     from checker.render.style import style_of
-    from checker.scene.work import folder_of
+    from checker.session.judging import hint
 
     context = Context(args)
     lab = context.lab()
-    report = grade(
-        lab,
-        context.engine,
-        folder_of(context.places, lab),
-        tell=context.say,
-        first=lambda: context.require_started(lab),
-    )
-    problem = report.first_problem
-    if problem is None:
+    found = hint(context, lab)
+    if found is None:
         print(f"All checks of lab {lab.number} pass; there is nothing left to hint at.")
         return 0
-    ladder = lab.toml.hints.get(problem.id, ())
-    style = style_of()
-    if not ladder:
-        text = problem.failure.hint if problem.failure else problem.reason
-        rung, rungs = 1, 1
-    else:
-        rungs = len(ladder)
-        rung = context.progress.climb(lab.slug, problem.id, rungs)
-        text = ladder[rung - 1]
     if args.json:
         import msgspec
 
-        print(
-            msgspec.json.encode({"lab": lab.slug, "check": problem.id, "rung": rung, "hint": text}).decode()
-        )
+        record = {"lab": lab.slug, "check": found.check, "rung": found.rung, "hint": found.text}
+        print(msgspec.json.encode(record).decode())
         return 0
-    print(style.paint(f"About: {problem.title}", "bold"))
-    print("\n".join(style.wrap(text, "  ")))
-    if rung < rungs:
+    style = style_of()
+    print(style.paint(f"About: {found.title}", "bold"))
+    print("\n".join(style.wrap(found.text, "  ")))
+    if found.rung < found.rungs:
         print(style.paint(f"Still stuck? `lab hint {int(lab.number)}` says more.", "dim"))
     else:
         print(style.paint(f"`lab solve {int(lab.number)}` shows a whole answer.", "dim"))

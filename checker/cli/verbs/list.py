@@ -20,10 +20,11 @@ def run(args: argparse.Namespace) -> int:
     from checker.cli.context import Context
     from checker.render.catalogue import list_lines
     from checker.render.style import style_of
+    from checker.session.preparing import lacking as lacking_of
 
     context = Context(args)
     rows = [(lab, context.progress.standing(lab.slug)) for lab in context.catalogue]
-    lacking = {lab.slug: what for lab, _ in rows if (what := context.lacking(lab))}
+    lacking = {lab.slug: what for lab, _ in rows if (what := lacking_of(context, lab))}
     if args.json:
         import msgspec
 

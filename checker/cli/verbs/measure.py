@@ -66,11 +66,12 @@ def run(args: argparse.Namespace) -> int:
 def _measure(context: Context, lab: Lab) -> Measured:
     from checker.authoring.measure import measure
     from checker.authoring.prove import scratch_scene
+    from checker.session.preparing import ensure_images
 
     # Its figures are those of the ways that whoever chooses nothing has.
     lab = lab.with_ways(lab.toml.usual)
     scene = context.scene(lab)
     if scene.services():
         context.confirm(f"Lab {lab.number} is running; measuring it stops it and removes its containers.")
-    context.ensure_images(lab)
+    ensure_images(context, lab)
     return measure(scratch_scene(scene), context.say)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_force, add_lab
 
 if TYPE_CHECKING:
     import argparse
@@ -16,27 +16,27 @@ EXAMPLE = "lab reset 3"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab."""
     add_lab(parser)
+    add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Reset the scene."""
+    """Reset the lab."""
     from checker.cli.context import Context
+    from checker.session.operations import reset
 
     context = Context(args)
     lab = context.lab()
     made = context.scene(lab).learners_containers()
     what = f" and the containers {', '.join(made)} are removed" if made else ""
     context.confirm(f"Lab {lab.number} goes back to its beginning; your files are set aside{what}.")
-    context.require_room(lab)
-    context.ensure_images(lab)
-    aside = context.scene(lab).reset(context.say)
-    context.progress.forget_hints(lab.slug)
+    done = reset(context, lab, force=args.force)
     if args.json:
         import msgspec
 
-        print(msgspec.json.encode({"lab": lab.slug, "set_aside": str(aside) if aside else None}).decode())
+        aside = str(done.aside) if done.aside else None
+        print(msgspec.json.encode({"lab": lab.slug, "set_aside": aside}).decode())
         return 0
     print(f"Lab {lab.number} is at its beginning.")
-    if aside:
-        print(f"Your files were set aside: {aside}")
+    if done.aside:
+        print(f"Your files were set aside: {done.aside}")
     return 0

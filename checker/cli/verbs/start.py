@@ -1,10 +1,13 @@
-"""Start a lab's scene, make your work folder, and say what comes next. Started already, it is mended."""
+"""Start a lab's scene, make your work folder, and say what comes next.
+
+If the lab is already running, whatever has stopped is started again, and your work stays.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_force, add_lab
 
 if TYPE_CHECKING:
     import argparse
@@ -40,32 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REGISTRY/NAME",
         help="with --context: where the cluster's nodes pull Parcel's images from",
     )
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="start it even if its memory or disk does not fit beside what runs",
-    )
+    add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the scene."""
+    """Start the lab and say how to go on."""
     from checker.cli.context import Context
-    from checker.course.choice import keep, told
+    from checker.course.choice import told
     from checker.render.style import style_of
-    from checker.scene.adapted import told as elsewhere_told
+    from checker.session.operations import StartRequest, start
 
     context = Context(args)
-    lab = context.lab()
-    if args.ways:
-        lab = lab.choosing([name for words in args.ways for name in words.split(",")])
-    context.require_room(lab)
-    context.ensure_images(lab)
-    scene = context.scene(lab)
-    scene.start(context.say, wish(args))
-    keep(context.places, lab)
-    context.progress.record_start(lab.slug)
-    choice = scene.elsewhere
-    notes = (elsewhere_told(choice, lab) if choice else []) + scene.notes(context.say)
+    ways = tuple(name for words in args.ways or () for name in words.split(","))
+    started = start(context, context.lab(), StartRequest(ways, wish(args), force=args.force))
+    lab = started.lab
     number = int(lab.number)
     style = style_of()
     if args.json:
@@ -73,15 +64,15 @@ def run(args: argparse.Namespace) -> int:
 
         record = {
             "lab": lab.slug,
-            "work": str(scene.work),
+            "work": str(started.work),
             "ports": lab.ports,
             "ways": lab.chosen,
-            "notes": notes,
+            "notes": started.notes,
         }
         print(msgspec.json.encode(record).decode())
         return 0
     print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
-    for note in [*told(lab), *notes]:
+    for note in [*told(lab), *started.notes]:
         print("\n".join(style.wrap(note, "  ", first="  ")))
     for words, what in (
         (f"lab open {number}", "the lesson"),
@@ -90,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         (f"lab hint {number}", "when you are stuck"),
     ):
         print("\n".join(style.wrap(what, " " * 17, first=f"  {words:<14} ")))
-    print(f"Your files: {scene.work}")
+    print(f"Your files: {started.work}")
     return 0
 
 

@@ -22,12 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Stop the scene."""
+    """Stop the lab."""
     from checker.cli.context import Context
+    from checker.session.operations import stop
 
     context = Context(args)
     lab = context.lab()
-    removed = context.scene(lab).stop()
+    removed = stop(context, lab).removed
     if args.json:
         import msgspec
 

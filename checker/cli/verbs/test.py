@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from checker.engine.ensure import ensure_engine
     from checker.errors import ExitCode, MisuseError
     from checker.images.program import MissingProgramError
+    from checker.session.preparing import ensure_images
 
     context = Context(args)
     known = {part.name: part for part in PARTS}
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
             )
             for lab in context.catalogue:
                 try:
-                    context.ensure_images(lab)
+                    ensure_images(context, lab)
                 except MissingProgramError as error:
                     context.say(f"lab {lab.number} is not tested here. {error.what}")
             ready = True

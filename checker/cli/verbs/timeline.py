@@ -41,11 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read the record and draw it."""
     from checker.cli.context import Context
+    from checker.session.preparing import require_started
 
     context = Context(args)
     lab = context.lab()
     seconds = seconds_of(args.since)
-    context.require_started(lab)
+    require_started(context, lab)
     timeline = _read(context, lab, args.of, seconds)
     if args.svg:
         from pathlib import Path

@@ -29,6 +29,7 @@ def run(args: argparse.Namespace) -> int:
     from checker.cli.context import Context
     from checker.engine.ensure import ensure_engine
     from checker.scene.locks import locked
+    from checker.session.operations import start
 
     context = Context(args)
     with locked(context.places.state / "locks" / "up.lock", "lab up"):
@@ -36,14 +37,12 @@ def run(args: argparse.Namespace) -> int:
             context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
         )
         lab = _current(context)
-        context.ensure_images(lab)
-        scene = context.scene(lab)
-        if scene.is_running():
+        if context.scene(lab).is_running():
             context.say(f"lab {lab.number} is running")
         else:
-            scene.start(context.say)
-            context.progress.record_start(lab.slug)
-        report = _grade(context, lab)
+            for note in start(context, lab).notes:
+                context.say(f"note: {note}")
+        report = _judge(context, lab)
         site = None if args.no_site else _site(context)
     _show(context, lab, report, site)
     return 0
@@ -68,14 +67,14 @@ def _site(context: Context) -> Site | None:
         return None
 
 
-def _grade(context: Context, lab: Lab) -> Report:
-    from checker.grading.run import grade
-    from checker.scene.work import folder_of
+def _judge(context: Context, lab: Lab) -> Report:
+    from checker.session.judging import check, keep_attempt
 
-    context.say(f"grading lab {lab.number} once")
-    report = grade(lab, context.engine, folder_of(context.places, lab), tell=context.say)
+    context.say(f"checking lab {lab.number} once")
+    report = check(context, lab, keep=False)
+    # A learner who has not begun yet has not failed.
     if report.passed:
-        context.progress.record_attempt(report)
+        keep_attempt(context, report)
     return report
 
 

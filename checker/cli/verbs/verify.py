@@ -79,17 +79,19 @@ def run(args: argparse.Namespace) -> int:
 
 def _prove(context: Context, lab: Lab, answers: list[Answer]) -> list[Proof]:
     import contextlib
+    import functools
 
     from checker.authoring.prove import Prover, scratch_scene
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
+    from checker.session.preparing import ensure_images
 
     args, style = context.args, style_of()
     scene = context.scene(lab)
     if scene.services():
         context.confirm(f"Lab {lab.number} is running; proving it stops it and removes its containers.")
-    context.ensure_images(lab.with_ways(lab.toml.usual))
-    prover = Prover(scratch_scene(scene), context.say, context.ensure_images)
+    ensure_images(context, lab.with_ways(lab.toml.usual))
+    prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context))
     if not args.json:
         print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"))
     found = []

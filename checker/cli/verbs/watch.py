@@ -26,8 +26,9 @@ def run(args: argparse.Namespace) -> int:
     """Watch until the person quits."""
     from checker.cli.context import Context
     from checker.cli.watching import Watching
+    from checker.session.preparing import require_started
 
     context = Context(args)
     lab = context.lab()
-    context.require_started(lab)
+    require_started(context, lab)
     return Watching(context, lab, until_passed=args.until_passed).run()

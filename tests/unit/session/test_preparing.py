@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.cli.context import Context
 from checker.images import supply
 from checker.images.program import MissingProgramError
+from checker.session.preparing import ensure_images
+from checker.session.session import Session
 
 if TYPE_CHECKING:
     from checker.course.catalogue import Lab
@@ -42,16 +42,16 @@ def without_ships(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_ships")
-def test_where_a_way_is_not_to_be_had_the_others_are_named(course: Course) -> None:
+def test_where_a_way_is_missing_the_others_are_named(course: Course) -> None:
     lab: Lab = course.lab(toml=WAYS)
-    context = Context(Namespace())
-    context.ensure_images(lab.choosing(["hand", "crew"]))
+    session = Session()
+    ensure_images(session, lab.choosing(["hand", "crew"]))
     with pytest.raises(MissingProgramError) as caught:
-        context.ensure_images(lab)
+        ensure_images(session, lab)
     assert caught.value.what == "Ships are not to be had here."
     assert (
         caught.value.remedy
-        == "Build one. Here lab 97 can be had with hand, crew: lab start 97 --with hand,crew"
+        == "Build one. On this machine lab 97 works with hand, crew: lab start 97 --with hand,crew"
     )
     assert caught.value.code == 3
 
@@ -60,5 +60,5 @@ def test_where_a_way_is_not_to_be_had_the_others_are_named(course: Course) -> No
 def test_where_too_few_ways_are_left_nothing_is_promised(course: Course) -> None:
     lab = course.lab(toml=WAYS.partition("[ways.crew]")[0])
     with pytest.raises(MissingProgramError) as caught:
-        Context(Namespace()).ensure_images(lab)
+        ensure_images(Session(), lab)
     assert caught.value.remedy == "Build one."

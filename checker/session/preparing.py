@@ -1,0 +1,93 @@
+"""What must hold before a lab is brought up: it fits on this machine, its images are here, its ways suit the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from checker.course.catalogue import Answer, Lab
+    from checker.session.session import Session
+
+
+def require_started(session: Session, lab: Lab) -> None:
+    """Refuse an operation on a lab that does not run; cheaper than making its whole scene.
+
+    Raises:
+        LabError: it is not started, or part of it does not run.
+    """
+    from checker.scene.scene import require_running  # noqa: PLC0415 - imports what starts a scene
+
+    require_running(session.engine, lab)
+
+
+def prepare(session: Session, lab: Lab, *, force: bool) -> None:
+    """Make sure that a lab can be brought up here: first that it fits, then that its images are present.
+
+    Args:
+        session: the course.
+        lab: the lab.
+        force: bring it up even where it does not fit.
+
+    Raises:
+        LabError: what is short, or which image cannot be had, and what to do.
+    """
+    require_room(session, lab, force=force)
+    ensure_images(session, lab)
+
+
+def require_room(session: Session, lab: Lab, *, force: bool) -> None:
+    """Refuse a lab whose measured memory and disk do not fit beside what runs; `force` makes it a note.
+
+    Raises:
+        LabError: what is short, and what to do.
+    """
+    from checker.scene import budget  # noqa: PLC0415 - reads figures of every lab that runs
+
+    try:
+        budget.require_room(session.engine, lab, session.places, session.catalogue.find)
+    except LabError as error:
+        if not force:
+            raise
+        session.say(f"note: {error.what} Started all the same.")
+
+
+def ensure_images(session: Session, lab: Lab) -> None:
+    """Make the images that a lab needs present.
+
+    Raises:
+        LabError: one cannot be pulled, loaded or built.
+    """
+    from checker.images.program import MissingProgramError  # noqa: PLC0415 - building is rare
+    from checker.images.supply import ensure  # noqa: PLC0415
+
+    # No name at all would mean every image of the course.
+    if not lab.images:
+        return
+    try:
+        ensure(lab.images, session.say)
+    except MissingProgramError as error:
+        there = [name for name in lab.toml.ways if not lacking(session, lab.with_ways([name]))]
+        if not lab.chosen or len(there) < len(lab.chosen):
+            raise
+        choice = f"lab start {int(lab.number)} --with {','.join(there[: len(lab.chosen)])}"
+        remedy = f"{error.remedy} On this machine lab {lab.number} works with {', '.join(there)}: {choice}"
+        raise MissingProgramError(error.what, remedy=remedy) from error
+
+
+def lacking(session: Session, lab: Lab) -> str:
+    """Return the third-party programs that a lab needs and this machine lacks; empty when it lacks none."""
+    from checker.images import supply  # noqa: PLC0415 - asked by few verbs
+
+    return supply.lacking(lab.images, session.places, lambda: session.engine)
+
+
+def for_answer(session: Session, lab: Lab, answer: Answer | None) -> Lab:
+    """Return a lab with the ways that an answer is given with, and say so where others are chosen now."""
+    if answer is None or set(answer.toml.ways) <= set(lab.chosen):
+        return lab
+    found = lab.reaching(answer)
+    titles = " and ".join(found.toml.ways[name].title for name in found.chosen)
+    session.say(f"note: this answer uses {titles}; they are started instead of what was chosen before")
+    return found
