@@ -278,6 +278,16 @@ class Progress:
             for name, value, unit, subject, at in rows
         ]
 
+    def history(self, lab: str) -> list[Measurement]:
+        """Return everything that was ever measured in a lab, the oldest first; `at` says when its run began."""
+        rows = self._db.execute(
+            "SELECT name, value, unit, subject, at FROM measurement WHERE lab = ? ORDER BY id", (lab,)
+        )
+        return [
+            Measurement(name=name, value=value, unit=unit, subject=subject, at=at)
+            for name, value, unit, subject, at in rows
+        ]
+
     def standing(self, lab: str) -> Standing:
         """Return how far the learner is with a lab."""
         attempts = self._db.execute(

@@ -13,10 +13,6 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
-    from checker.cli.context import Context
-    from checker.course.catalogue import Lab
-    from checker.timeline.model import Timeline
-
 SUMMARY = "draw what requests to a lab's service came to"
 EXAMPLE = "lab timeline 9 --since 5m"
 
@@ -41,13 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read the record and draw it."""
     from checker.cli.context import Context
-    from checker.session.preparing import require_started
+    from checker.session.looking import timeline_of
 
     context = Context(args)
     lab = context.lab()
     seconds = seconds_of(args.since)
-    require_started(context, lab)
-    timeline = _read(context, lab, args.of, seconds)
+    timeline = timeline_of(context, lab, name=args.of, seconds=seconds)
     if args.svg:
         from pathlib import Path
 
@@ -87,51 +82,3 @@ def seconds_of(text: str) -> float | None:
     if unit and number.isdecimal() and int(number):
         return int(number) * unit
     raise MisuseError(f"--since takes a time such as 90s, 5m, 1h or all; not `{text}`.")
-
-
-def choose(lab: Lab, names: list[str], name: str) -> str:
-    """Return which of a lab's traffics is meant: the one that is named, or the only one there is.
-
-    Raises:
-        MisuseError: there is none, or none of that name, or there are several and none is named.
-    """
-    from checker.errors import MisuseError
-
-    if not names:
-        raise MisuseError(
-            f"Lab {lab.number} has no traffic, so there is nothing to draw.",
-            remedy="The labs with traffic are those that roll out a new version or lose a host.",
-        )
-    if name in names:
-        return name
-    if not name and len(names) == 1:
-        return names[0]
-    if names == [""]:
-        raise MisuseError(
-            f"Lab {lab.number} has one service alone, so there is no {name} to choose.",
-            remedy=f"Leave --of out: lab timeline {int(lab.number)}",
-        )
-    listed = ", ".join(each for each in names if each)
-    raise MisuseError(
-        f"Lab {lab.number} has no traffic named {name}."
-        if name
-        else f"Lab {lab.number} has several services.",
-        remedy=f"Name one of {listed}: lab timeline {int(lab.number)} --of {names[-1]}",
-    )
-
-
-def _read(context: Context, lab: Lab, name: str, seconds: float | None) -> Timeline:
-    from checker.engine.shell import Shell
-    from checker.scene.ownership import owned_containers
-    from checker.timeline.events import with_events
-    from checker.timeline.traffic import Traffic, find_all
-
-    found = find_all(context.engine, lab.project)
-    shell = Shell(context.engine, found[choose(lab, sorted(found), name)]["Id"])
-    try:
-        timeline = Traffic(shell).everything(0.0)
-    finally:
-        shell.close()
-    if seconds is not None:
-        timeline = timeline.since(timeline.end - seconds)
-    return with_events(timeline, context.engine, owned_containers(context.engine, lab))

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from checker.cli.verbs.timeline import choose, seconds_of
+from checker.cli.verbs.timeline import seconds_of
 from checker.errors import MisuseError
+from checker.session.looking import choose
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90.0), ("5m", 300.0), ("1h", 3600.0), ("all", None)])

@@ -1,0 +1,260 @@
+"""A lab, its verdict and its hints, by the course's own operations, for a notebook."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from checker.errors import EngineError, LabError
+from checker.grading.container import Shells
+from checker.notebook.needs import importing
+from checker.results import Status
+from checker.session import judging, operations
+from checker.session.operations import StartRequest
+from checker.session.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+    from checker.engine.endpoint import Endpoint
+    from checker.results import Report
+
+
+def say(line: str) -> None:
+    """Print what is being done below the cell."""
+    print(line, flush=True)
+
+
+@functools.cache
+def session() -> Session:
+    """Return the one session of this kernel."""
+    return Session(say)
+
+
+def fresh(number: float | str) -> tuple[Session, Lab, int]:
+    """Return the session, a lab as it is now, and the step that is meant, 0 for none.
+
+    Raises:
+        MisuseError: there is no such lab or step.
+    """
+    course = session()
+    return (course, *course.catalogue.find_step(str(number)))
+
+
+_SHELLS: dict[str, Shells] = {}
+"""For each lab the shells that stay open from one verdict to the next: opening them is the slow part of a check."""
+
+
+@atexit.register
+def _forget(slug: str = "") -> None:
+    """Close the shells of a lab, or of every lab: what they were opened in may be gone."""
+    for each in [slug] if slug else list(_SHELLS):
+        if shells := _SHELLS.pop(each, None):
+            shells.close()
+
+
+@contextlib.contextmanager
+def _changing(slug: str = "") -> Iterator[None]:
+    """Forget what was known of the engine when the block changes a lab, or finds the engine away."""
+    if slug:
+        _forget(slug)
+    try:
+        yield
+    except EngineError:
+        # An engine that is started or replaced before the next cell is found again.
+        _forget()
+        for name in ("engine", "client"):
+            session().__dict__.pop(name, None)
+        raise
+
+
+@dataclass(frozen=True)
+class LabHandle:
+    """One lab of the course, as `lab` returns it.
+
+    Args:
+        number: two digits, such as `04`.
+        slug: the name of its folder, such as `04-containers-vs-vms`.
+        title: its title.
+        work: the folder with the learner's files.
+    """
+
+    number: str
+    slug: str
+    title: str
+    work: Path
+
+    def start(self, *, ways: Iterable[str] = (), force: bool = False) -> LabHandle:
+        """Start the lab and wait until it is ready; of a lab that runs, start what has stopped.
+
+        Args:
+            ways: in a lab with several ways to its goal, those to start; the last choice when empty.
+            force: start it even if its memory or disk does not fit beside what runs.
+
+        Returns:
+            The same lab, so that `lab(4).start()` can end a cell.
+
+        Raises:
+            LabError: it does not fit, a port is taken, an image cannot be had, or a part does not get ready.
+        """
+        course, found, _ = fresh(self.number)
+        with _changing(self.slug):
+            started = operations.start(course, found, StartRequest(tuple(ways), force=force))
+        for note in started.notes:
+            say(f"note: {note}")
+        return self
+
+    def reset(self, step: int = 1) -> LabHandle:
+        """Put the lab where a step begins; the files in its work folder are set aside first.
+
+        Args:
+            step: the step's number, from 1.
+
+        Raises:
+            LabError: as for `start`; or the lab has no such step.
+        """
+        course, found, _ = fresh(f"{self.number}.{step}")
+        with _changing(self.slug):
+            operations.reset(course, found, step)
+        return self
+
+    def stop(self) -> LabHandle:
+        """Remove everything that carries the lab's label; the work folder stays.
+
+        Raises:
+            LabError: the engine does not answer.
+        """
+        course, found, _ = fresh(self.number)
+        with _changing(self.slug):
+            removed = operations.stop(course, found).removed
+        say(f"removed: {', '.join(removed)}" if removed else f"lab {self.number} was not started")
+        return self
+
+    @property
+    def running(self) -> bool:
+        """Whether the lab was started and all of it runs.
+
+        Raises:
+            LabError: the engine does not answer.
+        """
+        from checker.scene.scene import services  # noqa: PLC0415 - imports what starts a scene
+
+        course, found, _ = fresh(self.number)
+        with _changing():
+            states = services(course.engine, found)
+        return bool(states) and all(state == "running" for state in states.values())
+
+    @property
+    def network(self) -> str:
+        """The name of the network that the lab's toolbox is on, and that a container of yours can join."""
+        return f"drydock-{self.number}_lab"
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of this machine that the lab uses, as published by the lab or by the answer to its task."""
+        return fresh(self.number)[1].ports
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where the lab answers on this machine, one address a port."""
+        return tuple(f"http://127.0.0.1:{port}/" for port in self.ports)
+
+
+def lab(number: int | str) -> LabHandle:
+    """Return a lab by its number, slug, or the beginning of its name; nothing is started.
+
+    Args:
+        number: such as `4`, `"04-containers-vs-vms"` or `"iso"`.
+
+    Raises:
+        MisuseError: there is no such lab; the message says which come near.
+    """
+    from checker.scene.work import folder_of  # noqa: PLC0415 - with its own imports
+
+    course, found, _ = fresh(number)
+    return LabHandle(found.number, found.slug, found.toml.title, folder_of(course.places, found))
+
+
+def check(number: float | str) -> Report:
+    """Judge a lab, keep the attempt, and return the report; as the last line of a cell it is shown as a table.
+
+    Args:
+        number: the lab, or one step of it such as `"3.2"` or `3.2`; a verdict over one step is not kept.
+
+    Returns:
+        The record that `lab check --json` prints: `passed`, `checks` with status, reason and evidence, `ms`
+        (milliseconds that the checks took), `measurements`.
+
+    Raises:
+        LabError: the lab is not started, or it could not be judged.
+    """
+    course, found, step = fresh(number)
+    with _changing():
+        if found.slug not in _SHELLS:
+            _SHELLS[found.slug] = Shells(course.engine)
+        report = judging.check(course, found, step=step, shells=_SHELLS[found.slug])
+    if report.having(Status.COULD_NOT_RUN):
+        _forget(found.slug)
+    return report
+
+
+def hint(number: int | str) -> None:
+    """Print the next hint for the first check that fails: an idea, then where to look, then nearly the answer.
+
+    Args:
+        number: the lab.
+
+    Raises:
+        LabError: the lab could not be judged.
+    """
+    course, found, _ = fresh(number)
+    with _changing():
+        given = judging.hint(course, found)
+    if given is None:
+        say(f"All checks of lab {found.number} pass; there is nothing left to hint at.")
+        return
+    say(f"About: {given.title}\n  {given.text}\n  (hint {given.rung} of {given.rungs})")
+
+
+def docker_client(**options: Any) -> Any:
+    """Return a client of the Docker SDK for the engine that the course uses.
+
+    `docker.from_env()` knows `DOCKER_HOST` alone; this finds the engine as `lab` does: the docker context, and the
+    sockets of Colima, OrbStack, Rancher Desktop and Podman too.
+
+    Args:
+        options: passed to `docker.DockerClient`, such as `timeout=5` (seconds).
+
+    Raises:
+        LabError: no engine answers, or the Docker SDK is not installed in this Python.
+    """
+    docker = importing("docker")
+    with _changing():
+        endpoint = session().engine.endpoint
+    try:
+        client = docker.DockerClient(base_url=endpoint.host, tls=_tls(docker, endpoint), **options)
+        client.ping()
+    except docker.errors.DockerException as error:
+        raise LabError(
+            f"The engine at {endpoint.host} does not answer the Docker SDK.",
+            remedy="`lab doctor` looks at the engine.",
+            detail=str(error),
+        ) from error
+    return client
+
+
+def _tls(docker: Any, endpoint: Endpoint) -> Any:
+    """Return the SDK's form of an endpoint's certificates; None where it has none."""
+    if endpoint.tls is None:
+        return None
+    ca, cert, key = (endpoint.tls.folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    return docker.tls.TLSConfig(
+        client_cert=(str(cert), str(key)) if cert.is_file() and key.is_file() else None,
+        ca_cert=str(ca) if ca.is_file() else None,
+        verify=endpoint.tls.verify,
+    )
