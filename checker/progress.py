@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checker.errors import LabError
-from checker.results import Measurement, Report, Status
+from checker.results import Kind, Measurement, Report, Status
 from checker.scene.locks import locked
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Standing:
     attempts: int = 0
     passed_at: str = ""
     last_passed: int = 0
-    """How many checks passed in the last counted attempt."""
+    """How many goals passed in the last counted attempt; guards are not counted."""
     last_total: int = 0
     hints: int = 0
     solved: bool = False
@@ -307,11 +307,13 @@ class Progress:
             "SELECT report FROM attempt WHERE lab = ? AND counted ORDER BY id DESC LIMIT 1", (lab,)
         ).fetchone()
         last = _decoded(row)
+        # As `lab check` counts: what the task leaves alone is no part of the way.
+        goals = [check for check in last.checks if check.kind is Kind.GOAL] if last else []
         return Standing(
             attempts=attempts,
             passed_at=first,
-            last_passed=len(last.having(Status.PASSED)) if last else 0,
-            last_total=len(last.checks) if last else 0,
+            last_passed=sum(check.status is Status.PASSED for check in goals),
+            last_total=len(goals),
             hints=hints,
             solved=bool(solved) and (not first or solved < first),
         )

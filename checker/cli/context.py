@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from checker.session.session import Session
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
 
 class Talk:
@@ -46,6 +48,14 @@ class Context(Session):
     def lab(self) -> Lab:
         """Return the lab that the command line names."""
         return self.catalogue.find(self.args.lab)
+
+    @contextlib.contextmanager
+    def trying_shown(self) -> Iterator[None]:
+        """Show which check is under way while the block runs."""
+        from checker.render.trying import Trying
+
+        with Trying(sys.stderr, quiet=bool(getattr(self.args, "json", False))) as self.trying:
+            yield
 
     def agrees(self, question: str) -> bool:
         """Ask on the terminal and return the answer; `--yes` answers for the person, no terminal means no."""

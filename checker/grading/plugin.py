@@ -73,6 +73,7 @@ class GradingPlugin:
         wanted: runs only these checks and what they need; None for all.
         seconds: the time limit of the whole run.
         to_first_failure: leaves the rest alone once a check has failed.
+        trying: told the title of each check when it begins.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class GradingPlugin:
         seconds: float,
         *,
         to_first_failure: bool = False,
+        trying: Callable[[str], None] | None = None,
     ) -> None:
         self.lab = lab
         self.wanted = wanted
@@ -95,6 +97,7 @@ class GradingPlugin:
         self._ends = clock() + seconds
         self._seconds = seconds
         self._to_first_failure = to_first_failure
+        self._trying = trying or (lambda _: None)
         self._failed = False
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -159,6 +162,7 @@ class GradingPlugin:
             names = " and ".join(f"“{self._checks[need].title}”" for need in blocked)
             self._record(check, Status.NOT_RUN, reason=f"waits for {names}")
         else:
+            self._trying(check.title)
             start = self._clock()
             status, failure, reason = self._run(item, check)
             self._failed = self._failed or status in {Status.FAILED, Status.VIOLATED}

@@ -54,6 +54,7 @@ def grade(
     to_first_failure: bool = False,
     tell: Callable[[str], None] | None = None,
     first: Callable[[], None] | None = None,
+    trying: Callable[[str], None] | None = None,
 ) -> Report:
     """Run a lab's checks and return how each ended.
 
@@ -70,6 +71,7 @@ def grade(
         early: early work that is under way, on the same shells; else it begins here.
         to_first_failure: end at the first failed check; what a learner is told of is known by then.
         tell: told when another run has to end first.
+        trying: told the title of each check when it begins.
         first: called when it is this run's turn; what it raises, such as that nothing is started, ends the run.
 
     Raises:
@@ -99,7 +101,7 @@ def grade(
                 begun.shells.close()
             if first:
                 first()
-            return _judge(lab, engine, work, begun.shells, only, seconds, to_first_failure)
+            return _judge(lab, engine, work, begun.shells, only, seconds, to_first_failure, trying)
     finally:
         begun.wait()
         if kept is None:
@@ -114,12 +116,13 @@ def _judge(
     only: frozenset[str] | None,
     seconds: float,
     to_first_failure: bool,
+    trying: Callable[[str], None] | None,
 ) -> Report:
     started = dt.datetime.now(dt.UTC).astimezone()
     clock = time.perf_counter
     begin = clock()
     handle = Lab(lab, engine, work, shells)
-    plugin = GradingPlugin(handle, only, clock, seconds, to_first_failure=to_first_failure)
+    plugin = GradingPlugin(handle, only, clock, seconds, to_first_failure=to_first_failure, trying=trying)
     checks = lab.folder / "checks"
     if not checks.is_dir():
         raise LabError(

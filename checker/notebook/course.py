@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.errors import EngineError, LabError
 from checker.grading.container import Shells
 from checker.notebook.needs import importing
+from checker.render.trying import Trying
 from checker.results import Status
 from checker.session import judging, operations
 from checker.session.operations import StartRequest
@@ -197,7 +199,8 @@ def check(number: float | str) -> Report:
     with _changing():
         if found.slug not in _SHELLS:
             _SHELLS[found.slug] = Shells(course.engine)
-        report = judging.check(course, found, step=step, shells=_SHELLS[found.slug])
+        with Trying(sys.stdout) as course.trying:
+            report = judging.check(course, found, step=step, shells=_SHELLS[found.slug])
     if report.having(Status.COULD_NOT_RUN):
         _forget(found.slug)
     return report

@@ -54,6 +54,7 @@ def check(
             only=only,
             early=early,
             tell=session.say,
+            trying=session.trying,
             first=lambda: require_started(session, lab),
         )
     finally:

@@ -30,9 +30,12 @@ class Session:
     """
 
     say: Callable[[str], None]
+    trying: Callable[[str], None]
+    """Told the title of each check when it begins."""
 
     def __init__(self, say: Callable[[str], None] = silent) -> None:
         self.say = say
+        self.trying = silent
 
     @functools.cached_property
     def places(self) -> Places:

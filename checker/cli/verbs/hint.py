@@ -26,7 +26,8 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     lab = context.lab()
-    found = hint(context, lab)
+    with context.trying_shown():
+        found = hint(context, lab)
     if found is None:
         print(f"All checks of lab {lab.number} pass; there is nothing left to hint at.")
         return 0

@@ -71,7 +71,8 @@ def _judge(context: Context, lab: Lab) -> Report:
     from checker.session.judging import check, keep_attempt
 
     context.say(f"checking lab {lab.number} once")
-    report = check(context, lab, keep=False)
+    with context.trying_shown():
+        report = check(context, lab, keep=False)
     # A learner who has not begun yet has not failed.
     if report.passed:
         keep_attempt(context, report)

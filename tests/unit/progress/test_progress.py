@@ -17,7 +17,7 @@ import pytest
 from checker import progress as module
 from checker.errors import LabError
 from checker.progress import MIGRATIONS, Progress
-from checker.results import CheckResult, Failure, Measurement, Report, Status
+from checker.results import CheckResult, Failure, Kind, Measurement, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +103,15 @@ def test_an_attempt_with_something_unproven_counts_and_is_no_pass(file: Path) ->
     standing = progress.standing(LAB)
     assert (standing.attempts, standing.last_passed, standing.last_total) == (1, 1, 2)
     assert not standing.passed_at
+
+
+def test_guards_are_no_part_of_the_way(file: Path) -> None:
+    progress = Progress(file)
+    guard = CheckResult(id="g", title="T", status=Status.PASSED, kind=Kind.GUARD)
+    goals = report(Status.PASSED, Status.FAILED)
+    progress.record_attempt(msgspec.structs.replace(goals, checks=(guard, *goals.checks)))
+    standing = progress.standing(LAB)
+    assert (standing.last_passed, standing.last_total) == (1, 2)
 
 
 def test_the_ladder_is_climbed_rung_by_rung_and_ends_at_the_last(file: Path) -> None:
