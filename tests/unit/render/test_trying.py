@@ -14,7 +14,7 @@ from checker.render.trying import Trying
 class Stream(io.StringIO):
     """A stream that may be a terminal, and tells when something was written."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
+    encoding = "utf-8"
 
     def __init__(self, *, terminal: bool) -> None:
         super().__init__()
