@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from checker.bootstrap.owner import why_not_written
 from checker.engine.api import IMAGE
 from checker.errors import LabError
 from checker.images import process
 from checker.images.certificates import find_bundle
-from checker.images.program import Found, lay_beside
+from checker.images.context import lay_out
 from checker.images.store import MAKER, RECIPE, SOURCE
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from checker.images.base import Workshop
     from checker.images.catalogue import Image
+    from checker.images.program import Found
 
 SECONDS = 1800.0
 """A slow line takes minutes; a build that takes longer than this is stuck."""
@@ -70,17 +73,17 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
 
 @contextlib.contextmanager
 def _context(image: Image, programs: Mapping[str, Found], workshop: Workshop) -> Iterator[Path]:
-    """Give the folder that the build may copy from: the image's own, or a copy with its programs beside."""
-    if not programs:
-        yield image.context
-        return
+    """Give the folder that the build may copy from: a copy of the image's own, with its programs beside."""
     folder = workshop.folder / f"{image.name}-{image.tag}.context"
     try:
-        yield lay_beside(image.context, programs, folder)
-    except OSError as error:
-        raise LabError(
-            f"{folder} cannot be written: {error.strerror or error}.", remedy=process.DISK_FULL_REMEDY
-        ) from error
+        try:
+            lay_out(image, programs, folder)
+        except OSError as error:
+            why, remedy = why_not_written(folder, error, "DRYDOCK_STATE")
+            if error.errno == errno.ENOSPC:
+                remedy = process.DISK_FULL_REMEDY
+            raise LabError(f"{folder} cannot be written: {why}.", remedy=remedy) from error
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -135,6 +135,11 @@ class Image:
         """The folder that its build may copy from."""
         return self.root / (self._own or self.toml.context or self._folder)
 
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """What of that folder is sent to the build; `.` for all of it."""
+        return self.toml.sources if self.toml.context and not self._own else (".",)
+
     @cached_property
     def recipe(self) -> str:
         """What the course has of it, as a hash: its files, its arguments and its base."""

@@ -137,21 +137,6 @@ def take_out(name: str, program: Program, kept: Path, workshop: Workshop) -> Fou
     return found
 
 
-def lay_beside(image_context: Path, programs: Mapping[str, Found], folder: Path) -> Path:
-    """Return a copy of an image's build context, made anew, with its programs in the folder `programs/` of it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(image_context, folder, symlinks=True)
-    (folder / "programs").mkdir()
-    for name, found in programs.items():
-        target = folder / "programs" / name
-        try:
-            # Another name of the same file costs nothing; not every two places are on one disk.
-            os.link(found.file.resolve(), target)
-        except OSError:
-            shutil.copyfile(found.file, target)
-    return folder
-
-
 _hashes: dict[tuple[str, int, int], str] = {}
 
 

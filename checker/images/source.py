@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 LENGTH = 16
 """Hexadecimal digits kept: enough that two sources of one course never meet by chance."""
 
-_IGNORED = {"__pycache__", ".DS_Store", ".git"}
+IGNORED = {"__pycache__", ".DS_Store", ".git"}
+"""Names that are no part of any image."""
 
 
 def hash_folders(root: Path, sources: Iterable[str], facts: Iterable[str]) -> str:
@@ -48,6 +49,6 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for child in sorted(path.iterdir()):
-        if child.name in _IGNORED or child.suffix == ".pyc":
+        if child.name in IGNORED or child.suffix == ".pyc":
             continue
         yield from _files(child)

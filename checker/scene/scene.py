@@ -135,6 +135,7 @@ class Scene:
         require_free(self.engine, self.lab)
         if workfolder.prepare(self.work, self.lab):
             self._drop_stale_mounts()
+        workfolder.give(self.lab, self._given)
         self._drop_unplugged()
         before = scene_ids(self.engine, self.lab)
         self._choose_addresses()
@@ -177,6 +178,11 @@ class Scene:
     def _addresses(self) -> Path:
         """A second Compose file with the subnets of our choice; there is mostly none."""
         return self.places.state / "addresses" / f"{self.lab.slug}.json"
+
+    @property
+    def _given(self) -> Path:
+        """The lab's start/ as its containers mount it."""
+        return self.places.state / "given" / self.lab.slug
 
     def _undo(self, before: frozenset[str]) -> None:
         """Remove what this start made; what the engine was still about to make may appear once more."""
@@ -291,6 +297,7 @@ class Scene:
             "DRYDOCK_HOME": home,
             "DRYDOCK_LAB": self.lab.number,
             "DRYDOCK_WORK": str(self.work),
+            "DRYDOCK_GIVEN": str(self._given),
             "DRYDOCK_WORK_INSIDE": self.work_inside,
             "DRYDOCK_SOCKET": socket_for_containers(self.engine.endpoint.host),
             "DRYDOCK_ENGINE": "" if self.engine.endpoint.is_local else self.engine.endpoint.host,

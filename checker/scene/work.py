@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import shutil
+import stat
 from typing import TYPE_CHECKING
 
+from checker.bootstrap.owner import why_not_written
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -22,35 +24,59 @@ def folder_of(places: Places, lab: Lab) -> Path:
 
 
 def prepare(work: Path, lab: Lab) -> bool:
-    """Make the work folder from the lab's start/ if it is not there, and return whether it was made.
+    """Fill the work folder from the lab's start/ if there is nothing in it, and return whether that was done.
 
-    The copy is made beside its place and moved there whole, so that an interruption leaves no half of it.
+    The copy is made beside its place first, so that an interruption leaves no half of it. A folder that is there is
+    filled, not replaced: a terminal may stand in it.
 
     Raises:
         LabError: it cannot be written.
     """
-    if work.is_dir():
-        return False
+    whole = work.with_name(f".{work.name}.whole")
     partial = work.with_name(f".{work.name}.partial")
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        if (lab.folder / "start").is_dir():
-            shutil.copytree(lab.folder / "start", partial, symlinks=True)
-        else:
-            partial.mkdir()
-        partial.rename(work)
+        if not whole.is_dir():
+            if work.is_dir() and any(work.iterdir()):
+                return False
+            shutil.rmtree(partial, ignore_errors=True)
+            copy(lab.folder / "start", partial)
+            partial.rename(whole)
+        if not work.is_dir():
+            whole.rename(work)
+            return True
+        for child in list(whole.iterdir()):
+            if not (work / child.name).exists():
+                child.rename(work / child.name)
+        shutil.rmtree(whole)
     except OSError as error:
-        raise LabError(
-            f"The work folder {work} cannot be made: {error.strerror or error}.",
-            remedy="Make room or allow writing there, or set DRYDOCK_WORK to another folder.",
-        ) from error
+        why, remedy = why_not_written(work, error, "DRYDOCK_WORK")
+        raise LabError(f"The work folder {work} cannot be made: {why}.", remedy=remedy) from error
     return True
+
+
+def give(lab: Lab, folder: Path) -> None:
+    """Lay the lab's start/ out for containers that mount it, in a folder that is left alone while it is the same.
+
+    The checkout's own may be closed to a container's user (`umask 077`).
+
+    Raises:
+        LabError: it cannot be written.
+    """
+    start = lab.folder / "start"
+    if folder.is_dir() and _contents(folder) == _contents(start):
+        return
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        copy(start, folder)
+    except OSError as error:
+        why, remedy = why_not_written(folder, error, "DRYDOCK_STATE")
+        raise LabError(f"{folder} cannot be written: {why}.", remedy=remedy) from error
 
 
 def changed(work: Path, lab: Lab) -> bool:
     """Whether the work folder differs from what the learner was given."""
-    return work.is_dir() and _contents(work) != _contents(lab.folder / "start")
+    # An empty folder is filled by the next start.
+    return work.is_dir() and any(work.iterdir()) and _contents(work) != _contents(lab.folder / "start")
 
 
 def _contents(folder: Path) -> dict[str, tuple[object, ...]]:
@@ -71,16 +97,18 @@ def _contents(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 def set_aside(work: Path, lab: Lab) -> Path | None:
-    """Move the work folder aside if anything in it is the learner's, and return where it is now.
+    """Move what is in the work folder aside if anything of it is the learner's, and return where it is now.
+
+    The folder itself stays, empty: a terminal that stands in it goes on standing in the lab's work folder.
 
     Raises:
         LabError: it cannot be moved; nothing was changed then.
     """
-    if not changed(work, lab):
-        shutil.rmtree(work, ignore_errors=True)
-        if not work.exists():
-            return None
-        # Files of another user, made in a container: the folder cannot be emptied, but it can be moved.
+    # What a start was about to put there, when it was interrupted, is none of the learner's.
+    shutil.rmtree(work.with_name(f".{work.name}.whole"), ignore_errors=True)
+    if not work.is_dir() or (not changed(work, lab) and _emptied(work)):
+        return None
+    # Files of another user, made in a container, may be what cannot be deleted; they can be moved.
     stamp = dt.datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     aside = work.parent / "set-aside" / f"{work.name}-{stamp}"
     number = 1
@@ -89,16 +117,75 @@ def set_aside(work: Path, lab: Lab) -> Path | None:
         aside = aside.with_name(f"{work.name}-{stamp}-{number}")
     try:
         aside.parent.mkdir(parents=True, exist_ok=True)
-        work.rename(aside)
+        _move(work, aside)
     except OSError as error:
+        why, remedy = why_not_written(work, error, "DRYDOCK_WORK")
         raise LabError(
-            f"Your work in {work} cannot be set aside: {error.strerror or error}.",
-            remedy="Close programs that use the folder, and try again. Nothing was changed.",
+            f"Your work in {work} cannot be set aside: {why}.",
+            remedy=f"{remedy} Or close programs that use the folder. Nothing was changed.",
         ) from error
     return aside
 
 
+def _emptied(work: Path) -> bool:
+    """Delete what is in a folder, and return whether it is empty now."""
+    for child in list(work.iterdir()):
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child, ignore_errors=True)
+        else:
+            child.unlink(missing_ok=True)
+    return not any(work.iterdir())
+
+
+def _move(work: Path, aside: Path) -> None:
+    """Move what is in a folder; the folder as a whole where some of it may not be moved alone.
+
+    Linux lets nobody give another user's folder a new parent, but the owner of what it lies in may be moved.
+    """
+    aside.mkdir()
+    moved: list[Path] = []
+    try:
+        for child in list(work.iterdir()):
+            child.rename(aside / child.name)
+            moved.append(child)
+    except OSError:
+        for child in moved:
+            (aside / child.name).rename(child)
+        aside.rmdir()
+        work.rename(aside)
+
+
 def lay_over(files: Path, work: Path) -> None:
-    """Copy a folder's files over the work folder, keeping everything else in it."""
-    if files.is_dir():
-        shutil.copytree(files, work, dirs_exist_ok=True, symlinks=True)
+    """Copy a folder's files over the work folder, keeping everything else in it.
+
+    Raises:
+        LabError: it cannot be written.
+    """
+    if not files.is_dir():
+        return
+    try:
+        copy(files, work)
+    except OSError as error:
+        why, remedy = why_not_written(work, error, "DRYDOCK_WORK")
+        raise LabError(f"{work} cannot be written: {why}.", remedy=remedy) from error
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a folder over another, open to every reader whatever the checkout's modes are.
+
+    What is copied is mounted into containers and copied into images, where another user reads it. Only whether a
+    file can be run is kept, as Git keeps it.
+    """
+    if not target.is_dir():
+        target.mkdir(parents=True)
+        target.chmod(0o755)
+    for path in sorted(source.iterdir()) if source.is_dir() else ():
+        copied = target / path.name
+        if path.is_dir() and not path.is_symlink():
+            copy(path, copied)
+            continue
+        if copied.is_symlink() or path.is_symlink():
+            copied.unlink(missing_ok=True)
+        shutil.copy2(path, copied, follow_symlinks=False)
+        if not path.is_symlink():
+            copied.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from checker.errors import LabError
 from checker.scene import work as workfolder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from checker.course.catalogue import Lab
     from tests.conftest import Course
 
@@ -66,7 +65,7 @@ def test_a_place_that_cannot_be_written_is_named(work: Path, lab: Lab) -> None:
 def test_untouched_files_are_not_set_aside(work: Path, lab: Lab) -> None:
     workfolder.prepare(work, lab)
     assert workfolder.set_aside(work, lab) is None
-    assert not work.exists()
+    assert list(work.iterdir()) == []
     assert workfolder.set_aside(work, lab) is None
 
 
@@ -104,7 +103,7 @@ def test_any_change_is_set_aside_whole(work: Path, lab: Lab, change: object) -> 
     aside = workfolder.set_aside(work, lab)
     assert aside is not None
     assert {path.relative_to(aside) for path in aside.rglob("*")} == before
-    assert not work.exists()
+    assert list(work.iterdir()) == []
     assert aside.parent.name == "set-aside"
 
 
@@ -138,7 +137,8 @@ def test_a_folder_that_cannot_be_emptied_is_moved(
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     aside = workfolder.set_aside(work, lab)
     assert aside is not None
-    assert not work.exists()
+    assert (aside / "src/app.py").exists()
+    assert list(work.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_moved_is_left_and_said(work: Path, lab: Lab) -> None:
@@ -149,6 +149,112 @@ def test_a_folder_that_cannot_be_moved_is_left_and_said(work: Path, lab: Lab) ->
         workfolder.set_aside(work, lab)
     assert "Nothing was changed" in caught.value.remedy
     assert (work / "notes.txt").read_text() == "mine\n"
+
+
+def test_a_terminal_in_the_folder_still_stands_in_it_after_a_reset(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workfolder.prepare(work, lab)
+    monkeypatch.chdir(work)
+    for change in (None, add):
+        if change:
+            change(work)
+        workfolder.set_aside(work, lab)
+        assert workfolder.prepare(work, lab)
+        assert Path.cwd() == work
+        assert Path("Dockerfile").read_text() == "FROM x\n"
+        assert not Path("notes.txt").exists()
+
+
+def test_what_may_not_be_moved_alone_is_moved_with_its_folder(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workfolder.prepare(work, lab)
+    add(work)
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path == work / "src":
+            raise PermissionError(13, "Permission denied", str(path))  # another user's folder
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    aside = workfolder.set_aside(work, lab)
+    assert aside is not None
+    assert sorted(path.name for path in aside.iterdir()) == ["Dockerfile", "notes.txt", "src"]
+    assert not work.exists()
+
+
+def test_a_start_that_was_interrupted_is_taken_up(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work.mkdir(parents=True)
+    rename = Path.rename
+
+    def interrupt(path: Path, target: Path) -> Path:
+        if path.name == "src":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            workfolder.prepare(work, lab)
+    assert workfolder.prepare(work, lab)
+    assert not workfolder.changed(work, lab)
+    assert sorted(path.name for path in work.parent.iterdir()) == [work.name]
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Return the modes of a folder and what is in it."""
+    found = {path.name: path.stat().st_mode & 0o777 for path in folder.rglob("*")}
+    return found | {".": folder.stat().st_mode & 0o777}
+
+
+OPEN = {".": 0o755, "Dockerfile": 0o644, "src": 0o755, "app.py": 0o755}
+
+
+def test_the_learner_gets_files_that_containers_can_read_from_a_closed_checkout(work: Path, lab: Lab) -> None:
+    before = os.umask(0o077)
+    try:
+        for path in (lab.folder / "start", *(lab.folder / "start").rglob("*")):
+            path.chmod(0o700 if path.is_dir() or path.name == "app.py" else 0o600)
+        workfolder.prepare(work, lab)
+        assert modes(work) == OPEN
+        (work / "Dockerfile").unlink()
+        workfolder.lay_over(lab.folder / "start", work)
+        assert modes(work) == OPEN
+        given = work.parent / "given"
+        workfolder.give(lab, given)
+        assert modes(given) == OPEN
+    finally:
+        os.umask(before)
+
+
+def test_what_is_mounted_keeps_its_place_while_it_is_the_same(work: Path, lab: Lab) -> None:
+    given = work.parent / "given"
+    workfolder.give(lab, given)
+    there = given.stat().st_ino
+    workfolder.give(lab, given)
+    assert given.stat().st_ino == there
+    (lab.folder / "start/Dockerfile").write_text("FROM y\n")
+    workfolder.give(lab, given)
+    assert (given / "Dockerfile").read_text() == "FROM y\n"
+
+
+def test_an_answer_over_a_file_of_anothers_says_whose_it_is(
+    work: Path, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workfolder.prepare(work, lab)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/Dockerfile").write_text("FROM y\n")
+
+    def refuse(source: Path, target: Path, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(target))
+
+    monkeypatch.setattr(shutil, "copy2", refuse)
+    with pytest.raises(LabError, match="cannot be written"):
+        workfolder.lay_over(tmp_path / "files", work)
 
 
 def test_an_answers_files_are_laid_over_and_the_rest_stays(work: Path, lab: Lab, tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""What a build may copy from: a copy of the image's folder, alike whatever modes the checkout has.
+
+A checkout made under `umask 077` has files that only its owner may read, one out of an archive or from Windows has
+programs that may not be run. Modes go into images; the hash of what an image is made of knows none. So they are made
+from what the hash does know: what begins with `#!` is a program, everything may be read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from checker.images.source import IGNORED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from checker.images.catalogue import Image
+    from checker.images.program import Found
+
+
+def lay_out(image: Image, programs: Mapping[str, Found], folder: Path) -> Path:
+    """Make a build's folder anew and return it.
+
+    Args:
+        image: what is built.
+        programs: the programs that it needs, which lie in the folder `programs/` of the build's.
+        folder: where.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    _make(folder)
+    for source in image.sent:
+        _copy(image.context / source, folder / source)
+    if programs:
+        _make(folder / "programs")
+    for name, found in programs.items():
+        target = folder / "programs" / name
+        try:
+            # Another name of the same file costs nothing; not every two places are on one disk.
+            os.link(found.file.resolve(), target)
+        except OSError:
+            shutil.copyfile(found.file, target)
+    return folder
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir() and not source.is_symlink():
+        _make(target)
+        for child in _children(source):
+            _copy(child, target / child.name)
+        return
+    _make(target.parent)
+    if source.is_symlink():
+        target.symlink_to(source.readlink())
+        return
+    shutil.copyfile(source, target)
+    with target.open("rb") as file:
+        target.chmod(0o755 if file.read(2) == b"#!" else 0o644)
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)  # whatever the umask took away
+
+
+def _children(folder: Path) -> Iterable[Path]:
+    return (child for child in sorted(folder.iterdir()) if child.name not in IGNORED)

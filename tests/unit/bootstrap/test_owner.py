@@ -1,0 +1,67 @@
+"""Why a place could not be written: whose it is, and the one command that leads out."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from checker.bootstrap import owner
+
+DENIED = PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Path, int]:
+    """Give who owns what: a checkout of ours, in which one `sudo lab` made the state folder."""
+    owners = {
+        Path("/"): 0,
+        Path("/home"): 0,
+        Path("/home/ada"): 1000,
+        Path("/home/ada/drydock"): 1000,
+        Path("/home/ada/drydock/.lab"): 0,
+        Path("/home/ada/drydock/.lab/images"): 0,
+    }
+    monkeypatch.setattr(owner, "_owner", owners.get)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(owner, "name_of", lambda uid: {0: "root", 1000: "ada"}[uid])
+    return owners
+
+
+@pytest.mark.usefixtures("folders")
+def test_what_sudo_left_behind_is_named_with_the_command_that_takes_it_back() -> None:
+    why, remedy = owner.why_not_written(Path("/home/ada/drydock/.lab/images/lock"), DENIED, "DRYDOCK_STATE")
+    assert (
+        why == "/home/ada/drydock/.lab belongs to root, and you are ada (`sudo lab` leaves such files behind)"
+    )
+    assert remedy == "Take it back: sudo chown -R ada /home/ada/drydock/.lab"
+
+
+@pytest.mark.usefixtures("folders")
+def test_a_place_that_never_was_ours_is_not_to_be_taken() -> None:
+    why, remedy = owner.why_not_written(Path("/home/new"), DENIED, "DRYDOCK_WORK")
+    assert why == "/home belongs to root, and you are ada"
+    assert remedy == "Set DRYDOCK_WORK to a folder of your own."
+
+
+def test_a_file_of_another_in_a_folder_of_ours_is_found(folders: dict[Path, int], tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    folders |= {tmp_path: 1000, tmp_path / "data": 0}
+    why, _ = owner.why_not_written(tmp_path, DENIED)
+    assert why.startswith(f"{tmp_path / 'data'} belongs to root")
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "remedy"),
+    [
+        (errno.ENOSPC, "the disk is full", "Make room there. Or set DRYDOCK_STATE"),
+        (errno.EROFS, "it lies on a read-only file system", "Set DRYDOCK_STATE to a folder"),
+        (errno.ENOTDIR, "Not a directory", "Make room or allow writing there."),
+    ],
+)
+def test_each_cause_has_its_own_way_out(number: int, said: str, remedy: str) -> None:
+    why, way = owner.why_not_written("/x", OSError(number, os.strerror(number)), "DRYDOCK_STATE")
+    assert why == said
+    assert way.startswith(remedy)
