@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(args.run(args))
     except LabError as error:
         if verbose:
-            raise
+            _show_traceback()
         _tell(error)
         return int(error.code)
     except KeyboardInterrupt:
@@ -38,6 +38,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; Python must not complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
+    except Exception as error:  # noqa: BLE001 - Python would end with 1, which means that a check failed
+        if verbose:
+            _show_traceback()
+        _tell(unforeseen(error))
+        return int(ExitCode.COULD_NOT_RUN)
+
+
+def unforeseen(error: Exception) -> LabError:
+    """Return what is told of an error that `lab` was not made for."""
+    import traceback
+    from pathlib import Path
+
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return LabError(
+        f"lab was not made for this: {type(error).__name__}: {error}{where}.",
+        remedy="This is a fault of lab, not of your answer. Please report it with what --verbose shows.",
+    )
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
 
 
 def _tell(error: LabError) -> None:

@@ -46,6 +46,7 @@ def became(checkout: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def start(checkout: Any, *arguments: str) -> object:
     """Run `lab ARGUMENTS` and return its exit code."""
     lab = checkout.lab
+    lab.is_isolated = lambda: True
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [str(checkout.root / "lab"), *arguments])
         patch.setattr(sys, "path", list(sys.path))
@@ -59,7 +60,7 @@ def start(checkout: Any, *arguments: str) -> object:
 def test_the_command_gets_the_arguments_as_they_were_typed(checkout: Any, became: list[list[str]]) -> None:
     start(checkout, "check", "3", "--json", "a b", "")
     python = str(checkout.venv / "bin" / "python")
-    assert became == [[python, "-P", "-m", "checker", "check", "3", "--json", "a b", ""]]
+    assert became == [[python, "-I", "-m", "checker", "check", "3", "--json", "a b", ""]]
 
 
 def test_settings_that_would_slow_or_break_the_command_are_dropped(
@@ -73,6 +74,51 @@ def test_settings_that_would_slow_or_break_the_command_are_dropped(
     start(checkout, "list")
     assert "PATH" in seen[0]
     assert not seen[0] & {"PYTHONDONTWRITEBYTECODE", "PYTHONHOME"}
+
+
+def test_every_setting_for_python_stays_outside(checkout: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONPATH", "PYTHONINSPECT", "PYTHONPLATLIBDIR", "PYTHONUSERBASE"):
+        monkeypatch.setenv(name, "/elsewhere")
+    checkout.prepare()
+    seen: list[set[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda *_: seen.append({*os.environ}))
+    start(checkout, "list")
+    assert not {name for name in seen[0] if name.startswith("PYTHON")}
+
+
+def test_the_environment_is_made_by_a_python_without_the_users_settings(
+    checkout: Any, became: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lab", "check", "3"])
+    with pytest.raises(SystemExit):
+        checkout.lab.main()
+    assert became == [[sys.executable, "-I", str(checkout.root / "lab"), "check", "3"]]
+    assert not checkout.venv.exists()
+
+
+def test_what_was_not_foreseen_is_told_and_is_no_failed_check(
+    checkout: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkout.fault = ZeroDivisionError("by nothing")
+    assert start(checkout, "up") == 3
+    assert "was not made: ZeroDivisionError: by nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["check", "--help"]])
+def test_modules_of_the_users_do_not_stand_in_for_ours(tmp_path: Path, arguments: list[str]) -> None:
+    for name in ("checker", "pytest", "msgspec", "argparse"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')\n")
+    done = subprocess.run(
+        [sys.executable, str(LAB), *arguments],
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONINSPECT": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "the wrong one" not in done.stderr
+    assert done.returncode == 0
 
 
 def test_nothing_is_made_while_the_shell_asks_for_completions(

@@ -36,6 +36,27 @@ def lab(*words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.mark.parametrize("more", [(), ("--verbose",)])
+def test_an_error_that_was_not_foreseen_is_told_and_is_no_failed_check(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    from checker.cli.verbs import version
+
+    def fail(_: object) -> int:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(version, "run", fail)
+    assert main(["version", *more]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "lab was not made for this: ZeroDivisionError: by nothing (test_lab.py:" in said
+    assert ("Traceback" in said) == bool(more)
+
+
+def test_verbose_does_not_change_the_code_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["start", "3", "--verbose"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_no_verb_shows_the_help_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])
