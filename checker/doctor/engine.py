@@ -144,6 +144,15 @@ def architecture(machine: Machine) -> tuple[Seen, ...]:
                 "Make them anew: lab images build",
             ),
         )
+    wanted = machine.platform.environ.get("DOCKER_DEFAULT_PLATFORM", "")
+    if wanted and wanted.split("/")[1:2] != [own]:
+        return (
+            note(
+                f"{own}, and DOCKER_DEFAULT_PLATFORM is {wanted}: your own docker commands ask for images of that kind; "
+                "`lab` and `lab shell` do not heed it",
+                "unset DOCKER_DEFAULT_PLATFORM",
+            ),
+        )
     if own not in _BUILT_FOR:
         return (
             note(

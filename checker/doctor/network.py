@@ -149,9 +149,9 @@ def proxies(machine: Machine) -> tuple[Seen]:
     if given is not None and "drydock" not in given and "*" not in given:
         return (
             note(
-                "the docker command gives containers a proxy, which they ask also for names inside a lab",
-                'Take `"proxies"` out of ~/.docker/config.json while you do labs; in a lab, `curl --noproxy "*" …` '
-                "goes by it.",
+                "your docker command gives the containers that you start a proxy, which they ask also for names in a lab; "
+                "a lab's own containers, and what you start in `lab shell`, get none",
+                'Work in `lab shell`, or take `"proxies"` out of ~/.docker/config.json while you do labs.',
             ),
         )
     return (fine("a proxy is set, and leaves this machine out" if here else "none is set"),)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from checker.bootstrap.owner import why_not_written
 from checker.engine import remedies
 from checker.engine.endpoint import Endpoint, Tls
 from checker.engine.platform import Platform, System
@@ -39,6 +42,58 @@ class Client:
     def environment(self, base: dict[str, str] | None = None) -> dict[str, str]:
         """Return the environment that makes the command talk to our engine, whatever the user's context is."""
         return _environment(self.endpoint, dict(os.environ) if base is None else base)
+
+    def environment_for_scenes(self, state: Path, platform: Platform | None = None) -> dict[str, str]:
+        """Return the environment for making a lab's own containers: what reshapes these stays out of it.
+
+        That is variables of Compose's, and `proxies` of the client's config.json. The client gives these to every
+        container that it makes, which then asks the proxy for its neighbours too.
+
+        Args:
+            state: the state folder, where a config.json without `proxies` is laid down when the person's has some.
+            platform: this machine.
+
+        Raises:
+            EngineError: it cannot be laid down.
+        """
+        platform = platform or Platform()
+        base = {name: value for name, value in platform.environ.items() if not name.startswith("COMPOSE_")}
+        environ = self.environment(base)
+        own = config_folder(platform)
+        config = _config(platform, own)
+        if config.get("proxies"):
+            environ["DOCKER_CONFIG"] = str(_lay_down(config, own, state / "engine" / "config"))
+        return environ
+
+
+_NOT_FOR_SCENES = {"proxies", "auths", "credsStore", "credHelpers", "currentContext"}
+"""Scenes pull nothing, so no credentials are copied."""
+
+
+def config_folder(platform: Platform) -> Path:
+    """Return where the docker command keeps its config.json."""
+    return Path(platform.environ.get("DOCKER_CONFIG") or platform.home / ".docker")
+
+
+def _config(platform: Platform, folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(platform.read(folder / "config.json") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _lay_down(config: dict[str, Any], own: Path, folder: Path) -> Path:
+    kept = {name: value for name, value in config.items() if name not in _NOT_FOR_SCENES}
+    # Docker Desktop keeps Compose beside the config.json that is left out here.
+    kept["cliPluginsExtraDirs"] = [*(config.get("cliPluginsExtraDirs") or []), str(own / "cli-plugins")]
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(kept), encoding="utf-8")
+    except OSError as error:
+        why, remedy = why_not_written(folder, error, "DRYDOCK_STATE")
+        raise EngineError(f"{folder} cannot be written: {why}.", remedy=remedy) from error
+    return folder
 
 
 class _Verdict(msgspec.Struct, frozen=True):
@@ -122,7 +177,7 @@ def find_candidates(platform: Platform) -> list[Path]:
 
 def _plugin_folders(platform: Platform) -> list[Path]:
     """Return where docker looks for its plugins (cli-plugins/manager in Docker's source)."""
-    config = Path(platform.environ.get("DOCKER_CONFIG") or platform.home / ".docker")
+    config = config_folder(platform)
     if platform.system is System.WINDOWS:
         programs = platform.environ.get("PROGRAMFILES", "C:/Program Files")
         return [config / "cli-plugins", Path(programs, "Docker/cli-plugins")]
@@ -169,6 +224,8 @@ def _environment(endpoint: Endpoint, base: dict[str, str]) -> dict[str, str]:
         "DOCKER_TLS_VERIFY",
         "DOCKER_CERT_PATH",
         "DOCKER_API_VERSION",
+        # The course's images are made for the engine's own architecture.
+        "DOCKER_DEFAULT_PLATFORM",
     )
     environ = {name: value for name, value in base.items() if name not in owned}
     environ["DOCKER_HOST"] = endpoint.host

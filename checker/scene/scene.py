@@ -320,11 +320,10 @@ class Scene:
             "quiet",
             *words,
         )
-        # Variables that would reshape the scene stay out of it.
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_")}
+        inherited = self.client.environment_for_scenes(self.places.state)
         return run_to_end(
             command,
-            environment={**self.client.environment(inherited), **self.environment()},
+            environment={**inherited, **self.environment()},
             folder=self.lab.folder,
             seconds=READY_SECONDS + 60,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,6 +103,16 @@ def test_images_for_another_architecture_are_to_be_made_anew(machine: Make, engi
     assert "drydock/parcel:1.0 (amd64)" in seen.found
     (same,) = probes.architecture(machine(images=images))
     assert same == fine("amd64")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mark"), [("linux/arm64", Mark.NOTE), ("linux/amd64", Mark.FINE), ("", Mark.FINE)]
+)
+def test_a_default_platform_of_another_kind_is_noted(machine: Make, wanted: str, mark: Mark) -> None:
+    found = machine()
+    here = replace(found, platform=replace(found.platform, environ={"DOCKER_DEFAULT_PLATFORM": wanted}))
+    (seen,) = probes.architecture(here)
+    assert seen.mark is mark
 
 
 def test_a_snap_cannot_read_everywhere(machine: Make) -> None:

@@ -152,7 +152,7 @@ def test_routes_do_not_matter_where_the_engine_is_elsewhere(machine: Make) -> No
             "NO_PROXY=127.0.0.1,localhost",
         ),
         ({"HTTP_PROXY": "http://p:1", "NO_PROXY": "localhost, 127.0.0.1"}, "", Mark.FINE, ""),
-        ({}, '{"proxies": {"default": {"httpProxy": "http://p:1"}}}', Mark.NOTE, "--noproxy"),
+        ({}, '{"proxies": {"default": {"httpProxy": "http://p:1"}}}', Mark.NOTE, "lab shell"),
         ({}, '{"proxies": {"default": {"httpProxy": "http://p:1", "noProxy": "*"}}}', Mark.FINE, ""),
         ({}, "not json", Mark.FINE, ""),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,6 +188,7 @@ def test_the_environment_of_the_client_names_our_engine_only() -> None:
         "DOCKER_CONTEXT": "other",
         "DOCKER_HOST": "tcp://other",
         "DOCKER_API_VERSION": "1.20",
+        "DOCKER_DEFAULT_PLATFORM": "linux/other",
         "HOME": "/h",
     }
     assert found.environment(theirs) == {
@@ -195,3 +197,38 @@ def test_the_environment_of_the_client_names_our_engine_only() -> None:
         "DOCKER_CERT_PATH": "/c",
         "DOCKER_TLS_VERIFY": "1",
     }
+
+
+LOCAL = client.Client(Path("/docker"), "26", "2.26", ENGINE)
+PROXY = {"default": {"httpProxy": "http://proxy:3128"}}
+
+
+def with_config(tmp_path: Path, **config: object) -> Platform:
+    """Return a machine whose person has this config.json."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    return Platform(environ={"DOCKER_CONFIG": str(folder), "COMPOSE_FILE": "other.yaml", "PATH": "/bin"})
+
+
+def test_the_clients_proxies_are_kept_out_of_scenes(tmp_path: Path) -> None:
+    machine = with_config(
+        tmp_path, proxies=PROXY, auths={"registry": {"auth": "c2VjcmV0"}}, detachKeys="ctrl-x"
+    )
+    environ = LOCAL.environment_for_scenes(tmp_path / "state", machine)
+    assert "COMPOSE_FILE" not in environ
+    laid = json.loads(Path(environ["DOCKER_CONFIG"], "config.json").read_text())
+    assert laid == {"detachKeys": "ctrl-x", "cliPluginsExtraDirs": [str(tmp_path / "own/cli-plugins")]}
+
+
+@pytest.mark.parametrize("config", [{}, {"proxies": {}}, {"currentContext": "x"}])
+def test_a_configuration_without_proxies_is_used_as_it_is(tmp_path: Path, config: dict[str, object]) -> None:
+    environ = LOCAL.environment_for_scenes(tmp_path / "state", with_config(tmp_path, **config))
+    assert environ["DOCKER_CONFIG"] == str(tmp_path / "own")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_state_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    with pytest.raises(EngineError, match="cannot be written"):
+        LOCAL.environment_for_scenes(tmp_path / "state", with_config(tmp_path, proxies=PROXY))
