@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from checker.doctor.container import ROLE_NAME
 from checker.doctor.finding import Probe, Seen, fine, note
 from checker.engine.api import IMAGE, LABEL, ROLE
+from checker.scene.holder import stranger
 from checker.scene.scene import services
 
 if TYPE_CHECKING:
@@ -44,6 +45,17 @@ def labs(machine: Machine) -> tuple[Seen, ...]:
         remedies.append(f"docker rm --force --volumes {' '.join(old)}")
     if what:
         return (note("; ".join(what), "Remove them: " + "; ".join(remedies)),)
+    held = {lab.number: who for lab in machine.labs if (who := stranger(engine, lab, machine.places))}
+    if held:
+        named = "; ".join(
+            f"lab {number} was started by {who.person or 'another checkout'}, from {who.checkout}"
+            for number, who in sorted(held.items())
+        )
+        return (
+            note(
+                named, "Do other labs meanwhile, or have it stopped there. To take it over: lab stop N --take"
+            ),
+        )
     running = ", ".join(sorted(started))
     return (fine(f"nothing; started now: lab {running}" if running else "nothing"),)
 

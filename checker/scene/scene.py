@@ -16,6 +16,7 @@ from checker.errors import LabError
 from checker.scene import adapted, addresses, chosen, elsewhere, notes
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
+from checker.scene.holder import myself, require_own
 from checker.scene.locks import lab_lock, locked
 from checker.scene.loss import MAY_FAIL
 from checker.scene.nodes import load_images
@@ -112,6 +113,7 @@ class Scene:
     def _start(self, progress: Callable[[str], None], wish: chosen.Wish | None = None) -> None:
         if missing := [file for file in self.lab.compose_files if not file.is_file()]:
             raise LabError(f"{missing[0]} is missing.", remedy="Restore the course's files.")
+        require_own(self.engine, self.lab, self.places)
         before = self.elsewhere
         started = bool(self.services())
         choice = elsewhere.settle(self.places, self.lab, self.engine, wish, progress, started=started)
@@ -208,14 +210,24 @@ class Scene:
             if not networks or known - there:
                 self.engine.delete(f"/containers/{item['Id']}", force=True, v=True)
 
-    def stop(self) -> list[str]:
-        """Remove everything that belongs to the lab, and return what was removed; the work folder stays."""
+    def stop(self, *, take: bool = False) -> list[str]:
+        """Remove everything that belongs to the lab, and return what was removed; the work folder stays.
+
+        Args:
+            take: do so even if another checkout or person started it.
+
+        Raises:
+            HeldError: another checkout or person started it.
+        """
         with self.lock("stop"):
+            if not take:
+                require_own(self.engine, self.lab, self.places)
             return remove_owned(self.engine, self.lab) + elsewhere.leave(self.places, self.lab)
 
     def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
         """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""
         with self.lock("reset", progress):
+            require_own(self.engine, self.lab, self.places)
             aside = workfolder.set_aside(self.work, self.lab)
             if aside:
                 # Said at once: whatever goes wrong from here on, the learner knows where the files are.
@@ -296,6 +308,7 @@ class Scene:
             "DRYDOCK_GROUP": group,
             "DRYDOCK_HOME": home,
             "DRYDOCK_LAB": self.lab.number,
+            "DRYDOCK_HOLDER": myself(self.places).label,
             "DRYDOCK_WORK": str(self.work),
             "DRYDOCK_GIVEN": str(self._given),
             "DRYDOCK_WORK_INSIDE": self.work_inside,
@@ -364,12 +377,13 @@ def require_running(engine: Engine, lab: Lab) -> None:
     """Refuse when a lab's scene does not run.
 
     Raises:
-        LabError: it is not started, or part of it does not run.
+        LabError: it is not started, part of it does not run, or another checkout or person started it.
     """
     found = engine.list_all("containers", labels={_PROJECT: lab.project})
     number = int(lab.number)
     if not found:
         raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")
+    require_own(engine, lab)
     # A node that can be lost is missed by nobody but those whose task it is.
     down = [
         f"{item['Labels'].get(_SERVICE, '')} ({item['State']})"

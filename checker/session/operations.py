@@ -111,9 +111,18 @@ class Stopped:
     removed: tuple[str, ...]
 
 
-def stop(session: Session, lab: Lab) -> Stopped:
-    """Remove everything that carries the lab's label; the work folder stays."""
-    return Stopped(lab, tuple(session.scene(lab).stop()))
+def stop(session: Session, lab: Lab, *, take: bool = False) -> Stopped:
+    """Remove everything that carries the lab's label; the work folder stays.
+
+    Args:
+        session: the course.
+        lab: the lab.
+        take: do so even if another checkout or person started it.
+
+    Raises:
+        HeldError: another checkout or person started it.
+    """
+    return Stopped(lab, tuple(session.scene(lab).stop(take=take)))
 
 
 @dataclass(frozen=True)

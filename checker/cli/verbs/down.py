@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from checker.cli.context import Context
+    from checker.course.catalogue import Lab
+
 SUMMARY = "end the site and, with --all, every lab"
 EXAMPLE = "lab down --all"
 
@@ -29,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         "The course site is ended." if server.stop(context.places) else "The course site was not running."
     ]
     if args.all or args.engine:
-        said += [f"Lab {lab.number} is stopped." for lab in context.catalogue if context.scene(lab).stop()]
+        said += [line for lab in context.catalogue if (line := _stop(context, lab))]
     if args.engine:
         from checker.engine.ensure import engine_stop
 
@@ -37,3 +40,13 @@ def run(args: argparse.Namespace) -> int:
         said.append("The engine is ended." if ended else "The engine was not started by `lab` and goes on.")
     print("\n".join(said))
     return 0
+
+
+def _stop(context: Context, lab: Lab) -> str:
+    """Stop a lab and return what there is to say; another person's lab is left alone."""
+    from checker.scene.holder import HeldError
+
+    try:
+        return f"Lab {lab.number} is stopped." if context.scene(lab).stop() else ""
+    except HeldError as error:
+        return f"{error.what} It is left alone."

@@ -19,6 +19,9 @@ EXAMPLE = "lab stop 3"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab."""
     add_lab(parser)
+    parser.add_argument(
+        "--take", action="store_true", help="even if another checkout or person on this engine started it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     lab = context.lab()
-    removed = stop(context, lab).removed
+    removed = stop(context, lab, take=args.take).removed
     if args.json:
         import msgspec
 

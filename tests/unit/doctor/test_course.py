@@ -18,6 +18,7 @@ from checker.render.style import Style
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from checker.doctor.machine import Machine
 
@@ -120,6 +121,21 @@ def test_a_started_lab_is_not_left_over(machine: Make, engine: Any) -> None:
     (seen,) = leftovers.labs(machine(labs=({},)))
     assert seen.mark is Mark.FINE
     assert "01" in seen.found
+
+
+def test_a_lab_of_another_checkout_is_told_with_its_holder(
+    machine: Make, engine: Any, tmp_path: Path
+) -> None:
+    labels = {
+        "io.drydock.lab": "01",
+        "io.drydock.holder": f"bob@desk:{tmp_path}/other/.lab",
+        "com.docker.compose.project": "drydock-01",
+        "com.docker.compose.service": "toolbox",
+    }
+    engine.lists["containers"] = [{"Id": "a", "Names": ["/t"], "State": "running", "Labels": labels}]
+    (seen,) = leftovers.labs(machine(labs=({},)))
+    assert seen.mark is Mark.NOTE
+    assert seen.found == f"lab 01 was started by bob@desk, from {tmp_path}/other"
 
 
 def test_a_container_of_a_killed_doctor_is_told(machine: Make, engine: Any) -> None:

@@ -64,9 +64,9 @@ class FakeScene:
         """Note the answer."""
         self._do(f"apply {answer.name}")
 
-    def stop(self) -> list[str]:
+    def stop(self, *, take: bool = False) -> list[str]:
         """Note it."""
-        self._do("stop")
+        self._do("take and stop" if take else "stop")
         return ["container x"]
 
     def notes(self, _: Callable[[str], None]) -> list[str]:
