@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from checker.course.catalogue import Catalogue, Lab
 from checker.engine.api import IMAGE, Engine
+from checker.engine.clock import skew_of
 from checker.engine.endpoint import Endpoint, find_endpoint
 from checker.errors import EngineError, LabError
 
@@ -113,19 +113,6 @@ def look(platform: Platform, places: Places) -> Machine:
         skew=skew,
         images=tuple(images),
     )
-
-
-def skew_of(said: str, before: dt.datetime, after: dt.datetime) -> float:
-    """Return the seconds by which a clock is ahead that said a time between two moments of ours."""
-    # Engines give nanoseconds; Python reads microseconds.
-    text = re.sub(r"(\.\d{6})\d+", r"\1", said)
-    try:
-        theirs = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return 0.0
-    if before <= theirs <= after:
-        return 0.0
-    return (theirs - (after if theirs > after else before)).total_seconds()
 
 
 def _read_labs(places: Places) -> tuple[tuple[Lab, ...], tuple[LabError, ...]]:

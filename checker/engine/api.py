@@ -10,9 +10,11 @@ import http.client
 import json
 import re
 import threading
+import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from checker.engine.clock import Clock
 from checker.engine.transport import EngineConnection, dial
 from checker.errors import EngineError
 
@@ -36,6 +38,9 @@ REQUEST_SECONDS = 30.0
 
 ANSWER_BYTES = 64 * 1024 * 1024
 """How much one answer may hold; no engine has that much to say to what the course asks."""
+
+NOW_SECONDS = 1.0
+"""A moment of our clock that is not older than this was meant as now."""
 
 # What a connection that the engine had closed in the meantime shows; a request whose answer began is not sent twice.
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -72,6 +77,7 @@ class Engine:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.clock = Clock(self._date, lambda: self.get("/info"))
         self._local = threading.local()
 
     # -- requests ------------------------------------------------------------------------------------------
@@ -216,6 +222,18 @@ class Engine:
         """Raise EngineError unless the engine answers."""
         self.request("GET", "/_ping", seconds=3.0, raw=True)
 
+    def _date(self) -> str:
+        """Return what an answer of the engine's is dated."""
+        connection, _ = self._connection(REQUEST_SECONDS)
+        try:
+            connection.request("GET", "/_ping")
+            response = connection.getresponse()
+            response.read()
+        except (OSError, http.client.HTTPException):
+            self._drop()
+            return ""
+        return response.getheader("Date") or ""
+
     def inspect(self, name: str) -> dict[str, Any]:
         """Return everything the engine knows of a container, by name or id."""
         found: dict[str, Any] = self.get(f"/containers/{_quoted(name)}/json")
@@ -254,11 +272,20 @@ class Engine:
     def events(
         self, *, since: float, until: float | None = None, filters: Mapping[str, list[str]] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield engine events; with `until` in the past it ends, without it the stream goes on until closed."""
+        """Yield engine events.
+
+        Args:
+            since: the first moment that matters, by the engine's clock.
+            until: the last one; what lies ahead of the engine's clock means until now. Without it, the stream goes on
+                until it is closed.
+            filters: which events.
+        """
         connection = EngineConnection(self.dial, REQUEST_SECONDS)
         query: dict[str, Any] = {"since": f"{since:.6f}", "filters": dict(filters or {})}
         if until is not None:
-            query["until"] = f"{until:.6f}"
+            # An engine whose clock is behind would wait until then.
+            now = self.clock.now()
+            query["until"] = f"{now if until >= time.time() - NOW_SECONDS else min(until, now):.6f}"
         try:
             connection.request("GET", "/events" + _encode(query))
             response = connection.getresponse()

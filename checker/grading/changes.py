@@ -44,7 +44,7 @@ class Changes:
     def _follow_engine(self) -> None:
         while True:
             try:
-                for event in self._engine.events(since=time.time()):
+                for event in self._engine.events(since=self._engine.clock.now()):
                     if _matters(event):
                         self.queue.put(("engine", float(event.get("timeNano", 0)) / 1e9))
             except EngineError:

@@ -11,7 +11,7 @@ import pytest
 
 from checker.doctor import course, leftovers, registry
 from checker.doctor.finding import Finding, Mark, fine
-from checker.doctor.machine import skew_of
+from checker.engine.clock import skew_of
 from checker.errors import EngineError, LabError
 from checker.render.findings import finding_lines
 from checker.render.style import Style

@@ -1,0 +1,80 @@
+"""Moments of the engine are told by its own clock, which a laptop's sleep puts seconds off."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+import urllib.parse
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.engine.api import Engine
+from checker.engine.clock import Clock
+from checker.engine.endpoint import Endpoint
+from tests.unit.engine_api import servers
+
+if TYPE_CHECKING:
+    import socket
+    import threading
+    from collections.abc import Callable
+
+
+def serve(skew: float, seen: list[str]) -> Callable[[socket.socket, threading.Event], None]:
+    """Answer as an engine whose clock is ahead by some seconds."""
+
+    def handle(sock: socket.socket, _: threading.Event) -> None:
+        while line := servers.read_request(sock).split(b"\r\n")[0].decode():
+            path = line.split()[1]
+            seen.append(path)
+            there = time.time() + skew
+            body = b'{"Action":"die"}\n' if path.startswith("/events") else b"OK"
+            if path == "/info":
+                told = dt.datetime.fromtimestamp(there, dt.UTC).isoformat()
+                body = f'{{"SystemTime":"{told}"}}'.encode()
+            date = formatdate(int(there), usegmt=True)
+            head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {len(body)}\r\n\r\n"
+            sock.sendall(head.encode() + body)
+
+    return handle
+
+
+@pytest.mark.parametrize("skew", [-10.0, 0.0, 10.0])
+def test_what_happened_until_now_is_asked_by_the_engines_clock(skew: float) -> None:
+    seen: list[str] = []
+    with servers.serving(serve(skew, seen)) as port:
+        engine = Engine(Endpoint(f"tcp://127.0.0.1:{port}", "test"))
+        before = time.time() + skew
+        assert [event["Action"] for event in engine.events(since=0, until=time.time())] == ["die"]
+        after = time.time() + skew
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(seen[-1]).query)
+    assert before - 0.5 <= float(query["until"][0]) <= after + 0.5
+    assert ("/info" in seen) is bool(skew)
+
+
+def test_an_earlier_moment_stays_what_it_is() -> None:
+    seen: list[str] = []
+    with servers.serving(serve(0.0, seen)) as port:
+        engine = Engine(Endpoint(f"tcp://127.0.0.1:{port}", "test"))
+        list(engine.events(since=0, until=1000.0))
+    assert "until=1000.000000" in seen[-1]
+
+
+def test_a_look_is_kept_for_a_while() -> None:
+    asked: list[str] = []
+
+    def info() -> dict[str, str]:
+        asked.append("info")
+        return {"SystemTime": (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=60)).isoformat()}
+
+    clock = Clock(lambda: "", info)
+    assert clock.now() - time.time() == pytest.approx(60, abs=1)
+    clock.now()
+    assert asked == ["info"]
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_an_engine_that_does_not_say_counts_as_right(date: str) -> None:
+    clock = Clock(lambda: date, dict)
+    assert clock.now() == pytest.approx(time.time(), abs=0.5)
