@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
+
+from checker.bootstrap.owner import why_not_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ExitCode(enum.IntEnum):
@@ -46,3 +52,15 @@ class MisuseError(LabError):
 
 class EngineError(LabError):
     """The container engine could not be reached, or refused."""
+
+
+def not_written(path: Path, error: OSError, setting: str = "DRYDOCK_STATE") -> LabError:
+    """Return what is told of a place that could not be written: what is in the way, and the way out.
+
+    Args:
+        path: the place.
+        error: how it failed.
+        setting: the variable that moves the place elsewhere; empty when there is none.
+    """
+    why, remedy = why_not_written(path, error, setting)
+    return LabError(f"{path} cannot be written: {why}.", remedy=remedy)

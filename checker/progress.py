@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
+import os
 import sqlite3
+import tempfile
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
+from checker.bootstrap.owner import why_not_written
 from checker.errors import LabError
 from checker.results import Kind, Measurement, Report, Status
 from checker.scene.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 # Each entry brings the schema from its index to the next; `PRAGMA user_version` says how many were applied.
 MIGRATIONS = (
@@ -77,6 +81,20 @@ def _decoded(row: tuple[str] | None) -> Report | None:
         return None
 
 
+def _writable(path: Path) -> bool:
+    """Try it: permission bits tell nothing about a read-only file system."""
+    try:
+        if not path.exists():
+            return True
+        if path.is_dir():
+            with tempfile.TemporaryFile(dir=path):
+                return True
+        with path.open("ab"):
+            return True
+    except OSError as error:
+        return error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
 class Progress:
     """The learner's record.
 
@@ -91,8 +109,40 @@ class Progress:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise self._unusable(str(error.strerror)) from error
-        self._db = self._open()
+            self._db = self._aside(error) or self._refuse(error)
+        else:
+            self._db = self._aside(None) or self._open()
+
+    def _refuse(self, error: OSError) -> NoReturn:
+        why, remedy = why_not_written(self.file, error, "DRYDOCK_STATE")
+        raise LabError(f"Progress cannot be kept in {self.file}: {why}.", remedy=remedy) from error
+
+    def _aside(self, error: OSError | None) -> sqlite3.Connection | None:
+        """Return a copy of the record that ends with this command, where the record itself may not be written.
+
+        What only reads goes on, what keeps something keeps it as long as the command lasts; that is told.
+        """
+        if error is None:
+            closed = [path for path in (self.file.parent, self.file) if not _writable(path)]
+            if not closed:
+                return None
+            error = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        elif error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            return None
+        why, remedy = why_not_written(self.file, error, "DRYDOCK_STATE")
+        self._tell(f"note: nothing of this is kept in {self.file}: {why}. {remedy}")
+        self._copy = tempfile.TemporaryDirectory(prefix="drydock-progress-")
+        copied = Path(self._copy.name, self.file.name)
+        for extra in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                copied.with_name(copied.name + extra).write_bytes(
+                    self.file.with_name(self.file.name + extra).read_bytes()
+                )
+        try:
+            return self._connect(copied)
+        except sqlite3.DatabaseError:
+            copied.unlink(missing_ok=True)
+            return self._connect(copied)
 
     def _unusable(self, why: str) -> LabError:
         return LabError(
@@ -126,8 +176,8 @@ class Progress:
         """Whether the file itself is broken, and not the disk full, the folder closed or another `lab` at work."""
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.file, timeout=BUSY_SECONDS, isolation_level=None)
+    def _connect(self, file: Path | None = None) -> sqlite3.Connection:
+        db = sqlite3.connect(file or self.file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 self._use_wal(db)

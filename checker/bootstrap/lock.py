@@ -8,6 +8,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from checker.bootstrap.owner import why_not_written
+from checker.bootstrap.say import ProblemError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -41,8 +44,15 @@ def held(file: Path, waiting: Callable[[str], None]) -> Iterator[int]:
     """Hold the lock of a file; tell who has it when it is taken. Gives the descriptor.
 
     The lock is the kernel's, so it ends with its holder, however that ends; the file stays.
+
+    Raises:
+        ProblemError: the file cannot be written.
     """
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        why, remedy = why_not_written(file, error, "DRYDOCK_STATE")
+        raise ProblemError(f"{file} cannot be written: {why}.", remedy) from error
     try:
         told = False
         while not _take(descriptor):

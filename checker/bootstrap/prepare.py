@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from checker.bootstrap import pip, system
 from checker.bootstrap.lock import held
+from checker.bootstrap.owner import foreign, why_not_written
 from checker.bootstrap.say import ProblemError, Steps
 
 if TYPE_CHECKING:
@@ -69,6 +71,10 @@ def _place(layout: Layout) -> str:
         folder = Path(venv) if Path(venv).is_dir() else Path(venv).parent
         if _is_writable(folder):
             return venv
+    found = foreign(Path(layout.venvs[-1]))
+    if found and found[2]:
+        why, remedy = why_not_written(layout.venvs[-1], PermissionError(errno.EACCES, ""))
+        raise ProblemError(f"{layout.venvs[-1]} cannot be made: {why}.", remedy)
     raise ProblemError(
         f"{layout.venvs[-1]} cannot be made: {Path(layout.venvs[-1]).parent} is read-only for you.",
         "Use a checkout of your own, or set DRYDOCK_STATE (and DRYDOCK_WORK) to folders that you may write to.",
@@ -90,7 +96,11 @@ def _is_writable(folder: Path) -> bool:
 def _lock_file(layout: Layout, venv: str) -> Path:
     inside = Path(venv).parent == Path(layout.root)
     folder = Path(layout.root, ".lab") if inside else Path(venv).parent
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why, remedy = why_not_written(folder, error, "DRYDOCK_STATE")
+        raise ProblemError(f"{folder} could not be made: {why}.", remedy) from error
     return folder / "environment.lock"
 
 
@@ -182,9 +192,8 @@ def _create(layout: Layout, venv: str, steps: Steps) -> None:
         )
         Path(folder, PLACE).write_text(_place_text(layout, venv), encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        raise ProblemError(
-            f"{venv} could not be made: {error}", "Check the disk (`df -h`) and who owns it."
-        ) from error
+        why, remedy = why_not_written(folder, error, "DRYDOCK_STATE")
+        raise ProblemError(f"{venv} could not be made: {why}.", remedy) from error
 
 
 def _make_way(layout: Layout, folder: Path, steps: Steps) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbose = False
     try:
         args = parse(words)
+        _look_around()
         verbose = args.verbose
         return int(args.run(args))
     except LabError as error:
@@ -43,6 +45,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             _show_traceback()
         _tell(unforeseen(error))
         return int(ExitCode.COULD_NOT_RUN)
+
+
+def _look_around() -> None:
+    """Tell of a terminal that does not stand where its person believes, and go on from a folder that is there."""
+    from pathlib import Path
+
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        os.chdir(Path(__file__).resolve().parents[2])
+        print("note: the folder that this terminal stands in was removed; go to another: cd", file=sys.stderr)
+        return
+    for folder in (here, *here.parents):
+        if folder.parent.name == "set-aside":
+            lab = folder.parent.parent / re.sub(r"-\d{4}-\d\d-\d\d-\d{6}(-\d+)?$", "", folder.name)
+            print(
+                f"note: this terminal stands in files that were set aside; the lab's own are elsewhere: cd {lab}",
+                file=sys.stderr,
+            )
 
 
 def unforeseen(error: Exception) -> LabError:

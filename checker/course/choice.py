@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
-from checker.errors import LabError, MisuseError
+from checker.errors import LabError, MisuseError, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -110,7 +110,4 @@ def keep(places: Places, lab: Lab) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(" ".join(lab.chosen) + "\n", encoding="utf-8")
     except OSError as error:
-        raise LabError(
-            f"{file} cannot be written: {error.strerror or error}.",
-            remedy="Allow writing there, or set DRYDOCK_STATE to another folder.",
-        ) from error
+        raise not_written(file, error) from error

@@ -53,7 +53,13 @@ class Places:
 def _moved(variable: str, usual: Path) -> Path:
     # Absolute, since containers mount what is below, and the working folder may change.
     named = os.environ.get(variable)
-    return Path(named).expanduser().absolute() if named else usual
+    try:
+        return Path(named).expanduser().absolute() if named else usual
+    except (OSError, RuntimeError) as error:
+        raise LabError(
+            f"{variable} is `{named}`, and there is no folder that this is seen from: {error}.",
+            remedy=f"Give {variable} as a whole path, from / on.",
+        ) from error
 
 
 def _is_course(folder: Path) -> bool:
@@ -74,8 +80,11 @@ def find(start: Path | None = None) -> Places:
                 remedy="Name a folder with labs/ and mkdocs.yml in it, or unset the variable.",
             )
         return Places(folder, folder)
-    here = (start or Path.cwd()).resolve()
     checkout = Path(__file__).resolve().parent.parent.parent
+    try:
+        here = (start or Path.cwd()).resolve()
+    except FileNotFoundError:
+        here = checkout  # the folder that the terminal stands in was removed
     for folder in (here, *here.parents, checkout):
         if _is_course(folder):
             return Places(folder, folder)

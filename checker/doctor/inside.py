@@ -10,6 +10,7 @@ import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checker.bootstrap.owner import why_not_written
 from checker.doctor.container import Output, own_network, run
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
 from checker.doctor.resources import engine_disk_from_here, judge_engine_disk
@@ -60,10 +61,8 @@ def around(machine: Machine) -> tuple[Seen, ...]:
             )
             answered = _answer(folder) == token
     except OSError as error:
-        work = problem(
-            f"{machine.places.work} cannot be written: {error.strerror or error}",
-            "Allow it, or set DRYDOCK_WORK.",
-        )
+        why, remedy = why_not_written(machine.places.work, error, "DRYDOCK_WORK")
+        work = problem(f"{machine.places.work} cannot be written: {why}", remedy)
         return (
             work,
             unknown("see the work folder"),

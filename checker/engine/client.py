@@ -13,11 +13,10 @@ from typing import Any
 
 import msgspec
 
-from checker.bootstrap.owner import why_not_written
 from checker.engine import remedies
 from checker.engine.endpoint import Endpoint, Tls
 from checker.engine.platform import Platform, System
-from checker.errors import EngineError
+from checker.errors import EngineError, not_written
 
 COMPOSE_NEEDED = (2, 20)
 """The scenes use `include:`, which Compose reads since 2.20."""
@@ -54,7 +53,7 @@ class Client:
             platform: this machine.
 
         Raises:
-            EngineError: it cannot be laid down.
+            LabError: it cannot be laid down.
         """
         platform = platform or Platform()
         base = {name: value for name, value in platform.environ.items() if not name.startswith("COMPOSE_")}
@@ -91,8 +90,7 @@ def _lay_down(config: dict[str, Any], own: Path, folder: Path) -> Path:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(kept), encoding="utf-8")
     except OSError as error:
-        why, remedy = why_not_written(folder, error, "DRYDOCK_STATE")
-        raise EngineError(f"{folder} cannot be written: {why}.", remedy=remedy) from error
+        raise not_written(folder, error) from error
     return folder
 
 

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.errors import LabError
+from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,11 @@ def run(
     Raises:
         LabError: there is no such program.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        kept = log.open("w", encoding="utf-8")
+    except OSError as error:
+        raise not_written(log, error) from error
     lines: list[str] = []
     try:
         process = subprocess.Popen(
@@ -59,6 +63,7 @@ def run(
             errors="replace",
         )
     except OSError as error:
+        kept.close()
         raise LabError(f"{command[0]} could not be started: {error}.") from error
     expired = threading.Event()
 
@@ -69,7 +74,7 @@ def run(
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
-    with process, log.open("w", encoding="utf-8") as kept:
+    with process, kept:
         try:
             assert process.stdout is not None  # noqa: S101 - asked for above
             for line in process.stdout:

@@ -12,7 +12,7 @@ from checker.bootstrap.lock import held
 from checker.course.places import Places, find
 from checker.engine.api import connect
 from checker.engine.client import find_client
-from checker.errors import LabError
+from checker.errors import LabError, not_written
 from checker.images import base, bundle
 from checker.images.base import Workshop
 from checker.images.build import build
@@ -110,11 +110,9 @@ def locked(
     folder = places.state / "images"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "lock").open("a").close()
     except OSError as error:
-        raise LabError(
-            f"{folder} cannot be made: {error.strerror}.",
-            remedy="Make its folder writable, or set DRYDOCK_STATE.",
-        ) from error
+        raise not_written(folder, error) from error
 
     def waiting(pid: str) -> None:
         say(f"waiting for the images that another lab command (process {pid or 'unknown'}) is making")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from checker.errors import LabError
+from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,10 +104,7 @@ def write(folder: Path, contents: dict[str, bytes]) -> None:
                 file.write(content)
             partial.replace(folder / name)
     except OSError as error:
-        raise LabError(
-            f"{folder} cannot be written: {error.strerror or error}.",
-            remedy="Make room or allow writing there, or set DRYDOCK_STATE to another folder.",
-        ) from error
+        raise not_written(folder, error) from error
 
 
 def forget(places: Places, lab: Lab) -> None:

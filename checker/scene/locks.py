@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from checker.errors import LabError
+from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,10 +58,7 @@ def _opened(file: Path) -> IO[str]:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return file.open("a+", encoding="utf-8")
     except OSError as error:
-        raise LabError(
-            f"{file} cannot be written: {error.strerror}.",
-            remedy="Make room or allow writing there, or set DRYDOCK_STATE to another folder.",
-        ) from error
+        raise not_written(file, error) from error
 
 
 @contextlib.contextmanager

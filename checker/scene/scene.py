@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from checker.engine.api import NotFoundError
 from checker.engine.shell import Shell
-from checker.errors import LabError
+from checker.errors import LabError, not_written
 from checker.scene import adapted, addresses, chosen, elsewhere, notes
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
@@ -173,8 +173,11 @@ class Scene:
         if done.returncode:
             return  # `up` says what is wrong with the file
         text = addresses.override(json.loads(done.stdout), addresses.free_subnets(self.engine))
-        self._addresses.parent.mkdir(parents=True, exist_ok=True)
-        self._addresses.write_text(text, encoding="utf-8")
+        try:
+            self._addresses.parent.mkdir(parents=True, exist_ok=True)
+            self._addresses.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise not_written(self._addresses, error) from error
 
     @property
     def _addresses(self) -> Path:

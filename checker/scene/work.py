@@ -9,7 +9,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from checker.bootstrap.owner import why_not_written
-from checker.errors import LabError
+from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,8 +69,7 @@ def give(lab: Lab, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         copy(start, folder)
     except OSError as error:
-        why, remedy = why_not_written(folder, error, "DRYDOCK_STATE")
-        raise LabError(f"{folder} cannot be written: {why}.", remedy=remedy) from error
+        raise not_written(folder, error) from error
 
 
 def changed(work: Path, lab: Lab) -> bool:
@@ -166,8 +165,7 @@ def lay_over(files: Path, work: Path) -> None:
     try:
         copy(files, work)
     except OSError as error:
-        why, remedy = why_not_written(work, error, "DRYDOCK_WORK")
-        raise LabError(f"{work} cannot be written: {why}.", remedy=remedy) from error
+        raise not_written(work, error, "DRYDOCK_WORK") from error
 
 
 def copy(source: Path, target: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_full_disk_is_told_and_mended_later(
 
         patch.setattr("venv.EnvBuilder.create", full)
         assert checkout.prepare() == 3
-    assert "No space left on device" in says()
+    assert "the disk is full" in says()
     assert checkout.prepare() == str(checkout.venv)
 
 

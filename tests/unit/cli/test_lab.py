@@ -57,6 +57,26 @@ def test_verbose_does_not_change_the_code_of_an_error(capsys: pytest.CaptureFixt
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_terminal_that_stands_in_what_was_set_aside_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = tmp_path / "work/set-aside/03-isolation-2026-11-28-165043-2/src"
+    there.mkdir(parents=True)
+    monkeypatch.chdir(there)
+    assert main(["version"]) == 0
+    assert capsys.readouterr().err.endswith(f"cd {tmp_path}/work/03-isolation\n")
+
+
+def test_a_terminal_in_a_folder_that_was_removed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert main(["version"]) == 0
+    assert "the folder that this terminal stands in was removed" in capsys.readouterr().err
+
+
 def test_no_verb_shows_the_help_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])

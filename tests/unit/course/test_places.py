@@ -51,3 +51,15 @@ def test_a_named_course_that_is_none_says_so(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("DRYDOCK_COURSE", str(tmp_path))
     with pytest.raises(LabError, match="holds no course"):
         places.find(tmp_path)
+
+
+def test_a_terminal_in_a_folder_that_was_removed_finds_its_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert places.find().root == tmp_path / "lib" / "checker" / "_course"
+    monkeypatch.setenv("DRYDOCK_STATE", "state")
+    with pytest.raises(LabError, match="DRYDOCK_STATE is `state`"):
+        _ = places.find().state

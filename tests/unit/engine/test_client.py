@@ -13,7 +13,7 @@ from checker.engine import client
 from checker.engine.client import find_candidates, find_client
 from checker.engine.endpoint import Endpoint, Tls
 from checker.engine.platform import Platform, System
-from checker.errors import EngineError
+from checker.errors import EngineError, LabError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,5 +230,5 @@ def test_a_configuration_without_proxies_is_used_as_it_is(tmp_path: Path, config
 
 def test_a_state_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(EngineError, match="cannot be written"):
+    with pytest.raises(LabError, match="cannot be written"):
         LOCAL.environment_for_scenes(tmp_path / "state", with_config(tmp_path, proxies=PROXY))

@@ -243,5 +243,5 @@ def test_a_state_folder_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "file"))
-    with pytest.raises(LabError, match="cannot be made"):
+    with pytest.raises(LabError, match="cannot be written"):
         ensure(["hello"], places=places, engine=engine, client=docker)  # type: ignore[arg-type]

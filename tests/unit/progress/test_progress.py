@@ -287,6 +287,38 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "DRYDOCK_STATE" in caught.value.remedy
 
 
+def test_a_record_of_another_users_is_read_and_the_command_goes_on(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Progress(file)
+    first.record_attempt(report(Status.PASSED))
+    first.climb(LAB, "c", 3)
+    before = {path.name: path.read_bytes() for path in file.parent.iterdir()}
+    said: list[str] = []
+    monkeypatch.setattr(module, "_writable", lambda path: path != file)
+    second = Progress(file, said.append)
+    assert second.standing(LAB).passed_at
+    assert second.climb(LAB, "c", 3) == 2
+    assert {path.name: path.read_bytes() for path in file.parent.iterdir()} == before
+    assert len(said) == 1
+    assert said[0].startswith(f"note: nothing of this is kept in {file}")
+
+
+def test_a_folder_of_another_users_is_no_reason_to_refuse_a_list(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    said: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", refuse)
+        patch.setattr(module, "why_not_written", lambda *_: ("it is root's", "Take it back"))
+        progress = Progress(file, said.append)
+    assert progress.standing(LAB).attempts == 0
+    assert said == [f"note: nothing of this is kept in {file}: it is root's. Take it back"]
+
+
 def test_a_newer_schema_is_refused_and_left_as_it_is(file: Path) -> None:
     Progress(file).close()
     with sqlite3.connect(file) as db:
