@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SECONDS = 1800.0
-"""About 60 MB are fetched; over a very poor line that takes a quarter of an hour."""
+"""About 30 MB are fetched, for notebooks 90 MB more; over a very poor line that takes half an hour."""
 TICK_SECONDS = 1.0
 LOG_LINES = 8
 REACH = frozenset(
@@ -146,7 +146,10 @@ _SIGNS = (
         "do not match the hashes",
         "A package is not the one that this course was tested with. See requirements/README.md.",
     ),
-    ("no space left", "Free some disk space (about 250 MB are needed) and run the same command again."),
+    (
+        "no space left",
+        "Free some disk space (about 150 MB are needed, and 420 MB more for notebooks) and run the same command again.",
+    ),
     (
         "certificate",
         "The network inspects TLS: point PIP_CERT to its CA certificate, and run the same command again.",

@@ -26,6 +26,13 @@ UNFINISHED = "unfinished"
 PLACE = "place"
 """A file in the environment that tells for which checkout and Python it was made, and that we made it."""
 
+WHAT = {
+    "run.txt": "what the course needs",
+    "notebook.txt": "JupyterLab and what notebooks need",
+    "test.txt": "what the tests need",
+}
+"""What the progress line says of a lock."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -126,8 +133,7 @@ def _make_ready(
     marker = Path(venv, UNFINISHED)
     marker.touch()
     for lock in missing:
-        what = "what the tests need" if lock == "test.txt" else "what the course needs"
-        steps.begin(f"Installing {what} (requirements/{lock})")
+        steps.begin(f"Installing {WHAT.get(lock, 'more')} (requirements/{lock})")
         try:
             pip.install(command, layout.lock(lock), steps, inherit=descriptor)
         except ProblemError:

@@ -54,8 +54,7 @@ class Checkout:
         """Make the environment ready as `lab ARGUMENTS` would."""
         lab = self.lab
         layout = prepare.Layout(lab.ROOT, lab.venvs(), lab.python_of, lab.stamp_of, lab.glance)
-        locks = ["run.txt", "test.txt"] if arguments[:1] == ("test",) else ["run.txt"]
-        return prepare.prepare(layout, locks, arguments)
+        return prepare.prepare(layout, lab.locks_for(arguments), arguments)
 
     def is_ready(self, *locks: str) -> bool:
         """Whether `lab` would start the command at once."""
@@ -81,7 +80,7 @@ def make_checkout(root: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """Lay out a checkout, and put a stand-in for pip."""
     (root / "requirements").mkdir(parents=True)
     shutil.copy(LAB, root / "lab")
-    for name in ("run.txt", "test.txt"):
+    for name in ("run.txt", "notebook.txt", "test.txt"):
         (root / "requirements" / name).write_text(f"# {name}\n")
     made = Checkout(root)
     monkeypatch.delenv("DRYDOCK_STATE", raising=False)

@@ -43,12 +43,26 @@ def test_the_checkout_can_be_imported_from_any_folder(checkout: Any) -> None:
     assert ask(checkout.lab.python_of(str(checkout.venv)), "import here; print(here.answer)") == "42"
 
 
-def test_tests_get_their_packages_on_top(checkout: Any) -> None:
+def test_a_verb_gets_its_packages_on_top_when_it_is_first_used(
+    checkout: Any, says: Callable[[], str]
+) -> None:
     checkout.prepare("list")
-    assert not checkout.is_ready("run.txt", "test.txt")
+    assert not checkout.is_ready("run.txt", "notebook.txt")
+    says()
+    checkout.prepare("notebook", "4")
+    assert says().splitlines()[0] == (
+        "Installing JupyterLab and what notebooks need (requirements/notebook.txt)"
+    )
+    assert checkout.installed == ["run.txt", "notebook.txt"]
+    assert checkout.is_ready("run.txt", "notebook.txt")
+
+
+def test_tests_get_theirs_and_those_of_notebooks(checkout: Any) -> None:
+    checkout.prepare("notebook")
+    assert not checkout.is_ready("run.txt", "notebook.txt", "test.txt")
     checkout.prepare("test", "unit")
-    assert checkout.installed == ["run.txt", "test.txt"]
-    assert checkout.is_ready("run.txt", "test.txt")
+    assert checkout.installed == ["run.txt", "notebook.txt", "test.txt"]
+    assert checkout.is_ready("run.txt", "notebook.txt", "test.txt")
 
 
 def test_a_changed_lock_is_installed_into_the_same_environment(checkout: Any) -> None:
