@@ -19,6 +19,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "learn": (
         "list",
         "open",
+        "notebook",
         "start",
         "shell",
         "env",

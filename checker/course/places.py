@@ -40,6 +40,11 @@ class Places:
         return self.root / "docs"
 
     @property
+    def notebooks(self) -> Path:
+        """The notebooks as they are shipped; learners work on copies."""
+        return self.root / "notebooks"
+
+    @property
     def state(self) -> Path:
         """What `lab` keeps between runs; `DRYDOCK_STATE` moves it."""
         return _moved("DRYDOCK_STATE", self.home / ".lab")

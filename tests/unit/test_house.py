@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("cli",),
     ("notebook",),
-    ("site", "render", "authoring", "doctor"),
+    ("site", "jupyter", "render", "authoring", "doctor"),
     ("session",),
     ("progress",),
     ("cluster",),

@@ -1,4 +1,4 @@
-"""End what `lab up` left running: the course site and, with --all, every lab's scene. Your files stay."""
+"""End what was left running: the course site, JupyterLab and, with --all, every lab's scene. Your files stay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from checker.cli.context import Context
     from checker.course.catalogue import Lab
 
-SUMMARY = "end the site and, with --all, every lab"
+SUMMARY = "end the site, JupyterLab and, with --all, every lab"
 EXAMPLE = "lab down --all"
 
 
@@ -23,14 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Stop the site, the scenes, the engine, in this order."""
+    """Stop JupyterLab, the site, the scenes, the engine, in this order."""
     from checker.cli.context import Context
+    from checker.jupyter import server as jupyter
     from checker.site import server
 
     context = Context(args)
-    said = [
+    # First: what a notebook's cell is at would use the labs.
+    said = ["JupyterLab is ended."] if jupyter.stop(context.places) else []
+    said.append(
         "The course site is ended." if server.stop(context.places) else "The course site was not running."
-    ]
+    )
     if args.all or args.engine:
         said += [line for lab in context.catalogue if (line := _stop(context, lab))]
     if args.engine:

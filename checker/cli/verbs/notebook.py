@@ -1,0 +1,124 @@
+"""Open a notebook in JupyterLab: a copy of yours, in work/notebooks, with the course's own Python behind it.
+
+JupyterLab is installed when this is first used. It goes on in the background until `lab notebook --stop`, or `lab down`.
+Without a name every notebook is copied, and the folder opens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from checker.cli.context import Context
+    from checker.jupyter.server import Jupyter
+
+SUMMARY = "open a notebook that measures a lab, in JupyterLab"
+EXAMPLE = "lab notebook 4"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the notebook, if any, and what is done about it."""
+    name = parser.add_argument(
+        "notebook",
+        metavar="NOTEBOOK",
+        nargs="?",
+        help="the lab's number, its slug, or the beginning of its name; the folder of all without it",
+    )
+    name.completer = complete_notebooks  # type: ignore[attr-defined]
+    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--stop", action="store_true", help="end JupyterLab and every kernel")
+    what.add_argument(
+        "--fresh", action="store_true", help="set your copy of the notebook aside and give a new one"
+    )
+
+
+def complete_notebooks(prefix: str, **_: object) -> list[str]:
+    """Return what a shell may complete a notebook's name to."""
+    from checker.course.places import find
+    from checker.jupyter.copies import shipped
+
+    there = shipped(find())
+    names = [str(int(each.number)) for each in there] + [each.slug for each in there]
+    return [name for name in names if name.startswith(prefix)]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the copy, start JupyterLab when it is not running, then open or print the address."""
+    from checker.cli.context import Context
+    from checker.errors import MisuseError
+    from checker.jupyter import copies, server
+
+    context = Context(args)
+    places = context.places
+    if args.stop:
+        return _stop(context)
+    if args.fresh and not args.notebook:
+        raise MisuseError("Which notebook is to begin again?", remedy="Name it: lab notebook 4 --fresh")
+    wanted = [copies.find(places, args.notebook)] if args.notebook else copies.shipped(places)
+    if not wanted:
+        raise MisuseError(f"There are no notebooks in {places.notebooks}.")
+    server.require_installed()
+    aside = None
+    if args.fresh:
+        context.confirm(f"Your copy of {wanted[0].slug} is set aside, and you get a new one.")
+        aside = copies.set_aside(places, wanted[0])
+        if aside:
+            context.say(f"Your copy was set aside: {aside}")
+    made = [each for each in wanted if copies.copy_for(places, each)]
+    below = copies.FOLDER + (f"/{wanted[0].path.name}" if args.notebook else "")
+    context.say("finding or starting JupyterLab")
+    jupyter = server.start(places)
+    if args.json:
+        import json
+
+        record = {
+            "url": jupyter.address(below),
+            "port": jupyter.port,
+            "started": jupyter.started,
+            "copies": [str(copies.path_of(places, each)) for each in wanted],
+            "made": [str(copies.path_of(places, each)) for each in made],
+            "set_aside": str(aside) if aside else None,
+        }
+        print(json.dumps(record))
+        return 0
+    if not args.notebook:
+        width = max(len(each.slug) for each in wanted)
+        print("\n".join(f"  {each.slug:<{width}}  {each.title}" for each in wanted))
+    print(jupyter.address(below))
+    _open(context, jupyter, below)
+    return 0
+
+
+def _stop(context: Context) -> int:
+    from checker.jupyter import server
+
+    stopped = server.stop(context.places)
+    if context.args.json:
+        import json
+
+        print(json.dumps({"stopped": stopped}))
+    else:
+        print("JupyterLab is ended." if stopped else "JupyterLab was not running.")
+    return 0
+
+
+def _open(context: Context, jupyter: Jupyter, below: str) -> None:
+    """Open a window where one can be shown; elsewhere say what to do with the address."""
+    import os
+    import sys
+    import webbrowser
+
+    from checker.site import pages
+
+    if context.args.no_browser:
+        return
+    shown = sys.stdout.isatty() and pages.can_show(os.environ) and webbrowser.open(jupyter.address(below))
+    if not shown:
+        port = jupyter.port
+        context.say(
+            "No browser is opened from here: open the address above in one. From another machine, lead it here first: "
+            f"ssh -L {port}:127.0.0.1:{port} and this machine's name."
+        )

@@ -1,0 +1,301 @@
+"""JupyterLab in the background: starts one, finds it again, stops it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+import checker
+from checker.errors import LabError
+from checker.scene.locks import locked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from checker.course.places import Places
+
+_SILENCE = 30.0
+"""Seconds in which a server that starts, or ends, may give no sign of life (a line in its log, a little work)."""
+_PAUSE = 0.05
+_ANSWER = 5.0
+_WAIT = 120.0
+"""Seconds for another `lab` that starts or stops it."""
+_WINDOWS_FLAGS: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
+
+
+class _Record(msgspec.Struct, frozen=True):
+    """What a running server wrote about itself."""
+
+    pid: int
+    port: int
+    token: str
+    work: str
+
+
+@dataclass(frozen=True, slots=True)
+class Jupyter:
+    """A running JupyterLab."""
+
+    pid: int
+    port: int
+    token: str
+    """Whoever knows it can run anything as this user."""
+    started: bool = False
+    """Whether it was started just now."""
+
+    def address(self, below: str = "") -> str:
+        """Return the address, token and all, of a file or folder below the work folder; of the home page without."""
+        tree = f"/tree/{urllib.parse.quote(below)}" if below else ""
+        return f"http://127.0.0.1:{self.port}/lab{tree}?token={self.token}"
+
+
+def folder(places: Places) -> Path:
+    """Return where everything about JupyterLab is kept."""
+    return places.state / "jupyter"
+
+
+def log_file(places: Places) -> Path:
+    """Return where the server writes what went wrong."""
+    return folder(places) / "server.log"
+
+
+def _record_file(places: Places) -> Path:
+    return folder(places) / "server.json"
+
+
+def _lock_file(places: Places) -> Path:
+    return folder(places) / "server.lock"
+
+
+def _read(places: Places) -> _Record | None:
+    try:
+        return msgspec.json.decode(_record_file(places).read_bytes(), type=_Record)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _ask(record: _Record, method: str, path: str) -> tuple[int, bytes]:
+    """Ask the server of the record; no other program knows the token.
+
+    Raises:
+        OSError, http.client.HTTPException: there is no answer.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", record.port, timeout=_ANSWER)
+    try:
+        connection.request(method, path, headers={"Authorization": f"token {record.token}"})
+        answer = connection.getresponse()
+        return answer.status, answer.read(1 << 16)
+    finally:
+        connection.close()
+
+
+def _answers(record: _Record) -> bool:
+    """Whether the server of the record, and no other program on its port, answers."""
+    try:
+        # What answers to everything would answer to a wrong token too.
+        stranger = msgspec.structs.replace(record, token="")
+        if _ask(stranger, "GET", "/api/status")[0] != http.HTTPStatus.FORBIDDEN:
+            return False
+        status, body = _ask(record, "GET", "/api/status")
+        return status == http.HTTPStatus.OK and "kernels" in json.loads(body)
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+
+
+def status(places: Places) -> Jupyter | None:
+    """Return the running JupyterLab, or None; a record that a killed one left behind counts for nothing."""
+    record = _read(places)
+    if record is None or not _answers(record):
+        return None
+    return Jupyter(record.pid, record.port, record.token)
+
+
+def require_installed() -> None:
+    """Say how JupyterLab is installed where it is not.
+
+    Raises:
+        LabError: it is not.
+    """
+    lacking = [name for name in ("jupyterlab", "ipykernel") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise LabError(
+            f"JupyterLab is not installed here ({' and '.join(lacking)} missing).",
+            remedy="In a checkout, `./lab notebook` installs it; else: pip install 'drydock-course[notebook]'.",
+        )
+
+
+def start(places: Places) -> Jupyter:
+    """Start JupyterLab on the work folder in the background, unless it runs already.
+
+    Raises:
+        LabError: it is not installed, a folder cannot be written, it does not answer, or it runs on another folder.
+    """
+    require_installed()
+    _make(places.work, "DRYDOCK_WORK")
+    _make(folder(places), "DRYDOCK_STATE")
+    with locked(_lock_file(places), "starting JupyterLab", wait=_WAIT):
+        record = _read(places)
+        if record is not None and _answers(record):
+            if Path(record.work) != places.work.resolve():
+                raise LabError(
+                    f"JupyterLab runs already, on another work folder ({record.work}).",
+                    remedy="End it by `lab notebook --stop`, and try again.",
+                )
+            return Jupyter(record.pid, record.port, record.token)
+        _record_file(places).unlink(missing_ok=True)
+        return _launch(places)
+
+
+def _make(path: Path, variable: str) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".drydock-{os.getpid()}"
+        # Permission bits tell nothing about a read-only file system, nor to root.
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise LabError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            remedy=f"Make room or allow writing there, or set {variable} to another folder.",
+        ) from error
+
+
+def _environment(places: Places) -> Mapping[str, str]:
+    """Return the environment of the server, in which its kernels find the same course and folders as this command."""
+    home = str(Path(checker.__file__).resolve().parent.parent)
+    path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
+    found = {"DRYDOCK_STATE": str(places.state), "DRYDOCK_WORK": str(places.work), "PYTHONPATH": path}
+    if places.root == places.home:
+        found["DRYDOCK_COURSE"] = str(places.root)
+    return os.environ | found
+
+
+def _launch(places: Places) -> Jupyter:
+    command = [sys.executable, "-P", "-m", "checker.jupyter.serve", str(places.work)]
+    command += ["--folders", str(folder(places)), "--record", str(_record_file(places))]
+    descriptor = os.open(log_file(places), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as log:  # noqa: PTH123 - a descriptor has no path
+        process = subprocess.Popen(
+            command,
+            cwd=places.work,
+            env=_environment(places),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # What lets the server outlive this command and its terminal, on Windows and elsewhere.
+            creationflags=_WINDOWS_FLAGS,
+            start_new_session=sys.platform != "win32",
+        )
+    try:
+        record = _wait_for(places, process)
+    except BaseException:
+        # It has no kernels yet: nothing else is to be ended.
+        process.kill()
+        process.wait()
+        _record_file(places).unlink(missing_ok=True)
+        raise
+    return Jupyter(record.pid, record.port, record.token, started=True)
+
+
+def _wait_for(places: Places, process: subprocess.Popen[bytes]) -> _Record:
+    alive = _Alive(process.pid, log_file(places))
+    while process.poll() is None and not alive.is_silent():
+        if (record := _read(places)) and record.pid == process.pid and _answers(record):
+            return record
+        time.sleep(_PAUSE)
+    raise LabError(
+        "JupyterLab did not start.",
+        remedy="`lab doctor` looks at the machine. Labs and checks work without notebooks.",
+        detail=log_file(places).read_text("utf-8", "replace")[-2000:].strip(),
+    )
+
+
+class _Alive:
+    """Whether a process that starts gives signs of life: it writes to its log, or computes."""
+
+    def __init__(self, pid: int, log: Path) -> None:
+        self._stat = Path(f"/proc/{pid}/stat")
+        self._log = log
+        self._seen: tuple[object, ...] = ()
+        self._since = time.monotonic()
+
+    def is_silent(self) -> bool:
+        """Whether it has given none for long."""
+        seen = (self._size(), self._ticks())
+        if seen != self._seen:
+            self._seen = seen
+            self._since = time.monotonic()
+        return time.monotonic() - self._since > _SILENCE
+
+    def _size(self) -> int:
+        with contextlib.suppress(OSError):
+            return self._log.stat().st_size
+        return 0
+
+    def _ticks(self) -> str:
+        # Linux alone tells so cheaply; elsewhere the log is what there is.
+        with contextlib.suppress(OSError, IndexError):
+            return " ".join(self._stat.read_text("utf-8").rpartition(")")[2].split()[11:13])
+        return ""
+
+
+def stop(places: Places) -> bool:
+    """Stop JupyterLab and its kernels; return whether one was running. Another program on its port is left alone.
+
+    Raises:
+        LabError: it does not end.
+    """
+    if not _record_file(places).exists():
+        return False
+    with locked(_lock_file(places), "stopping JupyterLab", wait=_WAIT):
+        record = _read(places)
+        running = record is not None and _answers(record)
+        if record is not None and running:
+            _end(record, log_file(places))
+        _record_file(places).unlink(missing_ok=True)
+        return running
+
+
+def _end(record: _Record, log: Path) -> None:
+    # It saves nothing, but it ends its kernels, which a signal to a process on Windows would not.
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        _ask(record, "POST", "/api/shutdown")
+    alive = _Alive(record.pid, log)
+    while _runs(record):
+        if alive.is_silent():
+            with contextlib.suppress(OSError):
+                os.kill(record.pid, signal.SIGTERM)
+            raise LabError(
+                f"JupyterLab (process {record.pid}) does not end.", remedy="End that process by hand."
+            )
+        time.sleep(_PAUSE)
+
+
+def _runs(record: _Record) -> bool:
+    """Whether its process is there; on Windows, where that cannot be asked without ending it, whether it answers."""
+    if sys.platform == "win32":
+        return _answers(record)
+    with contextlib.suppress(ChildProcessError):
+        # It is a child of this process where the same one started it, as tests do.
+        if os.waitpid(record.pid, os.WNOHANG)[0]:
+            return False
+    try:
+        os.kill(record.pid, 0)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,186 @@
+"""What JupyterLab is told: settings, one kernel and folders of its own, so that a person's Jupyter is left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FIRST_PORT = 8888
+LAST_PORT = 8907
+KERNEL = "python3"
+"""The name that notebooks ask for; the same everywhere, so that they also open in a Jupyter that is not ours."""
+
+DAYS_BEFORE_CULLING = 3
+"""A kernel that no page is connected to and that does nothing is ended after so long: not overnight, nor over a weekend."""
+
+OVERRIDES: dict[str, dict[str, Any]] = {
+    # Nothing is asked of another host, and nothing is asked of the learner about it.
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/extensionmanager-extension:plugin": {"enabled": False, "disclaimed": False},
+    # A link in a text cell must not run a command of JupyterLab.
+    "@jupyterlab/apputils-extension:sanitizer": {"allowCommandLinker": False},
+    # `lab notebook --stop` and `lab down` do not ask: little must be unsaved when they come.
+    "@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 15},
+}
+"""Defaults of JupyterLab's own settings that differ here; the learner can still set them in the page."""
+
+DISABLED = (
+    "@jupyterlab/apputils-extension:announcements",
+    "@jupyterlab/extensionmanager-extension",
+    "@jupyterlab/fileeditor-extension:language-server",
+    "@jupyterlab/lsp-extension",
+    "@jupyterlab/notebook-extension:language-server",
+    "@jupyterlab/terminal-extension",
+)
+"""Plug-ins of the page that ask other hosts, or for what this server does not have."""
+
+_SOURCES = {
+    "default-src": "'self'",
+    # The page compiles its settings' schemas, and outputs bring scripts of their own.
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data: blob:",
+    "font-src": "'self' data:",
+    "media-src": "'self' data: blob:",
+    "worker-src": "'self' blob:",
+    "frame-src": "'self' data: blob:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'self'",
+}
+POLICY = "; ".join(f"{kind} {sources}" for kind, sources in _SOURCES.items())
+"""The Content-Security-Policy of every answer: whatever a notebook shows, nothing comes from another host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where this JupyterLab keeps what it writes.
+
+    Args:
+        root: the folder that holds all of it; it may be removed when nothing runs.
+    """
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Kernels."""
+        return self.root / "data"
+
+    @property
+    def runtime(self) -> Path:
+        """Connection files, the key of its cookies."""
+        return self.root / "runtime"
+
+    @property
+    def application(self) -> Path:
+        """What `OVERRIDES` and `DISABLED` become."""
+        return self.root / "application"
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Return an environment in which Jupyter, IPython and matplotlib know these folders and no others."""
+        kept = {name: value for name, value in base.items() if not name.startswith("JUPYTER")}
+        return kept | {
+            "JUPYTER_CONFIG_DIR": str(self.root / "config"),
+            "JUPYTER_DATA_DIR": str(self.data),
+            "JUPYTER_RUNTIME_DIR": str(self.runtime),
+            # Else the environment's kernel would win over ours.
+            "JUPYTER_PREFER_ENV_PATH": "0",
+            "IPYTHONDIR": str(self.root / "ipython"),
+            "MPLCONFIGDIR": str(self.root / "matplotlib"),
+        }
+
+    def write(self) -> None:
+        """Make the folders, for this user alone, and write kernel and settings into them.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o700)
+        _write(self.data / "kernels" / KERNEL / "kernel.json", kernel())
+        _write(self.application / "overrides.json", OVERRIDES)
+        _write(self.application / "page_config.json", {"disabledExtensions": dict.fromkeys(DISABLED, True)})
+
+
+def _write(file: Path, value: object) -> None:
+    text = json.dumps(value, indent=1) + "\n"
+    if file.is_file() and file.read_text("utf-8") == text:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_suffix(f".{os.getpid()}")
+    fresh.write_text(text, "utf-8")
+    fresh.replace(file)
+
+
+def kernel() -> dict[str, Any]:
+    """Return the kernel's specification: this Python, under the course's name."""
+    return {
+        "argv": [
+            sys.executable,
+            # Else each start complains that a debugger might miss breakpoints.
+            "-Xfrozen_modules=off",
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+        ],
+        "display_name": f"Drydock (Python {sys.version_info.major}.{sys.version_info.minor})",
+        "language": "python",
+        "metadata": {"debugger": True, "supported_encryption": ["curve"]},
+    }
+
+
+def server_settings(folders: Folders, work: Path, token: str, address: str, port: int) -> dict[str, Any]:
+    """Return the settings of the server, by class.
+
+    Args:
+        folders: where it keeps what it writes.
+        work: the folder that the page shows.
+        token: what must be said to be let in.
+        address: the address to listen on.
+        port: the port to listen on.
+    """
+    return {
+        "ServerApp": {
+            "root_dir": str(work),
+            "ip": address,
+            "port": port,
+            "port_retries": 0,
+            "open_browser": False,
+            "terminals_enabled": False,
+            # The course runs as root where the learner does.
+            "allow_root": True,
+            # A Ctrl-C in a room's terminal ends it; nobody can be asked.
+            "answer_yes": True,
+            "tornado_settings": {
+                "headers": {"Content-Security-Policy": POLICY},
+                # Milliseconds, as the interval; the default is longer than that, and the server complains about it.
+                "ws_ping_timeout": 30_000,
+            },
+        },
+        "IdentityProvider": {"token": token},
+        "KernelSpecManager": {"allowed_kernelspecs": [KERNEL], "ensure_native_kernel": False},
+        # Others on this machine can listen on its loopback interface, but do not read what cells say.
+        "KernelManager": {"transport_encryption": "auto"},
+        "MappingKernelManager": {
+            "default_kernel_name": KERNEL,
+            "cull_idle_timeout": DAYS_BEFORE_CULLING * 24 * 3600,
+            "cull_connected": False,
+            "cull_busy": False,
+        },
+        "LabApp": {
+            "app_settings_dir": str(folders.application),
+            "news_url": None,
+            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+            "extension_manager": "readonly",
+        },
+    }
