@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ from checker.bootstrap.say import ProblemError, Steps
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-SECONDS = 1800.0
-"""About 30 MB are fetched, for notebooks 90 MB more; over a very poor line that takes half an hour."""
+SILENCE_SECONDS = 900.0
+"""How long pip may say nothing: one package of 10 MB over a very poor line. All together may take as long as it does."""
 TICK_SECONDS = 1.0
 LOG_LINES = 8
 REACH = frozenset(
@@ -183,16 +184,18 @@ def _lines(child: subprocess.Popen[str], steps: Steps) -> Iterator[str]:
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read, args=(child.stdout or (), lines), daemon=True).start()
     doing = ""
+    heard = time.monotonic()
     while True:
         try:
             line = lines.get(timeout=TICK_SECONDS)
         except queue.Empty:
-            if steps.seconds > SECONDS:
+            if time.monotonic() - heard > SILENCE_SECONDS:
                 child.terminate()
             steps.tick(doing)
             continue
         if line is None:
             return
+        heard = time.monotonic()
         if line.strip():
             doing = _doing(line)
             yield line.rstrip()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from checker.images.catalogue import Base
 
 TOOL = "mmdebstrap"
-SECONDS = 900.0
-"""Making a base takes 15 s on two cores and a good line."""
+SILENCE_SECONDS = 900.0
+"""How long making a base may say nothing; it takes 15 s on two cores and a good line, and tells each package."""
 
 SLIM = (
     # What Debian's own slim images leave out.
@@ -96,13 +96,13 @@ def bootstrap(
         command += [f"--hook-dir={MERGED}", "--include=usr-is-merged"]
     command += [name, str(archive), *_source_lines(name, platform)]
     try:
-        ended = process.run(command, log, seconds=SECONDS)
+        ended = process.run(command, log, silence=SILENCE_SECONDS)
         if ended.code != 0:
             _refuse(f"{reference} could not be made from Debian's packages", ended)
         ended = process.run(
             workshop.client.command("import", "--change", 'CMD ["bash"]', str(archive), reference),
             workshop.folder / f"import-{name}.log",
-            seconds=SECONDS,
+            silence=SILENCE_SECONDS,
             environment=workshop.client.environment(),
         )
         if ended.code != 0:
@@ -116,7 +116,7 @@ def _refuse(what: str, ended: process.Ended) -> None:
     if process.is_disk_full(ended.lines):
         what, remedy = f"{what}: the disk is full", f"{process.DISK_FULL_REMEDY} {remedy}"
     elif ended.timed_out:
-        what += f" within {SECONDS:.0f} s"
+        what += f": nothing was heard of it for {SILENCE_SECONDS / 60:.0f} minutes"
     # Its errors begin with E:, the rest is about progress.
     errors = [line for line in ended.lines if line.startswith("E:")]
     raise LabError(f"{what}.", remedy=remedy, detail="\n".join((errors or list(ended.lines))[-15:]))

@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,14 +21,15 @@ from checker.images.store import MAKER, RECIPE, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from checker.images.base import Workshop
     from checker.images.catalogue import Image
     from checker.images.program import Found
 
-SECONDS = 1800.0
-"""A slow line takes minutes; a build that takes longer than this is stuck."""
+SILENCE_SECONDS = 3600.0
+"""How long a build may say nothing and do nothing. A compiler is silent for as long as it takes."""
+TELL_SECONDS = 60.0
+"""How often a person is told that a silent build goes on."""
 SHOWN = 15
 """How many of the last lines of a failed build are shown."""
 
@@ -50,13 +52,16 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
         LabError: it failed; carries the last lines of its log and says where the whole log is.
     """
     log = workshop.folder / f"{image.name}-{image.tag}.log"
+    narrator = _Narrator(image, workshop.say)
     with _context(image, image.found_programs(), workshop) as context:
         ended = process.run(
             workshop.client.command(*arguments(image, base, maker, workshop, context)),
             log,
-            seconds=SECONDS,
+            silence=SILENCE_SECONDS,
             environment=environment(workshop.client.environment()),
-            each_line=_narrate(image, workshop.say),
+            each_line=narrator.line,
+            work=work_of_builds,
+            waiting=narrator.waiting,
         )
     if ended.code == 0 and not ended.timed_out:
         return
@@ -65,7 +70,7 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
     if process.is_disk_full(ended.lines):
         what, remedy = f"{what}: the disk is full", f"{process.DISK_FULL_REMEDY} {remedy}"
     elif ended.timed_out:
-        what = f"{what} within {SECONDS / 60:.0f} minutes"
+        what = f"{what}: nothing was heard of it for {SILENCE_SECONDS / 60:.0f} minutes"
     elif any("temporary failure resolving" in line.lower() for line in ended.lines):
         remedy = f"The network, or a name server, cannot be reached from inside a container. {remedy}"
     raise LabError(f"{what}.", remedy=remedy, detail="\n".join(last_lines(ended.lines)))
@@ -132,13 +137,46 @@ def last_lines(lines: tuple[str, ...]) -> list[str]:
     return (told or list(lines))[-SHOWN:]
 
 
-def _narrate(image: Image, say: Callable[[str], None]) -> Callable[[str], None]:
-    def each_line(line: str) -> None:
-        if match := _STEP.match(line):
-            say(f"building {image.reference}, step {match[1]} of {match[2]}")
+class _Narrator:
+    """Tells what a build is at."""
 
-    say(f"building {image.reference}")
-    return each_line
+    def __init__(self, image: Image, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._doing = f"building {image.reference}"
+        self._told = 0.0
+        self._image = image
+        say(self._doing)
+
+    def line(self, line: str) -> None:
+        """Tell of a step that begins."""
+        if match := _STEP.match(line):
+            self._doing = f"building {self._image.reference}, step {match[1]} of {match[2]}"
+            self._say(self._doing)
+
+    def waiting(self, seconds: float) -> None:
+        """Tell now and then that it goes on."""
+        if seconds - self._told >= TELL_SECONDS:
+            self._told = seconds
+            self._say(
+                f"{self._doing}: at work for {seconds / 60:.0f} min, and its last step says nothing yet"
+            )
+
+
+def work_of_builds(processes: Path = Path("/proc")) -> float:
+    """Return the processor time that running build steps have used, in ticks; 0 where the engine's are not seen.
+
+    A compiler may be silent for longer than any limit that would be of use; that it works shows here.
+    """
+    total = 0
+    for folder in processes.glob("[0-9]*"):
+        try:
+            if "buildkit" in (folder / "cgroup").read_text():
+                # utime and stime of proc(5), after the name, which may hold spaces.
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+        except (OSError, ValueError, IndexError):
+            continue
+    return float(total)
 
 
 def _is_usable_proxy(value: str) -> bool:

@@ -31,7 +31,8 @@ FOLDER = "bundles"
 MANIFEST = "drydock.json"
 ARCHIVE = "images.tar"
 FORMAT = 1
-SECONDS = 900.0
+SILENCE_SECONDS = 7200.0
+"""How long the engine may take for all images together, of which it tells nothing: two minutes on a good disk."""
 _CHUNK = 1 << 20
 _GZIPPED = (".gz", ".tgz")
 
@@ -236,7 +237,7 @@ def _docker(workshop: Workshop, verb: str, *args: str) -> None:
     ended = process.run(
         workshop.client.command(verb, *args),
         workshop.folder / f"{verb}.log",
-        seconds=SECONDS,
+        silence=SILENCE_SECONDS,
         environment=workshop.client.environment(),
     )
     if ended.code == 0 and not ended.timed_out:

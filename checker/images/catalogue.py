@@ -226,6 +226,15 @@ class Images:
         found = [self.find(name) for name in names] or list(self)
         return list({image.reference: image for image in found}.values())
 
+    def every(self, names: Iterable[str]) -> list[Image]:
+        """Find images by name, each once; a name without a tag means all its tags, no name at all every image."""
+        found: list[Image] = []
+        for name in names:
+            one = self.find(name)
+            tags = [one.tag] if ":" in name else list(one.toml.tags)
+            found += [self._make(one.name, tag, ()) for tag in tags]
+        return list({image.reference: image for image in found or self}.values())
+
     def _make(self, name: str, tag: str, users: tuple[str, ...]) -> Image:
         key = f"{name}:{tag}"
         if key not in self._made:

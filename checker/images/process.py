@@ -1,9 +1,10 @@
-"""Running the long commands that make images: their output kept in a log, with a time limit, ended with us."""
+"""Running the long commands that make images: their output kept in a log, ended with us, and when they stand still."""
 
 from __future__ import annotations
 
 import subprocess
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,25 +26,35 @@ class Ended:
     timed_out: bool = False
 
 
+LOOK_SECONDS = 30.0
+"""How often a silent command is looked at."""
+
+
 def run(
     command: Sequence[str],
     log: Path,
     *,
-    seconds: float,
+    silence: float,
     environment: Mapping[str, str] | None = None,
     each_line: Callable[[str], None] = lambda _line: None,
+    work: Callable[[], float] = lambda: 0.0,
+    waiting: Callable[[float], None] = lambda _seconds: None,
 ) -> Ended:
     """Run a command and keep what it writes; whatever happens to us, it does not outlive this call.
+
+    It may take as long as it likes: a slow or busy machine is no fault. Only one that shows no sign of life is ended.
 
     Args:
         command: the program and its arguments.
         log: where its output goes; made new.
-        seconds: after this long it is killed.
+        silence: after this many seconds without a line and without work it is killed.
         environment: its environment; ours when None.
         each_line: told every line as it comes.
+        work: gives a number that grows while work is done that writes no line.
+        waiting: told now and then, while it is silent, how many seconds it has run.
 
     Raises:
-        LabError: there is no such program.
+        LabError: there is no such program, or the log cannot be written.
     """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -65,19 +76,12 @@ def run(
     except OSError as error:
         kept.close()
         raise LabError(f"{command[0]} could not be started: {error}.") from error
-    expired = threading.Event()
-
-    def end() -> None:
-        expired.set()
-        process.kill()
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    watch = _Watch(process, silence, work, waiting)
     with process, kept:
         try:
             assert process.stdout is not None  # noqa: S101 - asked for above
             for line in process.stdout:
+                watch.heard()
                 kept.write(line)
                 lines.append(line.rstrip())
                 each_line(lines[-1])
@@ -88,8 +92,51 @@ def run(
             process.wait()
             raise
         finally:
-            timer.cancel()
-    return Ended(process.returncode, tuple(lines), log, expired.is_set())
+            watch.end()
+    return Ended(process.returncode, tuple(lines), log, watch.expired)
+
+
+class _Watch:
+    """Ends a command that neither writes nor works for too long, from a thread of its own."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[str],
+        silence: float,
+        work: Callable[[], float],
+        waiting: Callable[[float], None],
+    ) -> None:
+        self.expired = False
+        self._process = process
+        self._silence = silence
+        self._work = work
+        self._waiting = waiting
+        self._began = self._last = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def heard(self) -> None:
+        """Note a sign of life."""
+        self._last = time.monotonic()
+
+    def end(self) -> None:
+        """Stop looking."""
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        done = 0.0
+        while not self._over.wait(min(LOOK_SECONDS, self._silence)):
+            if (now := self._work()) != done:
+                done = now
+                self.heard()
+            silent = time.monotonic() - self._last
+            if silent >= self._silence:
+                self.expired = True
+                self._process.kill()
+                return
+            self._waiting(time.monotonic() - self._began)
 
 
 def is_disk_full(lines: Sequence[str]) -> bool:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from checker.images.base import Workshop
 
-COPY_SECONDS = 120.0
-"""How long a program of 150 MB may take out of an image, on a slow disk."""
+COPY_SECONDS = 600.0
+"""How long a program of 150 MB may take out of an image, on a slow disk; nothing is told meanwhile."""
 
 _ELF = {62: "amd64", 183: "arm64", 40: "arm", 3: "386"}
 """Machines by their number in a Linux program's header (elf.h), as the engine names architectures."""
@@ -164,6 +164,6 @@ def _docker(workshop: Workshop, *words: str) -> process.Ended:
     return process.run(
         workshop.client.command(*words),
         workshop.folder / "program.log",
-        seconds=COPY_SECONDS,
+        silence=COPY_SECONDS,
         environment=workshop.client.environment(),
     )

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from checker.engine.client import Client
 
-SECONDS = 300.0
-"""A base is 30 MB, the largest image 100 MB compressed; slower than this, a bundle is the better way."""
+SILENCE_SECONDS = 600.0
+"""How long nothing may be heard of a pull: a layer of 100 MB, of which only the end is told, over a poor line."""
 
 REGISTRY = "DRYDOCK_REGISTRY"
 """HOST[:PORT][/PATH] of a registry that has the course's images, such as a classroom's."""
@@ -42,7 +42,12 @@ def registry_of(reference: str) -> str:
 
 
 def pull(
-    reference: str, client: Client, folder: Path, say: Callable[[str], None], *, seconds: float = SECONDS
+    reference: str,
+    client: Client,
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    seconds: float = SILENCE_SECONDS,
 ) -> bool:
     """Pull an image; return whether it is there now. A failure is said in one line and is no error."""
     registry = registry_of(reference)
@@ -53,7 +58,7 @@ def pull(
     ended = process.run(
         client.command("pull", reference),
         folder / f"pull-{name[:80]}.log",
-        seconds=seconds,
+        silence=seconds,
         environment=client.environment(),
     )
     if ended.code == 0 and not ended.timed_out:
@@ -62,7 +67,7 @@ def pull(
     missing = any(word in last for word in ("not found", "manifest unknown", "denied"))
     if not missing or ended.timed_out:
         _unreachable.add(registry)
-    reason = f"no end after {seconds:.0f} s" if ended.timed_out else _brief(last)
+    reason = f"nothing was heard of it for {seconds:.0f} s" if ended.timed_out else _brief(last)
     say(f"{registry} does not give it: {reason}")
     return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -35,6 +35,26 @@ class Provided:
     reference: str
     origin: Origin
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Missed:
+    """An image that was to be made and is not there."""
+
+    reference: str
+    why: str
+    remedy: str = ""
+    detail: str = ""
+
+
+@dataclass
+class Made:
+    """What came of making several images; complete even when it ended early."""
+
+    provided: list[Provided] = field(default_factory=list)
+    missed: list[Missed] = field(default_factory=list)
+    left_out: list[Missed] = field(default_factory=list)
+    """Those that need somebody else's program, which was not asked for by name and is not to be had."""
 
 
 def _silent(_line: str) -> None:
@@ -130,6 +150,32 @@ class Supply:
         self.store = store
         self.workshop = workshop
         self._bases: dict[str, str] = {}
+        self._failed: dict[str, LabError] = {}
+
+    def make(self, images: Iterable[Image], made: Made, named: Callable[[Image], bool]) -> None:
+        """Build several images; one that cannot be built keeps only those from being made that stand on it.
+
+        Args:
+            images: what to build.
+            made: filled as it goes on, so that an interruption leaves what was come to.
+            named: whether an image was asked for by its own name, so that it may not be left out.
+        """
+        for image in images:
+            replaced = self.store.identity(image.reference)
+            began = time.monotonic()
+            try:
+                self.build(image)
+            except MissingProgramError as error:
+                missed = Missed(image.reference, error.what, error.remedy)
+                (made.missed if named(image) else made.left_out).append(missed)
+                self.workshop.say(f"{image.reference} is left out. {error.what}")
+                continue
+            except LabError as error:
+                made.missed.append(Missed(image.reference, error.what, error.remedy, error.detail))
+                self.workshop.say(f"{image.reference} is not made: {error.what}")
+                continue
+            self.store.retire(replaced, image)
+            made.provided.append(Provided(image.reference, Origin.BUILT, time.monotonic() - began))
 
     def provide(self, image: Image) -> Provided:
         """Make one image present.
@@ -160,12 +206,30 @@ class Supply:
             MissingProgramError: it needs a program that is not to be had; nothing was begun then.
             LabError: it failed.
         """
+        if failed := self._failed.get(image.reference):
+            raise failed  # not again for each image that stands on it
         self._provide_programs(image)
         for each in image.copies:
-            self.provide(each)
+            self._provide_for(image, each)
         reference = self._provide_base(image)
-        build(image, reference, self.store.fingerprint(), self.workshop)
+        try:
+            build(image, reference, self.store.fingerprint(), self.workshop)
+        except LabError as error:
+            self._failed[image.reference] = error
+            raise
         self.store.refresh()
+
+    def _provide_for(self, image: Image, other: Image) -> str:
+        try:
+            return self.provide(other).reference
+        except MissingProgramError:
+            raise
+        except LabError as error:
+            raise LabError(
+                f"{image.reference} needs {other.reference}, which is not there: {error.what}",
+                remedy=error.remedy,
+                detail=error.detail,
+            ) from error
 
     def _provide_programs(self, image: Image) -> None:
         found = image.found_programs()
@@ -187,7 +251,7 @@ class Supply:
 
     def _provide_base(self, image: Image) -> str:
         if isinstance(image.base, Image):
-            return self.provide(image.base).reference
+            return self._provide_for(image, image.base)
         if image.base_name not in self._bases:
             self._bases[image.base_name] = base.provide(image.base_name, image.base, self.workshop)
         return self._bases[image.base_name]

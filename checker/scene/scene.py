@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
     from checker.engine.client import Client
 
-READY_SECONDS = 120
-"""How long a scene may take until every part of it is healthy."""
+READY_SECONDS = 900
+"""How long a scene may take until every part of it is healthy, on the slowest of machines. Compose gives up by itself, and
+sooner, on a part that ends, or whose health check fails as often as it may after its `start_period`."""
 
 LOCK_SECONDS = 60.0
 """How long to wait for another `lab` that changes the same scene."""

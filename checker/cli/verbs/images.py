@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.errors import ExitCode
+
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
     from checker.cli.context import Context
     from checker.errors import LabError
     from checker.images.catalogue import Image, Images
     from checker.images.store import Store, Stored
-    from checker.images.supply import Provided
+    from checker.images.supply import Made, Provided
 
 SUMMARY = "list, build, pull, save, load or prune the course's images"
 EXAMPLE = "lab images save bundles/drydock.tar.gz"
@@ -33,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME|FILE",
-        help="build, pull: the images, all when none is named; save, load: the file (save: then images)",
+        help="build, pull: the images, all when none is named, all tags of one without a tag; "
+        "save, load: the file (save: then images)",
     )
     parser.add_argument(
         "--all", action="store_true", help="build, pull: every image, clusters' too, as when none is named"
@@ -70,25 +74,53 @@ def _list(context: Context, images: Images, store: Store) -> int:
 
 
 def _build(context: Context, images: Images, store: Store) -> int:
-    from checker.images.program import MissingProgramError
-    from checker.images.store import Origin
-    from checker.images.supply import Provided, locked
+    from checker.images.supply import Made, locked
 
-    found = images.resolve(context.args.names)
+    names = context.args.names
+    found = images.every(names)
+    asked_for = {images.find(name).reference for name in names if ":" in name}
+    asked_for |= {images.find(name).reference for name in names if len(images.every([name])) == 1}
+    made = Made()
     with locked(
         context.places, store, context.client, context.say, no_install=context.args.no_install
     ) as supply:
-        provided = []
-        for image in found:
-            replaced = store.identity(image.reference)
-            try:
-                supply.build(image)
-            except MissingProgramError as error:
-                _leave_out(context, image, error)
-                continue
-            store.retire(replaced, image)
-            provided.append(Provided(image.reference, Origin.BUILT))
-    return _tell(context, provided)
+        try:
+            supply.make(found, made, lambda image: image.reference in asked_for)
+        except KeyboardInterrupt:
+            done = {each.reference for each in made.provided}
+            done |= {each.reference for each in (*made.missed, *made.left_out)}
+            _tell_made(
+                context, made, rest=[image.reference for image in found if image.reference not in done]
+            )
+            raise
+    _tell_made(context, made)
+    return int(ExitCode.COULD_NOT_RUN) if made.missed else 0
+
+
+def _tell_made(context: Context, made: Made, rest: Sequence[str] = ()) -> None:
+    """Say what was made and what was not, and why."""
+    if context.args.json:
+        _print_json(
+            {
+                "made": made.provided,
+                "not_made": made.missed,
+                "left_out": made.left_out,
+                "not_begun": list(rest),
+            }
+        )
+        return
+    for each in made.provided:
+        print(f"{each.reference} {each.origin}")
+    for missed in made.missed:
+        print(f"{missed.reference} not made: {missed.why}")
+        for line in missed.detail.splitlines():
+            print(f"    | {line}")
+        if missed.remedy:
+            print(f"    -> {missed.remedy}")
+    for missed in made.left_out:
+        print(f"{missed.reference} left out: {missed.why}")
+    if rest:
+        print(f"not begun: {', '.join(rest)}")
 
 
 def _pull(context: Context, images: Images, store: Store) -> int:
@@ -105,7 +137,7 @@ def _pull(context: Context, images: Images, store: Store) -> int:
         )
     with locked(context.places, store, context.client, context.say, no_install=True) as supply:
         provided = []
-        for image in images.resolve(context.args.names):
+        for image in images.every(context.args.names):
             replaced = store.identity(image.reference)
             if not supply.pull(image):
                 if image.programs and not context.args.names:
@@ -129,7 +161,7 @@ def _save(context: Context, images: Images, store: Store) -> int:
 
     file, names = _file(context)
     found = []
-    for image in images.resolve(names):
+    for image in images.every(names):
         try:
             ensure([image.short], context.say, places=context.places, engine=context.engine)
         except MissingProgramError as error:

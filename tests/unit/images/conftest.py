@@ -142,9 +142,10 @@ class FakeDocker:
         command: Sequence[str],
         log: Path,
         *,
-        seconds: float,  # noqa: ARG002
+        silence: float,  # noqa: ARG002
         environment: Mapping[str, str] | None = None,  # noqa: ARG002
         each_line: Callable[[str], None] = lambda _line: None,
+        **_: object,
     ) -> process.Ended:
         """Stand in for `process.run`."""
         self.calls.append(list(command))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,7 +209,7 @@ def test_a_commands_output_is_kept_and_told_line_by_line(tmp_path: Path) -> None
     ended = run(
         ["sh", "-c", "echo out; echo err >&2; exit 3"],
         tmp_path / "x" / "log",
-        seconds=10,
+        silence=10,
         each_line=lines.append,
     )
     assert (ended.code, ended.timed_out) == (3, False)
@@ -216,10 +217,57 @@ def test_a_commands_output_is_kept_and_told_line_by_line(tmp_path: Path) -> None
     assert sorted(ended.log.read_text().splitlines()) == ["err", "out"]
 
 
-def test_a_command_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    ended = run(["sh", "-c", "echo begun; exec sleep 60"], tmp_path / "log", seconds=0.2)
+def test_a_command_that_stands_still_is_ended(tmp_path: Path) -> None:
+    ended = run(["sh", "-c", "echo begun; exec sleep 60"], tmp_path / "log", silence=0.2)
     assert ended.timed_out
     assert ended.lines == ("begun",)
+
+
+SLOW = "for i in 1 2 3 4 5 6 7 8; do sleep 0.1; {}; done; echo end"
+
+
+def test_a_slow_command_that_writes_is_not_ended(tmp_path: Path) -> None:
+    ended = run(["sh", "-c", SLOW.format("echo $i")], tmp_path / "log", silence=0.4)
+    assert not ended.timed_out
+    assert ended.lines[-1] == "end"
+
+
+def test_a_silent_command_that_works_is_not_ended(tmp_path: Path) -> None:
+    work = itertools.count(1.0)
+    waited: list[float] = []
+    ended = run(
+        ["sh", "-c", SLOW.format(":")],
+        tmp_path / "log",
+        silence=0.2,
+        work=lambda: next(work),
+        waiting=waited.append,
+    )
+    assert not ended.timed_out
+    assert ended.lines == ("end",)
+    assert waited == sorted(waited)
+    assert waited
+
+
+def test_the_work_of_build_steps_is_seen_in_their_processes(tmp_path: Path) -> None:
+    for pid, cgroup, ticks in ((1, "0::/init.scope", 9), (2, "0::/docker/buildkit/x", 40), (3, "", 5)):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "cgroup").write_text(cgroup)
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (go (1) x) R {' 0' * 10} {ticks} 2 0")
+    assert build.work_of_builds(tmp_path) == 42
+
+
+def test_a_silent_build_says_now_and_then_that_it_goes_on(places: Places) -> None:
+    said: list[str] = []
+    narrator = build._Narrator(Images(places.root).find("hello"), said.append)
+    narrator.line("#7 [programs 4/9] RUN go build")
+    for seconds in (30, 60, 90, 120):
+        narrator.waiting(seconds)
+    assert said == [
+        "building drydock/hello:1.0",
+        "building drydock/hello:1.0, step 4 of 9",
+        "building drydock/hello:1.0, step 4 of 9: at work for 1 min, and its last step says nothing yet",
+        "building drydock/hello:1.0, step 4 of 9: at work for 2 min, and its last step says nothing yet",
+    ]
 
 
 def test_a_command_does_not_outlive_an_interruption(tmp_path: Path) -> None:
@@ -229,10 +277,10 @@ def test_a_command_does_not_outlive_an_interruption(tmp_path: Path) -> None:
 
     pids: list[int] = []
     with pytest.raises(KeyboardInterrupt):
-        run(["sh", "-c", "echo $$; exec sleep 60"], tmp_path / "log", seconds=60, each_line=interrupt)
+        run(["sh", "-c", "echo $$; exec sleep 60"], tmp_path / "log", silence=60, each_line=interrupt)
     assert not Path(f"/proc/{pids[0]}").exists()
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="/nowhere/docker could not be started"):
-        run(["/nowhere/docker"], tmp_path / "log", seconds=1)
+        run(["/nowhere/docker"], tmp_path / "log", silence=1)

@@ -10,7 +10,7 @@ from checker.errors import LabError
 from checker.images import bundle
 from checker.images.catalogue import Images
 from checker.images.store import MAKER, SOURCE, Origin
-from checker.images.supply import Provided, Supply, ensure
+from checker.images.supply import Made, Provided, Supply, ensure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -245,3 +245,56 @@ def test_a_state_folder_that_cannot_be_written_is_named(
     monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "file"))
     with pytest.raises(LabError, match="cannot be written"):
         ensure(["hello"], places=places, engine=engine, client=docker)  # type: ignore[arg-type]
+
+
+def test_an_image_that_cannot_be_built_keeps_none_of_the_others(
+    supply: Supply, places: Places, docker: FakeDocker, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.add("sha256:base", BASE)
+    answer = docker._answer
+
+    def refuse_one(verb: str, command: list[str]) -> tuple[int, str]:
+        if verb == "build" and "drydock/hello:1.0" in command:
+            return 1, "#7 ERROR: no such file"
+        return answer(verb, command)
+
+    monkeypatch.setattr(docker, "_answer", refuse_one)
+    made = Made()
+    supply.make(Images(places.root).every([]), made, lambda _: True)
+    assert [each.reference for each in made.provided] == ["drydock/hello:2.0"]
+    assert [each.reference for each in made.missed] == ["drydock/hello:1.0", "drydock/more:1.0"]
+    assert made.missed[0].detail == "#7 ERROR: no such file"
+    assert made.missed[1].why.startswith("drydock/more:1.0 needs drydock/hello:1.0, which is not there: ")
+    built = [call for call in docker.calls if call[1] == "build" and "drydock/hello:1.0" in call]
+    assert len(built) == 1, "what failed is not tried again for what stands on it"
+
+
+def test_what_was_made_until_an_interruption_is_known(
+    supply: Supply, places: Places, docker: FakeDocker, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.add("sha256:base", BASE)
+    answer = docker._answer
+
+    def interrupt(verb: str, command: list[str]) -> tuple[int, str]:
+        if verb == "build" and "drydock/hello:2.0" in command:
+            raise KeyboardInterrupt
+        return answer(verb, command)
+
+    monkeypatch.setattr(docker, "_answer", interrupt)
+    made = Made()
+    with pytest.raises(KeyboardInterrupt):
+        supply.make(Images(places.root).every([]), made, lambda _: True)
+    assert [each.reference for each in made.provided] == ["drydock/hello:1.0"]
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["hello"], ["hello:1.0", "hello:2.0"]),
+        (["hello:2.0"], ["hello:2.0"]),
+        (["more", "hello:1.0", "hello"], ["more:1.0", "hello:1.0", "hello:2.0"]),
+        ([], ["hello:1.0", "hello:2.0", "more:1.0"]),
+    ],
+)
+def test_a_name_without_a_tag_means_all_tags(places: Places, names: list[str], found: list[str]) -> None:
+    assert [image.short for image in Images(places.root).every(names)] == found
