@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.model import Instance, lose_node, start_node
+from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
 from checker.engine.api import IMAGE
 from checker.errors import LabError
 from checker.grading.author import wait_until
@@ -155,6 +155,10 @@ class ByHand:
         """Return the command that shows the learner the same thing."""
         first = self.nodes[0]
         return f"docker -H tcp://{first}:{PORT} ps, and so on for each host"
+
+    def ailing(self) -> str:
+        """Return which of its nodes are lost, and the way back; empty when none is."""
+        return tell_of_lost(self._lab, self.nodes)
 
     def crash(self, instance: Instance) -> None:
         """Kill the main process of one copy."""

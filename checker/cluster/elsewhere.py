@@ -9,13 +9,12 @@ from checker.cluster.kubernetes import Kubernetes
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
-    from checker.cluster.kube import Pod
+    from checker.cluster.kube_records import Pod
     from checker.cluster.model import Instance
     from checker.grading.author import Lab
     from checker.scene.chosen import Kept
 
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-_UNREACHABLE = "node.kubernetes.io/unreachable"
 
 
 class Elsewhere(Kubernetes):
@@ -48,6 +47,10 @@ class Elsewhere(Kubernetes):
 
     bring_back = lose
 
+    def ailing(self) -> str:
+        """Return nothing: no machine of somebody's cluster is ever broken for a check."""
+        return ""
+
     def crash(self, instance: Instance) -> None:
         """Refuse, for the same reason: it would be done on the node."""
         self.lose(instance.node)
@@ -79,13 +82,3 @@ class Elsewhere(Kubernetes):
         except Refused as refused:
             return refused.message
         return ""
-
-    @staticmethod
-    def outstays(pod: Pod) -> bool:
-        """Whether a pod says of itself that a lost node is no reason to give it up."""
-        return any(
-            each.toleration_seconds is None
-            and each.effect in {"", "NoExecute"}
-            and (each.key == _UNREACHABLE or (not each.key and each.operator == "Exists"))
-            for each in pod.spec.tolerations
-        )

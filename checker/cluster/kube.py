@@ -6,9 +6,10 @@ would take five times as long. Nothing is published for it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,6 +41,9 @@ _CURL = f"curl -sS -m {REQUEST_SECONDS:g} --connect-timeout 2 -w '{_END}%{{http_
 _AS_ADMIN = (
     f"--cacert {_KEYS}/certificate-authority --cert {_KEYS}/client-certificate --key {_KEYS}/client-key"
 )
+
+_TIMED_OUT = 28
+"""What curl ends with when an answer did not come in time."""
 
 _T = TypeVar("_T")
 
@@ -99,10 +103,35 @@ class Api:
         given = "" if body is None else f"-H 'Content-Type: {kind}' -d {shlex.quote(json.dumps(body))}"
         return self._answers(f"{self._curl} -X {method} {given} {shlex.quote(self._server + path)}")[0]
 
-    def poke(self, path: str, seconds: float = 1.0) -> None:
-        """GET a path that is not expected to answer, and give up soon."""
-        command = f"{self._prepare}{self._curl} -m {seconds:g} -o /dev/null {shlex.quote(self._server + path)} || true"
-        self._lab.node("toolbox").exec(command, timeout=REQUEST_SECONDS)
+    def knock(self, path: str, seconds: float = 1.0) -> tuple[int, str]:
+        """GET a path that may not answer, such as a pod's by way of the API server.
+
+        Args:
+            path: the path.
+            seconds: how long it may take.
+
+        Returns:
+            The answer's status, 0 when none came in time, and what was said, in one line.
+
+        Raises:
+            CouldNotRun: it is the API server itself that does not answer.
+        """
+        command = f"{self._prepare}{self._curl} -m {seconds:g} {shlex.quote(self._server + path)}"
+        done = self._lab.node("toolbox").exec(command, timeout=REQUEST_SECONDS)
+        if done.rc not in {0, _TIMED_OUT}:
+            self._tell_of_silence(done.stderr, done.rc)
+        said, code = (*done.stdout.split(_END), "", "")[:2]
+        if done.rc or not code.isdecimal():
+            return 0, " ".join(done.stderr.split())
+        return int(code), " ".join(_message(said).split())
+
+    def _tell_of_silence(self, complaint: str, code: int) -> NoReturn:
+        said = complaint.strip().splitlines()
+        number = int(self._lab.number)
+        could_not_run(
+            f"The cluster's API does not answer ({said[-1] if said else f'curl ended with {code}'}). "
+            f"`lab start {number}` starts what is not running; `lab reset {number}` makes the cluster anew."
+        )
 
     def merge(self, path: str, change: Any) -> Any:
         """Change a thing by a strategic merge patch, under the checker's own name."""
@@ -113,12 +142,7 @@ class Api:
     def _answers(self, command: str) -> list[Any]:
         done = self._lab.node("toolbox").exec(f"{self._prepare}{command}", timeout=REQUEST_SECONDS + 4)
         if done.rc:
-            said = done.stderr.strip().splitlines()
-            number = int(self._lab.number)
-            could_not_run(
-                f"The cluster's API does not answer ({said[-1] if said else f'curl ended with {done.rc}'}). "
-                f"`lab start {number}` starts what is not running; `lab reset {number}` makes the cluster anew."
-            )
+            self._tell_of_silence(done.stderr, done.rc)
         parts = done.stdout.split(_END)
         answers = []
         for text, code in zip(parts[::2], parts[1::2], strict=False):
@@ -151,246 +175,14 @@ def as_learner(elsewhere: Kept) -> tuple[str, str]:
     return server, f"--noproxy '*' {trust} --connect-to {to} -H @/kubeconfig/header"
 
 
+def _message(said: str) -> str:
+    """Return what the API server complained of, or what was answered in its place."""
+    with contextlib.suppress(ValueError):
+        answer = json.loads(said)
+        if isinstance(answer, dict) and answer.get("kind") == "Status":
+            return str(answer.get("message", ""))
+    return said
+
+
 MANAGER = "drydock-check"
 """Under which name the API server notes what the checker changed."""
-
-
-# -- what is read, as far as checks need it -------------------------------------------------------------------
-
-
-class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    pass
-
-
-class Owner(_Record, frozen=True):
-    """What made a thing and looks after it."""
-
-    kind: str = ""
-    name: str = ""
-    controller: bool = False
-
-
-class Meta(_Record, frozen=True):
-    """What every thing carries."""
-
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    labels: dict[str, str] = {}
-    owner_references: tuple[Owner, ...] = ()
-    deletion_timestamp: str = ""
-
-    @property
-    def owner(self) -> Owner | None:
-        """What looks after it; None when nothing does."""
-        return next((each for each in self.owner_references if each.controller), None)
-
-
-class HttpGet(_Record, frozen=True):
-    """A probe's request."""
-
-    path: str = "/"
-    port: int | str = 0
-
-
-class Probe(_Record, frozen=True):
-    """A question that the kubelet asks a container again and again."""
-
-    http_get: HttpGet | None = None
-    period_seconds: int = 10
-    failure_threshold: int = 3
-    timeout_seconds: int = 1
-    initial_delay_seconds: int = 0
-
-
-class Port(_Record, frozen=True):
-    """A port that a container names."""
-
-    name: str = ""
-    container_port: int = 0
-
-
-class Resources(_Record, frozen=True):
-    """What a container asks for, and what it may not exceed."""
-
-    requests: dict[str, str] = {}
-    limits: dict[str, str] = {}
-
-
-class Container(_Record, frozen=True):
-    """A container of a pod."""
-
-    name: str = ""
-    image: str = ""
-    ports: tuple[Port, ...] = ()
-    resources: Resources = Resources()
-    liveness_probe: Probe | None = None
-    readiness_probe: Probe | None = None
-    startup_probe: Probe | None = None
-
-
-class Toleration(_Record, frozen=True):
-    """What a pod puts up with of a node, and for how long; None is for ever."""
-
-    key: str = ""
-    operator: str = "Equal"
-    effect: str = ""
-    toleration_seconds: int | None = None
-
-
-class PodSpec(_Record, frozen=True):
-    """What a pod is to be."""
-
-    containers: tuple[Container, ...] = ()
-    node_name: str = ""
-    tolerations: tuple[Toleration, ...] = ()
-
-
-class Condition(_Record, frozen=True):
-    """One thing that holds or does not."""
-
-    type: str = ""
-    status: str = ""
-    message: str = ""
-
-
-class Reason(_Record, frozen=True):
-    """Why a container is not running."""
-
-    reason: str = ""
-    message: str = ""
-
-
-class State(_Record, frozen=True):
-    """What a container does now, or did last."""
-
-    waiting: Reason | None = None
-    terminated: Reason | None = None
-
-
-class ContainerStatus(_Record, frozen=True):
-    """What became of a container."""
-
-    name: str = ""
-    ready: bool = False
-    restart_count: int = 0
-    container_id: str = msgspec.field(default="", name="containerID")
-    state: State = State()
-    last_state: State = State()
-
-
-class PodStatus(_Record, frozen=True):
-    """What became of a pod."""
-
-    phase: str = ""
-    pod_ip: str = msgspec.field(default="", name="podIP")
-    conditions: tuple[Condition, ...] = ()
-    container_statuses: tuple[ContainerStatus, ...] = ()
-
-
-class Pod(_Record, frozen=True):
-    """A pod."""
-
-    metadata: Meta = Meta()
-    spec: PodSpec = PodSpec()
-    status: PodStatus = PodStatus()
-
-    @property
-    def ready(self) -> bool:
-        """Whether it may be sent requests."""
-        return any(each.type == "Ready" and each.status == "True" for each in self.status.conditions)
-
-    @property
-    def restarts(self) -> int:
-        """How often its containers were started again."""
-        return sum(each.restart_count for each in self.status.container_statuses)
-
-    @property
-    def trouble(self) -> str:
-        """Why a container of it does not run, in the cluster's own word; empty when all run."""
-        for each in self.status.container_statuses:
-            if each.state.waiting and each.state.waiting.reason not in {
-                "ContainerCreating",
-                "PodInitializing",
-            }:
-                return each.state.waiting.reason
-            if each.state.terminated:
-                return each.state.terminated.reason
-        if self.status.phase == "Pending":
-            return next((each.message for each in self.status.conditions if each.status == "False"), "")
-        return ""
-
-
-class Pods(_Record, frozen=True):
-    """Pods."""
-
-    items: tuple[Pod, ...] = ()
-
-
-class ServicePort(_Record, frozen=True):
-    """A port of a service."""
-
-    name: str = ""
-    port: int = 0
-    target_port: int | str = 0
-    node_port: int = 0
-
-
-class ServiceSpec(_Record, frozen=True):
-    """What a service leads to."""
-
-    type: str = ""
-    selector: dict[str, str] = {}
-    ports: tuple[ServicePort, ...] = ()
-
-
-class Service(_Record, frozen=True):
-    """A service."""
-
-    metadata: Meta = Meta()
-    spec: ServiceSpec = ServiceSpec()
-
-
-class Services(_Record, frozen=True):
-    """Services."""
-
-    items: tuple[Service, ...] = ()
-
-
-class Taint(_Record, frozen=True):
-    """What keeps pods away from a node."""
-
-    key: str = ""
-    effect: str = ""
-
-
-class NodeSpec(_Record, frozen=True):
-    """What a node is to be."""
-
-    unschedulable: bool = False
-    taints: tuple[Taint, ...] = ()
-
-
-class NodeStatus(_Record, frozen=True):
-    """How a node is."""
-
-    conditions: tuple[Condition, ...] = ()
-
-
-class Node(_Record, frozen=True):
-    """A node."""
-
-    metadata: Meta = Meta()
-    spec: NodeSpec = NodeSpec()
-    status: NodeStatus = NodeStatus()
-
-    @property
-    def ready(self) -> bool:
-        """Whether it runs pods."""
-        return any(each.type == "Ready" and each.status == "True" for each in self.status.conditions)
-
-
-class Nodes(_Record, frozen=True):
-    """Nodes."""
-
-    items: tuple[Node, ...] = ()

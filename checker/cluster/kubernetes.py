@@ -6,14 +6,16 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.kube import MANAGER, Api, Nodes, Pod, Pods, Refused
-from checker.cluster.model import Instance, lose_node, start_node
+from checker.cluster.kube import MANAGER, Api, Refused
+from checker.cluster.kube_records import Nodes, Pod, Pods
+from checker.cluster.model import Instance, lose_node, repository_of, start_node, tell_of_lost
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from checker.cluster.kube_records import Node, Owner
     from checker.grading.author import Lab
 
 NODES = ("control-plane", "worker-1", "worker-2")
@@ -21,16 +23,17 @@ IMAGE = "drydock/parcel"
 PROBE = "io.drydock.rehearsal"
 """The label of pods that the checker made itself; they are nobody's copies."""
 
-GROUPS = {
-    "Deployment": "apps",
-    "ReplicaSet": "apps",
-    "StatefulSet": "apps",
-    "DaemonSet": "apps",
-    "Job": "batch",
-}
 PARTS = ("coredns", "metrics-server")
 BACK_SECONDS = 90.0
-UNDO_SECONDS = 60.0
+UNDO_SECONDS = 120.0
+"""How long copies may take to be ready again after a bad release: theirs to be patient about, such as a first probe
+after half a minute."""
+
+OWN_TAINTS = "node.kubernetes.io/"
+"""How the taints begin that the cluster itself sets and takes away."""
+
+_UNREACHABLE = "node.kubernetes.io/unreachable"
+_KNOWN = {"v1", "apps/v1", "batch/v1"}
 
 _NOT_THE_CLUSTERS_OWN = "?fieldSelector=metadata.namespace%21%3Dkube-system"
 
@@ -43,19 +46,21 @@ class Workload:
         kind: its kind; `Pod` when nothing looks after them.
         namespace: where it is.
         name: its name.
+        version: the API's group and version that its kind belongs to; `v1` for the oldest kinds.
+        plural: its kind in the API's paths; what most have, when left out.
     """
 
     kind: str
     namespace: str
     name: str
+    version: str = "apps/v1"
+    plural: str = ""
 
     @property
     def path(self) -> str:
         """Its place in the API."""
-        if self.kind == "Pod":
-            return f"/api/v1/namespaces/{self.namespace}/pods/{self.name}"
-        group = GROUPS.get(self.kind, "apps")
-        return f"/apis/{group}/v1/namespaces/{self.namespace}/{self.kind.lower()}s/{self.name}"
+        group = f"/apis/{self.version}" if "/" in self.version else f"/api/{self.version}"
+        return f"{group}/namespaces/{self.namespace}/{self.plural or f'{self.kind.lower()}s'}/{self.name}"
 
     @property
     def title(self) -> str:
@@ -128,17 +133,32 @@ class Kubernetes:
 
     def is_parcel(self, image: str) -> bool:
         """Whether an image is Parcel's, whatever its tag."""
-        return _repository(image) == self.image
+        return repository_of(image) == self.image
 
     def unready_nodes(self) -> list[str]:
         """Return the nodes that the cluster lacks or does not count as ready."""
         ready = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items if node.ready}
         return [name for name in self.nodes if name not in ready]
 
-    def cordoned_nodes(self) -> list[str]:
-        """Return the nodes that take no new pods because somebody said so."""
-        found = self.api.read("/api/v1/nodes", Nodes).items
-        return [node.metadata.name for node in found if node.spec.unschedulable]
+    def ready_since(self, moment: str) -> list[str]:
+        """Return the nodes that got ready after a moment, as the API writes moments; none where nodes may not be read."""
+        try:
+            found = self.api.read("/api/v1/nodes", Nodes).items
+        except Refused:
+            return []
+        return [node.metadata.name for node in found if node.ready_since > moment]
+
+    def closed_nodes(self) -> list[Node]:
+        """Return the nodes that somebody closed to new pods: cordoned, or with a taint that is not the cluster's own."""
+        return [node for node in self.api.read("/api/v1/nodes", Nodes).items if is_closed(node)]
+
+    def in_kube_system(self) -> list[Pod]:
+        """Return the pods that run Parcel among the cluster's own; they are nobody's copies."""
+        try:
+            found = self.api.read("/api/v1/namespaces/kube-system/pods", Pods).items
+        except Refused:
+            return []
+        return [pod for pod in found if self._image(pod)]
 
     def missing_parts(self) -> list[str]:
         """Return the cluster's own parts that are not there, or are told to have no pod."""
@@ -158,35 +178,88 @@ class Kubernetes:
         space = pod.metadata.namespace
         owner = pod.metadata.owner
         if owner is None:
-            return Workload("Pod", space, pod.metadata.name)
-        found = Workload(owner.kind, space, owner.name)
-        if owner.kind != "ReplicaSet":
-            return found
+            return Workload("Pod", space, pod.metadata.name, "v1")
+        found = self._workload(owner, space)
         with contextlib.suppress(Refused):
-            above = self.api.read(found.path, Pod).metadata.owner
-            if above is not None:
-                return Workload(above.kind, space, above.name)
+            while (owner := self.api.read(found.path, Pod).metadata.owner) is not None:
+                found = self._workload(owner, space)
         return found
 
-    def release(self, workload: Workload, image: str) -> None:
-        """Tell a workload to run another image, as `kubectl set image` does."""
+    def _workload(self, owner: Owner, space: str) -> Workload:
+        version = owner.api_version or "apps/v1"
+        return Workload(owner.kind, space, owner.name, version, self._plural(version, owner.kind))
+
+    def _plural(self, version: str, kind: str) -> str:
+        """Return how the API's paths call a kind; empty when that is as usual, or it does not say."""
+        if version in _KNOWN:
+            return ""
+        with contextlib.suppress(Refused):
+            for each in self.api.get(f"/apis/{version}")[0].get("resources", []):
+                if each.get("kind") == kind and "/" not in each.get("name", "/"):
+                    return str(each["name"])
+        return ""
+
+    def ailing(self) -> str:
+        """Return what is wrong with the nodes: lost, not counted as ready, or closed to pods; empty when nothing is."""
+        if lost := tell_of_lost(self.lab, self.nodes):
+            return lost
+        nodes = {node.metadata.name: node for node in self.api.read("/api/v1/nodes", Nodes).items}
+        late = [name for name in self.nodes if name not in nodes or not nodes[name].ready]
+        closed = [name for name in self.nodes if name in nodes and is_closed(nodes[name])]
+        if late:
+            return (
+                f"The cluster does not count {' and '.join(late)} as ready: `kubectl describe node` says why."
+            )
+        if closed:
+            return f"{' and '.join(closed)} {'takes' if len(closed) == 1 else 'take'} no new pods: `kubectl describe node` says why."
+        return ""
+
+    def release(self, workload: Workload, image: str, pods: Sequence[Pod] = ()) -> None:
+        """Tell a workload to run another image, as `kubectl set image` does.
+
+        Args:
+            workload: what makes the pods.
+            image: the image.
+            pods: the workload's pods, the first of which is deleted when the workload replaces none by itself: its next
+                one runs the new image, as whoever uses such a kind has it done.
+        """
         container = self._container(workload)
         self.api.merge(workload.path, _with_image(container["name"], image))
+        if pods and waits_for_deletion(workload.kind, self.api.get(workload.path)[0]["spec"]):
+            found = pods[0].metadata
+            self.api.send("DELETE", f"/api/v1/namespaces/{found.namespace}/pods/{found.name}")
 
     def undo(self, workload: Workload, container: str, image: str, wanted: int) -> bool:
-        """Give a workload its old image back, and return whether as many copies as before are ready with it."""
+        """Give a workload its old image back, and return whether as many copies as before are ready, and none is bad."""
         self.api.merge(workload.path, _with_image(container, image))
         self._forget_manager(workload)
+        by_hand = workload.kind not in {"Deployment", "DaemonSet"} or waits_for_deletion(
+            workload.kind, self.api.get(workload.path)[0]["spec"]
+        )
 
         def is_settled() -> bool:
             pods = self.pods()
-            for pod in pods:
-                # A StatefulSet waits for a pod that can never start; somebody has to remove it.
-                if workload.kind == "StatefulSet" and self._image(pod) != image and not pod.ready:
-                    self.delete(pod)
-            return len(pods) >= wanted and all(pod.ready and self._image(pod) == image for pod in pods)
+            bad = [pod for pod in pods if self._image(pod) == self.bad_image]
+            # A StatefulSet waits for a pod that can never start, and some kinds replace none; somebody has to remove it.
+            for pod in bad if by_hand else ():
+                self.delete(pod)
+            return not bad and len(pods) >= wanted and all(pod.ready for pod in pods)
 
         return wait_until(is_settled, UNDO_SECONDS, every=0.2)
+
+    def has_reached(self, image: str) -> bool:
+        """Whether any copy was told to run an image."""
+        return any(self._image(pod) == image for pod in self.pods())
+
+    @staticmethod
+    def outstays(pod: Pod) -> bool:
+        """Whether a pod says of itself that a lost node is no reason to give it up."""
+        return any(
+            each.toleration_seconds is None
+            and each.effect in {"", "NoExecute"}
+            and (each.key == _UNREACHABLE or (not each.key and each.operator == "Exists"))
+            for each in pod.spec.tolerations
+        )
 
     def delete(self, pod: Pod) -> None:
         """Delete a pod, without patience."""
@@ -243,9 +316,34 @@ def _with_image(container: str, image: str) -> dict[str, Any]:
     return {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}
 
 
-def _repository(image: str) -> str:
-    """Return an image's name without registry, tag and digest."""
-    name = image.partition("@")[0]
-    head, _, tail = name.rpartition("/")
-    name = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
-    return name.removeprefix("docker.io/")
+def is_closed(node: Node) -> bool:
+    """Whether somebody said that a node takes no new pods, or only some."""
+    taints = [each for each in node.spec.taints if not each.key.startswith(OWN_TAINTS)]
+    return node.spec.unschedulable or bool(taints)
+
+
+def waits_for_deletion(kind: str, spec: Mapping[str, Any]) -> bool:
+    """Whether a workload replaces a pod by one of its new template only when somebody deletes it.
+
+    Args:
+        kind: the workload's kind.
+        spec: its spec.
+    """
+    strategy = (spec.get("updateStrategy") or {}).get("type", "")
+    return kind in {"ReplicaSet", "ReplicationController"} or strategy == "OnDelete"
+
+
+def held_back(kind: str, spec: Mapping[str, Any]) -> str:
+    """Return what keeps every new version of a workload from its pods, in its own words; empty when nothing does.
+
+    Args:
+        kind: the workload's kind.
+        spec: its spec.
+    """
+    if kind == "Deployment" and spec.get("paused"):
+        return "paused: true"
+    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
+    partition = int(rolling.get("partition") or 0)
+    if kind == "StatefulSet" and partition >= int(spec.get("replicas") or 0) > 0:
+        return f"partition: {partition}"
+    return ""

@@ -11,11 +11,19 @@ from checker.grading.verdicts import could_not_run
 from checker.scene import loss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from checker.grading.author import Lab
     from checker.timeline.model import Timeline
     from checker.timeline.record import Mark
+
+
+def repository_of(image: str) -> str:
+    """Return an image's name without the public registry's, its tag and its digest: `drydock/parcel`."""
+    name = image.partition("@")[0]
+    head, _, tail = name.rpartition("/")
+    name = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
+    return name.removeprefix("index.").removeprefix("docker.io/")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,9 @@ class Cluster(Protocol):
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""
+
+    def ailing(self) -> str:
+        """Return what is wrong with its nodes before anything is broken, and the way out; empty when nothing is."""
 
     def crash(self, instance: Instance) -> None:
         """Kill the main process of one copy."""
@@ -93,13 +104,46 @@ def start_node(lab: Lab, node: str, seconds: float = loss.BACK_SECONDS) -> None:
     loss.bring_back(lab.engine, lab.course_lab, lost, lambda _: None, seconds)
 
 
+def lost_nodes(lab: Lab, among: Collection[str]) -> list[str]:
+    """Return those of a scene's nodes that do not run now, by name."""
+    lost = [node.name for node in loss.find_nodes(lab.engine, lab.course_lab) if not node.running]
+    return [name for name in lost if name in among]
+
+
+def tell_of_lost(lab: Lab, among: Collection[str]) -> str:
+    """Return which of a scene's nodes are lost, and how they come back, as a sentence; empty when none is."""
+    lost = lost_nodes(lab, among)
+    if not lost:
+        return ""
+    number = int(lab.number)
+    one = len(lost) == 1
+    return (
+        f"{' and '.join(lost)} {'is' if one else 'are'} lost: `lab lose {number} --back` brings "
+        f"{'it' if one else 'them'} back."
+    )
+
+
+def require_whole(cluster: Cluster) -> None:
+    """End the check without a verdict when something of the cluster is broken already.
+
+    Whatever a check breaks to see what happens, it breaks a whole cluster: two losses at once are another question
+    than the task's, and what came of them would be taken for the learner's doing afterwards.
+    """
+    if ailing := cluster.ailing():
+        could_not_run(f"{ailing} Until then this check breaks nothing more.")
+
+
 @contextlib.contextmanager
 def without(cluster: Cluster, node: str, traffic: Marks) -> Iterator[Mark]:
     """Lose a node while the block runs, and bring it back whatever happens, leaving marks of both.
 
     Yields:
         The mark of the loss.
+
+    Raises:
+        CouldNotRun: something of the cluster is broken already.
     """
+    require_whole(cluster)
     mark = traffic.mark(f"{node} lost")
     try:
         cluster.lose(node)

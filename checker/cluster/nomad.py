@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.model import Instance, lose_node, start_node
+from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
 from checker.cluster.nomad_api import Api
 from checker.cluster.nomad_records import (
     Allocation,
@@ -201,6 +201,10 @@ class Nomad:
         return any(each.name == node and each.ready for each in self.api.get("nodes", list[Node]) or ())
 
     # -- what a check does to it ---------------------------------------------------------------------------
+
+    def ailing(self) -> str:
+        """Return which of its nodes are lost, and the way back; empty when none is."""
+        return tell_of_lost(self._lab, self.nodes)
 
     def crash(self, instance: Instance) -> None:
         """End an instance's process, as a crash does."""

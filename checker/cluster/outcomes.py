@@ -11,15 +11,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.cluster.model import surely, without
+from checker.cluster.model import require_whole, surely, without
 from checker.grading.author import wait_until
-from checker.grading.verdicts import fail, require
+from checker.grading.verdicts import could_not_run, fail, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from checker.cluster.model import Cluster, Instance, Marks
     from checker.timeline.model import Rollout, Timeline
+
+ARRIVE_SECONDS = 30.0
+"""How long a release may take until it reaches a copy."""
 
 SETTLE_SECONDS = 6.0
 """How long a copy that is not ready may take to get so: a check may come just after a change."""
@@ -247,7 +250,7 @@ def rollout(
         fail(
             f"In the rollout from {before} to {after}, {len(move.failures)} of {len(move.requests)} requests failed.{away}",
             expected="no failed request" if not allowed else f"at most {allowed} failed requests",
-            seen=f"{move.failures[0].outcome} first, {move.failures[0].at - move.begin:+.1f} s from its beginning",
+            seen=f"first failure: {move.failures[0].outcome}, {_when(move)}",
             source=source,
             hint=hint,
         )
@@ -263,8 +266,12 @@ def contained(
     serving: str,
     seconds: float,
     hint: str,
+    arrived: Callable[[], object] = lambda: True,
+    kept_away: Callable[[], str] = str,
 ) -> None:
     """Release something that cannot work, and require that the version that serves goes on serving.
+
+    A release that reaches no copy proves nothing: the check could not run then.
 
     Args:
         cluster: where it runs.
@@ -272,21 +279,32 @@ def contained(
         release: starts the bad release.
         withdraw: takes it back; called whatever happens.
         serving: the version that must go on.
-        seconds: how long to watch.
+        seconds: how long to watch, from the moment in which the release has reached a copy.
         hint: where to look.
+        arrived: whether it has.
+        kept_away: says why it has not.
     """
+    require_whole(cluster)
     mark = traffic.mark("bad release")
+    why = ""
     try:
         release()
+        there = wait_until(arrived, ARRIVE_SECONDS, every=0.25)
+        why = "" if there else kept_away()
 
         def is_hurt() -> bool:
             return not any(each.ready and each.version == serving for each in cluster.instances())
 
-        hurt = wait_until(is_hurt, seconds, every=0.25)
+        hurt = wait_until(is_hurt, seconds if there else 0.0, every=0.25)
         found = cluster.instances()
         until = traffic.now()
     finally:
         surely(withdraw)
+    if not there and not hurt:
+        could_not_run(
+            f"The bad release was told to the cluster and reached no copy within {ARRIVE_SECONDS:g} s, which proves nothing"
+            f"{f': {why}' if why else ''}."
+        )
     require(
         not hurt,
         f"A release that cannot work took the whole service down: no copy of version {serving} is left.",
@@ -305,6 +323,13 @@ def contained(
         source=cluster.shows(),
         hint=hint,
     )
+
+
+def _when(move: Rollout) -> str:
+    """Return when the first request of a move failed, against the new version's first answer."""
+    apart = move.failures[0].at - move.first
+    where = "before" if apart < 0 else "after"
+    return f"{abs(apart):.1f} s {where} the first answer of {move.after}"
 
 
 # -- words -----------------------------------------------------------------------------------------------------

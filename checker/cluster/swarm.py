@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cluster.model import Instance, lose_node, start_node
+from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
 from checker.cluster.swarm_api import Engines, NotAManagerError
 from checker.cluster.swarm_records import Node, Port, Service, Task, node_of, task_of
 from checker.errors import LabError
@@ -113,6 +113,10 @@ class Swarm(Engines):
         return found
 
     # -- what is done to it --------------------------------------------------------------------------------
+
+    def ailing(self) -> str:
+        """Return which of its nodes are lost, and the way back; empty when none is."""
+        return tell_of_lost(self._lab, self.nodes)
 
     def crash(self, instance: Instance) -> None:
         """Kill the main process of one copy."""

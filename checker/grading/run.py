@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab as CourseLab
     from checker.engine.api import Engine
 
-RUN_SECONDS = 180.0
+RUN_SECONDS = 480.0
 """How long all checks of a lab may take together."""
 
 TURN_SECONDS = RUN_SECONDS + 60.0

@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.kube import Pod, Pods, Refused, Service, Services
+from checker.cluster.kube import Refused
+from checker.cluster.kube_records import Pod, Pods, Service, Services
 from checker.cluster.kubernetes import is_selected
 from checker.grading.author import could_not_run
 
 if TYPE_CHECKING:
-    from checker.cluster.kube import ServicePort
+    from checker.cluster.kube_records import Container, ServicePort
     from checker.cluster.kubernetes import Kubernetes, Workload
 
 NODE_PORT = 30080
@@ -27,6 +29,7 @@ class Parcel:
 
     def __init__(self, cluster: Kubernetes) -> None:
         self.cluster = cluster
+        self._owners: dict[str, Workload] = {}
 
     @functools.cached_property
     def pods(self) -> list[Pod]:
@@ -53,28 +56,94 @@ class Parcel:
         return led
 
     @functools.cached_property
-    def workload(self) -> Workload:
-        """What looks after its pods; after most of them, when they differ."""
-        found = [self.cluster.workload(pod) for pod in self.pods[:1]]
-        if not found:
+    def workloads(self) -> list[Workload]:
+        """What looks after its pods: everything that makes pods which users meet, that with the most of them first."""
+        counted = Counter(self.owner(pod) for pod in self.pods)
+        if not counted:
             could_not_run("All copies went away while they were looked at.")
-        return found[0]
+        return [workload for workload, _ in counted.most_common()]
+
+    def pods_of(self, workload: Workload) -> list[Pod]:
+        """Return the pods that a workload looks after."""
+        return [pod for pod in self.pods if self.owner(pod) == workload]
+
+    def owner(self, pod: Pod) -> Workload:
+        """Return what looks after a pod; asked once for each."""
+        uid = pod.metadata.uid
+        if uid not in self._owners:
+            self._owners[uid] = self.cluster.workload(pod)
+        return self._owners[uid]
 
     @functools.cached_property
-    def template(self) -> dict[str, Any]:
-        """What its workload makes pods of."""
+    def _things(self) -> dict[Workload, dict[str, Any]]:
+        return {workload: self._thing(workload) for workload in self.workloads}
+
+    def _thing(self, workload: Workload) -> dict[str, Any]:
         try:
-            spec: dict[str, Any] = self.cluster.api.get(self.workload.path)[0]["spec"]
+            found: dict[str, Any] = self.cluster.api.get(workload.path)[0]
         except Refused as refused:
-            could_not_run(f"{self.workload.title} went away while it was looked at ({refused}).")
+            could_not_run(f"{workload.title} cannot be looked at: {refused.message}.")
+        return found
+
+    def spec(self, workload: Workload) -> dict[str, Any]:
+        """Return what a workload was told."""
+        spec: dict[str, Any] = self._things[workload]["spec"]
         return spec
+
+    def template(self, workload: Workload) -> dict[str, Any]:
+        """Return what a workload makes pods of."""
+        found: dict[str, Any] | None = self.spec(workload).get("template")
+        if not found:
+            could_not_run(
+                f"{workload.title} has no pod template of the usual form, so no copy can be made after it."
+            )
+        return found
 
     @functools.cached_property
     def key(self) -> str:
         """What it is, in a word that changes with every change of it."""
-        uid = self.cluster.api.get(self.workload.path)[0]["metadata"]["uid"]
-        text = json.dumps(self.template, sort_keys=True)
-        return hashlib.sha256(f"{uid} {text}".encode()).hexdigest()
+        texts = [
+            f"{thing['metadata']['uid']} {json.dumps(thing['spec'], sort_keys=True)}"
+            for thing in self._things.values()
+        ]
+        return hashlib.sha256(" ".join(sorted(texts)).encode()).hexdigest()
+
+    @functools.cached_property
+    def listens(self) -> int:
+        """The port in the pods that users are led to; Parcel's usual one as long as they are led nowhere."""
+        target = self.target(self.service, self.pods[0]) if self.service and self.pods else ""
+        return int(target) if target.isdecimal() else LISTENS
+
+    def own_port(self, pod: Pod) -> int:
+        """Return the port that a copy was told to listen on; its usual one when it was told none."""
+        told = [each.value for each in self.container(pod).env if each.name == "PARCEL_PORT"]
+        return int(told[-1]) if told and told[-1].isdecimal() else LISTENS
+
+    def target(self, service: Service, pod: Pod) -> str:
+        """Return the port of a pod that a service leads to, as a number; what is wrong with it where it is none."""
+        port = self.port(service)
+        if port is None:
+            return "?"
+        if isinstance(port.target_port, int) or str(port.target_port).isdecimal():
+            return str(port.target_port or port.port)
+        named = [
+            each
+            for container in pod.spec.containers
+            for each in container.ports
+            if each.name == port.target_port
+        ]
+        return (
+            str(named[0].container_port)
+            if named
+            else f"{port.target_port}, a name that no port of theirs has"
+        )
+
+    def answers_at(self, pod: Pod, port: str) -> bool:
+        """Whether a pod's own port answers as Parcel does, asked by way of the API server."""
+        if not port.isdecimal():
+            return False
+        path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}:{port}/proxy/healthz"
+        return self.cluster.api.knock(path, 3.0)[0] == 200
 
     @property
     def any_port(self) -> bool:
@@ -114,18 +183,36 @@ class Parcel:
         path = f"/api/v1/namespaces/{service.metadata.namespace}/pods?labelSelector={labels}"
         return [pod for pod in self.cluster.api.read(path, Pods).items if not pod.metadata.deletion_timestamp]
 
-    def last_warning(self, pod: Pod) -> str:
-        """Return what the cluster last complained of about a pod."""
-        field = quote(f"involvedObject.name={pod.metadata.name},type=Warning")
-        events = self.cluster.api.get(
-            f"/api/v1/namespaces/{pod.metadata.namespace}/events?fieldSelector={field}"
-        )[0]["items"]
-        last = max(events, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
+    def last_warning(self, pod: Pod, about: str = "") -> str:
+        """Return what the cluster last complained of about a pod.
+
+        Args:
+            pod: the pod.
+            about: a word that has to be in it, such as `Liveness`; any complaint, when left out.
+        """
+        return self.event(pod, "type=Warning", about)
+
+    def event(self, pod: Pod, field: str, about: str = "") -> str:
+        """Return what the cluster last said of a pod, of one sort; empty when it said nothing.
+
+        Args:
+            pod: the pod.
+            field: the sort, as a field selector: `reason=Killing`.
+            about: a word that has to be in it.
+        """
+        chosen = quote(f"involvedObject.uid={pod.metadata.uid},{field}")
+        path = f"/api/v1/namespaces/{pod.metadata.namespace}/events?fieldSelector={chosen}"
+        events = [each for each in self.cluster.api.get(path)[0]["items"] if about in each.get("message", "")]
+        last = max(events, key=_moment, default=None)
         return " ".join(str(last["message"]).split()) if last else ""
 
-    def container(self, pod: Pod) -> Any:
+    def container(self, pod: Pod) -> Container:
         """Return the container of a pod that is Parcel."""
         return next(each for each in pod.spec.containers if self.cluster.is_parcel(each.image))
+
+
+def _moment(event: dict[str, Any]) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
 
 
 def labels_of(pod: Pod) -> str:

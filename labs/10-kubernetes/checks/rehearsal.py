@@ -1,66 +1,155 @@
-"""Two pods of the checker's own, made from the learner's: one that says it is not ready yet, one that hangs.
+"""Two pods of the checker's own, made after the learner's: one that says it is not ready yet, one that hangs.
 
-What a probe asks shows in what becomes of these two. They have the learner's probes, asked every second, and none of
-the learner's labels, so that no service sends them anything and nothing of the learner's is disturbed.
+What a probe asks shows in what becomes of these two. They have the learner's probes, asked often, and none of the
+learner's labels, so that no service sends them anything and nothing of the learner's is disturbed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.kube import Pod, Refused
+from checker.cluster import trial
+from checker.cluster.kube import Refused
+from checker.cluster.kube_records import ContainerStatus, Pod
 from checker.cluster.kubernetes import PROBE
 from checker.grading.author import could_not_run, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from checker.cluster.kubernetes import Workload
 
     from .parcel import Parcel
 
-START_SECONDS = 20.0
-WATCHED_SECONDS = 6.0
-"""How long a pod that is not ready is left alone: a liveness probe ends it after three."""
-HEAL_SECONDS = 15.0
-PATIENT_SECONDS = 30
-"""A startup probe that gives up sooner than this ends a copy that takes long to get ready."""
+START_SECONDS = 120.0
+"""How long both may take until they listen; what is known to be hopeless is not waited for so long."""
+STUCK_SECONDS = 10.0
+"""How long something that keeps a pod from starting, or from being reached, has to stand until it counts."""
 NEVER_MS = "86400000"
-QUICK = {"periodSeconds": 1, "timeoutSeconds": 1, "initialDelaySeconds": 0, "successThreshold": 1}
+LATE, HUNG = "late", "hung"
+DELAYS = {LATE: NEVER_MS, HUNG: "0"}
+
+_NO_START = {
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "CrashLoopBackOff",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "RunContainerError",
+}
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where the pods are made: the learner's namespace, or one of the checker's own where that has no room left."""
+
+    namespace: str
+    own: bool = False
 
 
 class Rehearsal:
     """Both pods.
 
     Args:
-        parcel: the learner's Parcel, which they are made from.
+        parcel: the learner's Parcel.
+        workload: what makes the pods that these are made after.
     """
 
-    def __init__(self, parcel: Parcel) -> None:
+    def __init__(self, parcel: Parcel, workload: Workload) -> None:
+        self._parcel = parcel
         self._api = parcel.cluster.api
-        self._space = parcel.workload.namespace
-        self._template = parcel.template["template"]
-        self._is_parcel = parcel.cluster.is_parcel
+        self._template = parcel.template(workload)
+        self.port = parcel.listens
+        self._room = Room(workload.namespace)
         self._made: dict[str, Pod] = {}
+        self._bodies: dict[str, trial.Trial] = {}
+
+    # -- making them -----------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Make both pods."""
-        for name, delay in (("late", NEVER_MS), ("hung", "0")):
+        try:
+            self._make_both()
+        except Refused as refused:
+            if "exceeded quota" not in refused.message:
+                _tell_of_refusal(refused)
+            self._remove_pods()
+            self._room = self._make_room(refused)
             try:
-                made = self._api.send(
-                    "POST", self._path(), _pod(self._template, name, delay, self._is_parcel)
+                self._make_both()
+            except Refused as again:
+                _tell_of_refusal(again)
+
+    def _make_both(self) -> None:
+        for name, delay in DELAYS.items():
+            body = trial.make(
+                self._template,
+                is_app=self._parcel.cluster.is_parcel,
+                port=self.port,
+                labels={PROBE: name},
+                prefix=f"drydock-rehearsal-{name}-",
+                env={"PARCEL_READY_DELAY_MS": delay},
+                moved=self._room.own,
+            )
+            self._bodies[name] = body
+            self._made[name] = msgspec.convert(
+                self._api.send("POST", self._path(), body.pod), Pod, strict=False
+            )
+
+    def _make_room(self, refused: Refused) -> Room:
+        """Make a namespace of the checker's own, with what the learner's pods take from theirs."""
+        try:
+            body = {"metadata": {"generateName": "drydock-rehearsal-", "labels": {PROBE: "room"}}}
+            name = str(self._api.send("POST", "/api/v1/namespaces", body)["metadata"]["name"])
+        except Refused:
+            could_not_run(
+                "Your namespace has no room for a copy of your pod to try its probes on, and no other can be made here: "
+                f"{refused.message}"
+            )
+        room = Room(name, own=True)
+        for kind, thing in dict.fromkeys(trial.refers_to(self._template["spec"])):
+            with contextlib.suppress(Refused):
+                found = self._api.get(f"/api/v1/namespaces/{self._room.namespace}/{kind}/{thing}")[0]
+                self._api.send(
+                    "POST", f"/api/v1/namespaces/{name}/{kind}", {**found, "metadata": {"name": thing}}
                 )
-            except Refused as refused:
-                could_not_run(f"A copy of your pod could not be made to try its probes on: {refused.message}")
-            self._made[name] = msgspec.convert(made, Pod, strict=False)
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        # Without it, no pod is admitted; a controller makes it a moment after the namespace.
+        wait_until(lambda: self._is_there(account), STUCK_SECONDS, every=0.1)
+        return room
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self._api.get(path)
+        except Refused:
+            return False
+        return True
 
     def remove(self) -> None:
-        """Remove them."""
+        """Remove them, and the namespace that was made for them."""
+        self._remove_pods()
+        if self._room.own:
+            with contextlib.suppress(Refused):
+                self._api.send("DELETE", f"/api/v1/namespaces/{self._room.namespace}")
+
+    def _remove_pods(self) -> None:
         for pod in self._made.values():
             with contextlib.suppress(Refused):
                 self._api.send("DELETE", self._path(f"/{pod.metadata.name}?gracePeriodSeconds=0"))
+        self._made.clear()
+
+    # -- what becomes of them --------------------------------------------------------------------------------
+
+    @property
+    def told(self) -> str:
+        """What the pods have that the learner did not write."""
+        return self._bodies[LATE].told
 
     def look(self, name: str) -> Pod:
         """Return one of them as it is now."""
@@ -69,75 +158,118 @@ class Rehearsal:
         except Refused as refused:
             could_not_run(f"A copy of your pod went away while its probes were tried ({refused}).")
 
+    def status(self, name: str) -> ContainerStatus:
+        """Return how Parcel's container in one of them is; other containers of the pod are not judged."""
+        pod = self.look(name)
+        app = self._parcel.container(pod).name
+        return next((each for each in pod.status.container_statuses if each.name == app), ContainerStatus())
+
+    def is_ready(self, name: str) -> bool:
+        """Whether one of them is counted as ready."""
+        return self.status(name).ready
+
+    def is_given_up(self, name: str) -> bool:
+        """Whether one of them was started again, or is told to end so that it can be."""
+        return bool(self.status(name).restart_count) or bool(self.killing(name))
+
+    def killing(self, name: str) -> str:
+        """Return what the node said when it ended one of them for its health; empty as long as it has not."""
+        return self._parcel.event(self._made[name], "reason=Killing")
+
+    def complaint(self, name: str, probe: str) -> str:
+        """Return what the node said last of a probe of one of them.
+
+        Args:
+            name: which of them.
+            probe: the probe, such as `Liveness`.
+        """
+        return self._parcel.event(self._made[name], "type=Warning", f"{probe} probe")
+
+    def probe(self, kind: str) -> dict[str, Any]:
+        """Return a probe as the pods have it; empty when they have none.
+
+        Args:
+            kind: its field, such as `livenessProbe`.
+        """
+        spec = self._bodies[LATE].pod["spec"]
+        app = next(each for each in spec["containers"] if self._parcel.cluster.is_parcel(each["image"]))
+        return dict(app.get(kind) or {})
+
+    def answers(self, name: str, path: str = "/healthz") -> tuple[int, str]:
+        """Ask one of them itself, by way of the API server: the answer's status, 0 for none, and what was said."""
+        return self._api.knock(self._path(f"/{self._made[name].metadata.name}:{self.port}/proxy{path}"), 2.0)
+
     def hang(self) -> None:
-        """Tell one of them to hang. It does not answer this either."""
-        name = self._made["hung"].metadata.name
-        self._api.poke(self._path(f"/{name}:8080/proxy/hang"))
+        """Tell one of them to hang, and see that it does.
+
+        Raises:
+            CouldNotRun: it goes on answering, or could not be told.
+        """
+        before, said = self.answers(HUNG)
+        if before != 200:
+            could_not_run(f"A copy of your pod could not be told to hang: {_unreached(before, said)}")
+        # It does not answer this either.
+        self.answers(HUNG, "/hang")
+        after, said = self.answers(HUNG)
+        if after == 200:
+            could_not_run("A copy of your pod was told to hang, and goes on answering.")
 
     def _path(self, rest: str = "") -> str:
-        return f"/api/v1/namespaces/{self._space}/pods{rest}"
+        return f"/api/v1/namespaces/{self._room.namespace}/pods{rest}"
 
 
 @contextlib.contextmanager
-def rehearsal(parcel: Parcel) -> Iterator[Rehearsal]:
-    """Give a rehearsal with both pods running, and remove them whatever happens."""
-    made = Rehearsal(parcel)
+def rehearsal(parcel: Parcel, workload: Workload) -> Iterator[Rehearsal]:
+    """Give a rehearsal with both pods listening, and remove them whatever happens."""
+    made = Rehearsal(parcel, workload)
     try:
         made.start()
-        if not wait_until(
-            lambda: all(_has_begun(made.look(name)) for name in ("late", "hung")), START_SECONDS, every=0.2
-        ):
-            trouble = made.look("late").trouble or made.look("hung").trouble
-            could_not_run(
-                f"A copy of your pod did not start within {START_SECONDS:g} s ({trouble or 'no reason given'})."
-            )
+        _wait_for_both(made)
         yield made
     finally:
         made.remove()
 
 
-def _has_begun(pod: Pod) -> bool:
-    return pod.status.phase == "Running"
+def _wait_for_both(made: Rehearsal) -> None:
+    """Wait until both listen, as long as there is something to wait for."""
+    since: dict[str, float] = {}
+    why = ""
+
+    def has_begun() -> bool:
+        nonlocal why
+        for name in (HUNG, LATE):
+            if name == LATE and made.is_given_up(name):
+                continue
+            status, said = made.answers(name)
+            if status != 200:
+                why = _hindrance(made, name, status, said)
+                if not why:
+                    since.clear()
+                    return False
+                return time.monotonic() - since.setdefault(name, time.monotonic()) >= STUCK_SECONDS
+        why = ""
+        return True
+
+    if not wait_until(has_begun, START_SECONDS, every=0.3):
+        why = why or f"it did not listen on port {made.port} within {START_SECONDS:g} s"
+    if why:
+        could_not_run(f"A copy of your pod could not be used to try its probes on: {why}.")
 
 
-def _pod(template: dict[str, Any], name: str, delay: str, is_parcel: Callable[[str], bool]) -> dict[str, Any]:
-    """Return a pod like the template's, with quick probes, that says for a while that it is not ready."""
-    spec = copy.deepcopy(template["spec"])
-    for field in ("affinity", "topologySpreadConstraints", "hostname", "subdomain", "nodeName"):
-        spec.pop(field, None)
-    spec["restartPolicy"] = "Always"
-    spec["terminationGracePeriodSeconds"] = 1
-    for container in spec["containers"]:
-        container.pop("lifecycle", None)
-        # A patient one would only put off what the two others ask, and that matters from the first second on.
-        if _patience(container.get("startupProbe") or {}) >= PATIENT_SECONDS:
-            container.pop("startupProbe", None)
-        for probe, failures in (("readinessProbe", 1), ("livenessProbe", 3), ("startupProbe", 3)):
-            if container.get(probe):
-                container[probe].update(QUICK, failureThreshold=failures)
-                container[probe].pop("terminationGracePeriodSeconds", None)
-        if is_parcel(container["image"]):
-            kept = [each for each in container.get("env", []) if each["name"] != "PARCEL_READY_DELAY_MS"]
-            container["env"] = [*kept, {"name": "PARCEL_READY_DELAY_MS", "value": delay}]
-        _lay_in_missing_volumes(spec, container)
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"generateName": f"drydock-rehearsal-{name}-", "labels": {PROBE: name}},
-        "spec": spec,
-    }
+def _hindrance(made: Rehearsal, name: str, status: int, said: str) -> str:
+    """Return what keeps a pod from being asked and will not go away by itself; empty when it may only be starting."""
+    pod = made.look(name)
+    if pod.unschedulable:
+        return f"no node takes it ({pod.unschedulable})"
+    if pod.trouble in _NO_START:
+        return f"it does not start ({pod.trouble})"
+    # Its own node reaches it by its probe; who does not is the control plane, where the checker asks.
+    return _unreached(status, said) if made.is_ready(name) else ""
 
 
-def _patience(probe: dict[str, Any]) -> int:
-    """Return for how many seconds a probe may fail before it ends its container; what is left out is as the cluster fills it in."""
-    asked: int = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
-    return asked + int(probe.get("initialDelaySeconds", 0))
+def _unreached(status: int, said: str) -> str:
+    return f"the API server does not reach it ({said or status})"
 
 
-def _lay_in_missing_volumes(spec: dict[str, Any], container: dict[str, Any]) -> None:
-    """Give an empty volume for each that only a StatefulSet's own pods have."""
-    known = {each["name"] for each in spec.get("volumes", [])}
-    for mount in container.get("volumeMounts", []):
-        if mount["name"] not in known:
-            spec.setdefault("volumes", []).append({"name": mount["name"], "emptyDir": {}})
-            known.add(mount["name"])
+def _tell_of_refusal(refused: Refused) -> None:
+    could_not_run(f"A copy of your pod could not be made to try its probes on: {refused.message}")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kube import Refused
+from checker.cluster.kube_records import quantity, resources_of
+from checker.cluster.kubernetes import OWN_TAINTS, held_back
+from checker.cluster.model import tell_of_lost
 from checker.grading.author import (
     could_not_run,
     fail,
@@ -19,28 +22,45 @@ from checker.grading.author import (
     wait_until,
 )
 
-from .parcel import LISTENS, NODE_PORT, labels_of, space
-from .rehearsal import HEAL_SECONDS, WATCHED_SECONDS, rehearsal
+from . import health
+from .parcel import space
+from .reasons import (
+    ADDRESS,
+    NO_IMAGE,
+    WANTED,
+    fail_not_ready,
+    fail_standing_still,
+    fail_unreachable,
+    fail_without_pods,
+    standing_still,
+)
 
 if TYPE_CHECKING:
-    from checker.cluster.kube import Pod, Service
-    from checker.cluster.kubernetes import Kubernetes
+    from collections.abc import Callable
+
+    from checker.cluster.kube_records import Pod
+    from checker.cluster.kubernetes import Kubernetes, Workload
     from checker.grading.author import Lab, Outside, Traffic
 
     from .parcel import Parcel
 
-ADDRESS = "http://127.0.0.1:8100/"
-SHOWN = "http://localhost:8100/"
-WANTED = 3
 BEFORE, AFTER = "1.0", "2.0"
 
 READY_SECONDS = 8.0
-"""How long copies that are not ready are waited for: a check may come right after a change."""
-REPLACED_SECONDS = 45.0
-"""A lost node is given up after 10 s and its pods after 5 more; then a copy has to start."""
-HEALED_SECONDS = 60
-"""A copy that hangs must be started anew within a minute."""
+"""How long copies that are not ready are waited for, besides what their own probes put off: a check may come right after
+a change."""
+PATIENT_SECONDS = 120
+"""The longest that copies may put it off themselves."""
+REPLACED_SECONDS = 120.0
+"""What the task allows: a lost node is given up after 10 s and its pods after 5 more; then a copy has to start, and may
+be asked for the first time half a minute later."""
+UNPLACED_SECONDS = 10.0
+"""How long the scheduler has to find no node for a copy until that counts: what frees one takes a moment."""
+NEVER_SECONDS = 45.0
+"""How long copies are waited for that their kind does not replace."""
 WATCH_SECONDS = 10.0
+LEAST = {"cpu": 1e-6, "memory": 2.0**20}
+"""What a request has to come to, in cores and bytes; less is no request at all."""
 
 CHECKED = "kubectl get pods --output wide"
 
@@ -64,9 +84,8 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
                 f"in this cluster the lab's identity may {touches}, so its being as it was is not proven."
             )
         return
-    for name in cluster.nodes:
-        if not lab.node(name).running:
-            could_not_run(f"{name} is lost; `lab lose 10 --back` brings it back.")
+    if lost := tell_of_lost(lab, cluster.nodes):
+        could_not_run(lost)
     late: list[str] = []
 
     def is_whole() -> bool:
@@ -79,16 +98,7 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
             f"The cluster does not count {' and '.join(late)} as ready. `lab start 10` starts what is not running; "
             "`lab reset 10` makes the cluster anew."
         )
-    cordoned = cluster.cordoned_nodes()
-    require(
-        not cordoned,
-        f"{' and '.join(cordoned)} take{'s' * (len(cordoned) == 1)} no new pods: a node that was cordoned or drained "
-        "stays so until somebody says otherwise, and what is lost elsewhere cannot move there.",
-        expected="three nodes that take pods",
-        seen=f"{', '.join(cordoned)}: SchedulingDisabled",
-        source="kubectl get nodes",
-        hint="`kubectl uncordon` is the opposite of `kubectl cordon`.",
-    )
+    _require_open(cluster)
     missing = cluster.missing_parts()
     require(
         not missing,
@@ -101,24 +111,55 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
     )
 
 
+def _require_open(cluster: Kubernetes) -> None:
+    closed = cluster.closed_nodes()
+    cordoned = [node.metadata.name for node in closed if node.spec.unschedulable]
+    require(
+        not cordoned,
+        f"{' and '.join(cordoned)} take{'s' * (len(cordoned) == 1)} no new pods: a node that was cordoned or drained "
+        "stays so until somebody says otherwise, and what is lost elsewhere cannot move there.",
+        expected="three nodes that take pods",
+        seen=f"{', '.join(cordoned)}: SchedulingDisabled",
+        source="kubectl get nodes",
+        hint="`kubectl uncordon` is the opposite of `kubectl cordon`.",
+    )
+    tainted = {
+        node.metadata.name: [each.title for each in node.spec.taints if not each.key.startswith(OWN_TAINTS)]
+        for node in closed
+    }
+    names = " and ".join(tainted)
+    require(
+        not tainted,
+        f"{names} {'has a taint' if len(tainted) == 1 else 'have taints'} that somebody set: pods that do not put up with it "
+        "are kept away, and what is lost elsewhere cannot move there.",
+        expected="three nodes as they were, without taints",
+        seen="; ".join(f"{name}: {', '.join(taints)}" for name, taints in tainted.items()),
+        source="kubectl get nodes --output custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
+        hint="`kubectl taint` takes a taint away when a `-` stands behind it. Which nodes had one when the lab began?",
+    )
+
+
 # -- 1: three copies behind one address ------------------------------------------------------------------------
 
 
-def test_copies_run(parcel: Parcel, cluster: Kubernetes) -> None:
+@timeout(PATIENT_SECONDS + 3 * READY_SECONDS)
+def test_copies_run(lab: Lab, parcel: Parcel, cluster: Kubernetes) -> None:
     """At least three copies of Parcel run and are ready."""
 
     def is_settled() -> bool:
         parcel.pods = parcel.look()
         return len(parcel.pods) >= WANTED and all(pod.ready for pod in parcel.pods)
 
-    if wait_until(is_settled, READY_SECONDS if parcel.pods else 0.0, every=0.2):
-        return
+    wait_until(is_settled, _patience(parcel), every=0.2)
     pods = parcel.pods
+    if sum(pod.ready for pod in pods) >= WANTED:
+        # What is beside them and does not get ready is a rollout's, and told where that is judged.
+        return
     if not pods:
-        _fail_without_pods(cluster)
+        fail_without_pods(cluster)
     late = [pod for pod in pods if not pod.ready]
     if late:
-        _fail_not_ready(parcel, late[0], len(late))
+        fail_not_ready(lab, parcel, late)
     if parcel.beside and parcel.service:
         name = parcel.service.metadata.name
         fail(
@@ -133,108 +174,28 @@ def test_copies_run(parcel: Parcel, cluster: Kubernetes) -> None:
         expected=f"{WANTED} or more",
         seen=f"{len(pods)}, all ready",
         source=CHECKED,
-        hint="How many copies are wanted stands in what looks after them: `kubectl describe deployment parcel`.",
+        hint=f"How many copies are wanted stands in what looks after them: `kubectl describe {parcel.owner(pods[0]).title}{space(pods[0])}`.",
     )
 
 
-def _fail_without_pods(cluster: Kubernetes) -> None:
-    blocked = cluster.last_failure()
-    if blocked:
-        fail(
-            "Something was told to make copies of Parcel and cannot make a single one.",
-            expected=f"{WANTED} pods that run {cluster.image}",
-            seen="none",
-            source="kubectl get events --field-selector type=Warning",
-            evidence=blocked,
-            hint="The event says what the cluster refused.",
-        )
-    fail(
-        f"No pod on the cluster runs {cluster.image}, so there is nothing that could answer.",
-        expected=f"{WANTED} pods that run {cluster.image}",
-        seen="none",
-        source=f"kubectl get pods{cluster.everywhere}",
-        hint="`kubectl apply --filename FILE` tells the cluster what you want; the lesson's first step does it for `label`.",
-    )
-
-
-def _fail_not_ready(parcel: Parcel, pod: Pod, late: int) -> None:
-    name = pod.metadata.name
-    container = parcel.container(pod)
-    warning = parcel.last_warning(pod)
-    counted = f"{late} of {len(parcel.pods)} copies"
-    trouble = pod.trouble
-    source = f"kubectl describe pod {name}{space(pod)}"
-    if trouble in {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}:
-        fail(
-            f"{counted} cannot start: the image {container.image} is not on the node and cannot be fetched.",
-            expected=f"{parcel.cluster.image}:1.0 or {parcel.cluster.image}:2.0, which every node can run",
-            seen=trouble,
-            source=source,
-            evidence=warning,
-            hint="Compare the image's name and tag, and whether it may be taken from the node: `imagePullPolicy`.",
-        )
-    if "Liveness probe failed" in warning or (pod.restarts and container.liveness_probe):
-        probe = container.liveness_probe
-        path = probe.http_get.path if probe and probe.http_get else "its command"
-        why = (
-            " That is the question whether it is ready: a copy that is still getting ready is killed for it, starts again, and is never done."
-            if path == "/readyz"
-            else ""
-        )
-        fail(
-            f"{counted} are started again and again, because their liveness probe fails. It asks {path}.{why}",
-            expected="copies that run, with 0 restarts",
-            seen=f"{name}: {pod.restarts} restart{'s' * (pod.restarts != 1)}",
-            source=source,
-            evidence=warning,
-            hint="Two questions, two probes: what should happen to a copy that lives but cannot serve yet, and what to one that is dead?",
-        )
-    if "Readiness probe failed" in warning or "Startup probe failed" in warning:
-        probe = container.readiness_probe or container.startup_probe
-        port = probe.http_get.port if probe and probe.http_get else "?"
-        fail(
-            f"{counted} run and never get ready: the probe that asks them fails. It asks port {port}.",
-            expected="copies that are READY 1/1",
-            seen=f"{name}: 0/1",
-            source=source,
-            evidence=warning,
-            hint=f"Parcel listens on port {LISTENS} and answers /readyz and /healthz. Which port and which path does the probe name?",
-        )
-    if trouble == "CreateContainerConfigError" or "Insufficient" in trouble or "didn't match" in trouble:
-        fail(
-            f"{counted} have no node: none fits what they ask for.",
-            expected="a node for each copy",
-            seen=trouble,
-            source=source,
-            evidence=warning,
-            hint="What a pod requests, and which nodes it may run on, stands in its spec.",
-        )
-    if trouble == "OOMKilled" or any(
-        each.last_state.terminated and each.last_state.terminated.reason == "OOMKilled"
-        for each in pod.status.container_statuses
-    ):
-        fail(
-            f"{counted} are killed by their own memory limit, {container.resources.limits.get('memory', '')}.",
-            expected="a limit that Parcel fits into: it needs some 25 MB",
-            seen="OOMKilled",
-            source=source,
-            evidence=warning,
-            hint="`kubectl top pods` shows what a copy uses.",
-        )
-    fail(
-        f"{counted} are not ready, and so get no requests.",
-        expected="copies that are READY 1/1",
-        seen=f"{name}: {trouble or pod.status.phase}",
-        source=source,
-        evidence=warning,
-        hint=f"`kubectl logs {name}{space(pod)}` shows what the copy itself says.",
-    )
+def _patience(parcel: Parcel) -> float:
+    """Return how long copies that are not ready may still get so: their own probes may put off the first question."""
+    delays = [0]
+    for pod in parcel.pods:
+        if pod.ready or pod.unschedulable or pod.trouble in NO_IMAGE:
+            continue
+        container = parcel.container(pod)
+        asked = container.readiness_probe.initial_delay_seconds if container.readiness_probe else 0
+        started = container.startup_probe.patience if container.startup_probe else 0
+        delays.append(asked + started)
+    return READY_SECONDS + min(max(delays), PATIENT_SECONDS) if parcel.pods else 0.0
 
 
 @needs("copies-run")
 def test_looked_after(parcel: Parcel) -> None:
     """Something looks after the copies and replaces them."""
-    bare = [pod for pod in parcel.pods if pod.metadata.owner is None]
+    # A node's own static pods are known to the node alone, and gone with it.
+    bare = [pod for pod in parcel.pods if pod.metadata.owner is None or pod.metadata.owner.kind == "Node"]
     require(
         not bare,
         f"{bare[0].metadata.name if bare else ''} is a pod on its own. Nothing looks after it: when it is gone, it is gone.",
@@ -252,7 +213,7 @@ def test_answers(parcel: Parcel, outside: Outside) -> None:
     if not (reply.ok and reply.json().get("service") == "parcel"):
         reply = _ask_for_a_while(outside)
     if reply is None:
-        _fail_unreachable(parcel)
+        fail_unreachable(parcel)
 
 
 def _ask_for_a_while(outside: Outside) -> object:
@@ -268,100 +229,40 @@ def _ask_for_a_while(outside: Outside) -> object:
     return found[0] if found else None
 
 
-def _fail_unreachable(parcel: Parcel) -> None:
-    service = parcel.service
-    if service is None:
-        others = parcel.other_services()
-        fail(
-            f"No service has port {NODE_PORT} on the nodes, so nobody outside the cluster reaches the copies."
-            if not parcel.any_port
-            else "No service has a port on the nodes, so nobody outside the cluster reaches the copies.",
-            expected="a service of type NodePort" + f" with nodePort {NODE_PORT}" * (not parcel.any_port),
-            seen=_ports(others) if others else "no service of yours",
-            source=f"kubectl get services{parcel.cluster.everywhere}",
-            hint="A port of a service is inside the cluster; its node port is on every node. Left out, the cluster chooses one.",
-        )
-    name = service.metadata.name
-    selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
-    source = f"kubectl describe service {name}{space(service)}"
-    selected = parcel.selected(service)
-    if not selected:
-        elsewhere = parcel.pods[0].metadata.namespace != service.metadata.namespace
-        where = " A service leads to pods of its own namespace alone." if elsewhere else ""
-        fail(
-            f"The service {name} leads nowhere: it selects pods with {selector or 'no label at all'}, and no pod has that.{where}",
-            expected=f"a selector that fits the copies: {labels_of(parcel.pods[0])}",
-            seen=f"selector {selector or 'none'}, and no endpoints",
-            source=source,
-            hint="A service finds its pods by their labels, not by a name. `kubectl get pods --show-labels` lists them.",
-        )
-    if not any(pod.ready for pod in selected):
-        fail(
-            f"The service {name} selects {len(selected)} pods, none of them ready.",
-            expected="endpoints that are ready",
-            seen=f"{selected[0].metadata.name}: {selected[0].trouble or 'not ready'}",
-            source=source,
-            hint=f"`kubectl describe pod {selected[0].metadata.name}{space(service)}` says why.",
-        )
-    target = _target(parcel, service, selected[0])
-    require(
-        target == str(LISTENS),
-        f"The service {name} leads to port {target} of the pods, where nobody listens.",
-        expected=f"Parcel's port, {LISTENS}",
-        seen=f"target port {target}",
-        source=source,
-        hint="A service has three ports: its own, the one on the nodes, and the one in the pods. Left out, the last is like the first.",
-    )
-    fail(
-        f"The service {name} leads to copies that are ready, and yet {SHOWN} gives no answer of Parcel's.",
-        expected=f"Parcel's answer from {SHOWN}",
-        seen="none",
-        source=f"curl {SHOWN}",
-        hint=f"In the toolbox, `curl http://worker-1:{NODE_PORT}/` asks a node itself."
-        if not isinstance(parcel.cluster, Elsewhere)
-        else "Users come by way of the API server: `kubectl get --raw "
-        f"/api/v1/namespaces/{service.metadata.namespace}/services/{name}:{service.spec.ports[0].port}/proxy/`.",
-    )
-
-
-def _ports(services: list[Service]) -> str:
-    return "; ".join(
-        f"{each.metadata.name} ({each.spec.type}): "
-        + ", ".join(
-            f"{port.port}{f' on the nodes as {port.node_port}' * bool(port.node_port)}"
-            for port in each.spec.ports
-        )
-        for each in services
-    )
-
-
-def _target(parcel: Parcel, service: Service, pod: Pod) -> str:
-    port = parcel.port(service)
-    if port is None:
-        return "?"
-    if isinstance(port.target_port, int) or str(port.target_port).isdecimal():
-        return str(port.target_port or port.port)
-    named = [
-        each for container in pod.spec.containers for each in container.ports if each.name == port.target_port
-    ]
-    return str(named[0].container_port) if named else f"{port.target_port}, a name that no port of theirs has"
-
-
 @needs("copies-run")
 def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
     """The copies are on more than one node."""
     per: dict[str, int] = {}
     for pod in parcel.pods:
-        per[pod.spec.node_name] = per.get(pod.spec.node_name, 0) + 1
-    if len(per) == 1 and len(cluster.nodes) < 2:
+        if pod.ready:
+            per[pod.spec.node_name] = per.get(pod.spec.node_name, 0) + 1
+    if len(per) > 1:
+        return
+    if len(cluster.nodes) < 2:
         not_judged(
             "this cluster has one node that takes pods, so whether copies are spread over nodes cannot be seen."
             if cluster.nodes
             else "all copies are on one node, and how many nodes there are may not be seen."
         )
+    if ailing := cluster.ailing():
+        could_not_run(
+            f"All copies are on {next(iter(per))}, and it may be for want of another node. {ailing}"
+        )
+    here = next(iter(per))
+    began = min(pod.metadata.creation_timestamp or "" for pod in parcel.pods)
+    came_later = cluster.ready_since(began)
     require(
-        len(per) > 1,
-        f"All {len(parcel.pods)} copies are on {next(iter(per))}: when that node is lost, all are lost.",
+        # Where this node came later as well, the whole cluster was started again, with the copies on it.
+        here in came_later or len(cluster.nodes) - len(came_later) > 1,
+        f"All {len(parcel.pods)} copies are on {here}: when that node is lost, all are lost. They were made while "
+        f"{' and '.join(came_later)} {'was' if len(came_later) == 1 else 'were'} away, and Kubernetes does not move what runs.",
+        expected="copies on two nodes at least",
+        seen=", ".join(f"{node}: {count}" for node, count in per.items()),
+        source=CHECKED,
+        hint="New copies are placed afresh. `kubectl rollout restart` makes new ones, one after the other, as a new version does.",
+    )
+    fail(
+        f"All {len(parcel.pods)} copies are on {here}: when that node is lost, all are lost.",
         expected="copies on two nodes at least",
         seen=", ".join(f"{node}: {count}" for node, count in per.items()),
         source=CHECKED,
@@ -375,107 +276,46 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
 @needs("copies-run")
 def test_requests_and_limits(parcel: Parcel) -> None:
     """Each copy says what it needs, and has a limit of memory."""
-    lacking: list[str] = []
     for pod in parcel.pods:
-        given = parcel.container(pod).resources
-        lacking = [f"a request of {each}" for each in ("cpu", "memory") if each not in given.requests]
+        given = resources_of(pod, parcel.container(pod))
+        lacking = [f"a request of {each}" for each in LEAST if each not in given.requests]
         lacking += [] if "memory" in given.limits else ["a limit of memory"]
-        if lacking:
-            break
-    require(
-        not lacking,
-        f"The copies have no {' and no '.join(each.removeprefix('a ') for each in lacking)}. Without requests the scheduler takes them for nothing and "
-        "puts any number on a node; without a limit one that leaks takes what its neighbours need.",
-        expected="requests of cpu and memory, and a limit of memory",
-        seen=f"lacking: {', '.join(lacking)}",
-        source="kubectl describe pods",
-        hint="Lesson, “Room”: `resources` has two halves. Which one does the scheduler read, and which one the kernel?",
-    )
+        owner = parcel.owner(pod)
+        require(
+            not lacking,
+            f"The copies of {owner.title} have no {' and no '.join(each.removeprefix('a ') for each in lacking)}. Without requests the scheduler "
+            "counts them as needing nothing and puts any number on a node; without a limit one that leaks takes what its neighbours need.",
+            expected="requests of cpu and memory, and a limit of memory",
+            seen=f"lacking: {', '.join(lacking)}",
+            source=f"kubectl describe {owner.title}{space(pod)}",
+            hint="Lesson, “Room”: `resources` has two halves. Which one does the scheduler read, and which one the kernel?",
+        )
+        little = {
+            name: given.requests[name]
+            for name, least in LEAST.items()
+            if quantity(given.requests[name]) < least
+        }
+        require(
+            not little,
+            f"The copies of {owner.title} request {' and '.join(f'{amount} of {name}' for name, amount in little.items())}: that is as "
+            "good as nothing, so the scheduler puts any number of them on a node.",
+            expected="requests that say what a copy needs: Parcel takes some 25 MB of memory",
+            seen=", ".join(f"{name}: {amount}" for name, amount in little.items()),
+            source=f"kubectl describe {owner.title}{space(pod)}",
+            hint="`kubectl top pods` shows what a copy uses. `m` is a thousandth: of a core that is much, of a byte nothing.",
+        )
 
 
-@needs("copies-run", "looked-after")
-@timeout(60)
+@needs("answers", "looked-after")
+@timeout(400)
 def test_probes(lab: Lab, parcel: Parcel) -> None:
-    """A copy that is not ready gets no requests; one that hangs is started anew."""
+    """A copy that is not ready gets no requests; one that hangs is started again."""
+    if parcel.service:
+        health.require_heeded(parcel.service)
     if lab.recall("probes", parcel.key) is not None:
         return
-    container = parcel.container(parcel.pods[0])
-    source = f"kubectl describe {parcel.workload.title}{space(parcel.pods[0])}"
-    require(
-        container.readiness_probe,
-        "Nobody asks the copies whether they are ready: each gets requests from its first moment, able to serve or not.",
-        expected="a readiness probe",
-        seen="none",
-        source=source,
-        hint="Parcel answers /readyz with 200 when it can serve, and with 503 until then.",
-    )
-    require(
-        container.liveness_probe,
-        "Nobody asks the copies whether they live: one that hangs is a copy that runs, for ever.",
-        expected="a liveness probe",
-        seen="none",
-        source=source,
-        hint="Parcel answers /healthz as long as it lives. What should happen when it does not answer any more?",
-    )
-    probe = container.liveness_probe
-    slowest = (
-        probe.initial_delay_seconds + probe.period_seconds * probe.failure_threshold + probe.timeout_seconds
-    )
-    require(
-        slowest <= HEALED_SECONDS,
-        f"A copy that hangs would be noticed after up to {slowest} s.",
-        expected=f"within {HEALED_SECONDS} s",
-        seen=f"asked every {probe.period_seconds} s, given up after {probe.failure_threshold} failures",
-        source=source,
-        hint="How often a probe asks, times how many failures it takes.",
-    )
-    with rehearsal(parcel) as pods:
-        late_ready = wait_until(
-            lambda: pods.look("late").ready or pods.look("hung").ready, HEAL_SECONDS, every=0.2
-        )
-        late = pods.look("late")
-        require(
-            not late.ready,
-            "A copy that says on /readyz that it is not ready was counted as ready. The readiness probe asks something else.",
-            expected="a copy that answers 503 on /readyz gets no requests",
-            seen="READY 1/1, while /readyz answers 503",
-            source=source,
-            hint="Which path of Parcel's tells whether it can serve? The checker made a copy of your pod that needs very long to get ready.",
-        )
-        require(
-            late_ready,
-            "A copy of your pod that can serve at once was not counted as ready.",
-            expected="READY 1/1",
-            seen="READY 0/1",
-            source=source,
-            evidence=parcel.last_warning(pods.look("hung")),
-            hint="Which port and which path does the readiness probe name?",
-        )
-        pods.hang()
-        wait_until(lambda: pods.look("late").restarts, WATCHED_SECONDS, every=0.5)
-        late = pods.look("late")
-        kind = "startup" if "Startup probe failed" in parcel.last_warning(late) else "liveness"
-        require(
-            not late.restarts,
-            f"A copy that lives, but is not ready yet, was killed by its {kind} probe. It would start again, be killed "
-            f"again, and never get ready: the {kind} probe asks whether it is ready.",
-            expected="a copy that gets ready slowly is left alone",
-            seen=f"{late.restarts} restart{'s' * (late.restarts != 1)} while it was getting ready",
-            source=source,
-            evidence=parcel.last_warning(late),
-            hint="Readiness and liveness are two questions. Which path of Parcel's tells that it lives, ready or not?"
-            if kind == "liveness"
-            else "A startup probe that fails too often ends the copy. Which path of Parcel's tells that it lives, ready or not?",
-        )
-        healed = wait_until(lambda: pods.look("hung").restarts, HEAL_SECONDS, every=0.2)
-        require(
-            healed,
-            "A copy that hangs was not started anew: its liveness probe goes on passing.",
-            expected="a restart, once the copy answers nobody any more",
-            seen="0 restarts",
-            source=source,
-            hint="What does the probe ask, and would a copy that answers nobody pass it?",
-        )
+    for workload in parcel.workloads:
+        health.judge(parcel, workload)
     lab.remember("probes", parcel.key)
 
 
@@ -483,15 +323,20 @@ def test_probes(lab: Lab, parcel: Parcel) -> None:
 
 
 @needs("answers", "looked-after")
+@timeout(30)
 def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
     """Version 2.0 took over from 1.0 and no user noticed."""
+    if stuck := standing_still(parcel):
+        fail_standing_still(parcel, stuck)
+    title, where = parcel.workloads[0].title, space(parcel.pods[0])
     outcomes.rollout(
         timeline.everything(),
         before=BEFORE,
         after=AFTER,
         source="lab timeline 10",
-        hint="`lab timeline 10` draws it. When does a new copy get its first request, and an old one its last?",
-        unfinished="`kubectl rollout status deployment/parcel` says what a rollout waits for; one that was paused waits for you.",
+        hint="`lab timeline 10` draws it. When does a new copy get its first request, and an old one its last? To try again, go "
+        f"back to {BEFORE}, wait until users are served, and move once more: the last move counts.",
+        unfinished=f"`kubectl rollout status {title}{where}` says what a rollout waits for; one that was paused waits for you.",
     )
     old = [each for each in cluster.instances() if each.version != AFTER]
     require(
@@ -499,8 +344,8 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         f"{len(old)} of {len(parcel.pods)} copies are meant to run version {old[0].version if old else ''}.",
         expected=f"version {AFTER}, in all copies",
         seen=f"{old[0].id}: {old[0].image}" if old else "",
-        source="kubectl get pods --output custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image",
-        hint="`kubectl rollout history deployment/parcel` lists what was rolled out, `kubectl rollout status` whether it is done.",
+        source=f"kubectl get pods{where} --output custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image",
+        hint=f"`kubectl rollout history {title}{where}` lists what was rolled out, `kubectl rollout status` whether it is done.",
     )
 
 
@@ -508,23 +353,45 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
 
 
 @needs("moved-without-failure")
-@timeout(120)
+@timeout(360)
 def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
     """A release that cannot start takes nothing down, and can be taken back."""
     if lab.recall("bad release", parcel.key) is not None:
         return
-    workload, image = parcel.workload, parcel.container(parcel.pods[0])
-    wanted = len(parcel.pods)
+    for workload in parcel.workloads:
+        _try_bad_release(cluster, parcel, timeline, workload)
+    lab.remember("bad release", parcel.key)
+
+
+def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, workload: Workload) -> None:
+    spec, pods = parcel.spec(workload), parcel.pods_of(workload)
+    source = f"kubectl describe {workload.title}{space(pods[0])}"
+    kept = held_back(workload.kind, spec)
+    require(
+        not kept,
+        f"No release reaches the copies of {workload.title}, a bad one as little as a good one: it says `{kept}`. That is no "
+        "protection from a bad release, only a release put off until somebody lets go of it.",
+        expected="a release that is tried on one copy, while the others serve",
+        seen=kept,
+        source=source,
+        hint="`kubectl rollout resume` is the opposite of `kubectl rollout pause`."
+        if workload.kind == "Deployment"
+        else "Which copies does a partition leave out of an update?",
+    )
+    image = parcel.container(pods[0])
+    wanted = sum(pod.ready for pod in parcel.pods)
     back: list[bool] = []
     try:
         outcomes.contained(
             cluster,
             timeline,
-            release=lambda: cluster.release(workload, cluster.bad_image),
+            release=lambda: cluster.release(workload, cluster.bad_image, pods),
             withdraw=lambda: back.append(cluster.undo(workload, image.name, image.image, wanted)),
             serving=AFTER,
             seconds=WATCH_SECONDS,
-            hint="`kubectl describe deployment parcel` shows StrategyType and how many may be unavailable: how many old copies may go before a new one is ready?",
+            arrived=lambda: cluster.has_reached(cluster.bad_image),
+            kept_away=cluster.last_failure,
+            hint=f"`{source}` shows the strategy and how many copies may be unavailable: how many old ones may go before a new one is ready?",
         )
     except Refused as refused:
         could_not_run(f"The bad release could not be tried: {refused.message}")
@@ -536,32 +403,67 @@ def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Tr
         source=CHECKED,
         hint="`kubectl get events` says what the cluster waits for.",
     )
-    lab.remember("bad release", parcel.key)
 
 
 @needs("moved-without-failure", "spread")
-@timeout(240)
+@timeout(360)
 def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
-    """A node is lost, and the copies that were on it run elsewhere."""
+    """A node is lost, and within two minutes as many copies as before are ready on the others."""
     if isinstance(cluster, Elsewhere):
         _judge_without_a_loss(lab, cluster, parcel)
     if lab.recall("node lost", parcel.key) is not None:
         return
-    on = [pod.spec.node_name for pod in parcel.pods if pod.spec.node_name != "control-plane"]
+    ready = [pod for pod in parcel.pods if pod.ready]
+    on = [pod.spec.node_name for pod in ready if pod.spec.node_name != "control-plane"]
     victim = max(sorted(set(on)), key=on.count)
+    kinds = {parcel.owner(pod).kind for pod in ready if pod.spec.node_name == victim}
+    never = next((NOT_REPLACED[kind] for kind in sorted(kinds) if kind in NOT_REPLACED), "")
     found = outcomes.replaced(
         cluster,
         timeline,
-        len(parcel.pods),
-        within=REPLACED_SECONDS,
+        len(ready),
+        within=NEVER_SECONDS if never else REPLACED_SECONDS,
         node=victim,
-        hint=NOT_REPLACED.get(parcel.workload.kind, WHO_COUNTS),
+        hint=never or WHO_COUNTS,
+        hopeless=_given_up(cluster, victim),
     )
     lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
     lab.record("requests lost with a node", found.lost, "requests", "kubernetes")
     # The node's old pods go when it is back; what comes next wants to find none.
     wait_until(lambda: all(pod.ready for pod in cluster.pods()), READY_SECONDS, every=0.2)
     lab.remember("node lost", parcel.key)
+
+
+def _given_up(cluster: Kubernetes, victim: str) -> Callable[[], str]:
+    """Return what says why no copy is to be waited for any more: one has no node, or stays bound to the lost one."""
+    unplaced: dict[str, float] = {}
+
+    def why() -> str:
+        pods = cluster.pods()
+        waiting = {pod.metadata.uid: pod for pod in pods if pod.unschedulable}
+        for uid in unplaced.keys() - waiting.keys():
+            del unplaced[uid]
+        for uid, pod in waiting.items():
+            since = unplaced.setdefault(uid, time.monotonic())
+            if time.monotonic() - since >= UNPLACED_SECONDS:
+                return (
+                    f"{victim} was lost, and of the copies made in place of those on it, {pod.metadata.name} finds no node: "
+                    f"{pod.unschedulable} Which line of your pod asks for that?"
+                )
+        bound = [pod for pod in pods if pod.spec.node_name == victim and cluster.outstays(pod)]
+        if bound and victim in cluster.unready_nodes() and not _is_daemons(bound[0]):
+            return (
+                f"{victim} was lost with {len(bound)} of the copies, and not all of them run elsewhere, nor ever will: these put up "
+                "with a lost node for as long as it is lost."
+            )
+        return ""
+
+    return why
+
+
+def _is_daemons(pod: Pod) -> bool:
+    """Whether a pod is a DaemonSet's, which has all of these put up with lost nodes."""
+    return pod.metadata.owner is not None and pod.metadata.owner.kind == "DaemonSet"
 
 
 def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoReturn:
@@ -587,7 +489,7 @@ def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoRet
 
 def _evict_one(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> None:
     victim = parcel.pods[0]
-    wanted = len(parcel.pods)
+    wanted = sum(pod.ready for pod in parcel.pods)
     begun = time.monotonic()
     if refused := cluster.evict(victim):
         could_not_run(f"A copy could not be evicted to see whether it is replaced: {refused}")

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from checker.cluster.kube import Api, Pod, Refused
-from checker.cluster.kubernetes import PROBE, Kubernetes, Workload
+from checker.cluster.kube import Api, Refused
+from checker.cluster.kube_records import Pod, quantity, resources_of
+from checker.cluster.kubernetes import NODES, PROBE, Kubernetes, Workload, held_back, waits_for_deletion
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 
@@ -44,12 +45,13 @@ class Toolbox:
     answers: dict[str, Any]
     asked: list[str] = field(default_factory=list)
     rc: int = 0
+    complaint: str = "curl: (7) Failed to connect to control-plane port 6443"
 
     def exec(self, command: str, timeout: float = 0, user: str | None = None) -> Completed:  # noqa: ARG002
         """Answer as curl would."""
         self.asked.append(command)
         if self.rc:
-            return Completed(self.rc, b"", b"curl: (7) Failed to connect to control-plane port 6443\n")
+            return Completed(self.rc, b"", f"{self.complaint}\n".encode())
         said = ""
         for path in command.split("https://control-plane:6443")[1:]:
             answer = self.answers.get(path.split("'")[0].split(" ")[0], {"code": 404, "message": "not found"})
@@ -58,11 +60,32 @@ class Toolbox:
 
 
 @dataclass
+class Scene:
+    """An engine whose only answer is the nodes of a scene, and the scene's entry in the catalogue."""
+
+    states: dict[str, str]
+    project: str = "drydock-10"
+
+    def list_all(self, kind: str, labels: dict[str, str]) -> list[dict[str, Any]]:  # noqa: ARG002
+        """List them."""
+        return [
+            {"Id": name, "State": state, "Labels": {"com.docker.compose.service": name}}
+            for name, state in self.states.items()
+        ]
+
+
+@dataclass
 class TheLab:
-    """A lab with nothing but that toolbox."""
+    """A lab with nothing but that toolbox, and nodes that run."""
 
     toolbox: Toolbox
     number: str = "10"
+    engine: Scene = field(default_factory=lambda: Scene(dict.fromkeys(NODES, "running")))
+
+    @property
+    def course_lab(self) -> Scene:
+        """Its entry in the catalogue."""
+        return self.engine
 
     def node(self, service: str) -> Toolbox:
         """Give the toolbox."""
@@ -129,8 +152,9 @@ def test_what_runs_parcel_beside_the_service_is_no_copy_once_the_service_is_know
     assert on.instances() == []
 
 
-def owned(kind: str, name: str) -> dict[str, Any]:
-    return {"namespace": "default", "ownerReferences": [{"kind": kind, "name": name, "controller": True}]}
+def owned(kind: str, name: str, version: str = "apps/v1") -> dict[str, Any]:
+    owner = {"apiVersion": version, "kind": kind, "name": name, "controller": True}
+    return {"namespace": "default", "ownerReferences": [owner]}
 
 
 def test_a_deployment_looks_after_its_replica_set_s_pods() -> None:
@@ -143,7 +167,7 @@ def test_a_deployment_looks_after_its_replica_set_s_pods() -> None:
 
 def test_a_pod_that_nothing_looks_after_is_its_own_workload() -> None:
     one = msgspec.convert(pod(), Pod, strict=False)
-    assert cluster({}).workload(one) == Workload("Pod", "default", "parcel-1")
+    assert cluster({}).workload(one) == Workload("Pod", "default", "parcel-1", "v1")
 
 
 def test_a_refusal_carries_what_the_server_said() -> None:
@@ -182,3 +206,181 @@ def test_several_paths_are_asked_in_one_go() -> None:
 )
 def test_a_pod_names_its_trouble_in_the_cluster_s_word(status: dict[str, Any], trouble: str) -> None:
     assert msgspec.convert(pod(status=status), Pod, strict=False).trouble == trouble
+
+
+# -- whatever looks after pods ---------------------------------------------------------------------------------
+
+
+def test_a_replication_controller_looks_after_its_pods_from_the_oldest_part_of_the_api() -> None:
+    one = msgspec.convert(pod(metadata=owned("ReplicationController", "parcel", "v1")), Pod, strict=False)
+    found = cluster({"/api/v1/namespaces/default/replicationcontrollers/parcel": {"metadata": {}}}).workload(
+        one
+    )
+    assert found.path == "/api/v1/namespaces/default/replicationcontrollers/parcel"
+    assert found.title == "replicationcontroller/parcel"
+
+
+def test_a_kind_that_the_course_does_not_know_is_found_by_what_the_api_says_of_it() -> None:
+    listed = {
+        "resources": [
+            {"name": "rollouts/status", "kind": "Rollout"},
+            {"name": "rolloutes", "kind": "Rollout"},
+        ]
+    }
+    one = msgspec.convert(pod(metadata=owned("Rollout", "parcel", "x.io/v1")), Pod, strict=False)
+    found = cluster({"/apis/x.io/v1": listed}).workload(one)
+    assert found.path == "/apis/x.io/v1/namespaces/default/rolloutes/parcel"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "waits"),
+    [
+        ("ReplicationController", {}, True),
+        ("ReplicaSet", {}, True),
+        ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}, True),
+        ("StatefulSet", {"updateStrategy": {"type": "RollingUpdate"}}, False),
+        ("Deployment", {"strategy": {"type": "Recreate"}}, False),
+    ],
+)
+def test_some_kinds_replace_a_pod_only_when_somebody_deletes_it(
+    kind: str, spec: dict[str, Any], waits: bool
+) -> None:
+    assert waits_for_deletion(kind, spec) is waits
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "kept"),
+    [
+        ("Deployment", {"paused": True}, "paused: true"),
+        ("Deployment", {"replicas": 3}, ""),
+        (
+            "StatefulSet",
+            {"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 3}}},
+            "partition: 3",
+        ),
+        ("StatefulSet", {"replicas": 3, "updateStrategy": {"rollingUpdate": {"partition": 2}}}, ""),
+    ],
+)
+def test_a_workload_that_keeps_releases_from_its_copies_says_how(
+    kind: str, spec: dict[str, Any], kept: str
+) -> None:
+    assert held_back(kind, spec) == kept
+
+
+# -- nodes -----------------------------------------------------------------------------------------------------
+
+
+def node(name: str, ready: str = "True", **spec: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready, "lastTransitionTime": "2026-11-28T16:00:00Z"}]
+    return {"metadata": {"name": name}, "spec": spec, "status": {"conditions": conditions}}
+
+
+def with_nodes(*nodes: dict[str, Any], **states: str) -> Kubernetes:
+    lab = TheLab(Toolbox({"/api/v1/nodes": {"items": list(nodes)}}))
+    lab.engine.states.update(states)
+    return Kubernetes(lab)  # type: ignore[arg-type]
+
+
+def test_nothing_is_wrong_with_nodes_that_run_are_ready_and_take_pods() -> None:
+    own = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    assert with_nodes(*(node(name, taints=[own]) for name in NODES)).ailing() == ""
+
+
+@pytest.mark.parametrize(
+    ("worker", "words"),
+    [
+        (node("worker-1", ready="Unknown"), "does not count worker-1 as ready"),
+        (node("worker-1", unschedulable=True), "worker-1 takes no new pods"),
+        (
+            node("worker-1", taints=[{"key": "team", "value": "a", "effect": "NoSchedule"}]),
+            "takes no new pods",
+        ),
+    ],
+)
+def test_a_node_that_takes_no_pods_is_told(worker: dict[str, Any], words: str) -> None:
+    assert words in with_nodes(node("control-plane"), worker, node("worker-2")).ailing()
+
+
+def test_a_node_that_the_learner_lost_is_told_with_the_way_back() -> None:
+    on = with_nodes(**{"worker-2": "exited"})
+    assert on.ailing() == "worker-2 is lost: `lab lose 10 --back` brings it back."
+
+
+def test_a_taint_is_named_as_kubectl_names_it() -> None:
+    taint = {"key": "team", "value": "a", "effect": "NoSchedule"}
+    (found,) = with_nodes(node("worker-1", taints=[taint]), node("worker-2")).closed_nodes()
+    assert [each.title for each in found.spec.taints] == ["team=a:NoSchedule"]
+
+
+def test_nodes_that_got_ready_after_a_moment_are_known() -> None:
+    on = with_nodes(node("worker-1"), node("worker-2", ready="Unknown"))
+    assert on.ready_since("2026-11-28T15:59:59Z") == ["worker-1"]
+    assert on.ready_since("2026-11-28T16:00:01Z") == []
+
+
+# -- what a pod asks for ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("20m", 0.02),
+        ("0", 0),
+        ("1", 1),
+        ("32Mi", 32 * 2**20),
+        ("96m", 0.096),
+        ("1e3", 1000),
+        ("1.5G", 1.5e9),
+        ("x", 0),
+    ],
+)
+def test_an_amount_is_read_with_its_unit(text: str, number: float) -> None:
+    assert quantity(text) == pytest.approx(number)
+
+
+def test_what_a_pod_says_for_all_its_containers_counts_for_each() -> None:
+    raw = pod()
+    raw["spec"]["resources"] = {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "96Mi"}}
+    raw["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1"}}
+    one = msgspec.convert(raw, Pod, strict=False)
+    found = resources_of(one, one.spec.containers[0])
+    assert found.requests == {"cpu": "20m", "memory": "32Mi"}
+    assert found.limits == {"cpu": "1", "memory": "96Mi"}
+
+
+@pytest.mark.parametrize(
+    ("probe", "seconds"),
+    [
+        ({"periodSeconds": 10, "failureThreshold": 3, "initialDelaySeconds": 30}, 31),
+        ({"periodSeconds": 1, "failureThreshold": 3, "timeoutSeconds": 8}, 25),
+        ({}, 31),
+    ],
+)
+def test_a_hang_is_noticed_after_its_probe_s_failures_whatever_its_delay(
+    probe: dict[str, int], seconds: int
+) -> None:
+    raw = pod()
+    raw["spec"]["containers"][0]["livenessProbe"] = probe
+    found = msgspec.convert(raw, Pod, strict=False).spec.containers[0].liveness_probe
+    assert found is not None
+    assert found.noticed_after == seconds
+
+
+# -- what does not answer --------------------------------------------------------------------------------------
+
+
+def test_a_pod_that_does_not_answer_in_time_is_no_answer_and_no_fault_of_the_api() -> None:
+    toolbox = Toolbox({}, rc=28, complaint="curl: (28) Operation timed out after 1001 milliseconds")
+    status, said = Api(TheLab(toolbox)).knock("/x")  # type: ignore[arg-type]
+    assert (status, said) == (0, toolbox.complaint)
+
+
+def test_a_pod_that_the_api_server_does_not_reach_is_told_in_its_words() -> None:
+    refused = {"kind": "Status", "code": 503, "message": "error trying to reach service: no route to host"}
+    status, said = Api(TheLab(Toolbox({"/x": refused}))).knock("/x")  # type: ignore[arg-type]
+    assert (status, said) == (503, refused["message"])
+
+
+def test_an_api_server_that_cannot_be_asked_ends_the_check_without_a_verdict() -> None:
+    with pytest.raises(CouldNotRun, match="Failed to connect"):
+        Api(TheLab(Toolbox({}, rc=7))).knock("/x")  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import pytest
 
 from checker.cluster import outcomes
 from checker.cluster.model import Instance, surely, without
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 from checker.timeline.model import Timeline, make
 from checker.timeline.record import Connection, Failure, Mark, Request
 
@@ -33,6 +33,7 @@ class Fake:
         self.replaces = replaces
         self.lost: list[str] = []
         self.back: list[str] = []
+        self.trouble = ""
 
     def instances(self) -> list[Instance]:
         """Return what runs."""
@@ -41,6 +42,10 @@ class Fake:
     def shows(self) -> str:
         """Return a command."""
         return "fake ps"
+
+    def ailing(self) -> str:
+        """Say what a test says."""
+        return self.trouble
 
     def crash(self, instance: Instance) -> None:
         """End one."""
@@ -196,6 +201,26 @@ def test_a_copy_without_a_place_is_told_in_the_orchestrators_words_and_not_waite
     assert cluster.back == ["one"]
 
 
+@pytest.mark.parametrize("breaks", ["a node", "a release"])
+def test_nothing_more_is_broken_while_something_is_broken_already(breaks: str) -> None:
+    cluster, traffic, done = Fake("one", "two"), Traffic(), []
+    cluster.trouble = "three is lost: `lab lose 9 --back` brings it back."
+    with pytest.raises(CouldNotRun, match=r"three is lost: .*breaks nothing more"):
+        if breaks == "a node":
+            outcomes.replaced(cluster, traffic, 2, within=1, hint="h")
+        else:
+            outcomes.contained(
+                cluster,
+                traffic,
+                release=lambda: done.append("release"),
+                withdraw=lambda: done.append("withdraw"),
+                serving="1.0",
+                seconds=0.1,
+                hint="h",
+            )
+    assert (cluster.lost, cluster.back, traffic.marks, done) == ([], [], [], [])
+
+
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, CheckFailed, RuntimeError])
 def test_a_node_comes_back_however_the_check_ends(interruption: type[BaseException]) -> None:
     cluster, traffic = Fake("one"), Traffic()
@@ -236,7 +261,12 @@ def test_a_move_without_a_failed_request_is_returned() -> None:
 def test_a_failed_request_in_the_move_is_told_with_its_moment() -> None:
     said = told(lambda: outcomes.rollout(move(10.5), before="1.0", after="2.0", hint="h"))
     assert "In the rollout from 1.0 to 2.0, 1 of" in said
-    assert "+0.6 s from its beginning" in said
+    assert "first failure: connection refused, 0.5 s after the first answer of 2.0" in said
+
+
+def test_a_request_that_failed_before_the_new_version_answered_is_told_so() -> None:
+    said = told(lambda: outcomes.rollout(move(9.0), before="1.0", after="2.0", hint="h"))
+    assert "1.0 s before the first answer of 2.0" in said
 
 
 def test_a_failed_request_long_before_is_forgiven() -> None:
@@ -290,6 +320,24 @@ def test_a_bad_release_that_takes_the_service_down_is_told_and_withdrawn() -> No
         )
     )
     assert "no copy of version 1.0 is left" in said
+    assert withdrawn == ["yes"]
+
+
+def test_a_bad_release_that_reaches_no_copy_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcomes, "ARRIVE_SECONDS", 0.1)
+    withdrawn: list[str] = []
+    with pytest.raises(CouldNotRun, match=r"reached no copy .* proves nothing: exceeded quota"):
+        outcomes.contained(
+            Fake("one"),
+            Traffic(),
+            release=lambda: None,
+            withdraw=lambda: withdrawn.append("yes"),
+            serving="1.0",
+            seconds=0.1,
+            hint="h",
+            arrived=lambda: False,
+            kept_away=lambda: "exceeded quota",
+        )
     assert withdrawn == ["yes"]
 
 

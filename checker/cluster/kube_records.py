@@ -1,0 +1,337 @@
+"""The records that Kubernetes' API answers with, as far as checks read them: pods, services, nodes, amounts."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class Owner(_Record, frozen=True):
+    """What made a thing and looks after it."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    controller: bool = False
+
+
+class Meta(_Record, frozen=True):
+    """What every thing carries."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    labels: dict[str, str] = {}
+    owner_references: tuple[Owner, ...] = ()
+    creation_timestamp: str | None = None
+    deletion_timestamp: str = ""
+
+    @property
+    def owner(self) -> Owner | None:
+        """What looks after it; None when nothing does."""
+        return next((each for each in self.owner_references if each.controller), None)
+
+
+class HttpGet(_Record, frozen=True):
+    """A probe's request."""
+
+    path: str = "/"
+    port: int | str = 0
+
+
+class TcpSocket(_Record, frozen=True):
+    """A probe that is content with a connection."""
+
+    port: int | str = 0
+
+
+class Probe(_Record, frozen=True):
+    """A question that the kubelet asks a container again and again."""
+
+    http_get: HttpGet | None = None
+    tcp_socket: TcpSocket | None = None
+    period_seconds: int = 10
+    failure_threshold: int = 3
+    timeout_seconds: int = 1
+    initial_delay_seconds: int = 0
+
+    @property
+    def asks(self) -> str:
+        """What it asks, in words."""
+        if self.http_get is not None:
+            return f"{self.http_get.path} on port {self.http_get.port}"
+        return (
+            f"whether port {self.tcp_socket.port} is open" if self.tcp_socket is not None else "by a command"
+        )
+
+    @property
+    def noticed_after(self) -> int:
+        """The seconds from the moment in which a container hangs, just after an answer, until it is given up."""
+        apart = max(self.period_seconds, self.timeout_seconds)
+        return self.period_seconds + (self.failure_threshold - 1) * apart + self.timeout_seconds
+
+    @property
+    def patience(self) -> int:
+        """For how many seconds from a container's start it may fail until that has consequences."""
+        return self.initial_delay_seconds + self.period_seconds * self.failure_threshold
+
+
+class Port(_Record, frozen=True):
+    """A port that a container names."""
+
+    name: str = ""
+    container_port: int = 0
+
+
+class Resources(_Record, frozen=True):
+    """What a container asks for, and what it may not exceed."""
+
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+
+
+class Variable(_Record, frozen=True):
+    """A variable of a container's environment; one that is taken from somewhere else has no value here."""
+
+    name: str = ""
+    value: str = ""
+
+
+class Container(_Record, frozen=True):
+    """A container of a pod."""
+
+    name: str = ""
+    image: str = ""
+    env: tuple[Variable, ...] = ()
+    ports: tuple[Port, ...] = ()
+    resources: Resources = Resources()
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+
+
+class Toleration(_Record, frozen=True):
+    """What a pod puts up with of a node, and for how long; None is for ever."""
+
+    key: str = ""
+    operator: str = "Equal"
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+
+class PodSpec(_Record, frozen=True):
+    """What a pod is to be."""
+
+    containers: tuple[Container, ...] = ()
+    resources: Resources = Resources()
+    """Of all its containers together, as newer clusters take it; each container's own come in addition."""
+    node_name: str = ""
+    tolerations: tuple[Toleration, ...] = ()
+
+
+class Condition(_Record, frozen=True):
+    """One thing that holds or does not."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: str | None = None
+
+
+class Reason(_Record, frozen=True):
+    """Why a container is not running."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class State(_Record, frozen=True):
+    """What a container does now, or did last."""
+
+    waiting: Reason | None = None
+    terminated: Reason | None = None
+
+
+class ContainerStatus(_Record, frozen=True):
+    """What became of a container."""
+
+    name: str = ""
+    ready: bool = False
+    restart_count: int = 0
+    container_id: str = msgspec.field(default="", name="containerID")
+    state: State = State()
+    last_state: State = State()
+
+
+class PodStatus(_Record, frozen=True):
+    """What became of a pod."""
+
+    phase: str = ""
+    pod_ip: str = msgspec.field(default="", name="podIP")
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(_Record, frozen=True):
+    """A pod."""
+
+    metadata: Meta = Meta()
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be sent requests."""
+        return any(each.type == "Ready" and each.status == "True" for each in self.status.conditions)
+
+    @property
+    def unschedulable(self) -> str:
+        """Why no node takes it, in the scheduler's words; empty when one has, or nobody has looked yet."""
+        return next(
+            (
+                each.message
+                for each in self.status.conditions
+                if each.type == "PodScheduled" and each.status == "False" and each.reason == "Unschedulable"
+            ),
+            "",
+        )
+
+    @property
+    def restarts(self) -> int:
+        """How often its containers were started again."""
+        return sum(each.restart_count for each in self.status.container_statuses)
+
+    @property
+    def trouble(self) -> str:
+        """Why a container of it does not run, in the cluster's own word; empty when all run."""
+        for each in self.status.container_statuses:
+            if each.state.waiting and each.state.waiting.reason not in {
+                "ContainerCreating",
+                "PodInitializing",
+            }:
+                return each.state.waiting.reason
+            if each.state.terminated:
+                return each.state.terminated.reason
+        if self.status.phase == "Pending":
+            return next((each.message for each in self.status.conditions if each.status == "False"), "")
+        return ""
+
+
+class Pods(_Record, frozen=True):
+    """Pods."""
+
+    items: tuple[Pod, ...] = ()
+
+
+class ServicePort(_Record, frozen=True):
+    """A port of a service."""
+
+    name: str = ""
+    port: int = 0
+    target_port: int | str = 0
+    node_port: int = 0
+
+
+class ServiceSpec(_Record, frozen=True):
+    """What a service leads to."""
+
+    type: str = ""
+    selector: dict[str, str] = {}
+    publish_not_ready_addresses: bool = False
+    ports: tuple[ServicePort, ...] = ()
+
+
+class Service(_Record, frozen=True):
+    """A service."""
+
+    metadata: Meta = Meta()
+    spec: ServiceSpec = ServiceSpec()
+
+
+class Services(_Record, frozen=True):
+    """Services."""
+
+    items: tuple[Service, ...] = ()
+
+
+class Taint(_Record, frozen=True):
+    """What keeps pods away from a node."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+    @property
+    def title(self) -> str:
+        """As `kubectl describe node` writes it."""
+        return f"{self.key}{f'={self.value}' * bool(self.value)}:{self.effect}"
+
+
+class NodeSpec(_Record, frozen=True):
+    """What a node is to be."""
+
+    unschedulable: bool = False
+    taints: tuple[Taint, ...] = ()
+
+
+class NodeStatus(_Record, frozen=True):
+    """How a node is."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
+class Node(_Record, frozen=True):
+    """A node."""
+
+    metadata: Meta = Meta()
+    spec: NodeSpec = NodeSpec()
+    status: NodeStatus = NodeStatus()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it runs pods."""
+        return any(each.type == "Ready" and each.status == "True" for each in self.status.conditions)
+
+    @property
+    def ready_since(self) -> str:
+        """When it last got ready, as the API writes a moment; empty while it is not."""
+        found = (each for each in self.status.conditions if each.type == "Ready" and each.status == "True")
+        return next((each.last_transition_time or "" for each in found), "")
+
+
+class Nodes(_Record, frozen=True):
+    """Nodes."""
+
+    items: tuple[Node, ...] = ()
+
+
+def resources_of(pod: Pod, container: Container) -> Resources:
+    """Return what counts for a container: what its pod says for all of them together comes before its own."""
+    return Resources(
+        requests={**container.resources.requests, **pod.spec.resources.requests},
+        limits={**container.resources.limits, **pod.spec.resources.limits},
+    )
+
+
+_SCALE = {
+    "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
+    "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
+}  # fmt: skip
+
+
+def quantity(text: str) -> float:
+    """Return an amount of Kubernetes' as a number, such as 0.02 for `20m` and 33554432 for `32Mi`; 0 for what is none.
+
+    Source: the type Quantity in Kubernetes' API reference.
+    """
+    found = re.fullmatch(r"\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([numkMGTPE]?|[KMGTPE]i)\s*", text)
+    try:
+        return float(found[1]) * _SCALE[found[2]] if found else 0.0
+    except ValueError:
+        return 0.0

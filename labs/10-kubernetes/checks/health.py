@@ -1,0 +1,255 @@
+"""What the learner's probes make of a copy that is not ready, and of one that hangs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.cluster import trial
+from checker.grading.author import could_not_run, fail, require, wait_until
+
+from .parcel import space
+from .rehearsal import HUNG, LATE, Rehearsal, rehearsal
+
+if TYPE_CHECKING:
+    from checker.cluster.kube_records import Container, Probe, Service
+    from checker.cluster.kubernetes import Workload
+
+    from .parcel import Parcel
+
+HEALED_SECONDS = 60
+"""A copy that hangs must be started again within a minute."""
+READY_SECONDS = 30.0
+"""How long a node may take to count a copy as ready that says so itself."""
+SPARE_SECONDS = 3.0
+"""How much longer than a probe needs it is watched."""
+SLOW_SECONDS = 15.0
+"""How much longer than a probe needs it is waited for: a busy node asks late."""
+TOLERANCE_SECONDS = 5.0
+"""By how much what was measured may be above what is allowed: it was measured by asking again and again."""
+
+
+def require_heeded(service: Service) -> None:
+    """Fail when users are sent to copies whether these are ready or not."""
+    name = service.metadata.name
+    source = f"kubectl get service {name}{space(service)} --output yaml"
+    require(
+        not service.spec.publish_not_ready_addresses,
+        f"The service {name} leads users to copies that are not ready as well: `publishNotReadyAddresses` is true, so nobody "
+        "heeds what the readiness probe finds.",
+        expected="a service that leads to copies that are ready",
+        seen="publishNotReadyAddresses: true",
+        source=source,
+        hint="That line is for programs that look for each other before they can serve. Who asks here?",
+    )
+    require(
+        service.spec.selector,
+        f"The service {name} has no selector: its addresses were written by hand, and stay as they are whatever becomes of "
+        "the copies, ready or not.",
+        expected="a service that finds its pods by their labels",
+        seen="no selector",
+        source=source,
+        hint="Lesson, “One address”: which line of the Service names labels?",
+    )
+
+
+def judge(parcel: Parcel, workload: Workload) -> None:
+    """Fail unless the pods of a workload get requests only when they are ready, and are started again when they hang."""
+    pod = parcel.pods_of(workload)[0]
+    container = parcel.container(pod)
+    source = f"kubectl describe {workload.title}{space(pod)}"
+    require(
+        container.readiness_probe,
+        "Nobody asks the copies whether they are ready: each gets requests from its first moment, able to serve or not.",
+        expected="a readiness probe",
+        seen=f"none in {workload.title}",
+        source=source,
+        hint="Parcel answers /readyz with 200 when it can serve, and with 503 until then.",
+    )
+    require(
+        container.liveness_probe,
+        "Nobody asks the copies whether they live: one that hangs is a copy that runs, for ever.",
+        expected="a liveness probe",
+        seen=f"none in {workload.title}",
+        source=source,
+        hint="Parcel answers /healthz as long as it lives. What should happen when it does not answer any more?",
+    )
+    _require_soon(container.liveness_probe, source)
+    with rehearsal(parcel, workload) as pods:
+        _Trial(parcel, container, pods, source).judge()
+
+
+def _require_soon(probe: Probe, source: str) -> None:
+    require(
+        probe.noticed_after <= HEALED_SECONDS,
+        f"A copy that hangs would be noticed after up to {probe.noticed_after} s.",
+        expected=f"a new start within {HEALED_SECONDS} s",
+        seen=f"asked every {probe.period_seconds} s, given up after {probe.failure_threshold} failures",
+        source=source,
+        hint="How often a probe asks, times how many failures it takes.",
+    )
+    require(
+        probe.initial_delay_seconds <= HEALED_SECONDS,
+        f"For the first {probe.initial_delay_seconds} s of its life nobody asks a copy whether it lives, so that one which "
+        "hangs early is left as it is for so long.",
+        expected=f"a first question within {HEALED_SECONDS} s",
+        seen=f"initialDelaySeconds: {probe.initial_delay_seconds}",
+        source=source,
+        hint="A delay has to be as long as the slowest start. A startup probe waits just as long as each start takes.",
+    )
+
+
+class _Trial:
+    """One workload's pods, judged by the two that were made after them.
+
+    Args:
+        parcel: the learner's Parcel.
+        container: Parcel's container in one of the learner's pods.
+        pods: the two pods.
+        source: the command that shows the learner the probes.
+    """
+
+    def __init__(self, parcel: Parcel, container: Container, pods: Rehearsal, source: str) -> None:
+        self._parcel = parcel
+        self._container = container
+        self._pods = pods
+        self._source = source
+        self._given_up: float | None = None
+        self._started_again: float | None = None
+
+    def judge(self) -> None:
+        """Try both."""
+        self._require_ready()
+        before = self._pods.status(HUNG).restart_count
+        self._pods.hang()
+        begun = time.monotonic()
+
+        def is_wrong() -> bool:
+            self._note(before, time.monotonic() - begun)
+            return self._pods.is_given_up(LATE) or self._pods.is_ready(LATE)
+
+        wait_until(is_wrong, self._watched_seconds, every=0.4)
+        self._require_not_ready()
+        if self._pods.is_given_up(LATE):
+            self._tell_of_killed()
+        left = trial.failing(self._pods.probe("livenessProbe")) + SLOW_SECONDS - (time.monotonic() - begun)
+
+        def is_given_up() -> bool:
+            self._note(before, time.monotonic() - begun)
+            return self._given_up is not None
+
+        require(
+            wait_until(is_given_up, max(left, 0.0), every=0.4),
+            "A copy that hangs was not started again: its liveness probe goes on passing.",
+            expected="a restart, once the copy answers nobody any more",
+            seen="0 restarts",
+            source=self._source,
+            hint=f"What does the probe ask, and would a copy that answers nobody pass it? {self._pods.told}",
+        )
+        self._require_started_again(before, begun)
+
+    # -- ready, or not -----------------------------------------------------------------------------------------
+
+    def _require_ready(self) -> None:
+        seconds = READY_SECONDS + trial.failing(self._pods.probe("readinessProbe"))
+        done = wait_until(lambda: self._pods.is_ready(LATE) or self._pods.is_ready(HUNG), seconds, every=0.3)
+        self._require_not_ready()
+        require(
+            done,
+            "A copy of your pod that can serve at once was not counted as ready.",
+            expected="READY 1/1",
+            seen="READY 0/1",
+            source=self._source,
+            evidence=self._pods.complaint(HUNG, "Readiness"),
+            hint=f"Which port and which path does the readiness probe name? {self._pods.told}",
+        )
+
+    def _require_not_ready(self) -> None:
+        require(
+            not self._pods.is_ready(LATE),
+            "A copy that says on /readyz that it is not ready was counted as ready. The readiness probe asks something else.",
+            expected="a copy that answers 503 on /readyz gets no requests",
+            seen="READY 1/1, while /readyz answers 503",
+            source=self._source,
+            hint=f"Which path of Parcel's tells whether it can serve? {self._pods.told}",
+        )
+
+    @property
+    def _watched_seconds(self) -> float:
+        """How long a copy that is not ready is left alone by probes that leave such copies alone."""
+        startup = self._pods.probe("startupProbe")
+        patience = trial.patience(startup) if "tcpSocket" not in startup else 0
+        return max(trial.failing(self._pods.probe("livenessProbe")), patience) + SPARE_SECONDS
+
+    def _tell_of_killed(self) -> NoReturn:
+        said = self._pods.killing(LATE)
+        startup = self._pods.complaint(LATE, "Startup")
+        kind = "startup" if "startup" in said or (startup and "liveness" not in said) else "liveness"
+        complaint = self._pods.complaint(LATE, kind.capitalize())
+        if not said and not complaint:
+            could_not_run("A copy of your pod ended while its probes were tried, and not because of a probe.")
+        if "deadline exceeded" in complaint or "timed out" in complaint:
+            could_not_run(
+                f"A copy of your pod was killed because it did not answer its {kind} probe in time: this machine is too busy "
+                f"for a probe that waits {self._pods.probe(f'{kind}Probe').get('timeoutSeconds', 1)} s. Check again."
+            )
+        probe = self._container.startup_probe if kind == "startup" else self._container.liveness_probe
+        asks = probe.asks if probe else "something else"
+        if "connection refused" in complaint:
+            fail(
+                f"A copy that lives was killed by its {kind} probe, which asks {asks}, where nobody listens.",
+                expected="a copy that lives is left alone",
+                seen="killed while it was getting ready",
+                source=self._source,
+                evidence=complaint,
+                hint=f"Which port does Parcel listen on in your pod? {self._pods.told}",
+            )
+        fail(
+            f"A copy that lives, but is not ready yet, was killed by its {kind} probe. It would start again, be killed "
+            f"again, and never get ready: the {kind} probe asks whether it is ready ({asks}).",
+            expected="a copy that gets ready slowly is left alone",
+            seen="killed while it was getting ready",
+            source=self._source,
+            evidence=complaint or said,
+            hint=(
+                "Readiness and liveness are two questions. Which path of Parcel's tells that it lives, ready or not?"
+                if kind == "liveness"
+                else "A startup probe that fails too often ends the copy. Which path of Parcel's tells that it lives, ready or not?"
+            )
+            + f" {self._pods.told}",
+        )
+
+    # -- hung --------------------------------------------------------------------------------------------------
+
+    def _note(self, before: int, seconds: float) -> None:
+        again = self._pods.status(HUNG).restart_count > before
+        if self._given_up is None and (again or (not before and self._pods.killing(HUNG))):
+            self._given_up = seconds
+        if self._started_again is None and again:
+            self._started_again = seconds
+
+    def _require_started_again(self, before: int, begun: float) -> None:
+        """Require that what is given up is also started again soon: it may be given long to end."""
+        probe = self._container.liveness_probe
+        noticed = probe.noticed_after if probe else 0
+        allowed = HEALED_SECONDS - noticed
+        given_up = self._given_up or 0.0
+
+        def is_back() -> bool:
+            self._note(before, time.monotonic() - begun)
+            return self._started_again is not None
+
+        passed = time.monotonic() - begun - given_up
+        done = wait_until(is_back, allowed + TOLERANCE_SECONDS - passed, every=0.4)
+        took = (self._started_again or 0.0) - given_up
+        require(
+            done and took <= allowed + TOLERANCE_SECONDS,
+            f"A copy that hangs is noticed after up to {noticed} s, and was then given "
+            f"{f'{took:.0f} s' if done else f'more than {allowed} s'} to end before it was started again: together that is more "
+            f"than {HEALED_SECONDS} s. What a copy does before it stops, it also does when it is stopped for its health.",
+            expected=f"a new start within {HEALED_SECONDS} s",
+            seen=f"told to end, and {f'started again {took:.0f} s later' if done else 'not started again yet'}",
+            source=self._source,
+            evidence=self._pods.killing(HUNG),
+            hint=f"`lifecycle` and `terminationGracePeriodSeconds` say how long a copy may take to end. {self._pods.told}",
+        )
