@@ -74,9 +74,25 @@ class Loss:
     down: bool
     """Whether it is dead now; else somebody started it again."""
     serving: int
-    """How many copies served the users just before."""
+    """How many copies served the users just before, by the names in their answers."""
+    at_once: int
+    """How many did so in the last moment before; fewer than `serving` when one had just been replaced."""
     carried: bool
     """Whether one of these fell silent with it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a host's engine knows of a copy, one that has ended included."""
+
+    node: str
+    created: float
+    """When it was made, in seconds since 1970."""
+    started: float
+    """When it was last started; 0 when it never was."""
+    running: bool
+    instance: str
+    """The name that it answers with."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,28 @@ class ByHand:
             for node, item in self._all()
             if item["State"] in {"exited", "created", "dead"}
         ]
+
+    def records(self) -> list[Record]:
+        """Return what the engines of the hosts that are there know of every copy, host by host."""
+        found = []
+        for node, item in self._all():
+            (told,) = self._ask([node], f"/containers/{item['Id']}/json")
+            config, state = told["Config"], told["State"]
+            named = [
+                each.partition("=")[2]
+                for each in config.get("Env") or []
+                if each.startswith("PARCEL_INSTANCE=")
+            ]
+            found.append(
+                Record(
+                    node=node,
+                    created=_seconds(told["Created"]),
+                    started=_seconds(state["StartedAt"]),
+                    running=bool(state["Running"]),
+                    instance=named[-1] if named and named[-1] else str(config.get("Hostname", "")),
+                )
+            )
+        return found
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""
@@ -243,8 +281,10 @@ class ByHand:
                 continue
             ended = _seconds(container.attrs["State"]["FinishedAt"])
             if not container.running or ended > began:
-                serving, carried = _before(traffic, ended, wanted)
-                found.append(Loss(node, container.id, ended, not container.running, serving, carried))
+                serving, at_once, carried = _before(traffic, ended, wanted)
+                found.append(
+                    Loss(node, container.id, ended, not container.running, serving, at_once, carried)
+                )
         return sorted(found, key=lambda loss: loss.at)
 
     def _copy(self, node: str, item: dict[str, Any]) -> Copy:
@@ -309,19 +349,19 @@ def recovery(loss: Loss, traffic: Traffic, wanted: int, steady: float) -> Recove
     return found
 
 
-def _before(traffic: Traffic, moment: float, wanted: int) -> tuple[int, bool]:
-    """Return how many copies served just before a moment, and whether one fell silent then.
+def _before(traffic: Traffic, moment: float, wanted: int) -> tuple[int, int, bool]:
+    """Return how many copies served before a moment, how many of them to the last, and whether one fell silent then.
 
     When the record does not go back so far, a whole service that lost a copy is taken for granted.
     """
     seen = traffic.since(moment - BEFORE_SECONDS)
     if seen.begin > moment - 1:
-        return wanted, True
+        return wanted, wanted, True
     serving = len(seen.between(moment - BEFORE_SECONDS, moment).instances)
     last = seen.between(moment - SOON_SECONDS, moment).instances
     soon = seen.between(moment + 0.2, moment + 0.2 + SOON_SECONDS).instances
     # Where the users themselves were held up, what cannot be told is taken for granted too.
-    return serving, len(last) < wanted or not last.keys() <= soon.keys()
+    return serving, len(last), len(last) < wanted or not last.keys() <= soon.keys()
 
 
 def _first_answers(timeline: Timeline) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
+from checker.cluster.model import Instance, lose_node, repository_of, start_node, tell_of_lost
 from checker.cluster.nomad_api import Api
 from checker.cluster.nomad_records import (
     Allocation,
@@ -34,6 +34,8 @@ __all__ = ["CLIENTS", "SERVER", "Allocation", "Deployment", "Group", "Job", "Nom
 
 SERVER = "server"
 CLIENTS = ("client-1", "client-2", "client-3")
+DEFAULT = "default"
+"""The namespace of a job that names none."""
 
 _COUNTED = {
     "Version",
@@ -68,52 +70,77 @@ class Nomad:
         self.api = Api(lab.node(SERVER))
 
     @functools.cached_property
+    def _found(self) -> tuple[str, str]:
+        """The job's name and namespace, in whichever namespace it is; the default one's comes first."""
+        stubs = [each for each in self.api.get("jobs?namespace=*", list[Stub]) or [] if not each.stop]
+        stubs.sort(
+            key=lambda each: (each.id != self._job, each.namespace != DEFAULT, each.namespace, each.id)
+        )
+        for each in stubs:
+            if each.id == self._job and not self._image:
+                return each.id, each.namespace
+            job = self.api.get(_in_namespace(f"job/{each.id}", each.namespace), Job) if self._image else None
+            if job and any(map(self._runs_it, job.task_groups)):
+                return each.id, each.namespace
+        return self._job, DEFAULT
+
+    @property
     def name(self) -> str:
         """The job's name."""
-        if not self._image:
-            return self._job
-        stubs = [each for each in self.api.get("jobs", list[Stub]) or [] if not each.stop]
-        names = sorted((each.id for each in stubs), key=lambda name: (name != self._job, name))
-        jobs = (self.api.get(f"job/{name}", Job) for name in names)
-        fitting = (job for job in jobs if job and any(map(self._runs_it, job.task_groups)))
-        return next((job.id for job in fitting), self._job)
+        return self._found[0]
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the job is in."""
+        return self._found[1]
+
+    @property
+    def option(self) -> str:
+        """The option that names the job's namespace to the `nomad` command, with a space before it; empty for the default."""
+        return "" if self.namespace == DEFAULT else f" -namespace {self.namespace}"
+
+    def at(self, path: str) -> str:
+        """Return a path of the API with the job's namespace."""
+        return _in_namespace(path, self.namespace)
 
     def _runs_it(self, group: Group) -> bool:
-        return any(task.image.startswith(self._image) for task in group.tasks)
+        return any(repository_of(task.image) == self._image for task in group.main_tasks)
 
     # -- what runs -----------------------------------------------------------------------------------------
 
     @property
     def job(self) -> Job | None:
         """The job as it is now; None when there is none, or it was stopped."""
-        found = self.api.get(f"job/{self.name}", Job)
+        found = self.api.get(self.at(f"job/{self.name}"), Job)
         return None if found is None or found.stop else found
 
     def fingerprint(self) -> str:
         """Return what the job is now, on this cluster, as a hash: the same until somebody changes it."""
-        spec: dict[str, Any] = self.api.get(f"job/{self.name}", dict[str, Any]) or {}
+        spec: dict[str, Any] = self.api.get(self.at(f"job/{self.name}"), dict[str, Any]) or {}
         said = {name: value for name, value in spec.items() if name not in _COUNTED}
         text = msgspec.json.encode([self.api.server.id, said], order="sorted")
         return hashlib.sha256(text).hexdigest()
 
     def versions(self) -> dict[int, Job]:
         """Return the job's versions by their number."""
-        found = self.api.get(f"job/{self.name}/versions", JobVersions)
+        found = self.api.get(self.at(f"job/{self.name}/versions"), JobVersions)
         return {job.version: job for job in (found.versions if found else None) or ()}
 
     def allocations(self) -> list[Allocation]:
         """Return the job's allocations, the oldest first, those that are over included."""
-        found = self.api.get(f"job/{self.name}/allocations", list[Allocation]) or []
+        found = self.api.get(self.at(f"job/{self.name}/allocations"), list[Allocation]) or []
         return sorted(found, key=lambda each: each.create_index)
 
     def deployments(self) -> list[Deployment]:
         """Return the job's deployments, the newest first."""
-        found = self.api.get(f"job/{self.name}/deployments", list[Deployment]) or []
+        found = self.api.get(self.at(f"job/{self.name}/deployments"), list[Deployment]) or []
         return sorted(found, key=lambda each: -each.create_index)
 
     def instances(self) -> list[Instance]:
         """Return what is meant to run now of the job."""
-        answers = self.api.ask([f"job/{self.name}/allocations", f"job/{self.name}/versions"])
+        answers = self.api.ask(
+            [self.at(f"job/{self.name}/allocations"), self.at(f"job/{self.name}/versions")]
+        )
         found = self.api.read(answers[0], list[Allocation]) or []
         versions = {
             job.version: job
@@ -146,7 +173,7 @@ class Nomad:
         """Return what the checks of running allocations found last, by allocation."""
         if not allocations:
             return {}
-        answers = self.api.ask([f"client/allocation/{each.id}/checks" for each in allocations])
+        answers = self.api.ask([self.at(f"client/allocation/{each.id}/checks") for each in allocations])
         return {
             each.id: list((self.api.read(answer, dict[str, CheckResult]) or {}).values())
             for each, answer in zip(allocations, answers, strict=True)
@@ -162,7 +189,7 @@ class Nomad:
 
     def last_event(self, instance: Instance) -> str:
         """Return what happened last to an instance, in Nomad's words."""
-        found = self.api.get(f"allocation/{instance.id}", Course)
+        found = self.api.get(self.at(f"allocation/{instance.id}"), Course)
         states = (found.task_states or {}).values() if found else ()
         events = sorted(
             (event for state in states for event in state.events or ()), key=lambda each: each.time
@@ -171,7 +198,7 @@ class Nomad:
 
     def unplaced(self) -> Unplaced | None:
         """Return why copies of the job found no client, when the last look of the scheduler left some without."""
-        found = self.api.get(f"job/{self.name}/evaluations", list[Evaluation]) or []
+        found = self.api.get(self.at(f"job/{self.name}/evaluations"), list[Evaluation]) or []
         for each in sorted(found, key=lambda each: -each.create_index):
             if each.failed_tg_allocs:
                 return next(iter(each.failed_tg_allocs.values()))
@@ -188,13 +215,13 @@ class Nomad:
             )
             for line in said.stdout.splitlines():
                 name, image, allocation = (*line.split("\t"), "", "")[:3]
-                if image.startswith("drydock/parcel") and not allocation:
+                if repository_of(image) == "drydock/parcel" and not allocation:
                     found.append((client, name))
         return found
 
     def shows(self) -> str:
         """Return the command that shows a learner the same."""
-        return f"nomad job status {self.name}"
+        return f"nomad job status{self.option} {self.name}"
 
     def is_ready(self, node: str) -> bool:
         """Whether the server counts on a client."""
@@ -208,7 +235,7 @@ class Nomad:
 
     def crash(self, instance: Instance) -> None:
         """End an instance's process, as a crash does."""
-        self.api.post(f"client/allocation/{instance.id}/signal", '{"Signal": "SIGKILL"}')
+        self.api.post(self.at(f"client/allocation/{instance.id}/signal"), '{"Signal": "SIGKILL"}')
 
     def lose(self, node: str) -> None:
         """Kill a client, its engine and all that runs there, as a power cut does."""
@@ -217,3 +244,7 @@ class Nomad:
     def bring_back(self, node: str) -> None:
         """Start a client again, and wait until the server counts on it: that is what its health means."""
         start_node(self._lab, node)
+
+
+def _in_namespace(path: str, namespace: str) -> str:
+    return path if namespace in {"", DEFAULT} else f"{path}?namespace={namespace}"

@@ -106,11 +106,18 @@ class Update(_Record, frozen=True):
     health_check: str = ""
 
 
+class Lifecycle(_Record, frozen=True):
+    """When a task runs that is not the main one of its group, such as before it."""
+
+    hook: str = ""
+
+
 class Task(_Record, frozen=True):
     """A task of a group."""
 
     name: str
     driver: str
+    lifecycle: Lifecycle | None = None
     config: dict[str, Any] | None = None
     services: list[Service] | None = None
 
@@ -131,9 +138,14 @@ class Group(_Record, frozen=True):
     update: Update | None = None
 
     @property
+    def main_tasks(self) -> list[Task]:
+        """Its tasks that run as long as it does; what only prepares or follows them is left out."""
+        return [task for task in self.tasks if task.lifecycle is None or not task.lifecycle.hook]
+
+    @property
     def image(self) -> str:
-        """The image of its first task that runs one."""
-        return next((task.image for task in self.tasks if task.image), "")
+        """The image of its first main task that runs one."""
+        return next((task.image for task in self.main_tasks if task.image), "")
 
     @property
     def version(self) -> str:
@@ -182,6 +194,7 @@ class Stub(_Record, frozen=True):
     """A job in the list of all."""
 
     id: str = msgspec.field(name="ID")
+    namespace: str = "default"
     stop: bool = False
 
 

@@ -18,10 +18,12 @@ class Part(enum.StrEnum):
 
 
 class Outcome(enum.StrEnum):
-    """How a wrong answer must end: its check fails, or a guard reports a change that was not to be made."""
+    """How a wrong answer must end: its check fails, a guard reports a change, or what is broken already is not judged."""
 
     FAILED = "failed"
     VIOLATED = "violated"
+    COULD_NOT_RUN = "could-not-run"
+    """Something of the scene is broken: nothing is a failure then, and nothing more is broken to see what happens."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,9 +137,9 @@ class AnswerToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: Annotated[
         str, Meta(description="Wrong answers: words the learner must read in that failure.")
     ] = ""
-    outcome: Annotated[Outcome, Meta(description="Wrong answers: `failed`, or `violated` for a guard.")] = (
-        Outcome.FAILED
-    )
+    outcome: Annotated[
+        Outcome, Meta(description="Wrong answers: `failed`, `violated` for a guard, or `could-not-run`.")
+    ] = Outcome.FAILED
     misconception: Annotated[str, Meta(description="The misconception it stands for, by name.")] = ""
     ways: Annotated[
         tuple[str, ...],

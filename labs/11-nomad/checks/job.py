@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+from checker.cluster.model import repository_of
 from checker.grading.author import fail, require
 
 if TYPE_CHECKING:
@@ -21,8 +22,13 @@ REPOSITORY = "drydock/parcel"
 
 
 def group_of(job: Job) -> Group | None:
-    """Return the group of a job that runs Parcel."""
-    return next((group for group in job.task_groups if group.image.startswith(REPOSITORY)), None)
+    """Return the group of a job that runs Parcel; the first, where there are several."""
+    return next(iter(groups_of(job)), None)
+
+
+def groups_of(job: Job) -> list[Group]:
+    """Return the groups of a job that run Parcel."""
+    return [group for group in job.task_groups if repository_of(group.image) == REPOSITORY]
 
 
 def require_job(lab: Lab, nomad: Nomad) -> tuple[Job, Group]:
@@ -37,7 +43,7 @@ def require_job(lab: Lab, nomad: Nomad) -> tuple[Job, Group]:
             f"The job `{nomad.name}` does not run Parcel.",
             expected=f"a task with the image {REPOSITORY}:1.0 or :2.0",
             seen=images,
-            source=f"nomad job inspect {nomad.name}",
+            source=f"nomad job inspect{nomad.option} {nomad.name}",
             hint="Lesson, “Your turn”, names the two images; the clients have no others.",
         )
     return job, group
@@ -64,7 +70,7 @@ def _fail_no_job(lab: Lab, nomad: Nomad) -> NoReturn:
     )
 
 
-def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:
+def require_two_copies(nomad: Nomad, job: Job) -> None:
     """Fail unless two copies run, on two clients."""
     shows = nomad.shows()
     require(
@@ -80,14 +86,14 @@ def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:
         source=shows,
         hint="Lesson, “Your turn”: two copies that are kept, whatever happens.",
     )
-    wanted = group.count
+    wanted = sum(each.count for each in groups_of(job))
     require(
         wanted != 1,
         "The job wants one copy of Parcel: `count` is 1, which is what a group gets that does not say. While it is "
         "moved to another client, nobody answers.",
         expected=f"a group with count = {COPIES}",
         seen=f"count = {wanted}",
-        source=f"nomad job inspect {nomad.name}",
+        source=f"nomad job inspect{nomad.option} {nomad.name}",
         hint="Lesson, “A job”: which line of the group says how many?",
     )
     require(
@@ -95,8 +101,8 @@ def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:
         f"The job wants {wanted} copies; the task asks for {COPIES}. With a copy on every client, port {PORT} is "
         "taken everywhere, and a canary finds no place.",
         expected=f"a group with count = {COPIES}",
-        seen=f"count = {wanted}",
-        source=f"nomad job inspect {nomad.name}",
+        seen=" and ".join(f"count = {each.count} in the group {each.name}" for each in groups_of(job)),
+        source=f"nomad job inspect{nomad.option} {nomad.name}",
         hint="Lesson, “Your turn”: three clients, and what else has to fit on them besides the copies?",
     )
     instances = nomad.instances()
@@ -121,7 +127,7 @@ def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:
             f"{unready.node} runs, but does not pass the check of the job.",
             expected=f"{COPIES} copies that run and whose checks pass",
             seen=f"check {refused.check}: {refused.status}",
-            source=f"nomad alloc checks {unready.id[:8]}",
+            source=f"nomad alloc checks{nomad.option} {unready.id[:8]}",
             evidence=refused.output[:200],
             hint="What does the check ask, and does Parcel know that path? Lesson, “Say what healthy means”, has one.",
         )
@@ -132,7 +138,7 @@ def require_two_copies(nomad: Nomad, job: Job, group: Group) -> None:
         seen=", ".join(
             f"{each.id[:8]} on {each.node}: {'well' if each.ready else 'not well'}" for each in instances
         ),
-        source=f"nomad alloc status {unready.id[:8]}",
+        source=f"nomad alloc status{nomad.option} {unready.id[:8]}",
         evidence=nomad.last_event(unready),
         hint="The events at the end of that command's output say how far it came.",
     )

@@ -32,12 +32,12 @@ def require_version_2(nomad: Nomad) -> None:
         "seen": seen,
         "source": nomad.shows(),
     }
-    if newest and newest.waits and any(each.version == NEW for each in instances):
+    if newest and newest.waits and _brings(nomad, newest) == NEW:
         _fail_waiting(nomad, newest, instances, facts)
     versions = {each.version for each in instances}
     if NEW not in versions:
         tried = next((each for each in nomad.deployments() if each.status == "failed"), None)
-        if tried and (job := nomad.versions().get(tried.job_version)) and job.tag == NEW:
+        if tried and _brings(nomad, tried) == NEW:
             fail(
                 f"Version {NEW} was tried and did not become healthy, so the job is where it was before.",
                 **facts,
@@ -50,11 +50,23 @@ def require_version_2(nomad: Nomad) -> None:
             hint="Lesson, “A canary”: what is changed in the job's file, and which command hands it over?",
         )
     require(
-        versions == {NEW} and len(instances) == COPIES,
+        versions != {NEW} or len(instances) == COPIES,
+        f"{len(instances)} {'copy of' if len(instances) == 1 else 'copies of'} {NEW} run{'s' * (len(instances) == 1)}; the task asks for {COPIES}.",
+        **facts,
+        hint="How many copies does the job want now, in all of its groups together? `nomad job status` shows it under “Summary”.",
+    )
+    require(
+        versions == {NEW},
         f"Version {NEW} is not alone: the release is half done.",
         **facts,
         hint="`nomad deployment list` shows whether a release is under way, has failed, or was cancelled.",
     )
+
+
+def _brings(nomad: Nomad, deployment: Deployment) -> str:
+    """Return the version that a deployment brings; empty when Nomad no longer knows."""
+    job = nomad.versions().get(deployment.job_version)
+    return job.tag if job else ""
 
 
 def _fail_waiting(
@@ -62,17 +74,22 @@ def _fail_waiting(
 ) -> NoReturn:
     if deployment.canaries_placed < deployment.canaries:
         unplaced = nomad.unplaced()
+        placed = deployment.canaries_placed
+        those = (
+            "1 canary, which"
+            if deployment.canaries == 1
+            else f"{deployment.canaries} canaries; {placed} {'has' if placed == 1 else 'have'} a place, and another"
+        )
         fail(
-            f"The release wants {deployment.canaries} canaries; {deployment.canaries_placed} has a place, and another "
-            f"finds no client with port {PORT} free. It cannot be promoted before all of them are healthy, so it waits "
-            "for ever.",
+            f"The release wants {those} finds no client with port {PORT} free. It cannot be promoted before all of its canaries "
+            "are healthy, so it waits for ever.",
             **{**facts, "seen": f"{facts['seen']}; not placed: {unplaced.why if unplaced else 'a canary'}"},
             evidence=deployment.status_description,
             hint="Three clients, two copies: how many canaries find a place beside them?",
         )
-    new = next(each for each in instances if each.version == NEW)
+    new = next((each.node for each in instances if each.version == NEW), "a client")
     fail(
-        f"Version {NEW} runs on {new.node} as a canary, beside the copies of {OLD}, and waits for somebody to promote it. "
+        f"Version {NEW} runs on {new} as a canary, beside the copies of {OLD}, and waits for somebody to promote it. "
         "A canary is a question; Nomad does not answer it by itself unless it is told to.",
         **facts,
         evidence=deployment.status_description,
@@ -95,7 +112,7 @@ def require_canary_first(nomad: Nomad) -> None:
                 if each.job_version in versions
             )
             or "no deployment",
-            source=f"nomad job deployments {nomad.name}",
+            source=f"nomad job deployments{nomad.option} {nomad.name}",
             hint=f"Hand over {OLD} again, wait until it is healthy, and release {NEW} anew.",
         )
     require(
@@ -104,7 +121,7 @@ def require_canary_first(nomad: Nomad) -> None:
         "bad, half of the service would have been gone when that came out.",
         expected="a deployment with at least one canary",
         seen=f"deployment {move.id[:8]}: {move.status}, no canary",
-        source=f"nomad deployment status {move.id[:8]}",
+        source=f"nomad deployment status{nomad.option} {move.id[:8]}",
         hint="Lesson, “A canary”: which line of the `update` block asks for one? Then release anew, from 1.0.",
     )
     require(
@@ -112,7 +129,7 @@ def require_canary_first(nomad: Nomad) -> None:
         f"The canary of {NEW} was not promoted: that release ended as {move.status}.",
         expected="a deployment whose canary was promoted, and which was successful",
         seen=f"deployment {move.id[:8]}: {move.status}; {move.status_description}",
-        source=f"nomad deployment status {move.id[:8]}",
+        source=f"nomad deployment status{nomad.option} {move.id[:8]}",
         hint="Hand over 1.0 again, wait until it is healthy, and release 2.0 anew.",
     )
 

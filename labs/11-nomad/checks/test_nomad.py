@@ -41,7 +41,7 @@ def test_two_copies(lab: Lab, nomad: Nomad) -> None:
     job, group = require_job(lab, nomad)
     if group.count == COPIES and job.type == "service" and not nomad.unplaced():
         wait_until(lambda: _well(nomad), SETTLE_SECONDS, every=0.25)
-    require_two_copies(nomad, job, group)
+    require_two_copies(nomad, job)
 
 
 @needs("two-copies")
@@ -102,7 +102,7 @@ def test_healthy_means_answering(lab: Lab, nomad: Nomad) -> None:
         "healthy then, and so is a release of such copies.",
         expected="a check in the service of the job",
         seen="no check",
-        source=f"nomad alloc checks {running[0].id[:8] if running else 'ID'}",
+        source=f"nomad alloc checks{nomad.option} {running[0].id[:8] if running else 'ID'}",
         hint="Lesson, “Running is not answering”, and the section after it.",
     )
 
@@ -121,7 +121,7 @@ def test_healthy_means_answering(lab: Lab, nomad: Nomad) -> None:
             "The job has a check, but Nomad does not ask it: the service that it belongs to is kept by somebody else.",
             expected='a check in a service with provider = "nomad"',
             seen=f"no result for the copy on {silent.node_name}",
-            source=f"nomad alloc checks {silent.id[:8]}",
+            source=f"nomad alloc checks{nomad.option} {silent.id[:8]}",
             hint="Lesson, “A job”: who keeps the service?",
         )
     worst, found = next(
@@ -131,7 +131,7 @@ def test_healthy_means_answering(lab: Lab, nomad: Nomad) -> None:
         f"Nomad asks the copy on {worst.node_name}, and does not hear that it is well.",
         expected="every check passes",
         seen=f"check {found.check}: {found.status}",
-        source=f"nomad alloc checks {worst.id[:8]}",
+        source=f"nomad alloc checks{nomad.option} {worst.id[:8]}",
         evidence=found.output[:200],
         hint="What does the check ask, and does Parcel know that path? Its paths are in lesson 01.",
     )

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.model import surely
+from checker.cluster.model import repository_of, require_whole, surely
 from checker.grading.author import fail, require, wait_until
 
 from .job import COPIES, REPOSITORY, group_of
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from checker.cluster.nomad import Deployment, Nomad
     from checker.timeline.model import Timeline
+
+LISTENS = 8080
+"""Where Parcel listens that is told nothing else."""
 
 SECOND = 10**9
 """Nomad's API counts in nanoseconds."""
@@ -39,18 +42,25 @@ class Verdict:
     """Whether the job is again what it was, by Nomad's own doing."""
 
 
-HUNG = "import signal, socket; s = socket.create_server(('', 8080), backlog=128); signal.pause()"
-"""A program that accepts connections and answers nobody, as one that hangs does."""
+HUNG = (
+    "import os, signal, socket; p = os.environ.get('PARCEL_PORT', ''); "
+    "s = [socket.create_server(('', n), backlog=128) for n in {PORTS} | {int(p) if p.isdecimal() else 8080}]; signal.pause()"
+)
+"""A program that accepts connections and answers nobody, as one that hangs does: on the port that Parcel is told to listen
+on, and on those that the job's ports lead to."""
 
 
 def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
     """Return a job whose copies start and run, and answer nobody; judged within 8 s."""
     bad = copy.deepcopy(spec)
     for group in bad["TaskGroups"]:
+        program = HUNG.replace("{PORTS}", repr(_ports(group) or {LISTENS}))
         for task in group["Tasks"]:
-            if str((task.get("Config") or {}).get("image", "")).startswith(REPOSITORY):
+            # What runs before the copy, and ends, is no part of what hangs.
+            apart = (task.get("Lifecycle") or {}).get("Hook")
+            if not apart and repository_of(str((task.get("Config") or {}).get("image", ""))) == REPOSITORY:
                 task["Config"].pop("entrypoint", None)
-                task["Config"] |= {"command": "python3", "args": ["-c", HUNG]}
+                task["Config"] |= {"command": "python3", "args": ["-c", program]}
         if update := group.get("Update"):
             update["MinHealthyTime"] = min(int(update.get("MinHealthyTime") or 0), 2 * SECOND)
             update["HealthyDeadline"] = 8 * SECOND
@@ -58,8 +68,21 @@ def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
     return bad
 
 
+def _ports(group: dict[str, Any]) -> set[int]:
+    """Return the ports inside the copies of a group that the job's own ports lead to, as far as it says so."""
+    networks = group.get("Networks") or []
+    ports = [
+        port
+        for network in networks
+        for kind in ("ReservedPorts", "DynamicPorts")
+        for port in network.get(kind) or []
+    ]
+    return {int(port["To"]) for port in ports if int(port.get("To") or 0) > 0}
+
+
 def release_bad(nomad: Nomad) -> Verdict:
     """Hand a bad release to Nomad, watch what becomes of it, and put the job back whatever that is."""
+    require_whole(nomad)
     verdict = Verdict()
     with _released(nomad) as number:
 
@@ -87,10 +110,10 @@ def _is_back(nomad: Nomad, bad: int) -> bool:
 @contextlib.contextmanager
 def _released(nomad: Nomad) -> Iterator[int]:
     """Give the number of the bad version; at the end the job is what it was, and its copies are well."""
-    spec: dict[str, Any] = json.loads(nomad.api.ask([f"job/{nomad.name}"])[0])
+    spec: dict[str, Any] = json.loads(nomad.api.ask([nomad.at(f"job/{nomad.name}")])[0])
     before = int(spec["Version"])
     try:
-        nomad.api.post(f"job/{nomad.name}", json.dumps({"Job": bad_copy(spec)}))
+        nomad.api.post(nomad.at(f"job/{nomad.name}"), json.dumps({"Job": bad_copy(spec)}))
         job = nomad.job
         yield job.version if job else before + 1
     finally:
@@ -100,7 +123,9 @@ def _released(nomad: Nomad) -> Iterator[int]:
 def _put_back(nomad: Nomad, before: int) -> None:
     number = before + 1
     if not _is_back(nomad, number):
-        nomad.api.post(f"job/{nomad.name}/revert", json.dumps({"JobID": nomad.name, "JobVersion": before}))
+        nomad.api.post(
+            nomad.at(f"job/{nomad.name}/revert"), json.dumps({"JobID": nomad.name, "JobVersion": before})
+        )
     wait_until(lambda: _is_well(nomad), BACK_SECONDS, every=0.25)
 
 
@@ -120,7 +145,7 @@ def require_contained(nomad: Nomad, verdict: Verdict, seen: Timeline) -> None:
         if deployment
         else ""
     )
-    facts = {"source": f"nomad job deployments {nomad.name}", "seen": told or "no deployment"}
+    facts = {"source": f"nomad job deployments{nomad.option} {nomad.name}", "seen": told or "no deployment"}
     if verdict.healthy:
         job = nomad.job
         group = group_of(job) if job else None

@@ -145,7 +145,7 @@ def _configured(lab: Lab, way: Way, row: dict[str, str]) -> set[Path]:
         hint="What did you tell this way before its first copy ran?",
     )
     require(
-        len(counted) <= said <= len(lines),
+        said == len(counted),
         f"In the row of {way.title}, `lines` is not what {' and '.join(names)} {'has' if len(names) == 1 else 'have'}.",
         expected=f"{len(counted)}, without empty lines and comments",
         seen=f"{said:g}",

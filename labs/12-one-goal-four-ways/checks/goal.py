@@ -192,7 +192,11 @@ class Goal:
             if isinstance(way.cluster, ByHand)
             else []
         )
-        counted = [each for each in deaths if each.carried and each.serving >= WANTED]
+        counted = [
+            each
+            for each in deaths
+            if each.carried and (each.serving >= WANTED or self._served_under_one_name(way, each))
+        ]
         if not counted:
             self._tell_of_no_loss(way, deaths[-1] if deaths else None)
         loss = counted[-1]
@@ -211,14 +215,68 @@ class Goal:
                 hint="Which host has room? Lab 06 restored a service in the same way.",
             )
         outcomes.copies(way.cluster, WANTED, elsewhere=[loss.host], hint=COPIES["hand"])
-        cost = self._cost(way, recovery(loss, way.traffic, WANTED, STEADY_SECONDS))
+        started = self._require_started_since(way, loss)
+        cost = self._cost(way, recovery(loss, way.traffic, WANTED, STEADY_SECONDS), started)
         self._tell(way, *cost)
         self.lab.remember(*proof, text=json.dumps(cost))
         return cost
 
+    def _served_under_one_name(self, way: Way, loss: Loss) -> bool:
+        """Whether a loss took one of several copies that share a name: the record shows one name, the engines several copies."""
+        if not isinstance(way.cluster, ByHand) or loss.serving != 1:
+            return False
+        records = way.cluster.records()
+        alike = len({each.instance for each in records if each.running}) == 1
+        if not alike or sum(each.running for each in records) < WANTED:
+            return False
+        if loss.down:
+            could_not_run(
+                f"Your copies share one name, so that their users cannot tell which ones served before {loss.host} was lost. "
+                f"Its own engine can: `lab lose {int(self.lab.number)} {loss.host} --back`, then check again."
+            )
+        before = [each for each in records if each.created < loss.at]
+        return len(before) >= WANTED and any(each.node == loss.host for each in before)
+
     @staticmethod
-    def _cost(way: Way, found: Recovery) -> tuple[float, int]:
-        """Return the seconds until two copies served again and no request failed, and the requests lost until then."""
+    def _require_started_since(way: Way, loss: Loss) -> float:
+        """Require that a copy was started because of a loss, and return when the last one was, in seconds after it."""
+        hint = (
+            "What a loss costs shows only when what was lost has to be made again. Run two copies, lose a host with one of them, "
+            "and start the missing copy then."
+        )
+        require(
+            loss.at_once <= WANTED,
+            f"{loss.host} died while {loss.at_once} copies served: there was one more than the goal's {WANTED}, so that the loss "
+            "left a whole service and nothing had to be restored.",
+            expected=f"{WANTED} copies that serve when a host with one of them is lost",
+            seen=f"{loss.at_once} names in the last answers before the loss",
+            source=way.drawn,
+            hint=hint,
+        )
+        records = way.cluster.records() if isinstance(way.cluster, ByHand) else []
+        after = [each.started - loss.at for each in records if each.running and each.started > loss.at]
+        require(
+            after,
+            f"No copy was started since {loss.host} was lost: the one that stands in for it had been made ready before.",
+            expected="a copy that was started after the loss",
+            seen="all copies are older than the loss",
+            source="; ".join(
+                f"docker -H tcp://{node}:2375 ps" for node in way.cluster.nodes if node != loss.host
+            ),
+            hint=hint,
+        )
+        return max(after)
+
+    @staticmethod
+    def _cost(way: Way, found: Recovery, started: float) -> tuple[float, int]:
+        """Return the seconds until two copies served again and no request failed, and the requests lost until then.
+
+        Args:
+            way: the way.
+            found: what users met.
+            started: when the last copy was started, in seconds after the loss; where the copies share a name, users cannot
+                tell when there were two again.
+        """
         after, host = found.after, found.loss.host
         if found.well is None:
             fail(
@@ -228,16 +286,10 @@ class Goal:
                 source=way.drawn,
                 hint="`curl` each host's port 8080 in the toolbox: which of them does not answer as it should?",
             )
-        require(
-            found.whole,
-            f"Since {host} was lost, users have had answers under one name only. Two copies with the same name cannot be "
-            "told apart, not by a user, nor by whoever looks for the one that is missing.",
-            expected="answers of two copies",
-            seen=", ".join(found.answers) or "no answer",
-            source=f"curl {way.shown}, several times",
-            hint="Without PARCEL_INSTANCE, a copy takes its container's id for a name.",
-        )
-        return found.cost
+        if found.whole:
+            return found.cost
+        seconds = round(max(found.well, started), 1)
+        return seconds, after.lost(found.loss.at, found.loss.at + seconds)
 
     @staticmethod
     def _tell_of_no_loss(way: Way, idle: Loss | None) -> NoReturn:

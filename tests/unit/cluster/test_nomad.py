@@ -265,6 +265,43 @@ def test_a_server_without_a_leader_is_not_the_learners_fault() -> None:
         cluster(broken=500).instances()
 
 
+def test_a_job_is_found_in_whichever_namespace_it_is() -> None:
+    found = [
+        {"ID": "other", "Namespace": "shop"},
+        {"ID": "parcel", "Namespace": "old", "Stop": True},
+        {"ID": "parcel", "Namespace": "shop"},
+    ]
+    nomad = cluster({"jobs?namespace=*": found, "job/parcel?namespace=shop": job()})
+    assert nomad.job is not None
+    assert nomad.shows() == "nomad job status -namespace shop parcel"
+
+
+def test_a_job_of_the_default_namespace_comes_first_and_needs_no_name_of_it() -> None:
+    found = [{"ID": "parcel", "Namespace": "a"}, {"ID": "parcel", "Namespace": "default"}]
+    nomad = cluster({"jobs?namespace=*": found, "job/parcel": job()})
+    assert nomad.job is not None
+    assert nomad.shows() == "nomad job status parcel"
+
+
+def test_a_job_that_runs_an_image_is_found_whatever_its_name_and_the_registry_s() -> None:
+    spec = job()
+    spec["TaskGroups"][0]["Tasks"][0]["Config"]["image"] = "docker.io/drydock/parcel:1.0"
+    answers = {"jobs?namespace=*": [{"ID": "shop", "Namespace": "s"}], "job/shop?namespace=s": spec}
+    nomad = Nomad(TheLab(Server(answers)), image="drydock/parcel")  # type: ignore[arg-type]
+    assert (nomad.name, nomad.namespace) == ("shop", "s")
+
+
+def test_a_task_that_runs_before_the_others_is_not_the_version_of_a_copy() -> None:
+    before = {
+        "Name": "prepare",
+        "Driver": "docker",
+        "Config": {"image": "drydock/parcel:1.0"},
+        "Lifecycle": {"Hook": "prestart"},
+    }
+    after = {"Name": "parcel", "Driver": "docker", "Config": {"image": "drydock/parcel:2.0"}}
+    assert msgspec.convert({**GROUP, "Tasks": [before, after]}, Group).version == "2.0"
+
+
 @pytest.mark.parametrize(
     ("image", "tag"),
     [

@@ -57,8 +57,10 @@ memory() {
     DOCKER_HOST= docker stats --no-stream --format '{{.MemUsage}}' $names |
         awk '/GiB \//{sum += $1 * 1024} /MiB \//{sum += $1} END {print int(sum)}'
 }
+# Lines that say something: neither empty nor a comment.
+lines() { cat "$@" | grep -cvE '^[[:space:]]*(#|$)'; }
 {
     echo way,seconds,lost,memory,lines,files
-    echo "Kubernetes,16,2,$(memory control-plane worker-1 worker-2),$(wc -l < kubernetes.txt),kubernetes.txt"
-    echo "by hand,$hand,2,$(memory host-1 host-2 host-3),$(cat hand.txt compose.yaml | wc -l),hand.txt compose.yaml"
+    echo "Kubernetes,16,2,$(memory control-plane worker-1 worker-2),$(lines kubernetes.txt),kubernetes.txt"
+    echo "by hand,$hand,2,$(memory host-1 host-2 host-3),$(lines hand.txt compose.yaml),hand.txt compose.yaml"
 } > comparison.csv

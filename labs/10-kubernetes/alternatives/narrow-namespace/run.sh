@@ -1,0 +1,6 @@
+kubectl apply --filename parcel.yaml
+kubectl rollout status deployment/parcel --namespace post --timeout 120s
+until curl --fail --silent http://front:8080/ > /dev/null; do sleep 0.2; done
+sleep 4
+kubectl set image deployment/parcel parcel=drydock/parcel:2.0 --namespace post
+kubectl rollout status deployment/parcel --namespace post --timeout 180s

@@ -1,0 +1,114 @@
+"""Lab 12's own judgements: what counts as a loss that was survived by hand, and how lines are counted."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.cluster.by_hand import ByHand, Loss, Record
+from checker.grading.verdicts import CheckFailed, CouldNotRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
+
+    Checks = Callable[[str, str], ModuleType]
+
+LOST_AT = 1000.0
+
+
+class Hosts(ByHand):
+    """Hosts whose engines know of what a test says."""
+
+    def __init__(self, *found: Record) -> None:
+        self.nodes = ("host-1", "host-2", "host-3")
+        self._found = list(found)
+
+    def records(self) -> list[Record]:
+        """Return it."""
+        return self._found
+
+
+def record(node: str, made: float, name: str = "parcel", *, running: bool = True) -> Record:
+    return Record(node, created=LOST_AT + made, started=LOST_AT + made, running=running, instance=name)
+
+
+def loss(serving: int = 2, at_once: int = 2, *, down: bool = False) -> Loss:
+    return Loss("host-3", "c", LOST_AT, down, serving, at_once, carried=True)
+
+
+def way(*found: Record) -> Any:
+    return SimpleNamespace(cluster=Hosts(*found), drawn="lab timeline 12 --of hand", key="hand")
+
+
+def goal(checks: Checks) -> Any:
+    return checks("12-one-goal-four-ways", "goal").Goal(
+        SimpleNamespace(number="12"), SimpleNamespace(), SimpleNamespace()
+    )
+
+
+def test_a_copy_that_was_started_after_the_loss_restores_it(checks: Checks) -> None:
+    found = goal(checks)._require_started_since(way(record("host-1", -50), record("host-2", 9)), loss())
+    assert found == pytest.approx(9)
+
+
+@pytest.mark.parametrize(
+    ("found", "gone", "words"),
+    [
+        ((record("host-1", -50), record("host-2", 9)), loss(3, 3), "one more than the goal's 2"),
+        ((record("host-1", -50), record("host-2", -20)), loss(), "had been made ready before"),
+    ],
+)
+def test_a_copy_that_was_made_ready_before_the_loss_restores_nothing(
+    checks: Checks, found: tuple[Record, ...], gone: Loss, words: str
+) -> None:
+    with pytest.raises(CheckFailed, match=words):
+        goal(checks)._require_started_since(way(*found), gone)
+
+
+def test_copies_that_share_a_name_are_counted_by_their_hosts_engines(checks: Checks) -> None:
+    found = (record("host-1", -50), record("host-2", 9), record("host-3", -60, running=False))
+    assert goal(checks)._served_under_one_name(way(*found), loss(1, 1))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        # Only one copy was there when the host was lost.
+        (record("host-1", -50), record("host-2", 9)),
+        # The host that was lost carried none.
+        (record("host-1", -50), record("host-2", -50), record("host-3", 20, running=False)),
+        # They have names of their own, so that the record tells the truth.
+        (record("host-1", -50, "a"), record("host-2", 9, "b"), record("host-3", -60, "c", running=False)),
+    ],
+)
+def test_one_copy_that_served_is_one_copy(checks: Checks, found: tuple[Record, ...]) -> None:
+    assert not goal(checks)._served_under_one_name(way(*found), loss(1, 1))
+
+
+def test_a_host_that_is_still_dead_cannot_tell_what_ran_on_it(checks: Checks) -> None:
+    found = (record("host-1", -50), record("host-2", 9))
+    with pytest.raises(CouldNotRun, match="lab lose 12 host-3 --back"):
+        goal(checks)._served_under_one_name(way(*found), loss(1, 1, down=True))
+
+
+@pytest.mark.parametrize(("said", "right"), [(2, True), (3, False), (5, False), (1, False)])
+def test_lines_are_those_that_say_something_and_no_others(
+    checks: Checks, tmp_path: Path, said: int, right: bool
+) -> None:
+    comparison = checks("12-one-goal-four-ways", "comparison")
+    (tmp_path / "a.txt").write_text("docker run drydock/parcel:1.0\n\n# why\ndocker ps\n\n")
+    lab = SimpleNamespace(work=tmp_path, record=lambda *_: None)
+    row = {"files": "a.txt", "lines": str(said)}
+
+    def judge() -> Any:
+        return comparison._configured(lab, SimpleNamespace(title="by hand"), row)
+
+    if right:
+        assert judge() == {tmp_path / "a.txt"}
+    else:
+        with pytest.raises(CheckFailed, match="`lines` is not what"):
+            judge()

@@ -1,0 +1,145 @@
+"""Lab 11's own judgements: the bad release that is handed over, and what is said of a release that is not done."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from checker.cluster.model import Instance
+from checker.cluster.nomad_records import Deployment, GroupDeployment, Job
+from checker.grading.verdicts import CheckFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    Checks = Callable[[str, str], ModuleType]
+
+
+def task(image: str = "drydock/parcel:2.0", **changes: Any) -> dict[str, Any]:
+    return {"Name": "parcel", "Driver": "docker", "Config": {"image": image}, **changes}
+
+
+def job(*tasks: dict[str, Any], to: int = 8080, **changes: Any) -> dict[str, Any]:
+    group = {
+        "Name": "web",
+        "Count": 2,
+        "Tasks": list(tasks or (task(),)),
+        "Networks": [{"ReservedPorts": [{"Label": "http", "Value": 8080, "To": to}]}],
+        **changes,
+    }
+    return {"ID": "parcel", "Type": "service", "Version": 1, "TaskGroups": [group]}
+
+
+def programs(checks: Checks, spec: dict[str, Any]) -> list[str]:
+    """Return what each task of the bad release runs; empty for what it leaves as it is."""
+    bad = checks("11-nomad", "trial").bad_copy(spec)
+    return [(each["Config"].get("args") or ["", ""])[1] for each in bad["TaskGroups"][0]["Tasks"]]
+
+
+def test_a_bad_release_listens_where_parcel_did(checks: Checks) -> None:
+    (program,) = programs(checks, job(to=9000))
+    assert "for n in {9000} | {int(p) if p.isdecimal() else 8080}" in program
+    assert "PARCEL_PORT" in program
+
+
+def test_a_bad_release_listens_on_its_usual_port_where_the_job_names_none(checks: Checks) -> None:
+    assert "{8080} |" in programs(checks, job(to=0))[0]
+
+
+def test_what_runs_before_a_copy_is_no_part_of_a_bad_release(checks: Checks) -> None:
+    before = task("drydock/parcel:1.0", Name="prepare", Lifecycle={"Hook": "prestart"})
+    assert [bool(each) for each in programs(checks, job(before, task()))] == [False, True]
+
+
+def test_an_image_with_its_registry_s_name_is_parcel_too(checks: Checks) -> None:
+    spec = job(task("docker.io/drydock/parcel:2.0"))
+    assert programs(checks, spec)[0]
+    assert checks("11-nomad", "job").group_of(msgspec.convert(spec, Job)) is not None
+
+
+def test_another_registry_s_image_of_that_name_is_not(checks: Checks) -> None:
+    spec = job(task("registry.example/drydock/parcel:2.0"))
+    assert checks("11-nomad", "job").group_of(msgspec.convert(spec, Job)) is None
+
+
+class Nomad:
+    """A cluster with copies and a newest deployment, as a test says."""
+
+    name, option = "parcel", ""
+
+    def __init__(self, *versions: str, deployment: Deployment | None = None, tag: str = "2.0") -> None:
+        self._found = [
+            Instance(id=f"a{number}", node=f"client-{number}", version=version, ready=True)
+            for number, version in enumerate(versions, 1)
+        ]
+        self._deployments = [deployment] if deployment else []
+        self._tag = tag
+
+    def instances(self) -> list[Instance]:
+        """Return the copies."""
+        return self._found
+
+    def deployments(self) -> list[Deployment]:
+        """Return the deployment."""
+        return self._deployments
+
+    def versions(self) -> dict[int, Any]:
+        """Return the version that it brings."""
+        return {1: SimpleNamespace(tag=self._tag)}
+
+    def unplaced(self) -> Any:
+        """Return why something has no place."""
+        return SimpleNamespace(why="network: reserved port collision http=8080 (3)")
+
+    def shows(self) -> str:
+        """Return a command."""
+        return "nomad job status parcel"
+
+
+def waiting(canaries: int, placed: int) -> Deployment:
+    group = GroupDeployment(desired_canaries=canaries, placed_canaries=[f"a{n}" for n in range(placed)])
+    return Deployment(id="d", job_version=1, status="running", task_groups={"web": group})
+
+
+def told(checks: Checks, nomad: Nomad) -> str:
+    with pytest.raises(CheckFailed) as caught:
+        checks("11-nomad", "release").require_version_2(nomad)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("canaries", "words"),
+    [
+        (1, "wants 1 canary, which finds no client with port 8080 free"),
+        (2, "wants 2 canaries; 0 have a place, and another finds no client"),
+    ],
+)
+def test_a_canary_without_a_place_was_handed_over_and_is_told_so(
+    checks: Checks, canaries: int, words: str
+) -> None:
+    assert words in told(checks, Nomad("1.0", "1.0", "1.0", deployment=waiting(canaries, 0)))
+
+
+def test_a_canary_that_waits_for_somebody_is_told_as_that(checks: Checks) -> None:
+    said = told(checks, Nomad("1.0", "1.0", "2.0", deployment=waiting(1, 1)))
+    assert "runs on client-3 as a canary" in said
+
+
+def test_more_copies_than_asked_for_are_no_half_done_release(checks: Checks) -> None:
+    assert "3 copies of 2.0 run; the task asks for 2" in told(checks, Nomad("2.0", "2.0", "2.0"))
+
+
+def test_old_and_new_beside_each_other_are_a_half_done_release(checks: Checks) -> None:
+    assert "half done" in told(checks, Nomad("1.0", "2.0"))
+
+
+def test_copies_of_two_groups_are_counted_together(checks: Checks) -> None:
+    spec = job(Count=2)
+    spec["TaskGroups"].append({**job()["TaskGroups"][0], "Name": "more", "Count": 1})
+    with pytest.raises(CheckFailed, match="wants 3 copies") as caught:
+        checks("11-nomad", "job").require_two_copies(Nomad(), msgspec.convert(spec, Job))
+    assert caught.value.failure.seen == "count = 2 in the group web and count = 1 in the group more"
