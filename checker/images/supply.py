@@ -13,7 +13,7 @@ from checker.course.places import Places, find
 from checker.engine.api import connect
 from checker.engine.client import find_client
 from checker.errors import LabError, not_written
-from checker.images import base, bundle
+from checker.images import base, bundle, publish
 from checker.images.base import Workshop
 from checker.images.build import build
 from checker.images.catalogue import Image, Images
@@ -257,11 +257,15 @@ class Supply:
         return self._bases[image.base_name]
 
     def pull(self, image: Image) -> bool:
-        """Pull an image from the registry that was named for the course, if what it gives is current."""
+        """Pull an image, if what comes is current: from the registry that was named, else from where it was published."""
         registry = configured_registry()
-        if not registry:
-            return False
-        remote = f"{registry}/{image.reference}"
+        if registry:
+            return self._pull(image, f"{registry}/{image.reference}")
+        published = publish.read(self.places.root)
+        remote = published.reference(image) if published else ""
+        return bool(remote) and self._pull(image, remote)
+
+    def _pull(self, image: Image, remote: str) -> bool:
         shop = self.workshop
         if not pull(remote, shop.client, shop.folder, shop.say):
             return False

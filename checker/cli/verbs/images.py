@@ -1,7 +1,7 @@
 """List the course's images: how large, where each came from, which labs need it; build, pull, save, load, prune.
 
-An image that is needed is made present by itself: pulled from the registry that DRYDOCK_REGISTRY names, else
-loaded from a bundle in bundles/ or in DRYDOCK_BUNDLE, else built here.
+An image that is needed is made present by itself: pulled from the registry that DRYDOCK_REGISTRY names or from
+where images/published.toml says that it was published, else loaded from a bundle in bundles/ or in DRYDOCK_BUNDLE, else built here.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from checker.images.store import Store, Stored
     from checker.images.supply import Made, Provided
 
-SUMMARY = "list, build, pull, save, load or prune the course's images"
+SUMMARY = "list, build, pull, save, load, publish or prune the course's images"
 EXAMPLE = "lab images save bundles/drydock.tar.gz"
 
-ACTIONS = ("build", "pull", "save", "load", "prune")
+ACTIONS = ("build", "pull", "save", "load", "publish", "prune")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names",
         nargs="*",
-        metavar="NAME|FILE",
+        metavar="NAME|FILE|REGISTRY",
         help="build, pull: the images, all when none is named, all tags of one without a tag; "
-        "save, load: the file (save: then images)",
+        "save, load: the file, publish: the registry (save, publish: then images)",
+    )
+    parser.add_argument(
+        "--part",
+        action="store_true",
+        help="publish: push this engine's platform alone, as NAME:TAG-amd64 or the like, for --join",
+    )
+    parser.add_argument(
+        "--join",
+        metavar="PLATFORM,PLATFORM",
+        default="",
+        help="publish: push nothing, and make one image of the parts, such as amd64,arm64",
     )
     parser.add_argument(
         "--all", action="store_true", help="build, pull: every image, clusters' too, as when none is named"
@@ -58,7 +69,14 @@ def run(args: argparse.Namespace) -> int:
     context = Context(args)
     images = Images(context.places.root)
     store = Store(context.engine)
-    actions = {"build": _build, "pull": _pull, "save": _save, "load": _load, "prune": _prune}
+    actions = {
+        "build": _build,
+        "pull": _pull,
+        "save": _save,
+        "load": _load,
+        "publish": _publish,
+        "prune": _prune,
+    }
     return actions.get(args.action or "", _list)(context, images, store)
 
 
@@ -176,6 +194,50 @@ def _save(context: Context, images: Images, store: Store) -> int:
     else:
         size = file.stat().st_size / 1e6
         print(f"{file} holds {len(manifest.images)} images for {manifest.platform}, {size:.0f} MB.")
+    return 0
+
+
+def _publish(context: Context, images: Images, store: Store) -> int:
+    from checker.errors import MisuseError
+    from checker.images import publish
+    from checker.images.supply import ensure, locked
+
+    if not context.args.names:
+        raise MisuseError(
+            "`lab images publish` needs a registry.",
+            remedy="For example: lab images publish localhost:5000 or lab images publish ghcr.io/you/course",
+        )
+    registry, *names = context.args.names
+    # What others made is theirs to publish.
+    found = [image for image in images.every(names) if not image.programs]
+    platforms = [platform for platform in context.args.join.split(",") if platform]
+    if not platforms:
+        ensure([image.short for image in found], context.say, places=context.places, engine=context.engine)
+        store.refresh()
+    with locked(context.places, store, context.client, context.say, no_install=True) as supply:
+        shop = supply.workshop
+        published = (
+            publish.join(found, registry.rstrip("/"), shop, platforms)
+            if platforms
+            else publish.push(found, registry.rstrip("/"), shop, part=context.args.part)
+        )
+    if context.args.part:
+        file = None  # one platform's part: `--join` writes the file when all are there
+    else:
+        before = publish.read(context.places.root)
+        if names and before and before.registry == published.registry:
+            published = publish.Published(
+                registry=published.registry, digests={**before.digests, **published.digests}
+            )
+        file = publish.write(context.places.root, published)
+    if context.args.json:
+        _print_json(published)
+    else:
+        print(f"{len(found)} images are in {published.registry}.")
+        if file:
+            print(
+                f"{file} names each by its digest: commit it, and checkouts pull what is missing from there."
+            )
     return 0
 
 

@@ -1,0 +1,177 @@
+"""Publishing the course's images to a registry, and the file that names each by its digest for those who pull."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Meta
+
+from checker.errors import LabError, not_written
+from checker.images import process
+from checker.images.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from checker.images.base import Workshop
+    from checker.images.catalogue import Image
+
+FILE = "images/published.toml"
+"""Below the course's root. A checkout that has it pulls what is missing from there, by digest."""
+
+SILENCE_SECONDS = 300.0
+"""How long `docker push` may say nothing; the largest layer is about 150 MB."""
+
+DIGEST = "sha256:[0-9a-f]{64}"
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """images/published.toml."""
+
+    registry: Annotated[
+        str, Meta(min_length=1, description="HOST[:PORT][/PATH] of the registry that has the images.")
+    ]
+    digests: Annotated[
+        dict[str, Annotated[str, Meta(pattern=f"^{DIGEST}$")]],
+        Meta(description="The digest of each image, by NAME:TAG."),
+    ]
+
+    def reference(self, image: Image) -> str:
+        """Return what an image is pulled by; empty when it was not published."""
+        digest = self.digests.get(image.short)
+        return f"{self.registry}/{image.reference.rpartition(':')[0]}@{digest}" if digest else ""
+
+
+def read(root: Path) -> Published | None:
+    """Return what was published for a checkout, None when nothing was.
+
+    Raises:
+        LabError: the file cannot be understood.
+    """
+    file = root / FILE
+    try:
+        return msgspec.toml.decode(file.read_bytes(), type=Published)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise LabError(
+            f"{file} cannot be used: {error}.",
+            remedy="Write it again with `lab images publish`, or remove it: images are built here then.",
+        ) from error
+
+
+def write(root: Path, published: Published) -> Path:
+    """Write the file, whole or not at all, and return where it is.
+
+    Raises:
+        LabError: it cannot be written.
+    """
+    file = root / FILE
+    lines = [
+        "# Where the course's images were published, each by the digest of its content. Written by `lab images publish`.",
+        f"registry = {msgspec.json.encode(published.registry).decode()}",
+        "",
+        "[digests]",
+        *(f'"{name}" = "{digest}"' for name, digest in sorted(published.digests.items())),
+    ]
+    partial = file.with_suffix(".partial")
+    try:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        partial.replace(file)
+    except OSError as error:
+        raise not_written(file, error) from error
+    return file
+
+
+def push(images: Iterable[Image], registry: str, shop: Workshop, *, part: bool = False) -> Published:
+    """Push images that are present, and return the digest of each.
+
+    Args:
+        images: the images, present on the engine under their own names.
+        registry: HOST[:PORT][/PATH].
+        shop: the engine, its client and a folder for logs.
+        part: push them as one platform's part, of which `join` makes one image with others: `TAG-amd64`.
+
+    Raises:
+        LabError: the registry refuses one, or does not answer.
+    """
+    suffix = f"-{shop.engine.get('/version')['Arch']}" if part else ""
+    digests = {}
+    for image in images:
+        remote = f"{registry}/{image.reference}{suffix}"
+        repository, _, tag = remote.rpartition(":")
+        shop.say(f"pushing {remote}")
+        shop.engine.post(f"/images/{quote(image.reference, safe='')}/tag", repo=repository, tag=tag)
+        try:
+            _run(["push", remote], remote, shop)
+            digests[image.short] = _digest_of(remote, repository, shop)
+        finally:
+            Store(shop.engine).delete(remote)
+    return Published(registry=registry, digests=digests)
+
+
+def join(images: Iterable[Image], registry: str, shop: Workshop, platforms: Iterable[str]) -> Published:
+    """Make one multi-platform image of the parts that were pushed, and return the digests.
+
+    Nothing is pulled: the registry is given an index that names what it has.
+
+    Args:
+        images: the images.
+        registry: HOST[:PORT][/PATH], which has the parts.
+        shop: the engine's client and a folder for logs.
+        platforms: such as `amd64` and `arm64`.
+
+    Raises:
+        LabError: one of them is not there.
+    """
+    digests = {}
+    for image in images:
+        remote = f"{registry}/{image.reference}"
+        shop.say(f"joining {remote}")
+        parts = [f"{remote}-{platform}" for platform in platforms]
+        _run(["buildx", "imagetools", "create", "--tag", remote, *parts], remote, shop)
+        # Its --format is a matter of its version (0.13 overlooks it); the first digest is the index's own.
+        said = "\n".join(_run(["buildx", "imagetools", "inspect", remote], remote, shop))
+        found = re.search(rf"^Digest:\s+({DIGEST})$", said, re.MULTILINE)
+        if not found:
+            raise LabError(
+                f"The registry does not tell the digest of {remote}.", remedy="Join it again.", detail=said
+            )
+        digests[image.short] = found[1]
+    return Published(registry=registry, digests=digests)
+
+
+def _digest_of(remote: str, repository: str, shop: Workshop) -> str:
+    """Return the digest under which a registry has what was pushed to it."""
+    record = shop.engine.image(remote) or {}
+    for named in record.get("RepoDigests") or ():
+        name, _, digest = named.partition("@")
+        if name == repository:
+            return str(digest)
+    raise LabError(f"{remote} was pushed, and the engine does not know its digest.", remedy="Push it again.")
+
+
+def _run(words: list[str], remote: str, shop: Workshop) -> tuple[str, ...]:
+    name = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in remote)
+    ended = process.run(
+        shop.client.command(*words),
+        shop.folder / f"{words[0]}-{name[:80]}.log",
+        silence=SILENCE_SECONDS,
+        environment=shop.client.environment(),
+    )
+    if ended.code == 0 and not ended.timed_out:
+        return ended.lines
+    why = (
+        f"nothing was heard of it for {SILENCE_SECONDS:g} s"
+        if ended.timed_out
+        else next((line for line in reversed(ended.lines) if line.strip()), "no reason given")
+    )
+    raise LabError(
+        f"{remote} could not be published: {why}",
+        remedy="Does the registry answer, and are you logged in to it (`docker login`)? A registry without TLS has "
+        "to be among the engine's insecure registries, unless it is on this machine.",
+    )
