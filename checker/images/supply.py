@@ -172,7 +172,7 @@ class Supply:
                 continue
             except LabError as error:
                 made.missed.append(Missed(image.reference, error.what, error.remedy, error.detail))
-                self.workshop.say(f"{image.reference} is not made: {error.what}")
+                self.workshop.say(error.what)
                 continue
             self.store.retire(replaced, image)
             made.provided.append(Provided(image.reference, Origin.BUILT, time.monotonic() - began))

@@ -130,7 +130,7 @@ def _tell_made(context: Context, made: Made, rest: Sequence[str] = ()) -> None:
     for each in made.provided:
         print(f"{each.reference} {each.origin}")
     for missed in made.missed:
-        print(f"{missed.reference} not made: {missed.why}")
+        print(f"not made: {missed.why}")
         for line in missed.detail.splitlines():
             print(f"    | {line}")
         if missed.remedy:
