@@ -143,3 +143,25 @@ def test_the_engine_of_a_host_that_came_back_a_moment_ago_is_waited_for() -> Non
     found._shell = SimpleNamespace(exec=answer)
     assert [copy.node for copy in found.copies()] == ["host-1", "host-2"]
     assert asked == 2
+
+
+def test_an_engine_tells_of_a_copy_when_it_was_made_and_started_and_by_which_name_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = {
+        "Created": "2026-11-28T16:00:00Z",
+        "Config": {"Env": ["A=b", "PARCEL_INSTANCE=parcel"], "Hostname": "c1"},
+        "State": {"StartedAt": "2026-11-28T16:00:05Z", "Running": True},
+    }
+    on = cluster({"host-1": [container()]})
+    asked = on._ask
+    monkeypatch.setattr(
+        on,
+        "_ask",
+        lambda nodes, path, *more: [told] if path.endswith("c/json") else asked(nodes, path, *more),
+    )
+    (found,) = on.records()
+    assert (found.node, found.instance, found.running) == ("host-1", "parcel", True)
+    assert found.started - found.created == pytest.approx(5)
+    told["Config"] = {"Hostname": "c1"}
+    assert on.records()[0].instance == "c1"

@@ -1,0 +1,57 @@
+# Parcel for everybody: two copies, on two clients, on port 8080 of each.
+job "parcel" {
+  group "parcel" {
+    count = 2
+
+    # A copy that is to stop is taken from the list of addresses first, and told to end a second later.
+    shutdown_delay = "1s"
+
+    network {
+      port "http" {
+        static = 8080
+        to     = 9000
+      }
+    }
+
+    service {
+      provider = "nomad"
+      name     = "parcel"
+      port     = "http"
+
+      # A copy is healthy when its port is open.
+      check {
+        type     = "tcp"
+        interval = "1s"
+        timeout  = "1s"
+      }
+    }
+
+    # One copy of a new version on the free client first; the others follow when it was promoted, one after the other.
+    update {
+      canary            = 1
+      max_parallel      = 1
+      min_healthy_time  = "3s"
+      healthy_deadline  = "20s"
+      progress_deadline = "40s"
+      auto_revert       = true
+    }
+
+    task "parcel" {
+      driver = "docker"
+
+      config {
+        image = "drydock/parcel:2.0"
+        ports = ["http"]
+      }
+
+      env {
+        PARCEL_PORT = "9000"
+      }
+
+      resources {
+        cpu    = 100
+        memory = 64
+      }
+    }
+  }
+}
