@@ -163,19 +163,33 @@ def surely(action: Callable[[], None]) -> None:
     It runs in a thread of its own, since a check's time limit rings in the main thread, and again every second.
     """
     raised: list[BaseException] = []
+    claimed = threading.Lock()
+    # Not the thread's own end: a join that is interrupted takes a thread that still runs for one that has ended
+    # (CPython's bpo-45274, mended in 3.13).
+    ended = threading.Event()
 
     def run() -> None:
+        if not claimed.acquire(blocking=False):
+            return
         try:
             action()
         except BaseException as error:  # noqa: BLE001 - raised again by who waits
             raised.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=run)
-    thread.start()
     interruption: BaseException | None = None
-    while thread.is_alive():
+    started = False
+    while not ended.is_set():
         try:
-            thread.join()
+            if not started:
+                # Also its start may be interrupted, after it began or before. Begun twice, it runs once.
+                threading.Thread(target=run).start()
+                started = True
+            ended.wait()
+        except RuntimeError:
+            # There is no room for another thread: in this one, then, though it may be interrupted.
+            run()
         except BaseException as error:  # noqa: BLE001 - raised below, once all is put back
             interruption = error
     if interruption is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -240,6 +243,31 @@ def test_putting_back_ends_before_an_interruption_is_told() -> None:
     assert done == ["back"]
 
 
+class Interrupted(BaseException):
+    """A time limit that rings, or Ctrl-C."""
+
+
+def test_an_interruption_while_something_is_put_back_comes_afterwards() -> None:
+    rung, done = threading.Event(), []
+
+    def ring(*_: object) -> None:
+        rung.set()
+        raise Interrupted
+
+    def put_back() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert rung.wait(10)
+        done.append("back")
+
+    before = signal.signal(signal.SIGUSR1, ring)
+    try:
+        with pytest.raises(Interrupted):
+            surely(put_back)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert done == ["back"]
+
+
 # -- a new version ---------------------------------------------------------------------------------------------
 
 
@@ -271,6 +299,25 @@ def test_a_request_that_failed_before_the_new_version_answered_is_told_so() -> N
 
 def test_a_failed_request_long_before_is_forgiven() -> None:
     outcomes.rollout(move(2.0), before="1.0", after="2.0", hint="h")
+
+
+def two_moves(failing: float) -> Timeline:
+    """Return a minute in which version 2.0 takes over, 1.0 is brought back, and 2.0 takes over once more."""
+    requests = []
+    for tenth in range(600):
+        at = tenth / 10
+        version = "2.0" if 10 <= at < 25 or at >= 45 else "1.0"
+        requests.append(request(at, version, good=at != failing))
+    return make(requests, now=60.0)
+
+
+def test_the_last_move_counts_and_one_that_failed_before_it_is_forgiven() -> None:
+    found = outcomes.rollout(two_moves(10.5), before="1.0", after="2.0", hint="h")
+    assert found.first == pytest.approx(45)
+
+
+def test_a_last_move_that_failed_is_not_made_good_by_one_before_it() -> None:
+    assert "1 of" in told(lambda: outcomes.rollout(two_moves(45.5), before="1.0", after="2.0", hint="h"))
 
 
 def test_as_many_may_fail_as_is_allowed() -> None:
