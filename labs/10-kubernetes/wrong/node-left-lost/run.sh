@@ -4,5 +4,7 @@ until curl --fail --silent http://front:8080/ > /dev/null; do sleep 0.2; done
 sleep 4
 kubectl set image deployment/parcel parcel=drydock/parcel:2.0
 kubectl rollout status deployment/parcel --timeout 90s
+# Some time after the move, or what fails now would count among what the move cost.
+sleep 5
 # What `lab lose 10 worker-2` does.
 docker kill "drydock-$DRYDOCK_LAB-worker-2-1"
