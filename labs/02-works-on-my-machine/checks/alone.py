@@ -10,7 +10,7 @@ from checker.grading.author import Prober as ShellProber
 from checker.grading.author import Reply, fail
 
 from .answers import ask, fail_silent, require_label, some_numbers
-from .truth import IMAGE, PORT
+from .truth import BASE, IMAGE, PORT, seal
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab, Prober
@@ -71,6 +71,27 @@ class Alone:
         run = "docker run -e LABELS_KEY=… THE-IMAGE-BUILT-FROM-THE-COPY"
         where = "The image that the checker built from a copy of your folder is not the one you have, and a container of it"
         self._require(self._start(run, image=image, network=self._network), where, run)
+
+    def require_silent_without_key(self, key: str) -> None:
+        """Fail when a container that is given no key seals with this one: it is inside, in whatever form."""
+        container = self._lab.run(IMAGE, network=self._network)
+        number = some_numbers()[1]
+        reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
+        sealed = seal(number, key)
+        if reply.ok and sealed in reply.text:
+            fail(
+                "The image has Ada's key: a container of it that was given none seals labels as Ada does. However the key is hidden in there, "
+                "everyone who gets the image can forge her seals.",
+                expected="without LABELS_KEY it refuses to start",
+                seen=f"Seal {sealed}, from a container that was given no key",
+                source=f"docker run {IMAGE}",
+                evidence=reply.text.rstrip().rpartition("\n")[2],
+                hint="Where does the program take its key from, when nobody hands it one? `docker history --no-trunc` and the files that you copied tell.",
+            )
+
+    def prompt(self) -> Container:
+        """Return a container whose program ends as soon as it is asked to, to compare with."""
+        return self._lab.run(BASE, command=["sleep", "600"], Init=True)
 
     def _require(self, container: Container, where: str, run: str) -> None:
         for number in some_numbers():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.grading.author import fail, require
@@ -155,6 +156,12 @@ def fail_silent(container: Container, reply: Reply, *, where: str, run: str) -> 
     )
 
 
+_INSTALLS = re.compile(
+    r"Could not install packages|Installing collected packages|Defaulting to user installation|^Processing .*parcelcode",
+    re.MULTILINE,
+)
+
+
 def _why_ended(log: str) -> tuple[str, str]:
     if "No module named 'parcelcode'" in log:
         return (
@@ -168,6 +175,14 @@ def _why_ended(log: str) -> tuple[str, str]:
                 "What the image does not hold, the next machine does not have."
             ),
             "Ada's README.md says which variable moves the place; `docker run --rm labels:1.0 ls -l` lists what your image holds.",
+        )
+    if _INSTALLS.search(log):
+        return (
+            (
+                "it installs the library when it starts, and cannot: an ordinary user may not write where libraries lie, and the "
+                "next machine may have no network either. What every container needs is done once, while the image is built."
+            ),
+            "Lesson, “Read the recipe”: which instruction there runs `pip install`, and when is that one done?",
         )
     if "ermission denied" in log:
         return (

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import could_not_run, fail, require
+from checker.grading.author import fail
 
-from .layers import Contents, Layer, contents, plain
+from .forms import PLAIN, form_in, forms
+from .layers import Contents, Layer, base_digests, base_size, contents, plain
 from .truth import BASE, IMAGE
 
 if TYPE_CHECKING:
-    from checker.grading.author import Engine, Lab
+    from checker.grading.author import Engine
 
 LIMIT = 10_000_000
-"""How many bytes the image may be larger than the runtime that the lab gives."""
+"""How many bytes the files of the image may have more than those of the runtime that the lab gives."""
 
 
 @cache
@@ -26,13 +29,13 @@ def searched(engine: Engine, image: str, *keys: str) -> Contents:
 def require_no_key(
     found: Contents, key: str, *, whose: str = "Ada's key", which: str = "the image", source: str = ""
 ) -> None:
-    """Fail when the key is in a layer or in the image's record."""
+    """Fail when the key is in a layer or in the image's record, as it is or in a form that anybody can undo."""
     for number, layer in enumerate(found.layers, start=1):
         if key in layer.secrets:
-            name = layer.secrets[key]
-            later = _removed_later(found.layers[number:], name)
+            place, form = layer.secrets[key].place, layer.secrets[key].form
+            later = _removed_later(found.layers[number:], place)
             fail(
-                f"{whose} is in {which}: the file {name} came in by `{layer.made_by[:120]}`"
+                f"{whose} is in {which}{_encoded(form)}: the file {place} came in by `{layer.made_by[:120]}`"
                 + (
                     f", and `{later[:120]}` only hid it. A layer is never changed by a later one: the file is still in the "
                     "archive, for everyone who gets the image."
@@ -40,38 +43,67 @@ def require_no_key(
                     else ". Everyone who gets the image gets the key, and can forge Ada's seals."
                 ),
                 expected="the key in no layer",
-                seen=f"in layer {number} of the {len(found.layers)} that you added: {name}",
+                seen=f"in layer {number} of the {len(found.layers)} that you added: {place}, {form}",
                 source=source or f"docker save {IMAGE}",
-                hint="Lesson, “Look for the key”: what did `rm` change there? A key that never enters the folder's build cannot stay in an image.",
+                hint="Lesson, “Look for the key”: what did `rm` change there? A file that no `COPY` takes is in no layer.",
             )
-    if key in found.record:
+    if written := _in_record(found.record, key):
+        place, form = written
         fail(
-            f"{whose} is written in the record of {which}, where {_place(found.record, key)}: everyone who gets the image can read it there.",
-            expected="the key neither in a variable of the image, nor in its history",
-            seen=_place(found.record, key),
+            f"{whose} is written in the record of {which}{_encoded(form)}, where {place}: everyone who gets the image can read it there.",
+            expected="the key neither in a variable or label of the image, nor in its history",
+            seen=f"{place}, {form}",
             source=source or f"docker history --no-trunc {IMAGE}; docker image inspect {IMAGE}",
             hint="The key is needed when the service runs, not when it is built. Which options of `docker run` set a variable for one container?",
         )
 
 
-def _removed_later(layers: list[Layer], name: str) -> str:
+def _encoded(form: str) -> str:
+    return "" if form == PLAIN else f" {form}, which hides nothing: anybody can undo it"
+
+
+def _removed_later(layers: list[Layer], place: str) -> str:
+    name = place.partition(", ")[0]
     for layer in layers:
         if any(name == gone or name.startswith(f"{gone}/") for gone in layer.removed):
             return layer.made_by
     return ""
 
 
-def _place(record: str, key: str) -> str:
-    import json  # noqa: PLC0415 - only on the way to a failure
+def _in_record(record: dict[str, Any], key: str) -> tuple[str, str] | None:
+    """Return where an image's configuration or history tells the key, and in which form."""
+    config = record.get("config") or {}
+    places = [
+        *(
+            (f"the variable {pair.partition('=')[0]} is set for every container", pair)
+            for pair in config.get("Env") or []
+        ),
+        *(
+            (f"the label {name} says it", f"{name}={value}")
+            for name, value in (config.get("Labels") or {}).items()
+        ),
+        *(
+            (
+                f"the history keeps how `{_shown(step, key)}` was run, build arguments included",
+                json.dumps(step),
+            )
+            for step in record.get("history") or []
+        ),
+        ("its configuration has it", json.dumps(config, ensure_ascii=False)),
+        ("its configuration has it", json.dumps(record, ensure_ascii=False)),
+    ]
+    for place, text in places:
+        if form := form_in(text.encode(), key):
+            return place, form
+    return None
 
-    decoded = json.loads(record)
-    if any(key in pair for pair in decoded.get("config", {}).get("Env") or []):
-        name = next(pair.partition("=")[0] for pair in decoded["config"]["Env"] if key in pair)
-        return f"the variable {name} is set for every container"
-    for step in decoded.get("history", []):
-        if key in step.get("created_by", ""):
-            return f"the history keeps how `{plain(step['created_by']).replace(key, '…')[:80]}` was run, build arguments included"
-    return "its configuration has it"
+
+def _shown(step: dict[str, Any], key: str) -> str:
+    """Return an instruction of the history without the key, however it is written there."""
+    text = plain(str(step.get("created_by", ""))).encode()
+    for needle in forms(key):
+        text = text.replace(needle, "…".encode())
+    return text.decode(errors="replace")[:80]
 
 
 def require_no_clutter(found: Contents, *, which: str = "The image", source: str = "") -> None:
@@ -80,11 +112,13 @@ def require_no_clutter(found: Contents, *, which: str = "The image", source: str
         if not layer.clutter:
             continue
         name = layer.clutter[0]
+        # In an archive, what counts is the file inside.
+        inner = f"/{name.rpartition(', in it ')[2]}"
         kind = (
             "a git history: every version of every file, and whatever was ever committed by mistake"
-            if "/.git/" in f"/{name}"
+            if "/.git/" in inner
             else "a virtual environment, made for the machine and the Python of whoever built it"
-            if "/.venv/" in f"/{name}"
+            if "/.venv/" in inner
             else "the file with the builder's own settings and secrets"
         )
         fail(
@@ -97,23 +131,32 @@ def require_no_clutter(found: Contents, *, which: str = "The image", source: str
         )
 
 
-def require_adds_little(lab: Lab) -> None:
-    """Fail when the image is much larger than the runtime it is built on."""
-    base, image = lab.image(BASE), lab.image(IMAGE)
-    if base is None:
-        could_not_run(f"The image {BASE} is missing; `lab start 2` brings it back.")
-    more = (image or {}).get("Size", 0) - base["Size"]
+def require_adds_little(engine: Engine, found: Contents) -> None:
+    """Fail when the files of the learner's layers have together more bytes than the task allows.
+
+    Added up from the files themselves: the size that an engine tells of an image is unpacked, compressed, or both.
+    """
+    # Who copied everything into an empty image has the runtime among the layers of their own.
+    missing = base_size(engine) if found.base_layers < len(base_digests(engine)) else 0
+    more = found.size - missing
     if more <= LIMIT:
         return
-    history = lab.engine.get(f"/images/{IMAGE}/history")
-    largest = max(history[: max(1, len(history) - 1)], key=lambda step: step.get("Size", 0))
-    require(
-        False,  # noqa: FBT003 - the reason needs what was found above
+    number, largest = max(enumerate(found.layers, start=1), key=lambda pair: pair[1].size)
+    fail(
         f"The image is {more / 1e6:.0f} MB larger than {BASE}; the service and its library are less than one. Whoever moves it, moves all of it. "
-        f"Most comes from `{plain(largest.get('CreatedBy', ''))[:120]}`: changing a file's owner or rights, or removing it, in a layer of its own "
-        "leaves the old one in the layer below.",
+        f"Most comes from `{largest.made_by[:120]}`. {_why_large(largest.made_by)}",
         expected=f"at most {LIMIT / 1e6:.0f} MB more than {BASE}",
-        seen=f"{more / 1e6:.1f} MB more",
+        seen=f"{more / 1e6:.1f} MB more, {largest.size / 1e6:.1f} MB of them in layer {number} of the {len(found.layers)} that you added",
         source=f"docker history {IMAGE}",
-        hint=f"`docker history {IMAGE}` has a column SIZE, a line for each layer. Which of yours is large, and why?",
+        evidence="\n".join(f"{layer.size / 1e6:6.1f} MB  {layer.made_by[:80]}" for layer in found.layers),
+        hint=f"`docker history {IMAGE}` has a line for each layer. What does that step of yours bring along?",
     )
+
+
+def _why_large(step: str) -> str:
+    if re.match(r"RUN\b.*\b(chown|chgrp|chmod|mv)\b", step, re.DOTALL):
+        return (
+            "Changing a file's owner, rights or place in a layer of its own stores the whole file once more, and the old one "
+            "stays in the layer below."
+        )
+    return "What a layer brings in stays in the image, even when a later one removes it."

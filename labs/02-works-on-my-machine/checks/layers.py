@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import tarfile
@@ -13,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from checker.engine.transport import EngineConnection
 from checker.grading.author import could_not_run
 
+from .archives import members
+from .forms import form_in
 from .truth import BASE
 
 if TYPE_CHECKING:
@@ -34,6 +37,15 @@ _ENV = re.compile(r"(?:^|/)\.env$")
 _WHITEOUT = ".wh."
 
 
+@dataclass(frozen=True)
+class Find:
+    """Where a secret was found, and how it is written there."""
+
+    place: str
+    """The file, and the one inside it when it is an archive."""
+    form: str
+
+
 @dataclass
 class Layer:
     """What was found in one layer."""
@@ -41,16 +53,20 @@ class Layer:
     made_by: str = ""
     """The instruction that made it, as the image's history has it."""
     digest: str = ""
-    secrets: dict[str, str] = field(default_factory=dict)
-    """Each secret that a file of this layer contains, with the file."""
+    size: int = 0
+    """How many bytes its files have together. Engines count layers in ways of their own: compressed, in blocks, or both."""
+    secrets: dict[str, Find] = field(default_factory=dict)
+    """Each secret that this layer tells, with the place."""
     clutter: list[str] = field(default_factory=list)
-    """Files of a git history or a virtual environment, and `.env`."""
+    """Files of a git history or a virtual environment, and `.env`, in archives too."""
     removed: list[str] = field(default_factory=list)
     """What this layer hides of the layers under it."""
     library: bool = False
     """Whether the library lies here importable, as a folder."""
     packed_library: bool = False
     """Whether a file of this layer has the library packed inside it: a wheel, a zip application."""
+    readable: bool = True
+    """Whether it could be read: an engine may pack layers in a way that this Python does not know."""
 
 
 @dataclass
@@ -58,8 +74,15 @@ class Contents:
     """What was found in an image: the learner's layers, first to last, and its record."""
 
     layers: list[Layer]
-    record: str
-    """The image's configuration and history as text: environment, labels, build arguments, commands."""
+    record: dict[str, Any]
+    """The image's configuration and history: environment, labels, build arguments, commands."""
+    base_layers: int = 0
+    """How many layers of the lab's runtime it has under the learner's; none when everything was copied."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes the files of the learner's layers have together."""
+        return sum(layer.size for layer in self.layers)
 
 
 @cache
@@ -71,19 +94,25 @@ def base_digests(engine: Engine) -> frozenset[str]:
     return frozenset(found["RootFS"]["Layers"])
 
 
-def contents(engine: Engine, image: str, secrets: Iterable[str]) -> Contents:
+@cache
+def base_size(engine: Engine) -> int:
+    """Return how many bytes the files of the runtime's layers have together, counted as the learner's are."""
+    return contents(engine, BASE, (), known=frozenset()).size
+
+
+def contents(
+    engine: Engine, image: str, secrets: Iterable[str], *, known: frozenset[str] | None = None
+) -> Contents:
     """Read an image's layers, the base's left out, and search them.
 
     Args:
         engine: the engine that has it.
         image: its id.
         secrets: words that must be nowhere.
+        known: digests of the layers that are left out; the base's when nothing is said.
     """
     wanted = tuple(secrets)
-    known = base_digests(engine)
-    skip = {f"blobs/sha256/{digest.removeprefix('sha256:')}" for digest in known}
-    found: dict[str, Layer] = {}
-    texts: dict[str, bytes] = {}
+    known = base_digests(engine) if known is None else known
     connection = EngineConnection(engine.dial, SAVE_SECONDS)
     try:
         connection.request("GET", f"/images/{urllib.parse.quote(image)}/get")
@@ -92,27 +121,37 @@ def contents(engine: Engine, image: str, secrets: Iterable[str]) -> Contents:
             could_not_run(
                 f"The engine would not write the image out: {response.read(500).decode(errors='replace')}"
             )
-        with tarfile.open(fileobj=cast("IO[bytes]", response), mode="r|") as archive:
-            for member in archive:
-                data = archive.extractfile(member) if member.isfile() else None
-                if data is None or member.name in skip:
-                    continue
-                if member.name.endswith(".json") or member.size < 64 * 1024:
-                    texts[member.name] = data.read()
-                    if texts[member.name][:1] in {b"{", b"["}:
-                        continue
-                    found[member.name] = _read_small(texts.pop(member.name), wanted)
-                else:
-                    found[member.name] = _read(data, wanted)
+        return read_archive(cast("IO[bytes]", response), wanted, known)
     finally:
         connection.close()
+
+
+def read_archive(stream: IO[bytes], secrets: tuple[str, ...], known: frozenset[str]) -> Contents:
+    """Read what `docker save` writes, and search its layers.
+
+    Args:
+        stream: the archive.
+        secrets: words that must be nowhere.
+        known: digests of the layers that are left out.
+    """
+    # Where the archive names a layer by the digest of its content, those left out need not even be unpacked.
+    skip = {f"blobs/sha256/{digest.removeprefix('sha256:')}" for digest in known}
+    found: dict[str, Layer] = {}
+    texts: dict[str, Any] = {}
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        for member in archive:
+            data = archive.extractfile(member) if member.isfile() else None
+            if data is None or member.name in skip:
+                continue
+            if member.name.endswith(".json") or member.size < 64 * 1024:
+                small = data.read()
+                try:
+                    texts[member.name] = json.loads(small)
+                except ValueError:
+                    found[member.name] = _read(io.BytesIO(small), secrets)
+            else:
+                found[member.name] = _read(data, secrets)
     return _arrange(found, texts, known)
-
-
-def _read_small(data: bytes, secrets: tuple[str, ...]) -> Layer:
-    import io  # noqa: PLC0415 - only here
-
-    return _read(io.BytesIO(data), secrets)
 
 
 def _read(stream: IO[bytes], secrets: tuple[str, ...]) -> Layer:
@@ -120,43 +159,73 @@ def _read(stream: IO[bytes], secrets: tuple[str, ...]) -> Layer:
     try:
         with tarfile.open(fileobj=stream, mode="r|*") as files:
             for member in files:
-                name = member.name.removeprefix("./")
-                last = name.rpartition("/")[2]
-                if last.startswith(_WHITEOUT):
-                    layer.removed.append(name.replace(_WHITEOUT, "", 1))
-                    continue
-                if _FOLDERS.search(name) or _ENV.search(name):
-                    layer.clutter.append(name)
-                layer.library |= name.endswith(LIBRARY)
-                data = files.extractfile(member) if member.isfile() and member.size <= FILE_BYTES else None
-                if data is not None:
-                    _search(layer, name, data.read(), secrets)
-    except tarfile.ReadError:
-        return layer  # an attestation or another record that is no layer
+                _look_at(layer, member, files, secrets)
+    except (tarfile.ReadError, EOFError):
+        layer.readable = False
     return layer
 
 
+def _look_at(layer: Layer, member: tarfile.TarInfo, files: tarfile.TarFile, secrets: tuple[str, ...]) -> None:
+    name = member.name.removeprefix("./")
+    last = name.rpartition("/")[2]
+    if last.startswith(_WHITEOUT):
+        layer.removed.append(name.replace(_WHITEOUT, "", 1))
+        return
+    if is_clutter(name):
+        layer.clutter.append(name)
+    layer.library |= name.endswith(LIBRARY)
+    _note(layer, name, f"{name} {member.linkname}".encode(), secrets)
+    if not member.isfile():
+        return
+    layer.size += member.size
+    data = files.extractfile(member) if member.size <= FILE_BYTES else None
+    if data is not None:
+        _search(layer, name, data.read(), secrets)
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file belongs to a git history or a virtual environment, or is `.env`."""
+    return bool(_FOLDERS.search(name) or _ENV.search(name))
+
+
 def _search(layer: Layer, name: str, content: bytes, secrets: tuple[str, ...]) -> None:
+    # What lies in an archive is told by its own name, and the archive as a whole only when there is none.
+    for inside, packed in sorted(members(content), key=lambda member: not member[0]):
+        place = f"{name}, in it {inside}" if inside else f"{name}, unpacked"
+        if is_clutter(inside):
+            layer.clutter.append(place)
+        layer.packed_library |= inside.endswith(LIBRARY)
+        _note(layer, place, inside.encode(errors="replace") + b"\n" + packed, secrets)
+    _note(layer, name, content, secrets)
+
+
+def _note(layer: Layer, place: str, content: bytes, secrets: tuple[str, ...]) -> None:
     for secret in secrets:
-        if secret.encode() in content:
-            layer.secrets.setdefault(secret, name)
-    # A zip's table of contents has its names in clear; so has a zip application behind its first line.
-    layer.packed_library |= b"PK\x05\x06" in content[-70000:] and LIBRARY.encode() in content
+        if secret not in layer.secrets and (form := form_in(content, secret)):
+            layer.secrets[secret] = Find(place, form)
 
 
-def _arrange(found: dict[str, Layer], texts: dict[str, bytes], known: frozenset[str]) -> Contents:
-    manifest: dict[str, Any] = json.loads(texts["manifest.json"])[0]
-    record = json.loads(texts[manifest["Config"]])
+def _arrange(found: dict[str, Layer], texts: dict[str, Any], known: frozenset[str]) -> Contents:
+    manifest: dict[str, Any] = texts["manifest.json"][0]
+    record: dict[str, Any] = texts[manifest["Config"]]
     made = [step.get("created_by", "") for step in record.get("history", []) if not step.get("empty_layer")]
     digests = record["rootfs"]["diff_ids"]
+    if len(made) != len(digests):
+        made = [""] * len(digests)
     layers = []
-    for name, digest, step in zip(manifest["Layers"], digests, made or [""] * len(digests), strict=False):
+    for name, digest, step in zip(manifest["Layers"], digests, made, strict=True):
         if digest in known:
             continue
-        layer = found.get(name, Layer())
+        layer = found.get(name)
+        if layer is None or not layer.readable:
+            # A layer that nobody looked into must not pass for one that holds nothing.
+            could_not_run(
+                f"One layer of the image, made by `{plain(step)[:80]}`, is packed in a way that cannot be read here; "
+                "Docker's own builder packs layers with gzip, or not at all."
+            )
         layer.made_by, layer.digest = plain(step), digest
         layers.append(layer)
-    return Contents(layers, json.dumps(record, ensure_ascii=False))
+    return Contents(layers, record, len(digests) - len(layers))
 
 
 def plain(step: str) -> str:

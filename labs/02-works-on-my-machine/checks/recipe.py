@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.engine.api import LABEL, ROLE, NotFoundError
 from checker.engine.client import find_client
-from checker.grading.author import could_not_run
+from checker.grading.author import could_not_run, fail
 
 if TYPE_CHECKING:
     from checker.grading.author import Engine, Lab
@@ -95,14 +95,18 @@ class Recipe:
         return self.first
 
     def build_after_edit(self) -> Build:
-        """Build once more after one line was added to each of the programs."""
+        """Build once more after one line was added to each of the programs; a library beside them is left as it is."""
         if self.second is None:
             self.build()
             copy = (self._folder or Path()) / "labels"
-            for file in copy.rglob("*.py"):
-                if not {"vendor", ".venv", ".git"} & set(file.relative_to(copy).parts):
-                    with file.open("a", encoding="utf-8") as program:
-                        program.write(f"# changed by the check {secrets.token_hex(4)}\n")
+            edited = [file for file in copy.rglob("*.py") if is_program(file.relative_to(copy))]
+            if not edited:
+                could_not_run(
+                    "there is no program, a file *.py, in labels/ to which a comment could be added"
+                )
+            for file in edited:
+                with file.open("a", encoding="utf-8") as program:
+                    program.write(f"# changed by the check {secrets.token_hex(4)}\n")
             self.second = self._build(copy)
         return self.second
 
@@ -142,6 +146,63 @@ class Recipe:
                 continue
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def fail_build(build: Build) -> NoReturn:
+    """Explain why a copy of the folder does not build, by what the builder said last."""
+    said = _last_words(build.log)
+    log = "\n".join(build.log)
+    error = next((line for line in reversed(build.log) if line.startswith("ERROR:")), "")
+    facts = {
+        "expected": "docker build of a copy of labels/ succeeds",
+        "seen": error[:300] or "the build ended with an error",
+        "source": "docker build COPY-OF-YOUR-FOLDER",
+        "evidence": "\n".join(said),
+    }
+    if _NETWORK.search(log):
+        fail(
+            "A copy of your folder does not build: a step wants something from a network, and a build here has none. The library is in "
+            "the folder, as a wheel in `vendor`; the recipe does not look there.",
+            **facts,
+            hint="Lesson, “Read the recipe”: which words of its `RUN pip install …` say where the library lies, and that nowhere else is searched?",
+        )
+    if missing := _MISSING.search(log):
+        fail(
+            f"A copy of your folder does not build: it takes {missing[1] or missing[2]} into the image, and in the folder `labels` there is "
+            "no such file. Everything that a `COPY` names is looked for below the folder that is built.",
+            **facts,
+            hint="Is the path written as seen from labels/? Does a line of `.dockerignore` keep the file away? Or is it on your machine alone?",
+        )
+    fail(
+        "A copy of your folder does not build.",
+        **facts,
+        hint="The copy has all files of labels/, in another place, with another key in its `.env`. The lines above are the last ones that the step "
+        "which failed has printed.",
+    )
+
+
+_NETWORK = re.compile(
+    r"No matching distribution|Temporary failure in name resolution|Network is unreachable|Could not resolve|"
+    r"Failed to establish a new connection|Name or service not known|Temporary failure resolving"
+)
+_MISSING = re.compile(r'"([^"]+)": not found|failed to calculate checksum[^"]*"([^"]+)"')
+
+
+def _last_words(log: list[str]) -> list[str]:
+    """Return the last lines that the failing step printed; the excerpt of the recipe and the error come after them."""
+    said = []
+    for line in log:
+        match = _LINE.match(line)
+        text = re.sub(r"^\d+\.\d+ ", "", match[2]) if match else ""
+        if text and not text.startswith(("ERROR", "DONE", "CACHED", "[", "sha256:", "transferring")):
+            said.append(text.strip())
+    return said[-3:]
+
+
+def is_program(file: Path) -> bool:
+    """Whether a file of the folder is the service's own code, and not its library's or somebody's tools."""
+    own = {"vendor", ".venv", ".git", "site-packages"}.isdisjoint(file.parts)
+    return own and not any(part.startswith("parcelcode") for part in file.parts)
 
 
 def read_log(log: list[str]) -> tuple[list[Step], list[str]]:

@@ -65,10 +65,20 @@ class Second:
         )
         return sorted(set(done.stdout.split()))
 
-    def containers(self) -> str:
-        """Return what `docker ps --all` there says, in short."""
-        wanted = "docker ps --all --format '{{.Names}} ({{.Image}}): {{.Status}}'"
-        return self._machine.exec(wanted, timeout=COMMAND_SECONDS).stdout.strip()
+    def nameless(self) -> list[dict[str, Any]]:
+        """Return its records of the images that have no name there."""
+        done = self._machine.exec(
+            "docker images --no-trunc --quiet --filter dangling=true", timeout=COMMAND_SECONDS
+        )
+        found = (self._record(f"/images/{image}/json") for image in sorted(set(done.stdout.split())))
+        return [image for image in found if image]
+
+    def containers(self) -> list[tuple[str, str, str]]:
+        """Return the name, the image and the status of each container there."""
+        wanted = "docker ps --all --format '{{.Names}}\t{{.Image}}\t{{.Status}}'"
+        lines = self._machine.exec(wanted, timeout=COMMAND_SECONDS).stdout.splitlines()
+        rows = (line.split("\t") for line in lines)
+        return [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
 
     def logs(self, name: str = NAME, tail: int = 3) -> str:
         """Return the last lines that a container there wrote."""

@@ -5,22 +5,26 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Lab, Prober, digest_of, fail, guard, needs, require, timeout
+from checker.grading.author import Container, Lab, Prober, digest_of, fail, guard, needs, require, timeout
 
 from .answers import ask, require_label, some_numbers
 from .inside import require_adds_little, require_no_clutter, require_no_key, searched
-from .recipe import BUILD_SECONDS, Recipe, short, unpinned
+from .moved import published, require_moved, require_runs_there
+from .recipe import BUILD_SECONDS, Recipe, fail_build, short, unpinned
 from .reuse import require_library_kept
-from .second import ADDRESS, Second, fingerprint
+from .second import ADDRESS, Second
 from .truth import IMAGE, adas_key, parcels
 
 if TYPE_CHECKING:
     from .alone import Alone
 
 STOP_SECONDS = 2.0
-STOP_GRACE = 4
+"""How long it may take to stop, over what a program takes here that ends at once."""
 
-COPY = "the image built from a copy of your folder, one with a git history, a virtual environment and a key as Ada's has,"
+STOP_GRACE = 10
+"""Seconds until the engine kills what was asked to stop, as `docker stop` has them."""
+
+COPY = "the image built from a copy of your folder, one with a git history, a virtual environment and a key as Ada's has"
 
 
 @guard
@@ -89,44 +93,69 @@ def test_not_root(lab: Lab, alone: Alone) -> None:
 
 
 @needs("answers-alone")
-@timeout(15)
+@timeout(2 * STOP_GRACE + 20)
 def test_stops_when_asked(lab: Lab, alone: Alone) -> None:
     """Asked to stop, it ends by itself within 2 seconds."""
     image = (lab.image(IMAGE) or {})["Id"]
     if lab.recall("stop", image) is not None:
         return
+    require_stops(alone)
+    lab.remember("stop", image)
+
+
+def require_stops(alone: Alone) -> None:
+    """Fail unless a container of the image ends soon after SIGTERM, by itself."""
     container = alone.ready
     processes = alone.processes()
-    begin = time.monotonic()
-    container.stop(STOP_GRACE)
-    seconds = time.monotonic() - begin
+    seconds = _stop(container)
     code = container.reload().exit_code
     first = processes[0][1] if processes else ""
-    shell = first.split(" ")[0].rpartition("/")[2] in {"sh", "bash", "dash"}
+    signal = str(container.attrs["Config"].get("StopSignal") or "")
+    if code == 137 and signal.upper().removeprefix("SIG") in {"KILL", "9"}:
+        fail(
+            f"Asked to stop, it was killed at once: the image itself says so, by `STOPSIGNAL {signal}`. What it had in hand "
+            "is lost, for nobody asked it to close.",
+            expected=f"it ends by itself within {STOP_SECONDS:g} s of being asked, exit code not 137",
+            seen=f"killed after {seconds:.1f} s: exit code 137",
+            source=f"docker image inspect --format '{{{{.Config.StopSignal}}}}' {IMAGE}",
+            evidence=signal,
+            hint="Lesson, “Stop it”: which signal does `docker stop` send when nobody says anything? Ada's program listens to that one.",
+        )
     if code == 137:
+        shell = first.split(" ")[0].rpartition("/")[2] in {"sh", "bash", "dash"}
+        asked = f"The request ({signal or 'SIGTERM'})"
         fail(
             "Asked to stop, it went on until it was killed: its exit code is 137, and what it had in hand is lost. "
             + (
-                "The first process of the container is a shell. The engine sends its request (SIGTERM) to the first "
+                f"The first process of the container is a shell. The engine sends its request ({signal or 'SIGTERM'}) to the first "
                 "process alone; a shell does not hand it on, so the service never heard of it."
                 if shell
-                else "The request (SIGTERM) goes to the container's first process, and that one did not act on it."
+                else f"{asked} goes to the container's first process, and that one did not act on it."
             ),
-            expected=f"it ends within {STOP_SECONDS:g} s of SIGTERM, exit code not 137",
-            seen=f"still running after {STOP_GRACE} s, then killed: exit code 137",
+            expected=f"it ends within {STOP_SECONDS:g} s of {signal or 'SIGTERM'}, exit code not 137",
+            seen=f"killed after {seconds:.1f} s: exit code 137",
             source="docker stop CONTAINER",
             evidence="\n".join(command for _, command in processes),
             hint="Lesson, “Stop it”: compare the first process there, before and after the repair, with yours above.",
         )
+    if seconds <= STOP_SECONDS:
+        return
+    # Stopping is the engine's work too: on a busy machine that takes long whatever the program does.
+    here = _stop(alone.prompt())
     require(
-        seconds <= STOP_SECONDS,
+        seconds - here <= STOP_SECONDS,
         f"It stops by itself, but takes {seconds:.1f} s: every update and every move to another machine waits for it.",
-        expected=f"it ends within {STOP_SECONDS:g} s",
+        expected=f"it ends within {STOP_SECONDS:g} s; here a program that ends at once takes {here:.1f} s",
         seen=f"it ended after {seconds:.1f} s with exit code {code}",
         source="docker stop CONTAINER",
         hint="What does the service do between the request and its end? Its log may say.",
     )
-    lab.remember("stop", image)
+
+
+def _stop(container: Container) -> float:
+    begin = time.monotonic()
+    container.stop(STOP_GRACE)
+    return time.monotonic() - begin
 
 
 @needs("answers-alone")
@@ -142,12 +171,13 @@ def test_locked_down(lab: Lab, alone: Alone) -> None:
 
 @needs("image-built")
 @timeout(60)
-def test_no_key_inside(lab: Lab) -> None:
+def test_no_key_inside(lab: Lab, alone: Alone) -> None:
     """Ada's key is nowhere in the image."""
     image = (lab.image(IMAGE) or {})["Id"]
     if lab.recall("no-key", image) is not None:
         return
     require_no_key(searched(lab.engine, image, adas_key()), adas_key())
+    alone.require_silent_without_key(adas_key())
     lab.remember("no-key", image)
 
 
@@ -163,68 +193,26 @@ def test_nothing_extra_inside(lab: Lab) -> None:
 
 
 @needs("image-built")
+@timeout(60)
 def test_adds_little(lab: Lab) -> None:
     """It adds at most 10 MB to drydock/python:1.0."""
-    require_adds_little(lab)
+    image = (lab.image(IMAGE) or {})["Id"]
+    if lab.recall("size", image) is not None:
+        return
+    require_adds_little(lab.engine, searched(lab.engine, image, adas_key()))
+    lab.remember("size", image)
 
 
 @needs("image-built")
 def test_moved_not_rebuilt(lab: Lab, second: Second) -> None:
     """The second machine has the same image, not one built again."""
-    here = lab.image(IMAGE) or {}
-    there = second.image
-    if there is None:
-        names = [name for name in second.images() if "none" not in name]
-        fail(
-            f"The second machine has no image named {IMAGE}. It has an engine and a disk of its own: what was built here is not there "
-            "until it is moved.",
-            expected=f"{IMAGE} in the list of the second machine's images",
-            seen=", ".join(names) or "no image at all",
-            source="docker -H tcp://second:2375 images",
-            hint="Lesson, “Move it”: an image travels as one archive.",
-        )
-    same = fingerprint(here) == fingerprint(there)
-    require(
-        same,
-        f"{IMAGE} on the second machine is another image than {IMAGE} here. What was tried out here is not what runs there: "
-        "either it was built a second time, or built here again after it had been moved.",
-        expected=f"{here.get('Id', '')[:19]}, made {str(here.get('Created'))[:23]}",
-        seen=f"{there['Id'][:19]}, made {str(there.get('Created'))[:23]}",
-        source=f"docker -H tcp://second:2375 image inspect {IMAGE}",
-        hint="Lesson, “Move it”: compare the ids on both machines. Which of the two moments is the later one?",
-    )
+    require_moved(lab.image(IMAGE) or {}, second)
 
 
 @needs("moved-not-rebuilt")
 def test_answers_on_second(second: Second, prober: Prober) -> None:
     """On the second machine the container `labels` prints the same labels as Ada's."""
-    container = second.container
-    if container is None:
-        fail(
-            "No container named `labels` is on the second machine: an image there does nothing until somebody runs it.",
-            expected="a container named labels, running",
-            seen=second.containers() or "no container at all",
-            source="docker -H tcp://second:2375 ps --all",
-            hint="Lesson, “Run it there”. Name and port are in the task.",
-        )
-    state, image = container["State"], second.image or {}
-    require(
-        state["Status"] == "running",
-        "The container `labels` on the second machine does not run.",
-        expected="status: running",
-        seen=f"status: {state['Status']}, exit code {state['ExitCode']}",
-        source="docker -H tcp://second:2375 ps --all",
-        evidence=second.logs(),
-        hint="`docker -H tcp://second:2375 logs labels` says why. It starts with nothing from this machine: neither files nor environment.",
-    )
-    require(
-        container["Image"] == image.get("Id"),
-        f"The container `labels` on the second machine runs another image than the {IMAGE} that is there.",
-        expected=str(image.get("Id"))[:19],
-        seen=f"{container['Image'][:19]} ({container['Config']['Image']})",
-        source="docker -H tcp://second:2375 inspect --format '{{.Image}}' labels",
-        hint="A container keeps the image that it was made from. When was it made, and when did the image arrive?",
-    )
+    container = require_runs_there(second)
     for number in some_numbers():
         reply = ask(prober, ADDRESS, number)
         bound = container["NetworkSettings"].get("Ports") or {}
@@ -232,7 +220,7 @@ def test_answers_on_second(second: Second, prober: Prober) -> None:
             reply.status,
             "The container `labels` runs on the second machine, but nobody reaches it there on port 8080.",
             expected=f"an answer from {ADDRESS}",
-            seen=f"{reply.error}; published: {_published(bound)}",
+            seen=f"{reply.error}; published: {published(bound)}",
             source=f"curl {ADDRESS}/labels/{number}",
             evidence=second.logs(),
             hint="`docker -H tcp://second:2375 port labels` shows which port of that machine leads into the container.",
@@ -244,15 +232,6 @@ def test_answers_on_second(second: Second, prober: Prober) -> None:
             where="The container `labels` on the second machine",
             seal_hint="Which key was it given? Compare with labels/.env, without printing either on a screen that others see.",
         )
-
-
-def _published(ports: dict[str, list[dict[str, str]] | None]) -> str:
-    said = [
-        f"{at['HostIp']}:{at['HostPort']} to {inside}"
-        for inside, found in ports.items()
-        for at in found or []
-    ]
-    return ", ".join(said) or "nothing"
 
 
 @needs("image-built")
@@ -267,18 +246,11 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> Non
         expected="labels/Dockerfile",
         seen=", ".join(sorted(path.name for path in recipe.source.glob("*"))) or "no folder labels/",
         source="ls -A labels",
-        hint="Lesson, “Your turn”: the Dockerfile belongs into the folder labels/, beside labels.py.",
+        hint="Lesson, “Your turn”: the Dockerfile belongs in the folder labels/, beside labels.py.",
     )
     build = recipe.build()
     if not build.ok:
-        fail(
-            "A copy of your folder does not build: the recipe needs something that is on your machine and not in the folder.",
-            expected="docker build of a copy of labels/ succeeds",
-            seen=_why_failed(build.log),
-            source="docker build COPY-OF-YOUR-FOLDER",
-            evidence="\n".join(_last_words(build.log)),
-            hint="The copy has all files of labels/, in another place, with another key in its `.env`. Which line of the Dockerfile fails there?",
-        )
+        fail_build(build)
     if build.layers != (lab.image(IMAGE) or {})["RootFS"]["Layers"]:
         found = searched(lab.engine, build.image["Id"], recipe.key)
         source = "docker build COPY-OF-YOUR-FOLDER"
@@ -320,13 +292,3 @@ def test_code_edit_keeps_library(lab: Lab, recipe: Recipe) -> None:
 def _state(lab: Lab, recipe: Recipe) -> tuple[str, str]:
     folder = digest_of(recipe.source) if recipe.source.is_dir() else ""
     return folder, str((lab.image(IMAGE) or {}).get("Id", ""))  # it may be removed at this moment
-
-
-def _why_failed(log: list[str]) -> str:
-    errors = [line for line in log if line.startswith("ERROR:")]
-    return errors[-1][:300] if errors else "the build ended with an error"
-
-
-def _last_words(log: list[str]) -> list[str]:
-    said = [line for line in log if line.strip() and not line.startswith(("ERROR:", "--", "#"))]
-    return said[-6:]

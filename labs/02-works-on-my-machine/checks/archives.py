@@ -1,0 +1,75 @@
+"""What lies packed inside a file: the members of zips and tars, and of what was compressed."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNPACKED_BYTES = 64 * 1024 * 1024
+"""How much of one file is unpacked; a zip of zeros could fill any memory."""
+
+DEPTH = 3
+"""How deep archives inside archives are opened."""
+
+_BROKEN = (OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
+           NotImplementedError)  # fmt: skip
+
+
+def members(content: bytes, depth: int = DEPTH) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file packed inside; the name is empty for what is only compressed."""
+    # What is broken or locked is no archive for anybody else either.
+    with contextlib.suppress(*_BROKEN):
+        for name, inside in _opened(content):
+            yield name, inside
+            if depth > 1:
+                for below, packed in members(inside, depth - 1):
+                    yield "/".join(filter(None, (name, below))), packed
+
+
+def _opened(content: bytes) -> Iterator[tuple[str, bytes]]:
+    # The table of contents of a zip is at its end: a zip application has a line of text in front.
+    if b"PK\x05\x06" in content[-70000:]:
+        yield from _of_zip(content)
+    elif content[257:262] == b"ustar":
+        yield from _of_tar(content)
+    elif packed := _uncompressed(content):
+        yield "", packed
+
+
+def _of_zip(content: bytes) -> Iterator[tuple[str, bytes]]:
+    left = UNPACKED_BYTES
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for item in archive.infolist():
+            if item.is_dir():
+                yield item.filename, b""
+            elif item.flag_bits & 1 or item.file_size > left:
+                yield item.filename, b""  # locked, or too large: its name is known all the same
+            else:
+                left -= item.file_size
+                yield item.filename, archive.read(item)
+
+
+def _of_tar(content: bytes) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+        for item in archive:
+            data = archive.extractfile(item) if item.isfile() else None
+            yield item.name.removeprefix("./"), data.read() if data else b""
+
+
+def _uncompressed(content: bytes) -> bytes:
+    if content[:2] == b"\x1f\x8b":
+        return zlib.decompressobj(wbits=31).decompress(content, UNPACKED_BYTES)
+    if content[:3] == b"BZh":
+        return bz2.BZ2Decompressor().decompress(content, UNPACKED_BYTES)
+    if content[:6] == b"\xfd7zXZ\x00":
+        return lzma.LZMADecompressor().decompress(content, UNPACKED_BYTES)
+    return b""

@@ -1,0 +1,58 @@
+"""The forms in which a secret may lie somewhere: as it is, or written in a way that anybody can undo."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+from functools import cache
+
+PLAIN = "as it is"
+"""The form of a secret that nobody tried to hide."""
+
+_WRAPPED_BYTES = 1 << 20
+"""Texts up to this size are searched once more with their lines joined: encoders wrap long lines."""
+
+
+@cache
+def forms(secret: str) -> dict[bytes, str]:
+    """Return every text that tells the secret, with the name of its form.
+
+    Base64 and base32 encode groups of bytes, so that the same secret looks different behind one more letter: each of
+    these beginnings is one text, without the characters that depend on what stands before and behind.
+    """
+    plain = secret.encode()
+    found = {
+        plain: PLAIN,
+        plain[::-1]: "written backwards",
+        plain.hex().encode(): "in hexadecimal",
+        plain.hex().upper().encode(): "in hexadecimal",
+        codecs.encode(secret, "rot13").encode(): "in ROT13",
+        secret.encode("utf-16-le"): "in UTF-16",
+        secret.encode("utf-16-be"): "in UTF-16",
+    }
+    for before in range(3):
+        encoded = _aligned(base64.b64encode, plain, before, bits=6)
+        found.setdefault(encoded, "in base64")
+        found.setdefault(encoded.translate(bytes.maketrans(b"+/", b"-_")), "in base64")
+    for before in range(5):
+        found.setdefault(_aligned(base64.b32encode, plain, before, bits=5), "in base32")
+    return found
+
+
+def _aligned(encode: object, plain: bytes, before: int, *, bits: int) -> bytes:
+    """Encode behind this many other bytes, and keep what depends on the secret alone."""
+    encoded: bytes = encode(b"\0" * before + plain)  # type: ignore[operator]
+    return encoded[-(-before * 8 // bits) : (before + len(plain)) * 8 // bits]
+
+
+def form_in(content: bytes, secret: str) -> str:
+    """Return the form in which a text has the secret, nothing when it has it in none."""
+    for needle, form in forms(secret).items():
+        if needle in content:
+            return form
+    if len(content) <= _WRAPPED_BYTES and b"\n" in content:
+        joined = content.replace(b"\r", b"").replace(b"\n", b"")
+        for needle, form in forms(secret).items():
+            if needle in joined:
+                return f"{form}, over several lines"
+    return ""

@@ -1,0 +1,194 @@
+"""Lab 02: what is found in an image's layers, from archives as the two kinds of image store write them."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import gzip
+import hashlib
+import io
+import json
+import lzma
+import tarfile
+import zipfile
+from typing import Any
+
+import pytest
+
+from checker.grading.verdicts import CheckFailed, CouldNotRun
+from tests.unit.labs.conftest import module
+
+layers, forms, archives, inside = (module("02", name) for name in ("layers", "forms", "archives", "inside"))
+
+KEY = "ada-seal-5d8c1f77b0e24a96"
+
+
+def tar(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, content in files.items():
+            item = tarfile.TarInfo(name)
+            item.size = len(content)
+            archive.addfile(item, io.BytesIO(content))
+    return made.getvalue()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def image(
+    *contents: tuple[str, bytes], config: dict[str, Any] | None = None, pack: Any = lambda data: data
+) -> io.BytesIO:
+    """Write an image as `docker save` does: a layer for each instruction, packed as an engine packs them."""
+    blobs = [pack(layer) for _, layer in contents]
+    record = json.dumps(
+        {
+            "config": config or {},
+            "history": [{"created_by": made} for made, _ in contents],
+            "rootfs": {"diff_ids": [f"sha256:{digest(layer)}" for _, layer in contents]},
+        }
+    ).encode()
+    names = [f"blobs/sha256/{digest(blob)}" for blob in blobs]
+    manifest = [{"Config": f"blobs/sha256/{digest(record)}", "Layers": names}]
+    files = dict(zip(names, blobs, strict=True))
+    files[f"blobs/sha256/{digest(record)}"] = record
+    files["manifest.json"] = json.dumps(manifest).encode()
+    return io.BytesIO(tar(files))
+
+
+def read(archive: io.BytesIO, known: frozenset[str] = frozenset()) -> Any:
+    return layers.read_archive(archive, (KEY,), known)
+
+
+BIG = ("RUN head -c 90000 /dev/urandom > /srv/extra", tar({"srv/extra": b"\x07" * 90000}))
+BASE = ("RUN install everything", tar({"usr/lib/python": b"\x05" * 200_000}))
+SMALL = ("COPY labels.py ./", tar({"srv/labels.py": b"print()"}))
+
+
+@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress], ids=["as they are", "compressed"])
+def test_an_images_size_is_that_of_its_files_however_an_engine_packs_them(pack: Any) -> None:
+    found = read(image(BASE, BIG, SMALL, pack=pack), frozenset({f"sha256:{digest(BASE[1])}"}))
+    assert found.size == 90000 + len("print()")
+    assert found.base_layers == 1
+
+
+def test_the_learners_own_largest_step_is_named_and_never_the_bases(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = frozenset({f"sha256:{digest(BASE[1])}"})
+    monkeypatch.setattr(inside, "LIMIT", 50_000)
+    monkeypatch.setattr(inside, "base_digests", lambda _: known)
+    with pytest.raises(CheckFailed) as failed:
+        inside.require_adds_little(None, read(image(BASE, BIG, SMALL), known))
+    assert "Most comes from `RUN head -c 90000" in failed.value.failure.rationale
+
+
+def test_a_copy_of_everything_in_one_layer_is_compared_with_what_it_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inside, "LIMIT", 50_000)
+    monkeypatch.setattr(inside, "base_digests", lambda _: frozenset({f"sha256:{digest(BASE[1])}"}))
+    monkeypatch.setattr(inside, "base_size", lambda _: 200_000)
+    flat = ("COPY / /", tar({"usr/lib/python": b"\x05" * 200_000, "srv/labels.py": b"print()"}))
+    inside.require_adds_little(None, read(image(flat)))
+    larger = ("COPY / /", tar({"usr/lib/python": b"\x05" * 200_000, "srv/extra": b"\x07" * 60_000}))
+    with pytest.raises(CheckFailed):
+        inside.require_adds_little(None, read(image(larger)))
+
+
+def test_a_layer_that_cannot_be_read_is_not_taken_for_an_empty_one() -> None:
+    with pytest.raises(CouldNotRun, match="cannot be read"):
+        read(image(SMALL, pack=lambda data: b"\x28\xb5\x2f\xfd" + data))
+
+
+def test_an_empty_layer_is_no_obstacle() -> None:
+    assert read(image(("WORKDIR /srv", tar({})), pack=gzip.compress)).size == 0
+
+
+WAYS = {
+    "as it is": KEY.encode(),
+    "in base64": base64.b64encode(KEY.encode()),
+    "in base64 with its name": base64.b64encode(f"LABELS_KEY={KEY}\n".encode()),
+    "in base64 behind two letters": base64.urlsafe_b64encode(f"ab{KEY}".encode()),
+    "in base64 in short lines": b"\n".join(
+        base64.b64encode(f"x{KEY}".encode())[i : i + 8] for i in range(0, 40, 8)
+    ),
+    "in base32": base64.b32encode(f"abc{KEY}".encode()),
+    "in hexadecimal": KEY.encode().hex().encode(),
+    "backwards": KEY.encode()[::-1],
+    "in UTF-16": KEY.encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("written", WAYS.values(), ids=WAYS.keys())
+def test_a_key_is_found_in_every_form_that_anybody_can_undo(written: bytes) -> None:
+    found = read(image(("COPY conf ./", tar({"srv/conf": b"a = " + written + b"\n"}))))
+    assert found.layers[0].secrets[KEY].place == "srv/conf"
+
+
+def test_another_key_is_not_taken_for_it() -> None:
+    other = b"ada-seal-5d8c1f78b0e24a96"
+    text = b"\n".join([other, base64.b64encode(other), other.hex().encode()])
+    assert not read(image(("COPY conf ./", tar({"srv/conf": text})))).layers[0].secrets
+
+
+PACKED = {
+    "a zip": zipped,
+    "a tar": tar,
+    "a compressed tar": lambda files: gzip.compress(tar(files)),
+    "a tar packed by bzip2": lambda files: bz2.compress(tar(files)),
+    "a tar packed by xz": lambda files: lzma.compress(tar(files)),
+    "a zip behind a line of text": lambda files: b"#!/usr/bin/env python3\n" + zipped(files),
+    "a zip in a compressed tar": lambda files: gzip.compress(tar({"inner.zip": zipped(files)})),
+}
+
+
+@pytest.mark.parametrize("pack", PACKED.values(), ids=PACKED.keys())
+def test_what_must_stay_out_is_found_inside_an_archive(pack: Any) -> None:
+    bundle = pack({"app/.env": f"LABELS_KEY={KEY}\n".encode(), "app/.venv/pyvenv.cfg": b"home"})
+    (layer,) = read(image(("ADD bundle ./", tar({"srv/bundle": bundle})))).layers
+    assert layer.secrets[KEY].place.startswith("srv/bundle, in it ")
+    assert layer.secrets[KEY].place.endswith("app/.env")
+    assert [name.rpartition("/")[2] for name in layer.clutter] == [".env", "pyvenv.cfg"]
+
+
+def test_a_broken_archive_is_a_file_like_any_other() -> None:
+    broken = gzip.compress(KEY.encode())[:20] + b"PK\x05\x06"
+    assert not read(image(("COPY x ./", tar({"srv/x": broken})))).layers[0].secrets
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"Env": [f"TOKEN={base64.b64encode(KEY.encode()).decode()}"]}, "the variable TOKEN"),
+        ({"Labels": {"owner": KEY}}, "the label owner"),
+        ({"Cmd": ["serve", KEY.encode().hex()]}, "its configuration"),
+    ],
+)
+def test_a_key_in_the_images_record_is_found_with_its_place(config: dict[str, Any], place: str) -> None:
+    with pytest.raises(CheckFailed) as failed:
+        inside.require_no_key(read(image(SMALL, config=config)), KEY)
+    assert place in failed.value.failure.seen
+
+
+def test_a_build_argument_is_found_in_the_history_and_is_not_told_again() -> None:
+    encoded = base64.b64encode(KEY.encode()).decode()
+    with pytest.raises(CheckFailed) as failed:
+        inside.require_no_key(read(image((f"RUN |1 KEY={encoded} /bin/sh -c true", tar({})))), KEY)
+    assert "the history keeps how" in failed.value.failure.rationale
+    assert encoded not in failed.value.failure.rationale
+
+
+def test_a_key_that_a_later_layer_hides_is_still_told() -> None:
+    hidden = image(
+        ("COPY .env ./", tar({"srv/.env": KEY.encode()})), ("RUN rm .env", tar({"srv/.wh..env": b""}))
+    )
+    with pytest.raises(CheckFailed, match="only hid it"):
+        inside.require_no_key(read(hidden), KEY)
