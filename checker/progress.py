@@ -43,6 +43,7 @@ MIGRATIONS = (
     );
     CREATE INDEX measurement_lab ON measurement (lab, name, subject, id);
     """,
+    "ALTER TABLE hint ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
 )
 """The schema's history; entries are added, never changed."""
 
@@ -290,15 +291,24 @@ class Progress:
         with self._transaction() as db:
             db.execute("INSERT INTO solved (lab, at) VALUES (?, ?)", (lab, _now()))
 
-    def climb(self, lab: str, check: str, rungs: int) -> int:
-        """Note one more hint and return its rung, from 1; the last rung is given again."""
+    def climb(self, lab: str, check: str, rungs: int, reason: str = "") -> int:
+        """Note one more hint and return its rung, from 1; the last rung is given again.
+
+        Args:
+            lab: the lab's slug.
+            check: the check that fails.
+            rungs: how many hints it has.
+            reason: why it fails, `Failure.reason`; for another reason the hints begin again.
+        """
         with self._transaction() as db:
             used = db.execute(
-                "SELECT coalesce(max(rung), 0) FROM hint WHERE lab = ? AND check_id = ?", (lab, check)
+                "SELECT coalesce(max(rung), 0) FROM hint WHERE lab = ? AND check_id = ? AND reason = ?",
+                (lab, check, reason),
             ).fetchone()[0]
             rung: int = min(used + 1, rungs)
             db.execute(
-                "INSERT INTO hint (lab, check_id, rung, at) VALUES (?, ?, ?, ?)", (lab, check, rung, _now())
+                "INSERT INTO hint (lab, check_id, rung, reason, at) VALUES (?, ?, ?, ?, ?)",
+                (lab, check, rung, reason, _now()),
             )
         return rung
 

@@ -47,6 +47,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seen: str = ""
     source: str = ""
     evidence: str = ""
+    reason: str = ""
+    """Which of a check's reasons this is: where in its code it was said. Hints begin again when it changes."""
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
+import tarfile
 import time
 from typing import TYPE_CHECKING, Any
 
 from checker.course import places
 from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
 from checker.errors import EngineError
+from checker.grading import edits, reaching, running
 from checker.grading.container import Container, Shells, at_once
 from checker.grading.http import Outside, Prober, Reply
+from checker.grading.reaching import Blocked, Door
 from checker.grading.remembered import Remembered, digest_of
+from checker.grading.running import Reason, Wanted
 from checker.grading.sheet import Sheet, read
 from checker.grading.verdicts import could_not_run, fail, guard, needs, not_judged, require, timeout
 from checker.results import Measurement
@@ -31,18 +36,22 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab as CourseLab
 
 __all__ = [
+    "Blocked",
     "Container",
+    "Door",
     "Engine",
     "Failure",
     "Lab",
     "Mark",
     "Outside",
     "Prober",
+    "Reason",
     "Reply",
     "Request",
     "Sheet",
     "Timeline",
     "Traffic",
+    "Wanted",
     "at_once",
     "could_not_run",
     "digest_of",
@@ -104,6 +113,58 @@ class Lab:
                     continue
         return sorted(found, key=lambda container: container.created)
 
+    def find_container(self, wanted: Wanted) -> Container | None:
+        """Return the container that the task asks for, running or not, or None; a Compose service may stand for it."""
+        return running.find(self, wanted)
+
+    def require_container(
+        self, wanted: Wanted, ended: Callable[[Container], None] | None = None
+    ) -> Container:
+        """Return the container that the task asks for; fail, saying what became of it, unless it runs and stays up.
+
+        It tells apart what was never made, is spelt otherwise, has another name, was removed, was never started, could
+        not be started, is paused, dies again and again though it may run at this moment, was stopped, killed, or ended.
+
+        Args:
+            wanted: its name, image and purpose, and the lesson's own hints by `Reason`.
+            ended: called with one that does not run or does not stay up, to say something more exact; it may return.
+        """
+        return running.require_container(self, wanted, ended)
+
+    def require_reply(
+        self,
+        outside: Outside,
+        container: Container,
+        door: Door,
+        silent: Callable[[Container, Reply], None] | None = None,
+    ) -> Reply:
+        """Return what a container answers on a port of the learner's machine; fail, saying why, unless it does.
+
+        It tells apart the machine's own network, another container's, none, another address, UDP, an internal network,
+        swapped ports, a port that somebody else holds, another port, none, and inside: another port, 127.0.0.1, and a
+        service that is still starting, which is waited for as long as it makes progress.
+
+        Args:
+            outside: the learner's machine.
+            container: the container, which runs.
+            door: the port, and the lesson's own hints by `Blocked`.
+            silent: called when no good answer comes, to say something more exact; it may return.
+        """
+        return reaching.require_reply(self, outside, container, door, silent)
+
+    def changed_files(self, container: Container) -> list[str]:
+        """Return what differs in a container from the programs and settings of its image, one line for each.
+
+        Edited, added or removed files as `docker diff` writes them, what is mounted over, and variables that make a
+        program load other code.
+        """
+        image = self.image(container.image_id) or {"Config": {}}
+        return [
+            *edits.mounted_over(container),
+            *edits.changed(self.engine, container),
+            *edits.loads_other_code(container, image["Config"].get("Env") or ()),
+        ]
+
     def node(self, service: str) -> Container:
         """Return the container of one of the scene's services.
 
@@ -126,6 +187,28 @@ class Lab:
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return the engine's record of an image, or None."""
         return self.engine.image(reference)
+
+    def image_files(self, reference: str, folder: str) -> dict[str, bytes]:
+        """Return the files below a folder of an image, by their path in it; empty when there is no such folder.
+
+        Read from a container that is made for it and never started, so that nothing of the image runs.
+        """
+        body = {"Image": reference, "Labels": {LABEL: self.number, ROLE: "checker"}, "Cmd": ["true"]}
+        made = str(self.engine.post("/containers/create", body)["Id"])
+        try:
+            data = self.engine.request("GET", f"/containers/{made}/archive", query={"path": folder}, raw=True)
+        except NotFoundError:
+            return {}
+        finally:
+            self.engine.delete(f"/containers/{made}", force=True, v=True)
+        found = {}
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None:
+                    # The archive's names begin with the folder's own.
+                    found[member.name.partition("/")[2]] = content.read()
+        return found
 
     def run(
         self,

@@ -184,6 +184,14 @@ class Container:
         """Return the last lines it wrote."""
         return self.engine.logs(self.id, tail)
 
+    def processes(self) -> list[tuple[str, str]]:
+        """Return the user and the command line of each process in it, as the engine sees them from outside."""
+        found: dict[str, Any] = self.engine.get(f"/containers/{self.id}/top")
+        titles = list(found["Titles"])
+        user = next((titles.index(name) for name in ("UID", "USER") if name in titles), 0)
+        command = next((titles.index(name) for name in ("CMD", "COMMAND") if name in titles), -1)
+        return [(row[user], row[command]) for row in found.get("Processes") or []]
+
     def stats(self) -> dict[str, Any]:
         """Return the engine's counters at this moment: memory, CPU, network."""
         found: dict[str, Any] = self.engine.get(

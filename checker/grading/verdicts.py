@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from checker.results import Failure
@@ -55,8 +57,17 @@ def fail(
             seen=seen,
             source=source,
             evidence=evidence.rstrip("\n"),
+            reason=_where(),
         )
     )
+
+
+def _where() -> str:
+    """Return where in a check's code, or in what it calls, the verdict is said: one check fails for many reasons."""
+    frame = sys._getframe()  # noqa: SLF001 - the cheapest way to a line number
+    while frame.f_back and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    return f"{Path(frame.f_code.co_filename).stem}:{frame.f_lineno}"
 
 
 def require(

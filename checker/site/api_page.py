@@ -7,7 +7,7 @@ import inspect
 import re
 from typing import Any
 
-from checker.grading import author, http, verdicts
+from checker.grading import author, http, reaching, running, verdicts
 from checker.site.markdown import first_line, front, table
 from checker.timeline import model
 from checker.timeline.record import Failure, Request
@@ -104,6 +104,7 @@ def check_api_page() -> str:
     text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
     text += _class("Sheet", f"{first_line(author.Sheet)}\n`.file` is its name.", author.Sheet)
     text += _class("Container", first_line(author.Container), author.Container)
+    text += _ladders()
     text += _class(
         "Outside and Prober",
         "Both send the same way; `outside` from the learner's machine to published ports, "
@@ -113,6 +114,27 @@ def check_api_page() -> str:
     reply = "`.url`, `.status`, `.body`, `.headers`, `.ms` and `.error` are what came back."
     text += _class("Reply", f"{first_line(http.Reply)}\n{reply}", http.Reply)
     return text + _timeline()
+
+
+def _ladders() -> str:
+    text = (
+        "\n## Wanted and Door\n\n"
+        "`lab.require_container(wanted)` and `lab.require_reply(outside, container, door)` judge what most tasks begin with, "
+        "and say what is in the way as what it is.\n"
+    )
+    for name, kind in (("Wanted", running.Wanted), ("Door", reaching.Door)):
+        text += f"\n### {name}\n\n{_doc(kind)}\n"
+    text += (
+        '\nA lab may give a hint of its own for a reason: `hints={Reason.PAUSED: "…"}`.\n'
+        "Without one, the hint is the general one.\n\n"
+    )
+    text += table(
+        ("Reason", "Hint"), [(f"`Reason.{each.name}`", running.HINTS[each]) for each in running.Reason]
+    )
+    text += "\n"
+    return text + table(
+        ("Blocked", "Hint"), [(f"`Blocked.{each.name}`", reaching.HINTS[each]) for each in reaching.Blocked]
+    )
 
 
 def _timeline() -> str:

@@ -27,6 +27,9 @@ EVERY_LAB = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.slug)
 VERDICTS = {"fail": 1, "require": 2}
 """The words that end a check, and how many arguments come before the rationale's end."""
 
+LADDERS = {"require_container", "require_reply"}
+"""What says by itself, for every lab in one way, what became of a container or of a request."""
+
 OUTCOMES = {
     name
     for name, value in vars(outcomes).items()
@@ -103,6 +106,7 @@ def test_every_check_judges_with_a_rationale_and_a_hint(lab: Lab) -> None:
         return any(
             name in VERDICTS
             or name in OUTCOMES
+            or name in LADDERS
             or (
                 name in by_name
                 and name not in seen

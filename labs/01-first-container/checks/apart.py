@@ -50,32 +50,29 @@ def _written(container: Container) -> list[tuple[PurePosixPath, str]]:
     ]
 
 
-def require_unedited(engine: Engine, container: Container) -> None:
-    """Fail when the program in a container is another than the image's: edited, copied in, or mounted over."""
-    over = [
-        f"{mount['Destination']} is mounted from {mount.get('Name') or mount['Source']}"
-        for mount in container.mounts
-        if PROGRAM.is_relative_to(mount["Destination"]) or _belongs(mount["Destination"])
-    ]
-    changes = engine.get(f"/containers/{container.id}/changes") or []
-    edited = [f"{'CAD'[entry['Kind']]} {entry['Path']}" for entry in changes if _belongs(entry["Path"])]
-    if not over and not edited:
+def require_unedited(lab: Lab, container: Container) -> None:
+    """Fail when the files in a container are others than the image's: edited, copied in, removed, or mounted over."""
+    found = lab.changed_files(container)
+    if not found:
         return
+    mounted = "is mounted from" in found[0]
+    program = any(str(PROGRAM) in line for line in found)
     fail(
-        f"The program in `{container.name}` is not the one from the image any more: somebody changed {PROGRAM} in this "
-        "copy. Its environment is no longer all that makes it different, and the next copy has nothing of it.",
-        expected=f"{PROGRAM} in {container.name} as {IMAGE} has it",
-        seen=over[0] if over else edited[-1],
+        f"The files in `{container.name}` are not those of the image any more: "
+        + (
+            f"somebody changed {PROGRAM} in this copy. "
+            if program
+            else "somebody changed what its program loads or runs on. "
+        )
+        + "Its environment is no longer all that makes it different, and the next copy has nothing of it.",
+        expected=f"the programs and settings in {container.name} as {IMAGE} has them",
+        seen=found[0],
         source=f"docker inspect --format '{{{{json .Mounts}}}}' {container.name}"
-        if over
+        if mounted
         else f"docker diff {container.name}",
-        evidence="\n".join([*over, *edited][:5]),
+        evidence="\n".join(found[:5]),
         hint="Remove this copy and run a new one: what it needs to be told, its environment can tell it.",
     )
-
-
-def _belongs(path: str) -> bool:
-    return PurePosixPath(path).is_relative_to(PROGRAM) and path != str(PROGRAM) and "__pycache__" not in path
 
 
 def require_fresh(lab: Lab, engine: Engine) -> None:

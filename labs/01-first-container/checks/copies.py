@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from checker.errors import EngineError
-from checker.grading.author import could_not_run, fail
-
-from .moments import age, ago, moment, past_events
+from checker.grading.author import Blocked, Door, Reason, Wanted
 
 if TYPE_CHECKING:
-    from checker.grading.author import Container, Engine, Lab
+    from checker.grading.author import Container, Lab
 
 IMAGE = "drydock/parcel:1.0"
 NAME_VARIABLE = "PARCEL_INSTANCE"
+PROGRAM = "/app/parcel.py"
+"""Where the image keeps Parcel."""
+
 PRACTICE = frozenset({"practice", "practice-2", "tied"})
 """The copies that the lesson makes before the task begins."""
 
-START_SECONDS = 3.0
-"""How long a copy may take from its start to its first answer; measured at 0.2 s on two cores."""
+PORTS = {"parcel": 8081, "parcel-b": 8082}
 
-ANSWERS_FAULT = (
-    "already allocated",
-    "address already in use",
-    "cannot assign requested address",
-    "runc create failed",
-)
-"""What the engine says when a container cannot start as it was asked for; anything else is the machine's."""
+START_SECONDS = 20.0
+"""How long a copy that goes on starting is waited for; it takes 0.2 s on two cores."""
+
+_RUNNING = {
+    Reason.ABSENT: "Lesson, “Your turn”, says which containers are asked for; `docker ps --all` shows what you have.",
+    Reason.UNNAMED: "Lesson, “Run a copy”: which part of the command names the container?",
+    Reason.TIED: "Lesson, “Close the terminal”: what does a copy need so that it goes on without you?",
+    Reason.CREATED: "Lesson, “Run a copy”: which of the docker commands there makes and starts in one go?",
+    Reason.REFUSED: "What does the engine's message name? Lesson, “What goes wrong”, has the frequent ones.",
+    Reason.ENDED: "The last line of its log says what ended it. Lesson, “Close the terminal”, has the same ending.",
+}
+
+_REACHED = {
+    Blocked.HOST_NETWORK: "Lesson, “Give it a port”: one port is opened there, and the network stays the container's own.",
+    Blocked.OTHERS_NETWORK: "Lesson, “Give it a port”: that copy has a network of its own, and one published port.",
+    Blocked.NO_NETWORK: "Lesson, “Give it a port”: that copy was given no network at all, and the engine chose one. Which option took yours away?",
+    Blocked.OTHER_ADDRESS: "Lesson, “Give it a port”, names what stands before the first colon there.",
+    Blocked.UDP: "Lesson, “Give it a port”: what stands behind the second number there?",
+    Blocked.NOT_OPENED: "The lesson's copies were given no network at all: the engine chose one. `docker network inspect` says which are internal.",
+    Blocked.OUTSIDE: "Lesson, “Give it a port”: who opens the port there, and with which option?",
+    Blocked.UNPUBLISHED: "Lesson, “Give it a port”: compare the PORTS column of `docker ps` before and after.",
+    Blocked.NOBODY_INSIDE: "Lesson, “Give it a port”: of the two numbers of a published port, which is the container's?",
+    Blocked.LOOPBACK_INSIDE: "What tells Parcel where to listen? Its log shows the address that it took at its start.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,124 +54,36 @@ class Copy:
     port: int
 
     @property
+    def wanted(self) -> Wanted:
+        """The container, as the check API looks for it."""
+        return Wanted(
+            self.name,
+            image=IMAGE,
+            purpose=f"there is nobody to answer on port {self.port}",
+            known=PRACTICE | PORTS.keys(),
+            hints=_RUNNING,
+        )
+
+    @property
+    def door(self) -> Door:
+        """The port, as the check API looks for it."""
+        return Door(self.port, others=PORTS, hints=_REACHED, start_seconds=START_SECONDS)
+
+    @property
     def url(self) -> str:
         """Where a person on this machine reaches it."""
-        return f"http://127.0.0.1:{self.port}/"
+        return self.door.url
 
     @property
     def asked(self) -> str:
-        """The address as the learner knows it; inside the toolbox localhost would be the toolbox."""
-        return f"http://localhost:{self.port}/ on this machine"
+        """The address as the learner knows it."""
+        return self.door.asked
 
 
-FIRST = Copy("parcel", 8081)
-SECOND = Copy("parcel-b", 8082)
+FIRST = Copy("parcel", PORTS["parcel"])
+SECOND = Copy("parcel-b", PORTS["parcel-b"])
 
 
-def last_lines(container: Container, count: int) -> str:
-    """Return the last lines of a container's log; nothing where its logging driver keeps none."""
-    try:
-        return container.logs(count)
-    except EngineError:
-        return ""
-
-
-def require_running(lab: Lab, engine: Engine, copy: Copy) -> Container:
+def require_running(lab: Lab, copy: Copy) -> Container:
     """Return the copy's container; fail unless it is up and stays up."""
-    container = lab.container(copy.name)
-    if container is None:
-        _fail_absent(lab, engine, copy)
-    state = container.attrs["State"]
-    source = f"docker ps --all --filter name={copy.name}"
-    expected = f"a container named {copy.name} that is running"
-    if state["Status"] == "created":
-        _fail_created(copy, state.get("Error") or "", expected, source)
-    if state["Status"] == "paused":
-        fail(
-            f"The container `{copy.name}` is paused: its processes are frozen, so it answers nobody.",
-            expected=expected,
-            seen="status: paused",
-            source=source,
-            hint="`docker --help` lists what undoes a pause.",
-        )
-    if state["Status"] == "restarting" or (container.restarts and age(state["StartedAt"]) < START_SECONDS):
-        fail(
-            f"The container `{copy.name}` does not stay up: its main process ends again and again, and the engine "
-            "keeps starting it. A restart policy hides an error, it does not cure it.",
-            expected=expected,
-            seen=f"status: {state['Status']}, restarted {container.restarts} times until now",
-            source=f"docker logs {copy.name}",
-            evidence=last_lines(container, 3),
-            hint="The last line of its log says why the process ends.",
-        )
-    if state["Status"] != "running":
-        _fail_ended(copy, container)
-    return container
-
-
-def _fail_created(copy: Copy, error: str, expected: str, source: str) -> NoReturn:
-    """Tell what was never started from what could not be: by the answer's fault, or by the machine's."""
-    if error and not any(sign in error for sign in ANSWERS_FAULT):
-        could_not_run(f"The engine made `{copy.name}` and could not start it: {error}")
-    fail(
-        f"The container `{copy.name}` was made but never started: "
-        + ("the engine refused to start it." if error else "making one and starting it are two steps."),
-        expected=expected,
-        seen="status: created",
-        source=f"docker inspect --format '{{{{.State.Error}}}}' {copy.name}" if error else source,
-        evidence=error,
-        hint="What does the engine's message name? Lesson, “What goes wrong”, has the frequent ones."
-        if error
-        else "Lesson, “Run a copy”: which of the docker commands there makes and starts in one go?",
-    )
-
-
-def _fail_absent(lab: Lab, engine: Engine, copy: Copy) -> NoReturn:
-    expected = f"a container named {copy.name} that is running"
-    for event in reversed(
-        list(past_events(engine, copy.name, "die", since=lab.node("toolbox").attrs["Created"]))
-    ):
-        code = event["Actor"]["Attributes"].get("exitCode", "unknown")
-        fail(
-            f"There is no container named `{copy.name}` any more. One ran, ended and was removed with all that was "
-            "in it: a container lives as long as its main process, and this one did not outlive what started it.",
-            expected=expected,
-            seen=f"ended with exit code {code}, {ago(event['timeNano'] / 1e9)}, then removed",
-            source="docker events",
-            evidence=f"container die {copy.name} (exitCode={code})",
-            hint="Lesson, “Close the terminal”: what does a copy need so that it goes on without you?",
-        )
-    others = [
-        found.name
-        for found in lab.containers()
-        if found.image == IMAGE and found.name not in {FIRST.name, SECOND.name, *PRACTICE}
-    ]
-    if others:
-        fail(
-            f"A copy of Parcel was made, but its name is `{others[0]}`, not `{copy.name}`: the engine invents a name "
-            "when it is given none, and everybody who looks for this copy looks by name.",
-            expected=expected,
-            seen=f"containers of {IMAGE}: {', '.join(others)}",
-            source="docker ps --all",
-            hint="Lesson, “Run a copy”: which part of the command names the container?",
-        )
-    fail(
-        f"There is no container named `{copy.name}`, so there is nobody to answer on port {copy.port}.",
-        expected=expected,
-        seen=f"no container named {copy.name}, running or stopped",
-        source="docker ps --all",
-        hint="Lesson, “Your turn”, says which containers are asked for; `docker ps --all` shows what you have.",
-    )
-
-
-def _fail_ended(copy: Copy, container: Container) -> NoReturn:
-    state = container.attrs["State"]
-    fail(
-        f"The container `{copy.name}` has ended. A container lives as long as its main process: when that ends, by "
-        "itself or with the terminal it was tied to, nothing is left that could answer.",
-        expected=f"a container named {copy.name} that is running",
-        seen=f"status: {state['Status']}, exit code {state['ExitCode']}, {ago(moment(state['FinishedAt']))}",
-        source=f"docker logs --tail 1 {copy.name}",
-        evidence=last_lines(container, 1),
-        hint="The last line of its log says what ended it. Lesson, “Close the terminal”, has the same ending.",
-    )
+    return lab.require_container(copy.wanted)

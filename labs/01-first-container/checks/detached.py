@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-import time
-from typing import TYPE_CHECKING, Any
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker.grading.author import fail
-
-from .moments import moment
+from checker.grading.history import moment, past_events
+from checker.grading.programs import read_processes
+from checker.grading.reaching import insides
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Engine, Lab
+    from checker.grading.programs import Process
 
     from .copies import Copy
 
@@ -24,62 +28,76 @@ def require_detached(lab: Lab, engine: Engine, copy: Copy, container: Container)
     if client:
         fail(
             f"`{copy.name}` answers, but it was started by a command that stays attached: its output goes to one "
-            "terminal, and Ctrl-C there, or a signal when the window closes, ends the copy.",
+            "terminal, and Ctrl-C there, or a signal to that command, ends the copy.",
             expected=f"the command that starts {copy.name} returns at once, and the copy goes on",
             seen="the command that started it did not detach",
             source="docker events, docker top",
             evidence=client,
             hint=f"{SECTION}: which option gives you the prompt back while the copy runs?",
         )
-    image = lab.image(container.image_id) or {"Config": {}}
-    wanted = [*(image["Config"].get("Entrypoint") or []), *(image["Config"].get("Cmd") or [])]
-    if [container.attrs["Path"], *container.attrs["Args"]] == wanted:
-        return
-    first = _command_of_a_session(container)
-    if first:
+    listener = _command_of_a_session(container, copy.port)
+    if listener:
         fail(
             f"What answers for `{copy.name}` is not the container's main process: it was started in a session beside "
             "it. The engine knows nothing of it, and after the next start of the container nobody answers.",
             expected="the container's main process, number 1, or a child of it listens",
-            seen=f"process {first[0]} listens, and its parent is outside the container",
+            seen=f"process {listener.number} listens, and its parent is outside the container",
             source=f"docker top {copy.name}",
-            evidence=first[1],
+            evidence=f"{listener.name}, process {listener.number}",
             hint=f"{SECTION}: what did the main process of the copy there do, and who chose it?",
         )
 
 
 def _attached_client(lab: Lab, engine: Engine, copy: Copy, container: Container) -> str:
     """Return the trace of a command that started this copy and stays attached to it, else nothing."""
-    begun = moment(container.started_at)
-    filters = {
-        "type": ["container"],
-        "container": [container.id],
-        "event": ["attach", "start", "detach", "die"],
-    }
-    seen = [
-        (event["timeNano"] / 1e9, event["Action"])
-        for event in engine.events(since=begun - 60, until=time.time(), filters=filters)
-    ]
-    attached = 0.0
-    for at, action in seen:
-        if action == "attach" and at <= begun + 0.5:
-            attached = at
-        elif action in {"detach", "die"}:
-            attached = 0.0
-    if attached and not any(action == "start" and attached < at < begun - 0.5 for at, action in seen):
-        return f"container attach {copy.name}, just before its start"
-    # The engine remembers only its last 256 events; the command itself can be seen in the toolbox for longer.
-    if container.attrs["Config"].get("AttachStdout"):
-        for line in _commands(engine, lab.node("toolbox").id):
-            if _stays_attached(line, copy.name):
-                return f"running in the toolbox: {line[:160]}"
+    config = container.attrs["Config"]
+    # A copy with a terminal of its own (-t) can be left by Ctrl-P Ctrl-Q, of which engines tell no event: whether its
+    # command still runs is to be seen where commands run. Without one, only the end of the copy ends the command.
+    if not config.get("Tty") and (trace := _attached_by_events(engine, copy, container)):
+        return trace
+    # The engine remembers only its last 256 events; the command itself can be seen for longer.
+    if config.get("AttachStdout"):
+        places = {
+            "in the toolbox": [line for _, line in lab.node("toolbox").processes()],
+            "on this machine": _commands_here(),
+        }
+        for place, lines in places.items():
+            for line in lines:
+                if _stays_attached(line, copy.name):
+                    return f"running {place}: {line[:160]}"
     return ""
 
 
-def _commands(engine: Engine, container: str) -> list[str]:
-    found: dict[str, Any] = engine.get(f"/containers/{container}/top")
-    column = found["Titles"].index("CMD") if "CMD" in found["Titles"] else -1
-    return [row[column] for row in found["Processes"]]
+def _attached_by_events(engine: Engine, copy: Copy, container: Container) -> str:
+    begun = moment(container.started_at)
+    attached = 0.0
+    events = past_events(engine, container.id, since=begun - 60)
+    for event in events:
+        if event.action == "attach" and event.at <= begun + 0.5:
+            attached = event.at
+        elif event.action in {"detach", "die"}:
+            attached = 0.0
+    started_before = any(event.action == "start" and attached < event.at < begun - 0.5 for event in events)
+    return f"container attach {copy.name}, just before its start" if attached and not started_before else ""
+
+
+def _commands_here() -> list[str]:
+    """Return the command lines of this machine's processes, those inside containers left out."""
+    found = []
+    with contextlib.suppress(OSError):
+        own = Path("/proc/self/ns/pid").readlink()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (folder / "ns" / "pid").readlink() == own:
+                    words = (folder / "cmdline").read_bytes().split(b"\0")
+                    found.append(b" ".join(words).decode(errors="replace"))
+        return found
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(
+            ["ps", "-axww", "-o", "args="], capture_output=True, text=True, timeout=3, check=False
+        )
+        return done.stdout.splitlines()
+    return found
 
 
 def _stays_attached(line: str, name: str) -> bool:
@@ -95,27 +113,12 @@ def _stays_attached(line: str, name: str) -> bool:
     )
 
 
-def _command_of_a_session(container: Container) -> tuple[int, str] | None:
-    """Return number and name of the process that listens, when it does not descend from process 1."""
-    done = container.exec(
-        "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo =; cat /proc/[0-9]*/stat 2>/dev/null; echo =; "
-        "ls -l /proc/[0-9]*/fd 2>/dev/null; true"
-    )
-    sockets, stats, files = done.stdout.split("=\n", 2)
-    inodes = {line.split()[9] for line in sockets.splitlines() if " 0A " in line}
-    processes = {
-        int(number): (name, int(parent))
-        for number, name, parent in re.findall(r"^(\d+) \((.*)\) \S (\d+)", stats, re.MULTILINE)
-    }
-    listening = None
-    for line in files.splitlines():
-        if heading := re.match(r"/proc/(\d+)/fd:", line):
-            owner = int(heading[1])
-        elif (link := re.search(r"socket:\[(\d+)\]", line)) and link[1] in inodes:
-            listening = owner
-    if listening not in processes:
+def _command_of_a_session(container: Container, port: int) -> Process | None:
+    """Return the process that answers, when it does not descend from the container's main process."""
+    seen = read_processes(container)
+    if seen is None:
         return None
-    ancestor = listening
-    while ancestor > 1 and ancestor in processes:
-        ancestor = processes[ancestor][1]
-    return None if ancestor == 1 else (listening, f"{processes[listening][0]}, process {listening}")
+    for inside in insides(container, port):
+        if (listener := seen.on(inside)) and not seen.is_main(listener):
+            return listener
+    return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from checker.course import places
 from checker.grading.author import could_not_run, fail, require
+from checker.grading.history import moment
 
-from .copies import IMAGE, NAME_VARIABLE
-from .moments import moment
+from .copies import IMAGE, NAME_VARIABLE, PROGRAM
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab
@@ -75,6 +76,9 @@ def require_provided(lab: Lab) -> None:
         evidence=image["Id"],
         hint=hint,
     )
+    if lab.recall("provided", image["Id"]) is None:
+        _require_ours(lab, image, hint)
+        lab.remember("provided", image["Id"])
     baked = [pair for pair in image["Config"].get("Env") or [] if pair.startswith(NAME_VARIABLE)]
     require(
         not baked and moment(image["Created"]) < moment(lab.node("toolbox").created),
@@ -82,6 +86,33 @@ def require_provided(lab: Lab) -> None:
         "it from now on carries what was changed in there.",
         expected="the image that was there when the lab was started",
         seen=f"an image made {image['Created'][:19]}" + "".join(f", with {pair} built in" for pair in baked),
+        source=f"docker image inspect {IMAGE}",
+        evidence=image["Id"],
+        hint=hint,
+    )
+
+
+def _require_ours(lab: Lab, image: dict[str, Any], hint: str) -> None:
+    """Fail when an image says that it is Parcel 1.0, and does not start the course's program.
+
+    Labels and dates can be copied. What an image starts, and the text of that, are what it does.
+    """
+    config = image["Config"]
+    command = [*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])]
+    ours = {
+        file.name: file.read_bytes()
+        for file in (places.find().images / "parcel").iterdir()
+        if file.suffix in {".py", ".html"}
+    }
+    found = lab.image_files(image["Id"], "/app")
+    other = sorted(name for name, content in ours.items() if found.get(name) != content)
+    other += sorted(name for name in found if name not in ours and not name.startswith("__pycache__/"))
+    require(
+        command == ["python3", PROGRAM] and not other,
+        f"The tag {IMAGE} was put on another image: it has the labels of Parcel 1.0, and not its program. Labels are a text "
+        "that anybody can write; what an image does is in its files and its command.",
+        expected=f"python3 {PROGRAM}, with the course's own files in /app",
+        seen=f"/app/{other[0]} is another file" if other else f"it starts {' '.join(command) or 'nothing'}",
         source=f"docker image inspect {IMAGE}",
         evidence=image["Id"],
         hint=hint,

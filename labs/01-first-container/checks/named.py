@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.engine.shell import ShellError
 from checker.grading.author import fail
+from checker.grading.programs import read_processes
+from checker.grading.reaching import insides
 
 from .copies import NAME_VARIABLE
 
@@ -21,7 +23,8 @@ OF_THE_IMAGE = frozenset({"PATH", "PARCEL_DATA", "PARCEL_VERSION"})
 def require_named(copy: Copy, container: Container, said: dict[str, Any]) -> str:
     """Return the name that the copy says; fail unless it says it because its environment does."""
     says = str(said.get("instance"))
-    named = container.env.get(NAME_VARIABLE) or _process_environment(container).get(NAME_VARIABLE)
+    # A start command may have added to the environment, or changed it: what the program itself was given counts.
+    named = _environment(copy, container).get(NAME_VARIABLE) or container.env.get(NAME_VARIABLE)
     if named != says:
         _fail_named(copy, container, says, named)
     return says
@@ -66,10 +69,13 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
     )
 
 
-def _process_environment(container: Container) -> dict[str, str]:
-    """Return the environment of the main process, which a start command may have added to."""
+def _environment(copy: Copy, container: Container) -> dict[str, str]:
+    """Return the environment of the process that answers."""
+    seen = read_processes(container)
+    listeners = [seen.on(port) for port in insides(container, copy.port)] if seen else []
+    number = next((process.number for process in listeners if process), 1)
     try:
-        done = container.exec("tr '\\0' '\\n' < /proc/1/environ")
+        done = container.exec(f"tr '\\0' '\\n' < /proc/{number}/environ")
     except ShellError:
         return {}
     return dict(line.partition("=")[::2] for line in done.stdout.splitlines() if "=" in line)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from checker.grading.author import guard, needs, require
+from checker.grading.author import guard, needs, require, timeout
 
 from .apart import require_fresh, require_nothing_shared, require_unedited
-from .copies import FIRST, NAME_VARIABLE, SECOND, require_running
+from .copies import FIRST, NAME_VARIABLE, SECOND, START_SECONDS, require_running
 from .detached import require_detached
 from .images import require_image, require_provided
 from .named import require_named
@@ -18,53 +18,55 @@ if TYPE_CHECKING:
     from checker.grading.author import Engine, Lab, Outside
 
 
-def test_parcel_runs(lab: Lab, engine: Engine) -> None:
+def test_parcel_runs(lab: Lab) -> None:
     """A container named parcel runs the image drydock/parcel:1.0."""
-    container = require_running(lab, engine, FIRST)
+    container = require_running(lab, FIRST)
     require_image(lab, container)
 
 
 @needs("parcel-runs")
-def test_answers_on_8081(lab: Lab, engine: Engine, outside: Outside) -> None:
+@timeout(START_SECONDS + 10)
+def test_answers_on_8081(lab: Lab, outside: Outside) -> None:
     """It answers on port 8081 of this machine."""
-    require_answer(engine, outside, FIRST, require_running(lab, engine, FIRST))
+    require_answer(lab, outside, FIRST, require_running(lab, FIRST))
 
 
 @needs("answers-on-8081")
-def test_named_by_environment(lab: Lab, engine: Engine, outside: Outside) -> None:
+def test_named_by_environment(lab: Lab, outside: Outside) -> None:
     """It answers with the name that its environment gives it."""
-    container = require_running(lab, engine, FIRST)
-    require_named(FIRST, container, require_answer(engine, outside, FIRST, container))
+    container = require_running(lab, FIRST)
+    require_named(FIRST, container, require_answer(lab, outside, FIRST, container))
 
 
 @needs("parcel-runs")
 def test_outlives_the_terminal(lab: Lab, engine: Engine) -> None:
     """It goes on without the terminal that started it."""
-    require_detached(lab, engine, FIRST, require_running(lab, engine, FIRST))
+    require_detached(lab, engine, FIRST, require_running(lab, FIRST))
 
 
 @needs("answers-on-8081")
+@timeout(START_SECONDS + 10)
 def test_second_copy_on_8082(lab: Lab, engine: Engine, outside: Outside) -> None:
     """A second copy, parcel-b, answers on port 8082, without a terminal too."""
-    container = require_running(lab, engine, SECOND)
-    require_answer(engine, outside, SECOND, container)
+    container = require_running(lab, SECOND)
+    require_answer(lab, outside, SECOND, container)
     require_detached(lab, engine, SECOND, container)
 
 
 @needs("second-copy-on-8082")
-def test_same_image(lab: Lab, engine: Engine) -> None:
+def test_same_image(lab: Lab) -> None:
     """Both run one and the same image."""
-    require_image(lab, require_running(lab, engine, SECOND))
+    require_image(lab, require_running(lab, SECOND))
 
 
 @needs("named-by-environment", "second-copy-on-8082")
-def test_told_apart(lab: Lab, engine: Engine, outside: Outside) -> None:
+def test_told_apart(lab: Lab, outside: Outside) -> None:
     """The environment alone tells the two apart."""
     names = {}
     for copy in (FIRST, SECOND):
-        container = require_running(lab, engine, copy)
-        names[copy] = require_named(copy, container, require_answer(engine, outside, copy, container))
-        require_unedited(engine, container)
+        container = require_running(lab, copy)
+        names[copy] = require_named(copy, container, require_answer(lab, outside, copy, container))
+        require_unedited(lab, container)
     require(
         names[FIRST] != names[SECOND],
         f"Both copies answer with the name `{names[FIRST]}`: who gets an answer cannot tell which copy gave it.",
@@ -78,7 +80,7 @@ def test_told_apart(lab: Lab, engine: Engine, outside: Outside) -> None:
 @needs("same-image")
 def test_changes_stay_inside(lab: Lab, engine: Engine, outside: Outside) -> None:
     """What is changed inside one is in no other copy, nor in a new one."""
-    first, second = require_running(lab, engine, FIRST), require_running(lab, engine, SECOND)
+    first, second = require_running(lab, FIRST), require_running(lab, SECOND)
     require_nothing_shared(first, second)
     mark = f"left by lab check: {secrets.token_hex(6)}"
     before = outside.get(f"{FIRST.url}note")

@@ -102,13 +102,7 @@ class Alone:
 
     def processes(self) -> list[tuple[str, str]]:
         """Return the user and the command line of each process in it."""
-        found = self._lab.engine.get(f"/containers/{self.ready.id}/top")
-        titles = found["Titles"]
-        user, command = (
-            next(titles.index(name) for name in ("UID", "USER") if name in titles),
-            len(titles) - 1,
-        )
-        return [(row[user], row[command]) for row in found["Processes"]]
+        return self.ready.processes()
 
     def require_locked_down(self) -> None:
         """Fail unless it works with no network, no mounts, another user and a read-only file system."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import fail, guard, needs, require, timeout, wait_until
+from checker.grading.author import could_not_run, fail, guard, needs, require, timeout, wait_until
 
 from .limits import NO_LIMIT, read_cpu, read_memory
 from .three import (
     CRUNCHER,
+    START_SECONDS,
     V1,
     V2,
     VERSIONS,
@@ -71,37 +72,87 @@ def test_host_kept_out(lab: Lab) -> None:
 def test_neighbour_unchanged(lab: Lab) -> None:
     """The neighbour is the program that came with the lab."""
     container = find(lab, CRUNCHER)
-    image = lab.image("drydock/cruncher:1.0")
+    image = lab.image(CRUNCHER.image)
     if container is None or image is None:
         return
-    over = [
-        str(mount["Destination"])
-        for mount in container.mounts
-        if str(mount["Destination"]).startswith("/app")
-    ]
+    other = container.image_id != image["Id"]
+    changed = [] if other else lab.changed_files(container)
     require(
-        container.image_id == image["Id"] and not over,
+        not other and not changed,
         "`cruncher` does not run the program that came with the lab. A neighbour is seldom yours to rewrite; this one "
         "is to be contained as it is.",
-        expected=f"drydock/cruncher:1.0, {image['Id'][7:19]}",
-        seen=f"{container.image}, {container.image_id[7:19]}"
-        + (f", with {over[0]} laid over" if over else ""),
-        source="docker inspect cruncher",
+        expected=f"{CRUNCHER.image}, {image['Id'][7:19]}, with its files as they came",
+        seen=changed[0] if changed else f"{container.image}, {container.image_id[7:19]}",
+        source="docker diff cruncher" if changed else "docker inspect cruncher",
+        evidence="\n".join(changed[:5]),
         hint="Lesson, “Your turn”, says what may be changed and what not.",
     )
+
+
+@guard
+def test_versions_unchanged(lab: Lab) -> None:
+    """What is in the images of both versions is as it came, in their containers too."""
+    for asked in VERSIONS:
+        container, image = find(lab, asked), lab.image(asked.image)
+        if container is None or image is None or container.image_id != image["Id"]:
+            continue  # another image is told by the check that asks it
+        changed = lab.changed_files(container)
+        require(
+            not changed,
+            f"The files in `{asked.name}` are not those of {asked.image} any more. The task is to run it beside the other as "
+            "it is; the next container of this image has nothing of the change.",
+            expected=f"the programs and settings in {asked.name} as {asked.image} has them",
+            seen=changed[0] if changed else "",
+            source=f"docker diff {asked.name}",
+            evidence="\n".join(changed[:5]),
+            hint="Remove this container and run a new one. Lesson, “Your turn”, says what may be chosen.",
+        )
 
 
 # -- two versions side by side ---------------------------------------------------------------------------------
 
 
+@timeout(START_SECONDS + 30)
 def test_v1_answers(lab: Lab, outside: Outside) -> None:
     """Version 1 answers on port 8091, with library 1."""
-    require_version(V1, require_answer(outside, V1, require_running(lab, V1)))
+    container = require_running(lab, V1)
+    # One box for both is told where the second is missed.
+    if find(lab, V2):
+        require_image(lab, V1, container)
+    require_version(V1, require_answer(lab, outside, V1, container))
 
 
+@timeout(START_SECONDS + 30)
 def test_v2_answers(lab: Lab, outside: Outside) -> None:
     """Version 2 answers on port 8092 at the same time, with library 2."""
-    require_version(V2, require_answer(outside, V2, require_running(lab, V2)))
+    container = require_running(lab, V2)
+    require_image(lab, V2, container)
+    require_version(V2, require_answer(lab, outside, V2, container))
+
+
+def require_image(lab: Lab, asked: Asked, container: Container) -> None:
+    """Fail when it runs another image than one of the two versions; which of them answers is told by its answer."""
+    images = [lab.image(each.image) for each in VERSIONS]
+    if not all(images):
+        could_not_run(
+            "The images of the two versions are not there to compare with; `lab start 3` brings them back."
+        )
+    if container.image_id in {image["Id"] for image in images if image}:
+        return
+    user = str(container.attrs["Config"].get("User") or "")
+    fail(
+        f"`{asked.name}` runs {container.image}, and the task keeps the images as they are: version {asked.version} is "
+        f"{asked.image}."
+        + (
+            " This one has no user of its own, so the service runs as root, and whoever breaks into it may change every file."
+            if user.partition(":")[0] in {"", "0", "root"}
+            else ""
+        ),
+        expected=asked.image,
+        seen=f"{container.image}, {container.image_id[7:19]}, user: {user or 'root'}",
+        source=f"docker inspect --format '{{{{.Config.Image}}}}' {asked.name}",
+        hint="Lesson, “Your turn”: which images are to be kept as they are? The box was there to see the two collide.",
+    )
 
 
 def require_version(asked: Asked, said: dict[str, Any]) -> None:
@@ -122,7 +173,7 @@ def require_version(asked: Asked, said: dict[str, Any]) -> None:
 def test_own_ledger(lab: Lab, outside: Outside) -> None:
     """What one version writes, the other never sees."""
     mark = f"check-{secrets.token_hex(4)}"
-    ledger = str(require_answer(outside, V1, require_running(lab, V1)).get("ledger") or LEDGER)
+    ledger = str(require_answer(lab, outside, V1, require_running(lab, V1)).get("ledger") or LEDGER)
     for writer, reader in ((V1, V2), (V2, V1)):
         reply = outside.post(f"{writer.url}/orders", mark, timeout=5.0)
         try:
@@ -152,12 +203,13 @@ def test_own_ledger(lab: Lab, outside: Outside) -> None:
 # -- the neighbour, contained ----------------------------------------------------------------------------------
 
 
+@timeout(START_SECONDS + 30)
 def test_neighbour_in_service(lab: Lab, outside: Outside) -> None:
     """The neighbour is in service, on port 8093."""
     container = require_running(lab, CRUNCHER)
     # Where the kernel may not kill, a container at its limit freezes; the next check says so better than a time-out.
     if not container.host_config.get("OomKillDisable"):
-        require_answer(outside, CRUNCHER, container)
+        require_answer(lab, outside, CRUNCHER, container)
 
 
 @needs("neighbour-in-service")

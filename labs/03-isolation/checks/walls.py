@@ -113,7 +113,7 @@ def _require_own_networks(
     engine: Engine, one: Asked, first: Container, two: Asked, second: Container
 ) -> None:
     for network in sorted(first.networks.keys() & second.networks.keys()):
-        if network in {"bridge", "none"} or _is_default_of_compose(engine, network):
+        if network in {"bridge", "none", "podman"} or _is_default_of_compose(engine, network):
             continue
         found = first.exec(f"getent hosts {second.name}")
         fail(
@@ -138,14 +138,23 @@ def _require_own_files(one: Asked, first: Container, two: Asked, second: Contain
             here, there = (str(mount.get("Source") or mount.get("Name") or "") for mount in (mine, its))
             if here and there and (_within(here, there) or _within(there, here)):
                 name = str(mine.get("Name") or here)
+                writers = [asked.name for asked, mount in ((one, mine), (two, its)) if mount.get("RW")]
                 fail(
-                    f"`{one.name}` and `{two.name}` share a place for files, `{name}`: what one writes there, the "
-                    "other finds, and may change. Nobody asked for that.",
+                    f"`{one.name}` and `{two.name}` share a place for files, `{name}`: {_what_follows(writers)} "
+                    "Nobody asked for that.",
                     expected="no volume and no folder given to two of the three",
                     seen=f"{name} is {mine['Destination']} in {one.name} and {its['Destination']} in {two.name}",
                     source=f"docker inspect {one.name} {two.name}, section Mounts",
                     hint="Lesson, “Version 2 beside it”: where is a container's own file system kept?",
                 )
+
+
+def _what_follows(writers: list[str]) -> str:
+    if len(writers) == 2:
+        return "what one writes there, the other finds, and may change."
+    if writers:
+        return f"what `{writers[0]}` writes there, the other reads."
+    return "both read the same files there, so one change outside reaches both."
 
 
 def _within(path: str, top: str) -> bool:

@@ -1,0 +1,69 @@
+"""What was changed in a container of the files that its image brought: edited, copied in, removed, or mounted over."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from checker.engine.api import Engine
+    from checker.grading.container import Container
+
+PROGRAMS = ("/app", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
+"""Where images keep programs and what these load."""
+
+SETTINGS = ("/etc",)
+"""Where they keep settings; the engine itself lays a few of its own over them."""
+
+CODE_VARIABLES = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"})
+"""Variables by which a program is made to load other code than its image's."""
+
+
+def changed(
+    engine: Engine, container: Container, places: Iterable[str] = (*PROGRAMS, *SETTINGS)
+) -> list[str]:
+    """Return what was changed of the image's files in a container, as `docker diff` writes it.
+
+    A folder that only has something new in it is not told, nor what Python compiles for itself, nor the places that
+    the engine makes to mount something there.
+
+    Args:
+        engine: the engine that runs it.
+        container: the container.
+        places: the folders that are looked at.
+    """
+    entries = engine.get(f"/containers/{container.id}/changes") or []
+    paths = [(int(entry["Kind"]), PurePosixPath(entry["Path"])) for entry in entries]
+    mounted = {PurePosixPath(str(mount["Destination"])) for mount in container.mounts}
+    folders = {parent for _, path in paths for parent in path.parents}
+    folders |= {parent for path in mounted for parent in (path, *path.parents)}
+    return [
+        f"{'CAD'[kind]} {path}"
+        for kind, path in paths
+        if path not in folders
+        and any(path.is_relative_to(place) for place in places)
+        and not (kind == 1 and "__pycache__" in path.parts)
+        and str(path) != "/etc/mtab"
+        and path.name != "docker-init"  # what --init lays there
+    ]
+
+
+def mounted_over(container: Container, places: Iterable[str] = PROGRAMS) -> list[str]:
+    """Return what is mounted over the image's programs in a container, each with where it comes from."""
+    return [
+        f"{mount['Destination']} is mounted from {mount.get('Name') or mount.get('Source') or mount.get('Type')}"
+        for mount in container.mounts
+        if any(
+            PurePosixPath(str(mount["Destination"])).is_relative_to(place)
+            or PurePosixPath(place).is_relative_to(str(mount["Destination"]))
+            for place in places
+        )
+    ]
+
+
+def loads_other_code(container: Container, of_the_image: Iterable[str] = ()) -> list[str]:
+    """Return the variables, with their values, by which a container's program is made to load other code."""
+    given = set(container.attrs["Config"].get("Env") or []) - set(of_the_image)
+    return sorted(pair for pair in given if pair.partition("=")[0] in CODE_VARIABLES)

@@ -1,0 +1,174 @@
+"""What became of a container over time: when it started and died, as the engine's events and records tell."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from checker.engine.api import Engine
+    from checker.grading.container import Container
+
+ACTIONS = ("create", "start", "attach", "detach", "kill", "stop", "die", "destroy")
+"""What of a container's life is looked at; engines keep the last 256 events of everything."""
+
+
+def moment(text: str) -> float:
+    """Return the engine's time stamp in seconds since 1970; it has nanoseconds, which datetime does not read."""
+    try:
+        return dt.datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text)).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def age(started_at: str) -> float:
+    """Return how many seconds ago a time stamp of the engine was; never less than none."""
+    return max(0.0, time.time() - moment(started_at))
+
+
+def ago(then: float) -> str:
+    """Tell how long ago a moment was, as people say it."""
+    seconds = max(0, round(time.time() - then))
+    if seconds < 120:
+        return f"{seconds} s ago"
+    return f"{round(seconds / 60)} min ago" if seconds < 7200 else f"{round(seconds / 3600)} h ago"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a container."""
+
+    at: float
+    """Seconds since 1970, by the engine's clock."""
+    action: str
+    container: str
+    """The container's id."""
+    signal: str = ""
+    exit_code: int | None = None
+
+
+def past_events(engine: Engine, name: str, *, since: float) -> list[Event]:
+    """Return what happened to the containers of a name or id, oldest first.
+
+    Args:
+        engine: whose events are read.
+        name: a container's name or id.
+        since: seconds since 1970.
+    """
+    filters = {"type": ["container"], "container": [name], "event": list(ACTIONS)}
+    records = engine.events(since=since, until=time.time(), filters=filters)
+    # The engine takes the beginning of a name for the name: `parcel` brings the events of `parcel-b` too.
+    return [read(record) for record in records if name in _names(record)]
+
+
+def _names(record: dict[str, Any]) -> set[str]:
+    actor = record.get("Actor", {})
+    return {str(actor.get("ID", "")), str(actor.get("Attributes", {}).get("name", ""))}
+
+
+def read(record: dict[str, Any]) -> Event:
+    """Read one record of the engine's event stream."""
+    attributes = record.get("Actor", {}).get("Attributes", {})
+    code = str(attributes.get("exitCode", ""))
+    return Event(
+        at=int(record.get("timeNano", 0)) / 1e9,
+        action=str(record.get("Action", "")),
+        container=str(record.get("Actor", {}).get("ID", "")),
+        signal=str(attributes.get("signal", "")),
+        exit_code=int(code) if code.lstrip("-").isdigit() else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One run of a container's main process that is over."""
+
+    started: float
+    died: float
+    exit_code: int | None
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasted."""
+        return self.died - self.started
+
+
+def lives(events: Iterable[Event]) -> list[Life]:
+    """Return the runs that a container's events tell of, those whose start is not remembered left out."""
+    found, started = [], 0.0
+    for event in events:
+        if event.action == "start":
+            started = event.at
+        elif event.action == "die" and started:
+            found.append(Life(started, event.at, event.exit_code))
+            started = 0.0
+    return found
+
+
+STEADY_SECONDS = 30.0
+"""How long a container that its restart policy started again has to run until it counts as up."""
+
+
+def keeps_dying(container: Container, events: Iterable[Event]) -> bool:
+    """Whether a container's restart policy starts it again and again, though it may run at this moment.
+
+    It counts as up again once it has run for twice as long as it ever did before, and for a while.
+    """
+    if container.status == "restarting":
+        return True
+    if not container.restarts:
+        return False
+    longest = max((life.seconds for life in lives(events)), default=0.0)
+    return age(container.started_at) < max(STEADY_SECONDS, 2 * longest)
+
+
+class Removal:
+    """Why a container that was there is gone, as the events of its last life tell.
+
+    Args:
+        events: of the containers of one name, oldest first.
+    """
+
+    def __init__(self, events: list[Event]) -> None:
+        last = events[-1].container if events else ""
+        self._events = [event for event in events if event.container == last]
+
+    def _has(self, action: str) -> bool:
+        return any(event.action == action for event in self._events)
+
+    @property
+    def known(self) -> bool:
+        """Whether the engine remembers it at all."""
+        return self._has("destroy") or self._has("die")
+
+    @property
+    def death(self) -> Event | None:
+        """Its last end."""
+        return next((event for event in reversed(self._events) if event.action == "die"), None)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody removed it: while it ran, after a stop, or long after its end.
+
+        What `--rm` removes goes at its end; a forced removal kills first, with SIGKILL, and that is no `docker kill`
+        of a container that `--rm` belongs to unless both come at once.
+        """
+        gone = next((event.at for event in reversed(self._events) if event.action == "destroy"), None)
+        if gone is None or self.death is None:
+            return gone is not None
+        killed = any(event.action == "kill" and event.signal in {"9", "KILL"} for event in self._events)
+        return killed or self._has("stop") or gone - self.death.at > 2.0
+
+    @property
+    def tied(self) -> bool:
+        """Whether the command that started it stayed attached to it."""
+        attached = False
+        for event in self._events:
+            if event.action in {"attach", "detach"}:
+                attached = event.action == "attach"
+        return attached

@@ -1,0 +1,140 @@
+"""Which program answers for a container: the process that listens, what it was started as, and by whom."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from checker.engine.shell import ShellError
+
+if TYPE_CHECKING:
+    from checker.grading.container import Container
+
+_LOOK = (
+    "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo =====; cat /proc/[0-9]*/stat 2>/dev/null; echo =====; "
+    "ls -l /proc/[0-9]*/fd 2>/dev/null; echo =====; "
+    'for each in /proc/[0-9]*; do printf \'%s\\t%s\\t\' "${each#/proc/}" "$(readlink $each/cwd 2>/dev/null)"; '
+    "tr '\\0\\n' '\\t ' < $each/cmdline 2>/dev/null; echo; done; true"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process inside a container."""
+
+    number: int
+    parent: int
+    name: str
+    folder: str
+    """Its working folder; nothing where that may not be read."""
+    words: tuple[str, ...]
+    """Its command line."""
+
+    @property
+    def told(self) -> str:
+        """The beginning of its command line."""
+        return (" ".join(self.words) or self.name)[:160]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes inside a container at one moment."""
+
+    by_number: dict[int, Process]
+    listening: dict[int, int]
+    """The port that each of those listens on which may be looked at, by number of the process."""
+
+    def on(self, port: int) -> Process | None:
+        """Return the process that listens on a port; None where nobody does, or it may not be looked at."""
+        return next(
+            (self.by_number[number] for number, there in self.listening.items() if there == port), None
+        )
+
+    def is_main(self, process: Process) -> bool:
+        """Whether a process is the container's main one or descends from it; one of `docker exec` does not."""
+        seen: set[int] = set()
+        number = process.number
+        while number > 1 and number in self.by_number and number not in seen:
+            seen.add(number)
+            number = self.by_number[number].parent
+        return number == 1
+
+
+def read_processes(container: Container) -> Processes | None:
+    """Return the processes inside a container; None where there is no shell to look with."""
+    try:
+        done = container.exec(_LOOK)
+    except ShellError:
+        return None
+    return parse(done.stdout)
+
+
+def parse(text: str) -> Processes | None:
+    """Read what `/proc` says: sockets, states, open files and command lines, parted by lines of `=====`."""
+    parts = text.split("=====\n")
+    if len(parts) != 4:
+        return None
+    sockets, stats, files, commands = parts
+    ports = {
+        row[9]: int(row[1].rpartition(":")[2], 16)
+        for row in (line.split() for line in sockets.splitlines())
+        if len(row) > 9 and row[3] == "0A"
+    }
+    lines: dict[int, tuple[str, tuple[str, ...]]] = {}
+    for line in commands.splitlines():
+        number, _, rest = line.partition("\t")
+        folder, _, words = rest.partition("\t")
+        if number.isdecimal():
+            lines[int(number)] = (folder, tuple(words.rstrip("\t").split("\t")) if words.strip() else ())
+    found = {}
+    for number, name, parent in re.findall(r"^(\d+) \((.*)\) \S (\d+)", stats, re.MULTILINE):
+        place, arguments = lines.get(int(number), ("", ()))
+        found[int(number)] = Process(int(number), int(parent), name, place, arguments)
+    listening: dict[int, int] = {}
+    owner = 0
+    for line in files.splitlines():
+        if heading := re.match(r"/proc/(\d+)/fd:", line):
+            owner = int(heading[1])
+        elif (link := re.search(r"socket:\[(\d+)\]", line)) and link[1] in ports and owner in found:
+            listening[owner] = ports[link[1]]
+    return Processes(found, listening)
+
+
+_WITH_ARGUMENT = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+
+
+def runs(process: Process, file: str) -> bool:
+    """Whether a process is Python with this program, or the program itself: `python3 -u parcel.py` in /app is /app/parcel.py.
+
+    Args:
+        process: the process.
+        file: the program's path in the image.
+    """
+    words = list(process.words)
+    if not words:
+        return False
+    if not re.fullmatch(r"python[\d.]*", PurePosixPath(words[0]).name):
+        return str(PurePosixPath(process.folder or "/", words[0])) == file
+    words = words[1:]
+    while words and words[0].startswith("-"):
+        if words[0] in _WITH_ARGUMENT:
+            words = words[1:]
+        elif words[0] == "-m":
+            place = PurePosixPath(file)
+            return words[1:2] == [place.stem] and process.folder == str(place.parent)
+        elif words[0].startswith("-c") or re.fullmatch(r"-[a-zA-Z]*c", words[0]):
+            return False
+        words = words[1:]
+    return bool(words) and _resolved(process.folder, words[0]) == file
+
+
+def _resolved(folder: str, path: str) -> str:
+    parts: list[str] = []
+    for part in PurePosixPath(folder or "/", path).parts:
+        if part == "..":
+            parts = parts[:-1] if len(parts) > 1 else parts
+        elif part != ".":
+            parts.append(part)
+    return str(PurePosixPath(*parts))

@@ -1,0 +1,400 @@
+"""Whether a port of the learner's machine leads to a container, and its service answers there; and if not, why."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.engine.shell import ShellError
+from checker.grading.running import last_lines
+from checker.grading.starting import wait_for_service
+from checker.grading.verdicts import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from checker.grading.author import Lab
+    from checker.grading.container import Container
+    from checker.grading.http import Outside, Reply
+
+EVERYWHERE = frozenset({"", "0.0.0.0", "::", "127.0.0.1"})  # noqa: S104 - addresses to compare with, not to bind
+"""Host addresses of a published port that 127.0.0.1 of this machine leads to."""
+
+
+class Blocked(enum.StrEnum):
+    """Why no request from the learner's machine gets into a container."""
+
+    HOST_NETWORK = "host-network"
+    OTHERS_NETWORK = "others-network"
+    NO_NETWORK = "no-network"
+    OTHER_ADDRESS = "other-address"
+    UDP = "udp"
+    NOT_OPENED = "not-opened"
+    """Asked for, and on no network that the machine's ports lead to."""
+    SWAPPED = "swapped"
+    """Another container of the task holds the port."""
+    HELD = "held"
+    """Another container holds the port."""
+    OUTSIDE = "outside"
+    """A program outside the containers holds the port."""
+    OTHER_PORT = "other-port"
+    UNPUBLISHED = "unpublished"
+    NOBODY_INSIDE = "nobody-inside"
+    """It leads to a port on which nothing listens."""
+    LOOPBACK_INSIDE = "loopback-inside"
+    """The service listens on its own container's 127.0.0.1."""
+    STARTING = "starting"
+    SILENT = "silent"
+
+
+HINTS: Mapping[Blocked, str] = {
+    Blocked.HOST_NETWORK: "Which option gave it the machine's network? One published port is all that it needs.",
+    Blocked.OTHERS_NETWORK: "Which option gave it another one's network? With one of its own, one published port is all that it needs.",
+    Blocked.NO_NETWORK: "Which option took its network away?",
+    Blocked.OTHER_ADDRESS: "What stands before the first colon of a published port says which address of the machine it is on.",
+    Blocked.UDP: "What stands behind the second number of a published port?",
+    Blocked.NOT_OPENED: "`docker network inspect` says which networks are internal.",
+    Blocked.SWAPPED: "Compare the PORTS column of the two in `docker ps`.",
+    Blocked.HELD: "Compare the PORTS column of the two in `docker ps`.",
+    Blocked.OUTSIDE: "Who opens the port of a container, and by which option?",
+    Blocked.OTHER_PORT: "In `docker ps`, column PORTS, which number is this machine's: the one before the arrow or after it?",
+    Blocked.UNPUBLISHED: "The PORTS column of `docker ps`: an arrow stands where a port of this machine leads inside.",
+    Blocked.NOBODY_INSIDE: "Of the two numbers of a published port, which is the container's?",
+    Blocked.LOOPBACK_INSIDE: "Its log says on which address it listens. What tells it where?",
+    Blocked.STARTING: "`docker stats` shows how much of a core it gets. Ask again when it has started.",
+    Blocked.SILENT: "Its log says what it does with your request.",
+}
+"""Where to look, for each reason, when the lab has nothing better to say."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """A port of the learner's machine that the task wants to lead to a container.
+
+    Args:
+        port: the machine's port.
+        inside: the container's port, where the service has one that nobody can choose.
+        path: what is asked for there.
+        others: the task's other containers by name, with the port that each is to have.
+        hints: where to look, by reason; the lesson's words in place of the general ones.
+        start_seconds: how long a service that goes on starting is waited for.
+    """
+
+    port: int
+    inside: int | None = None
+    path: str = "/"
+    others: Mapping[str, int] = field(default_factory=dict)
+    hints: Mapping[Blocked, str] = field(default_factory=dict)
+    start_seconds: float = 60.0
+
+    @property
+    def url(self) -> str:
+        """Where a person on this machine reaches it."""
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+    @property
+    def asked(self) -> str:
+        """The address as the learner knows it; inside the toolbox localhost would be the toolbox."""
+        return f"http://localhost:{self.port}{self.path} on this machine"
+
+    def hint(self, reason: Blocked) -> str:
+        """Return where to look for this reason."""
+        return self.hints.get(reason) or HINTS[reason]
+
+
+def require_reply(
+    lab: Lab,
+    outside: Outside,
+    container: Container,
+    door: Door,
+    silent: Callable[[Container, Reply], None] | None = None,
+) -> Reply:
+    """Return what the container's service answers on a port of this machine; fail, saying why, unless it does.
+
+    Args:
+        lab: the lab being judged.
+        outside: the learner's machine.
+        container: the container, which runs.
+        door: the port.
+        silent: called when no good answer comes, to say something more exact; it may return.
+    """
+    require_published(lab, outside, container, door)
+    reply = outside.get(door.url, timeout=5.0)
+    if reply.error and not _elsewhere(container, door):
+
+        def answers() -> bool:
+            nonlocal reply
+            reply = outside.get(door.url, timeout=5.0)
+            return not reply.error
+
+        wait_for_service(container, answers, most=door.start_seconds)
+    if not reply.ok:
+        if silent:
+            silent(container.reload(), reply)
+        _fail_silent(container, door, reply)
+    return reply
+
+
+def _elsewhere(container: Container, door: Door) -> bool:
+    """Whether something listens inside already, and not where the port leads: waiting would change nothing."""
+    sockets = listening(container)
+    return bool(sockets) and not any(port in insides(container, door.port) for _, port in sockets)
+
+
+def insides(container: Container, port: int) -> set[int]:
+    """Return the container's ports to which a port of this machine leads."""
+    return {
+        inside
+        for inside, pairs in container.ports.items()
+        if any(there == port and address in EVERYWHERE for address, there in pairs)
+    }
+
+
+# -- does the port lead there? --------------------------------------------------------------------------------
+
+
+def require_published(lab: Lab, outside: Outside, container: Container, door: Door) -> None:
+    """Fail, saying why, unless a port of this machine leads to a port of the container."""
+    name, port = container.name, door.port
+    expected = f"port {port} of this machine leads to a port of {name}"
+    _require_own_network(container, door, expected)
+    published = [
+        (inside, address, there) for inside, pairs in container.ports.items() for address, there in pairs
+    ]
+    mine = [entry for entry in published if entry[2] == port]
+    if any(address in EVERYWHERE for _, address, _ in mine):
+        return
+    source = f"docker port {name}"
+    if mine:
+        fail(
+            f"Port {port} leads to `{name}` on the address {mine[0][1]} alone, which is not the one that people on this "
+            "machine use.",
+            expected=f"{door.asked} leads to {name}",
+            seen=", ".join(f"{inside} -> {address}:{there}" for inside, address, there in mine),
+            source=source,
+            hint=door.hint(Blocked.OTHER_ADDRESS),
+        )
+    _require_opened(container, door, expected, source)
+    _fail_held(lab, container, door, expected)
+    reply = outside.get(door.url)
+    if reply.ok:
+        fail(
+            f"Something answers on port {port}, but the engine leads no request from there to `{name}`: a program outside "
+            "the containers holds the port.",
+            expected=expected,
+            seen=f"no container is published on port {port}",
+            source=door.asked,
+            evidence=reply.summary,
+            hint=door.hint(Blocked.OUTSIDE),
+        )
+    if published:
+        fail(
+            f"`{name}` is published, but not on port {port}: who asks there finds nobody.",
+            expected=expected,
+            seen=", ".join(sorted({f"port {there} leads to {name}" for _, _, there in published})),
+            source=door.asked,
+            evidence=reply.summary,
+            hint=door.hint(Blocked.OTHER_PORT),
+        )
+    exposed = ", ".join(f"`{inside}/tcp`" for inside in container.exposed)
+    fail(
+        f"`{name}` runs, but no port of this machine leads to it."
+        + (
+            f" The {exposed} that the image exposes is a note for readers: it opens nothing."
+            if exposed
+            else ""
+        ),
+        expected=expected,
+        seen="nothing is published",
+        source=door.asked,
+        evidence=reply.summary,
+        hint=door.hint(Blocked.UNPUBLISHED),
+    )
+
+
+def _require_own_network(container: Container, door: Door, expected: str) -> None:
+    mode = str(container.host_config.get("NetworkMode") or "")
+    source = f"docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' {container.name}"
+    if mode == "host":
+        fail(
+            f"`{container.name}` has no network of its own: it shares the whole network of this machine, every port of it "
+            "open. Two copies would collide, and the command would do something else on another machine.",
+            expected=expected,
+            seen="network: host; no port is published",
+            source=source,
+            evidence="host",
+            hint=door.hint(Blocked.HOST_NETWORK),
+        )
+    if mode.startswith("container:"):
+        fail(
+            f"`{container.name}` has no network of its own: it lives in that of another container, and when that one ends, "
+            "nobody reaches this one either.",
+            expected=expected,
+            seen="network: another container's; no port is published",
+            source=source,
+            hint=door.hint(Blocked.OTHERS_NETWORK),
+        )
+    if mode == "none":
+        fail(
+            f"`{container.name}` has no network at all: it was started with none, so no port of this machine can lead to it"
+            + (", though one was asked for." if container.host_config.get("PortBindings") else "."),
+            expected=expected,
+            seen="network: none",
+            source=source,
+            evidence="none",
+            hint=door.hint(Blocked.NO_NETWORK),
+        )
+
+
+def _require_opened(container: Container, door: Door, expected: str, source: str) -> None:
+    """Fail when the port was asked for and does not lead in all the same: for UDP, or on a network without a way in."""
+    name, port = container.name, door.port
+    asked = {
+        inside
+        for inside, outside in (container.host_config.get("PortBindings") or {}).items()
+        if any(at.get("HostPort") == str(port) for at in outside or [])
+    }
+    if asked and all(inside.endswith("/udp") for inside in asked):
+        fail(
+            f"Port {port} leads to `{name}` for UDP alone. HTTP speaks TCP, which has ports of its own with the same "
+            "numbers, and nobody opened that one.",
+            expected=f"{expected}, for TCP",
+            seen=f"port {port}/udp leads to {min(asked)}",
+            source=source,
+            hint=door.hint(Blocked.UDP),
+        )
+    if any(inside.endswith("/tcp") for inside in asked):
+        fail(
+            f"Port {port} was asked for `{name}`, and the engine did not open it: the container is on no network that this "
+            "machine's ports lead to, such as an internal one.",
+            expected=expected,
+            seen=f"{min(asked)} is asked for and not open; networks: {', '.join(container.networks) or 'none'}",
+            source=source,
+            hint=door.hint(Blocked.NOT_OPENED),
+        )
+
+
+def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> None:
+    name, port = container.name, door.port
+    holder = holder_of(lab, port)
+    if not holder:
+        return
+    wanted = door.others.get(holder)
+    has = {there for pairs in container.ports.values() for _, there in pairs}
+    if wanted and wanted in has:
+        fail(
+            f"Two ports are swapped: {port} leads to `{holder}`, and {wanted} to `{name}`. Who asks for one gets the other.",
+            expected=f"{expected}, and port {wanted} to {holder}",
+            seen=f"port {port} leads to {holder}, port {wanted} to {name}",
+            source="docker ps",
+            hint=door.hint(Blocked.SWAPPED),
+        )
+    if wanted:
+        fail(
+            f"Port {port} leads to `{holder}`: one container behind two ports is one copy, and `{name}` can be reached by "
+            "nobody.",
+            expected=expected,
+            seen=f"port {port} leads to {holder}",
+            source=f"docker port {holder}",
+            hint=door.hint(Blocked.SWAPPED),
+        )
+    fail(
+        f"Port {port} of this machine leads to the container `{holder}`, not to `{name}`. A request passes through "
+        f"`{holder}` at best: where that one ends, `{name}` is out of reach.",
+        expected=expected,
+        seen=f"port {port} leads to {holder}",
+        source=f"docker ps --filter publish={port}",
+        hint=door.hint(Blocked.HELD),
+    )
+
+
+def holder_of(lab: Lab, port: int) -> str:
+    """Return the name of the container that a TCP port of this machine leads to, nothing when there is none."""
+    for found in lab.engine.list_all("containers"):
+        if any(
+            entry.get("PublicPort") == port and entry.get("Type") == "tcp"
+            for entry in found.get("Ports") or []
+        ):
+            return str(found["Names"][0]).lstrip("/")
+    return ""
+
+
+# -- does anybody answer? -------------------------------------------------------------------------------------
+
+
+def _fail_silent(container: Container, door: Door, reply: Reply) -> NoReturn:
+    name, port = container.name, door.port
+    leads_to = insides(container, port)
+    inside = door.inside if door.inside in leads_to else min(leads_to, default=0)
+    sockets = listening(container)
+    addresses = {address for address, there in sockets if there == inside}
+    expected = f"HTTP 200 from {door.asked}"
+    if reply.error and ((sockets and not addresses) or (door.inside and inside != door.inside)):
+        fail(
+            f"Port {port} leads to port {inside} inside `{name}`, and nobody listens on that one.",
+            expected=expected
+            if door.inside is None
+            else f"port {port} leads to port {door.inside} of {name}",
+            seen=reply.summary,
+            source=f"/proc/net/tcp inside {name}",
+            evidence="listening: "
+            + (", ".join(sorted({f"{at}:{there}" for at, there in sockets})) or "nobody"),
+            hint=door.hint(Blocked.NOBODY_INSIDE),
+        )
+    if reply.error and addresses and all(at.startswith("127.") or at == "::1" for at in addresses):
+        fail(
+            f"The port is published, but the service accepts calls from inside its own container alone: it listens on "
+            f"{min(addresses)}, and what comes through a published port comes from outside.",
+            expected=expected,
+            seen=reply.summary,
+            source=f"/proc/net/tcp inside {name}",
+            evidence=f"listening: {min(addresses)}:{inside}",
+            hint=door.hint(Blocked.LOOPBACK_INSIDE),
+        )
+    facts = {
+        "expected": expected,
+        "seen": reply.summary,
+        "source": f"docker logs --tail 3 {name}",
+        "evidence": last_lines(container, 3),
+    }
+    if reply.error and not sockets and container.running:
+        fail(
+            f"The port is published, but nothing listens inside `{name}` yet: its program has started, and has not come so "
+            "far as to answer.",
+            **facts,
+            hint=door.hint(Blocked.STARTING),
+        )
+    fail(
+        f"The port is published, but no good answer comes from `{name}`.",
+        **facts,
+        hint=door.hint(Blocked.SILENT),
+    )
+
+
+def listening(container: Container) -> list[tuple[str, int]]:
+    """Return the addresses and ports that something inside listens on, read from /proc: slim images have no `ss`."""
+    try:
+        done = container.exec("cat /proc/net/tcp /proc/net/tcp6 2>/dev/null")
+    except ShellError:
+        return []  # it has no shell, or ended this moment
+    found = []
+    for address, port in re.findall(
+        r"^\s*\d+: ([0-9A-F]{8,32}):([0-9A-F]{4}) \S+ 0A", done.stdout, re.MULTILINE
+    ):
+        # The engine's own name server listens on 127.0.0.11 inside every container of a created network.
+        text = (
+            ".".join(str(byte) for byte in reversed(bytes.fromhex(address)))
+            if len(address) == 8
+            else _ipv6(address)
+        )
+        if text != "127.0.0.11":
+            found.append((text, int(port, 16)))
+    return found
+
+
+def _ipv6(text: str) -> str:
+    if text.strip("0") == "":
+        return "::"
+    return "::1" if text == "0" * 24 + "01000000" else f"[{text.lower()}]"

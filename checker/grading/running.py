@@ -1,0 +1,349 @@
+"""Whether a container that the task names is there, runs and stays up; and if not, what became of it."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.errors import EngineError
+from checker.grading.history import Event, Removal, age, ago, keeps_dying, lives, moment, past_events
+from checker.grading.verdicts import could_not_run, fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from checker.grading.author import Lab
+    from checker.grading.container import Container
+
+ANSWERS_FAULT = (
+    "already allocated",
+    "address already in use",
+    "cannot assign requested address",
+    "port is already",
+    "runc create failed",
+    "crun:",
+    "no such file or directory",
+    "not found",
+    "conflict",
+)
+"""What the engine says when a container cannot start as it was asked for; anything else is the machine's."""
+
+_INVENTED = re.compile(r"[a-z]+_[a-z]+\d*")
+"""A name as engines invent them: an adjective and a scientist."""
+
+_CLOSE = 0.75
+
+
+class Reason(enum.StrEnum):
+    """Why a container that the task names does not run."""
+
+    ABSENT = "absent"
+    SPELLING = "spelling"
+    """One of nearly this name is there."""
+    OTHER_NAME = "other-name"
+    UNNAMED = "unnamed"
+    """One of its image is there, under a name that the engine invented."""
+    REMOVED = "removed"
+    """Somebody removed it."""
+    TIED = "tied"
+    """It ended with the command that had started it, and was removed."""
+    VANISHED = "vanished"
+    """It ended by itself, and was removed."""
+    CREATED = "created"
+    """It was never started."""
+    REFUSED = "refused"
+    """The engine could not start it."""
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    STOPPED = "stopped"
+    KILLED = "killed"
+    ENDED = "ended"
+
+
+HINTS: Mapping[Reason, str] = {
+    Reason.ABSENT: "`docker ps --all` shows every container, those that have ended too; the task says which are asked for.",
+    Reason.SPELLING: "Compare the NAMES column of `docker ps --all` with the task, letter by letter.",
+    Reason.OTHER_NAME: "Compare the NAMES column of `docker ps --all` with the task.",
+    Reason.UNNAMED: "Which option of `docker run` names a container?",
+    Reason.REMOVED: "`docker ps --all` shows what is there now. What you removed has to be run again.",
+    Reason.TIED: "What does a container need so that it goes on without the command that started it?",
+    Reason.VANISHED: "Run it once without `--rm`: then its log stays, and says why it ended.",
+    Reason.CREATED: "Making a container and starting it are two steps: which command does both in one go?",
+    Reason.REFUSED: "What does the engine's message name?",
+    Reason.PAUSED: "`docker --help` lists what undoes a pause.",
+    Reason.RESTARTING: "The last lines of its log say why its program ends.",
+    Reason.STOPPED: "`docker ps --all` shows what is stopped; `docker --help` lists what starts it again.",
+    Reason.KILLED: "`docker ps --all` shows what has ended; `docker --help` lists what starts it again.",
+    Reason.ENDED: "The last line of its log says what ended it.",
+}
+"""Where to look, for each reason, when the lab has nothing better to say."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A container that the task asks for.
+
+    Args:
+        name: its name; a Compose service of this name will do where `service` is set.
+        image: what it is to run; a container of it under another name is told as that.
+        purpose: what nobody does as long as it does not run, as a clause behind "so".
+        service: whether a Compose service of this name counts as well.
+        known: names of containers that the lesson or the task has beside it.
+        hints: where to look, by reason; the lesson's words in place of the general ones.
+    """
+
+    name: str
+    image: str = ""
+    purpose: str = ""
+    service: bool = False
+    known: frozenset[str] = frozenset()
+    hints: Mapping[Reason, str] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> str:
+        """What a right answer shows."""
+        return f"a container named {self.name} that is running"
+
+    def hint(self, reason: Reason) -> str:
+        """Return where to look for this reason."""
+        return self.hints.get(reason) or HINTS[reason]
+
+    @property
+    def so(self) -> str:
+        """The purpose as the end of a sentence, nothing when there is none."""
+        return f", so {self.purpose}" if self.purpose else ""
+
+
+def find(lab: Lab, wanted: Wanted) -> Container | None:
+    """Return the container of this name, or the one that Compose made for a service of this name."""
+    if found := lab.container(wanted.name):
+        return found
+    if wanted.service:
+        for container in lab.containers():
+            if container.labels.get("com.docker.compose.service") == wanted.name:
+                return container
+    return None
+
+
+def require_container(
+    lab: Lab, wanted: Wanted, ended: Callable[[Container], None] | None = None
+) -> Container:
+    """Return the container; fail, saying what became of it, unless it runs and stays up.
+
+    Args:
+        lab: the lab being judged.
+        wanted: what the task asks for.
+        ended: called with a container that does not run, to say something more exact; it may return.
+    """
+    container = find(lab, wanted)
+    if container is None:
+        _fail_absent(lab, wanted)
+    # A policy may have started it a moment ago: what it was before counts, not the moment.
+    events = past_events(lab.engine, container.id, since=moment(container.created) - 1)
+    if container.status == "created":
+        _fail_created(wanted, container)
+    if container.status == "paused":
+        fail(
+            f"The container `{wanted.name}` is paused: its processes are frozen, so it answers nobody.",
+            expected=wanted.expected,
+            seen="status: paused",
+            source=f"docker ps --all --filter name={wanted.name}",
+            hint=wanted.hint(Reason.PAUSED),
+        )
+    if not container.running or container.restarts:
+        if ended and (not container.running or keeps_dying(container, events)):
+            ended(container)
+        if keeps_dying(container, events):
+            _fail_restarting(wanted, container, events)
+    if not container.running:
+        _fail_ended(wanted, container, events)
+    return container
+
+
+def last_lines(container: Container, count: int) -> str:
+    """Return the last lines of a container's log; nothing where its logging driver keeps none."""
+    try:
+        return container.logs(count).strip()
+    except EngineError:
+        return ""
+
+
+# -- not there ------------------------------------------------------------------------------------------------
+
+
+def _fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
+    others = [
+        found
+        for found in lab.containers()
+        if found.name != wanted.name and found.name not in wanted.known and found.status != "removing"
+    ]
+    close = [found for found in others if is_close(found.name, wanted.name)]
+    if close:
+        fail(
+            f"There is no container named `{wanted.name}`, but one named `{close[0].name}`: names are compared letter by "
+            f"letter, and everybody who looks for this container looks by name.",
+            expected=wanted.expected,
+            seen=f"a container named {close[0].name}, status: {close[0].status}",
+            source="docker ps --all",
+            hint=wanted.hint(Reason.SPELLING),
+        )
+    removal = Removal(past_events(lab.engine, wanted.name, since=_begun(lab)))
+    if removal.known:
+        _fail_removed(wanted, removal)
+    if same := [found for found in others if wanted.image and _runs(lab, found, wanted.image)]:
+        _fail_other_name(wanted, same)
+    fail(
+        f"There is no container named `{wanted.name}`{wanted.so}.",
+        expected=wanted.expected,
+        seen=f"no container named {wanted.name}, running or stopped"
+        + (f"; there is {', '.join(found.name for found in others)}" if others else ""),
+        source="docker ps --all",
+        hint=wanted.hint(Reason.ABSENT),
+    )
+
+
+def _begun(lab: Lab) -> float:
+    """Return since when something may have happened in this lab: what was before is another start's."""
+    return moment(lab.node("toolbox").created)
+
+
+def _runs(lab: Lab, container: Container, image: str) -> bool:
+    found = lab.image(image)
+    return container.image == image or (found is not None and container.image_id == found["Id"])
+
+
+def is_close(name: str, wanted: str) -> bool:
+    """Whether a name is another spelling of the one that is wanted: `parcel_b` for `parcel-b`, `tarif-v1` for `tariff-v1`."""
+    plain, right = (re.sub(r"[^a-z0-9]", "", each.lower()) for each in (name, wanted))
+    if plain == right:
+        return True
+    if re.findall(r"\d+", plain) != re.findall(r"\d+", right) or abs(len(plain) - len(right)) > 1:
+        return False
+    # A name that only goes on, as `parcel-b` beside `parcel`, is another name.
+    if plain.startswith(right) or right.startswith(plain):
+        return False
+    return difflib.SequenceMatcher(None, plain, right).ratio() >= _CLOSE
+
+
+def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
+    names = ", ".join(found.name for found in same)
+    invented = bool(_INVENTED.fullmatch(same[0].name))
+    fail(
+        f"A container of {wanted.image} was made, but its name is `{same[0].name}`, not `{wanted.name}`: "
+        + (
+            "the engine invents a name when it is given none, and everybody who looks for this container looks by name."
+            if invented
+            else "everybody who looks for this container looks by name."
+        ),
+        expected=wanted.expected,
+        seen=f"containers of {wanted.image}: {names}",
+        source="docker ps --all",
+        hint=wanted.hint(Reason.UNNAMED if invented else Reason.OTHER_NAME),
+    )
+
+
+def _fail_removed(wanted: Wanted, removal: Removal) -> NoReturn:
+    death = removal.death
+    how = f"ended with exit code {death.exit_code}, {ago(death.at)}, then removed" if death else "removed"
+    facts = {
+        "expected": wanted.expected,
+        "seen": how,
+        "source": "docker events",
+        "evidence": f"container die {wanted.name} (exitCode={death.exit_code})"
+        if death
+        else f"container destroy {wanted.name}",
+    }
+    if removal.by_hand:
+        fail(
+            f"There is no container named `{wanted.name}` any more: it was ended and removed from outside, by a command such as "
+            f"`docker rm`, with all that was in it{wanted.so}.",
+            **facts,
+            hint=wanted.hint(Reason.REMOVED),
+        )
+    if removal.tied:
+        fail(
+            f"There is no container named `{wanted.name}` any more. One ran, ended and was removed with all that was in it: a "
+            "container lives as long as its main process, and this one did not outlive what started it.",
+            **facts,
+            hint=wanted.hint(Reason.TIED),
+        )
+    fail(
+        f"There is no container named `{wanted.name}` any more. One ran until its program ended, and was removed at that "
+        "moment with its log, as `--rm` asks.",
+        **facts,
+        hint=wanted.hint(Reason.VANISHED),
+    )
+
+
+# -- there, and not up ----------------------------------------------------------------------------------------
+
+
+def _fail_created(wanted: Wanted, container: Container) -> NoReturn:
+    """Tell what was never started from what could not be: by the answer's fault, or by the machine's."""
+    error = str(container.attrs["State"].get("Error") or "")
+    if error and not any(sign in error for sign in ANSWERS_FAULT):
+        could_not_run(f"The engine made `{wanted.name}` and could not start it: {error}")
+    inspect = f"docker inspect --format '{{{{.State.Error}}}}' {wanted.name}"
+    fail(
+        f"The container `{wanted.name}` was made but never started: "
+        + ("the engine refused to start it." if error else "making one and starting it are two steps."),
+        expected=wanted.expected,
+        seen="status: created",
+        source=inspect if error else f"docker ps --all --filter name={wanted.name}",
+        evidence=error,
+        hint=wanted.hint(Reason.REFUSED if error else Reason.CREATED),
+    )
+
+
+def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) -> NoReturn:
+    before = lives(events)[-3:]
+    code = before[-1].exit_code if before else container.exit_code
+    lasted = ", ".join(f"{life.seconds:.0f} s" for life in before)
+    fail(
+        f"The container `{wanted.name}` does not stay up: its main process ends again and again, and the engine "
+        "keeps starting it. A restart policy hides an error, it does not cure it.",
+        expected=f"{wanted.expected}, and goes on",
+        seen=f"restarted {container.restarts} times until now, the last time {age(container.started_at):.0f} s ago"
+        + (f"; it ran for {lasted}, and ended with exit code {code}" if before else f"; exit code {code}"),
+        source=f"docker logs {wanted.name}",
+        evidence=last_lines(container, 3),
+        hint=wanted.hint(Reason.RESTARTING),
+    )
+
+
+def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> NoReturn:
+    state = container.attrs["State"]
+    facts = {
+        "expected": wanted.expected,
+        "seen": f"status: {state['Status']}, exit code {state['ExitCode']}, {ago(moment(state['FinishedAt']))}",
+        "source": f"docker logs --tail 1 {wanted.name}",
+        "evidence": last_lines(container, 1),
+    }
+    last = _since_last_start(events)
+    tied = Removal(events).tied
+    if not tied and any(event.action == "stop" for event in last):
+        fail(
+            f"The container `{wanted.name}` was stopped, as `docker stop` does{wanted.so}.",
+            **facts,
+            hint=wanted.hint(Reason.STOPPED),
+        )
+    if not tied and any(event.action == "kill" and event.signal in {"9", "KILL"} for event in last):
+        fail(
+            f"The container `{wanted.name}` was killed from outside, as `docker kill` does{wanted.so}.",
+            **facts,
+            hint=wanted.hint(Reason.KILLED),
+        )
+    fail(
+        f"The container `{wanted.name}` has ended. A container lives as long as its main process: when that ends, by "
+        "itself or with the terminal it was tied to, nothing is left that could answer.",
+        **facts,
+        hint=wanted.hint(Reason.ENDED),
+    )
+
+
+def _since_last_start(events: list[Event]) -> list[Event]:
+    starts = [place for place, event in enumerate(events) if event.action == "start"]
+    return events[starts[-1] :] if starts else events

@@ -1,0 +1,74 @@
+"""What counts as a change of the image's files, and what every container has by itself."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checker.grading import edits
+
+KINDS = {"C": 0, "A": 1, "D": 2}
+
+
+def changed(*lines: str, mounts: tuple[str, ...] = ()) -> list[str]:
+    entries = [{"Kind": KINDS[line[0]], "Path": line[2:]} for line in lines]
+    engine: Any = SimpleNamespace(get=lambda _: entries)
+    container: Any = SimpleNamespace(id="c", mounts=[{"Destination": mount} for mount in mounts])
+    return edits.changed(engine, container)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "C /app/parcel.py",
+        "C /usr/lib/python3.13/json/__init__.py",
+        "A /usr/lib/python3/dist-packages/sitecustomize.py",
+        "D /usr/bin/python3",
+        "C /etc/passwd",
+        "C /app/__pycache__/parcel.cpython-313.pyc",
+    ],
+)
+def test_a_change_of_a_program_or_of_what_it_loads_is_told(line: str) -> None:
+    assert changed(line, "C /var", "A /var/lib/parcel/counter") == [line]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("C /var", "C /var/lib", "A /var/lib/parcel/counter"),
+        ("C /tmp", "A /tmp/note"),
+        ("C /usr", "C /usr/lib", "A /usr/lib/python3.13/json/__pycache__/x.pyc"),
+        ("C /usr", "C /usr/sbin", "A /usr/sbin/docker-init"),
+        ("C /root", "A /root/.bash_history"),
+        (),
+    ],
+)
+def test_what_a_container_writes_by_itself_is_no_edit(lines: tuple[str, ...]) -> None:
+    assert not changed(*lines)
+
+
+def test_the_place_of_a_mount_is_no_edit() -> None:
+    assert not changed("C /opt", "A /opt/data", mounts=("/opt/data",))
+
+
+def test_a_mount_over_a_program_is_told_and_one_beside_it_is_not() -> None:
+    container: Any = SimpleNamespace(
+        mounts=[
+            {"Destination": "/app/parcel.py", "Source": "/home/me/parcel.py"},
+            {"Destination": "/usr", "Name": "mine"},
+            {"Destination": "/var/lib/parcel", "Name": "data"},
+        ]
+    )
+    assert edits.mounted_over(container) == [
+        "/app/parcel.py is mounted from /home/me/parcel.py",
+        "/usr is mounted from mine",
+    ]
+
+
+def test_a_variable_that_loads_other_code_is_told_unless_the_image_has_it() -> None:
+    container: Any = SimpleNamespace(
+        attrs={"Config": {"Env": ["PYTHONPATH=/srv", "PARCEL_INSTANCE=north", "LD_PRELOAD=/x.so"]}}
+    )
+    assert edits.loads_other_code(container, ["PYTHONPATH=/srv"]) == ["LD_PRELOAD=/x.so"]

@@ -1,0 +1,108 @@
+"""What became of a container: removed by hand, tied to a terminal, ended by itself, or dying again and again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checker.grading import history
+from checker.grading.history import Event, Removal, keeps_dying, lives
+
+
+def told(*steps: str) -> list[Event]:
+    """Events a tenth of a second apart: `kill 9` has a signal, `die 1` a code, `+5` lets seconds pass."""
+    found, at = [], 1000.0
+    for step in steps:
+        word, _, number = step.partition(" ")
+        if word.startswith("+"):
+            at += float(word)
+            continue
+        found.append(
+            Event(
+                at, word, "c1", number if word == "kill" else "", int(number or 0) if word == "die" else None
+            )
+        )
+        at += 0.1
+    return found
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ("create", "start", "kill 9", "die 137", "destroy"),  # docker rm --force
+        ("create", "start", "kill 15", "die 0", "stop", "destroy"),  # docker stop, with --rm or docker rm
+        ("create", "start", "die 1", "+60", "destroy"),  # docker rm, a minute after it had ended
+        ("create", "destroy"),
+    ],
+)
+def test_what_somebody_removed_is_told_as_removed(steps: tuple[str, ...]) -> None:
+    assert Removal(told(*steps)).by_hand
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ("create", "attach", "start", "kill 2", "die 130", "destroy"),  # Ctrl-C, with --rm
+        ("create", "attach", "start", "kill 15", "die 0", "destroy"),  # the client was ended, with --rm
+    ],
+)
+def test_what_ended_with_its_terminal_is_told_as_tied(steps: tuple[str, ...]) -> None:
+    removal = Removal(told(*steps))
+    assert removal.tied
+    assert not removal.by_hand
+
+
+def test_what_ended_by_itself_is_neither() -> None:
+    removal = Removal(told("create", "start", "+3", "die 1", "destroy"))
+    assert removal.known
+    assert not removal.tied
+    assert not removal.by_hand
+
+
+def test_one_that_was_left_by_its_keys_is_not_tied() -> None:
+    assert not Removal(told("create", "attach", "start", "detach", "die 0")).tied
+
+
+def test_a_name_of_which_nothing_is_known_was_not_removed() -> None:
+    assert not Removal([]).known
+    assert not Removal(told("create", "start")).known
+
+
+def container(*, restarts: int, since: float, status: str = "running") -> Any:
+    started = dt.datetime.fromtimestamp(time.time() - since, dt.UTC)
+    return SimpleNamespace(restarts=restarts, status=status, started_at=started.isoformat())
+
+
+def test_one_that_was_restarted_a_moment_ago_counts_as_dying_though_it_runs() -> None:
+    assert keeps_dying(container(restarts=1, since=3), told("start", "+6", "die 124"))
+
+
+def test_one_that_is_between_two_starts_counts_as_dying() -> None:
+    assert keeps_dying(container(restarts=0, since=0, status="restarting"), [])
+
+
+def test_one_that_dies_every_minute_counts_as_dying_at_half_a_minute() -> None:
+    assert keeps_dying(container(restarts=4, since=40), told("start", "+60", "die 0"))
+
+
+def test_one_that_has_run_for_longer_than_ever_before_is_up() -> None:
+    assert not keeps_dying(container(restarts=1, since=40), told("start", "+6", "die 1"))
+    assert not keeps_dying(container(restarts=2, since=3600), told("start", "+60", "die 1"))
+
+
+def test_one_that_was_never_restarted_is_up_from_its_first_moment() -> None:
+    assert not keeps_dying(container(restarts=0, since=0.1), [])
+
+
+def test_lives_are_counted_from_start_to_death() -> None:
+    found = lives(told("create", "start", "+6", "die 124", "start", "+2", "die 1", "start"))
+    assert [(round(life.seconds, 1), life.exit_code) for life in found] == [(6.1, 124), (2.1, 1)]
+
+
+def test_an_engines_nanoseconds_are_read() -> None:
+    assert history.moment("2026-11-28T10:00:00.123456789Z") == pytest.approx(1795860000.123456, abs=1e-3)
+    assert history.moment("never") == 0.0

@@ -1,0 +1,82 @@
+"""Which process answers for a container, and whether it is the image's program."""
+
+from __future__ import annotations
+
+import pytest
+
+from checker.grading.programs import Process, parse, runs
+
+TEXT = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 10001        0 4711 1
+   1: 0B00007F:A001 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4712 1
+=====
+1 (sh) S 0 1
+7 (python3) S 1 1
+20 (python3) S 0 20
+=====
+/proc/1/fd:
+lrwx------ 1 u u 64 Nov 28 10:00 0 -> /dev/null
+/proc/7/fd:
+lrwx------ 1 u u 64 Nov 28 10:00 3 -> socket:[{socket}]
+/proc/20/fd:
+lrwx------ 1 u u 64 Nov 28 10:00 3 -> socket:[4711]
+=====
+1\t/\tsh\t-c\texec python3 /app/parcel.py\t
+7\t/app\tpython3\t-u\tparcel.py\t
+20\t/\tpython3\t-c\timport http.server\t
+"""
+
+
+def test_the_listener_is_found_with_its_command_and_its_folder() -> None:
+    seen = parse(TEXT.replace("{socket}", "4711").replace("/proc/20/fd:", "/proc/21/fd:"))
+    assert seen is not None
+    listener = seen.on(8080)
+    assert listener is not None
+    assert (listener.number, listener.folder, listener.words) == (7, "/app", ("python3", "-u", "parcel.py"))
+    assert seen.is_main(listener)
+
+
+def test_a_listener_of_a_session_does_not_descend_from_the_main_process() -> None:
+    seen = parse(TEXT.replace("{socket}", "99"))
+    assert seen is not None
+    listener = seen.on(8080)
+    assert listener is not None
+    assert listener.number == 20
+    assert not seen.is_main(listener)
+
+
+def test_what_cannot_be_read_is_no_verdict() -> None:
+    assert parse("permission denied") is None
+
+
+@pytest.mark.parametrize(
+    ("folder", "command"),
+    [
+        ("/", "python3 /app/parcel.py"),
+        ("/", "/usr/bin/python3.13 -I -u /app/parcel.py"),
+        ("/app", "python3 -u parcel.py"),
+        ("/app", "python3 -X dev ./parcel.py"),
+        ("/srv", "python3 ../app/parcel.py"),
+        ("/app", "python3 -m parcel"),
+        ("/app", "./parcel.py"),
+    ],
+)
+def test_the_program_is_known_however_it_is_started(folder: str, command: str) -> None:
+    assert runs(Process(1, 0, "python3", folder, tuple(command.split())), "/app/parcel.py")
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("/", ("python3", "-c", "print(1)", "/app/parcel.py")),
+        ("/", ("python3", "-uc", "print(1)", "/app/parcel.py")),
+        ("/", ("python3", "/tmp/parcel.py")),  # noqa: S108 - a path in a container
+        ("/", ("python3", "parcel.py")),
+        ("/", ("python3", "-m", "http.server")),
+        ("/srv", ("nginx", "/app/parcel.py")),
+        ("/", ()),
+    ],
+)
+def test_a_pretender_is_not_taken_for_the_program(folder: str, words: tuple[str, ...]) -> None:
+    assert not runs(Process(1, 0, "x", folder, words), "/app/parcel.py")

@@ -1,0 +1,155 @@
+"""The ladder of reasons why no request gets into a container, each told as what it is."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checker.grading import reaching, starting
+from checker.grading.http import Reply
+from checker.grading.reaching import Blocked, Door, require_reply
+from checker.grading.verdicts import CheckFailed
+
+REFUSED = Reply("", error="connection refused: nothing listens there")
+OUTSIDE = ("0.0.0.0", 8081)  # noqa: S104 - an address in a record
+SOCKET = "   0: {address}:{port:04X} 00000000:0000 0A 0 0 0 0 0 1"
+
+
+def container(
+    *,
+    ports: dict[int, list[tuple[str, int]]] | None = None,
+    mode: str = "bridge",
+    bindings: dict[str, list[dict[str, str]]] | None = None,
+    listens: tuple[str, int] | None = ("00000000", 8080),
+) -> Any:
+    table = SOCKET.format(address=listens[0], port=listens[1]) if listens else ""
+    made = SimpleNamespace(
+        name="parcel",
+        ports=ports or {},
+        host_config={"NetworkMode": mode, "PortBindings": bindings or {}},
+        networks={mode: ""},
+        exposed=[8080],
+        running=True,
+        oom_killed=False,
+        exec=lambda _: SimpleNamespace(stdout=table),
+        logs=lambda _: "its last line",
+        stats=dict,
+    )
+    made.reload = lambda: made
+    return made
+
+
+def lab(*published: tuple[str, int]) -> Any:
+    listed = [
+        {"Names": [f"/{name}"], "Ports": [{"PublicPort": port, "Type": "tcp"}]} for name, port in published
+    ]
+    return SimpleNamespace(engine=SimpleNamespace(list_all=lambda _: listed))
+
+
+ASKED = {"8080/tcp": [{"HostIp": "", "HostPort": "8081"}]}
+LEADS = {8080: [OUTSIDE]}
+
+SITUATIONS: dict[Blocked, tuple[Any, Any, Reply, str]] = {
+    Blocked.HOST_NETWORK: (lab(), container(mode="host"), REFUSED, "shares the whole network of this machine"),
+    Blocked.OTHERS_NETWORK: (lab(), container(mode="container:x"), REFUSED, "lives in that of another container"),
+    Blocked.NO_NETWORK: (lab(), container(mode="none", bindings=ASKED), REFUSED, "no network at all: it was started with none"),
+    Blocked.OTHER_ADDRESS: (lab(), container(ports={8080: [("127.0.0.2", 8081)]}), REFUSED, "on the address 127.0.0.2 alone"),
+    Blocked.UDP: (lab(), container(bindings={"8080/udp": ASKED["8080/tcp"]}), REFUSED, "for UDP alone"),
+    Blocked.NOT_OPENED: (lab(), container(mode="inner", bindings=ASKED), REFUSED, "the engine did not open it"),
+    Blocked.SWAPPED: (
+        lab(("parcel-b", 8081), ("parcel", 8082)), container(ports={8080: [("", 8082)]}), REFUSED, "Two ports are swapped",
+    ),
+    Blocked.HELD: (lab(("front", 8081)), container(), REFUSED, "leads to the container `front`"),
+    Blocked.OUTSIDE: (lab(), container(), Reply("", status=200), "a program outside the containers holds the port"),
+    Blocked.OTHER_PORT: (lab(), container(ports={8080: [("", 8090)]}), REFUSED, "published, but not on port 8081"),
+    Blocked.UNPUBLISHED: (lab(), container(), REFUSED, "`8080/tcp` that the image exposes is a note"),
+    Blocked.NOBODY_INSIDE: (lab(), container(ports={80: [OUTSIDE]}), REFUSED, "leads to port 80 inside `parcel`"),
+    Blocked.LOOPBACK_INSIDE: (lab(), container(ports=LEADS, listens=("0100007F", 8080)), REFUSED, "from inside its own container alone"),
+    Blocked.STARTING: (lab(), container(ports=LEADS, listens=None), REFUSED, "nothing listens inside `parcel` yet"),
+    Blocked.SILENT: (lab(), container(ports=LEADS), Reply("", status=500), "no good answer comes from `parcel`"),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(reaching, "wait_for_service", lambda *_, **__: False)
+
+
+def test_every_reason_is_tried_here() -> None:
+    assert set(SITUATIONS) == set(Blocked)
+
+
+@pytest.mark.parametrize("reason", Blocked)
+def test_what_is_in_the_way_is_told_as_what_it_is(reason: Blocked) -> None:
+    judged, made, reply, words = SITUATIONS[reason]
+    outside: Any = SimpleNamespace(get=lambda *_, **__: reply)
+    door = Door(8081, others={"parcel": 8081, "parcel-b": 8082}, hints={reason: "the lesson's own words"})
+    with pytest.raises(CheckFailed) as failed:
+        require_reply(judged, outside, made, door)
+    assert words in failed.value.failure.rationale
+    assert failed.value.failure.hint == "the lesson's own words"
+
+
+def test_a_port_out_of_a_range_leads_in_like_any_other() -> None:
+    asked = {"7070/tcp": [{"HostIp": "", "HostPort": "8081-8093"}]}
+    made = container(ports={7070: [OUTSIDE]}, bindings=asked)
+    outside: Any = SimpleNamespace(get=lambda *_, **__: Reply("", status=200))
+    assert require_reply(lab(), outside, made, Door(8081, inside=7070)).ok
+
+
+class Starting:
+    """A container that does this much of each thing between two looks, and answers after so many."""
+
+    def __init__(
+        self, *, cpu: float = 0.0, throttled: float = 0.0, says: bool = False, running: bool = True
+    ) -> None:
+        self.running, self.oom_killed = running, False
+        self._cpu, self._throttled, self._says = cpu, throttled, says
+        self.looks = 0
+
+    def reload(self) -> Starting:
+        """Take a new snapshot."""
+        return self
+
+    def stats(self) -> dict[str, Any]:
+        """Tell what it used until now."""
+        self.looks += 1
+        return {
+            "cpu_stats": {
+                "cpu_usage": {"total_usage": self._cpu * self.looks * 1e9},
+                "throttling_data": {"throttled_time": self._throttled * self.looks},
+            }
+        }
+
+    def logs(self, _: int) -> str:
+        """Tell its last line."""
+        return f"line {self.looks}" if self._says else ""
+
+
+def waits(made: Starting, after: int) -> bool:
+    asked = iter(range(1000))
+    return starting.wait_for_service(made, lambda: next(asked) >= after, most=60, quiet=0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("made", [Starting(cpu=5), Starting(throttled=1), Starting(says=True)])
+def test_one_that_works_or_waits_for_its_share_or_speaks_is_waited_for(made: Starting) -> None:
+    assert waits(made, after=50)
+
+
+def test_one_that_does_nothing_is_given_up() -> None:
+    assert not waits(Starting(), after=50)
+
+
+def test_one_that_has_ended_is_given_up_at_once() -> None:
+    made = Starting(cpu=5, running=False)
+    assert not waits(made, after=50)
+    assert made.looks == 1
+
+
+def test_one_that_the_kernel_ended_for_want_of_memory_is_given_up_at_once() -> None:
+    made = Starting(cpu=5)
+    made.oom_killed = True
+    assert not waits(made, after=50)

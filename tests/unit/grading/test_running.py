@@ -1,0 +1,210 @@
+"""The ladder of reasons why a container does not run, each told as what it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checker.grading.container import Container
+from checker.grading.running import Reason, Wanted, is_close, require_container
+from checker.grading.verdicts import CheckFailed, CouldNotRun
+
+WANTED = Wanted("parcel-b", image="drydock/parcel:1.0", purpose="nobody answers", known=frozenset({"parcel"}))
+NEVER = "0001-01-01T00:00:00Z"
+
+
+def stamp(seconds_ago: float) -> str:
+    return dt.datetime.fromtimestamp(time.time() - seconds_ago, dt.UTC).isoformat()
+
+
+class World:
+    """An engine that knows these containers and remembers these events."""
+
+    def __init__(
+        self, *containers: dict[str, Any], events: tuple[tuple[float, str, dict[str, str]], ...] = ()
+    ) -> None:
+        self.records = {each["Name"].lstrip("/"): each for each in containers}
+        self.past = [
+            {
+                "Action": action,
+                "timeNano": int((time.time() - ago) * 1e9),
+                "Actor": {"ID": "c1", "Attributes": {"name": "parcel-b", **attributes}},
+            }
+            for ago, action, attributes in events
+        ]
+
+    def events(self, **_: Any) -> Any:
+        """Tell all events."""
+        return iter(self.past)
+
+    def logs(self, *_: Any) -> str:
+        """Return one line."""
+        return "its last line"
+
+    def lab(self) -> Any:
+        """Return the lab that is judged in this world."""
+        engine: Any = self
+        found = {name: Container(engine, SimpleNamespace(), each) for name, each in self.records.items()}  # type: ignore[arg-type]
+        return SimpleNamespace(
+            engine=engine,
+            container=found.get,
+            containers=lambda: list(found.values()),
+            image=lambda name: {"Id": "sha256:right"} if name == "drydock/parcel:1.0" else None,
+            node=lambda _: SimpleNamespace(created=stamp(600)),
+        )
+
+
+def record(
+    name: str = "parcel-b",
+    status: str = "running",
+    *,
+    image: str = "sha256:right",
+    restarts: int = 0,
+    error: str = "",
+    started: float = 100,
+    code: int = 0,
+    labels: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    return {
+        "Id": "c1",
+        "Name": f"/{name}",
+        "Image": image,
+        "Created": stamp(started + 1),
+        "RestartCount": restarts,
+        "Config": {"Image": image, "Labels": labels or {}},
+        "HostConfig": {},
+        "State": {
+            "Status": status,
+            "Running": status == "running",
+            "Restarting": status == "restarting",
+            "Paused": status == "paused",
+            "StartedAt": stamp(started),
+            "FinishedAt": stamp(5),
+            "ExitCode": code,
+            "Error": error,
+        },
+    }
+
+
+RUN: tuple[tuple[str, dict[str, str]], ...] = (("create", {}), ("start", {}))
+
+
+def past(*steps: tuple[str, dict[str, str]]) -> tuple[tuple[float, str, dict[str, str]], ...]:
+    return tuple((50 - place * 0.1, action, attributes) for place, (action, attributes) in enumerate(steps))
+
+
+def situations() -> dict[Reason, tuple[World, str]]:
+    """Return a world for each reason, as it is at this moment, and words of what has to be told."""
+    return {
+        Reason.ABSENT: (World(record("parcel")), "There is no container named `parcel-b`, so nobody answers."),
+        Reason.SPELLING: (World(record("parcel_b", image="sha256:other")), "but one named `parcel_b`: names are compared"),
+        Reason.OTHER_NAME: (World(record("south")), "its name is `south`, not `parcel-b`: everybody"),
+        Reason.UNNAMED: (World(record("charming_wilson")), "the engine invents a name"),
+        Reason.REMOVED: (
+            World(events=past(*RUN, ("kill", {"signal": "9"}), ("die", {"exitCode": "137"}), ("destroy", {}))),
+            "ended and removed from outside",
+        ),
+        Reason.TIED: (
+            World(events=past(("attach", {}), ("start", {}), ("kill", {"signal": "15"}), ("die", {"exitCode": "0"}), ("destroy", {}))),
+            "did not outlive what started it",
+        ),
+        Reason.VANISHED: (
+            World(events=past(*RUN, ("die", {"exitCode": "1"}), ("destroy", {}))),
+            "removed at that moment with its log",
+        ),
+        Reason.CREATED: (World(record(status="created")), "making one and starting it are two steps"),
+        Reason.REFUSED: (
+            World(record(status="created", error="Bind for 0.0.0.0:8082 failed: port is already allocated")),
+            "the engine refused to start it",
+        ),
+        Reason.PAUSED: (World(record(status="paused")), "is paused"),
+        Reason.RESTARTING: (
+            World(
+                record(restarts=2, started=3),
+                events=((20, "start", {}), (14, "die", {"exitCode": "124"}), (13, "start", {}), (4, "die", {"exitCode": "124"})),
+            ),
+            "does not stay up",
+        ),
+        Reason.STOPPED: (
+            World(record(status="exited"), events=past(*RUN, ("kill", {"signal": "15"}), ("die", {}), ("stop", {}))),
+            "was stopped, as `docker stop` does",
+        ),
+        Reason.KILLED: (
+            World(record(status="exited", code=137), events=past(*RUN, ("kill", {"signal": "9"}), ("die", {}))),
+            "was killed from outside",
+        ),
+        Reason.ENDED: (World(record(status="exited", code=1), events=past(*RUN, ("die", {}))), "has ended"),
+    }  # fmt: skip
+
+
+def test_every_reason_is_tried_here() -> None:
+    assert set(situations()) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_what_became_of_a_container_is_told_as_what_it_is(reason: Reason) -> None:
+    world, words = situations()[reason]
+    with pytest.raises(CheckFailed) as failed:
+        require_container(
+            world.lab(), Wanted(**{**vars(WANTED), "hints": {reason: "the lesson's own words"}})
+        )
+    assert words in failed.value.failure.rationale
+    assert failed.value.failure.hint == "the lesson's own words"
+
+
+def test_one_that_runs_is_given_back() -> None:
+    assert require_container(World(record()).lab(), WANTED).name == "parcel-b"
+
+
+def test_one_that_its_policy_restarted_long_ago_runs() -> None:
+    assert require_container(World(record(restarts=3, started=500)).lab(), WANTED).running
+
+
+def test_a_service_of_compose_stands_for_a_name_where_the_lab_says_so() -> None:
+    made = record("work-parcel-b-1", labels={"com.docker.compose.service": "parcel-b"})
+    lab = World(made).lab()
+    assert require_container(lab, Wanted(**{**vars(WANTED), "service": True})).name == "work-parcel-b-1"
+    with pytest.raises(CheckFailed):
+        require_container(lab, WANTED)
+
+
+def test_what_the_machine_could_not_do_is_not_the_answers_fault() -> None:
+    world = World(record(status="created", error="failed to mount overlay: no space left on device"))
+    with pytest.raises(CouldNotRun, match="no space left"):
+        require_container(world.lab(), WANTED)
+
+
+def test_a_lab_may_say_something_more_exact_of_an_end() -> None:
+    seen: list[str] = []
+    with pytest.raises(CheckFailed, match="has ended"):
+        require_container(
+            World(record(status="exited")).lab(), WANTED, lambda container: seen.append(container.name)
+        )
+    assert seen == ["parcel-b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("parcel_b", "parcel-b"), ("parcelb", "parcel-b"), ("tarif-v1", "tariff-v1"), ("Parcel-b", "parcel-b")],
+)
+def test_another_spelling_is_close(name: str, wanted: str) -> None:
+    assert is_close(name, wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("parcel", "parcel-b"), ("tariff-v2", "tariff-v1"), ("cruncher", "tariff-v1"), ("parcel-c", "parcel")],
+)
+def test_another_name_is_not_close(name: str, wanted: str) -> None:
+    assert not is_close(name, wanted)
+
+
+def test_what_became_of_a_container_with_a_longer_name_is_not_told_of_this_one() -> None:
+    # An engine that is asked for `parcel` tells of `parcel-b` too.
+    world = World(events=past(*RUN, ("kill", {"signal": "9"}), ("die", {"exitCode": "137"}), ("destroy", {})))
+    with pytest.raises(CheckFailed, match=r"There is no container named `parcel`[.]"):
+        require_container(world.lab(), Wanted("parcel"))
