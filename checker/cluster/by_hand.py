@@ -324,7 +324,9 @@ class ByHand:
         return 8080
 
 
-def recovery(loss: Loss, traffic: Traffic, wanted: int, steady: float) -> Recovery:
+def recovery(
+    loss: Loss, traffic: Traffic, wanted: int, steady: float, names: Collection[str] = ()
+) -> Recovery:
     """Return what users met since a loss, once the service is whole, or after a while.
 
     Args:
@@ -332,11 +334,15 @@ def recovery(loss: Loss, traffic: Traffic, wanted: int, steady: float) -> Recove
         traffic: the users.
         wanted: how many copies make it whole.
         steady: seconds without a failed request until it counts as well.
+        names: what the copies answer as that count; everybody's answers do, when left out.
     """
 
     def look() -> Recovery:
         after = traffic.since(loss.at)
-        return Recovery(loss, wanted, after, after.recovery(loss.at, steady), _first_answers(after))
+        answers = _first_answers(after)
+        if names:
+            answers = {name: at for name, at in answers.items() if name in names}
+        return Recovery(loss, wanted, after, after.recovery(loss.at, steady), answers)
 
     found = look()
 

@@ -13,9 +13,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from checker.engine.transport import EngineConnection
 from checker.grading.author import could_not_run
+from checker.grading.forms import form_in
 
 from .archives import members
-from .forms import form_in
 from .truth import BASE
 
 if TYPE_CHECKING:

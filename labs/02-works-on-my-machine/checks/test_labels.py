@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import Container, Lab, Prober, digest_of, fail, guard, needs, require, timeout
 
-from .answers import ask, require_label, some_numbers
+from .answers import START_SECONDS, ask, require_label, some_numbers
 from .inside import require_adds_little, require_no_clutter, require_no_key, searched
 from .moved import published, require_moved, require_runs_there
 from .recipe import BUILD_SECONDS, Recipe, fail_build, short, unpinned
@@ -57,7 +57,7 @@ def _near_names(lab: Lab) -> str:
 
 
 @needs("image-built")
-@timeout(15)
+@timeout(START_SECONDS + 30)
 def test_answers_alone(lab: Lab, alone: Alone) -> None:
     """From the image alone, with a key given at its start, it prints what Ada's machine prints."""
     image = (lab.image(IMAGE) or {})["Id"]
@@ -159,7 +159,7 @@ def _stop(container: Container) -> float:
 
 
 @needs("answers-alone")
-@timeout(20)
+@timeout(START_SECONDS + 30)
 def test_locked_down(lab: Lab, alone: Alone) -> None:
     """It works with no network, no mounts, another user and a read-only file system."""
     image = (lab.image(IMAGE) or {})["Id"]
@@ -170,7 +170,7 @@ def test_locked_down(lab: Lab, alone: Alone) -> None:
 
 
 @needs("image-built")
-@timeout(60)
+@timeout(START_SECONDS + 60)
 def test_no_key_inside(lab: Lab, alone: Alone) -> None:
     """Ada's key is nowhere in the image."""
     image = (lab.image(IMAGE) or {})["Id"]
@@ -210,12 +210,13 @@ def test_moved_not_rebuilt(lab: Lab, second: Second) -> None:
 
 
 @needs("moved-not-rebuilt")
+@timeout(60)
 def test_answers_on_second(second: Second, prober: Prober) -> None:
     """On the second machine the container `labels` prints the same labels as Ada's."""
     container = require_runs_there(second)
     for number in some_numbers():
-        reply = ask(prober, ADDRESS, number)
         bound = container["NetworkSettings"].get("Ports") or {}
+        reply = ask(prober, ADDRESS, number)
         require(
             reply.status,
             "The container `labels` runs on the second machine, but nobody reaches it there on port 8080.",
@@ -235,7 +236,7 @@ def test_answers_on_second(second: Second, prober: Prober) -> None:
 
 
 @needs("image-built")
-@timeout(BUILD_SECONDS + 30)
+@timeout(BUILD_SECONDS + START_SECONDS + 30)
 def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> None:
     """From a copy of your folder, anyone can build the same service."""
     if lab.recall("recipe", *_state(lab, recipe)) is not None:

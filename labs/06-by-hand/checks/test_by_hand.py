@@ -33,6 +33,7 @@ STEADY_SECONDS = 3.0
 
 def test_five_copies(world: World) -> None:
     """Five copies of Parcel run."""
+    _require_hosts(world)
     loss = world.loss
     where = "`docker -H tcp://HOST:2375 ps --all` lists a host's containers, also those that have ended."
     stray = [copy for copy in world.copies if copy.node in world.lost_hosts]
@@ -57,6 +58,27 @@ def test_five_copies(world: World) -> None:
             hint="One of the hosts that are left has to run two. Within a host, a port can be published once.",
         )
     outcomes.copies(world.cluster, WANTED, version="1.0", elsewhere=world.lost_hosts, hint=where)
+
+
+def _require_hosts(world: World) -> None:
+    """Fail when a host was removed or frozen: neither is a machine that died."""
+    if gone := world.removed:
+        fail(
+            f"{gone[0]} was removed altogether; a machine that died is still there, dead.",
+            expected="five hosts, one of which may be dead",
+            seen=f"no container for {gone[0]}",
+            source="docker ps --all",
+            hint="`lab start 6` makes it again; `lab lose 6` takes a host away.",
+        )
+    if frozen := world.paused:
+        fail(
+            f"{frozen[0]} is paused: frozen with all that runs on it, it is neither alive nor dead. Nobody is served by its "
+            "copies, and they go on when it does.",
+            expected="five hosts that run, one of which may be dead",
+            seen=f"{frozen[0]}: paused",
+            source="docker ps --all",
+            hint="`docker --help` lists what undoes a pause; `lab lose 6` takes a host away.",
+        )
 
 
 def _tell_of_ended(world: World) -> None:
@@ -139,6 +161,7 @@ def test_own_names(world: World, prober: Prober) -> None:
             hint=f"Parcel listens on port 8080 inside. `{engine} port {copy.name}` says where its host's port leads.",
         )
         called.setdefault(name, []).append(copy)
+        world.names[name] = copy
     name, alike = max(called.items(), key=lambda each: len(each[1]))
     require(
         len(alike) == 1,
@@ -152,9 +175,10 @@ def test_own_names(world: World, prober: Prober) -> None:
 
 
 @needs("own-names")
-@timeout(40)
-def test_front_reaches_all(world: World, outside: Outside) -> None:
+@timeout(60)
+def test_front_reaches_all(world: World, outside: Outside, prober: Prober) -> None:
     """http://localhost:8060 leads to all of them, and to nothing else."""
+    before = _counters(world, prober)
     seen: Counter[str] = Counter()
     slow: list[Reply] = []
     for number in range(1, ROUNDS * WANTED + 1):
@@ -165,20 +189,74 @@ def test_front_reaches_all(world: World, outside: Outside) -> None:
         seen[str(said["instance"])] += 1
         if reply.ms > SLOW_MS:
             slow.append(reply)
-        if number >= 3 * WANTED and len(seen) >= WANTED:
+        if number >= 3 * WANTED and world.names.keys() <= seen.keys():
             break
-    dead = [server for server in world.servers if server.host in world.lost_hosts]
+    dead = [server for server in world.servers if world.is_lost(server)]
     if slow and dead:
         _tell_of_dead(world, f"HTTP {slow[0].status}, after {slow[0].ms / 1000:.1f} s")
-    if len(seen) < WANTED:
+    if others := seen.keys() - world.names.keys():
+        _tell_of_others(world, prober, min(others), seen)
+    if world.names.keys() - seen.keys():
         _tell_of_missing(world, seen)
+    after = _counters(world, prober)
+    for name, copy in world.names.items():
+        # Each copy counts what it answers; users ask all the time, so it may have counted more.
+        if after[name] - before[name] < seen[name]:
+            fail(
+                f"The front gives answers in the name of {name} that {copy.name} on {copy.node} never gave: it answers by itself, and "
+                "would go on when no copy is left.",
+                expected=f"{name} has counted each of the {seen[name]} requests that were answered in its name",
+                seen=f"it has counted {after[name] - before[name]}",
+                source=f"curl http://{copy.address}/ in the toolbox, before and after",
+                hint="What does front.cfg do besides passing requests on? Only servers may answer.",
+            )
+
+
+def _counters(world: World, prober: Prober) -> dict[str, int]:
+    """Return how many requests each copy has counted, asked at its own address."""
+    found = {}
+    for name, copy in world.names.items():
+        said = prober.get(f"http://{copy.address}/", patience=2.0).json()
+        counter = said.get("counter") if isinstance(said, dict) else None
+        found[name] = counter if isinstance(counter, int) else 0
+    return found
+
+
+def _tell_of_others(world: World, prober: Prober, name: str, seen: Counter[str]) -> None:
+    """End the check: users get answers of something that is none of the copies on the hosts that are left."""
+    words = _answers(seen)
+    for copy in world.copies:
+        if copy.node not in world.lost_hosts or not copy.address:
+            continue
+        said = prober.get(f"http://{copy.address}/").json()
+        if isinstance(said, dict) and said.get("instance") == name:
+            fail(
+                f"Users get to {copy.name} on {copy.node}, the host that was lost and is back. Nobody knows how long it stays: it does not "
+                "count, and what depends on it fails a second time.",
+                expected=f"answers of the copies on {', '.join(world.left)}, and of no other",
+                seen=words,
+                source=f"curl {SHOWN}, several times",
+                hint="Which line of front.cfg leads there? Compare it with the copy that you started in its place.",
+            )
+    fail(
+        f"Users get answers of {name}, and no copy on {', '.join(world.left)} has that name: something else answers behind the front.",
+        expected=f"answers of {', '.join(sorted(world.names))}, and of no other",
+        seen=words,
+        source=f"curl {SHOWN}, several times",
+        hint="Which server of front.cfg is on none of the hosts? A copy beside the hosts helps nobody when this machine goes.",
+    )
+
+
+def _answers(seen: Counter[str]) -> str:
+    return f"answers of {', '.join(f'{name} ({times})' for name, times in seen.most_common())}"
 
 
 def _tell_of_front(world: World, reply: Reply, number: int) -> None:
     """End the check: a request to the front was not answered by a copy."""
     seen = f"{reply.summary} (request {number})"
     _tell_if_refused(world, seen)
-    if any(server.host in world.lost_hosts for server in world.servers):
+    served = {(copy.node, port) for copy in world.counted for port in copy.ports}
+    if any(world.is_lost(server) for server in world.servers):
         _tell_of_dead(world, seen)
     require(
         world.servers,
@@ -188,16 +266,18 @@ def _tell_of_front(world: World, reply: Reply, number: int) -> None:
         source=f"curl {SHOWN}",
         hint="The comment at the top of front.cfg shows the form of a line. The address is the host's, not the container's.",
     )
-    served = {(copy.node, port) for copy in world.counted for port in copy.ports}
     for server in world.servers:
         if (server.host, server.port) not in served:
             there = [copy for copy in world.counted if copy.node == server.host]
             fail(
-                f"The front passes requests to {server.host}:{server.port}, where no copy answers.",
+                f"The front passes requests to {server.host}:{server.port}, where no copy answers."
+                + (
+                    "" if ":" in server.written else f" The line names no port, so it asks for {server.port}."
+                ),
                 expected=f"{there[0].address}, where {there[0].name} is published"
                 if there
                 else "the address of a copy",
-                seen=f"server {server.name} {server.host}:{server.port} in front.cfg; {seen}",
+                seen=f"server {server.name} {server.written} in front.cfg; {seen}",
                 source=f"curl {SHOWN}",
                 hint="Compare each line of front.cfg with the PORTS column of `docker -H tcp://HOST:2375 ps`.",
             )
@@ -224,18 +304,25 @@ def _tell_if_refused(world: World, seen: str) -> None:
 
 
 def _tell_of_dead(world: World, seen: str) -> None:
-    dead = next(server for server in world.servers if server.host in world.lost_hosts)
+    dead = next(server for server in world.servers if world.is_lost(server))
+    where = (
+        f"{dead.host}, an address that no living host has"
+        if dead.is_address
+        else f"{dead.host}, which is dead"
+        if any(loss.down and loss.host == dead.host for loss in world.deaths)
+        else f"{dead.host}, which was lost"
+    )
     fail(
-        f"The front still passes requests to {dead.host}, which is dead: every time its turn comes, a user waits in vain.",
-        expected=f"only servers on {', '.join(world.left)}",
-        seen=f"server {dead.name} {dead.host}:{dead.port} in front.cfg; {seen}",
+        f"The front still passes requests to {where}: every time its turn comes, a user waits in vain.",
+        expected=f"only servers on {', '.join(world.left)}, or a front that finds out by itself who is gone",
+        seen=f"server {dead.name} {dead.written} in front.cfg; {seen}",
         source="docker logs drydock-06-front-1",
         hint="Nobody tells the front that a machine is gone. Who knows it?",
     )
 
 
 def _tell_of_missing(world: World, seen: Counter[str]) -> None:
-    words = f"answers of {', '.join(f'{name} ({times})' for name, times in seen.most_common())}"
+    words = _answers(seen)
     _tell_if_refused(world, words)
     named = {(server.host, server.port) for server in world.servers}
     for copy in world.counted:
@@ -248,7 +335,7 @@ def _tell_of_missing(world: World, seen: Counter[str]) -> None:
                 hint="Each copy needs a line of its own in front.cfg, with its host's name and port.",
             )
     fail(
-        f"Of {WANTED} copies, only {len(seen)} get requests through the front.",
+        f"Of {WANTED} copies, only {len(seen.keys() & world.names.keys())} get requests through the front.",
         expected=f"answers of {WANTED} copies in turn",
         seen=words,
         source=f"curl {SHOWN}, several times",
@@ -259,14 +346,7 @@ def _tell_of_missing(world: World, seen: Counter[str]) -> None:
 def test_host_lost(world: World) -> None:
     """A host was lost while five copies served."""
     loss = world.loss
-    if gone := world.removed:
-        fail(
-            f"{gone[0]} was removed altogether; a machine that died is still there, dead.",
-            expected="one host that is there and does not run",
-            seen=f"no container for {gone[0]}",
-            source="docker ps --all",
-            hint="`lab start 6` makes it anew; `lab lose 6` takes a host away.",
-        )
+    _require_hosts(world)
     if loss is None:
         early = world.deaths[-1] if world.deaths else None
         fail(
@@ -300,7 +380,7 @@ def test_restored(world: World, timeline: Traffic) -> None:
     if (kept := lab.recall(*key)) is not None:
         _record(lab, *json.loads(kept))
         return
-    found = recovery(loss, timeline, WANTED, STEADY_SECONDS)
+    found = recovery(loss, timeline, WANTED, STEADY_SECONDS, world.names)
     after = found.after
     if found.well is None:
         recent = after.between(after.end - STEADY_SECONDS, after.end)
@@ -313,7 +393,7 @@ def test_restored(world: World, timeline: Traffic) -> None:
         )
     require(
         found.whole,
-        f"Since {loss.host} was lost, users were served by {len(found.answers)} copies only.",
+        f"Since {loss.host} was lost, users were served by {len(found.answers)} of the copies that count.",
         expected=f"answers of {WANTED} copies",
         seen=", ".join(found.answers) or "no answer",
         source="lab timeline 6",

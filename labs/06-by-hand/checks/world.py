@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from checker.grading.author import Lab, Traffic
 
 HOSTS = ("host-1", "host-2", "host-3", "host-4", "host-5")
+FRONT_PORT = 8080
+"""Where the front listens."""
+
 WANTED = 5
 """Copies that the task asks for."""
 
@@ -24,7 +27,15 @@ class Server:
 
     name: str
     host: str
+    """The host's name, also where the line has its address; an address that is no living host's is left as it is."""
     port: int
+    written: str = ""
+    """Name and port as the line has them."""
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the line has an address that belongs to no living host."""
+        return bool(re.fullmatch(r"[\d.]+|\[[0-9a-f:]+\]", self.host))
 
 
 class World:
@@ -68,6 +79,12 @@ class World:
         return [host for host in HOSTS if self.cluster.host(host) is None]
 
     @functools.cached_property
+    def paused(self) -> list[str]:
+        """The hosts that somebody froze."""
+        found = {host: self.cluster.host(host) for host in HOSTS}
+        return [host for host, container in found.items() if container and container.status == "paused"]
+
+    @functools.cached_property
     def lost_hosts(self) -> set[str]:
         """The hosts that are down, and the one that was lost last though it is back."""
         return {loss.host for loss in self.deaths if loss.down} | ({self.loss.host} if self.loss else set())
@@ -86,8 +103,29 @@ class World:
             text = (self.lab.work / "front.cfg").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return []
-        found = re.findall(r"^[ \t]*server[ \t]+(\S+)[ \t]+([^\s:]+):(\d+)", text, re.MULTILINE)
-        return [Server(name, host, int(port)) for name, host, port in found]
+        found = re.findall(r"^[ \t]*server[ \t]+(\S+)[ \t]+([^\s:]+)(?::(\d+))?(?=\s|$)", text, re.MULTILINE)
+        # Without a port the front asks for the one that it was asked on.
+        return [
+            Server(name, self._host_at(host), int(port or FRONT_PORT), f"{host}:{port}" if port else host)
+            for name, host, port in found
+        ]
+
+    def _host_at(self, host: str) -> str:
+        """Return the host that has an address now, or what was given."""
+        for name in self.cluster.running():
+            container = self.cluster.host(name)
+            if container and host in container.networks.values():
+                return name
+        return host
+
+    def is_lost(self, server: Server) -> bool:
+        """Whether a line leads to a host that was lost; an engine forgets the address of a container that is dead."""
+        return server.host in self.lost_hosts or (server.is_address and bool(self.lost_hosts))
+
+    @functools.cached_property
+    def names(self) -> dict[str, Copy]:
+        """What each copy that counts answers as, asked at its own address; filled by the check of names."""
+        return {}
 
     @functools.cached_property
     def refused(self) -> str:

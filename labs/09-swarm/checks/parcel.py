@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster.swarm import NotAManagerError, Service, Swarm
 from checker.errors import LabError
 from checker.grading.author import could_not_run, fail, require, wait_until
+from checker.grading.history import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from checker.cluster.swarm import Node, Task
-    from checker.grading.author import Lab
+    from checker.grading.author import Lab, Timeline
 
 PORT = 8080
 """Where the front asks on each node, and where Parcel listens."""
+
+BEGINNING_SECONDS = 10.0
+"""How long after a service was made its first copies are ordered at most."""
 
 LEAST = 2
 """How many copies there must be."""
@@ -67,6 +71,25 @@ class Parcel:
         """Return the nodes that take copies now."""
         return [node.name for node in self.swarm.members() if node.ready and node.availability == "active"]
 
+    def closed_nodes(self) -> list[Node]:
+        """Return the nodes that are there and were told to take no copies."""
+        return [node for node in self.swarm.members() if node.ready and node.availability != "active"]
+
+    def _fail_closed(
+        self, service: Service, closed: list[Node], begins: str, facts: dict[str, str]
+    ) -> NoReturn:
+        fail(
+            f"{begins}: {closed[0].name} was told to take none, so its place is missing.",
+            **facts
+            | {
+                "expected": f"{facts.get('expected', 'copies running')}, with three nodes that take them",
+                "seen": f"{closed[0].name}: availability {closed[0].availability}",
+                "source": "docker node ls",
+            },
+            hint=f"`docker node update --help`: which option sets the availability of {closed[0].name}? The port of the "
+            f"others is not what keeps `{service.name}` away.",
+        )
+
     # -- is there one --------------------------------------------------------------------------------------
 
     def require_whole_swarm(self) -> None:
@@ -96,10 +119,19 @@ class Parcel:
             len(managers) % 2 == 1,
             f"The swarm has {len(managers)} managers, {' and '.join(managers)}. More than half of them must agree on "
             "every decision: of two, both. Lose either, and nobody decides any more.",
-            expected="one manager, or three",
+            expected="node-1 manages, node-2 and node-3 work",
             seen=_listed(members),
             source="docker node ls",
             hint="Lesson, the question about a second manager. `docker node demote` makes a manager a worker again.",
+        )
+        require(
+            managers == [self.swarm.manager],
+            f"{' and '.join(managers)} manage the swarm. Three managers survive the loss of one, and yet the task leaves the "
+            "nodes and who manages them as they are: what is tried here is what the swarm does when a worker is lost.",
+            expected="node-1 manages, node-2 and node-3 work",
+            seen=_listed(members),
+            source="docker node ls",
+            hint="`docker node demote` makes a manager a worker again.",
         )
 
     def require_service(self) -> None:
@@ -184,6 +216,12 @@ class Parcel:
                 "the name and the tag, letter by letter.",
             )
         if "no suitable node" in said:
+            self.require_alone()
+        if "no suitable node" in said and (closed := self.closed_nodes()):
+            self._fail_closed(
+                service, closed, f"Of {_copies(wanted)} that `{service.name}` is to run, {runs}", facts
+            )
+        if "no suitable node" in said:
             fail(
                 f"Of {_copies(wanted)} that `{service.name}` is to run, {runs}: no node is left that may take another one.",
                 **facts,
@@ -255,7 +293,76 @@ class Parcel:
             f"{_copies(self.wanted)} run until the node comes back."
         )
 
+    # -- the move to another version -----------------------------------------------------------------------
+
+    def require_moved_itself(self, before: str, after: str, everything: Timeline) -> None:
+        """Require that a move between two versions can have been this service's own.
+
+        Args:
+            before: the old version.
+            after: the new one.
+            everything: the record of the users since the lab was started.
+        """
+        service = self.service
+        hint = (
+            "`docker service update --help`: which option gives a service that runs another image? Go back to "
+            f"{before} with the same command first."
+        )
+        moves = [move for move in everything.rollouts() if (move.before, move.after) == (before, after)]
+        if moves and moves[-1].begin < service.created:
+            fail(
+                f"Users saw a move from {before} to {after}, and `{service.name}` did not make it: it was made afterwards. What "
+                "a service that is gone has shown says nothing of this one.",
+                expected=f"a move from {before} to {after} by the service that runs now",
+                seen=f"the move began {service.created - moves[-1].begin:.0f} s before `{service.name}` was made",
+                source=f"docker service inspect --format '{{{{.CreatedAt}}}}' {service.name}; lab timeline 9",
+                hint=hint,
+            )
+        if not moves or not self._never_ran(before):
+            return
+        fail(
+            f"`{service.name}` never ran version {before}: {after} came with a service of its own, and took the place of another. "
+            "Then nobody sees to it that both serve in between, and all that the first was told has to be told once more.",
+            expected=f"one service that ran {before} and was updated to {after}",
+            seen=f"every copy that `{service.name}` had was of version {after}",
+            source=f"docker service ps {service.name}",
+            hint=hint,
+        )
+
+    def _never_ran(self, version: str) -> bool:
+        """Whether all that the swarm remembers of the service, from its beginning, is of other versions."""
+        previous = (self.service.record.get("PreviousSpec") or {}).get("TaskTemplate") or {}
+        images = [str((previous.get("ContainerSpec") or {}).get("Image", ""))]
+        tasks = self.swarm.tasks()
+        images += [task.image for task in tasks]
+        if any(image.partition("@")[0].endswith(f":{version}") for image in images):
+            return False
+        first = min((moment(task.created) for task in tasks), default=0.0)
+        # A swarm forgets old tasks; only one that remembers the first can say what never was.
+        return bool(tasks) and first - self.service.created < BEGINNING_SECONDS
+
     # -- its address ---------------------------------------------------------------------------------------
+
+    def require_alone(self) -> None:
+        """Require that nothing else on the nodes answers at the service's port in its place."""
+        service = self.service
+        other = next(
+            (
+                each
+                for each in self.swarm.services()
+                if each.id != service.id and any(port.published == PORT for port in each.ports)
+            ),
+            None,
+        )
+        if other:
+            fail(
+                f"The service `{other.name}` publishes port {PORT} of the nodes too: users get its answers in the place of "
+                f"`{service.name}`, and each of the two keeps the other off a node.",
+                expected=f"port {PORT} published by `{service.name}` alone",
+                seen=f"`{other.name}` ({other.image}) publishes {PORT}",
+                source="docker service ls",
+                hint=f"Is `{other.name}` left over from the lesson? `docker service rm` takes a service away with its copies.",
+            )
 
     def why_unanswered(self, seen: str) -> NoReturn:
         """Fail with the reason why the front gets no answer."""

@@ -6,9 +6,11 @@ import base64
 import hashlib
 import json
 import shlex
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from checker.grading.author import could_not_run, fail, require
+from checker.grading.forms import PLAIN, form_in, forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,6 +95,7 @@ def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> 
     if (leak := _leak(swarm, service, known)) is not None:
         _fail_for(leak)
     _require_course_image(lab, swarm, service, known)
+    _require_from_secret(lab, swarm, service)
     require(
         service.container.get("Secrets"),
         "Parcel has its key, and no secret of the swarm was given to the service: the file came some other way, and lies "
@@ -102,6 +105,44 @@ def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> 
         source=f"docker service inspect --pretty {service.name}",
         hint="Lesson, “Hand over a secret”: made with `docker secret create`, handed over with an option of the service.",
     )
+
+
+def _require_from_secret(lab: Lab, swarm: Swarm, service: Service) -> None:
+    """Require that the file from which Parcel reads its key is one of the secrets that the service was given."""
+    file = _key_file(lab, swarm) or service.env.get("PARCEL_SECRET_FILE", "")
+    given = _given(service)
+    over = [
+        each
+        for each in service.container.get("Mounts") or []
+        if file and PurePosixPath(file).is_relative_to(str(each.get("Target") or "/nowhere"))
+    ]
+    if not file or (file in given and not over):
+        return
+    came = (
+        f"a {over[0].get('Type', 'bind')} mount of {over[0].get('Source') or 'a volume'} brings it there"
+        if over
+        else "none of its secrets lies there"
+    )
+    fail(
+        f"Parcel has its key from {file}, and {came}: so it lies readable on the disks of the nodes, whatever secrets the "
+        "service has besides.",
+        expected="PARCEL_SECRET_FILE names the file of a secret that the service is given",
+        seen=f"PARCEL_SECRET_FILE={file}; secrets: {', '.join(given) or 'none'}; mounts: {_mounted(service)}",
+        source=f"docker service inspect --pretty {service.name}",
+        hint="Lesson, “Hand over a secret”: where does a secret lie in each copy? Compare with the file that Parcel is told of.",
+    )
+
+
+def _key_file(lab: Lab, swarm: Swarm) -> str:
+    """Return the file that a running copy was told of, also by its command; empty when no copy can be asked."""
+    for task in swarm.tasks():
+        if task.wanted and task.state == "running" and task.container and task.node:
+            look = f"docker exec {task.container} cat /proc/1/environ"
+            done = lab.node(task.node).exec(look, SEARCH_SECONDS)
+            for pair in done.stdout.split("\0"):
+                if pair.startswith("PARCEL_SECRET_FILE="):
+                    return pair.partition("=")[2]
+    return ""
 
 
 class _Place(NamedTuple):
@@ -115,10 +156,13 @@ class _Place(NamedTuple):
 
 
 def _leak(swarm: Swarm, service: Service, known: list[str]) -> _Place | None:
-    """Return the first readable place with a key in it, or None."""
-    return next(
-        (place for place in _readable(swarm, service) if any(key in place.text for key in known)), None
-    )
+    """Return the first readable place that tells a key, as it is or in a form that anybody can undo, or None."""
+    for place in _readable(swarm, service):
+        for key in known:
+            form = form_in(place.text.encode(errors="replace"), key)
+            if form:
+                return place if form == PLAIN else place._replace(where=f"{place.where}, {form}")
+    return None
 
 
 def _fail_for(leak: _Place, more: str = "") -> NoReturn:
@@ -203,9 +247,10 @@ def _require_course_image(lab: Lab, swarm: Swarm, service: Service, known: list[
             continue
         archive = f"docker save {shlex.quote(image)}"
         for key in known:
-            done = lab.node(node).exec(
-                f"{archive} | grep -qaF -e {shlex.quote(key)}; echo $?", SEARCH_SECONDS
-            )
+            # UTF-16 has zero bytes, which no command line can carry.
+            words = [needle.decode() for needle in forms(key) if b"\0" not in needle]
+            patterns = " ".join(f"-e {shlex.quote(word)}" for word in words)
+            done = lab.node(node).exec(f"{archive} | grep -qaF {patterns}; echo $?", SEARCH_SECONDS)
             require(
                 done.stdout.strip() != "0",
                 f"The key is in the image {image}: whoever has the image has the key, for ever, and so has every node.",

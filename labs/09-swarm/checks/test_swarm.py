@@ -17,6 +17,7 @@ from checker.grading.author import (
     timeout,
     wait_until,
 )
+from checker.grading.history import moment
 
 from .seal import keys, require_given, require_kept
 
@@ -66,6 +67,7 @@ def test_own_nodes(parcel: Parcel, swarm: Swarm) -> None:
 @timeout(20)
 def test_front_answers(parcel: Parcel, outside: Outside) -> None:
     """Parcel answers at http://localhost:8090."""
+    parcel.require_alone()
     reply = Reply(ADDRESS)
 
     def is_answered() -> bool:
@@ -117,6 +119,7 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
     proof = ("updated", service.id, service.digest)
     if lab.recall(*proof) is not None:
         return
+    parcel.require_moved_itself("1.0", "2.0", timeline.settled(moment(lab.node("toolbox").started_at)))
     outcomes.rollout(
         # What another service did before does not count for this one.
         timeline.settled(service.created),

@@ -1,0 +1,1 @@
+docker node promote node-2 node-3
