@@ -27,15 +27,16 @@ __all__ = [
 
 
 def _set_up() -> None:
-    """Teach the notebook that imports this how a report looks and how an error is told; elsewhere do nothing."""
+    """Teach the notebook that imports this how reports, errors and gaps are told; elsewhere do nothing."""
     import sys  # noqa: PLC0415
 
     if "IPython" not in sys.modules:
         return
-    from checker.notebook import magic, shown  # noqa: PLC0415 - they need IPython
+    from checker.notebook import gaps, magic, shown  # noqa: PLC0415 - they need IPython
 
     shown.register()
     magic.register()
+    gaps.register()
 
 
 _set_up()

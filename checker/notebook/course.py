@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checker.engine.api import LABEL
 from checker.errors import EngineError, LabError
 from checker.grading.container import Shells
 from checker.notebook.needs import importing
@@ -155,6 +156,11 @@ class LabHandle:
     def network(self) -> str:
         """The name of the network that the lab's toolbox is on, and that a container of yours can join."""
         return f"drydock-{self.number}_lab"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label of what belongs to the lab; what you start with it is judged with the lab, and `stop` removes it."""
+        return {LABEL: self.number}
 
     @property
     def ports(self) -> tuple[int, ...]:
