@@ -1,0 +1,292 @@
+"""Writes executed copies of the notebooks as pages, so that a reader without Jupyter sees the figures.
+
+`python -m checker.site.notebooks` runs every notebook on the engine, completed, and writes its page and its figures;
+with numbers, such as `03 12`, those notebooks alone. What a notebook costs is measured on the way, and written into its
+first cell too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import math
+import re
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from checker.authoring.measure import disk_of
+from checker.course import places
+from checker.engine.api import Engine, connect
+from checker.engine.capacity import container_memory
+from checker.site.executed import Notebook, is_gap, notebooks, read, running
+from checker.site.tables import markdown_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+COST = re.compile(r"^\*\*It costs\*\* .*$", re.MULTILINE)
+"""The line of a notebook's first cell that the run writes."""
+
+GUESS = "guess_"
+"""How a cell begins in which the learner predicts."""
+
+MB = 10**6
+LOOK_SECONDS = 1.0
+
+
+class Watch:
+    """Looks at the engine while a notebook runs: how much memory its containers take, and from which images.
+
+    Args:
+        engine: a connection that nobody else uses at the same time.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._before = {item["Id"] for item in engine.list_all("containers")}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.memory = 0
+        """The most that they took at once, in bytes."""
+        self.images: set[str] = set()
+        """The ids of their images."""
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            new = [item for item in self._engine.list_all("containers") if item["Id"] not in self._before]
+            self.images |= {item["ImageID"] for item in new}
+            running_now = [item["Id"] for item in new if item["State"] == "running"]
+            self.memory = max(self.memory, sum(container_memory(self._engine, each) for each in running_now))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run of a notebook took, and where.
+
+    Args:
+        seconds: from the first cell to the last.
+        memory: the most that its containers took at once, in bytes.
+        disk: what their images take, in bytes, what they share counted once.
+        system: the engine's machine, in words.
+        engine: the engine's version.
+        python: the Python of the kernel.
+        date: the day.
+    """
+
+    seconds: float
+    memory: int
+    disk: int
+    system: str
+    engine: str
+    python: str
+    date: str
+
+    @property
+    def sentence(self) -> str:
+        """The line of the first cell."""
+        minutes = max(1, math.ceil(self.seconds / 60))
+        return (
+            f"**It costs** {minutes} minute{'s' if minutes > 1 else ''} to run, at most {self.memory / MB:.0f} MB of "
+            f"memory for its containers, and {self.disk / MB:.0f} MB of disk for their images; measured on "
+            f"{self.system}, on {self.date}."
+        )
+
+
+def write(path: Path, docs: Path) -> list[Path]:
+    """Run a notebook, completed, and write what it costs, its page and its figures; return the files.
+
+    Args:
+        path: the notebook.
+        docs: the folder of the pages.
+
+    Raises:
+        CellError: a cell ended with an error.
+    """
+    notebook = read(path)
+    engine = connect()
+    # In the checkout, since an engine in a virtual machine may not see the system's folder for temporary files.
+    state = path.parents[1] / ".lab"
+    state.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="notebook-", dir=state, ignore_cleanup_errors=True) as scratch:
+        folder = Path(scratch)
+        (folder / "cwd").mkdir()
+        environment = {"DRYDOCK_STATE": str(folder / "state"), "DRYDOCK_WORK": str(folder / "work")}
+        with Watch(engine) as watch, running(notebook, folder / "cwd", environment) as run:
+            begin = time.monotonic()
+            run.cells(0, len(notebook.cells), solved=True)
+            seconds = time.monotonic() - begin
+            outputs = [cell.get("outputs", []) for cell in run.node.cells]
+            version = str(run.node.metadata.get("language_info", {}).get("version", ""))
+    info = engine.get("/info")
+    cost = Cost(
+        seconds=seconds,
+        memory=watch.memory,
+        disk=_disk(engine, watch.images),
+        system=f"{info['OperatingSystem']}, {info['Architecture']}, {info['NCPU']} CPUs",
+        engine=str(info["ServerVersion"]),
+        python=f"Python {version}".strip(),
+        date=dt.datetime.now().astimezone().date().isoformat(),
+    )
+    write_cost(path, cost)
+    figures = docs / "assets" / "notebooks"
+    figures.mkdir(parents=True, exist_ok=True)
+    for old in figures.glob(f"{notebook.number}-*.svg"):
+        old.unlink()
+    page = docs / "notebooks" / f"{notebook.slug}.md"
+    page.parent.mkdir(exist_ok=True)
+    text, drawn = page_of(read(path), outputs, cost)
+    page.write_text(text, "utf-8", newline="\n")
+    for name, svg in drawn.items():
+        (figures / name).write_text(svg, "utf-8", newline="\n")
+    return [path, page, *(figures / name for name in drawn)]
+
+
+def _disk(engine: Engine, images: set[str]) -> int:
+    records = {name: record for name in images if (record := engine.image(name)) is not None}
+    return disk_of(engine, records)
+
+
+def write_cost(path: Path, cost: Cost) -> None:
+    """Write into a notebook's first cell what it costs; everything else in the file stays as it was.
+
+    Raises:
+        ValueError: the first cell has no line for it.
+    """
+    node = json.loads(path.read_text("utf-8"))
+    text, found = COST.subn(cost.sentence, "".join(node["cells"][0]["source"]))
+    if found != 1:
+        raise ValueError(f"{path.name}: the first cell has no line that begins with “**It costs**”")
+    node["cells"][0]["source"] = text.splitlines(keepends=True)
+    path.write_text(
+        json.dumps(node, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8", newline="\n"
+    )
+
+
+# -- the page --------------------------------------------------------------------------------------------------
+
+
+def page_of(notebook: Notebook, outputs: list[list[Any]], cost: Cost) -> tuple[str, dict[str, str]]:
+    """Return a page, and its figures by file name.
+
+    Args:
+        notebook: the notebook.
+        outputs: what each cell put out, in the order of the cells.
+        cost: what the run took, and where.
+    """
+    title, description = heading(notebook)
+    figures: dict[str, str] = {}
+    number = int(notebook.number)
+    parts = [
+        f"---\ntitle: {title}\ndescription: {description}\n---",
+        f"<!-- Written by `python -m checker.site.notebooks {notebook.number}`. -->",
+    ]
+    note = [
+        '!!! note "An executed copy"',
+        "",
+        f"    This is the notebook `{notebook.path.name}`, run from its first cell to its last on {cost.date}.",
+        f"    The machine: {cost.system}, engine {cost.engine}, {cost.python}; it took {cost.seconds:.0f} s.",
+        "    Every output, table and figure below comes from that run; your numbers will differ.",
+        "",
+        "    To run it on your own machine, type:",
+        "",
+        "    ```{.sh .host}",
+        f"    lab notebook {number}",
+        "    ```",
+    ]
+    for cell, out in zip(notebook.cells, outputs, strict=True):
+        parts.append(f"<!-- cell: {cell.id} -->")
+        source = str(cell.source)
+        if cell.cell_type == "markdown":
+            first, _, rest = source.partition("\n")
+            parts.append(f"{first}\n\n" + "\n".join(note) + f"\n{rest}" if first.startswith("# ") else source)
+            continue
+        waits = is_gap(cell) or source.startswith(GUESS)
+        parts.append(f"```{{.python {'.gaps' if waits else '.cell'}}}\n{source}\n```")
+        if is_gap(cell):
+            answer = _indented(f"```{{.python .cell}}\n{notebook.answers[cell.id]}\n```")
+            parts.append(f'??? example "One answer"\n\n{answer}')
+        parts += _shown(out, f"{notebook.number}-{cell.id}", figures)
+    return "\n\n".join(parts) + "\n", figures
+
+
+def heading(notebook: Notebook) -> tuple[str, str]:
+    """Return the title of a notebook, and the sentence after “**The claim:**” as its description."""
+    text = str(notebook.cells[0].source)
+    title = text.partition("\n")[0].removeprefix("# ").strip()
+    claim = re.search(r"^\*\*The claim:\*\* (.+)$", text, re.MULTILINE)
+    said = claim[1] if claim else title
+    return title, json.dumps(f"{said[:1].upper()}{said[1:]}", ensure_ascii=False)
+
+
+def _shown(outputs: list[Any], name: str, figures: dict[str, str]) -> Iterator[str]:
+    """Yield the parts of a page that show what a cell put out; add its figures."""
+    printed = ""
+    for each in outputs:
+        if each.output_type == "stream":
+            printed += str(each.text)
+            continue
+        if printed:
+            yield _printed(printed)
+            printed = ""
+        data = each.get("data", {})
+        said = str(data.get("text/plain", "")).strip("\n")
+        html = str(data.get("text/html", ""))
+        if "image/svg+xml" in data:
+            file = f"{name}.svg" if f"{name}.svg" not in figures else f"{name}-{len(figures)}.svg"
+            figures[file] = str(data["image/svg+xml"]).strip() + "\n"
+            sentence = said.partition("\n\n")[0]
+            yield f'![{_alternative(sentence)}](../assets/notebooks/{file}){{ width="700" }}'
+            yield f"In words: {sentence}"
+            if "<table" in html:
+                yield f'??? abstract "The numbers as a table"\n\n{_indented(markdown_table(html))}'
+        elif 'class="dataframe"' in html:
+            yield markdown_table(html)
+        elif said:
+            yield _printed(said)
+    if printed:
+        yield _printed(printed)
+
+
+def _printed(text: str) -> str:
+    lines = [line.rpartition("\r")[2].rstrip() for line in text.strip("\n").split("\n")]
+    return "```{.text .printed}\n" + "\n".join(lines) + "\n```"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" if line else "" for line in text.split("\n"))
+
+
+def _alternative(sentence: str) -> str:
+    """Return a sentence as the alternative text of a picture in Markdown."""
+    return sentence.replace("[", "\\[").replace("]", "\\]").replace("\n", " ")
+
+
+def main() -> None:
+    """Write the pages of this checkout."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "numbers", nargs="*", metavar="NN", help="the notebooks, such as 03; all when none is named"
+    )
+    numbers = [f"{int(number):02}" for number in parser.parse_args().numbers]
+    found = places.find()
+    for path in notebooks(found.root):
+        if not numbers or path.name[:2] in numbers:
+            for file in write(path, found.docs):
+                print(f"wrote {file}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
