@@ -35,7 +35,7 @@ class Part:
 
 
 PARTS = (
-    Part("unit", "no engine, no network", engine=False, seconds=300),
+    Part("unit", "no engine, no network", engine=False, seconds=1800),
     Part("integration", "the engine, shells, scenes, faults", engine=True, seconds=2700),
     Part(
         "course", "every lab through every answer", engine=True, seconds=4500, by_lab=True, side_by_side=True

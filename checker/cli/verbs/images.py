@@ -205,7 +205,7 @@ def _publish(context: Context, images: Images, store: Store) -> int:
     if not context.args.names:
         raise MisuseError(
             "`lab images publish` needs a registry.",
-            remedy="For example: lab images publish localhost:5000 or lab images publish ghcr.io/you/course",
+            remedy="For example: lab images publish localhost:5000 or lab images publish registry.example/you/course",
         )
     registry, *names = context.args.names
     # What others made is theirs to publish.

@@ -25,7 +25,9 @@ def keep(lab: Lab, started: str, *measured: tuple[str, float, str, str]) -> None
         Measurement(name=name, value=value, unit=unit, subject=subject)
         for name, value, unit, subject in measured
     )
-    report = Report(lab=lab.slug, title="A fake lab", checks=CHECKS, started=started, ms=5.0, measurements=found)
+    report = Report(
+        lab=lab.slug, title="A fake lab", checks=CHECKS, started=started, ms=5.0, measurements=found
+    )
     session().progress.record_attempt(report)
 
 
@@ -110,7 +112,9 @@ def test_a_container_that_was_restarted_has_used_nothing_yet() -> None:
 
 
 def test_memory_of_the_first_version_of_control_groups_counts_all_of_its_groups() -> None:
-    said = engine_says(1, 0, 2, 1, memory_stats={"usage": 9_000_000, "stats": {"total_inactive_file": 2_000_000}})
+    said = engine_says(
+        1, 0, 2, 1, memory_stats={"usage": 9_000_000, "stats": {"total_inactive_file": 2_000_000}}
+    )
     assert (sample(said) or {})["memory [MB]"] == 7.0
 
 
