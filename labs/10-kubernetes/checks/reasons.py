@@ -195,7 +195,8 @@ def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
     serving = sum(each.ready for each in parcel.pods)
     trouble = pod.trouble or "0/1"
     fail(
-        f"A rollout stands still: {serving} copies of {' and '.join(old)} serve, and a copy of {image} does not get ready "
+        f"A rollout stands still: {'1 copy' if serving == 1 else f'{serving} copies'} of {' and '.join(old)} "
+        f"{'serves' if serving == 1 else 'serve'}, and a copy of {image} does not get ready "
         f"({trouble}). It waits until somebody takes the rollout back, or makes a version that can start.",
         expected="a rollout that is done, or was taken back",
         seen=f"{pod.metadata.name}: {trouble}",

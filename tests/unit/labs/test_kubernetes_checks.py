@@ -178,7 +178,7 @@ def test_a_rollout_that_stands_still_is_told_as_that_and_not_as_a_missing_image(
 ) -> None:
     bad = pod("bad", ready=False, image="drydock/parcel:9.9", waiting="ImagePullBackOff")
     failure = fail_not_ready(Parcel(pod(), bad))
-    assert "A rollout stands still: 1 copies of drydock/parcel:2.0 serve" in failure.rationale
+    assert "A rollout stands still: 1 copy of drydock/parcel:2.0 serves" in failure.rationale
     assert "A release that cannot start" in failure.hint
     assert "rollout undo" not in failure.hint
 
