@@ -180,7 +180,7 @@ class Lab:
         container = Container(self.engine, self.shells, self.engine.inspect(found[0]["Id"]))
         if not container.running:
             could_not_run(
-                f"The scene's {service} is {container.status}; `lab start {int(self.number)}` mends it."
+                f"{service} is not running ({container.status}): `lab start {int(self.number)}` starts it again."
             )
         return container
 
