@@ -338,7 +338,7 @@ def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> No
         )
     fail(
         f"The container `{wanted.name}` has ended. A container lives as long as its main process: when that ends, by "
-        "itself or with the terminal it was tied to, nothing is left that could answer.",
+        "itself or by a signal, as from Ctrl-C in a terminal that it is attached to, nothing is left that could answer.",
         **facts,
         hint=wanted.hint(Reason.ENDED),
     )

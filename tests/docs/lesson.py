@@ -15,7 +15,7 @@ ANYTHING = "…"
 SOLUTION = "<!-- test: solution -->"
 """Where a page says so, the lab's solution is applied in place of the learner's own work."""
 
-KNOWN = frozenset({"sh", "text", "output", "fails", "host", "gaps", "guess"})
+KNOWN = frozenset({"sh", "text", "output", "fails", "host", "gaps", "own", "guess"})
 """The classes that a block of commands or of output may have."""
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+)(?P<info>.*)$")
@@ -44,8 +44,8 @@ class Block:
 
     @property
     def runs(self) -> bool:
-        """Whether it is run; what has gaps is the learner's."""
-        return "gaps" not in self.classes
+        """Whether it is run; what has gaps, or needs what the learner made, is the learner's."""
+        return self.classes.isdisjoint({"gaps", "own"})
 
 
 def read(page: Path) -> list[Block]:

@@ -26,10 +26,10 @@ START_SECONDS = 20.0
 _RUNNING = {
     Reason.ABSENT: "Lesson, “Your turn”, says which containers are asked for; `docker ps --all` shows what you have.",
     Reason.UNNAMED: "Lesson, “Run a copy”: which part of the command names the container?",
-    Reason.TIED: "Lesson, “Close the terminal”: what does a copy need so that it goes on without you?",
+    Reason.TIED: "Lesson, “End the command”: what does a copy need so that it goes on without you?",
     Reason.CREATED: "Lesson, “Run a copy”: which of the docker commands there makes and starts in one go?",
     Reason.REFUSED: "What does the engine's message name? Lesson, “What goes wrong”, has the frequent ones.",
-    Reason.ENDED: "The last line of its log says what ended it. Lesson, “Close the terminal”, has the same ending.",
+    Reason.ENDED: "The last line of its log says what ended it. Lesson, “End the command”, has the same ending.",
 }
 
 _REACHED = {

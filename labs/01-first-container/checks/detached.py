@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .copies import Copy
 
-SECTION = "Lesson, “Close the terminal”"
+SECTION = "Lesson, “End the command”"
 
 
 def require_detached(lab: Lab, engine: Engine, copy: Copy, container: Container) -> None:

@@ -205,7 +205,9 @@ def _require_program(asked: Asked, container: Container) -> None:
     """Fail when the service's program is not among the container's processes: something else answers in its place."""
     # Asked from outside: a command started in the neighbour would ask for memory at the worst moment.
     commands = [command for _, command in container.processes()]
-    if any(asked.program in command.split() for command in commands):
+    # Which of the two versions answers is told by its answer.
+    programs = {each.program for each in ALL if each.service == asked.service}
+    if any(programs & set(command.split()) for command in commands):
         return
     fail(
         f"What answers for `{asked.name}` is not the program of {asked.image}: the container was started with one of its own, "

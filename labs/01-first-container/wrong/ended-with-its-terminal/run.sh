@@ -1,4 +1,4 @@
-# Ending the attached client plays the closing of its terminal: the client hands the signal on to the copy.
+# Ending the attached client plays Ctrl-C: the client hands the signal on to the copy.
 docker run --name parcel -p 8081:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0 > parcel.log 2>&1 &
 timeout 60 sh -c 'until docker inspect --format "{{.State.Health.Status}}" parcel 2> /dev/null | grep -qx healthy; do sleep 0.1; done'
 kill $!
