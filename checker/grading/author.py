@@ -17,11 +17,15 @@ from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
 from checker.errors import EngineError
 from checker.grading import edits, reaching, running
 from checker.grading.container import Container, Shells, at_once
+from checker.grading.forms import PLAIN, form_in, forms
+from checker.grading.history import moment, past_events
 from checker.grading.http import Outside, Prober, Reply
-from checker.grading.reaching import Blocked, Door
+from checker.grading.programs import Process, Processes, read_processes, runs
+from checker.grading.reaching import Blocked, Door, insides
 from checker.grading.remembered import Remembered, digest_of
-from checker.grading.running import Reason, Wanted
+from checker.grading.running import Reason, Wanted, last_lines
 from checker.grading.sheet import Sheet, read
+from checker.grading.starting import wait_for_service
 from checker.grading.verdicts import could_not_run, fail, guard, needs, not_judged, require, timeout
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab as CourseLab
 
 __all__ = [
+    "PLAIN",
     "Blocked",
     "Container",
     "Door",
@@ -45,6 +50,8 @@ __all__ = [
     "Mark",
     "Outside",
     "Prober",
+    "Process",
+    "Processes",
     "Reason",
     "Reply",
     "Request",
@@ -56,11 +63,20 @@ __all__ = [
     "could_not_run",
     "digest_of",
     "fail",
+    "form_in",
+    "forms",
     "guard",
+    "insides",
+    "last_lines",
+    "moment",
     "needs",
     "not_judged",
+    "past_events",
+    "read_processes",
     "require",
+    "runs",
     "timeout",
+    "wait_for_service",
     "wait_until",
 ]
 

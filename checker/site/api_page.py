@@ -7,7 +7,7 @@ import inspect
 import re
 from typing import Any
 
-from checker.grading import author, http, reaching, running, verdicts
+from checker.grading import author, forms, history, http, programs, reaching, running, starting, verdicts
 from checker.site.markdown import first_line, front, table
 from checker.timeline import model
 from checker.timeline.record import Failure, Request
@@ -104,7 +104,7 @@ def check_api_page() -> str:
     text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
     text += _class("Sheet", f"{first_line(author.Sheet)}\n`.file` is its name.", author.Sheet)
     text += _class("Container", first_line(author.Container), author.Container)
-    text += _ladders()
+    text += _ladders() + _looks()
     text += _class(
         "Outside and Prober",
         "Both send the same way; `outside` from the learner's machine to published ports, "
@@ -134,6 +134,22 @@ def _ladders() -> str:
     text += "\n"
     return text + table(
         ("Blocked", "Hint"), [(f"`Blocked.{each.name}`", reaching.HINTS[each]) for each in reaching.Blocked]
+    )
+
+
+def _looks() -> str:
+    shown = (
+        (programs.read_processes, "read_processes(container)"),
+        (programs.runs, "runs(process, file)"),
+        (forms.form_in, "form_in(content, secret)"),
+        (reaching.insides, "insides(container, port)"),
+        (history.past_events, "past_events(engine, name, since=…)"),
+        (history.moment, "moment(text)"),
+        (starting.wait_for_service, "wait_for_service(container, answers)"),
+        (running.last_lines, "last_lines(container, count)"),
+    )
+    return "\n## Closer looks\n\n" + table(
+        ("Function", "What it gives"), [(f"`{call}`", first_line(function)) for function, call in shown]
     )
 
 

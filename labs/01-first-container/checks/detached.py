@@ -8,14 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail
-from checker.grading.history import moment, past_events
-from checker.grading.programs import read_processes
-from checker.grading.reaching import insides
+from checker.grading.author import fail, insides, moment, past_events, read_processes
 
 if TYPE_CHECKING:
-    from checker.grading.author import Container, Engine, Lab
-    from checker.grading.programs import Process
+    from checker.grading.author import Container, Engine, Lab, Process
 
     from .copies import Copy
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from checker.course import places
-from checker.grading.author import could_not_run, fail, require
-from checker.grading.history import moment
+from checker.grading.author import could_not_run, fail, moment, require
 
 from .copies import IMAGE, NAME_VARIABLE, PROGRAM
 

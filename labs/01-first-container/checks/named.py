@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.engine.shell import ShellError
-from checker.grading.author import fail
-from checker.grading.programs import read_processes
-from checker.grading.reaching import insides
+from checker.grading.author import fail, insides, read_processes
 
 from .copies import NAME_VARIABLE
 

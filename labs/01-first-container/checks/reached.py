@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import fail
-from checker.grading.programs import Process, Processes, read_processes, runs
-from checker.grading.reaching import insides
+from checker.grading.author import Process, Processes, fail, insides, read_processes, runs
 
 from .copies import PROGRAM
 

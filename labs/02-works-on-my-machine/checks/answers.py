@@ -6,8 +6,7 @@ import random
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.grading.author import fail, require
-from checker.grading.starting import wait_for_service
+from checker.grading.author import fail, require, wait_for_service
 
 from .truth import PORT, label, parcels
 

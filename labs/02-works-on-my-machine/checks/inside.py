@@ -7,8 +7,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import fail
-from checker.grading.forms import PLAIN, form_in, forms
+from checker.grading.author import PLAIN, fail, form_in, forms
 
 from .layers import Contents, Layer, base_digests, base_size, contents, plain
 from .truth import BASE, IMAGE

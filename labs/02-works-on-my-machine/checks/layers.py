@@ -12,8 +12,7 @@ from functools import cache
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from checker.engine.transport import EngineConnection
-from checker.grading.author import could_not_run
-from checker.grading.forms import form_in
+from checker.grading.author import could_not_run, form_in
 
 from .archives import members
 from .truth import BASE

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import Blocked, Door, Reason, Wanted, fail
-from checker.grading.reaching import insides
-from checker.grading.running import last_lines
+from checker.grading.author import Blocked, Door, Reason, Wanted, fail, insides, last_lines
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab, Outside, Reply

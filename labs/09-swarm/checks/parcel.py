@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.swarm import NotAManagerError, Service, Swarm
 from checker.errors import LabError
-from checker.grading.author import could_not_run, fail, require, wait_until
-from checker.grading.history import moment
+from checker.grading.author import could_not_run, fail, moment, require, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,7 @@ import shlex
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from checker.grading.author import could_not_run, fail, require
-from checker.grading.forms import PLAIN, form_in, forms
+from checker.grading.author import PLAIN, could_not_run, fail, form_in, forms, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,12 +12,12 @@ from checker.grading.author import (
     Traffic,
     could_not_run,
     guard,
+    moment,
     needs,
     require,
     timeout,
     wait_until,
 )
-from checker.grading.history import moment
 
 from .seal import keys, require_given, require_kept
 

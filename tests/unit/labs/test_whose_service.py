@@ -1,0 +1,210 @@
+"""Labs 06 and 09: which copies users meet, and which service made the move that they saw."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.cluster.swarm_records import Node, Service, Task
+from checker.grading.verdicts import CheckFailed
+from tests.unit.labs.conftest import module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+world, by_hand = module("06", "world"), module("06", "test_by_hand")
+seal, swarm_parcel = module("09", "seal"), module("09", "parcel")
+
+
+def failure(function: Any, *arguments: Any) -> Any:
+    with pytest.raises(CheckFailed) as failed:
+        function(*arguments)
+    return failed.value.failure
+
+
+# -- lab 06 ---------------------------------------------------------------------------------------------------
+
+
+class Hosts:
+    """Five hosts, one of them dead, one perhaps paused or gone."""
+
+    def __init__(self, *, dead: str = "", paused: str = "", gone: str = "") -> None:
+        self._dead, self._paused, self._gone = dead, paused, gone
+
+    def running(self) -> list[str]:
+        """Return those that run."""
+        return [host for host in world.HOSTS if host not in {self._dead, self._paused, self._gone}]
+
+    def host(self, name: str) -> Any:
+        """Return a host's container."""
+        if name == self._gone:
+            return None
+        status = "paused" if name == self._paused else "exited" if name == self._dead else "running"
+        return SimpleNamespace(
+            status=status, networks={"lab": "" if name == self._dead else f"172.18.0.{name[-1]}"}
+        )
+
+
+def judged(tmp_path: Path, front: str = "", **hosts: str) -> Any:
+    (tmp_path / "front.cfg").write_text(f"backend parcel\n{front}")
+    made = object.__new__(world.World)
+    made.lab = SimpleNamespace(work=tmp_path)
+    made.cluster = Hosts(**hosts)
+    lost = {hosts["dead"]} if hosts.get("dead") else set()
+    made.__dict__["lost_hosts"] = lost
+    made.__dict__["deaths"] = []
+    return made
+
+
+def test_a_line_with_an_address_is_known_by_its_host(tmp_path: Path) -> None:
+    (server,) = judged(tmp_path, "    server a 172.18.0.4:8080 check\n").servers
+    assert (server.host, server.port, server.written) == ("host-4", 8080, "172.18.0.4:8080")
+
+
+def test_a_line_without_a_port_asks_for_the_fronts_own(tmp_path: Path) -> None:
+    (server,) = judged(tmp_path, "    server a host-2\n").servers
+    assert (server.host, server.port, server.written) == ("host-2", 8080, "host-2")
+
+
+def test_an_address_that_no_living_host_has_is_the_dead_ones_and_no_other_line_is_blamed(
+    tmp_path: Path,
+) -> None:
+    made = judged(tmp_path, "    server a 172.18.0.1:8080\n    server c 172.18.0.3:8080\n", dead="host-3")
+    found = failure(by_hand._tell_of_dead, made, "no answer")
+    assert "172.18.0.3, an address that no living host has" in found.rationale
+    assert "server c 172.18.0.3:8080" in found.seen
+
+
+def test_a_host_that_was_paused_or_removed_is_told_as_that(tmp_path: Path) -> None:
+    assert "host-2 is paused" in failure(by_hand._require_hosts, judged(tmp_path, paused="host-2")).rationale
+    assert "host-2 was removed" in failure(by_hand._require_hosts, judged(tmp_path, gone="host-2")).rationale
+    by_hand._require_hosts(judged(tmp_path, dead="host-2"))
+
+
+class Users:
+    """Requests through the front and to each copy; the front answers with these names in turn."""
+
+    def __init__(self, names: list[str], *, forged: bool = False) -> None:
+        self._names, self._forged = names, forged
+        self._asked = 0
+        self.counters = dict.fromkeys(["old", "x", *(f"parcel-{n}" for n in range(1, 6))], 0)
+
+    def answer(self, name: str, *, counts: bool = True) -> Any:
+        """Answer as a copy does."""
+        if counts:
+            self.counters[name] += 1
+        said = {"instance": name, "counter": self.counters[name]}
+        return SimpleNamespace(ok=True, status=200, ms=3.0, json=lambda: said)
+
+    def get(self, url: str, **_: Any) -> Any:
+        """Send one request."""
+        if "localhost" in url or "127.0.0.1" in url:
+            self._asked += 1
+            return self.answer(self._names[self._asked % len(self._names)], counts=not self._forged)
+        return self.answer(url.removeprefix("http://").partition(":")[0])
+
+
+def copy(name: str, node: str) -> Any:
+    return SimpleNamespace(name=name, node=node, address=f"{name}:8080", ports=(8080,))
+
+
+def reached(tmp_path: Path, users: Users, *, dead: str = "") -> None:
+    made = judged(tmp_path, dead=dead)
+    counted = {f"parcel-{n}": copy(f"parcel-{n}", f"host-{n}") for n in range(1, 6)}
+    made.__dict__.update(names=counted, counted=list(counted.values()), refused="")
+    made.__dict__["copies"] = [*counted.values(), copy("old", "host-3")]
+    by_hand.test_front_reaches_all(made, users, users)
+
+
+FIVE = [f"parcel-{n}" for n in range(1, 6)]
+
+
+def test_users_who_meet_each_copy_that_counts_are_content(tmp_path: Path) -> None:
+    reached(tmp_path, Users(FIVE))
+
+
+def test_an_old_copy_in_a_new_ones_place_is_told_though_five_names_answer(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="the host that was lost and is back"):
+        reached(tmp_path, Users([*FIVE[:4], "old"]), dead="host-3")
+
+
+def test_a_stopgap_beside_the_hosts_is_told_though_five_names_answer(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="something else answers behind the front"):
+        reached(tmp_path, Users([*FIVE[:4], "x"]))
+
+
+def test_answers_that_no_copy_gave_are_told(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="it answers by itself"):
+        reached(tmp_path, Users(FIVE, forged=True))
+
+
+# -- lab 09 ---------------------------------------------------------------------------------------------------
+
+
+MADE = dt.datetime(2026, 11, 28, 10, 0, tzinfo=dt.UTC)
+
+
+def service(**record: Any) -> Service:
+    base: dict[str, Any] = {"ID": "s", "CreatedAt": MADE.isoformat()}
+    spec = {"Name": "parcel", "TaskTemplate": {"ContainerSpec": {"Image": "drydock/parcel:2.0"}}}
+    return Service({**base, "Spec": spec, **record})
+
+
+def task(version: str, after: float) -> Task:
+    created = (MADE + dt.timedelta(seconds=after)).isoformat()
+    image = f"drydock/parcel:{version}"
+    return Task(
+        "t", "s", "node-1", 1, "running", wanted=True, error="", container="c", image=image, created=created
+    )
+
+
+def moves(begin: float) -> Any:
+    move = SimpleNamespace(before="1.0", after="2.0", begin=MADE.timestamp() + begin)
+    return SimpleNamespace(rollouts=lambda: [move])
+
+
+def mover(made: Service, *tasks: Task) -> Any:
+    found = swarm_parcel.Parcel(SimpleNamespace(), SimpleNamespace(tasks=lambda: list(tasks)))
+    found.__dict__["service"] = made
+    return found
+
+
+def test_a_service_that_ran_the_old_version_made_the_move_itself() -> None:
+    mover(service(), task("2.0", 60), task("1.0", 1)).require_moved_itself("1.0", "2.0", moves(50))
+    previous = {"TaskTemplate": {"ContainerSpec": {"Image": "drydock/parcel:1.0@sha256:x"}}}
+    mover(service(PreviousSpec=previous), task("2.0", 60)).require_moved_itself("1.0", "2.0", moves(50))
+
+
+def test_a_second_service_in_the_firsts_place_did_not_make_it() -> None:
+    judged_one = mover(service(), task("2.0", 1))
+    found = failure(judged_one.require_moved_itself, "1.0", "2.0", moves(5))
+    assert "never ran version 1.0" in found.rationale
+
+
+def test_a_move_before_the_service_was_made_is_told_as_that() -> None:
+    judged_one = mover(service(), task("2.0", 1))
+    found = failure(judged_one.require_moved_itself, "1.0", "2.0", moves(-60))
+    assert "it was made afterwards" in found.rationale
+
+
+def test_what_a_swarm_has_forgotten_is_not_held_against_a_service() -> None:
+    mover(service(), task("2.0", 4000)).require_moved_itself("1.0", "2.0", moves(50))
+
+
+def test_a_drained_node_is_told_as_drained() -> None:
+    drained = Node("n", "node-2", ready=True, manager=False, availability="drain")
+    found = swarm_parcel.Parcel(SimpleNamespace(), SimpleNamespace(members=lambda: [drained]))
+    assert found.closed_nodes() == [drained]
+
+
+def test_a_key_in_base64_in_the_environment_is_found_with_its_form() -> None:
+    environment = {"Env": ["KEY=" + "c2VhbC1rZXktMTIzNA=="]}
+    spec = {"Name": "parcel", "TaskTemplate": {"ContainerSpec": environment}}
+    made = service(Spec=spec)
+    manager: Any = SimpleNamespace(services=lambda: [made], ask=lambda _: [])
+    leak = seal._leak(manager, made, ["seal-key-1234"])
+    assert leak is not None
+    assert leak.where == "the environment of the service `parcel`, in base64"
