@@ -147,6 +147,10 @@ class Lab:
         """
         return running.require_container(self, wanted, ended)
 
+    def require_steady(self, container: Container, hint: str = "") -> None:
+        """Fail when a container that runs at this moment is one that dies again and again and is restarted."""
+        running.require_steady(self, container, hint)
+
     def require_reply(
         self,
         outside: Outside,

@@ -163,6 +163,22 @@ def require_container(
     return container
 
 
+def require_steady(lab: Lab, container: Container, hint: str = "") -> None:
+    """Fail when a container that runs at this moment dies again and again.
+
+    Args:
+        lab: the lab being judged.
+        container: the container.
+        hint: where to look; the general hint when left out.
+    """
+    if container.status != "restarting" and not container.restarts:
+        return
+    events = past_events(lab.engine, container.id, since=moment(container.created) - 1)
+    if keeps_dying(container, events):
+        hints = {Reason.RESTARTING: hint} if hint else {}
+        _fail_restarting(Wanted(container.name, hints=hints), container, events)
+
+
 def last_lines(container: Container, count: int) -> str:
     """Return the last lines of a container's log; nothing where its logging driver keeps none."""
     try:

@@ -323,6 +323,8 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
             source=source,
             hint="Those that you measured stand on the shelf as well.",
         )
+    for box in running:
+        shelves.lab.require_steady(box)
     if silent := shelves.silent(image):
         fail(
             f"`{silent[0].name}` runs, and does not answer: a box that serves nobody fits everywhere.",

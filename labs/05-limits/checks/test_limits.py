@@ -201,7 +201,10 @@ def test_kernels_compared(lab: Lab, programs: Programs) -> None:
 def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
     """A container serves ledger, on port 7001."""
     answers = [(box, each) for box, each in serving.in_containers("ledger") if each.program == "ledger"]
-    if any(each.boot == programs.boot for _, each in answers):
+    good = [box for box, each in answers if each.boot == programs.boot]
+    for box in good:
+        serving.lab.require_steady(box)
+    if good:
         return
     elsewhere = serving.in_vm("ledger")
     require(

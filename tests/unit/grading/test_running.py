@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checker.grading.container import Container
-from checker.grading.running import Reason, Wanted, is_close, require_container
+from checker.grading.running import Reason, Wanted, is_close, require_container, require_steady
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 WANTED = Wanted("parcel-b", image="drydock/parcel:1.0", purpose="nobody answers", known=frozenset({"parcel"}))
@@ -208,3 +208,13 @@ def test_what_became_of_a_container_with_a_longer_name_is_not_told_of_this_one()
     world = World(events=past(*RUN, ("kill", {"signal": "9"}), ("die", {"exitCode": "137"}), ("destroy", {})))
     with pytest.raises(CheckFailed, match=r"There is no container named `parcel`[.]"):
         require_container(world.lab(), Wanted("parcel"))
+
+
+def test_any_container_that_a_task_counts_can_be_asked_whether_it_stays_up() -> None:
+    dying = World(
+        record(restarts=2, started=3), events=((20, "start", {}), (14, "die", {"exitCode": "124"}))
+    ).lab()
+    with pytest.raises(CheckFailed, match="does not stay up"):
+        require_steady(dying, dying.container("parcel-b"))
+    up = World(record()).lab()
+    require_steady(up, up.container("parcel-b"))
