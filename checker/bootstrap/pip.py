@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import queue
@@ -47,14 +48,33 @@ WHEELS = Path("/usr/share/python-wheels")
 """Where Debian keeps pip's own wheel (package python3-pip-whl)."""
 
 
-def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for pip: the user's way to the packages, and none of what changes the result."""
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+"""Where people name the certificates of a network that inspects TLS. One that is not there any more would let pip trust nobody."""
+
+
+def environment(base: Mapping[str, str], configured: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for pip: the user's way to the packages, and none of what changes the result.
+
+    Args:
+        base: the user's environment.
+        configured: what pip.conf says of the way to the packages, of `configuration`; then pip does not read it again.
+    """
     kept = {
         name: value
         for name, value in base.items()
         if (not name.startswith("PIP_") or name.removeprefix("PIP_") in REACH)
-        and name not in {"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "__PYVENV_LAUNCHER__"}
+        and not name.startswith("PYTHON")
+        and name != "__PYVENV_LAUNCHER__"
     }
+    if configured is not None:
+        # A target, a prefix or constraints in pip.conf cannot be overruled one by one.
+        kept = {
+            **{f"PIP_{name}": value for name, value in configured.items()},
+            **kept,
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+    for name in stale_certificates(kept):
+        del kept[name]
     # Settings of pip.conf give way to these.
     return {
         **kept,
@@ -64,6 +84,44 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
         "PIP_NO_INPUT": "1",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def stale_certificates(base: Mapping[str, str]) -> list[str]:
+    """Return the variables that name certificates which are not there."""
+    return [name for name in CERTIFICATES if base.get(name) and not os.path.exists(base[name])]  # noqa: PTH110
+
+
+def configuration(pip: Sequence[str]) -> dict[str, str]:
+    """Return what the user's pip.conf files say of the way to the packages, by setting; pip reads them itself."""
+    try:
+        done = subprocess.run(
+            [*pip, "config", "list"],
+            env=environment(os.environ),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    found: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        key, equals, value = line.partition("=")
+        section, _, name = key.partition(".")
+        setting = name.upper().replace("-", "_")
+        # What is said of installing wins over what is said of everything, as in pip; `list` puts it later.
+        if equals and section in {"global", "install"} and setting in REACH and setting != "CONFIG_FILE":
+            found[setting] = " ".join(_unquoted(value).split())
+    return found
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return str(ast.literal_eval(text))
+    except (ValueError, SyntaxError):
+        return text
 
 
 def find(python: Path) -> list[str] | None:
@@ -115,7 +173,7 @@ def install(pip: Sequence[str], lock: Path, steps: Steps, *, inherit: int) -> No
     descriptors: tuple[int, ...] = () if sys.platform == "win32" else (inherit,)
     with subprocess.Popen(
         command,
-        env=environment(os.environ),
+        env=environment(os.environ, configuration(pip)),
         # The folder of the user may hold a module of the same name as one of pip's.
         cwd=lock.parent,
         stdin=subprocess.DEVNULL,
@@ -135,6 +193,12 @@ def install(pip: Sequence[str], lock: Path, steps: Steps, *, inherit: int) -> No
         code = child.wait()
     if code != 0:
         text = "\n".join(last)
+        if "certificate" in text.lower() and (named := [name for name in CERTIFICATES if name in os.environ]):
+            raise ProblemError(
+                f"The packages of {lock.name} could not be installed (pip ended with {code}).",
+                f"{named[0]} names {os.environ[named[0]]}: see whether that has today's certificates, or unset it.",
+                text,
+            )
         remedy = next((remedy for sign, remedy in _SIGNS if sign in text.lower()), _OTHERWISE)
         raise ProblemError(
             f"The packages of {lock.name} could not be installed (pip ended with {code}).", remedy, text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
+import mmap
 import os
 import shutil
 import subprocess
@@ -74,10 +76,22 @@ def _waiting(pid: str) -> str:
 
 def _place(layout: Layout) -> str:
     """Return where the environment goes: the checkout, else the state folder that the user named."""
+    unfit: list[ProblemError] = []
     for venv in layout.venvs:
         folder = Path(venv) if Path(venv).is_dir() else Path(venv).parent
-        if _is_writable(folder):
-            return venv
+        if os.pathsep in venv and os.name != "nt":
+            unfit.append(
+                ProblemError(
+                    f"{venv} cannot be made: its path has a colon, which separates folders on PATH.",
+                    f"Move the checkout to a path without one, or set {_STATE} to such a folder.",
+                )
+            )
+        elif _is_writable(folder):
+            if _may_run(folder):
+                return venv
+            unfit.append(ProblemError(f"{venv} cannot be used: {_NOEXEC}.", _RUNNABLE))
+    if unfit:
+        raise unfit[-1]
     found = foreign(Path(layout.venvs[-1]))
     if found and found[2]:
         why, remedy = why_not_written(layout.venvs[-1], PermissionError(errno.EACCES, ""))
@@ -86,6 +100,32 @@ def _place(layout: Layout) -> str:
         f"{layout.venvs[-1]} cannot be made: {Path(layout.venvs[-1]).parent} is read-only for you.",
         "Use a checkout of your own, or set DRYDOCK_STATE (and DRYDOCK_WORK) to folders that you may write to.",
     )
+
+
+_STATE = "DRYDOCK_STATE"
+_NOEXEC = "programs may not be run from its file system (mounted noexec)"
+_RUNNABLE = f"Set {_STATE} to a folder on another file system, or move the checkout there."
+
+
+def _may_run(folder: Path) -> bool:
+    """Whether code may be loaded from files in a folder: map one of them as code, as the loader of programs does."""
+    if sys.platform != "linux":
+        return True
+    probe = folder / f".drydock-{os.getpid()}-run"
+    try:
+        probe.write_bytes(bytes(mmap.PAGESIZE))
+        with probe.open("rb") as file:
+            mmap.mmap(
+                file.fileno(), mmap.PAGESIZE, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_EXEC
+            ).close()
+    except PermissionError:
+        return False
+    except OSError:
+        return True  # what this is about is found out by the import at the end
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
+    return True
 
 
 def _is_writable(folder: Path) -> bool:
@@ -141,10 +181,38 @@ def _make_ready(
             # as it was, and what an offline machine had until now goes on working after `git checkout`.
             marker.unlink(missing_ok=True)
             raise
+    _require_import(layout, venv)
     for lock in missing:
         _write_stamp(layout, venv, lock)
     marker.unlink()
     steps.end("The Python environment is ready")
+
+
+def _require_import(layout: Layout, venv: str) -> None:
+    """Refuse to call an environment ready from which the command does not start."""
+    if not Path(layout.root, "checker", "cli", "__init__.py").is_file():
+        return
+    code = "import msgspec, checker.cli.parser"
+    try:
+        done = subprocess.run(
+            [layout.python_of(venv), "-I", "-c", code],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=300,
+            check=False,
+        )
+        said = done.stderr.strip() if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said = str(error)
+    if not said:
+        return
+    last = "\n".join(said.splitlines()[-3:])
+    if "failed to map segment" in said or "Operation not permitted" in said:
+        raise ProblemError(f"{venv} cannot be used: {_NOEXEC}.", _RUNNABLE, last)
+    raise ProblemError(
+        f"{venv} was made, but lab does not start from it.", f"Make it again: rm -r {venv}, then lab.", last
+    )
 
 
 def _is_sound(layout: Layout, venv: str) -> bool:

@@ -34,9 +34,12 @@ def find(machine: Machine) -> tuple[Seen, ...]:
         what = trouble.what if trouble else "There is no container engine."
         remedy = (trouble.remedy if trouble else "") or "Start it, and try again."
         return problem(what, remedy), unknown("there is no engine to use")
-    return fine(f"{endpoint.host.removeprefix('unix://')} ({endpoint.source})"), fine(
-        "this user may use the engine"
-    )
+    allowed = fine("this user may use the engine")
+    named = machine.platform.environ.get("DOCKER_HOST", "")
+    if endpoint.source == "DOCKER_HOST" and "://" not in named:
+        said = f"DOCKER_HOST is {named}, without its scheme: `lab` takes it for {endpoint.host}, and docker may refuse it"
+        return note(said, f"export DOCKER_HOST={endpoint.host}"), allowed
+    return fine(f"{endpoint.host.removeprefix('unix://')} ({endpoint.source})"), allowed
 
 
 def version(machine: Machine) -> tuple[Seen, ...]:

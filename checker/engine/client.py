@@ -107,6 +107,8 @@ class _Verdict(msgspec.Struct, frozen=True):
 class _Unfit:
     path: Path
     reason: str
+    silent: bool = False
+    """Whether the command itself is well, and the engine is what does not answer."""
 
 
 def find_client(
@@ -133,13 +135,20 @@ def find_client(
     if memory and not fresh and (verdict := _recall(memory, key)):
         return Client(Path(verdict.path), verdict.version, verdict.compose, endpoint)
     unfit: list[_Unfit] = []
+    silent: list[_Unfit] = []
     for path in candidates:
         tried = _try(path, endpoint, platform)
         if isinstance(tried, Client):
             if memory:
                 _remember(memory, _Verdict(key, str(tried.path), tried.version, tried.compose))
             return tried
-        unfit.append(tried)
+        (silent if tried.silent else unfit).append(tried)
+    if silent:
+        raise EngineError(
+            f"The container engine at {endpoint.host} (from {endpoint.source}) does not answer.",
+            remedy=_dead(endpoint),
+            detail=silent[0].reason,
+        )
     raise EngineError(
         "No docker command here can be used with the engine."
         if unfit
@@ -243,6 +252,10 @@ def _try(path: Path, endpoint: Endpoint, platform: Platform) -> Client | _Unfit:
     )
     with ThreadPoolExecutor(len(questions)) as pool:
         version, compose, buildx = pool.map(lambda question: _ask(path, question, environ), questions)
+    if isinstance(version, _Unfit) and not any(sign in version.reason.lower() for sign in _OF_ANOTHER_AGE):
+        own = _ask(path, ("--version",), environ)
+        if not isinstance(own, _Unfit):
+            return replace(version, silent=True)
     for answer, what in (
         (version, ""),
         (compose, "has no compose plugin: "),
@@ -255,6 +268,21 @@ def _try(path: Path, endpoint: Endpoint, platform: Platform) -> Client | _Unfit:
         needed = ".".join(map(str, COMPOSE_NEEDED))
         return _Unfit(path, f"its compose is {compose}, and the course needs {needed} or newer")
     return Client(path, str(version), str(compose), endpoint)
+
+
+# What an engine says of a client of another age (docker/docker, api/server/middleware/version.go).
+_OF_ANOTHER_AGE = ("too new", "too old", "minimum supported api", "maximum supported api")
+
+
+def _dead(endpoint: Endpoint) -> str:
+    try_it = f"docker --host {endpoint.host} version"
+    if endpoint.host.startswith("ssh://"):
+        place = endpoint.host.removeprefix("ssh://")
+        return (
+            f"See whether `ssh {place.partition('/')[0].rpartition(':')[0] or place.partition('/')[0]}` comes through "
+            f"without a password, and whether the engine runs there: {try_it}. {remedies.other_choice(endpoint.source)}"
+        )
+    return f"See what it says: {try_it}. {remedies.other_choice(endpoint.source)}"
 
 
 def _ask(path: Path, question: tuple[str, ...], environ: dict[str, str]) -> str | _Unfit:

@@ -66,11 +66,24 @@ def find_endpoint(platform: Platform | None = None) -> Endpoint:
     platform = platform or Platform()
     # The order is that of the docker command: DOCKER_HOST wins over DOCKER_CONTEXT, which wins over the file.
     if host := platform.environ.get("DOCKER_HOST"):
-        return _try(platform, Endpoint(host, "DOCKER_HOST", _tls_from_environment(platform)))
+        return _try(platform, Endpoint(with_scheme(host), "DOCKER_HOST", _tls_from_environment(platform)))
     context = platform.environ.get("DOCKER_CONTEXT") or _current_context(platform)
     if context and context != "default":
         return _try(platform, _read_context(platform, context))
     return _first_open(platform)
+
+
+def with_scheme(host: str) -> str:
+    """Return an address as docker would understand it: a path alone is a socket, a name and a port alone are TCP.
+
+    Docker itself refuses a path without `unix://`; everything that `lab` starts is given the whole address.
+    """
+    host = host.strip()
+    if "://" in host:
+        return host
+    if host.startswith(("/", "~")):
+        return f"unix://{Path(host).expanduser()}"
+    return f"tcp://{host}"
 
 
 def usual_places(platform: Platform) -> list[tuple[str, str]]:

@@ -115,6 +115,8 @@ class Scene:
         if missing := [file for file in self.lab.compose_files if not file.is_file()]:
             raise LabError(f"{missing[0]} is missing.", remedy="Restore the course's files.")
         require_own(self.engine, self.lab, self.places)
+        _require_mountable(self.work, "DRYDOCK_WORK")
+        _require_mountable(self._given, "DRYDOCK_STATE")
         before = self.elsewhere
         started = bool(self.services())
         choice = elsewhere.settle(self.places, self.lab, self.engine, wish, progress, started=started)
@@ -398,6 +400,19 @@ def require_running(engine: Engine, lab: Lab) -> None:
         raise LabError(
             f"Part of lab {lab.number}'s scene does not run: {', '.join(down)}.",
             remedy=f"`lab start {number}` mends it and keeps your work.",
+        )
+
+
+def _require_mountable(folder: Path, setting: str) -> None:
+    """Refuse a folder that `docker run -v FOLDER:PATH` cannot name.
+
+    Raises:
+        LabError: its path has a colon.
+    """
+    if sys.platform != "win32" and ":" in str(folder):
+        raise LabError(
+            f"{folder} cannot be mounted into containers: its path has a colon, which docker takes for its end.",
+            remedy=f"Move the checkout to a path without one, or set {setting} to such a folder.",
         )
 
 

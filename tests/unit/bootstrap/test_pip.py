@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,11 +44,18 @@ def run(command: list[str], tmp_path: Path, steps: Steps) -> None:
         pip.install(command, lock, steps, inherit=file.fileno())
 
 
-def test_settings_that_say_how_to_reach_packages_are_kept_and_others_dropped() -> None:
+@pytest.fixture(autouse=True)
+def _no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in pip.CERTIFICATES:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_settings_that_say_how_to_reach_packages_are_kept_and_others_dropped(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
     theirs = {
         "PIP_INDEX_URL": "https://mirror",
         "PIP_FIND_LINKS": "/wheels",
-        "PIP_CERT": "/ca.pem",
+        "PIP_CERT": str(tmp_path / "ca.pem"),
         "PIP_TARGET": "/elsewhere",
         "PIP_PREFIX": "/elsewhere",
         "PIP_NO_BINARY": ":all:",
@@ -60,12 +69,53 @@ def test_settings_that_say_how_to_reach_packages_are_kept_and_others_dropped() -
     assert {name: value for name, value in kept.items() if theirs.get(name) == value} == {
         "PIP_INDEX_URL": "https://mirror",
         "PIP_FIND_LINKS": "/wheels",
-        "PIP_CERT": "/ca.pem",
+        "PIP_CERT": str(tmp_path / "ca.pem"),
         "HTTPS_PROXY": "http://proxy",
     }
     assert (kept["PIP_USER"], kept["PIP_REQUIRE_VIRTUALENV"]) == ("0", "0")
     assert "PIP_TARGET" not in kept
     assert "PYTHONPATH" not in kept
+
+
+def test_certificates_that_are_not_there_any_more_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    kept = pip.environment({"SSL_CERT_FILE": "/gone/ca.pem", "PIP_CERT": str(tmp_path / "ca.pem")})
+    assert "SSL_CERT_FILE" not in kept
+    assert kept["PIP_CERT"] == str(tmp_path / "ca.pem")
+
+
+def test_of_pips_own_files_only_the_way_to_packages_is_taken(
+    fake_pip: Callable[[str], list[str]], tmp_path: Path, steps: Steps
+) -> None:
+    told = [
+        "global.index-url='https://mirror'",
+        "global.target='/elsewhere'",
+        "install.prefix='/elsewhere'",
+        "install.find-links='\\n/a\\n/b'",
+        "install.constraint='old.txt'",
+        "download.timeout='1'",
+        ":env:.index-url='https://other'",
+    ]
+    code = (
+        "import json, os, sys\n"
+        f"if sys.argv[1] == 'config': print({chr(10).join(told)!r}); raise SystemExit\n"
+        "json.dump(dict(os.environ), open('seen', 'w'))"
+    )
+    run(fake_pip(code), tmp_path, steps)
+    seen = json.loads((tmp_path / "seen").read_text())
+    assert seen["PIP_CONFIG_FILE"] == os.devnull
+    assert seen["PIP_INDEX_URL"] == os.environ.get("PIP_INDEX_URL", "https://mirror")
+    assert seen["PIP_FIND_LINKS"] == os.environ.get("PIP_FIND_LINKS", "/a /b")
+    assert not {"PIP_TARGET", "PIP_PREFIX", "PIP_CONSTRAINT"} & seen.keys()
+
+
+def test_a_certificate_that_does_not_fit_names_the_variable_that_chose_it(
+    fake_pip: Callable[[str], list[str]], tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
+    with pytest.raises(ProblemError) as caught:
+        run(fake_pip("print('certificate verify failed'); raise SystemExit(1)"), tmp_path, steps)
+    assert f"SSL_CERT_FILE names {tmp_path}" in caught.value.remedy
 
 
 def test_only_what_the_lock_names_is_installed_and_each_hash_is_checked(

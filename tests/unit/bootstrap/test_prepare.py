@@ -314,3 +314,48 @@ def test_the_lock_ends_with_its_holder(checkout: Any) -> None:
     checkout.prepare()
     with (checkout.root / ".lab" / "environment.lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_file_system_that_runs_no_programs_is_passed_over(
+    checkout: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: Callable[[], str]
+) -> None:
+    monkeypatch.setattr(prepare, "_may_run", lambda folder: folder == tmp_path / "elsewhere")
+    assert checkout.prepare() == 3
+    assert "mounted noexec" in says()
+    monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "elsewhere"))
+    assert checkout.prepare() == str(tmp_path / "elsewhere" / "venv")
+
+
+def test_a_file_system_that_runs_programs_is_known(tmp_path: Path) -> None:
+    assert prepare._may_run(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_with_a_colon_is_told_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: Callable[[], str]
+) -> None:
+    from tests.unit.bootstrap.conftest import make_checkout
+
+    checkout = make_checkout(tmp_path / "a:b", monkeypatch)
+    assert checkout.prepare() == 3
+    assert "its path has a colon" in says()
+    monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "elsewhere"))
+    assert checkout.prepare() == str(tmp_path / "elsewhere" / "venv")
+
+
+def test_ready_is_said_only_of_an_environment_from_which_the_command_starts(
+    checkout: Any, says: Callable[[], str]
+) -> None:
+    (checkout.root / "checker/cli").mkdir(parents=True)
+    (checkout.root / "checker/cli/__init__.py").write_text(
+        "raise ImportError('failed to map segment from x.so')"
+    )
+    (checkout.root / "checker/cli/parser.py").write_text("")
+    (checkout.root / "msgspec.py").write_text("")
+    assert checkout.prepare() == 3
+    said = says()
+    assert "mounted noexec" in said
+    assert "is ready" not in said
+    assert not checkout.is_ready()
+    (checkout.root / "checker/cli/__init__.py").write_text("")
+    assert checkout.prepare() == str(checkout.venv)

@@ -232,3 +232,24 @@ def test_a_state_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(LabError, match="cannot be written"):
         LOCAL.environment_for_scenes(tmp_path / "state", with_config(tmp_path, proxies=PROXY))
+
+
+DEAD = "if [ $# -gt 1 ]; then echo 'error during connect: ssh: connect to host far: refused' >&2; exit 1; fi"
+
+
+def test_an_engine_that_does_not_answer_is_not_taken_for_a_missing_command(
+    docker: Callable[..., Path],
+) -> None:
+    far = Endpoint("ssh://ada@far:22", "DOCKER_HOST")
+    with pytest.raises(EngineError) as caught:
+        find_client(far, platform=on_path(docker("well", version=DEAD)))
+    assert caught.value.what == "The container engine at ssh://ada@far:22 (from DOCKER_HOST) does not answer."
+    assert "ssh: connect to host far: refused" in caught.value.detail
+    assert "`ssh ada@far`" in caught.value.remedy
+    assert "nstall" not in caught.value.remedy
+
+
+def test_a_command_of_another_age_is_not_the_engines_fault(docker: Callable[..., Path]) -> None:
+    old = "if [ $# -gt 1 ]; then echo 'client version 1.22 is too old' >&2; exit 1; fi"
+    with pytest.raises(EngineError, match="No docker command here can be used"):
+        find_client(ENGINE, platform=on_path(docker("old", version=old)))

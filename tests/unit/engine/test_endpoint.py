@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.engine import endpoint
 from checker.engine.endpoint import EngineNotFoundError, find_endpoint
 from checker.engine.platform import Platform, Reach, System
 
@@ -202,3 +203,16 @@ def test_a_real_socket_without_rights_is_denied(short: Path) -> None:
         server.bind(str(short))
         short.chmod(0)
         assert Platform().reach(short) is Reach.DENIED
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("/var/run/docker.sock", "unix:///var/run/docker.sock"),
+        ("127.0.0.1:2375", "tcp://127.0.0.1:2375"),
+        ("builder", "tcp://builder"),
+        (" ssh://ada@host ", "ssh://ada@host"),
+    ],
+)
+def test_an_address_without_its_scheme_is_understood(said: str, meant: str) -> None:
+    assert endpoint.with_scheme(said) == meant
