@@ -52,9 +52,9 @@ class Clock:
             said = None
         if said is not None and -1 - SLACK_SECONDS <= said - now <= SLACK_SECONDS:
             return 0.0  # cut to whole seconds, it says no other time than ours
-        before = dt.datetime.now(dt.UTC)
+        before = dt.datetime.fromtimestamp(time.time(), dt.UTC)
         told = str(self._info().get("SystemTime") or "")
-        return skew_of(told, before, dt.datetime.now(dt.UTC))
+        return skew_of(told, before, dt.datetime.fromtimestamp(time.time(), dt.UTC))
 
 
 def skew_of(said: str, before: dt.datetime, after: dt.datetime) -> float:

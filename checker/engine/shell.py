@@ -47,6 +47,10 @@ class ContainerGoneError(ShellError):
     """The container stopped, was removed or was replaced while a command ran."""
 
 
+class FolderGoneError(ShellError):
+    """The folder that the container works in is mounted from outside, and was deleted there."""
+
+
 class CommandTimeoutError(ShellError):
     """A command took longer than it may; it was ended inside the container."""
 
@@ -365,6 +369,13 @@ class Shell:
                 f"Container {self._name} has no /bin/sh, so no command can be run in it.",
                 remedy="Judge it from outside: by requests, logs and what the engine reports.",
                 detail=said,
+            )
+        # runc takes a working folder that was deleted under its mount for an attack.
+        if "outside of container mount namespace" in said or "container breakout" in said:
+            return FolderGoneError(
+                f"The work folder that container {self._name} was started with was deleted or replaced, so nothing can "
+                "be run in it.",
+                remedy="`lab start` with this lab's number makes the container again on the folder that is there now.",
             )
         if "is not running" in said or "is paused" in said or "is restarting" in said or not said:
             return self._gone()

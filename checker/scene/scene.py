@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from checker.engine.api import NotFoundError
-from checker.engine.shell import Shell
+from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError, not_written
 from checker.scene import adapted, addresses, chosen, elsewhere, notes
 from checker.scene import work as workfolder
@@ -138,7 +138,9 @@ class Scene:
                 f"note: the container {', '.join(names)} is not this lab's and is left alone; the task needs the name"
             )
         require_free(self.engine, self.lab)
-        if workfolder.prepare(self.work, self.lab):
+        there = self.work.is_dir()
+        workfolder.prepare(self.work, self.lab)
+        if not there or self._lost_work():
             self._drop_stale_mounts()
         workfolder.give(self.lab, self._given)
         self._drop_unplugged()
@@ -197,10 +199,41 @@ class Scene:
         while remove_scene(self.engine, self.lab, keep=before):
             pass
 
+    def require_work_folder(self) -> None:
+        """Refuse when the toolbox holds on to a work folder that was deleted since.
+
+        Raises:
+            LabError: it does, and what brings it back.
+        """
+        if self._lost_work():
+            raise LabError(
+                f"The work folder {self.work} was deleted or replaced since lab {self.lab.number} was started.",
+                remedy=f"`lab start {int(self.lab.number)}` takes up the folder that is there now, or makes it as it was given.",
+            )
+
+    def _lost_work(self) -> bool:
+        try:
+            shell = Shell(self.engine, self.toolbox())
+        except LabError:
+            return False  # there is no toolbox that could hold on to it
+        try:
+            shell.run(":")
+        except FolderGoneError:
+            return True
+        except LabError:
+            return False
+        finally:
+            shell.close()
+        return False
+
     def _drop_stale_mounts(self) -> None:
         # A container that mounts the work folder of before holds on to what was deleted; it is made anew.
         for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
-            if any(mount.get("Destination") == self.work_inside for mount in item.get("Mounts") or []):
+            mounts = item.get("Mounts") or []
+            if any(
+                {mount.get("Destination"), mount.get("Source")} & {self.work_inside, str(self.work)}
+                for mount in mounts
+            ):
                 self.engine.delete(f"/containers/{item['Id']}", force=True, v=True)
 
     def _drop_unplugged(self) -> None:

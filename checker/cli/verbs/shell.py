@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     lab = context.lab()
     scene = context.scene(lab)
     scene.require_running()
+    scene.require_work_folder()
     words = ["exec", "--interactive"]
     if sys.stdin.isatty() and sys.stdout.isatty():
         words.append("--tty")
