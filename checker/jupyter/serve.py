@@ -7,38 +7,22 @@ the kernels.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import logging
 import os
 import secrets
 import signal
 import site
-import socket
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checker.jupyter.settings import FIRST_PORT, LAST_PORT, Folders, server_settings
+from checker.jupyter.settings import Folders, server_settings
 
 if TYPE_CHECKING:
     from types import FrameType
 
 TOKEN = "DRYDOCK_NOTEBOOKS_TOKEN"  # noqa: S105 - the name of the variable
 """The environment variable with the token, where a room is told one; else it is a random one."""
-
-
-def free_port(address: str) -> int:
-    """Return the first free port from 8888 on, or 0 when none of twenty is free."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    for port in range(FIRST_PORT, LAST_PORT + 1):
-        with socket.socket(family) as probe, contextlib.suppress(OSError):
-            if sys.platform != "win32":
-                # As the server will: a port of a connection that ended a moment ago is free.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((address, port))
-            return port
-    return 0
 
 
 def write_record(file: Path, **facts: object) -> None:
@@ -86,30 +70,32 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("work", type=Path, help="the folder that the page shows")
     parser.add_argument("--folders", type=Path, required=True, help="where it keeps what it writes")
     parser.add_argument("--record", type=Path, help="a file to write pid, port and token to, once listening")
-    parser.add_argument("--address", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument(
-        "--port", type=int, default=0, help="the port; 0 takes the first free one from 8888 on"
-    )
-    parser.add_argument("--say", action="store_true", help="print the page's address, token and all")
     return parser.parse_args()
 
 
-def main() -> None:
-    """Serve until told to stop."""
-    args = _arguments()
+def serve(
+    work: Path, folders: Path, *, address: str, port: int = 0, record: Path | None = None, say: bool = False
+) -> None:
+    """Serve until told to stop.
+
+    Args:
+        work: the folder that the page shows.
+        folders: where JupyterLab keeps what it writes.
+        address: the address to listen on.
+        port: the port; 0 takes a free one from 8888 on.
+        record: a file to write pid, port, token and work folder to, once it listens.
+        say: print the page's address, token and all.
+    """
     token = os.environ.get(TOKEN) or secrets.token_urlsafe(24)
-    port = args.port or free_port(args.address)
-    server = make_server(Folders(args.folders.resolve()), args.work.resolve(), token, args.address, port)
+    server = make_server(Folders(folders.resolve()), work.resolve(), token, address, port)
     server.log.setLevel(logging.WARNING)
 
     def listening() -> None:
-        if args.record:
-            write_record(
-                args.record, pid=os.getpid(), port=server.port, token=token, work=str(args.work.resolve())
-            )
-        if args.say:
-            shown = "127.0.0.1" if args.address in {"", "0.0.0.0", "::"} else args.address  # noqa: S104
-            print(f"JupyterLab: http://{shown}:{server.port}/lab?token={token}", flush=True)
+        if record:
+            write_record(record, pid=os.getpid(), port=server.port, token=token, work=str(work.resolve()))
+        if say:
+            shown = "127.0.0.1" if address in {"", "0.0.0.0", "::"} else address  # noqa: S104
+            print(f"JupyterLab: http://{shown}:{server.port}/lab/tree/notebooks?token={token}", flush=True)
 
     # After the callback that binds the port, which the initialization has scheduled.
     server.io_loop.add_callback(listening)
@@ -118,9 +104,15 @@ def main() -> None:
         server.stop(from_signal=True)
 
     server.start_app()
-    # It would ask on the terminal; whoever ends it by SIGTERM is not asked either.
+    # By default it asks on the terminal first; SIGTERM is not asked about either.
     signal.signal(signal.SIGINT, leave)
     server.start_ioloop()
+
+
+def main() -> None:
+    """Serve on the loopback interface, as `checker.jupyter.server` starts it."""
+    args = _arguments()
+    serve(args.work, args.folders, address="127.0.0.1", record=args.record)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ _SILENCE = 30.0
 """Seconds in which a server that starts, or ends, may give no sign of life (a line in its log, a little work)."""
 _PAUSE = 0.05
 _ANSWER = 5.0
+_OTHER_LAUNCHES = 2
 _WAIT = 120.0
 """Seconds for another `lab` that starts or stops it."""
 _WINDOWS_FLAGS: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
@@ -54,7 +55,7 @@ class Jupyter:
     pid: int
     port: int
     token: str
-    """Whoever knows it can run anything as this user."""
+    """Anyone who knows it can run anything as this user."""
     started: bool = False
     """Whether it was started just now."""
 
@@ -158,7 +159,18 @@ def start(places: Places) -> Jupyter:
                 )
             return Jupyter(record.pid, record.port, record.token)
         _record_file(places).unlink(missing_ok=True)
-        return _launch(places)
+        return _launch_on_a_port(places)
+
+
+def _launch_on_a_port(places: Places) -> Jupyter:
+    """Launch it, again where another program took the port between its choice and its use."""
+    for _ in range(_OTHER_LAUNCHES):
+        try:
+            return _launch(places)
+        except LabError as error:
+            if "already in use" not in error.detail:
+                raise
+    return _launch(places)
 
 
 def _make(path: Path, variable: str) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIRST_PORT = 8888
-LAST_PORT = 8907
+OTHER_PORTS = 50
+"""How many others are tried when that one is taken: the next four, then some at random."""
 KERNEL = "python3"
 """The name that notebooks ask for; the same everywhere, so that they also open in a Jupyter that is not ours."""
 
@@ -147,14 +148,14 @@ def server_settings(folders: Folders, work: Path, token: str, address: str, port
         work: the folder that the page shows.
         token: what must be said to be let in.
         address: the address to listen on.
-        port: the port to listen on.
+        port: the port to listen on; 0 takes a free one from 8888 on.
     """
     return {
         "ServerApp": {
             "root_dir": str(work),
             "ip": address,
-            "port": port,
-            "port_retries": 0,
+            "port": port or FIRST_PORT,
+            "port_retries": 0 if port else OTHER_PORTS,
             "open_browser": False,
             "terminals_enabled": False,
             # The course runs as root where the learner does.

@@ -52,12 +52,10 @@ def test_outputs_counts_timings_and_machine_facts_go() -> None:
 
 
 def test_cleaning_twice_changes_nothing_and_the_text_is_as_jupyter_writes_it() -> None:
-    nbformat = pytest.importorskip("nbformat")
     once = clean.cleaned(notebook(cell("markdown", "# Größe"), cell("code", "a = 1\n\nb = 2\n\n")))
     assert clean.cleaned(once) == once
-    read = nbformat.reads(once, as_version=4)
-    nbformat.validate(read)
-    assert nbformat.writes(read) + "\n" == once
+    # What nbformat writes: one blank of indentation, keys in order, letters as they are.
+    assert json.dumps(json.loads(once), indent=1, sort_keys=True, ensure_ascii=False) + "\n" == once
     assert "Größe" in once
 
 

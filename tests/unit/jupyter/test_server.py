@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.errors import LabError
-from checker.jupyter import serve, server, settings
+from checker.jupyter import room, serve, server, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,17 +188,33 @@ def test_one_that_gives_no_sign_of_life_is_given_up_and_ended(
         os.kill(int(pid.read_text()), 0)
 
 
-def test_the_first_free_port_from_8888_on_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as taken, socket.socket() as other:
-        for one in (taken, other):
-            one.bind(("127.0.0.1", 0))
-            one.listen()
-        port = taken.getsockname()[1]
-        monkeypatch.setattr(serve, "FIRST_PORT", port)
-        monkeypatch.setattr(serve, "LAST_PORT", port + 20)
-        assert port < serve.free_port("127.0.0.1") <= port + 20
-        monkeypatch.setattr(serve, "LAST_PORT", port)
-        assert serve.free_port("127.0.0.1") == 0
+def test_one_whose_port_was_taken_at_the_last_moment_is_launched_again(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[int] = []
+
+    def launch(_places: Places) -> server.Jupyter:
+        launched.append(1)
+        if len(launched) < 3:
+            raise LabError("JupyterLab did not start.", detail="The port 8889 is already in use.")
+        return server.Jupyter(1, 8890, TOKEN, started=True)
+
+    monkeypatch.setattr(server, "_launch", launch)
+    assert server.start(places).port == 8890
+    assert len(launched) == 3
+    launched[:] = []
+    monkeypatch.setattr(server, "_OTHER_LAUNCHES", 1)
+    with pytest.raises(LabError, match="did not start"):
+        server.start(places)
+
+
+def test_a_port_that_is_asked_for_is_the_only_one(tmp_path: Path) -> None:
+    def told(port: int) -> tuple[int, int]:
+        made = settings.server_settings(settings.Folders(tmp_path), tmp_path, TOKEN, "127.0.0.1", port)
+        return made["ServerApp"]["port"], made["ServerApp"]["port_retries"]
+
+    assert told(9000) == (9000, 0)
+    assert told(0) == (8888, settings.OTHER_PORTS)
 
 
 def test_a_persons_own_jupyter_is_neither_used_nor_changed(tmp_path: Path) -> None:
@@ -254,3 +270,41 @@ def test_the_server_is_told_to_be_quiet_and_closed(tmp_path: Path) -> None:
     assert made["MappingKernelManager"]["cull_idle_timeout"] > 2 * 24 * 3600
     assert "http" not in settings.POLICY
     assert "*" not in settings.POLICY
+
+
+def test_a_rooms_server_becomes_the_owner_of_the_course_and_may_use_the_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = tmp_path / "course"
+    course.mkdir()
+    file = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(file))
+        file.chmod(0o660)
+        owner = course.stat()
+        assert room.identity(course, file) == (owner.st_uid, owner.st_gid, [file.stat().st_gid])
+        file.chmod(0o600)
+        assert room.identity(course, file)[2] == []
+    assert room.identity(course, tmp_path / "none")[2] == []
+
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for name in ("setgroups", "setgid", "setuid"):
+        monkeypatch.setattr(os, name, lambda value, name=name: calls.append((name, value)))
+    monkeypatch.setattr(room, "identity", lambda *_: (1000, 1001, [998]))
+    room.become_owner(course, file)
+    assert calls == [("setgroups", [998]), ("setgid", 1001), ("setuid", 1000)]
+    calls.clear()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    room.become_owner(course, file)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(room, "identity", lambda *_: (0, 0, [0]))
+    room.become_owner(course, file)
+    assert calls == []
+
+
+def test_a_rooms_server_finds_the_socket_by_the_engines_variable() -> None:
+    assert room.socket_of({}) == Path("/var/run/docker.sock")
+    assert room.socket_of({"DOCKER_HOST": "unix:///run/user/1000/docker.sock"}) == Path(
+        "/run/user/1000/docker.sock"
+    )
