@@ -112,18 +112,20 @@ class LabHandle:
             say(f"note: {note}")
         return self
 
-    def reset(self, step: int = 1) -> LabHandle:
-        """Put the lab where a step begins; the files in its work folder are set aside first.
+    def reset(self, step: int = 1, *, ways: Iterable[str] = ()) -> LabHandle:
+        """Put the lab where a step begins, started or not; the files in its work folder are set aside first.
 
         Args:
             step: the step's number, from 1.
+            ways: in a lab with several ways to its goal, those to start; the last choice when empty.
 
         Raises:
             LabError: as for `start`; or the lab has no such step.
         """
         course, found, _ = fresh(f"{self.number}.{step}")
+        chosen = tuple(ways)
         with _changing(self.slug):
-            operations.reset(course, found, step)
+            operations.reset(course, found.choosing(chosen) if chosen else found, step)
         return self
 
     def stop(self) -> LabHandle:

@@ -52,7 +52,7 @@ def _row(check: CheckResult) -> str:
     return (
         f'<tr><td style="{_CELL};white-space:nowrap;color:var({theirs}, {ours})">'
         f'<span aria-hidden="true">{sign}</span> {word}</td>'
-        f'<th scope="row" style="{_CELL};font-weight:normal">{escape(check.title)}{said}</th></tr>'
+        f'<th scope="row" style="{_CELL};font-weight:normal">{escape(printable(check.title))}{said}</th></tr>'
     )
 
 
@@ -72,6 +72,6 @@ def _problem(check: CheckResult | None) -> str:
     )
     evidence = f"<pre>{escape(printable(failure.evidence))}</pre>" if failure.evidence else ""
     return (
-        f'<div style="{_ALERT.format(f"var({theirs}, {ours})")}"><p><strong>{escape(check.title)}</strong><br>'
+        f'<div style="{_ALERT.format(f"var({theirs}, {ours})")}"><p><strong>{escape(printable(check.title))}</strong><br>'
         f"{escape(printable(failure.rationale))}</p><dl>{listed}</dl>{evidence}</div>"
     )

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 KERNEL = "python3"
 
-CELL_SECONDS = 300
-"""How long one cell may take before it counts as hanging; a lab's slowest start takes a minute on two busy cores."""
+CELL_SECONDS = 1200
+"""How long one cell may take before it counts as hanging; what a cell waits for gives up long before that."""
 
 MARK = "# Your turn"
 """How a cell begins that the learner completes."""
