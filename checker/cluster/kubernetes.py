@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from checker.cluster.kube_records import Node, Owner
     from checker.grading.author import Lab
@@ -28,6 +29,9 @@ BACK_SECONDS = 90.0
 UNDO_SECONDS = 120.0
 """How long copies may take to be ready again after a bad release: theirs to be patient about, such as a first probe
 after half a minute."""
+
+UNPLACED_SECONDS = 10.0
+"""How long the scheduler has to find no node for a copy until that counts: what frees one takes a moment."""
 
 OWN_TAINTS = "node.kubernetes.io/"
 """How the taints begin that the cluster itself sets and takes away."""
@@ -250,6 +254,43 @@ class Kubernetes:
     def has_reached(self, image: str) -> bool:
         """Whether any copy was told to run an image."""
         return any(self._image(pod) == image for pod in self.pods())
+
+    def why_not_replaced(self, victim: str) -> Callable[[], str]:
+        """Return what says, asked again and again after a loss, why no copy is to be waited for any more.
+
+        Args:
+            victim: the node that was lost.
+
+        Returns:
+            A function that returns the reason; empty while there is hope.
+        """
+        unplaced: dict[str, float] = {}
+
+        def why() -> str:
+            pods = self.pods()
+            waiting = {pod.metadata.uid: pod for pod in pods if pod.unschedulable}
+            for uid in unplaced.keys() - waiting.keys():
+                del unplaced[uid]
+            for uid, pod in waiting.items():
+                since = unplaced.setdefault(uid, time.monotonic())
+                if time.monotonic() - since >= UNPLACED_SECONDS:
+                    return (
+                        f"{victim} was lost, and of the copies made in place of those on it, {pod.metadata.name} finds no "
+                        f"node: {pod.unschedulable} Which line of your pod asks for that?"
+                    )
+            bound = [pod for pod in pods if pod.spec.node_name == victim and self.outstays(pod)]
+            # A DaemonSet has all of its pods put up with lost nodes; that is its kind's doing.
+            bound = [
+                pod for pod in bound if pod.metadata.owner is None or pod.metadata.owner.kind != "DaemonSet"
+            ]
+            if bound and victim in self.unready_nodes():
+                return (
+                    f"{victim} was lost with {len(bound)} of the copies, and not all of them run elsewhere, nor ever will: "
+                    "these put up with a lost node for as long as it is lost."
+                )
+            return ""
+
+        return why
 
     @staticmethod
     def outstays(pod: Pod) -> bool:

@@ -36,9 +36,6 @@ from .reasons import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from checker.cluster.kube_records import Pod
     from checker.cluster.kubernetes import Kubernetes, Workload
     from checker.grading.author import Lab, Outside, Traffic
 
@@ -54,8 +51,6 @@ PATIENT_SECONDS = 120
 REPLACED_SECONDS = 120.0
 """What the task allows: a lost node is given up after 10 s and its pods after 5 more; then a copy has to start, and may
 be asked for the first time half a minute later."""
-UNPLACED_SECONDS = 10.0
-"""How long the scheduler has to find no node for a copy until that counts: what frees one takes a moment."""
 NEVER_SECONDS = 45.0
 """How long copies are waited for that their kind does not replace."""
 WATCH_SECONDS = 10.0
@@ -425,45 +420,13 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
         within=NEVER_SECONDS if never else REPLACED_SECONDS,
         node=victim,
         hint=never or WHO_COUNTS,
-        hopeless=_given_up(cluster, victim),
+        hopeless=cluster.why_not_replaced(victim),
     )
     lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
     lab.record("requests lost with a node", found.lost, "requests", "kubernetes")
     # The node's old pods go when it is back; what comes next wants to find none.
     wait_until(lambda: all(pod.ready for pod in cluster.pods()), READY_SECONDS, every=0.2)
     lab.remember("node lost", parcel.key)
-
-
-def _given_up(cluster: Kubernetes, victim: str) -> Callable[[], str]:
-    """Return what says why no copy is to be waited for any more: one has no node, or stays bound to the lost one."""
-    unplaced: dict[str, float] = {}
-
-    def why() -> str:
-        pods = cluster.pods()
-        waiting = {pod.metadata.uid: pod for pod in pods if pod.unschedulable}
-        for uid in unplaced.keys() - waiting.keys():
-            del unplaced[uid]
-        for uid, pod in waiting.items():
-            since = unplaced.setdefault(uid, time.monotonic())
-            if time.monotonic() - since >= UNPLACED_SECONDS:
-                return (
-                    f"{victim} was lost, and of the copies made in place of those on it, {pod.metadata.name} finds no node: "
-                    f"{pod.unschedulable} Which line of your pod asks for that?"
-                )
-        bound = [pod for pod in pods if pod.spec.node_name == victim and cluster.outstays(pod)]
-        if bound and victim in cluster.unready_nodes() and not _is_daemons(bound[0]):
-            return (
-                f"{victim} was lost with {len(bound)} of the copies, and not all of them run elsewhere, nor ever will: these put up "
-                "with a lost node for as long as it is lost."
-            )
-        return ""
-
-    return why
-
-
-def _is_daemons(pod: Pod) -> bool:
-    """Whether a pod is a DaemonSet's, which has all of these put up with lost nodes."""
-    return pod.metadata.owner is not None and pod.metadata.owner.kind == "DaemonSet"
 
 
 def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoReturn:

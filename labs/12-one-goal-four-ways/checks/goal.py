@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster import outcomes
 from checker.cluster.by_hand import ByHand, recovery
+from checker.cluster.kubernetes import Kubernetes
 from checker.grading.author import Reply, could_not_run, fail, require, wait_until
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 WANTED = 2
 """Copies: of three machines that can each hold one, what is left when one is lost."""
 
-LOSS_SECONDS = 75.0
-"""How long lost copies may take to be replaced where nobody has to notice it; measured at 11 to 25 s on two cores."""
+LOSS_SECONDS = 120.0
+"""How long lost copies may take to be replaced where nobody has to notice it, as the task says; measured at 11 to 25 s on
+two cores, with probes that ask at once."""
 
 STEADY_SECONDS = 3.0
 """How long no request may fail until the service counts as restored."""
@@ -173,8 +175,15 @@ class Goal:
         )
         if not victim:
             could_not_run(f"No machine of {way.title} carries a copy now; check again.")
+        cluster = way.cluster
         cost = outcomes.replaced(
-            way.cluster, way.traffic, WANTED, within=LOSS_SECONDS, hint=REPLACE[way.key], node=victim
+            cluster,
+            way.traffic,
+            WANTED,
+            within=LOSS_SECONDS,
+            hint=REPLACE[way.key],
+            node=victim,
+            hopeless=cluster.why_not_replaced(victim) if isinstance(cluster, Kubernetes) else str,
         )
         self._tell(way, cost.seconds, cost.lost)
         after = sorted(each.id for each in way.cluster.instances())

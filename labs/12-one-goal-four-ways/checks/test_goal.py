@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .ways import Way, Ways
 
 SERVE_SECONDS = 40
-LOSS_SECONDS = 200
+LOSS_SECONDS = 260
 
 
 @timeout(SERVE_SECONDS)

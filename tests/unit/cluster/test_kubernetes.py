@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
+from checker.cluster import kubernetes
 from checker.cluster.kube import Api, Refused
 from checker.cluster.kube_records import Pod, quantity, resources_of
 from checker.cluster.kubernetes import NODES, PROBE, Kubernetes, Workload, held_back, waits_for_deletion
@@ -316,6 +318,44 @@ def test_nodes_that_got_ready_after_a_moment_are_known() -> None:
     on = with_nodes(node("worker-1"), node("worker-2", ready="Unknown"))
     assert on.ready_since("2026-11-28T15:59:59Z") == ["worker-1"]
     assert on.ready_since("2026-11-28T16:00:01Z") == []
+
+
+def after_a_loss(*pods: dict[str, Any], ready: str = "Unknown") -> Kubernetes:
+    nodes = [node("control-plane"), node("worker-1", ready=ready), node("worker-2")]
+    return cluster({PODS: {"items": list(pods)}, "/api/v1/nodes": {"items": nodes}})
+
+
+def test_a_copy_that_finds_no_node_after_a_loss_is_given_up_for_the_schedulers_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(kubernetes, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    said = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": "Unschedulable",
+        "message": "0/3 nodes: anti-affinity.",
+    }
+    waiting = pod("p3", status={"phase": "Pending", "conditions": [said]}, metadata={"uid": "p3"})
+    why = after_a_loss(waiting).why_not_replaced("worker-1")
+    assert why() == ""
+    clock[0] += kubernetes.UNPLACED_SECONDS
+    assert "p3 finds no node: 0/3 nodes: anti-affinity." in why()
+
+
+def bound(kind: str = "ReplicaSet") -> dict[str, Any]:
+    one = pod(metadata=owned(kind, "parcel"))
+    one["spec"]["tolerations"] = [{"operator": "Exists"}]
+    return one
+
+
+def test_a_copy_that_stays_bound_to_a_lost_node_is_given_up_once_the_node_is() -> None:
+    assert after_a_loss(bound(), ready="True").why_not_replaced("worker-1")() == ""
+    assert "not all of them run elsewhere" in after_a_loss(bound()).why_not_replaced("worker-1")()
+
+
+def test_a_daemon_set_s_copies_are_not_blamed_for_what_their_kind_does() -> None:
+    assert after_a_loss(bound("DaemonSet")).why_not_replaced("worker-1")() == ""
 
 
 # -- what a pod asks for ---------------------------------------------------------------------------------------

@@ -299,32 +299,3 @@ def test_a_service_that_does_not_heed_readiness_is_told(
 ) -> None:
     service = msgspec.convert({"metadata": {"name": "parcel"}, "spec": spec}, Service)
     assert words in told(lambda: checks(LAB, "health").require_heeded(service)).rationale
-
-
-# -- a node lost -----------------------------------------------------------------------------------------------
-
-
-def test_a_copy_that_finds_no_node_after_a_loss_is_given_up_for_the_schedulers_reason(
-    checks: Checks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    module = checks(LAB, "test_kubernetes")
-    clock = [100.0]
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    waiting = pod("p3", ready=False, unschedulable="0/3 nodes are available: anti-affinity.")
-    why = module._given_up(Cluster(found=[pod(), waiting]), "worker-2")
-    assert why() == ""
-    clock[0] += module.UNPLACED_SECONDS
-    assert "p3 finds no node: 0/3 nodes are available: anti-affinity." in why()
-
-
-def test_a_copy_that_stays_bound_to_a_lost_node_is_given_up_once_the_node_is(checks: Checks) -> None:
-    given_up = checks(LAB, "test_kubernetes")._given_up
-    found = {"found": [pod(node="worker-2")], "bound": ("parcel-1",)}
-    assert given_up(Cluster(**found), "worker-2")() == ""
-    assert "not all of them run elsewhere" in given_up(Cluster(**found, late=["worker-2"]), "worker-2")()
-
-
-def test_a_daemon_sets_copies_are_not_blamed_for_what_their_kind_does(checks: Checks) -> None:
-    found = [pod(node="worker-2", owner="DaemonSet")]
-    cluster = Cluster(found=found, bound=("parcel-1",), late=["worker-2"])
-    assert checks(LAB, "test_kubernetes")._given_up(cluster, "worker-2")() == ""
