@@ -236,7 +236,7 @@ class ByHand:
         missing = method == "GET" and len(lines) != len(nodes)
         if missing and not wait_until(all_answer, BACK_SECONDS, every=0.2):
             could_not_run(
-                f"A host's engine does not answer: {trouble} `lab start {int(self._lab.number)}` mends it."
+                f"A host's engine does not answer: {trouble} `lab start {int(self._lab.number)}` starts it again."
             )
         try:
             return [json.loads(line) for line in lines]

@@ -130,7 +130,7 @@ class Api:
         number = int(self._lab.number)
         could_not_run(
             f"The cluster's API does not answer ({said[-1] if said else f'curl ended with {code}'}). "
-            f"`lab start {number}` starts what is not running; `lab reset {number}` makes the cluster anew."
+            f"`lab start {number}` starts what is not running; `lab reset {number}` starts with a new cluster."
         )
 
     def merge(self, path: str, change: Any) -> Any:

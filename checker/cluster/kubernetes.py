@@ -224,8 +224,8 @@ class Kubernetes:
         Args:
             workload: what makes the pods.
             image: the image.
-            pods: the workload's pods, the first of which is deleted when the workload replaces none by itself: its next
-                one runs the new image, as whoever uses such a kind has it done.
+            pods: the workload's pods, the first of which is deleted when the workload replaces none by itself: the one that comes
+                in its place runs the new image, which is how such kinds are updated.
         """
         container = self._container(workload)
         self.api.merge(workload.path, _with_image(container["name"], image))

@@ -40,7 +40,7 @@ class Parcel:
     """How many pods run Parcel and are not the service's, such as those of the old version in a blue-green release."""
 
     def look(self) -> list[Pod]:
-        """Look at its pods anew: those that the service leads to, or all as long as it leads to none."""
+        """Look at its pods again: those that the service leads to, or all as long as it leads to none."""
         found = self.cluster.pods()
         if self.beside or not found:
             return found

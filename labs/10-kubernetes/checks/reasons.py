@@ -22,7 +22,7 @@ ADDRESS = "http://127.0.0.1:8100/"
 SHOWN = "http://localhost:8100/"
 WANTED = 3
 NEEDED_BYTES = 6 * 2**20
-"""Below this, a container cannot even be started; whoever sets such a limit means another unit."""
+"""Below this, a container cannot even be started; such a limit was meant in another unit."""
 
 NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 

@@ -61,7 +61,7 @@ CHECKED = "kubectl get pods --output wide"
 
 WHO_COUNTS = "Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it."
 NOT_REPLACED = {
-    "StatefulSet": "A StatefulSet makes a copy anew only when the old one is known to be gone, so that no two ever have one name; "
+    "StatefulSet": "A StatefulSet replaces a copy only when the old one is known to be gone, so that no two ever have one name; "
     "of a copy on a silent node nobody knows. Which kind does not care which copy is which?",
     "DaemonSet": "A DaemonSet wants one copy on each node, not a number of copies: on the nodes that are left it has all it wants. "
     "Which kind counts copies?",
@@ -91,7 +91,7 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
     if not wait_until(is_whole, READY_SECONDS, every=0.2):
         could_not_run(
             f"The cluster does not count {' and '.join(late)} as ready. `lab start 10` starts what is not running; "
-            "`lab reset 10` makes the cluster anew."
+            "`lab reset 10` starts with a new cluster."
         )
     _require_open(cluster)
     missing = cluster.missing_parts()
@@ -102,7 +102,7 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
         expected="coredns and metrics-server in the namespace kube-system",
         seen=f"no {', no '.join(missing)}",
         source="kubectl get deployments --namespace kube-system",
-        hint="`lab reset 10` makes the cluster anew; your files are set aside.",
+        hint="`lab reset 10` starts with a new cluster; your files are set aside.",
     )
 
 

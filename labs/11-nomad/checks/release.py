@@ -113,7 +113,7 @@ def require_canary_first(nomad: Nomad) -> None:
             )
             or "no deployment",
             source=f"nomad job deployments{nomad.option} {nomad.name}",
-            hint=f"Hand over {OLD} again, wait until it is healthy, and release {NEW} anew.",
+            hint=f"Hand over {OLD} again, wait until it is healthy, and release {NEW} once more.",
         )
     require(
         move.canaries > 0,
@@ -122,7 +122,7 @@ def require_canary_first(nomad: Nomad) -> None:
         expected="a deployment with at least one canary",
         seen=f"deployment {move.id[:8]}: {move.status}, no canary",
         source=f"nomad deployment status{nomad.option} {move.id[:8]}",
-        hint="Lesson, “A canary”: which line of the `update` block asks for one? Then release anew, from 1.0.",
+        hint="Lesson, “A canary”: which line of the `update` block asks for one? Then release once more, from 1.0.",
     )
     require(
         move.promoted and move.status == "successful",
@@ -130,7 +130,7 @@ def require_canary_first(nomad: Nomad) -> None:
         expected="a deployment whose canary was promoted, and which was successful",
         seen=f"deployment {move.id[:8]}: {move.status}; {move.status_description}",
         source=f"nomad deployment status{nomad.option} {move.id[:8]}",
-        hint="Hand over 1.0 again, wait until it is healthy, and release 2.0 anew.",
+        hint="Hand over 1.0 again, wait until it is healthy, and release 2.0 once more.",
     )
 
 
