@@ -65,8 +65,9 @@ def is_due(lab: Lab, name: str, day: dt.date) -> bool:
 
 
 def test_there_are_labs_to_prove() -> None:
-    assert len({lab.slug for lab, _, _ in TASKS}) >= 3
-    assert len(TASKS) >= 30
+    # As many as there are at least: a lab or its answers that go missing are not to go unseen.
+    assert len({lab.slug for lab, _, _ in TASKS}) >= 10
+    assert len(TASKS) >= 300
 
 
 def test_every_answer_has_its_turn_and_what_is_quick_is_proven_in_every_run(

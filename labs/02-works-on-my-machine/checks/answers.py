@@ -187,7 +187,18 @@ def _why_ended(log: str) -> tuple[str, str]:
                 "it looks for parcels.csv where it is on Ada's machine, or the file is not in the image. "
                 "What the image does not hold, the next machine does not have."
             ),
-            "Ada's README.md says which variable moves the place; `docker run --rm labels:1.0 ls -l` lists what your image holds.",
+            (
+                "Ada's README.md says which variable moves the place, and `docker image inspect --format '{{.Config.Env}}' labels:1.0` whether "
+                "your image sets it: what `RUN export` sets is gone when that step ends. `docker run --rm labels:1.0 ls -l` lists what it holds."
+            ),
+        )
+    if "can't open file" in log:
+        return (
+            "the program that it is told to start is not where it looks for it.",
+            (
+                "The last line of its log has the whole path. Which folder do your `COPY` lines fill, and in which one does the program start "
+                "(`WORKDIR`)? Lesson, “Read the recipe”."
+            ),
         )
     if _INSTALLS.search(log):
         return (
