@@ -18,7 +18,7 @@ from checker.errors import EngineError
 from checker.grading import edits, reaching, running
 from checker.grading.container import Container, Shells, at_once
 from checker.grading.forms import PLAIN, form_in, forms
-from checker.grading.history import moment, past_events
+from checker.grading.history import STEADY_SECONDS, age, moment, past_events
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.reaching import Blocked, Door, insides
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PLAIN",
+    "STEADY_SECONDS",
     "Blocked",
     "Container",
     "Door",
@@ -59,6 +60,7 @@ __all__ = [
     "Timeline",
     "Traffic",
     "Wanted",
+    "age",
     "at_once",
     "could_not_run",
     "digest_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,7 +82,12 @@ class Second:
 
 
 def container(status: str = "running", **more: Any) -> dict[str, Any]:
-    state = {"Status": status, "ExitCode": 0, "Error": more.pop("error", "")}
+    state = {
+        "Status": status,
+        "ExitCode": 0,
+        "Error": more.pop("error", ""),
+        "StartedAt": more.pop("started", "2026-11-28T10:00:00Z"),
+    }
     return {"State": state, "Image": "sha256:a", "Config": {"Image": "labels:1.0"}, **more}
 
 
@@ -121,8 +127,12 @@ def test_one_that_runs_without_the_name_is_told_to_run() -> None:
 
 
 def test_one_that_is_restarted_again_and_again_is_not_taken_for_up() -> None:
-    found = failure(moved.require_runs_there, Second(HERE, container(RestartCount=3)))
+    now, before = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ago) for ago in (3, 3600))
+    found = failure(
+        moved.require_runs_there, Second(HERE, container(RestartCount=3, started=now.isoformat()))
+    )
     assert "does not stay up" in found.rationale
+    moved.require_runs_there(Second(HERE, container(RestartCount=3, started=before.isoformat())))
 
 
 def build(*log: str) -> Any:
