@@ -144,7 +144,9 @@ def test_every_verbs_module_is_listed() -> None:
 
 
 SOURCES = [
-    name for name in ("checker", "tests", "labs", "images", "benchmarks", "lab") if (ROOT / name).exists()
+    name
+    for name in ("checker", "tests", "labs", "images", "benchmarks", "notebooks", "lab")
+    if (ROOT / name).exists()
 ]
 
 
