@@ -71,6 +71,7 @@ def test_the_program_is_known_however_it_is_started(folder: str, command: str) -
     [
         ("/", ("python3", "-c", "print(1)", "/app/parcel.py")),
         ("/", ("python3", "-uc", "print(1)", "/app/parcel.py")),
+        ("/", ("python3", "-c", "/app/parcel.py")),
         ("/", ("python3", "/tmp/parcel.py")),  # noqa: S108 - a path in a container
         ("/", ("python3", "parcel.py")),
         ("/", ("python3", "-m", "http.server")),
