@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from checker.authoring.keeper import Keeper
 from checker.course.catalogue import Answer, Lab, read_answer
 from checker.course.model import AnswerToml
 from checker.errors import LabError, MisuseError
@@ -19,7 +20,7 @@ from checker.results import CheckResult, Report, Status
 from checker.scene.scene import Scene, ScriptFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -37,6 +38,10 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What the learner would read, in one paragraph."""
     problem: str = ""
     """What is not as expected."""
+    expected: bool = True
+    """Whether anything was expected of it; of an answer out of a teacher's collection, mostly nothing is."""
+    script: str = ""
+    """How its script ended, when that was with an error."""
     seconds: float = 0.0
     check_ms: float = 0.0
 
@@ -90,25 +95,37 @@ class Prover:
         self.lab: Lab = scene.lab
         self._tell = tell
         self._provide = provide
+        self._place = ""
+        self._images = Keeper(scene.engine)
 
     def all(self, only: str = "") -> Iterator[Proof]:
         """Prove everything the lab ships with, or what has `only` in its name.
 
         An answer by a way that is not to be had here is left out, and that is told.
         """
-        numbers = range(2, len(self.lab.toml.steps) + 1)
-        tasks: list[tuple[str, Callable[[], Proof]]] = [("as shipped", self.shipped)]
-        tasks += [(f"step/{number}", functools.partial(self.step, number)) for number in numbers]
-        tasks += [(answer.name, functools.partial(self.answer, answer)) for answer in self.lab.answers]
-        for name, prove in tasks:
-            if only not in name:
-                continue
+        tasks = [(name, prove) for name, prove in self.tasks() if only in name]
+        for number, (name, prove) in enumerate(tasks, start=1):
+            self._place = f" ({number} of {len(tasks)})"
             try:
                 yield prove()
             except MissingProgramError as error:
                 if not self.lab.toml.ways:
                     raise
                 self._tell(f"{name} is left out. {error.what}")
+
+    def tasks(self) -> list[tuple[str, Callable[[], Proof]]]:
+        """Return everything that the lab ships with and that is to be proven, by name."""
+        numbers = range(2, len(self.lab.toml.steps) + 1)
+        tasks: list[tuple[str, Callable[[], Proof]]] = [("as shipped", self.shipped)]
+        tasks += [(f"step/{number}", functools.partial(self.step, number)) for number in numbers]
+        tasks += [(answer.name, functools.partial(self.answer, answer)) for answer in self.lab.answers]
+        return tasks
+
+    def each(self, answers: Sequence[Answer]) -> Iterator[Proof]:
+        """Prove answers out of a collection."""
+        for number, answer in enumerate(answers, start=1):
+            self._place = f" ({number} of {len(answers)})"
+            yield self.answer(answer)
 
     def shipped(self) -> Proof:
         """Prove that the lab fails before anything is done, and that no guard is hurt."""
@@ -144,35 +161,52 @@ class Prover:
 
     def _prove(self, name: str, title: str, answer: Answer | None, judge: Callable[[Report], str]) -> Proof:
         start = time.monotonic()
-        self._tell(f"{self.lab.number} {name}")
-        script_problem = ""
+        what = f"{self.lab.number} {name}{self._place}"
+        self._tell(what)
+        script = ""
         # Of a lab's ways, no other is started than those that the answer needs.
         scene = dataclasses.replace(self.scene, lab=_lab_for(self.lab, answer))
         self._provide(scene.lab)
+        nothing_expected = answer is not None and answer.kind == "answer" and not answer.must_fail
         try:
             self._fresh(scene)
-            if answer is not None:
-                try:
-                    scene.apply(answer)
-                except ScriptFailedError as error:
-                    script_problem = f"{error.what}\n{error.detail}"
-            # The first failure settles a wrong answer; the later checks are often the dear ones.
-            wrong = answer is not None and answer.must_fail
-            report = grade(scene.lab, scene.engine, scene.work, to_first_failure=wrong)
+            self._images.look()
+            try:
+                if answer is not None:
+                    self._tell(f"{what}: giving the answer")
+                    try:
+                        scene.apply(answer)
+                    except ScriptFailedError as error:
+                        script = f"{error.what}\n{error.detail}".strip()
+                self._tell(f"{what}: judging")
+                # The first failure settles a wrong answer; the later checks are often the dear ones.
+                wrong = answer is not None and answer.must_fail
+                report = grade(scene.lab, scene.engine, scene.work, to_first_failure=wrong)
+            finally:
+                for line in self._images.put_back(answer):
+                    self._tell(f"{what}: {line}")
         except LabError as error:
-            problem = f"{error.what} {error.detail}".strip()
+            problem = "\n".join(filter(None, (f"{error.what} {error.detail}".strip(), script)))
             return Proof(
-                answer=name, title=title, as_expected=False, verdict="could-not-run", problem=problem
+                answer=name,
+                title=title,
+                as_expected=False,
+                verdict="could-not-run",
+                problem=problem,
+                script=script,
+                expected=not nothing_expected,
             )
         problem = judge(report)
         # A wrong answer's own commands may fail; a right one's may not.
-        if script_problem and answer is not None and answer.kind in {"solution", "alternative", "step"}:
-            problem = script_problem
+        if script and answer is not None and answer.kind in {"solution", "alternative", "step"}:
+            problem = "\n".join(filter(None, (script, problem)))
+        elif script and problem:
+            # Why the verdict is a surprise is often that the answer was never given.
+            problem = f"{problem}\n{script}"
         proof = _proof(name, title, report, problem)
-        if script_problem and not problem:
-            # Nobody asked for it to fail: whoever collected the answer may have mistyped.
-            proof = msgspec.structs.replace(proof, reason=f"({script_problem}) {proof.reason}".strip())
-        return msgspec.structs.replace(proof, seconds=round(time.monotonic() - start, 2))
+        return msgspec.structs.replace(
+            proof, seconds=round(time.monotonic() - start, 2), script=script, expected=not nothing_expected
+        )
 
     def _fresh(self, scene: Scene) -> None:
         self.scene.stop()
@@ -204,7 +238,9 @@ def images_for(lab: Lab, name: str) -> tuple[str, ...]:
 
 def scratch_scene(scene: Scene) -> Scene:
     """Return the same scene on a work folder that may be thrown away, for a caller that holds the scene's lock."""
-    return dataclasses.replace(scene, work=scene.places.state / "verify" / scene.lab.slug, held=True)
+    return dataclasses.replace(
+        scene, work=scene.places.state / "verify" / scene.lab.slug, held=True, proof=True
+    )
 
 
 def _proof(name: str, title: str, report: Report, problem: str) -> Proof:
@@ -224,16 +260,26 @@ def _proof(name: str, title: str, report: Report, problem: str) -> Proof:
 
 def told(check: CheckResult) -> str:
     """Return everything the learner reads of a check, as one paragraph."""
+    return " ".join(f"{word}: {text}" if word else text for word, text in _parts(check) if text)
+
+
+def _parts(check: CheckResult) -> list[tuple[str, str]]:
     if check.failure is None:
-        return check.reason
+        return [("", check.reason)]
     parts = (
-        check.failure.rationale,
-        check.failure.expected,
-        check.failure.seen,
-        check.failure.evidence,
-        check.failure.source,
+        ("", check.failure.rationale),
+        ("Expected", check.failure.expected),
+        ("Seen", check.failure.seen),
+        ("Evidence", check.failure.evidence),
+        ("Source", check.failure.source),
     )
-    return " ".join(" ".join(part.split()) for part in parts if part)
+    return [(word, _sentence(text) if word else " ".join(text.split())) for word, text in parts]
+
+
+def _sentence(text: str) -> str:
+    """Return a text on one line that ends as a sentence does."""
+    line = " ".join(text.split())
+    return line if not line or line[-1] in ".!?…”`" else f"{line}."
 
 
 def _must_not_be_hurt(report: Report) -> str:
@@ -268,8 +314,9 @@ def _must_name(report: Report, answer: Answer) -> str:
     if first.status.value != answer.toml.outcome.value:
         return f"check {first.id} ended as {first.status}, not {answer.toml.outcome}: {told(first)}"
     wanted = " ".join(answer.toml.reason.split())
+    said = told(first), " ".join(text for _, text in _parts(first))
     return (
         ""
-        if wanted in told(first)
+        if any(wanted in each for each in said)
         else f"check {first.id} fails for another reason than “{wanted}”: {told(first)}"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from checker.render.style import Style, printable
@@ -20,25 +20,54 @@ def proof_lines(proof: Proof, style: Style, *, full: bool = False) -> list[str]:
         if proof.as_expected
         else style.paint(style.symbol("✘", "x"), "red")
     )
+    if not proof.expected and proof.as_expected:
+        mark = style.symbol("·", "-")
     ending = proof.verdict if not proof.check else f"{proof.verdict}: {proof.check}"
     lines = [f"  {mark} {proof.answer:<34} {ending}  {style.paint(f'{proof.seconds:.1f} s', 'dim')}"]
     if proof.problem:
-        lines += style.wrap(printable(proof.problem), "      ")
-    elif proof.reason and (full or proof.answer.startswith("answer/")):
+        for paragraph in proof.problem.splitlines():
+            lines += style.wrap(printable(paragraph), "      ")
+        return lines
+    shown = full or proof.answer.startswith("answer/")
+    if proof.reason and shown:
         lines += [style.paint(line, "dim") for line in style.wrap(printable(proof.reason), "      ")]
+    if proof.script and shown:
+        # Nobody asked for it to fail: whoever collected the answer may have mistyped.
+        lines += [
+            style.paint(line, "yellow")
+            for paragraph in proof.script.splitlines()
+            for line in style.wrap(printable(paragraph), "      ")
+        ]
     return lines
+
+
+def totals(proofs: Mapping[str, Sequence[Proof]]) -> dict[str, int]:
+    """Return how many were proven, how many of these as expected, and how many of which nothing was expected."""
+    found = [proof for several in proofs.values() for proof in several]
+    expected = [proof for proof in found if proof.expected]
+    return {
+        "proofs": len(found),
+        "as_expected": sum(proof.as_expected for proof in expected),
+        "not_as_expected": sum(not proof.as_expected for proof in found),
+        "nothing_expected": len(found) - len(expected),
+        "passed": sum(proof.verdict == "passed" for proof in found),
+    }
 
 
 def total_lines(proofs: Mapping[str, Sequence[Proof]], style: Style) -> list[str]:
     """Return the closing lines: how many were as expected, and which ended differently from run to run."""
     found = [proof for several in proofs.values() for proof in several]
-    right = sum(proof.as_expected for proof in found)
-    lines = [
-        "",
-        style.paint(
-            f"{right} of {len(found)} ended as they must.", "green" if right == len(found) else "red", "bold"
-        ),
-    ]
+    expected = [proof for proof in found if proof.expected]
+    free = [proof for proof in found if not proof.expected]
+    right = sum(proof.as_expected for proof in expected)
+    lines = [""]
+    if expected or not free:
+        colour = "green" if right == len(expected) else "red"
+        lines.append(style.paint(f"{right} of {len(expected)} ended as they must.", colour, "bold"))
+    if free:
+        verdicts = Counter(proof.verdict for proof in free)
+        ended = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+        lines.append(style.paint(f"Of {len(free)} nothing was expected: {ended}.", "bold"))
     endings: dict[tuple[str, str], set[str]] = defaultdict(set)
     for lab, several in proofs.items():
         for proof in several:

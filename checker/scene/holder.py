@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.course.places import Places, find
+from checker.engine.api import LABEL
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 HOLDER = "io.drydock.holder"
 """The label, `PERSON@MACHINE:STATE FOLDER`. Each learner has a state folder of their own, whatever else is shared."""
+
+PROOF = "io.drydock.proof"
+"""The label of what `lab verify` made to prove an answer, and of a volume that is there as long as it does."""
 
 _PROJECT = "com.docker.compose.project"
 _FOLDER = "com.docker.compose.project.working_dir"
@@ -42,6 +46,8 @@ class Holder:
 
     person: str
     place: str
+    proof: bool = False
+    """Whether `lab verify` started it."""
 
     @property
     def label(self) -> str:
@@ -79,7 +85,7 @@ def holder_of(engine: Engine, lab: Lab) -> Holder | None:
     for labels in found:
         if text := labels.get(HOLDER):
             person, _, place = text.partition(":")
-            return Holder(person, place)
+            return Holder(person, place, proof=bool(labels.get(PROOF)))
     return next((Holder("", labels[_FOLDER]) for labels in found if labels.get(_FOLDER)), None)
 
 
@@ -89,6 +95,8 @@ def stranger(engine: Engine, lab: Lab, places: Places | None = None) -> Holder |
     if held is None:
         return None
     me = myself(places or find())
+    if held.person == me.person and held.proof:
+        return None  # a proof at work holds the lab's lock; one that does not was interrupted
     if not held.person:
         own = Path(held.place) == lab.folder
         return None if own or _is_gone(held.checkout) else held
@@ -123,3 +131,17 @@ def require_own(engine: Engine, lab: Lab, places: Places | None = None) -> None:
         f"lab stop {number} --take. Other labs can run beside it; to have lab {lab.number} twice, give one of you "
         "another machine or virtual machine (how-to: Two people on one engine).",
     )
+
+
+def mark_proof(engine: Engine, lab: Lab) -> None:
+    """Leave a mark on the engine that what is there from now on is a proof's; it goes with the lab's volumes."""
+    engine.post(
+        "/volumes/create", {"Name": f"{lab.project}_proof", "Labels": {LABEL: lab.number, PROOF: "1"}}
+    )
+
+
+def left_by_proof(engine: Engine, lab: Lab) -> bool:
+    """Whether what there is of a lab was made by `lab verify`, which was ended before it could remove it."""
+    volumes = engine.list_all("volumes", labels={LABEL: lab.number, PROOF: ""})
+    containers = engine.list_all("containers", labels={_PROJECT: lab.project, PROOF: ""})
+    return bool(volumes) or any(item["Labels"].get(PROOF) for item in containers)

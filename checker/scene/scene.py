@@ -16,7 +16,7 @@ from checker.errors import LabError, not_written
 from checker.scene import adapted, addresses, chosen, elsewhere, notes
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
-from checker.scene.holder import myself, require_own
+from checker.scene.holder import PROOF, left_by_proof, mark_proof, myself, require_own
 from checker.scene.locks import lab_lock, locked
 from checker.scene.loss import MAY_FAIL
 from checker.scene.nodes import load_images
@@ -62,6 +62,7 @@ class Scene:
         client: the docker command with Compose, for the same engine.
         work: the work folder; the learner's unless an author proves answers.
         held: whether the caller holds the scene's lock already.
+        proof: whether an author proves an answer with it.
     """
 
     lab: Lab
@@ -70,6 +71,7 @@ class Scene:
     client: Client
     work: Path
     held: bool = False
+    proof: bool = False
 
     # -- questions -----------------------------------------------------------------------------------------
 
@@ -115,6 +117,11 @@ class Scene:
         if missing := [file for file in self.lab.compose_files if not file.is_file()]:
             raise LabError(f"{missing[0]} is missing.", remedy="Restore the course's files.")
         require_own(self.engine, self.lab, self.places)
+        if self.proof:
+            mark_proof(self.engine, self.lab)
+        elif left_by_proof(self.engine, self.lab):
+            progress("removing what an interrupted `lab verify` left of this lab")
+            remove_owned(self.engine, self.lab)
         _require_mountable(self.work, "DRYDOCK_WORK")
         _require_mountable(self._given, "DRYDOCK_STATE")
         before = self.elsewhere
@@ -348,6 +355,7 @@ class Scene:
             "DRYDOCK_HOME": home,
             "DRYDOCK_LAB": self.lab.number,
             "DRYDOCK_HOLDER": myself(self.places).label,
+            "DRYDOCK_PROOF": "1" if self.proof else "",
             "DRYDOCK_WORK": str(self.work),
             "DRYDOCK_GIVEN": str(self._given),
             "DRYDOCK_WORK_INSIDE": self.work_inside,
@@ -423,6 +431,11 @@ def require_running(engine: Engine, lab: Lab) -> None:
     if not found:
         raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")
     require_own(engine, lab)
+    if any(item["Labels"].get(PROOF) for item in found):
+        raise LabError(
+            f"What runs of lab {lab.number} is not yours: `lab verify` made it, and is at work or was interrupted.",
+            remedy=f"`lab start {number}` removes what is left of it and starts the lab.",
+        )
     # A node that can be lost is missed by nobody but those whose task it is.
     down = [
         f"{item['Labels'].get(_SERVICE, '')} ({item['State']})"

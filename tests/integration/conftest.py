@@ -30,6 +30,10 @@ SERVICE = """
       stop_grace_period: 1s
 """
 
+TOOLBOX = """toolbox
+        io.drydock.holder: "${DRYDOCK_HOLDER}"
+        io.drydock.proof: "${DRYDOCK_PROOF}\""""
+
 COMPOSE = (
     """
 networks:
@@ -56,7 +60,7 @@ services:
         - data:/data
       networks: [lab]
 """
-    + SERVICE % "toolbox"
+    + SERVICE % TOOLBOX
 ).replace("TOOLS", TOOLS)
 
 PROBER = (

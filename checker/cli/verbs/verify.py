@@ -2,6 +2,8 @@
 
 With --answers, run answers from a folder of your own and report how each ends. An answer is a folder with
 files/ (laid over the work folder), run.sh (run in the toolbox), or both, and an answer.toml.
+
+With --json, a record a line is printed as each answer ends, and a last one with the totals.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from checker.authoring.prove import Proof
     from checker.cli.context import Context
     from checker.course.catalogue import Answer, Lab
+    from checker.errors import LabError
 
 SUMMARY = "prove a lab's checks, or run a collection of answers"
 EXAMPLE = "lab verify 3 --answers ~/class/answers"
@@ -43,62 +46,101 @@ def run(args: argparse.Namespace) -> int:
     """Prove and report."""
     from pathlib import Path
 
-    import msgspec
-
     from checker.authoring.prove import collect
-    from checker.cli.context import Context
+    from checker.cli.context import Context, Talk
     from checker.errors import MisuseError
-    from checker.images.program import MissingProgramError
-    from checker.render.proofs import total_lines
-    from checker.render.style import style_of
 
     context = Context(args)
+    # Proofs take minutes each: whoever reads the records of --json still sees what is at work.
+    context.say = Talk()
     if args.repeat < 1:
         raise MisuseError("--repeat takes a number from 1.")
     if args.answers and len(args.labs) != 1:
         raise MisuseError("--answers goes with one lab.", remedy="For instance: lab verify 3 --answers DIR")
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
     answers = collect(Path(args.answers)) if args.answers else []
-    proofs = {}
-    for lab in labs:
-        try:
-            proofs[lab.slug] = _prove(context, lab, answers)
-        except MissingProgramError as error:
-            if args.labs:
-                raise
-            context.say(f"lab {lab.number} is left out. {error.what}")
-    if args.json:
-        print(msgspec.json.encode(proofs).decode())
-    else:
-        print("\n".join(total_lines(proofs, style_of())))
+    proofs: dict[str, list[Proof]] = {lab.slug: [] for lab in labs}
+    try:
+        failed = _prove_all(context, labs, answers, proofs)
+    except KeyboardInterrupt:
+        _tell_total(context, proofs, interrupted=True)
+        raise
+    _tell_total(context, proofs, interrupted=False)
     found = [proof for several in proofs.values() for proof in several]
+    if failed is not None:
+        return int(failed.code)
     if not found:
         raise MisuseError(f"Nothing has `{args.only}` in its name.", remedy="Leave --only out to run all.")
     return 0 if all(proof.as_expected for proof in found) else 1
 
 
-def _prove(context: Context, lab: Lab, answers: list[Answer]) -> list[Proof]:
+def _prove_all(
+    context: Context, labs: list[Lab], answers: list[Answer], proofs: dict[str, list[Proof]]
+) -> LabError | None:
+    """Prove labs one after another; return why one of several could not be proven, after going on with the others."""
+    from checker.errors import LabError
+    from checker.images.program import MissingProgramError
+
+    failed = None
+    for lab in labs:
+        try:
+            _prove(context, lab, answers, proofs[lab.slug])
+        except MissingProgramError as error:
+            if context.args.labs:
+                raise
+            context.say(f"lab {lab.number} is left out. {error.what}")
+        except LabError as error:
+            if len(labs) == 1:
+                raise
+            failed = error
+            context.say(f"lab {lab.number} could not be proven. {error.what} {error.remedy}")
+    return failed
+
+
+def _tell_total(context: Context, proofs: dict[str, list[Proof]], *, interrupted: bool) -> None:
+    import msgspec
+
+    from checker.render.proofs import total_lines, totals
+    from checker.render.style import style_of
+
+    if context.args.json:
+        record = {**totals(proofs), "interrupted": interrupted}
+        print(msgspec.json.encode(record).decode(), flush=True)
+        return
+    lines = total_lines(proofs, style_of())
+    if interrupted:
+        lines.append("It was interrupted: what stands above holds, the rest was not run.")
+    print("\n".join(lines), flush=True)
+
+
+def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]) -> None:
+    """Prove a lab's answers into a list, which is right at any moment, and tell of each as it ends."""
     import contextlib
     import functools
+
+    import msgspec
 
     from checker.authoring.prove import Prover, scratch_scene
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
+    from checker.scene.holder import left_by_proof, require_own
     from checker.session.preparing import ensure_images
 
     args, style = context.args, style_of()
     scene = context.scene(lab)
-    if scene.services():
+    require_own(context.engine, lab, context.places)
+    if scene.services() and not left_by_proof(context.engine, lab):
         context.confirm(f"Lab {lab.number} is running; proving it stops it and removes its containers.")
     ensure_images(context, lab.with_ways(lab.toml.usual))
     prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context))
     if not args.json:
-        print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"))
-    found = []
+        print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"), flush=True)
     with scene.lock("verify"), contextlib.closing(prover):
         for _ in range(args.repeat):
-            for proof in (prover.answer(answer) for answer in answers) if answers else prover.all(args.only):
+            for proof in prover.each(answers) if answers else prover.all(args.only):
                 found.append(proof)
-                if not args.json:
+                if args.json:
+                    record = {"lab": lab.slug, **msgspec.to_builtins(proof)}
+                    print(msgspec.json.encode(record).decode(), flush=True)
+                else:
                     print("\n".join(proof_lines(proof, style, full=args.full)), flush=True)
-    return found

@@ -39,16 +39,18 @@ def lab(course: Path, *words: str) -> Any:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_a_new_lab_verifies_and_can_be_measured(course: Path) -> None:
-    made = lab(course, "new", f"{NUMBER}-first-door")
+    (made,) = lab(course, "new", f"{NUMBER}-first-door")
     assert made["lab"] == f"{NUMBER}-first-door"
-    proofs = lab(course, "verify", NUMBER)[made["lab"]]
+    *proofs, totals = lab(course, "verify", NUMBER)
+    assert {proof["lab"] for proof in proofs} == {made["lab"]}
+    assert totals["as_expected"] == len(proofs)
     assert len(proofs) >= 1 + 1 + 2 + 5
     assert [proof for proof in proofs if not proof["as_expected"]] == []
-    measured = lab(course, "measure", NUMBER)[made["lab"]]
+    measured = lab(course, "measure", NUMBER)[0][made["lab"]]
     assert 0 < measured["memory_mb"] < 1000
     assert measured["disk_mb"] > 50
     assert measured["start_s"] > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,29 @@ def test_a_terminal_in_a_folder_that_was_removed_is_told(
     (tmp_path / "gone").rmdir()
     assert main(["version"]) == 0
     assert "the folder that this terminal stands in was removed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_by_a_signal_it_goes_through_its_endings(tmp_path: Path, number: signal.Signals) -> None:
+    code = f"""
+import os, signal, sys
+import checker.__main__ as lab
+from checker.cli.verbs import version
+
+def run(args):
+    try:
+        os.kill(os.getpid(), {int(number)})
+        signal.pause()
+    finally:
+        open({str(tmp_path / "ended")!r}, "w").close()
+
+version.run = run
+sys.argv = ["lab", "version"]
+sys.exit(lab.main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 128 + number
+    assert (tmp_path / "ended").exists()
 
 
 def test_no_verb_shows_the_help_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:

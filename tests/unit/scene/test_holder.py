@@ -10,7 +10,7 @@ import pytest
 from checker.engine.api import Engine
 from checker.engine.endpoint import Endpoint
 from checker.scene import holder
-from checker.scene.holder import HOLDER, HeldError, Holder, myself, require_own, stranger
+from checker.scene.holder import HOLDER, PROOF, HeldError, Holder, myself, require_own, stranger
 
 if TYPE_CHECKING:
     from tests.conftest import Course
@@ -93,3 +93,13 @@ def test_a_lab_without_the_label_is_known_by_its_folder(course: Course, here: Pa
     found = stranger(Fake({FOLDER: f"{here}/labs/97-fake"}), lab)
     assert found is not None
     assert found.checkout == str(here)
+
+
+def test_what_an_interrupted_proof_left_is_its_persons_to_take(course: Course, here: Path) -> None:
+    lab = course.lab()
+    label = {HOLDER: f"ada@laptop:{here}/other/.lab"}
+    (here / "other").mkdir()
+    assert stranger(Fake(label), lab) is not None
+    assert stranger(Fake({**label, PROOF: ""}), lab) is not None
+    assert stranger(Fake({**label, PROOF: "1"}), lab) is None
+    assert stranger(Fake({**label, HOLDER: f"bob@laptop:{here}/other/.lab", PROOF: "1"}), lab) is not None
