@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ROLE_NAME = "doctor"
 """The role that the doctor's own containers and networks carry, so that a killed doctor's are found again."""
 
+_LOGGED = {"Type": "json-file"}
+
 STEP_SECONDS = 10.0
 """How long the engine may take to make or end a container."""
 
@@ -71,7 +73,8 @@ def run(
         "Labels": {ROLE: ROLE_NAME},
         "Healthcheck": {"Test": ["NONE"]},
         "Volumes": dict(volumes or {}),
-        "HostConfig": {"NetworkMode": network, **host_config},
+        # What it prints is read here, whatever the engine does with logs by default.
+        "HostConfig": {"NetworkMode": network, "LogConfig": _LOGGED, **host_config},
     }
     if alias:
         body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": [alias]}}}
@@ -109,6 +112,7 @@ def serving(engine: Engine, image: str, *, network: str, alias: str, port: int) 
         "ExposedPorts": {key: {}},
         "HostConfig": {
             "NetworkMode": network,
+            "LogConfig": _LOGGED,
             "PortBindings": {key: [{"HostIp": "127.0.0.1", "HostPort": ""}]},
         },
         "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": [alias]}}},

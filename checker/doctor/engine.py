@@ -130,6 +130,19 @@ def kind(machine: Machine) -> tuple[Seen, ...]:
     return (fine(f"{os_type or 'linux'}: {machine.info.get('OperatingSystem') or 'of unknown name'}"),)
 
 
+def logs(machine: Machine) -> tuple[Seen, ...]:
+    """Ask whether what containers write is kept, and can be read."""
+    driver = str(machine.info.get("LoggingDriver") or "")
+    if driver == "none":
+        return (
+            note(
+                "the log driver is `none`: `docker logs` shows nothing, and checks that read logs cannot judge",
+                'Set `"log-driver": "local"` in the engine\'s daemon.json, and restart it.',
+            ),
+        )
+    return (fine(driver or "not told"),)
+
+
 def architecture(machine: Machine) -> tuple[Seen, ...]:
     """Compare the engine's architecture with that of the images that are there."""
     said = str(machine.info.get("Architecture") or machine.version.get("Arch") or "unknown")
@@ -191,5 +204,6 @@ PROBES = (
     Probe("engine", (("security", "rights"),), security),
     Probe("engine", (("system", "runs"),), kind),
     Probe("engine", (("architecture", "architecture"),), architecture),
+    Probe("engine", (("logs", "logs"),), logs),
     Probe("engine", (("engine-files", "engine's files"),), place),
 )

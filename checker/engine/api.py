@@ -58,6 +58,17 @@ class RefusedError(EngineError):
         self.status = status
 
 
+class UnreadableLogsError(RefusedError):
+    """The engine keeps no logs of a container, such as with the log driver `none`."""
+
+    def __init__(self, name: str, status: int) -> None:
+        super().__init__(
+            f"The engine keeps nothing of what the container {name[:40]} writes: its log driver cannot be read.",
+            status,
+        )
+        self.remedy = 'Set `"log-driver": "local"` in the engine\'s daemon.json and restart it, then make the container again.'
+
+
 def connect() -> Engine:
     """Connect to the engine that this person uses; nothing is installed or started.
 
@@ -260,13 +271,22 @@ class Engine:
         return items
 
     def logs(self, name: str, tail: int = 20) -> str:
-        """Return the last lines that a container wrote, both streams, as text."""
-        data = self.request(
-            "GET",
-            f"/containers/{_quoted(name)}/logs",
-            query={"stdout": True, "stderr": True, "tail": tail},
-            raw=True,
-        )
+        """Return the last lines that a container wrote, both streams, as text.
+
+        Raises:
+            UnreadableLogsError: the engine keeps none of this container.
+        """
+        try:
+            data = self.request(
+                "GET",
+                f"/containers/{_quoted(name)}/logs",
+                query={"stdout": True, "stderr": True, "tail": tail},
+                raw=True,
+            )
+        except RefusedError as error:
+            if "logging driver" in error.what:
+                raise UnreadableLogsError(name, error.status) from error
+            raise
         return demultiplex(data).decode(errors="replace")
 
     def events(

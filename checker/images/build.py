@@ -58,7 +58,7 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
             workshop.client.command(*arguments(image, base, maker, workshop, context)),
             log,
             silence=SILENCE_SECONDS,
-            environment=environment(workshop.client.environment()),
+            environment=environment(workshop.client.environment(), workshop.folder),
             each_line=narrator.line,
             work=work_of_builds,
             waiting=narrator.waiting,
@@ -115,10 +115,16 @@ def arguments(
     return [*given, str(context or image.context)]
 
 
-def environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a build: BuildKit inside the engine, and one image instead of an index."""
+def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment of a build: BuildKit inside the engine, and one image instead of an index.
+
+    Args:
+        base: the client's environment.
+        folder: where buildx may keep what it keeps; it does not build without, and not every home can be written.
+    """
     return {
         **base,
+        "BUILDX_CONFIG": str(folder / "buildx"),
         "DOCKER_BUILDKIT": "1",
         # Another builder would neither see the base nor leave its result on the engine.
         "BUILDX_BUILDER": "default",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from checker.engine.api import NotFoundError
+from checker.engine.api import NotFoundError, UnreadableLogsError
 from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError, not_written
 from checker.scene import adapted, addresses, chosen, elsewhere, notes
@@ -401,7 +401,7 @@ class Scene:
                     f"{name}: {state['Status']}{f', {health}' if health else ''}, exit code {state['ExitCode']}"
                 )
                 lines += [f"    {line}" for line in self.engine.logs(item["Id"], 5).splitlines()]
-            except NotFoundError:
+            except (NotFoundError, UnreadableLogsError):
                 continue
         return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from checker.doctor import engine as probes
 from checker.doctor.finding import Mark, fine
 from checker.doctor.machine import look
 from checker.doctor.run import ask, stops_a_lab
+from checker.engine.endpoint import Endpoint, with_scheme
 from checker.engine.platform import Reach, System
 
 if TYPE_CHECKING:
@@ -113,6 +114,32 @@ def test_a_default_platform_of_another_kind_is_noted(machine: Make, wanted: str,
     here = replace(found, platform=replace(found.platform, environ={"DOCKER_DEFAULT_PLATFORM": wanted}))
     (seen,) = probes.architecture(here)
     assert seen.mark is mark
+
+
+@pytest.mark.parametrize(("driver", "mark"), [("none", Mark.NOTE), ("local", Mark.FINE), ("", Mark.FINE)])
+def test_an_engine_that_keeps_no_logs_is_noted(machine: Make, driver: str, mark: Mark) -> None:
+    (seen,) = probes.logs(machine(info={"LoggingDriver": driver}))
+    assert seen.mark is mark
+
+
+@pytest.mark.parametrize(
+    ("host", "mark"),
+    [
+        ("unix:///var/run/docker.sock", Mark.FINE),
+        ("/var/run/docker.sock", Mark.NOTE),
+        ("far:2375", Mark.NOTE),
+    ],
+)
+def test_an_address_without_its_scheme_is_noted(machine: Make, host: str, mark: Mark) -> None:
+    found = machine()
+    here = replace(
+        found,
+        platform=replace(found.platform, environ={"DOCKER_HOST": host}),
+        endpoint=Endpoint(with_scheme(host), "DOCKER_HOST"),
+    )
+    seen, allowed = probes.find(here)
+    assert (seen.mark, allowed.mark) == (mark, Mark.FINE)
+    assert (seen.remedy == f"export DOCKER_HOST={with_scheme(host)}") is (mark is Mark.NOTE)
 
 
 def test_a_snap_cannot_read_everywhere(machine: Make) -> None:

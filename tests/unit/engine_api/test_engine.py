@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.engine import api
-from checker.engine.api import Engine, NotFoundError, RefusedError
+from checker.engine.api import Engine, NotFoundError, RefusedError, UnreadableLogsError
 from checker.engine.endpoint import Endpoint
 from checker.errors import EngineError
 from tests.unit.engine_api import servers
@@ -176,3 +176,12 @@ def test_queries_are_written_as_the_engine_reads_them() -> None:
     assert seen == [
         b"GET /containers/json?filters=%7B%22label%22%3A+%5B%22a%3Db%22%2C+%22c%22%5D%7D&all=true HTTP/1.1"
     ]
+
+
+def test_logs_that_are_not_kept_are_told_with_the_way_out() -> None:
+    refuses = answers(
+        b'{"message":"configured logging driver does not support reading"}', b"501 Not Implemented"
+    )
+    with serving(refuses) as port, pytest.raises(UnreadableLogsError, match="keeps nothing") as caught:
+        engine_at(port).logs("parcel")
+    assert "daemon.json" in caught.value.remedy

@@ -193,8 +193,10 @@ def test_a_build_is_lent_the_certificates_and_the_proxies_that_a_container_can_u
 
 
 def test_a_builder_that_the_user_chose_does_not_take_the_build_elsewhere() -> None:
-    assert build.environment({"BUILDX_BUILDER": "remote", "PATH": "/bin"}) == {
+    theirs = {"BUILDX_BUILDER": "remote", "BUILDX_CONFIG": "/home/ada/.docker/buildx", "PATH": "/bin"}
+    assert build.environment(theirs, Path("/state")) == {
         "PATH": "/bin",
+        "BUILDX_CONFIG": "/state/buildx",
         "DOCKER_BUILDKIT": "1",
         "BUILDX_BUILDER": "default",
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
