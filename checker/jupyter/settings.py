@@ -168,7 +168,9 @@ def server_settings(folders: Folders, work: Path, token: str, address: str, port
                 "ws_ping_timeout": 30_000,
             },
         },
+        # A password that is set in the page would outlive the token.
         "IdentityProvider": {"token": token},
+        "PasswordIdentityProvider": {"allow_password_change": False},
         "KernelSpecManager": {"allowed_kernelspecs": [KERNEL], "ensure_native_kernel": False},
         # Others on this machine can listen on its loopback interface, but do not read what cells say.
         "KernelManager": {"transport_encryption": "auto"},
