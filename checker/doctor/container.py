@@ -74,7 +74,8 @@ def run(
         "Healthcheck": {"Test": ["NONE"]},
         "Volumes": dict(volumes or {}),
         # What it prints is read here, whatever the engine does with logs by default.
-        "HostConfig": {"NetworkMode": network, "LogConfig": _LOGGED, **host_config},
+        # And as the labs' own, it is not remapped to other users.
+        "HostConfig": {"NetworkMode": network, "LogConfig": _LOGGED, "UsernsMode": "host", **host_config},
     }
     if alias:
         body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": [alias]}}}

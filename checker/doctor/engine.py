@@ -109,9 +109,9 @@ def security(machine: Machine) -> tuple[Seen, ...]:
     if "name=userns" in options:
         return (
             note(
-                "containers run under remapped users (userns-remap)"
-                + (f"; lab {labs} may fail" if labs else ""),
-                "Take `userns-remap` out of the engine's daemon.json, and restart it.",
+                "containers run under remapped users (userns-remap); labs' own are left out of that, and those that "
+                "you start may not write to a mounted folder",
+                "Should a step fail by that, take `userns-remap` out of the engine's daemon.json, and restart it.",
             ),
         )
     return (fine("runs as root, users are not remapped"),)

@@ -87,7 +87,8 @@ def test_engines_with_fewer_rights_are_noted_with_the_labs_that_need_more(
     )
     assert seen.mark is Mark.NOTE
     assert word in seen.found
-    assert "lab 02" in seen.found
+    # What labs need is started as the host's users, however the engine maps others.
+    assert ("lab 02" in seen.found) is (word == "rootless")
 
 
 def test_windows_containers_stop_every_lab(machine: Make) -> None:
