@@ -162,11 +162,7 @@ def server_settings(folders: Folders, work: Path, token: str, address: str, port
             "allow_root": True,
             # A Ctrl-C in a room's terminal ends it; nobody can be asked.
             "answer_yes": True,
-            "tornado_settings": {
-                "headers": {"Content-Security-Policy": POLICY},
-                # Milliseconds, as the interval; the default is longer than that, and the server complains about it.
-                "ws_ping_timeout": 30_000,
-            },
+            "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}},
         },
         # A password that is set in the page would outlive the token.
         "IdentityProvider": {"token": token},

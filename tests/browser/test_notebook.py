@@ -27,7 +27,7 @@ print("kernel of", find().root)
 """
 HOSTILE = """\
 from IPython.display import HTML
-HTML('<p id="shown">shown</p><img src="https://evil.example/pixel.png">'
+HTML('<p class="drydock-shown">shown</p><img src="https://evil.example/pixel.png">'
      '<script src="https://evil.example/script.js"></script>'
      '<iframe src="https://evil.example/frame.html"></iframe>')
 """
@@ -72,6 +72,7 @@ def run_first_code_cell(page: Page) -> None:
     shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     expect(shown.locator(".jp-CodeCell .cm-line").first).to_be_visible(timeout=120_000)
     expect(shown.locator(".jp-Toolbar-kernelName")).to_contain_text("Drydock (Python", timeout=120_000)
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=120_000)
     shown.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
 
@@ -118,7 +119,7 @@ def test_what_an_output_would_load_from_another_host_is_refused(
     )
     page.goto(jupyter.address("notebooks/01-hostile.ipynb"))
     run_first_code_cell(page)
-    expect(page.locator("#shown")).to_be_visible(timeout=120_000)
+    expect(page.locator(".drydock-shown")).to_be_visible(timeout=120_000)
     page.wait_for_function(
         "['img-src', 'script-src-elem', 'frame-src'].every(kind => window.refused.has(kind))", timeout=60_000
     )
