@@ -93,8 +93,8 @@ def together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
 
 
 def lanes() -> int:
-    """Return how many tests run at once: they mostly wait for containers."""
-    return min(MOST_LANES, max(2, os.cpu_count() or 1))
+    """Return how many tests run at once: one more than there are cores, for they mostly wait for containers."""
+    return min(MOST_LANES, max(2, (os.cpu_count() or 1) + 1))
 
 
 def run_parts(
