@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from checker.bootstrap.owner import foreign, why_not_written
+from checker.bootstrap.pip import CERTIFICATES
 from checker.doctor.finding import Probe, Seen, fine, note, problem
 from checker.engine.api import LABEL
+from checker.engine.platform import System
 from checker.errors import LabError
 from checker.scene.ports import process_on, require_free
 
@@ -27,6 +32,41 @@ def files(machine: Machine) -> tuple[Seen, ...]:
     if not machine.labs:
         return (problem(f"no labs in {machine.places.labs}", "Restore the course's files."),)
     return (fine(f"{len(machine.labs)} labs at {machine.places.root}"),)
+
+
+def folders(machine: Machine) -> tuple[Seen, ...]:
+    """Look for folders of the course that this user may not write to, or that containers cannot mount."""
+    places = machine.places
+    for folder in (places.state, places.work):
+        found = foreign(folder)
+        if found and found[2]:
+            denied = PermissionError(errno.EACCES, "Permission denied")
+            return (problem(*why_not_written(folder, denied)),)
+        if ":" in str(folder) and machine.platform.system is not System.WINDOWS:
+            return (
+                problem(
+                    f"{folder} has a colon in its path, and docker cannot mount such a folder",
+                    "Move the checkout, or set DRYDOCK_STATE and DRYDOCK_WORK to folders without one.",
+                ),
+            )
+    return (fine(f"{places.state} and {places.work} are this user's"),)
+
+
+def certificates(machine: Machine) -> tuple[Seen, ...]:
+    """Look for settings that name certificates which are not there any more."""
+    named = {name: machine.platform.environ.get(name, "") for name in CERTIFICATES}
+    gone = [
+        f"{name} ({path})" for name, path in named.items() if path and not machine.platform.exists(Path(path))
+    ]
+    if gone:
+        return (
+            note(
+                f"{', '.join(gone)} names a file that is not there: `lab` goes on without, other programs trust nobody",
+                f"unset {' '.join(each.split()[0] for each in gone)}",
+            ),
+        )
+    used = [path for path in named.values() if path]
+    return (fine(f"of {used[0]}" if used else "the system's own"),)
 
 
 def ports(machine: Machine) -> tuple[Seen, ...]:
@@ -95,6 +135,8 @@ def clock(machine: Machine) -> tuple[Seen, ...]:
 
 PROBES = (
     Probe("course", (("files", "labs"),), files, needs_engine=False),
+    Probe("course", (("folders", "folders"),), folders, needs_engine=False),
+    Probe("course", (("certificates", "certificates"),), certificates, needs_engine=False),
     Probe("course", (("ports", "ports"),), ports, needs_engine=False),
     Probe("course", (("clock", "clock"),), clock),
 )

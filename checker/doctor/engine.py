@@ -44,8 +44,7 @@ def find(machine: Machine) -> tuple[Seen, ...]:
 
 def version(machine: Machine) -> tuple[Seen, ...]:
     """Compare the engine's API with what the course needs."""
-    components = [str(each.get("Name", "")) for each in machine.version.get("Components") or []]
-    name = "Podman" if any("Podman" in each for each in components) else "Docker"
+    name = "Podman" if _is_podman(machine) else "Docker"
     api = str(machine.version.get("ApiVersion") or "")
     said = f"{name} {machine.version.get('Version') or 'of unknown version'}, API {api or 'unknown'}"
     if _numbers(api) < API_NEEDED:
@@ -54,7 +53,12 @@ def version(machine: Machine) -> tuple[Seen, ...]:
             problem(f"{said}; the course needs API {needed}", "Update the engine: Docker 20.10 or newer."),
         )
     if name == "Podman":
-        return (note(f"{said}; labs are tested with Docker", "Should a lab not start, try it with Docker."),)
+        return (
+            note(
+                f"{said}; it has no BuildKit, which lab 02 and the building of images need",
+                "Load the images from a file that was saved with Docker (`lab images load FILE`), and do lab 02 with Docker.",
+            ),
+        )
     return (fine(said),)
 
 
@@ -70,7 +74,19 @@ def client(machine: Machine) -> tuple[Seen, ...]:
             problem(f"{error.what}{f' {why}' if why else ''}", error.remedy),
             unknown("no docker command to ask"),
         )
-    return fine(f"{found.version} with Compose {found.compose} ({found.path})"), _buildx(found)
+    builder = (
+        _buildx(found)
+        if not _is_podman(machine)
+        else note(
+            "the engine has no builder for it to use",
+            "Images are loaded from a file instead; see the engine's version above.",
+        )
+    )
+    return fine(f"{found.version} with Compose {found.compose} ({found.path})"), builder
+
+
+def _is_podman(machine: Machine) -> bool:
+    return any("Podman" in str(each.get("Name", "")) for each in machine.version.get("Components") or [])
 
 
 def _buildx(found: Client) -> Seen:

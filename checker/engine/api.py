@@ -33,6 +33,9 @@ ROLE = "io.drydock.role"
 IMAGE = "io.drydock.image"
 """The label that every image of the course carries and its containers inherit."""
 
+LOCAL_REGISTRY = "localhost/"
+"""What Podman puts before the name of an image that came from no registry."""
+
 REQUEST_SECONDS = 30.0
 """How long the engine may be silent in one request before it counts as hung."""
 
@@ -256,7 +259,7 @@ class Engine:
             found: dict[str, Any] = self.get(f"/images/{urllib.parse.quote(reference)}/json")
         except NotFoundError:
             return None
-        return found
+        return _plainly_named(found)
 
     def list_all(self, kind: str, *, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """List containers (running or not), networks, volumes or images, by label."""
@@ -268,7 +271,7 @@ class Engine:
             "GET", f"/{kind}" if kind in {"networks", "volumes"} else f"/{kind}/json", query=query
         )
         items: list[dict[str, Any]] = (found.get("Volumes") or []) if kind == "volumes" else found
-        return items
+        return [_plainly_named(item) for item in items] if kind == "images" else items
 
     def logs(self, name: str, tail: int = 20) -> str:
         """Return the last lines that a container wrote, both streams, as text.
@@ -336,6 +339,16 @@ def demultiplex(data: bytes) -> bytes:
         parts.append(data[position + 8 : position + 8 + size])
         position += 8 + size
     return b"".join(parts)
+
+
+def _plainly_named(image: dict[str, Any]) -> dict[str, Any]:
+    """Return an image with its names as Docker writes them: without the registries that Podman puts before them."""
+    if not image.get("RepoTags"):
+        return image
+    names = (
+        str(tag).removeprefix(LOCAL_REGISTRY).removeprefix("docker.io/library/") for tag in image["RepoTags"]
+    )
+    return {**image, "RepoTags": list(dict.fromkeys(name.removeprefix("docker.io/") for name in names))}
 
 
 def _quoted(name: str) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from checker.errors import LabError
 from checker.images import process
+from checker.images.names import settle
 from checker.images.store import RECIPE, SOURCE
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def load(file: Path, workshop: Workshop) -> Manifest:
                     f"{file} is damaged: its images are not what its manifest says.", remedy=_AGAIN
                 )
         _docker(workshop, "load", "--quiet", "--input", str(copy))
+        settle(workshop.engine, [entry.reference for entry in manifest.images])
     except OSError as error:
         raise LabError(f"{file} could not be unpacked: {error.strerror or error}.", remedy=_AGAIN) from error
     finally:

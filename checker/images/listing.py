@@ -58,7 +58,7 @@ def list_images(images: Images, store: Store, labs: Iterable[Lab]) -> list[Row]:
             Row(
                 reference=image.reference,
                 summary=image.toml.summary,
-                size=present.size if present else 0,
+                size=store.size(present) if present else 0,
                 origin=str(origin),
                 labs=tuple(needed.get(image.reference, ())),
             )

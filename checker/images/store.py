@@ -55,6 +55,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._by_reference: dict[str, Stored] | None = None
+        self._unpacked: bool | None = None
 
     def refresh(self) -> None:
         """Ask the engine again at the next question."""
@@ -91,6 +92,19 @@ class Store:
         # A repository on a registry begins with the registry's host name.
         registries = [each for each in stored.digests if not each.startswith(f"{NAMESPACE}/")]
         return Origin.PULLED if registries else Origin.BUNDLE
+
+    def size(self, stored: Stored) -> int:
+        """Return the bytes of an image's layers, in one way for all engines.
+
+        An engine with containerd's store counts what was pulled and what was unpacked together, about twice as much.
+        """
+        if self._unpacked is None:
+            status = self.engine.get("/info").get("DriverStatus") or []
+            self._unpacked = any("io.containerd.snapshotter" in str(value) for _, value in status)
+        if not self._unpacked:
+            return stored.size
+        layers = self.engine.get(f"/images/{quote(stored.id, safe='')}/history") or []
+        return sum(int(layer.get("Size") or 0) for layer in layers) or stored.size
 
     def identity(self, reference: str) -> str:
         """Return the id behind a reference, or nothing."""

@@ -31,7 +31,7 @@ MACHINE = "host.docker.internal"
 """What the engine calls the machine that it runs on, for containers that ask to know."""
 
 TRY_SECONDS = 4
-_ANY_NETWORK = frozenset({"bridge", "host", "none"})
+_ANY_NETWORK = frozenset({"bridge", "podman", "host", "none"})
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class _Trier:
 
     def join(self, network: str) -> None:
         """Go on a network too."""
-        if network == "bridge" or network in self._joined:
+        if network in {"bridge", "podman"} or network in self._joined:
             return
         self._engine.post(f"/networks/{network}/connect", {"Container": self._id})
         self._joined.add(network)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.course.places import Places
 from checker.doctor import course, leftovers, registry
-from checker.doctor.finding import Finding, Mark, fine
+from checker.doctor.finding import Finding, Mark, fine, problem
 from checker.engine.clock import skew_of
 from checker.errors import EngineError, LabError
 from checker.render.findings import finding_lines
@@ -31,6 +33,32 @@ def test_a_lab_that_cannot_be_read_is_named(machine: Make) -> None:
     (seen,) = course.files(machine(faults=(LabError("labs/03/lab.toml: field `minutes`: …"),)))
     assert seen.mark is Mark.PROBLEM
     assert "minutes" in seen.found
+
+
+def test_folders_that_sudo_left_behind_are_told(
+    machine: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (seen,) = course.folders(machine())
+    assert seen.mark is Mark.FINE
+    monkeypatch.setattr(course, "foreign", lambda _: (tmp_path / ".lab", "root", True))
+    monkeypatch.setattr(
+        course, "why_not_written", lambda *_: ("it belongs to root", "sudo chown -R ada .lab")
+    )
+    assert course.folders(machine()) == (problem("it belongs to root", "sudo chown -R ada .lab"),)
+
+
+def test_a_path_with_a_colon_is_told(machine: Make, tmp_path: Path) -> None:
+    (seen,) = course.folders(machine(places=Places(tmp_path, tmp_path / "a:b")))
+    assert seen.mark is Mark.PROBLEM
+    assert "colon" in seen.found
+
+
+def test_certificates_that_are_gone_are_told(machine: Make) -> None:
+    found = machine(files={"/ca.pem": "x"})
+    for named, mark in (("/ca.pem", Mark.FINE), ("/gone.pem", Mark.NOTE), ("", Mark.FINE)):
+        here = replace(found, platform=replace(found.platform, environ={"SSL_CERT_FILE": named}))
+        (seen,) = course.certificates(here)
+        assert seen.mark is mark
 
 
 def test_a_port_held_by_another_program_names_its_lab(machine: Make) -> None:

@@ -82,7 +82,8 @@ class FakeEngine:
         return None
 
     def get(self, path: str, **_query: Any) -> Any:
-        return {"/info": {"ID": "engine"}, "/version": {"Os": "linux", "Arch": self.arch}}[path]
+        known: dict[str, Any] = {"/info": {"ID": "engine"}, "/version": {"Os": "linux", "Arch": self.arch}}
+        return known[path] if path != "/images/json" else list(self.images.values())
 
     def image(self, reference: str) -> dict[str, Any] | None:
         return self._find(reference)

@@ -1,0 +1,35 @@
+"""The names of images as the course writes them: Podman puts a registry before each."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from checker.engine.api import LOCAL_REGISTRY, NotFoundError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from checker.engine.api import Engine
+
+
+def settle(engine: Engine, references: Iterable[str]) -> None:
+    """Give images that were just loaded the names that the engine looks them up by.
+
+    Podman calls an image out of an archive `localhost/NAME`, and looks for `NAME` on Docker's registry. Both names at
+    once are a trap: archives of it would then carry the first.
+
+    Args:
+        engine: the engine.
+        references: names as the course writes them, such as `drydock/parcel:1.0`.
+    """
+    there = {str(tag) for item in engine.get("/images/json") for tag in item.get("RepoTags") or [] if tag}
+    for reference in references:
+        local = f"{LOCAL_REGISTRY}{reference}"
+        if local not in there:
+            continue
+        name, _, tag = reference.rpartition(":")
+        engine.post(f"/images/{quote(local, safe='')}/tag", repo=f"docker.io/{name}", tag=tag)
+        with contextlib.suppress(NotFoundError, RefusedError):
+            engine.delete(f"/images/{quote(local, safe='')}")
