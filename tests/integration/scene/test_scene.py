@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import shutil
 import signal
 import socket
@@ -10,15 +12,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checker.course.places import Places
 from checker.engine.api import NotFoundError
+from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.grading.author import wait_until
+from checker.scene.holder import HeldError
 from tests.conftest import TOOLS, Course, reserved
 from tests.integration.conftest import COMPOSE, NAMED, NEVER_READY, spawn
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
     from checker.course.catalogue import Lab
     from checker.engine.api import Engine
@@ -98,6 +104,54 @@ def test_a_work_folder_that_the_learner_deleted_is_made_anew_and_seen_in_the_too
         assert shell.run("pwd; cat new.txt").stdout == f"{scene.work}\nseen\n"
     finally:
         shell.close()
+
+
+def test_a_work_folder_that_was_replaced_is_told_and_taken_up(scene: Scene, engine: Engine) -> None:
+    scene.start(quiet)
+    before = toolbox_id(scene)
+    scene.require_work_folder()
+    shutil.rmtree(scene.work)
+    scene.work.mkdir()
+    (scene.work / "mine.txt").write_text("mine\n")
+    with pytest.raises(LabError, match="deleted or replaced") as caught:
+        scene.require_work_folder()
+    assert f"lab start {int(scene.lab.number)}" in caught.value.remedy
+    scene.start(quiet)
+    assert toolbox_id(scene) != before
+    shell = Shell(engine, scene.toolbox())
+    try:
+        assert shell.run("cat mine.txt").stdout == "mine\n"
+    finally:
+        shell.close()
+
+
+def test_another_checkout_neither_takes_the_lab_nor_removes_it(
+    scene: Scene, engine: Engine, tmp_path: Path
+) -> None:
+    scene.start(quiet)
+    there = everything(engine, scene.lab.number)
+    other = tmp_path / "another checkout"
+    other.mkdir()
+    second = dataclasses.replace(scene, places=Places(scene.places.root, other), work=other / "work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("DRYDOCK_STATE")
+        for attempt in (lambda: second.start(quiet), second.stop, lambda: second.reset(quiet)):
+            with pytest.raises(HeldError, match="was started by"):
+                attempt()
+        assert everything(engine, scene.lab.number) == there
+        assert second.stop(take=True)
+    assert everything(engine, scene.lab.number) == set()
+
+
+def test_a_proxy_of_the_docker_commands_does_not_reach_the_scene(
+    scene: Scene, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = {"default": {"httpProxy": "http://proxy.invalid:3128"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    scene.start(quiet)
+    for item in engine.list_all("containers", labels={"io.drydock.lab": scene.lab.number}):
+        assert "proxy" not in str(engine.inspect(item["Id"])["Config"]["Env"]).lower()
 
 
 def test_a_part_that_never_gets_ready_is_named_with_its_state_and_last_words(
