@@ -1,4 +1,4 @@
-"""What can go wrong outside a learner's answer: one base class, and the exit codes of `lab`."""
+"""Errors outside a learner's answer: one base class, and the exit codes of `lab`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(enum.IntEnum):
-    """What `lab` tells the shell."""
+    """The exit codes of `lab`."""
 
     OK = 0
     CHECK_FAILED = 1
@@ -22,12 +22,12 @@ class ExitCode(enum.IntEnum):
 
 
 class LabError(Exception):
-    """Something stopped the work that is not the learner's answer.
+    """Something went wrong that has nothing to do with the learner's answer.
 
     Args:
         what: what failed, and where, in one sentence.
-        remedy: what to do about it; shown on a line of its own.
-        detail: evidence to show below, such as the last lines of a log.
+        remedy: what to do about it, shown on a separate line.
+        detail: evidence shown below it, such as the last lines of a log.
         code: the exit code of the command.
     """
 
@@ -45,22 +45,22 @@ class LabError(Exception):
 
 
 class MisuseError(LabError):
-    """The command line asked for something that does not exist or cannot be done."""
+    """The command line asks for something that does not exist or is not possible."""
 
     code = ExitCode.MISUSE
 
 
 class EngineError(LabError):
-    """The container engine could not be reached, or refused."""
+    """The container engine cannot be reached, or refused a request."""
 
 
 def not_written(path: Path, error: OSError, setting: str = "DRYDOCK_STATE") -> LabError:
-    """Return what is told of a place that could not be written: what is in the way, and the way out.
+    """Return the error for a path that could not be written: the reason and the remedy.
 
     Args:
-        path: the place.
+        path: the path.
         error: how it failed.
-        setting: the variable that moves the place elsewhere; empty when there is none.
+        setting: the variable that moves the path elsewhere; empty if there is none.
     """
     why, remedy = why_not_written(path, error, setting)
     return LabError(f"{path} cannot be written: {why}.", remedy=remedy)

@@ -1,4 +1,4 @@
-"""What was learned: attempts, passes and hints, in one SQLite file written in transactions."""
+"""The learner's progress: attempts, passes and hints, in one SQLite file, written in transactions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from checker.scene.locks import locked
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# Each entry brings the schema from its index to the next; `PRAGMA user_version` says how many were applied.
+# Each entry migrates the schema from its index to the next; `PRAGMA user_version` says how many were applied.
 MIGRATIONS = (
     """
     CREATE TABLE attempt (
@@ -45,24 +45,24 @@ MIGRATIONS = (
     """,
     "ALTER TABLE hint ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
 )
-"""The schema's history; entries are added, never changed."""
+"""The history of the schema. Add entries, never change them."""
 
 BUSY_SECONDS = 10.0
-"""How long a second `lab` waits for the first one's transaction."""
+"""How long a second `lab` waits for the transaction of the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a learner is with one lab."""
+    """A learner's progress in one lab."""
 
     attempts: int = 0
     passed_at: str = ""
     last_passed: int = 0
-    """How many goals passed in the last counted attempt; guards are not counted."""
+    """How many goals passed in the last attempt that counts; guards are not included."""
     last_total: int = 0
     hints: int = 0
     solved: bool = False
-    """Whether the solution was asked for before the first pass."""
+    """Whether the learner asked for the solution before the first pass."""
 
 
 def _now() -> str:
@@ -70,12 +70,12 @@ def _now() -> str:
 
 
 def _utc(moment: str) -> str:
-    """Return a moment as `_now` writes it, so that moments compare as text."""
+    """Return a time as `_now` writes it, so that times can be compared as text."""
     return dt.datetime.fromisoformat(moment).astimezone(dt.UTC).isoformat(timespec="milliseconds")
 
 
 def _decoded(row: tuple[str] | None) -> Report | None:
-    """Return a report kept earlier; None when there is none, or a later version of the course no longer reads it."""
+    """Return a stored report; None if there is none, or if this version of the course can no longer read it."""
     try:
         return msgspec.json.decode(row[0], type=Report) if row else None
     except msgspec.DecodeError:
@@ -83,7 +83,7 @@ def _decoded(row: tuple[str] | None) -> Report | None:
 
 
 def _writable(path: Path) -> bool:
-    """Try it: permission bits tell nothing about a read-only file system."""
+    """Try it: permission bits do not show that a file system is read-only."""
     try:
         if not path.exists():
             return True
@@ -100,8 +100,8 @@ class Progress:
     """The learner's record.
 
     Args:
-        file: the database; made when it is not there.
-        tell: told when a damaged file was set aside.
+        file: the database; created if it does not exist.
+        tell: called with a message if a damaged file was set aside.
     """
 
     def __init__(self, file: Path, tell: Callable[[str], None] | None = None) -> None:
@@ -119,9 +119,9 @@ class Progress:
         raise LabError(f"Progress cannot be kept in {self.file}: {why}.", remedy=remedy) from error
 
     def _aside(self, error: OSError | None) -> sqlite3.Connection | None:
-        """Return a copy of the record that ends with this command, where the record itself may not be written.
+        """Return a temporary copy of the record if the record itself may not be written.
 
-        What only reads goes on, what keeps something keeps it as long as the command lasts; that is told.
+        Commands that only read work as usual. What a command stores is lost when it ends; a message says so.
         """
         if error is None:
             closed = [path for path in (self.file.parent, self.file) if not _writable(path)]
@@ -131,7 +131,7 @@ class Progress:
         elif error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
             return None
         why, remedy = why_not_written(self.file, error, "DRYDOCK_STATE")
-        self._tell(f"note: nothing of this is kept in {self.file}: {why}. {remedy}")
+        self._tell(f"note: nothing is saved in {self.file}: {why}. {remedy}")
         self._copy = tempfile.TemporaryDirectory(prefix="drydock-progress-")
         copied = Path(self._copy.name, self.file.name)
         for extra in ("", "-wal"):
@@ -148,7 +148,7 @@ class Progress:
     def _unusable(self, why: str) -> LabError:
         return LabError(
             f"Progress cannot be kept in {self.file}: {why}.",
-            remedy="Make room or allow writing there, or set DRYDOCK_STATE to another folder.",
+            remedy="Free some disk space or allow writing there, or set DRYDOCK_STATE to another folder.",
         )
 
     def _open(self) -> sqlite3.Connection:
@@ -157,9 +157,9 @@ class Progress:
         except sqlite3.DatabaseError as error:
             if not self._is_damage(error):
                 raise self._unusable(str(error)) from error
-        # Two `lab` may find the damage at once: the second must not set aside what the first has begun anew.
+        # Two `lab` commands may find the damage at the same time: the second must not set aside the new file of the first.
         with locked(
-            self.file.with_name(f"{self.file.name}.lock"), "mending the progress file", wait=BUSY_SECONDS
+            self.file.with_name(f"{self.file.name}.lock"), "repairing the progress file", wait=BUSY_SECONDS
         ):
             try:
                 return self._connect()
@@ -174,7 +174,7 @@ class Progress:
 
     @staticmethod
     def _is_damage(error: sqlite3.DatabaseError) -> bool:
-        """Whether the file itself is broken, and not the disk full, the folder closed or another `lab` at work."""
+        """Whether the file itself is damaged; a full disk, a closed folder or a second `lab` is something else."""
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
     def _connect(self, file: Path | None = None) -> sqlite3.Connection:
@@ -194,7 +194,7 @@ class Progress:
         return db
 
     def _use_wal(self, db: sqlite3.Connection) -> None:
-        # SQLite does not wait here for another process that does the same, whatever the time-out.
+        # Whatever the time-out, SQLite does not wait here for another process that does the same.
         give_up = time.monotonic() + BUSY_SECONDS
         while True:
             try:
@@ -217,7 +217,7 @@ class Progress:
             )
         db.execute("BEGIN IMMEDIATE")
         try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]  # another `lab` may have been first
+            version = db.execute("PRAGMA user_version").fetchone()[0]  # another `lab` may have done it
             for script in MIGRATIONS[version:]:
                 for statement in filter(str.strip, script.split(";")):
                     db.execute(statement)
@@ -239,7 +239,9 @@ class Progress:
         for extra in ("-wal", "-shm"):
             with contextlib.suppress(OSError):
                 self.file.with_name(self.file.name + extra).rename(aside.with_name(aside.name + extra))
-        self._tell(f"The progress file was damaged ({error}). It is kept as {aside}, and a new one begins.")
+        self._tell(
+            f"The progress file was damaged ({error}). It was kept as {aside}, and a new one was started."
+        )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -262,7 +264,7 @@ class Progress:
     # -- writing -------------------------------------------------------------------------------------------
 
     def record_attempt(self, report: Report) -> None:
-        """Keep a grading run; one in which nothing could be judged is kept and not counted."""
+        """Store a grading run. If nothing could be judged, it is stored but does not count."""
         counted = bool(report.having(Status.PASSED, Status.FAILED, Status.VIOLATED))
         counted = counted and (report.right or bool(report.having(Status.FAILED, Status.VIOLATED)))
         started = _utc(report.started)
@@ -287,18 +289,18 @@ class Progress:
             )
 
     def record_solution(self, lab: str) -> None:
-        """Note that the solution was asked for."""
+        """Record that the learner asked for the solution."""
         with self._transaction() as db:
             db.execute("INSERT INTO solved (lab, at) VALUES (?, ?)", (lab, _now()))
 
     def climb(self, lab: str, check: str, rungs: int, reason: str = "") -> int:
-        """Note one more hint and return its rung, from 1; the last rung is given again.
+        """Record one more hint and return its number, from 1; after the last hint, the last one is given again.
 
         Args:
             lab: the lab's slug.
             check: the check that fails.
             rungs: how many hints it has.
-            reason: why it fails, `Failure.reason`; for another reason the hints begin again.
+            reason: why it fails, `Failure.reason`; with another reason the hints start again.
         """
         with self._transaction() as db:
             used = db.execute(
@@ -313,7 +315,7 @@ class Progress:
         return rung
 
     def forget_hints(self, lab: str) -> None:
-        """Start a lab's hint ladder again at its first rung."""
+        """Start the hints of a lab again at the first one."""
         with self._transaction() as db:
             db.execute("DELETE FROM hint WHERE lab = ?", (lab,))
 
@@ -327,7 +329,7 @@ class Progress:
         return _decoded(row)
 
     def measurements(self, lab: str) -> list[Measurement]:
-        """Return what was measured in a lab: of each name and subject the latest value, in the order recorded."""
+        """Return the measurements of a lab: the latest value for each name and subject, in the order recorded."""
         rows = self._db.execute(
             "SELECT name, value, unit, subject, at FROM measurement WHERE id IN"
             " (SELECT max(id) FROM measurement WHERE lab = ? GROUP BY name, subject) ORDER BY id",
@@ -339,7 +341,7 @@ class Progress:
         ]
 
     def history(self, lab: str) -> list[Measurement]:
-        """Return everything that was ever measured in a lab, the oldest first; `at` says when its run began."""
+        """Return all measurements ever made in a lab, the oldest first; `at` says when the run began."""
         rows = self._db.execute(
             "SELECT name, value, unit, subject, at FROM measurement WHERE lab = ? ORDER BY id", (lab,)
         )
@@ -349,7 +351,7 @@ class Progress:
         ]
 
     def standing(self, lab: str) -> Standing:
-        """Return how far the learner is with a lab."""
+        """Return the learner's progress in a lab."""
         attempts = self._db.execute(
             "SELECT count(*) FROM attempt WHERE lab = ? AND counted", (lab,)
         ).fetchone()[0]
@@ -367,7 +369,7 @@ class Progress:
             "SELECT report FROM attempt WHERE lab = ? AND counted ORDER BY id DESC LIMIT 1", (lab,)
         ).fetchone()
         last = _decoded(row)
-        # As `lab check` counts: what the task leaves alone is no part of the way.
+        # Count as `lab check` does: guards are not goals.
         goals = [check for check in last.checks if check.kind is Kind.GOAL] if last else []
         return Standing(
             attempts=attempts,

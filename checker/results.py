@@ -1,4 +1,4 @@
-"""The record of a grading run: Status, Failure, CheckResult, Measurement, Report. Every face renders this one."""
+"""The record of a grading run: Status, Failure, CheckResult, Measurement, Report. Every renderer shows this record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from checker.errors import ExitCode
 
 SCHEMA = 1
-"""Version of the JSON form; it grows when a field changes its meaning or goes away."""
+"""Version of the JSON format; it increases when a field changes its meaning or is removed."""
 
 
 class Status(enum.StrEnum):
@@ -18,27 +18,27 @@ class Status(enum.StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     VIOLATED = "violated"
-    """A guard failed: something was changed that was not to be changed."""
+    """A guard failed: something was changed that must not be changed."""
     COULD_NOT_RUN = "could-not-run"
-    """The environment's fault or ours; never counts against the learner."""
+    """The fault lies with the environment or with the course; it never counts against the learner."""
     NOT_RUN = "not-run"
-    """A check that this one needs did not pass."""
+    """Another check, which this one needs, did not pass."""
     NOT_JUDGED = "not-judged"
-    """What could be tried here was right; what the check asks for cannot be tried in this place, and is not proven."""
+    """Everything that could be tried here was right, but the rest cannot be tried in this place and is not proven."""
 
 
 class Kind(enum.StrEnum):
-    """Whether a check is what the task asks for, or protects what the task leaves alone."""
+    """Whether a check tests what the task asks for, or protects what the task leaves alone."""
 
     GOAL = "goal"
     GUARD = "guard"
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a check failed, told so that a learner knows what to look at next.
+    """Why a check failed, so that a learner knows what to look at next.
 
-    `rationale` says what is wrong and why it matters, `expected` and `seen` are compared, `source` is the
-    command or address that shows it, `evidence` is what it printed, `hint` says where to look, never the fix.
+    `rationale` says what is wrong and why it matters, `expected` and `seen` were compared, `source` is the
+    command or address that shows it, `evidence` is its output, `hint` says where to look, but never gives the fix.
     """
 
     rationale: str
@@ -52,7 +52,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One check's outcome; `ms` is wall time in milliseconds, `reason` is set unless it passed or failed."""
+    """The result of one check; `ms` is wall time in milliseconds, `reason` is set unless it passed or failed."""
 
     id: str
     title: str
@@ -65,18 +65,18 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A number that a check measured and that is worth keeping: `name` of `subject`, `value` in `unit`."""
+    """A number that a check measured and that is stored: `name` of `subject`, `value` in `unit`."""
 
     name: str
     value: float
     unit: str
     subject: str = ""
     at: str = ""
-    """When the run that measured it began, ISO 8601; set where it is read from the record."""
+    """When the run that measured it began, ISO 8601; set if it is read from the record."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All checks of one run over one lab, in the order of the task."""
+    """All checks of one run of one lab, in the order of the task."""
 
     lab: str
     title: str
@@ -86,10 +86,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ms: float
     schema: int = SCHEMA
     measurements: tuple[Measurement, ...] = ()
-    """What the checks measured, in the order in which they recorded it."""
+    """What the checks measured, in the order in which it was recorded."""
 
     def having(self, *statuses: Status) -> tuple[CheckResult, ...]:
-        """Return the checks that ended in one of the statuses."""
+        """Return the checks that ended with one of these statuses."""
         return tuple(check for check in self.checks if check.status in statuses)
 
     @property
@@ -99,13 +99,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def right(self) -> bool:
-        """Whether every check passed that can be judged in this place, and at least one did."""
+        """Whether every check that can be judged in this place passed, and there was at least one."""
         judged = [check.status for check in self.checks if check.status is not Status.NOT_JUDGED]
         return bool(judged) and all(status is Status.PASSED for status in judged)
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the command returns: a failed check outweighs one that could not run."""
+        """The exit code of the command; a failed check counts more than one that could not run."""
         if self.passed:
             return ExitCode.OK
         if self.having(Status.FAILED, Status.VIOLATED):
@@ -114,7 +114,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def first_problem(self) -> CheckResult | None:
-        """The check to look at first: a violated guard, else the first failure, else what could not run."""
+        """The check to look at first: a violated guard, else the first failed check, else the first that could not run."""
         for statuses in ((Status.VIOLATED,), (Status.FAILED,), (Status.COULD_NOT_RUN,)):
             if found := self.having(*statuses):
                 return found[0]

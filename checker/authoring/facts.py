@@ -1,4 +1,4 @@
-"""The table of facts on a lesson's first screen, made from its lab.toml alone."""
+"""The table of facts at the top of a lesson, made only from its lab.toml."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def facts_file(places: Places, lab: Lab) -> Path:
 
 
 def facts_page(lab: Lab) -> str:
-    """Return the snippet: what the lab costs, needs, and was last tested with."""
+    """Return the snippet: what the lab costs, what it needs, and what it was last tested with."""
     toml, measured = lab.toml, lab.toml.measured
     needs = "a container engine" + "".join(f" {_NEEDS.get(need, need)}" for need in toml.needs)
     rows = [("Time", f"{toml.minutes} minutes")]
@@ -53,12 +53,12 @@ def facts_page(lab: Lab) -> str:
 
 
 def ways_file(places: Places, lab: Lab) -> Path:
-    """Return the snippet with what each of a lab's ways came to."""
+    """Return the file of the snippet with the results of each of a lab's ways."""
     return places.docs / "lessons" / "_facts" / f"{lab.number}-ways.md"
 
 
 def ways_page(lab: Lab) -> str:
-    """Return that snippet, a row a way; empty for a lab that has no ways, or of which nothing was recorded."""
+    """Return that snippet, with one row for each way; empty if the lab has no ways or nothing was recorded."""
     recorded = lab.toml.measured.recorded if lab.toml.ways and lab.toml.measured else {}
     names = list(dict.fromkeys(name for values in recorded.values() for name in values))
     if not names:
@@ -72,7 +72,7 @@ def _snippet(lab: Lab, head: Sequence[str], rows: Iterable[Sequence[str]]) -> st
     """Return a table as a snippet that says who writes it."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(row)} |" for row in rows)]
     table = "".join(f"{line}\n" for line in lines)
-    # Where no Markdown reader knows the comment it is not shown; `lab measure` is what changes this file.
+    # The comment is not shown on the page; it tells authors that `lab measure` writes this file.
     return f"<!-- Written by `lab measure {int(lab.number)}` from lab.toml. -->\n\n{table}"
 
 

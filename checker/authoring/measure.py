@@ -1,4 +1,4 @@
-"""Measures a lab on a real engine: seconds to ready, memory at rest, disk of its images, seconds of a check."""
+"""Measures a lab on a real engine: seconds until it is ready, memory at rest, disk of its images, seconds of a check."""
 
 from __future__ import annotations
 
@@ -37,25 +37,25 @@ STARTS = 3
 CHECKS = 5
 
 FORGET_SECONDS = 65.0
-"""How long after the removal of nodes' disks a start is not measured.
+"""How long to wait after nodes' disks were removed, before a start is measured.
 
-Linux's ext4 gives out no inode that was freed within the last minute, and looks at each such on its way (`recently_deleted`
-in fs/ext4/ialloc.c). A start of five nodes right after their removal took 15 s where a minute later it took 8 s; a learner
-does not start a lab right after its removal."""
+Linux's ext4 does not reuse inodes freed in the last minute and has to scan past them (`recently_deleted` in
+fs/ext4/ialloc.c). A start of five nodes right after their removal took 15 s, and 8 s a minute later. Learners do not start
+a lab right after they removed it."""
 
 REST_SECONDS = 20.0
-"""How long a solved scene may take to come to rest."""
+"""How long to wait until the memory of a solved scene no longer changes."""
 
 REST_SHARE = 0.02
-"""At rest means that two looks, a second apart, differ by less than this share."""
+"""A scene is at rest if two measurements, a second apart, differ by less than this share."""
 
 
 def measure(scene: Scene, tell: Callable[[str], None]) -> Measured:
-    """Start, solve, look, check and remove a lab.
+    """Start, solve, measure, check and remove a lab.
 
     Args:
-        scene: its scene, on a work folder that may be thrown away; its images are there.
-        tell: told what is being done.
+        scene: its scene, with a work folder that can be thrown away; its images must be present.
+        tell: called with a line for each thing that is being done.
 
     Raises:
         LabError: it does not start, or its solution does not pass.
@@ -64,7 +64,7 @@ def measure(scene: Scene, tell: Callable[[str], None]) -> Measured:
     try:
         start_s = statistics.median(_timed_start(scene, tell) for _ in range(STARTS))
         report = _passing(scene, lab.solution, tell)
-        tell("waiting until it is at rest, and looking at its memory")
+        tell("waiting until it is at rest, and measuring its memory")
         memory = at_rest(engine, lab)
         tell(f"checking {CHECKS} times")
         check_s = statistics.median(_timed_check(scene) for _ in range(CHECKS))
@@ -118,7 +118,7 @@ def _timed_start(scene: Scene, tell: Callable[[str], None]) -> float:
     removed = scene.stop()
     shutil.rmtree(scene.work, ignore_errors=True)
     if any(name.startswith("volume ") for name in removed):
-        tell(f"waiting {FORGET_SECONDS:g} s, until the file system has forgotten what was removed")
+        tell(f"waiting {FORGET_SECONDS:g} s, until the file system has finished with what was removed")
         time.sleep(FORGET_SECONDS)
     tell("starting")
     begin = time.perf_counter()
@@ -127,7 +127,7 @@ def _timed_start(scene: Scene, tell: Callable[[str], None]) -> float:
 
 
 def _ways_here(scene: Scene) -> list[str]:
-    """Return the lab's ways that this machine has what is needed for; the others keep the figure they have."""
+    """Return the ways of the lab that this machine can run; the others keep their figures."""
     ways, engine = scene.lab.toml.ways, scene.engine
     return [
         name for name in ways if not lacking(scene.lab.with_ways([name]).images, scene.places, lambda: engine)
@@ -135,14 +135,14 @@ def _ways_here(scene: Scene) -> list[str]:
 
 
 def _memory_of_way(scene: Scene, name: str, tell: Callable[[str], None]) -> float:
-    """Return the memory of the scene with one of the lab's ways alone and nothing of the learner's, in MB."""
-    tell(f"starting {scene.lab.toml.ways[name].title} alone")
+    """Return the memory of the scene with only one of the lab's ways and nothing from a learner, in MB."""
+    tell(f"starting only {scene.lab.toml.ways[name].title}")
     other = _started_with(scene, [name], tell)
     return round(at_rest(scene.engine, other.lab) / MB, 1)
 
 
 def _started_with(scene: Scene, ways: Collection[str], tell: Callable[[str], None]) -> Scene:
-    """Start the scene anew with some of the lab's ways, and return it as it is with these."""
+    """Start the scene again with some of the lab's ways, and return the scene with these."""
     lab = scene.lab.with_ways(ways)
     ensure(lab.images, tell, places=scene.places, engine=scene.engine, client=scene.client)
     scene.stop()
@@ -153,27 +153,27 @@ def _started_with(scene: Scene, ways: Collection[str], tell: Callable[[str], Non
 
 
 def _passing(scene: Scene, answer: Answer, tell: Callable[[str], None]) -> Report:
-    """Give an answer and return the verdict over it.
+    """Apply an answer and return the verdict on it.
 
     Raises:
         LabError: it does not pass.
     """
     lab = scene.lab
     what = "the solution" if answer.kind == "solution" else answer.name
-    tell(f"giving {what}")
+    tell(f"applying {what}")
     scene.apply(answer)
     report = grade(lab, scene.engine, scene.work)
     if not report.passed:
         first = report.first_problem
         raise LabError(
             f"{what[0].upper()}{what[1:]} of lab {lab.number} does not pass{f': check {first.id}' if first else ''}.",
-            remedy=f"Prove the lab first: lab verify {int(lab.number)}",
+            remedy=f"Verify the lab first: lab verify {int(lab.number)}",
         )
     return report
 
 
 def _recorded(report: Report) -> dict[str, dict[str, str]]:
-    """Return what the checks recorded in a run, by subject, in words."""
+    """Return what the checks recorded in a run, by subject, as text."""
     found: dict[str, dict[str, str]] = {}
     for each in report.measurements:
         found.setdefault(each.subject, {})[each.name] = f"{each.value:.4g} {each.unit}".strip()
@@ -183,13 +183,13 @@ def _recorded(report: Report) -> dict[str, dict[str, str]]:
 def _of_all_ways(
     scene: Scene, solved: Report, here: set[str], tell: Callable[[str], None]
 ) -> dict[str, dict[str, str]]:
-    """Return what is recorded of each of a lab's ways: of those that the solution does not take, from other right answers.
+    """Return what the checks record for each of a lab's ways; alternatives cover the ways that the solution does not use.
 
     Args:
         scene: the scene.
-        solved: the verdict over the solution.
+        solved: the verdict on the solution.
         here: the ways that this machine can run.
-        tell: told what is being done.
+        tell: called with a line for each thing that is being done.
 
     Raises:
         LabError: one of these answers does not pass.
@@ -204,7 +204,7 @@ def _of_all_ways(
         report = _passing(_started_with(scene, answer.toml.ways, tell), answer, tell)
         found = found | {name: each for name, each in _recorded(report).items() if name not in found}
         todo -= takes
-    # What this machine cannot run keeps the figures that it has.
+    # Ways that this machine cannot run keep their figures.
     return (lab.toml.measured.recorded if lab.toml.measured else {}) | found
 
 
@@ -215,8 +215,8 @@ def _timed_check(scene: Scene) -> float:
 
 
 def at_rest(engine: Engine, lab: Lab) -> int:
-    """Return the memory of a lab's containers once it no longer changes, or the last look after a while."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as the rest of this verb, rarely needed
+    """Return the memory of a lab's containers once it no longer changes, or after a while the last value."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - rarely needed, like the rest of this verb
 
     give_up = time.monotonic() + REST_SECONDS
     with ThreadPoolExecutor(8) as pool:
@@ -244,19 +244,19 @@ def image_records(places: Places, lab: Lab, engine: Engine) -> dict[str, dict[st
     """Return the engine's record of each image that a lab names.
 
     Raises:
-        LabError: one is not there.
+        LabError: one is missing.
     """
     found = {}
     for image in Images(places.root).resolve(lab.images) if lab.images else ():
         record = engine.image(image.reference)
         if record is None:
-            raise LabError(f"The image {image.reference} is not there.", remedy="Make it: lab images build")
+            raise LabError(f"The image {image.reference} is missing.", remedy="Build it: lab images build")
         found[image.reference] = record
     return found
 
 
 def disk_of(engine: Engine, records: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return the disk that images take together, in bytes, each shared layer counted once."""
+    """Return the disk space of several images together, in bytes; each shared layer counts once."""
     layers: dict[str, int] = {}
     for name, image in records.items():
         history = engine.get(f"/images/{name}/history")
@@ -267,8 +267,8 @@ def disk_of(engine: Engine, records: Mapping[str, Mapping[str, Any]]) -> int:
 def sizes_of_layers(image: Mapping[str, Any], history: list[int]) -> dict[str, int]:
     """Return the size of each of an image's layers, by digest.
 
-    The engine lists sizes by step of the build, and digests by layer; steps without a size made no layer. Where
-    the two cannot be matched (a layer without content), all of the image counts as its last layer's.
+    The engine lists sizes by build step, and digests by layer; steps without a size made no layer. If the two
+    lists do not match (a layer without content), the size of the whole image counts for its last layer.
     """
     digests = [str(digest) for digest in image["RootFS"].get("Layers") or []]
     sizes = [size for size in history if size]

@@ -1,4 +1,4 @@
-"""Makes a lab from the template: a small one that verifies as it is, for its author to change piece by piece."""
+"""Creates a lab from the template: a small lab that verifies unchanged, for an author to change step by step."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).parent / "template"
 
 FIRST_PORT = 8100
-"""Template labs use a port from here on, which no other lab uses."""
+"""A new lab gets a free port from this number on."""
 
 _NAME = re.compile(r"(?:(\d\d)-)?([a-z0-9]+(?:-[a-z0-9]+)*)")
 
 
 @dataclass(frozen=True)
 class NewLab:
-    """What was made."""
+    """What was created."""
 
     lab: Lab
     lesson: Path
@@ -47,8 +47,8 @@ class _Choice:
         return f"{self.number:02}-{self.topic}"
 
     def fill(self, text: str) -> str:
-        """Put the choice in the place of what the template says."""
-        # A JSON string is also a TOML and a YAML string, whatever the title holds.
+        """Replace the names in the template by the chosen ones."""
+        # A JSON string is also a TOML and a YAML string, whatever characters the title has.
         for old, new in (
             ('"Sample lab"', json.dumps(self.title, ensure_ascii=False)),
             ("Sample lab", self.title),
@@ -65,24 +65,22 @@ class _Choice:
 
 
 def make(places: Places, name: str, title: str = "") -> NewLab:
-    """Make a lab's folder, its lesson and its facts.
+    """Create a lab's folder, its lesson and its facts.
 
     Args:
         places: the course.
         name: `NN-topic`, or `topic` for the next free number.
-        title: the lab's title; made from the topic when there is none.
+        title: the lab's title; made from the topic if empty.
 
     Raises:
-        MisuseError: the name cannot be a slug, or the number, the topic or a file is taken; nothing was made.
+        MisuseError: the name is not a valid slug, or the number, the topic or a file exists already; nothing was created.
         LabError: the files cannot be written.
     """
     choice = _choose(places, name, " ".join(title.split()))
     folder, lesson = places.labs / choice.slug, places.docs / "lessons" / f"{choice.slug}.md"
     for path in (folder, lesson):
         if path.exists():
-            raise MisuseError(
-                f"{path} is there already.", remedy="Choose another name, or remove it yourself."
-            )
+            raise MisuseError(f"{path} exists already.", remedy="Choose another name, or remove it yourself.")
     partial = places.labs / f".{choice.slug}.partial"
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -96,7 +94,7 @@ def make(places: Places, name: str, title: str = "") -> NewLab:
         shutil.rmtree(partial, ignore_errors=True)
         raise LabError(
             f"{error.filename or folder} cannot be written: {error.strerror or error}.",
-            remedy="Allow writing there, or work in a checkout of your own.",
+            remedy="Allow writing there, or work in your own checkout.",
         ) from error
     lab = Catalogue(places).read(folder)
     return NewLab(lab, lesson, write_facts(places, lab))
@@ -106,7 +104,8 @@ def _choose(places: Places, name: str, title: str) -> _Choice:
     match = _NAME.fullmatch(name)
     if not match:
         raise MisuseError(
-            f"`{name}` cannot name a lab: small letters, digits and single dashes can.", remedy=_nearest(name)
+            f"`{name}` is not a valid name for a lab: use lower-case letters, digits and single dashes.",
+            remedy=_nearest(name),
         )
     catalogue = Catalogue(places)
     taken = {int(folder.name[:2]): folder.name for folder in catalogue.folders}
@@ -116,15 +115,15 @@ def _choose(places: Places, name: str, title: str) -> _Choice:
         raise MisuseError(f"There is a lab {topics[topic]} already.", remedy="Choose another name.")
     if match[1]:
         if number == 0 or number in taken:
-            used = f"is taken by {taken[number]}" if number else "is not used"
+            used = f"is taken by {taken[number]}" if number else "is not used for labs"
             raise MisuseError(
                 f"Number {number:02} {used}.",
-                remedy=f"Choose another, or leave it out for the next: lab new {topic}",
+                remedy=f"Choose another number, or leave it out to get the next free one: lab new {topic}",
             )
     else:
         number = max(taken, default=0) + 1
     if number > 99:
-        raise MisuseError("Labs are numbered from 01 to 99, and 99 is taken.", remedy="Name a free number.")
+        raise MisuseError("Labs have numbers from 01 to 99, and 99 is taken.", remedy="Name a free number.")
     ports = {port for lab in catalogue for port in lab.all_ports}
     names = {container for lab in catalogue for container in lab.toml.containers}
     return _Choice(

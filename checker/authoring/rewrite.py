@@ -1,4 +1,4 @@
-"""Puts a measurement into a lab.toml and leaves every other byte of the file as it was."""
+"""Writes a measurement into a lab.toml, and changes no other byte of the file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _HEADER = re.compile(r"^\s*\[\[?\s*([A-Za-z0-9_-]+)")
 
 
 def with_measured(text: str, measured: Measured) -> str:
-    """Return the text of a lab.toml with its [measured] table replaced, or appended where there is none.
+    """Return the text of a lab.toml with its [measured] table replaced, or appended if there is none.
 
     Args:
         text: the file, with its own line ends.
-        measured: what was found.
+        measured: the measurement.
 
     Raises:
-        LabError: the file is written in a way that cannot be changed safely (`measured` as an inline table,
-            or a line that looks like a table inside a text); nothing was changed.
+        LabError: the file cannot be changed safely (`measured` is an inline table, or a line inside a text looks
+            like a table); nothing was changed.
     """
     end = "\r\n" if "\r\n" in text else "\n"
     lines = text.splitlines(keepends=True)
@@ -64,7 +64,7 @@ def table_lines(measured: Measured) -> list[str]:
 
 
 def _extent(lines: list[str]) -> tuple[int | None, int]:
-    """Return where the table and its sub-tables begin and end; comments and blank lines after it are not its own."""
+    """Return where the table and its sub-tables begin and end, without the comments and blank lines after it."""
     first: int | None = None
     last = 0
     inside = False
@@ -93,8 +93,8 @@ def _require_same_otherwise(before: str, after: str) -> None:
 
 def _unsafe() -> LabError:
     return LabError(
-        "The [measured] table of lab.toml cannot be replaced without touching the rest.",
-        remedy="Take the table, or the text that looks like one, out by hand and measure again.",
+        "The [measured] table of lab.toml cannot be replaced without changing the rest of the file.",
+        remedy="Remove the table, or the text that looks like one, yourself. Then measure again.",
     )
 
 
@@ -103,5 +103,5 @@ def _value(value: float | str) -> str:
 
 
 def _text(text: str) -> str:
-    # A JSON string is a TOML basic string, when what is not ASCII stays as it is.
+    # A JSON string is a TOML basic string, if characters beyond ASCII are not escaped.
     return json.dumps(text, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Running the project's tests: what each part needs is made first, then pytest runs it."""
+"""Runs the project's tests: first installs what each part needs, then runs pytest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the tests, by the folder below tests/ it lives in."""
+    """One part of the tests: a folder in tests/."""
 
     name: str
     what: str
@@ -29,9 +29,9 @@ class Part:
     browser: bool = False
     seconds: int = 1800
     by_lab: bool = False
-    """Whether its tests are of labs, so that it goes together with others that are."""
+    """Whether it tests labs, so that it can run together with other parts that do."""
     side_by_side: bool = False
-    """Whether several of its tests can run at once: of labs that do not touch each other, of different files."""
+    """Whether several of its tests can run at the same time: tests of different labs, in different files."""
 
 
 PARTS = (
@@ -43,13 +43,13 @@ PARTS = (
     Part("docs", "the commands of every lesson", engine=True, by_lab=True, side_by_side=True),
     Part("browser", "the pages, in a browser", engine=True, browser=True),
 )
-"""In the order in which they run: the quick ones first."""
+"""In the order in which they run: the fast ones first."""
 
 _CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 
 
 def find_browser() -> str | None:
-    """Return a Chromium of this machine: `CHROMIUM`, Debian's, or one on PATH."""
+    """Return the Chromium of this machine: `CHROMIUM`, Debian's, or the one on PATH."""
     named = os.environ.get("CHROMIUM")
     places = [*([named] if named else []), *_CHROMIUM]
     found = next((place for place in places if Path(place).is_file()), None)
@@ -57,10 +57,10 @@ def find_browser() -> str | None:
 
 
 def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
-    """Install Debian's Chromium where there is none and that can be done without asking.
+    """Install Debian's Chromium if there is none and no question has to be asked for it.
 
     Raises:
-        LabError: there is none, and it cannot be installed here.
+        LabError: there is no Chromium, and it cannot be installed here.
     """
     if find_browser():
         return
@@ -68,9 +68,9 @@ def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
     if no_install or not debian or not hasattr(os, "geteuid") or os.geteuid() != 0:
         raise LabError(
             "The browser tests need Chromium.",
-            remedy="Install it (Debian: apt-get install chromium), or set CHROMIUM to where it is.",
+            remedy="Install it (Debian: apt-get install chromium), or set CHROMIUM to its path.",
         )
-    from checker.engine import apt  # noqa: PLC0415 - Linux alone has what it imports
+    from checker.engine import apt  # noqa: PLC0415 - it imports what only Linux has
 
     say("installing from the distribution's packages: chromium")
     apt.run(["apt-get", "update"], root=True, progress=say)
@@ -82,7 +82,7 @@ def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
 
 
 def together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
-    """Return parts in the order to run them, those by lab as one: they wait for the same labs, mostly."""
+    """Return parts in the order to run them; the parts that test labs run as one, because they wait for the same labs."""
     by_lab = tuple(part for part in parts if part.by_lab)
     found: list[tuple[Part, ...]] = []
     for part in parts:
@@ -93,14 +93,14 @@ def together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
 
 
 def lanes() -> int:
-    """Return how many tests run at once: one more than there are cores, for they mostly wait for containers."""
+    """Return how many tests run at the same time: one more than there are cores, because they mostly wait for containers."""
     return min(MOST_LANES, max(2, (os.cpu_count() or 1) + 1))
 
 
 def run_parts(
     places: Places, parts: Sequence[Part], extra: Sequence[str], say: Callable[[str], None]
 ) -> ExitCode:
-    """Run one part, or several that go together, by pytest in a process of its own; return how it ended."""
+    """Run one part, or several together, with pytest in a separate process; return whether they passed."""
     name = " and ".join(part.name for part in parts)
     folders = [places.root / "tests" / part.name for part in parts]
     if missing := [folder for folder in folders if not folder.is_dir()]:
@@ -109,7 +109,7 @@ def run_parts(
             remedy="The tests come with a checkout, not with the installed package.",
         )
     side_by_side = all(part.side_by_side for part in parts)
-    beside = f"; {lanes()} at once" if side_by_side else ""
+    beside = f"; {lanes()} at the same time" if side_by_side else ""
     say(f"testing {name}: {'; '.join(part.what for part in parts)}{beside}")
     start = time.monotonic()
     seconds = max(part.seconds for part in parts)
@@ -119,18 +119,18 @@ def run_parts(
     try:
         code = _pytest([*command, *several, *extra], places, seconds)
         if code == _TESTS_FAILED and any(part.engine for part in parts):
-            # Containers share a machine with everything else on it. What fails twice in a row is broken; what
-            # passes alone is unsteady, and its name stands above for whoever mends it.
-            say(f"{name}: what failed runs once more, by itself")
+            # Containers share the machine with other programs. A test that fails twice is broken. A test that then
+            # passes by itself is unsteady, and its failure is shown above for the person who fixes it.
+            say(f"{name}: running the failed tests once more, by themselves")
             again = [*command, *one, *extra, "--last-failed", "--last-failed-no-failures=none"]
             code = _pytest(again, places, seconds)
             if code == 0:
-                say(f"{name}: unsteady, see the failures above; they passed the second time")
+                say(f"{name}: unsteady. The failures above passed the second time")
     except subprocess.TimeoutExpired:
         say(f"{name} took longer than {seconds} s and was ended")
         return ExitCode.CHECK_FAILED
     say(f"{name} took {time.monotonic() - start:.0f} s")
-    # pytest's 5 is "no test was run", which proves nothing.
+    # pytest's code 5 means that no test was run, which proves nothing.
     return ExitCode.OK if code == 0 else ExitCode.CHECK_FAILED
 
 
@@ -141,7 +141,7 @@ _TESTS_FAILED = 1
 
 
 def _pytest(command: Sequence[str], places: Places, seconds: int) -> int:
-    # A learner's own folders are none of the tests' business.
+    # The tests must not use a learner's own folders.
     hidden = {"DRYDOCK_STATE", "DRYDOCK_WORK", "DRYDOCK_COURSE", "PYTEST_ADDOPTS"}
     environment = {
         key: value

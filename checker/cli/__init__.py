@@ -1,4 +1,4 @@
-"""The command line: finds the verb, runs it, and turns every ending into an exit code."""
+"""The command line: finds the verb, runs it, and turns every result and every error into an exit code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\ninterrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python must not complain again when it closes stdout.
+        # The reader of our output has closed it; Python must not complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - Python would end with 1, which means that a check failed
@@ -48,34 +48,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _look_around() -> None:
-    """Tell of a terminal that does not stand where its person believes, and go on from a folder that is there."""
+    """Warn if the terminal's folder was removed or set aside, and continue in a folder that exists."""
     from pathlib import Path
 
     try:
         here = Path.cwd()
     except FileNotFoundError:
         os.chdir(Path(__file__).resolve().parents[2])
-        print("note: the folder that this terminal stands in was removed; go to another: cd", file=sys.stderr)
+        print(
+            "note: the current folder of this terminal was removed; change to another one: cd",
+            file=sys.stderr,
+        )
         return
     for folder in (here, *here.parents):
         if folder.parent.name == "set-aside":
             lab = folder.parent.parent / re.sub(r"-\d{4}-\d\d-\d\d-\d{6}(-\d+)?$", "", folder.name)
             print(
-                f"note: this terminal stands in files that were set aside; the lab's own are elsewhere: cd {lab}",
+                f"note: this terminal is in a folder that was set aside; the lab's files are now in another: cd {lab}",
                 file=sys.stderr,
             )
 
 
 def unforeseen(error: Exception) -> LabError:
-    """Return what is told of an error that `lab` was not made for."""
+    """Return the message for an error that `lab` did not expect."""
     import traceback
     from pathlib import Path
 
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return LabError(
-        f"lab was not made for this: {type(error).__name__}: {error}{where}.",
-        remedy="This is a fault of lab, not of your answer. Please report it with what --verbose shows.",
+        f"lab did not expect this error: {type(error).__name__}: {error}{where}.",
+        remedy="This is a bug in lab, not a mistake in your answer. Please report it with the output of --verbose.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Shell completion, by argcomplete: the shell calls `lab` itself and is told what may follow."""
+"""Shell completion, by argcomplete: the shell calls `lab` itself and gets what can come next."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from checker.cli.parser import build_parser
 
 
 def complete() -> None:
-    """Answer the shell's question and end the process."""
+    """Answer the shell and end the process."""
     argcomplete.autocomplete(build_parser(), always_complete_options=False)
 
 
 def script(shell: str) -> str:
-    """Return what a shell reads to complete `lab` and `./lab`."""
+    """Return the script that makes a shell complete `lab` and `./lab`."""
     return str(shell_integration.shellcode(["lab", "./lab"], shell=shell))

@@ -1,4 +1,4 @@
-"""What the verbs share: a session on the course, how to speak while working, and how to ask."""
+"""What the verbs share: a session on the course, progress messages, and questions to the user."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Talk:
         self._quiet = quiet
 
     def __call__(self, line: str) -> None:
-        """Say one line."""
+        """Print one line."""
         if self._quiet:
             return
         if sys.stderr.isatty():
@@ -35,7 +35,7 @@ class Talk:
 
 
 class Context(Session):
-    """A session that speaks and asks on the terminal.
+    """A session that prints and asks on the terminal.
 
     Args:
         args: the command line.
@@ -51,14 +51,14 @@ class Context(Session):
 
     @contextlib.contextmanager
     def trying_shown(self) -> Iterator[None]:
-        """Show which check is under way while the block runs."""
+        """Show which check is running while the block runs."""
         from checker.render.trying import Trying
 
         with Trying(sys.stderr, quiet=bool(getattr(self.args, "json", False))) as self.trying:
             yield
 
     def agrees(self, question: str) -> bool:
-        """Ask on the terminal and return the answer; `--yes` answers for the person, no terminal means no."""
+        """Ask on the terminal and return the answer; with `--yes` it is yes, without a terminal it is no."""
         if self.args.yes:
             return True
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -67,7 +67,7 @@ class Context(Session):
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     def confirm(self, question: str) -> None:
-        """Ask on the terminal; `--yes` answers for the person.
+        """Ask on the terminal; with `--yes` the answer is yes.
 
         Raises:
             MisuseError: there is no terminal and no `--yes`, or the answer is no.
@@ -75,9 +75,7 @@ class Context(Session):
         if self.args.yes:
             return
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise MisuseError(
-                f"{question} There is no terminal to ask on.", remedy="Say --yes if you mean it."
-            )
+            raise MisuseError(f"{question} There is no terminal to ask on.", remedy="To go ahead, add --yes.")
         if not self.agrees(question):
             raise MisuseError("Nothing was done.")
 
@@ -91,16 +89,16 @@ def add_lab(
 
 
 def complete_labs(prefix: str, **_: object) -> list[str]:
-    """Return what a shell may complete a lab's name to."""
+    """Return the names that a shell can complete to a lab."""
     folders = Catalogue(find()).folders
     names = [str(int(folder.name[:2])) for folder in folders] + [folder.name for folder in folders]
     return [name for name in names if name.startswith(prefix)]
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
-    """Add the option that brings a lab up where it does not fit."""
+    """Add the option that starts a lab even if it does not fit."""
     parser.add_argument(
         "--force",
         action="store_true",
-        help="go on even if the lab's memory or disk does not fit beside what runs",
+        help="start even if there is not enough memory or disk for the lab beside what is running",
     )

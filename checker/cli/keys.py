@@ -1,4 +1,4 @@
-"""Single keys from the terminal, without Enter, and the terminal put back as it was."""
+"""Single keys from the terminal, without Enter; afterwards the terminal is restored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if sys.platform == "win32":
 
     @contextlib.contextmanager
     def pressed(tell: Callable[[str], None]) -> Iterator[None]:
-        """Tell of each key while the block runs."""
+        """Call `tell` with each key that is pressed while the block runs."""
 
         def read() -> None:
             while True:
@@ -30,7 +30,7 @@ else:
 
     @contextlib.contextmanager
     def pressed(tell: Callable[[str], None]) -> Iterator[None]:
-        """Tell of each key while the block runs."""
+        """Call `tell` with each key that is pressed while the block runs."""
 
         def read() -> None:
             while key := sys.stdin.read(1):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "begin and end": ("up", "down", "doctor"),
+    "set up and shut down": ("up", "down", "doctor"),
     "learn": (
         "list",
         "open",
@@ -33,10 +33,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "reset",
         "stop",
     ),
-    "make labs": ("new", "verify", "measure", "images", "test"),
+    "write labs": ("new", "verify", "measure", "images", "test"),
     "more": ("completion", "version"),
 }
-"""The verbs as `lab --help` lists them."""
+"""The verbs, as `lab --help` lists them."""
 
 _OLD_NAMES = {
     "done": "check",
@@ -50,13 +50,13 @@ _OLD_NAMES = {
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong, what is near, and where help is."""
+    """Says what is wrong, suggests similar words, and says where to find help."""
 
     verb = ""
-    """The one verb that it knows, when it knows one only."""
+    """The verb it was built for; empty if it was built for all."""
 
     def error(self, message: str) -> NoReturn:
-        """Print the message and leave with the code for misuse."""
+        """Print the message and exit with the code for misuse."""
         about = f"{self.prog} {self.verb}".strip()
         print(f"lab: {message}\n  -> help: {about} --help", file=sys.stderr)
         raise SystemExit(int(ExitCode.MISUSE))
@@ -89,17 +89,17 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("everywhere")
     group.add_argument("--yes", "-y", action="store_true", help="answer yes to every question")
     group.add_argument(
-        "--json", action="store_true", help="print JSON instead of text, where the verb has results"
+        "--json", action="store_true", help="print JSON instead of text, if the verb has results"
     )
     group.add_argument("--verbose", action="store_true", help="show the traceback of an error")
     group.add_argument("--no-install", action="store_true", help="never install anything on this machine")
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """Build the parser, of all verbs or, to be quick, of one."""
+    """Build the parser for all verbs, or for only one, which is faster."""
     parser = _Parser(
         prog="lab",
-        description="Drydock: a course on containers and orchestration whose labs run for real.",
+        description="Drydock: a course on containers and orchestration, with labs of real containers.",
         epilog=None if only else _overview(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="lab VERB [LAB] [options]",
@@ -127,7 +127,7 @@ def _overview() -> str:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Parse a command line; no verb at all shows the help.
+    """Parse a command line; without a verb, show the help.
 
     Raises:
         SystemExit: help was asked for, or the command line is wrong (code 2).
@@ -147,12 +147,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         meant = f" Did you mean `lab {near}`?" if near else ""
         print(f"lab: there is no verb `{words[0]}`.{meant}\n  -> all verbs: lab --help", file=sys.stderr)
         raise SystemExit(int(ExitCode.MISUSE))
-    # What follows `--` is another program's business; argparse would take it for arguments of ours.
+    # The words after `--` belong to another program; argparse would take them for our own arguments.
     ours, theirs = _split(list(words))
     parser = build_parser(words[0])
     args = parser.parse_args(ours)
     if theirs and not hasattr(args, "beyond"):
-        parser.error(f"`lab {words[0]}` runs no program that could take what follows `--`")
+        parser.error(f"`lab {words[0]}` does not run another program, so it takes no words after `--`")
     if theirs:
         args.beyond = theirs
     return args

@@ -1,4 +1,4 @@
-"""The loop of `lab watch`: a change or a key comes in, a verdict goes out."""
+"""The loop of `lab watch`: after each change or key, it checks again and shows the verdict."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from checker.results import Report
 
 SETTLE_SECONDS = 0.05
-"""Changes come in bursts (create, connect, start); a burst is judged once."""
+"""Changes come in bursts (create, connect, start). After a burst the lab is checked once."""
 
 AGAIN_SECONDS = 4.0
-"""While something fails it is judged again after this long even without a change: a service may have become ready."""
+"""While something fails, the lab is checked again after this time even without a change: a service may be ready now."""
 
 _KEYS = "h hint  a explain all  c check now  r reset  n next lab  q quit"
 
@@ -38,8 +38,8 @@ class Watching:
 
     Args:
         context: what verbs share.
-        lab: the lab that is watched.
-        until_passed: end at the first verdict in which all passes.
+        lab: the lab to watch.
+        until_passed: end as soon as every check passes.
     """
 
     def __init__(self, context: Context, lab: Lab, *, until_passed: bool) -> None:
@@ -51,12 +51,12 @@ class Watching:
         self._everything = False
         self._hint: list[str] = []
         self._armed = ""
-        """The key that asks for a second press before it does something that cannot be taken back."""
+        """The key that must be pressed again before it does something that cannot be undone."""
         self._report: Report | None = None
         self._problem: LabError | None = None
         self._shells = Shells(context.engine)
         if self._interactive:
-            # The screen is redrawn from its top: what operations say has a place of its own on it.
+            # The screen is redrawn from the top, so messages of operations need their own place on it.
             context.say = self._tell
         self._follow()
 
@@ -66,7 +66,7 @@ class Watching:
         self._changes.follow()
 
     def run(self) -> int:
-        """Judge, wait, judge again; return the exit code of the last verdict."""
+        """Check, wait, check again; return the exit code of the last verdict."""
         keys = (
             pressed(lambda key: self._changes.queue.put((key, time.time())))
             if self._interactive
@@ -83,7 +83,7 @@ class Watching:
         return int(self._report.exit_code) if self._report else int(ExitCode.COULD_NOT_RUN)
 
     def _next(self) -> str:
-        """Wait for a key, a change, or the time to look again; empty for the latter two."""
+        """Wait for a key, a change, or the next regular check; return the key, or an empty text for the others."""
         passed = self._report is not None and self._report.passed
         try:
             what, at = self._changes.queue.get(
@@ -93,7 +93,7 @@ class Watching:
             return ""
         if what not in {"engine", "files"}:
             return what
-        # What happened while the checks ran may be their own doing.
+        # Events from the time when the checks ran may come from the checks themselves.
         if what == "engine" and at <= self._judged_at:
             return "ignore"
         settled = time.monotonic() + SETTLE_SECONDS
@@ -119,7 +119,7 @@ class Watching:
         elif key == "r" and armed != "r":
             self._armed = "r"
             self._hint = [
-                "Reset sets your files aside and removes the lab's containers. Press r again to do it."
+                "Reset copies your files aside and removes the lab's containers. Press r again to do it."
             ]
             self._draw()
         elif key == "r":
@@ -142,7 +142,7 @@ class Watching:
             self._report, self._problem = None, error
         self._judged_at = time.time()
         if self._verdicts() == before and before:
-            if self._hint is not shown:  # what was said while it waited is over
+            if self._hint is not shown:  # what was shown while it waited no longer holds
                 self._hint = shown
                 self._draw()
             return
@@ -158,20 +158,18 @@ class Watching:
 
     def _next_hint(self) -> list[str]:
         if self._report is None:
-            return ["There is no verdict yet to hint at."]
+            return ["There is no verdict yet, so there is no hint."]
         hint = judging.hint(self._context, self._lab, self._report)
         if hint is None:
-            return ["Everything passes; there is nothing to hint at."]
+            return ["Every check passes. There is nothing left to hint at."]
         return [f"Hint {hint.rung} of {hint.rungs}: {hint.text}" if hint.rungs > 1 else hint.text]
 
     def _reset(self) -> None:
-        self._hint = [f"Lab {self._lab.number} goes back to its beginning …"]
+        self._hint = [f"Resetting lab {self._lab.number} …"]
         self._draw()
         try:
             done = operations.reset(self._context, self._lab)
-            self._hint = [
-                f"Your files were set aside: {done.aside}" if done.aside else "The lab is at its beginning."
-            ]
+            self._hint = [f"Your files were set aside: {done.aside}" if done.aside else "The lab was reset."]
         except LabError as error:
             self._hint = [f"{error.what} {error.remedy}"]
         said, self._report = self._hint, None
@@ -187,7 +185,7 @@ class Watching:
             self._draw()
             return
         number = int(later[0].number)
-        # It may take a while, longer when its images are not there yet.
+        # This can take a while, and longer if the lab's images are missing.
         self._hint = [f"Starting lab {later[0].number} …"]
         self._draw()
         try:
@@ -227,6 +225,6 @@ class Watching:
         for text in self._hint:
             lines += ["", *style.wrap(text)]
         lines += ["", style.paint(_KEYS, "dim")]
-        # Home, the lines each cleared to their end, then the rest of the screen: no flicker.
+        # Go to the top, clear each line to its end, then clear the rest of the screen: so nothing flickers.
         sys.stdout.write("\033[H" + "".join(f"{line}\033[K\n" for line in lines) + "\033[J")
         sys.stdout.flush()

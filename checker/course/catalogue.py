@@ -1,4 +1,4 @@
-"""The typed catalogue of labs: reads lab.toml files, finds a lab by number, slug or prefix."""
+"""The typed catalogue of labs: reads lab.toml files and finds a lab by number, slug or prefix."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_toml(file: Path, model: type[_T]) -> _T:
         return msgspec.toml.decode(file.read_bytes(), type=model)
     except FileNotFoundError:
         raise LabError(
-            f"{file} is missing.", remedy="Every lab and every answer has one; `lab new` writes it."
+            f"{file} is missing.", remedy="Every lab and every answer needs this file; `lab new` writes it."
         ) from None
     except OSError as error:
         raise LabError(f"{file} cannot be read: {error.strerror}.", remedy="Restore the file.") from error
@@ -48,11 +48,13 @@ def read_toml(file: Path, model: type[_T]) -> _T:
             remedy=_allowed(model, path, text),
         ) from None
     except ValueError as error:
-        raise LabError(f"{file} is not valid TOML: {error}", remedy="Mend the line it names.") from None
+        raise LabError(
+            f"{file} is not valid TOML: {error}", remedy="Correct the line that the message names."
+        ) from None
 
 
 def _allowed(model: type[msgspec.Struct], path: str, text: str) -> str:
-    """Say what may stand where a validation error was found: a table's fields, or a choice's values."""
+    """Say what is allowed where the validation error is: the fields of a table, or the values of a choice."""
     found: Any = model
     for name in re.findall(r"[A-Za-z_]+", path.replace("[...]", "")):
         found = _inner(get_type_hints(found).get(name)) if hasattr(found, "__struct_fields__") else None
@@ -74,11 +76,11 @@ def _inner(kind: Any) -> Any:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer to a lab: files to lay over the work folder, and a script to run in the toolbox."""
+    """One answer to a lab: files to copy into the work folder, and a script to run in the toolbox."""
 
     folder: Path
     kind: str
-    """`solution`, `alternative`, `wrong`, `step`, or `answer` for one from a teacher's own collection."""
+    """`solution`, `alternative`, `wrong`, `step`, or `answer` for one that a teacher collected."""
     toml: AnswerToml
 
     @property
@@ -88,12 +90,12 @@ class Answer:
 
     @property
     def files(self) -> Path:
-        """The files laid over the work folder; may be absent."""
+        """The files that are copied into the work folder; optional."""
         return self.folder / "files"
 
     @property
     def script(self) -> Path:
-        """The script run in the toolbox; may be absent."""
+        """The script that runs in the toolbox; optional."""
         return self.folder / "run.sh"
 
     @property
@@ -106,22 +108,22 @@ def read_answer(folder: Path, kind: str) -> Answer:
     """Read one answer folder.
 
     Raises:
-        LabError: answer.toml is missing or wrong, or the folder holds neither files/ nor run.sh.
+        LabError: answer.toml is missing or wrong, or the folder has neither files/ nor run.sh.
     """
     answer = Answer(folder, kind, read_toml(folder / "answer.toml", AnswerToml))
     if not answer.files.is_dir() and not answer.script.is_file():
         raise LabError(
-            f"{folder} holds neither files/ nor run.sh.", remedy="An answer lays files or runs a script."
+            f"{folder} has neither files/ nor run.sh.", remedy="An answer needs files, a script or both."
         )
     if kind == "wrong" and not (answer.toml.check and answer.toml.reason):
         raise LabError(
-            f"{folder / 'answer.toml'}: a wrong answer names the `check` that must fail and the `reason` to be read.",
+            f"{folder / 'answer.toml'}: a wrong answer names the `check` that must fail and words from its `reason`.",
             remedy="Add both fields.",
         )
     if answer.toml.outcome is Outcome.VIOLATED and not answer.toml.check:
         raise LabError(
             f"{folder / 'answer.toml'}: `outcome` is for wrong answers.",
-            remedy="Add `check`, or take it out.",
+            remedy="Add `check`, or remove `outcome`.",
         )
     return answer
 
@@ -132,12 +134,12 @@ def _folders(parent: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Lab:
-    """One lab of the course, with the ways that are chosen where there are several."""
+    """One lab of the course, with the chosen ways if it has several."""
 
     folder: Path
     toml: LabToml
     chosen: tuple[str, ...] = ()
-    """The names of the ways that are started, in the order of lab.toml; empty in most labs, which have one way."""
+    """The names of the ways that are started, in the order of lab.toml; empty in most labs, which have only one way."""
 
     @property
     def slug(self) -> str:
@@ -161,17 +163,17 @@ class Lab:
 
     @property
     def compose_files(self) -> tuple[Path, ...]:
-        """Its scene, and what each chosen way adds to it."""
+        """Its scene, and the file that each chosen way adds."""
         return (self.compose, *(self.folder / f"compose.{name}.yaml" for name in self.chosen))
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images it needs, with the ways that are chosen."""
+        """The images it needs with the chosen ways."""
         return self._images(self.chosen)
 
     @property
     def all_images(self) -> tuple[str, ...]:
-        """The images it may need, whatever is chosen."""
+        """All images it can need, whichever ways are chosen."""
         return self._images(tuple(self.toml.ways))
 
     def _images(self, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -184,16 +186,16 @@ class Lab:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The ports of the learner's machine that it uses, with the ways that are chosen."""
+        """The ports of the learner's machine that it uses with the chosen ways."""
         return (*self.toml.ports, *(port for name in self.chosen for port in self.toml.ways[name].ports))
 
     @property
     def all_ports(self) -> tuple[int, ...]:
-        """The ports it may use, whatever is chosen."""
+        """All ports it can use, whichever ways are chosen."""
         return (*self.toml.ports, *(port for way in self.toml.ways.values() for port in way.ports))
 
     def with_ways(self, names: Collection[str]) -> Lab:
-        """Return the lab with these ways chosen, however many; for no name, as it is."""
+        """Return the lab with these ways chosen, however many; without a name, return it unchanged."""
         wanted = tuple(name for name in self.toml.ways if name in names)
         return replace(self, chosen=wanted) if wanted else self
 
@@ -201,12 +203,12 @@ class Lab:
         """Return the lab with the ways that a learner names.
 
         Raises:
-            MisuseError: the lab has no such way, or takes another number of them; the message says which there are.
+            MisuseError: the lab has no such way, or needs a different number of ways; the message lists them.
         """
         return self.with_ways(choose(self, names))
 
     def reaching(self, answer: Answer) -> Lab:
-        """Return the lab with ways that an answer can be given with: those chosen when they do, else its own first."""
+        """Return the lab with ways that an answer works with: the chosen ones if possible, else the answer's own first."""
         needed = answer.toml.ways
         if set(needed) <= set(self.chosen):
             return self

@@ -1,4 +1,4 @@
-"""The ways that a learner chooses from in a lab that has several: which there are, and which were chosen last."""
+"""The ways in a lab that has several: which ones there are, and which the learner chose last."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
 def require_ways(file: Path, toml: LabToml) -> None:
-    """Refuse a lab.toml whose usual ways are not ways of its own.
+    """Reject a lab.toml whose `usual` ways it does not define.
 
     Raises:
-        LabError: names the field and what is allowed.
+        LabError: the message names the field and what is allowed.
     """
     strange = [name for name in toml.usual if name not in toml.ways]
     if strange or (toml.ways and not toml.usual):
         raise LabError(
-            f"{file}: field `usual`: {f'there is no way `{strange[0]}`' if strange else 'no way is usual'}",
+            f"{file}: field `usual`: {f'there is no way `{strange[0]}`' if strange else 'it names no way'}",
             remedy=f"Ways: {', '.join(toml.ways) or 'none'}.",
         )
 
 
 def choose(lab: Lab, names: Collection[str]) -> tuple[str, ...]:
-    """Return the ways that a learner means, each once.
+    """Return the ways that a learner named, each once.
 
     Raises:
-        MisuseError: the lab has no such way, or takes another number of them.
+        MisuseError: the lab has no such way, or needs a different number of ways.
     """
     ways, number = lab.toml.ways, int(lab.number)
     if not ways:
         raise MisuseError(
-            f"Lab {lab.number} has one way alone, so there is nothing to choose.",
+            f"Lab {lab.number} has only one way, so there is nothing to choose.",
             remedy=f"Start it without --with: lab start {number}",
         )
     meant = {name: name for name in ways} | {way.title.casefold(): name for name, way in ways.items()}
@@ -56,12 +56,11 @@ def choose(lab: Lab, names: Collection[str]) -> tuple[str, ...]:
             )
     count = len(lab.toml.usual)
     if len(wanted) != count:
-        listed = ", ".join(wanted) or "none"
-        # What was meant comes first in the example, and is filled up with what is usual.
+        named = f"{_word(len(wanted))}: {', '.join(wanted)}" if wanted else "none"
+        # The example starts with the ways that were named; the usual ways fill it up.
         example = list(dict.fromkeys([*wanted, *lab.toml.usual]))[:count]
         raise MisuseError(
-            f"Lab {lab.number} takes {_word(count)} ways at a time, and {_word(len(wanted))} "
-            f"{'is' if len(wanted) == 1 else 'are'} named: {listed}.",
+            f"Lab {lab.number} takes {_word(count)} ways at a time, and you named {named}.",
             remedy=f"For instance: lab start {number} --with {','.join(example)}",
         )
     return tuple(wanted)
@@ -72,7 +71,7 @@ def _word(number: int) -> str:
 
 
 def told(lab: Lab) -> list[str]:
-    """Return which ways stand and how others are chosen, for a lab that has several."""
+    """Return which ways are started and how to choose others, for a lab that has several."""
     if not lab.chosen:
         return []
     ways = lab.toml.ways
@@ -81,7 +80,7 @@ def told(lab: Lab) -> list[str]:
     example = ",".join([*lab.chosen[1:], *others][: len(lab.chosen)])
     return [
         f"Started: {standing}.",
-        f"Also to be had: {', '.join(others)}. To choose: lab start {int(lab.number)} --with {example}",
+        f"Also available: {', '.join(others)}. To switch: lab start {int(lab.number)} --with {example}",
     ]
 
 
@@ -90,7 +89,7 @@ def _file(places: Places, slug: str) -> Path:
 
 
 def kept(places: Places, slug: str) -> tuple[str, ...]:
-    """Return the names of the ways that were chosen last; none when nothing was ever chosen."""
+    """Return the names of the ways that were chosen last; empty if none were ever chosen."""
     try:
         return tuple(_file(places, slug).read_text(encoding="utf-8").split())
     except (OSError, UnicodeDecodeError):
@@ -98,7 +97,7 @@ def kept(places: Places, slug: str) -> tuple[str, ...]:
 
 
 def keep(places: Places, lab: Lab) -> None:
-    """Keep a lab's ways as the last choice, for every command that comes after.
+    """Remember a lab's ways as the last choice, for all later commands.
 
     Raises:
         LabError: it cannot be written.

@@ -1,4 +1,4 @@
-"""Where things are: the course's folders, the learner's work, and what `lab` keeps between runs."""
+"""Where things are: the course's folders, the learner's work, and the state of `lab`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Places:
 
     Args:
         root: the checkout, or the copy of the course inside the installed package.
-        home: the folder that holds what `lab` writes: the checkout, or where the learner works; below a folder
-            where they have worked before, that one.
+        home: the folder that `lab` writes to: the checkout, or the folder in which the learner works; if they
+            have worked in a parent folder before, that one.
     """
 
     root: Path
@@ -26,12 +26,12 @@ class Places:
 
     @property
     def labs(self) -> Path:
-        """The labs, one folder each, and their scene fragments."""
+        """The labs, with one folder for each, and the fragments that scenes include."""
         return self.root / "labs"
 
     @property
     def images(self) -> Path:
-        """The Dockerfiles of every image the course runs."""
+        """The Dockerfiles of all images that the course runs."""
         return self.root / "images"
 
     @property
@@ -41,7 +41,7 @@ class Places:
 
     @property
     def notebooks(self) -> Path:
-        """The notebooks as they are shipped; learners work on copies."""
+        """The notebooks as shipped; learners work on copies."""
         return self.root / "notebooks"
 
     @property
@@ -51,19 +51,19 @@ class Places:
 
     @property
     def work(self) -> Path:
-        """The learner's files, a folder a lab; `DRYDOCK_WORK` moves it."""
+        """The learner's files, with one folder for each lab; `DRYDOCK_WORK` moves it."""
         return _moved("DRYDOCK_WORK", self.home / "work")
 
 
 def _moved(variable: str, usual: Path) -> Path:
-    # Absolute, since containers mount what is below, and the working folder may change.
+    # Absolute, because containers mount folders below it, and the working folder can change.
     named = os.environ.get(variable)
     try:
         return Path(named).expanduser().absolute() if named else usual
     except (OSError, RuntimeError) as error:
         raise LabError(
-            f"{variable} is `{named}`, and there is no folder that this is seen from: {error}.",
-            remedy=f"Give {variable} as a whole path, from / on.",
+            f"{variable} is `{named}`, which is relative to a folder that does not exist: {error}.",
+            remedy=f"Set {variable} to an absolute path, which begins with /.",
         ) from error
 
 
@@ -72,7 +72,7 @@ def _is_course(folder: Path) -> bool:
 
 
 def find(start: Path | None = None) -> Places:
-    """Find the course: `DRYDOCK_COURSE`, the working folder or one above it, this checkout, or the package's copy.
+    """Find the course: `DRYDOCK_COURSE`, the working folder or one above it, this checkout, or the copy in the installed package.
 
     Raises:
         LabError: there is no course in any of these places.
@@ -81,15 +81,15 @@ def find(start: Path | None = None) -> Places:
         folder = Path(named).resolve()
         if not _is_course(folder):
             raise LabError(
-                f"DRYDOCK_COURSE names {folder}, which holds no course.",
-                remedy="Name a folder with labs/ and mkdocs.yml in it, or unset the variable.",
+                f"DRYDOCK_COURSE names {folder}, which does not contain the course.",
+                remedy="Name a folder that contains labs/ and mkdocs.yml, or unset the variable.",
             )
         return Places(folder, folder)
     checkout = Path(__file__).resolve().parent.parent.parent
     try:
         here = (start or Path.cwd()).resolve()
     except FileNotFoundError:
-        here = checkout  # the folder that the terminal stands in was removed
+        here = checkout  # the current folder of the terminal was removed
     for folder in (here, *here.parents, checkout):
         if _is_course(folder):
             return Places(folder, folder)
@@ -97,6 +97,6 @@ def find(start: Path | None = None) -> Places:
         begun = (folder for folder in (here, *here.parents) if (folder / ".lab").is_dir())
         return Places(_PACKAGED, next(begun, here))
     raise LabError(
-        f"No course is found from {here}.",
-        remedy="Go to a folder of the checkout, or set DRYDOCK_COURSE to it.",
+        f"The course was not found from {here}.",
+        remedy="Change to a folder of the checkout, or set DRYDOCK_COURSE to the checkout.",
     )

@@ -1,1 +1,1 @@
-"""A Kubernetes cluster that is not ours: found in the person's kubeconfig, and given one room for the lab."""
+"""The learner's own Kubernetes cluster: found in their kubeconfig, with one namespace for the lab."""

@@ -1,7 +1,7 @@
-"""The person's kubeconfig: which clusters they have, and one context of it with everything it refers to read in.
+"""The learner's kubeconfig: their contexts, and one context with all the files that it refers to.
 
-It is read as kubectl reads it: `KUBECONFIG` may name several files, the first that knows a name decides, and a path
-in a file is relative to that file. What is read is never written anywhere but in memory.
+It is read like kubectl reads it: `KUBECONFIG` can name several files, the first file that has a name wins, and a path
+in a file is relative to that file. What is read stays in memory and is never written to a file.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 USUAL = Path("~/.kube/config")
-"""Where kubectl looks when `KUBECONFIG` says nothing."""
+"""Where kubectl looks if `KUBECONFIG` is not set."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A program that logs the person in: a cloud's own, mostly.
+    """A program that logs the learner in, usually from a cloud.
 
     Args:
         command: the program.
         args: its arguments.
-        env: what is added to its environment.
-        version: the version of the interface it speaks.
-        hint: what its makers say where it is missing.
+        env: the variables to add to its environment.
+        version: the version of the interface that it uses.
+        hint: how to install it, according to its makers.
     """
 
     command: str
@@ -45,7 +45,7 @@ class Plugin:
 
 @dataclass(frozen=True)
 class User:
-    """How the person shows who they are; `repr` tells none of it."""
+    """The learner's credentials; `repr` does not show them."""
 
     certificate: bytes = field(default=b"", repr=False)
     key: bytes = field(default=b"", repr=False)
@@ -57,15 +57,15 @@ class User:
 
 @dataclass(frozen=True)
 class Context:
-    """One context, with its certificates read in.
+    """One context, with its certificates.
 
     Args:
         name: its name.
-        server: the API server's address, as the person's own machine reaches it.
-        user: how they show who they are.
-        authority: who signed the server's certificate, PEM; empty for those that the system trusts.
-        insecure: whether the server's certificate is not looked at.
-        server_name: the name that is looked for in it, when it is not the address's.
+        server: the address of the API server, as the learner's machine reaches it.
+        user: the learner's credentials.
+        authority: the CA that signed the server's certificate, PEM; empty for the CAs that the system trusts.
+        insecure: whether the server's certificate is not verified.
+        server_name: the name to expect in the certificate, if it is not the one in the address.
         files: the files that were read for it.
     """
 
@@ -79,12 +79,12 @@ class Context:
 
     @property
     def expected_name(self) -> str:
-        """The name that must stand in the server's certificate."""
+        """The name that the server's certificate must have."""
         return self.server_name or (urlsplit(self.server).hostname or "")
 
 
 def files(environment: Mapping[str, str] | None = None) -> list[Path]:
-    """Return the files that kubectl would read, whether they are there or not."""
+    """Return the files that kubectl would read, whether they exist or not."""
     named = (os.environ if environment is None else environment).get("KUBECONFIG", "")
     listed = [Path(each).expanduser().absolute() for each in named.split(os.pathsep) if each]
     return listed or [USUAL.expanduser()]
@@ -95,10 +95,10 @@ def read(name: str, among: Sequence[Path] | None = None) -> Context:
 
     Args:
         name: the context's name.
-        among: the files to read; otherwise those that kubectl would read.
+        among: the files to read; by default those that kubectl would read.
 
     Raises:
-        MisuseError: there is no context of this name; those that come near are told.
+        MisuseError: there is no context of this name; the message names similar ones.
         LabError: there is no kubeconfig, it cannot be read, or something in it is missing.
     """
     merged = _Merged(list(among) if among is not None else files())
@@ -110,11 +110,11 @@ def read(name: str, among: Sequence[Path] | None = None) -> Context:
     user, user_file = merged.part("user", str(inside.get("user") or ""), name)
     server = str(cluster.get("server") or "")
     if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
-        raise LabError(f"The context `{name}` has no server's address in {cluster_file}.", remedy=_CURE)
+        raise LabError(f"The context `{name}` has no server address in {cluster_file}.", remedy=_CURE)
     if cluster.get("proxy-url"):
         raise LabError(
             f"The context `{name}` reaches its server through the proxy {cluster['proxy-url']}.",
-            remedy="The lab's toolbox cannot use that proxy: name a context that reaches the server directly.",
+            remedy="The lab's toolbox cannot use that proxy. Name a context that reaches the server directly.",
         )
     return Context(
         name=name,
@@ -127,11 +127,11 @@ def read(name: str, among: Sequence[Path] | None = None) -> Context:
     )
 
 
-_CURE = "`kubectl config view` shows what is there."
+_CURE = "`kubectl config view` shows what the kubeconfig contains."
 
 
 class _Merged:
-    """What several files say together: of each name, the first that knows it."""
+    """The merged content of several files: for each name, the first file that has it wins."""
 
     def __init__(self, among: list[Path]) -> None:
         self.read: list[Path] = []
@@ -151,8 +151,8 @@ class _Merged:
             listed = " or ".join(str(file) for file in among)
             raise LabError(
                 f"There is no kubeconfig: no file {listed}.",
-                remedy="Whoever made the cluster has one (`kind export kubeconfig`, `k3d kubeconfig merge`, a cloud's "
-                "login). Name it in KUBECONFIG, or leave --context out: the lab then starts a cluster of its own.",
+                remedy="The tool that created the cluster can write one (`kind export kubeconfig`, `k3d kubeconfig merge`, your cloud's "
+                "login). Name it in KUBECONFIG, or leave --context out: then the lab starts its own cluster.",
             )
 
     def part(self, kind: str, name: str, context: str) -> tuple[dict[str, Any], Path]:
@@ -163,14 +163,14 @@ class _Merged:
         if kind == "user" and not name:
             return {}, self.read[0]
         raise LabError(
-            f"The context `{context}` names the {kind} `{name}`, and your kubeconfig has none of that name.",
+            f"The context `{context}` names the {kind} `{name}`, which is not in your kubeconfig.",
             remedy=_CURE,
         )
 
 
 def _document(file: Path) -> dict[str, Any] | None:
-    """Return what a file says, None when there is no such file."""
-    # Read only when a cluster of the person's own is named; it takes some 20 ms to import.
+    """Return the content of a file, None if there is no such file."""
+    # Imported only for the learner's own cluster, because the import takes about 20 ms.
     import yaml  # type: ignore[import-untyped]  # noqa: PLC0415
 
     try:
@@ -188,19 +188,20 @@ def _document(file: Path) -> dict[str, Any] | None:
         where = getattr(error, "problem_mark", None)
         line = f", line {where.line + 1}" if where else ""
         raise LabError(
-            f"The kubeconfig {file} is not YAML{line}.", remedy="Mend the line, or name another file."
+            f"The kubeconfig {file} is not YAML{line}.",
+            remedy="Correct the line, or name another file in KUBECONFIG.",
         ) from None
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise LabError(f"{file} is no kubeconfig.", remedy="Name another file in KUBECONFIG.")
+        raise LabError(f"{file} is not a kubeconfig.", remedy="Name another file in KUBECONFIG.")
     return found
 
 
 def _near(name: str, merged: _Merged) -> str:
     known = sorted(merged.contexts)
     if not known:
-        return f"It has no context at all: {', '.join(map(str, merged.read))}."
+        return f"It has no contexts: {', '.join(map(str, merged.read))}."
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5) or [
         each for each in known if name and (name in each or each in name)
     ]
@@ -212,13 +213,13 @@ def _user(context: str, user: dict[str, Any], file: Path) -> User:
     if user.get("auth-provider"):
         name = (user["auth-provider"] or {}).get("name", "")
         raise LabError(
-            f"The context `{context}` logs in by the auth-provider `{name}`, which Kubernetes has given up.",
-            remedy="Your cloud's own tool writes a kubeconfig with an `exec` entry in its place.",
+            f"The context `{context}` logs in with the auth-provider `{name}`, which Kubernetes no longer supports.",
+            remedy="Your cloud's own tool writes a kubeconfig with an `exec` entry instead.",
         )
     if acted_as := user.get("as") or user.get("as-uid"):
         raise LabError(
-            f"The context `{context}` acts as somebody else ({acted_as}), which the lab does not do.",
-            remedy="Name a context that is you yourself.",
+            f"The context `{context}` impersonates another user ({acted_as}), which the lab does not support.",
+            remedy="Name a context that does not impersonate anyone.",
         )
     token = str(user.get("token") or "")
     if not token and user.get("tokenFile"):
@@ -235,7 +236,7 @@ def _user(context: str, user: dict[str, Any], file: Path) -> User:
 
 def _plugin(given: dict[str, Any], file: Path) -> Plugin:
     command = str(given.get("command") or "")
-    # A path is relative to the file, a bare name is looked for on PATH.
+    # A path is relative to the file; a bare name is searched on PATH.
     if any(sign in command for sign in {"/", os.sep}) and not Path(command).is_absolute():
         command = str(file.parent / command)
     env = given.get("env") or ()
@@ -249,7 +250,7 @@ def _plugin(given: dict[str, Any], file: Path) -> Plugin:
 
 
 def _content(entry: dict[str, Any], name: str, file: Path) -> bytes:
-    """Return what a field holds, in the file itself or in another that it names; empty when neither is there."""
+    """Return the content of a field, from the file itself or from another file that it names; empty without either."""
     if data := entry.get(f"{name}-data"):
         try:
             return base64.b64decode(str(data), validate=False)

@@ -1,4 +1,4 @@
-"""Who the person is to their cluster: a certificate, a token, or what their login program says."""
+"""How the learner logs in to their cluster: with a certificate, a token, or a login program."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from checker.foreign.kubeconfig import Context, Plugin, User
 
 LOGIN_SECONDS = 120.0
-"""How long a login program may take: it may ask the person something, in a browser."""
+"""How long a login program may take: it may ask the learner something in a browser."""
 
 
 def logged_in(context: Context) -> User:
-    """Return the context's user with what their login program gave, if they have one.
+    """Return the context's user, with the credentials from the login program if there is one.
 
     Raises:
-        LabError: the program is missing, fails, or gives nothing.
+        LabError: the program is missing, fails, or returns nothing.
     """
     user = context.user
     if user.plugin is None:
@@ -35,8 +35,8 @@ def logged_in(context: Context) -> User:
     token, certificate = status.get("token"), status.get("clientCertificateData")
     if not token and not certificate:
         raise LabError(
-            f"{user.plugin.command}, which logs you in to the context `{context.name}`, gave no token and no certificate.",
-            remedy=f"See whether `kubectl --context {context.name} get namespaces` works.",
+            f"{user.plugin.command}, which logs you in to the context `{context.name}`, returned no token and no certificate.",
+            remedy=f"Check that `kubectl --context {context.name} get namespaces` works.",
         )
     return replace(
         user,
@@ -62,13 +62,13 @@ def _run(context: Context, plugin: Plugin) -> dict[str, Any]:
         )
     except FileNotFoundError:
         raise LabError(
-            f"The context `{context.name}` logs in by the program {plugin.command}, which is not here.",
-            remedy=plugin.hint or "Install it, or use a context that logs in by a certificate or token.",
+            f"The context `{context.name}` logs in with the program {plugin.command}, which was not found.",
+            remedy=plugin.hint or "Install it, or use a context that logs in with a certificate or a token.",
         ) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LabError(
-            f"{plugin.command}, which logs you in to the context `{context.name}`, did not end well: {error}.",
-            remedy=f"See whether `kubectl --context {context.name} get namespaces` works.",
+            f"{plugin.command}, which logs you in to the context `{context.name}`, failed: {error}.",
+            remedy=f"Check that `kubectl --context {context.name} get namespaces` works.",
         ) from error
     try:
         if done.returncode:
@@ -78,15 +78,15 @@ def _run(context: Context, plugin: Plugin) -> dict[str, Any]:
             raise ValueError  # noqa: TRY004 - as above
     except ValueError:
         raise LabError(
-            f"{plugin.command}, which logs you in to the context `{context.name}`, ended with {done.returncode} "
-            "and gave nothing to log in with.",
+            f"{plugin.command}, which logs you in to the context `{context.name}`, ended with code {done.returncode} "
+            "and returned no credentials.",
             remedy=f"Log in as you do for kubectl, until `kubectl --context {context.name} get namespaces` works.",
         ) from None
     return found
 
 
 def headers(user: User) -> dict[str, str]:
-    """Return the headers that tell who the person is."""
+    """Return the headers with the learner's credentials."""
     found: dict[str, str] = {}
     if user.token:
         found["Authorization"] = f"Bearer {user.token}"
@@ -97,13 +97,13 @@ def headers(user: User) -> dict[str, str]:
 
 
 def encryption(context: Context, user: User) -> ssl.SSLContext:
-    """Return how to speak to the server: whom to trust, and the person's own certificate.
+    """Return the TLS settings for the server: the trusted CA, and the learner's certificate.
 
     Raises:
         LabError: a certificate cannot be used.
     """
     made = ssl.create_default_context()
-    # Many clusters' own authorities do not say all that the strictest reading asks for; kubectl does not ask either.
+    # Many clusters' CAs do not meet the strictest rules; kubectl does not require them either.
     made.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
     try:
         if context.authority:
@@ -116,13 +116,13 @@ def encryption(context: Context, user: User) -> ssl.SSLContext:
     except (ssl.SSLError, ValueError, OSError) as error:
         raise LabError(
             f"A certificate of the context `{context.name}` cannot be used: {error}.",
-            remedy="`kubectl config view --raw` shows what the file holds.",
+            remedy="`kubectl config view --raw` shows what the file contains.",
         ) from error
     return made
 
 
 def _load(made: ssl.SSLContext, user: User) -> None:
-    # The library reads certificates from files alone; this one is there for the moment of reading, for nobody else.
+    # The library reads certificates only from files. This file exists only while it is read, and only we can read it.
     with tempfile.TemporaryDirectory(prefix="drydock-") as folder:
         file = Path(folder) / "pair.pem"
         file.touch(mode=0o600)

@@ -1,6 +1,6 @@
-"""The lab's room in the person's cluster: one namespace, one identity that may do everything in it, and nothing else.
+"""The lab's namespace in the learner's cluster, and one identity that has all rights in it and none elsewhere.
 
-All of it carries the lab's label and the mark of the checkout that made it. What does not is never changed.
+Everything carries the lab's label and the mark of the checkout that made it. Nothing else is ever changed.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 LABEL = "io.drydock.lab"
 OWNER = "io.drydock.owner"
 LEARNER = "learner"
-"""The identity's name."""
+"""The name of the identity."""
 
 TOKEN_SECONDS = 12 * 3600
-"""How long the identity's token holds, if the cluster grants as much; `lab start` fetches another."""
+"""How long the identity's token is valid, if the cluster allows that; `lab start` fetches a new one."""
 
 GONE_SECONDS = 120.0
-"""How long a namespace may take to go: its pods are given a second, its cluster's controllers some more."""
+"""How long the removal of a namespace may take: its pods get a second, the cluster's controllers need more."""
 
 MADE_SECONDS = 20.0
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -39,7 +39,7 @@ class Room:
         server: the cluster.
         name: the namespace's name.
         lab: the lab's number.
-        owner: the mark of whoever makes it.
+        owner: the mark of the checkout that makes it.
     """
 
     server: Server
@@ -54,16 +54,16 @@ class Room:
 
     @property
     def nodes_role(self) -> str:
-        """The name of what lets the identity read nodes: two objects of the cluster's own level."""
+        """The name of the two cluster-wide objects that let the identity read nodes."""
         return f"{self.name}-nodes"
 
     # -- making --------------------------------------------------------------------------------------------
 
     def require_ours_or_free(self) -> bool:
-        """Return whether the namespace is there already.
+        """Return whether the namespace exists already.
 
         Raises:
-            LabError: it is there and is not ours.
+            LabError: it exists and is not ours.
         """
         found = self._namespace()
         if found is None:
@@ -82,10 +82,10 @@ class Room:
         return True
 
     def make(self) -> bool:
-        """Make what is missing of it, and return whether the identity may read nodes.
+        """Create what is missing, and return whether the identity may read nodes.
 
         Raises:
-            LabError: the namespace is not ours, or the person may not make one.
+            LabError: the namespace is not ours, or the learner may not create one.
         """
         if self.require_ours_or_free() and self._is_going():
             self._wait_until_gone()
@@ -120,7 +120,7 @@ class Room:
         return self._let_read_nodes()
 
     def token(self) -> str:
-        """Return a token of the identity, which the cluster takes for some hours."""
+        """Return a token for the identity, which is valid for a few hours."""
         body = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -130,8 +130,8 @@ class Room:
             answer = self.server.send("POST", f"{self.path}/serviceaccounts/{LEARNER}/token", body)
         except Denied as denied:
             raise LabError(
-                f"The cluster gives no token for the lab's identity: {denied.message}.",
-                remedy="It has to be Kubernetes 1.24 or newer, and you need the right to create serviceaccounts/token.",
+                f"The cluster did not give a token for the lab's identity: {denied.message}.",
+                remedy="The cluster needs Kubernetes 1.24 or newer, and you need the right to create serviceaccounts/token.",
             ) from denied
         return str(answer["status"]["token"])
 
@@ -141,7 +141,7 @@ class Room:
         """Remove it, wait until it is gone, and return what was removed.
 
         Raises:
-            LabError: it is not ours, or does not go.
+            LabError: it is not ours, or the cluster does not remove it.
         """
         removed = []
         for kind in ("clusterrolebindings", "clusterroles"):
@@ -152,7 +152,7 @@ class Room:
         found = self._namespace()
         if found is not None and self._is_ours(found):
             self._delete(self.path)
-            # Nothing new comes to be in it from now on, so what is there may go at once.
+            # From now on the cluster creates nothing new in it, so its pods can be removed at once.
             self._delete(f"{self.path}/pods?gracePeriodSeconds=1")
             self._wait_until_gone()
             removed.append(f"namespace {self.name}")
@@ -163,8 +163,8 @@ class Room:
         while self._namespace() is not None:
             if time.monotonic() > give_up:
                 raise LabError(
-                    f"The namespace {self.name} is still being removed by the cluster after {GONE_SECONDS:g} s.",
-                    remedy=f"See what holds it: kubectl --context {self.server.context.name} get namespace {self.name} --output yaml",
+                    f"After {GONE_SECONDS:g} s, the cluster is still removing the namespace {self.name}.",
+                    remedy=f"See what blocks it: kubectl --context {self.server.context.name} get namespace {self.name} --output yaml",
                 )
             time.sleep(0.25)
 
@@ -193,7 +193,7 @@ class Room:
                 return None
             raise LabError(
                 f"You may not look at {path.rpartition('/')[2]} in the cluster of `{self.server.context.name}`: {denied.message}.",
-                remedy="The lab makes a namespace of its own there; ask who runs the cluster.",
+                remedy="The lab creates its own namespace there. Ask the person who runs the cluster.",
             ) from denied
         return found
 
@@ -205,7 +205,7 @@ class Room:
                 return
             raise LabError(
                 f"You may not make {what} in the cluster of `{self.server.context.name}`: {denied.message}.",
-                remedy="The lab needs a namespace of its own there; ask who runs the cluster.",
+                remedy="The lab needs its own namespace there. Ask the person who runs the cluster.",
             ) from denied
 
     def _delete(self, path: str) -> bool:
@@ -215,7 +215,7 @@ class Room:
             if denied.code not in {404, 409}:
                 raise LabError(
                     f"{path} could not be removed from the cluster of `{self.server.context.name}`: {denied.message}.",
-                    remedy="Ask who runs the cluster to remove it.",
+                    remedy="Ask the person who runs the cluster to remove it.",
                 ) from denied
             return denied.code == 409
         return True
@@ -230,7 +230,7 @@ class Room:
         }
 
     def _let_read_nodes(self) -> bool:
-        """Let the identity read nodes, where the person may say so; the lab goes without it as well."""
+        """Let the identity read nodes, if the learner may grant that; the lab also works without it."""
         role = {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRole",
@@ -252,7 +252,7 @@ class Room:
         return True
 
     def _wait_for_default_identity(self) -> None:
-        """Wait for what every pod has unless told otherwise: the cluster makes it a moment after the namespace."""
+        """Wait for the default ServiceAccount, which the cluster creates a moment after the namespace."""
         give_up = time.monotonic() + MADE_SECONDS
         while time.monotonic() < give_up:
             with contextlib.suppress(Denied):

@@ -1,4 +1,4 @@
-"""The API server of the person's cluster, spoken to as them from their own machine: for the little that the lab asks."""
+"""A small client for the API server of the learner's cluster, with the learner's credentials, from their machine."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 20.0
 
 
-class Denied(Exception):  # noqa: N818 - an answer, which who asked may have expected
+class Denied(Exception):  # noqa: N818 - an answer that the caller may expect
     """The server said no.
 
     Args:
-        code: the answer's status.
-        message: what it said.
+        code: the status of the answer.
+        message: the message in the answer.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -39,7 +39,7 @@ class Server:
         context: the context.
 
     Raises:
-        LabError: the person cannot be logged in.
+        LabError: the login failed.
     """
 
     def __init__(self, context: Context) -> None:
@@ -58,7 +58,7 @@ class Server:
         """GET a path.
 
         Raises:
-            Denied: it is not there, or not for this person.
+            Denied: it does not exist, or the learner may not read it.
         """
         return self.send("GET", path)
 
@@ -102,12 +102,12 @@ class Server:
     def _silent(self, why: str) -> LabError:
         return LabError(
             f"The cluster of the context `{self.context.name}` does not answer at {self.context.server}: {why}.",
-            remedy=f"See whether it runs: kubectl --context {self.context.name} get nodes",
+            remedy=f"See whether it is running: kubectl --context {self.context.name} get nodes",
         )
 
 
 class _Encrypted(http.client.HTTPSConnection):
-    """A connection that looks for a name of our choice in the server's certificate."""
+    """A connection that expects a name of our choice in the server's certificate."""
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext, name: str) -> None:
         super().__init__(host, port, timeout=REQUEST_SECONDS, context=tls)

@@ -106,7 +106,7 @@ def needs(*checks: str) -> Callable[[_F], _F]:
 
 
 def guard(function: _F) -> _F:
-    """Mark a check that protects what the task leaves alone: it fails as "this was not to be changed"."""
+    """Mark a check that protects what the task leaves alone: it fails as "this must not be changed"."""
     return _mark(function, guard=True)
 
 

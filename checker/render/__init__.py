@@ -1,1 +1,1 @@
-"""The terminal faces of what the course knows: reports, tables, progress lines."""
+"""How reports, tables and progress lines look on a terminal."""

@@ -1,4 +1,4 @@
-"""An answer, shown as a learner may copy it."""
+"""An answer, shown so that a learner can copy it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lab list`: the labs and how far the learner is with each, at a glance."""
+"""`lab list`: the labs and the learner's progress in each."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ NARROW = 60
 def list_lines(
     rows: Sequence[tuple[Lab, Standing]], style: Style, lacking: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Return a row a lab, and a last line that says how to go on.
+    """Return one row for each lab, and a last line that says what to do next.
 
     Args:
-        rows: each lab with the learner's standing.
-        style: how the terminal wants it.
-        lacking: by slug, what is not on this machine and has to be got before the lab can start.
+        rows: each lab with the learner's progress.
+        style: the style of the terminal.
+        lacking: by slug, what is missing on this machine and needed before the lab can start.
     """
     lacking = lacking or {}
     cells, colours = [], []
     following = ""
     for lab, standing in rows:
-        mark, plain, colour, state = "○", "o", "dim", "not begun"
+        mark, plain, colour, state = "○", "o", "dim", "not started"
         if standing.passed_at:
             mark, plain, colour, state = "✔", "ok", "green", "passed"
             if standing.solved:
-                state = "passed, after the solution"
+                state = "passed, after seeing the solution"
         elif standing.attempts:
             mark, plain, colour = "◐", "~", "yellow"
             state = f"{standing.last_passed} of {standing.last_total} checks"
         if lab.chosen and style.width >= NARROW:
             state += f"; ways: {', '.join(lab.chosen)}"
         if lab.slug in lacking:
-            state += f"; needs {lacking[lab.slug]}, which is not here yet"
+            state += f"; needs {lacking[lab.slug]}, which is missing here"
         elif not standing.passed_at and not following:
             following = str(int(lab.number))
-        # On a narrow terminal the standing matters more than how long a lab takes.
+        # On a narrow terminal the progress matters more than how long a lab takes.
         minutes = () if style.width < NARROW else (f"{lab.toml.minutes} min",)
         cells.append((style.symbol(mark, plain), lab.number, lab.toml.title, *minutes, state))
         colours.append(colour)
@@ -54,7 +54,7 @@ def list_lines(
         for line, colour in zip(table(cells, style), colours, strict=True)
     ]
     if following:
-        lines += ["", f"Go on: lab start {following}"]
+        lines += ["", f"Next: lab start {following}"]
     elif rows:
-        lines += ["", "All passed."]
+        lines += ["", "You have passed every lab."]
     return lines

@@ -1,4 +1,4 @@
-"""`lab doctor`'s findings: a line each, and below it what to do."""
+"""The findings of `lab doctor`: a line for each, and below it what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARKS = {
 
 
 def finding_lines(findings: Sequence[Finding], style: Style) -> list[str]:
-    """Return the findings by group, each with its remedy, and a closing line."""
+    """Return the findings by group, each with its remedy, and a last line."""
     lines: list[str] = []
     group = ""
     wide = max((len(finding.title) for finding in findings), default=0)
@@ -52,8 +52,8 @@ def _row(finding: Finding, wide: int, style: Style) -> list[str]:
 def _closing(findings: Sequence[Finding], style: Style) -> str:
     problems = [finding for finding in findings if finding.mark is Mark.PROBLEM]
     notes = sum(finding.mark is Mark.NOTE for finding in findings)
-    noted = f" {notes} to note." if notes else ""
+    noted = f" {notes} note{'' if notes == 1 else 's'}." if notes else ""
     if problems:
         names = ", ".join(finding.title for finding in problems)
-        return style.paint(f"Labs may not run: {names}.{noted}", "red", "bold")
+        return style.paint(f"Labs may not run here. Problems: {names}.{noted}", "red", "bold")
     return style.paint(f"This machine can run the course.{noted}", "green", "bold")

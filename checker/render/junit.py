@@ -1,4 +1,4 @@
-"""A Report as JUnit XML, for whoever grades with a tool of their own."""
+"""A Report as JUnit XML, for teachers who grade with their own tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_junit(report: Report, file: Path) -> None:
-    """Write the report to a file; what could not run is an error, what was not run is skipped.
+    """Write the report to a file. A check that could not run is an error; a check that was not run is skipped.
 
     Raises:
         MisuseError: the file cannot be written.

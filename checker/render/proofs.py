@@ -1,4 +1,4 @@
-"""What `lab verify` says of each answer, and of all of them."""
+"""What `lab verify` prints about each answer, and about all of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def proof_lines(proof: Proof, style: Style, *, full: bool = False) -> list[str]:
-    """Return the lines for one answer: how it ended, and what is wrong with that."""
+    """Return the lines for one answer: its verdict, and why that is not the expected one."""
     mark = (
         style.paint(style.symbol("✔", "ok"), "green")
         if proof.as_expected
@@ -32,7 +32,7 @@ def proof_lines(proof: Proof, style: Style, *, full: bool = False) -> list[str]:
     if proof.reason and shown:
         lines += [style.paint(line, "dim") for line in style.wrap(printable(proof.reason), "      ")]
     if proof.script and shown:
-        # Nobody asked for it to fail: whoever collected the answer may have mistyped.
+        # The answer was not expected to fail, so its author may have mistyped something.
         lines += [
             style.paint(line, "yellow")
             for paragraph in proof.script.splitlines()
@@ -42,7 +42,7 @@ def proof_lines(proof: Proof, style: Style, *, full: bool = False) -> list[str]:
 
 
 def totals(proofs: Mapping[str, Sequence[Proof]]) -> dict[str, int]:
-    """Return how many were proven, how many of these as expected, and how many of which nothing was expected."""
+    """Return how many answers ran, how many ended as expected, and how many had no expected verdict."""
     found = [proof for several in proofs.values() for proof in several]
     expected = [proof for proof in found if proof.expected]
     return {
@@ -55,7 +55,7 @@ def totals(proofs: Mapping[str, Sequence[Proof]]) -> dict[str, int]:
 
 
 def total_lines(proofs: Mapping[str, Sequence[Proof]], style: Style) -> list[str]:
-    """Return the closing lines: how many were as expected, and which ended differently from run to run."""
+    """Return the last lines: how many verdicts were as expected, and which answers are flaky."""
     found = [proof for several in proofs.values() for proof in several]
     expected = [proof for proof in found if proof.expected]
     free = [proof for proof in found if not proof.expected]
@@ -63,11 +63,22 @@ def total_lines(proofs: Mapping[str, Sequence[Proof]], style: Style) -> list[str
     lines = [""]
     if expected or not free:
         colour = "green" if right == len(expected) else "red"
-        lines.append(style.paint(f"{right} of {len(expected)} ended as they must.", colour, "bold"))
+        lines.append(
+            style.paint(
+                f"{right} of {len(expected)} {'answer' if len(expected) == 1 else 'answers'} ended as expected.",
+                colour,
+                "bold",
+            )
+        )
     if free:
         verdicts = Counter(proof.verdict for proof in free)
         ended = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
-        lines.append(style.paint(f"Of {len(free)} nothing was expected: {ended}.", "bold"))
+        lines.append(
+            style.paint(
+                f"{len(free)} {'answer' if len(free) == 1 else 'answers'} without an expected verdict: {ended}.",
+                "bold",
+            )
+        )
     endings: dict[tuple[str, str], set[str]] = defaultdict(set)
     for lab, several in proofs.items():
         for proof in several:

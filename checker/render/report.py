@@ -1,4 +1,4 @@
-"""A Report for the terminal: a calm table, then what to look at first."""
+"""A Report for the terminal: a table, then what to look at first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARKS = {
 }
 
 EVIDENCE_LINES = 6
-"""How many lines of evidence are shown; the learner's next command shows the rest."""
+"""How many lines of evidence are shown; the command under `shown by` shows the rest."""
 
 
 def report_lines(report: Report, style: Style, *, everything: bool = False) -> list[str]:
@@ -29,7 +29,7 @@ def report_lines(report: Report, style: Style, *, everything: bool = False) -> l
     Args:
         report: what to show.
         style: how to write.
-        everything: explain every problem, not only the first.
+        everything: explain every problem, not only the first one.
     """
     goals = [check for check in report.checks if check.kind is Kind.GOAL]
     lines = [
@@ -42,7 +42,7 @@ def report_lines(report: Report, style: Style, *, everything: bool = False) -> l
         "",
     ]
     for check in report.checks:
-        # A guard that holds is no news.
+        # Nobody needs to read about a guard that passed.
         if check.kind is Kind.GUARD and check.status is Status.PASSED and not everything:
             continue
         lines += _row(check, style, everything=everything)
@@ -61,30 +61,30 @@ def _row(check: CheckResult, style: Style, *, everything: bool) -> list[str]:
     title = check.title if check.kind is Kind.GOAL else f"untouched: {check.title}"
     rows = style.wrap(title, " " * (len(mark) + 3), first=f"  {mark} ")
     if check.status is Status.NOT_RUN:
-        # The whole row is dim: a mark with a colour of its own would end that at the mark.
+        # The whole row is dim: a mark with another colour would end the dimming at the mark.
         why = style.wrap(check.reason, " " * (len(mark) + 3)) if everything else []
         return [style.paint(line, colour) for line in [*rows, *why]]
     rows[0] = rows[0].replace(mark, style.paint(mark, colour), 1)
     if check.status is Status.NOT_JUDGED:
-        # Never left out: a reader must not take it for a pass.
+        # Never left out: a reader must not think that the check passed.
         said = style.wrap(f"Not judged: {printable(check.reason)}", " " * (len(mark) + 3))
         rows += [style.paint(line, "dim") for line in said]
     return rows
 
 
 def explanation(check: CheckResult, style: Style) -> list[str]:
-    """Return what is said of one check that did not pass."""
+    """Return the explanation of one check that did not pass."""
     if check.status is Status.COULD_NOT_RUN:
         head = f"Could not run: {check.title}"
         return [
             *(style.paint(line, "yellow", "bold") for line in style.wrap(head)),
             *style.wrap(printable(check.reason), "  "),
-            *style.wrap("This is not counted as an attempt. If it stays: lab doctor", "  "),
+            *style.wrap("This does not count as an attempt. If it happens again, run: lab doctor", "  "),
         ]
     failure = check.failure
     if failure is None:
         return []
-    head = f"This was not to be changed: {check.title}" if check.status is Status.VIOLATED else check.title
+    head = f"This must not be changed: {check.title}" if check.status is Status.VIOLATED else check.title
     lines = [
         *(style.paint(line, "red", "bold") for line in style.wrap(head)),
         *style.wrap(printable(failure.rationale), "  "),
@@ -114,30 +114,32 @@ def _summary(
 ) -> str:
     took = f"{report.ms / 1000:.2f} s"
     if report.passed:
-        return style.paint(f"All {total} checks pass.", "green", "bold") + style.paint(f"  {took}", "dim")
-    text = f"{passed} of {total} checks pass."
+        words = "The check passes." if total == 1 else f"All {total} checks pass."
+        return style.paint(words, "green", "bold") + style.paint(f"  {took}", "dim")
+    text = "The check does not pass." if total == 1 and not passed else f"{passed} of {total} checks pass."
     if report.right:
         unproven = len(report.having(Status.NOT_JUDGED))
-        text += f" {unproven} cannot be judged here; all others are right."
+        text += f" {unproven} cannot be judged here; all others pass."
     if problems > 1 and not everything:
         text += f" `lab check {int(report.lab[:2])} --all` explains the {_others(problems - 1)}."
     return style.paint(text, "bold") + style.paint(f"  {took}", "dim")
 
 
 def one_line(report: Report) -> str:
-    """Return a report in one sentence, for speech and for logs."""
+    """Return a report in one sentence, for screen readers and for logs."""
     goals = [check for check in report.checks if check.kind is Kind.GOAL]
     passed = sum(check.status is Status.PASSED for check in goals)
     first = report.first_problem
     if report.passed:
-        return f"Lab {report.lab[:2]}: all {len(goals)} checks pass."
+        words = "the check passes" if len(goals) == 1 else f"all {len(goals)} checks pass"
+        return f"Lab {report.lab[:2]}: {words}."
     if first is None:
         return f"Lab {report.lab[:2]}: {passed} of {len(goals)} checks pass; the others were not judged."
     return f"Lab {report.lab[:2]}: {passed} of {len(goals)} checks pass. First: {first.title}."
 
 
 def table(rows: Iterable[tuple[str, ...]], style: Style) -> list[str]:
-    """Align rows of text in columns; the last column takes what is left and is cut off at the edge."""
+    """Align rows of text in columns; the last column gets the rest of the width and is cut off at the edge."""
     kept = [tuple(row) for row in rows]
     if not kept:
         return []

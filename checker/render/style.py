@@ -1,4 +1,4 @@
-"""Colour, width and symbols, decided once for a stream."""
+"""Colour, width and symbols, chosen once for each stream."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Style:
     terminal: bool
 
     def paint(self, text: str, *names: str) -> str:
-        """Wrap text in the named colours, where colour is wanted."""
+        """Put text in the named colours, if the stream shows colour."""
         if not self.colour or not text:
             return text
         return f"\033[{';'.join(_CODES[name] for name in names)}m{text}\033[0m"
 
     def symbol(self, symbol: str, plain: str) -> str:
-        """Return the symbol, or its plain form where the stream cannot show it."""
+        """Return the symbol, or its plain form if the stream cannot show it."""
         return symbol if self.unicode else plain
 
     def wrap(self, text: str, indent: str = "", first: str | None = None) -> list[str]:
-        """Break text into lines of the stream's width; words are never cut, so that commands can be copied."""
+        """Break text into lines of the stream's width. Words are never cut, so commands can be copied."""
         lines: list[str] = []
         for paragraph in text.splitlines() or [""]:
             lines += textwrap.wrap(
@@ -50,7 +50,7 @@ class Style:
 
 
 def style_of(stream: TextIO | None = None) -> Style:
-    """Decide by the stream, NO_COLOR, FORCE_COLOR, TERM and COLUMNS."""
+    """Return the style for a stream, from the stream, NO_COLOR, FORCE_COLOR, TERM and COLUMNS."""
     stream = stream or sys.stdout
     terminal = stream.isatty()
     if os.environ.get("NO_COLOR"):
@@ -62,7 +62,7 @@ def style_of(stream: TextIO | None = None) -> Style:
     columns = shutil.get_terminal_size((100, 24)).columns
     encoding = (getattr(stream, "encoding", None) or "ascii").lower()
     if not encoding.startswith("utf") and isinstance(stream, io.TextIOWrapper):
-        # A character that the stream cannot hold shows as `?`; it must not end the command.
+        # A character that the stream cannot encode shows as `?`; it must not end the command.
         stream.reconfigure(errors="replace")
     return Style(
         colour=colour, width=min(max(columns, 20), 100), unicode=encoding.startswith("utf"), terminal=terminal
@@ -75,7 +75,7 @@ _KEPT_OUT = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def printable(text: str) -> str:
-    """Make text that is not ours harmless: colours are dropped, and what else a terminal would obey is replaced."""
+    """Make text from elsewhere harmless: remove its colours, and replace everything else that a terminal would obey."""
     plain = _CONTROL_SEQUENCE.sub("", text.replace("\r\n", "\n"))
     return "".join(
         char if char in "\n\t" or unicodedata.category(char) not in _KEPT_OUT else "\N{REPLACEMENT CHARACTER}"

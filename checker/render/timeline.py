@@ -1,4 +1,4 @@
-"""A timeline for the terminal: a strip for each version, one for what failed, marks, and what to take from it."""
+"""A timeline for the terminal: a row for each version, one for failures, the marks, and a summary in words."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from checker.timeline.model import Outage, Rollout, Timeline
 
 _SHARES = ("▁▂▃▄▅▆▇█", ".:=#")
-"""How many of the requests in a column a version answered; without Unicode, in quarters."""
+"""The share of the requests in a column that a version answered; without Unicode, in quarters."""
 
 _COLOURS = ("cyan", "green", "yellow")
 LABEL = 10
-"""How wide a version's name may be in the margin."""
+"""How wide the name of a version can be in the margin."""
 
 MOMENT = 0.25
-"""How many seconds are worth a sentence: between two good answers lies one that failed for no longer."""
+"""Outages up to this many seconds get no sentence: a single failed request between two good answers lasts no longer."""
 
 SIGNS = string.digits[1:] + string.ascii_lowercase
-"""The signs of the marks, in their order."""
+"""The signs of the marks, in order."""
 
 
 def timeline_lines(timeline: Timeline, number: str, style: Style) -> list[str]:
-    """Return the lines of a drawing that needs no more than the stream's width, however narrow.
+    """Return the lines of a drawing that fits the stream's width, however narrow.
 
     Args:
         timeline: what to draw.
@@ -40,13 +40,13 @@ def timeline_lines(timeline: Timeline, number: str, style: Style) -> list[str]:
     title = f"Traffic of lab {number}" + (f" to {printable(timeline.to)}" if timeline.to else "")
     lines = [style.paint(line, "bold") for line in style.wrap(title)]
     if not timeline.requests and not timeline.gaps:
-        return [*lines, "", "Nothing is recorded in this time."]
+        return [*lines, "", "Nothing was recorded in this time."]
     seconds = max(timeline.end - timeline.begin, 0.001)
     rows = cut(timeline, 1)
     names = {version: printable(version)[:LABEL] for version in versions(rows)}
     margin = max(len(name) for name in [*names.values(), "no record"]) + 2
     columns = style.width - margin
-    # A column of less than a tenth of a second would hold one request or two, and tell nothing.
+    # A column of less than 0.1 s would have only one or two requests, and show nothing useful.
     columns = max(1, min(columns, int(seconds * 10)))
     buckets = cut(timeline, columns)
     lines += style.wrap(
@@ -77,7 +77,7 @@ def _share(bucket: Bucket, version: str, style: Style) -> str:
 
 def _failures(buckets: Sequence[Bucket], margin: int, style: Style) -> str:
     strip = ""
-    # One colour from the first sign to the last would paint the gaps between them too.
+    # One colour from the first sign to the last would also colour the gaps between them.
     for bad, group in itertools.groupby(buckets, key=lambda bucket: bool(bucket.failed)):
         signs = "".join(_failure(bucket, style) for bucket in group)
         strip += style.paint(signs, "red") if bad else signs
@@ -99,7 +99,7 @@ def _signs(timeline: Timeline, columns: int) -> str:
 
 
 def _all_signs(count: int) -> str:
-    """Return a sign for each of the marks; what is beyond the alphabet shares one."""
+    """Return a sign for each mark; marks beyond the alphabet share one."""
     return (SIGNS + "*" * count)[:count]
 
 
@@ -118,7 +118,7 @@ def _legend(timeline: Timeline, style: Style) -> list[str]:
 
 
 def findings(timeline: Timeline, style: Style) -> list[str]:
-    """Return what to take from a timeline, in words."""
+    """Return the summary of a timeline in words."""
     lines = []
     for text, colour in _findings(timeline):
         lines += [style.paint(line, colour) if colour else line for line in style.wrap(text, "  ", first="")]
@@ -126,7 +126,7 @@ def findings(timeline: Timeline, style: Style) -> list[str]:
 
 
 def plain_findings(timeline: Timeline) -> list[str]:
-    """Return the same, a sentence each."""
+    """Return the same without colours, as a list of sentences."""
     return [printable(text) for text, _ in _findings(timeline)]
 
 
@@ -136,7 +136,7 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
         return [(f"No answer yet: {timeline.summary}.", "red")]
     found: list[tuple[str, str]] = []
     if met - timeline.begin > MOMENT:
-        found.append((f"First answer at {clock(met)}; before it there was no service.", ""))
+        found.append((f"First answer at {clock(met)}; there was no service before it.", ""))
     served = timeline.served
     found.append((sentence(served.summary), "red" if served.failures else "green"))
     worst = served.neither()
@@ -145,7 +145,9 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
     found += [(rollout_words(move), "red" if move.failures else "") for move in served.rollouts()]
     if resent := len(served.resent):
         times = "once" if resent == 1 else f"{resent} times"
-        found.append((f"The kept connection was cut under a request {times}; it was sent again.", ""))
+        found.append(
+            (f"The kept connection was cut during a request {times}; the request was sent again.", "")
+        )
     if served.good:
         half, most = served.latency(50), served.latency(99)
         found.append((f"Half of the answers came within {half:.1f} ms, 99 % within {most:.1f} ms.", ""))
@@ -153,7 +155,7 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
         causes = ", ".join(dict.fromkeys(gap.cause.value for gap in timeline.gaps))
         found.append(
             (
-                f"For {length(timeline.pause)} nothing was sent ({causes}): the sender's doing, not the service's.",
+                f"For {length(timeline.pause)} the sender itself sent nothing ({causes}). This is not a failure of the service.",
                 "yellow",
             )
         )
@@ -161,21 +163,21 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
 
 
 def outage_words(outage: Outage) -> str:
-    """Tell of the longest moment without an answer."""
-    until = "" if outage.over else ", and it is not over"
-    return f"Longest without an answer: {length(outage.seconds)}, from {clock(outage.begin)}{until}."
+    """Describe the longest time without an answer."""
+    until = "" if outage.over else ", and it has not ended"
+    return f"Longest time without an answer: {length(outage.seconds)}, from {clock(outage.begin)}{until}."
 
 
 def rollout_words(move: Rollout) -> str:
-    """Tell of a move from one version to another."""
+    """Describe a change from one version to another."""
     lost = len(move.failures)
     words = f"{move.before} to {move.after}: "
     if move.withdrawn:
-        words += f"begun at {clock(move.begin)}, taken back by {clock(move.end)}"
+        words += f"started at {clock(move.begin)}, rolled back by {clock(move.end)}"
     elif move.completed:
         words += f"from {clock(move.begin)} to {clock(move.end)}, {length(move.seconds)}"
     else:
-        words += f"begun at {clock(move.begin)}, not ended"
+        words += f"started at {clock(move.begin)}, not finished"
     return printable(words) + (
         f"; {lost} request{'' if lost == 1 else 's'} failed." if lost else "; none failed."
     )
@@ -187,12 +189,12 @@ def sentence(text: str) -> str:
 
 
 def clock(moment: float) -> str:
-    """Return a moment as the time of day here."""
+    """Return a moment as the local time of day."""
     return dt.datetime.fromtimestamp(moment, dt.UTC).astimezone().strftime("%H:%M:%S")
 
 
 def length(seconds: float) -> str:
-    """Return a length of time, as exact as somebody wants to read it."""
+    """Return a length of time, as exact as a reader needs it."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 120:

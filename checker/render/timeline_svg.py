@@ -1,4 +1,4 @@
-"""A timeline as an SVG: lanes for the versions and the failures, marks across them; on light and dark pages alike."""
+"""A timeline as an SVG: lanes for the versions and the failures, with marks across them, for light and dark pages."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
     from checker.timeline.model import Timeline
 
 WIDTH = 700
-"""As wide as the lessons' figures."""
+"""As wide as the figures of the lessons."""
 LEFT = 96
-"""Where the lanes begin; left of it are their names."""
+"""Where the lanes begin; their names are to the left."""
 RIGHT = 24
 TOP = 92
 """Where the first lane begins: below the title and the numbers of the marks."""
 LANE = 44
 SPACE = 14
 COLUMN = 4
-"""How many pixels one piece of time is wide, at least."""
+"""The smallest width of one piece of time, in pixels."""
 
 INK, QUIET, LINE, PAPER = "#1c2a33", "#475863", "#8ea0aa", "#f7f9f9"
 RED, BLIND, MARK = "#b23a1e", "#c9d2d7", "#12394f"
 VERSIONS = ("#2f7f95", "#5d4a86", "#8a6a1f", "#3f6b3a")
-"""The lanes' colours; names stand beside them."""
+"""The colours of the lanes; each lane has its name beside it."""
 
 CHARACTERS = 78
 """How many characters of text fit into a row."""
 
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-"""How many seconds lie between two times of day on the axis."""
+"""The possible distances between two times of day on the axis, in seconds."""
 
 
 def timeline_svg(timeline: Timeline, number: str) -> str:
     """Return the drawing of a timeline.
 
-    The paper is part of it, so that it reads the same on a dark page. Everything that a colour says is also
-    said by a lane's name or by words.
+    It has its own background, so it looks the same on a dark page. Everything that a colour shows is also
+    shown by the name of a lane or by words.
 
     Args:
         timeline: what to draw.
@@ -58,7 +58,7 @@ class _Drawing:
         self.number = number
         self.seconds = max(timeline.end - timeline.begin, 0.001)
         self.room = WIDTH - LEFT - RIGHT
-        # As fine as the pixels and the requests allow: twenty a second make two in a tenth.
+        # As fine as the pixels and the requests allow: 20 requests a second are two in 0.1 s.
         self.buckets = cut(timeline, max(1, min(self.room // COLUMN, int(self.seconds * 10))))
         self.versions = versions(self.buckets)
         self.bottom = TOP + (len(self.versions) + 1) * (LANE + SPACE)
@@ -69,7 +69,7 @@ class _Drawing:
         self.height = self.words_top + len(self.rows) * 22 + 12
 
     def x(self, moment: float) -> float:
-        """Return where a moment is from the left."""
+        """Return the x coordinate of a moment."""
         return round(LEFT + (moment - self.timeline.begin) / self.seconds * self.room, 1)
 
     def lines(self) -> Iterator[str]:
@@ -112,7 +112,7 @@ class _Drawing:
         return " ".join([*parts, *self.words])
 
     def lanes(self) -> Iterator[str]:
-        """Draw a lane for each version, as high as its share of the requests, and one for the failures."""
+        """Draw a lane for each version, as high as its share of the requests, and a lane for the failures."""
         for index, version in enumerate(self.versions):
             colour = VERSIONS[index % len(VERSIONS)]
             yield from self.lane(index, version, colour, [_share(each, version) for each in self.buckets])
@@ -135,7 +135,7 @@ class _Drawing:
             yield f'  <path d="{path}" fill="{colour}"/>'
 
     def columns(self, shares: Sequence[float], y: float, height: float) -> str:
-        """Return the path of columns side by side, those of one height in one piece."""
+        """Return the path of the columns; neighbours of the same height are one piece."""
         step = self.room / len(shares)
         path = []
         begin = 0
@@ -143,7 +143,7 @@ class _Drawing:
             if number < len(shares) and shares[number] == shares[begin]:
                 continue
             if shares[begin]:
-                # What is there at all is seen: a tenth of the lane at least, two pixels wide.
+                # Even the smallest share is visible: at least a tenth of the lane high, and two pixels wide.
                 high = max(shares[begin], 0.1) * height
                 left, wide = LEFT + begin * step, max((number - begin) * step, 2.0)
                 path.append(f"M{left:.1f} {y + height:g}v-{high:.1f}h{wide:.1f}v{high:.1f}z")
@@ -151,7 +151,7 @@ class _Drawing:
         return "".join(path)
 
     def gaps(self) -> Iterator[str]:
-        """Hatch what the record tells nothing of."""
+        """Hatch the times without a record."""
         for gap in self.timeline.gaps:
             left = self.x(gap.begin)
             wide = max(self.x(gap.end) - left, 1.0)
@@ -180,11 +180,11 @@ class _Drawing:
         yield "  </g>"
 
     def marks(self) -> Iterator[str]:
-        """Draw the marks across the lanes, each with a number, and say below what it stands for."""
+        """Draw the marks across the lanes, each with a number, and list their texts below."""
         last, row = -100.0, 0
         for number, mark in enumerate(self.timeline.marks, 1):
             x = self.x(mark.at)
-            # Numbers of marks that lie close together take turns in height.
+            # The numbers of marks that are close together alternate in height.
             row = (row + 1) % 2 if x - last < 20 else 0
             last = x
             y = TOP - 16 - row * 18

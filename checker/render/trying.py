@@ -1,4 +1,4 @@
-"""What is being tried at this moment, shown while a verdict takes longer than a blink."""
+"""The check that is running, shown while a verdict takes longer than a moment."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 SOON_SECONDS = 0.7
-"""A verdict that is there by then needs no line; on a terminal the line is drawn over and removed in the end."""
+"""A faster verdict needs no line. On a terminal, the line is overwritten and removed at the end."""
 
 LONG_SECONDS = 5.0
-"""Where lines stay, in a log or a notebook, only a check that takes this long is worth one."""
+"""In a log or a notebook, where lines stay, only a check that takes this long gets one."""
 
 TICK_SECONDS = 0.5
 
 
 class Trying:
-    """Shows which check is under way; called with its title when it begins.
+    """Shows which check is running; called with the check's title when it starts.
 
     Args:
-        stream: where to write; the object itself, since checks run with `sys.stderr` led elsewhere.
+        stream: where to write; the object itself, because checks run with `sys.stderr` redirected.
         quiet: show nothing.
     """
 
@@ -40,7 +40,7 @@ class Trying:
         self._thread = threading.Thread(target=self._keep_showing, daemon=True)
 
     def __call__(self, title: str) -> None:
-        """Note that a check begins."""
+        """Note that a check starts."""
         with self._lock:
             self._title, self._begun = title, time.monotonic()
 

@@ -1,1 +1,1 @@
-"""The course site: build the pages, serve them on this machine, write what is generated from the code."""
+"""The course site: builds the pages, serves them on this machine, and generates pages from the code."""

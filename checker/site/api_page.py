@@ -1,4 +1,4 @@
-"""The reference page about what a check can import, from the docstrings of what it imports."""
+"""The reference page about what a check can import, generated from docstrings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _doc(item: object) -> str:
 
 
 def _signature(name: str, function: Any, *, typed: bool = False) -> str:
-    """Return how a function is called: names and defaults and, on demand, types."""
+    """Return the signature of a function: names, defaults and, if wanted, types."""
     words = []
     starred = False
     for parameter in inspect.signature(function).parameters.values():
@@ -67,13 +67,12 @@ def _class(title: str, intro: str, *classes: type) -> str:
 
 def check_api_page() -> str:
     """Write the page about what a check can import."""
-    text = front(
-        "Check API", "What a check can import and which fixtures it can take, written from the code."
-    )
+    text = front("Check API", "The functions, fixtures and records for checks, generated from the code.")
     text += (
         "\n```python\nfrom checker.grading.author import Lab, Outside, fail, guard, needs, require, timeout\n```\n\n"
-        "[Write a check](../howto/write-a-check.md) shows these at work.\n"
-        "Nothing else of `checker` is meant for checks.\n\n## Verdicts\n"
+        "[Write a check](../howto/write-a-check.md) shows how to use these.\n"
+        "This page describes what most checks need. Checks of cluster labs also import from `checker.cluster`, "
+        "and some import from other packages of `checker`; look at the existing labs.\n\n## Verdicts\n"
     )
     for verdict in (verdicts.require, verdicts.fail, verdicts.could_not_run, verdicts.not_judged):
         text += f"\n### {verdict.__name__}\n\n```python\n{_signature(verdict.__name__, verdict, typed=True)}\n```\n\n{_doc(verdict)}\n"
@@ -85,10 +84,10 @@ def check_api_page() -> str:
     text += "\n## Marks\n\n" + table(
         ("Mark", "Meaning"), [(f"`{shown}`", first_line(mark)) for mark, shown in marks]
     )
-    text += f"\nA check may take {verdicts.CHECK_SECONDS:g} seconds unless `@timeout` says otherwise.\n"
+    text += f"\nA check may take {verdicts.CHECK_SECONDS:g} seconds, unless `@timeout` says otherwise.\n"
     text += f"\n## Waiting\n\n```python\n{_signature('wait_until', author.wait_until, typed=True)}\n```\n\n{_doc(author.wait_until)}\n"
     text += "\n## Fixtures\n\n" + table(
-        ("Fixture", "Type", "For"),
+        ("Fixture", "Type", "What it gives"),
         [
             ("`lab`", "[Lab](#lab)", "the lab being judged, its containers and images"),
             ("`outside`", "[Outside](#outside-and-prober)", "requests from the learner's machine"),
@@ -96,9 +95,9 @@ def check_api_page() -> str:
             (
                 "`timeline`",
                 "[Traffic](#traffic)",
-                "what the lab's traffic recorded, and where marks are left",
+                "the record of the lab's traffic, and a place to leave marks",
             ),
-            ("`engine`", "Engine", "the engine's API itself, for what the others do not tell"),
+            ("`engine`", "Engine", "the engine's API, for everything that the other fixtures do not offer"),
         ],
     )
     text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
@@ -107,11 +106,11 @@ def check_api_page() -> str:
     text += _ladders() + _looks()
     text += _class(
         "Outside and Prober",
-        "Both send the same way; `outside` from the learner's machine to published ports, "
-        "`prober` from a container on the lab's network.\nNeither raises for anything the service does.",
+        "Both send requests in the same way: `outside` from the learner's machine to published ports, "
+        "`prober` from a container on the lab's network.\nNeither raises an error, whatever the service does.",
         http.Client,
     )
-    reply = "`.url`, `.status`, `.body`, `.headers`, `.ms` and `.error` are what came back."
+    reply = "`.url`, `.status`, `.body`, `.headers`, `.ms` and `.error` describe the answer."
     text += _class("Reply", f"{first_line(http.Reply)}\n{reply}", http.Reply)
     return text + _timeline()
 
@@ -156,15 +155,15 @@ def _looks() -> str:
 def _timeline() -> str:
     text = _class(
         "Traffic",
-        "The record of requests that a lab with [traffic](timeline.md) keeps, as it grows.\n"
+        "The record of requests of a lab with [traffic](timeline.md), while it grows.\n"
         "A moment is a mark, or seconds since 1970 by the sender's clock.",
         Traffic,
     )
     text += _class(
         "Timeline",
         f"{first_line(model.Timeline)}\n"
-        "`.begin` and `.end` say what it covers, `.requests`, `.marks` and `.gaps` are in order, "
-        "`.to` is the address sent to, `.first_good` when the first good answer of all was asked for.",
+        "`.begin` and `.end` say which time it covers, `.requests`, `.marks` and `.gaps` are in order, "
+        "`.to` is the address of the requests, `.first_good` is when the very first good answer was requested.",
         model.Timeline,
     )
     text += _class(
@@ -176,7 +175,7 @@ def _timeline() -> str:
     text += "\n`Failure` is " + ", ".join(f"`{kind.name}` ({kind.words})" for kind in Failure) + ".\n"
     text += _class(
         "Rollout",
-        "A move from one version to another: `.before`, `.after`, `.begin`, `.end`, `.first` (answer of the new), "
+        "A change from one version to another: `.before`, `.after`, `.begin`, `.end`, `.first` (answer of the new), "
         "`.last` (answer of the old), `.completed`, `.withdrawn`, `.requests` from a little before to a little after, "
         "`.outage`.",
         model.Rollout,

@@ -1,4 +1,4 @@
-"""Builds the pages into `.lab/site/html`, and only when what they are made from has changed."""
+"""Builds the pages into `.lab/site/html`, only if their sources have changed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from checker.course.places import Places
 
 TIMEOUT = 180.0
-"""Seconds one build may take; ten times what two slow cores need."""
+"""Seconds that one build may take: ten times what two slow cores need."""
 
 _SNIPPETS = frozenset({".conf", ".ini", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml", ""})
 """Pages include files of the labs; these are the kinds they include."""
 
 
 def folder(places: Places) -> Path:
-    """Return where everything about the built site is kept."""
+    """Return the folder for the built site, its lock and its logs."""
     return places.state / "site"
 
 
@@ -43,7 +43,7 @@ def _sources(places: Places) -> Iterator[Path]:
 
 
 def fingerprint(places: Places) -> str:
-    """Return the hash of all that the pages are made from: their files, and the builder's versions."""
+    """Return the hash of everything that the pages are made from: their files, and the versions of the builder."""
     digest = hashlib.sha256()
     for package in ("mkdocs", "mkdocs-material", "pymdown-extensions"):
         digest.update(f"{package} {importlib.metadata.version(package)}\n".encode())
@@ -61,21 +61,21 @@ def _made_from(places: Places) -> str:
 
 
 def is_current(places: Places) -> bool:
-    """Whether the built pages show the sources as they are."""
+    """Whether the built pages match their sources."""
     return (html(places) / "index.html").is_file() and _made_from(places) == fingerprint(places)
 
 
 def build(places: Places) -> bool:
-    """Build the pages when their sources changed; return whether there was something to do.
+    """Build the pages if their sources changed; return whether they were built.
 
     Raises:
-        LabError: the builder failed or took too long; the message carries its last lines.
+        LabError: the builder failed or took too long; the message has its last lines.
     """
     if is_current(places):
         return False
     with locked(folder(places) / "build.lock", "building the pages", wait=TIMEOUT):
         made_from = fingerprint(places)
-        if is_current(places):  # the other holder built them while this one waited
+        if is_current(places):  # another process built them while this one waited
             return False
         fresh = folder(places) / "html.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -91,7 +91,7 @@ def run_mkdocs(root: Path, target: Path, *, strict: bool = False) -> None:
     Raises:
         LabError: it failed or took longer than `TIMEOUT`.
     """
-    # MkDocs does not count the warnings that --quiet hides, so the two exclude each other.
+    # MkDocs does not count the warnings that --quiet hides, so only one of the two options works.
     how = "--strict" if strict else "--quiet"
     command = [sys.executable, "-m", "mkdocs", "build", how, "--site-dir", str(target.resolve())]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONUTF8": "1"}
@@ -111,13 +111,13 @@ def run_mkdocs(root: Path, target: Path, *, strict: bool = False) -> None:
     except subprocess.TimeoutExpired as expired:
         raise LabError(
             f"Building the pages took longer than {TIMEOUT:g} s.",
-            remedy="Try again when the machine has less to do.",
+            remedy="Try again when the machine is less busy.",
             detail=str(expired.stderr or ""),
         ) from None
     if done.returncode:
         raise LabError(
             "The pages could not be built.",
-            remedy="Mend what the builder names below. Labs and checks work without the pages.",
+            remedy="Fix what the builder reports below. Labs and checks work without the pages.",
             detail=_last_lines(done.stdout + done.stderr),
         )
 
@@ -127,7 +127,7 @@ def _last_lines(output: str, count: int = 12) -> str:
 
 
 def _put_in_place(fresh: Path, target: Path) -> None:
-    """Swap a finished build in, so that a reader sees the old pages or the new ones, never half of either."""
+    """Replace the old pages by a finished build, so that a reader sees either the old pages or the new ones."""
     old = target.with_name("html.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():

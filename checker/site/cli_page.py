@@ -1,4 +1,4 @@
-"""The reference page about the command, from its own parser."""
+"""The reference page about the command, generated from its parser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _EVERYWHERE = "everywhere"
-"""The title of the option group that every verb has; told once."""
+"""The title of the option group that every verb has; the page lists it once."""
 
 
 def _subparsers(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
@@ -31,7 +31,7 @@ def _common(parser: argparse.ArgumentParser) -> list[argparse.Action]:
 
 
 def _word(action: argparse.Action) -> str:
-    """Return an option or argument as it is typed, in code style."""
+    """Return an option or argument as the user types it, in code style."""
     value = ""
     if action.nargs != 0:
         choices = "|".join(map(str, action.choices)) if action.choices else ""
@@ -80,18 +80,18 @@ def cli_page(parser: argparse.ArgumentParser, groups: Mapping[str, Sequence[str]
 
     Args:
         parser: the command's own parser, of all verbs.
-        groups: the verbs as the help groups them, by the group's title.
+        groups: the verbs by the title of their group in the help.
     """
     verbs = _subparsers(parser)
     first = next(iter(verbs.values()))
-    text = front("The lab command", "Every verb and option of lab, written from the command's own parser.")
+    text = front("The lab command", "Every verb and option of lab, generated from the command's parser.")
     text += (
         "\n```text\nlab VERB [LAB] [options]\n```\n\n"
-        "In the checkout the command is `./lab`, on Windows `py lab`.\n"
-        "A lab is named by its number (`3`), its slug (`03-isolation`), or the beginning of its name (`iso`).\n"
-        "Results go to standard output, progress to standard error; "
-        "the [exit code](exit-codes.md) tells how it ended.\n\n"
-        "These options are understood by every verb:\n\n"
+        "In the checkout, the command is `./lab`, or `py lab` on Windows.\n"
+        "Name a lab by its number (`3`), its slug (`03-isolation`), or the beginning of its name (`iso`).\n"
+        "Results go to standard output, and progress goes to standard error. "
+        "The [exit code](exit-codes.md) says whether the command succeeded.\n\n"
+        "Every verb has these options:\n\n"
     )
     text += table(("Option", "Meaning"), _rows("lab", _common(first)))
     for title, names in groups.items():

@@ -1,4 +1,4 @@
-"""Small pieces of Markdown that the generated pages are made of."""
+"""Small pieces of Markdown for the generated pages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def front(title: str, description: str) -> str:
-    """Return the head of a page: its front matter and its heading."""
+    """Return the beginning of a page: its front matter and its heading."""
     return f'---\ntitle: "{title}"\ndescription: "{description}"\n---\n\n# {title}\n'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table; what its cells hold is made safe inside it."""
+    """Return a table, with the text of its cells escaped."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     lines += [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -31,5 +31,5 @@ def first_line(item: object) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return the text with a capital at its beginning."""
+    """Return the text with a capital first letter."""
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""Where a page is on the served site."""
+"""The addresses of pages on the served site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def lesson(base: str, lab: Lab) -> str:
 
 
 def can_show(environment: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Whether opening a browser would show a window, not start one inside the terminal or nowhere."""
+    """Whether opening a browser would show a window, and not start one inside the terminal or fail."""
     if platform in {"darwin", "win32"}:
         return "SSH_CONNECTION" not in environment
     return any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))

@@ -1,7 +1,7 @@
-"""Draws a terminal as an SVG picture from what a real command wrote.
+"""Draws a terminal as an SVG picture from the output of a real command.
 
-`python -m checker.site.picture FILE.svg -- ./lab check 1` runs the command and draws its output. The pictures
-in the pages are made this way, never by hand. For authors, on Linux and macOS.
+`python -m checker.site.picture FILE.svg -- ./lab check 1` runs the command and draws its output. All terminal
+pictures on the pages are made this way. For authors, on Linux and macOS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TIMEOUT = 300.0
 """Seconds the command may take."""
 
 _SIZE = 15
-"""Text size in pixels; a character is 0.602 of that wide in the usual monospaced fonts."""
+"""Text size in pixels; in common monospaced fonts, a character is 0.602 times as wide."""
 _COLUMN = 9.03
 _LINE = 22
 _MARGIN = 20
@@ -46,7 +46,7 @@ class Pen:
     bold: bool = False
 
     def after(self, codes: str) -> Pen:
-        """Return the pen after an escape sequence's numbers."""
+        """Return the pen after an escape sequence with these codes."""
         pen = self
         for code in codes.split(";"):
             if code in {"", "0"}:
@@ -73,7 +73,7 @@ def width(text: str) -> int:
 
 
 def runs(line: str, pen: Pen) -> tuple[list[tuple[Pen, str]], Pen]:
-    """Split a line into stretches of one look, and return the pen at its end."""
+    """Split a line into pieces with the same look, and return the pen at the end."""
     found, start = [], 0
     for match in _ESCAPE.finditer(line):
         found.append((pen, line[start : match.start()]))
@@ -85,13 +85,13 @@ def runs(line: str, pen: Pen) -> tuple[list[tuple[Pen, str]], Pen]:
 
 
 def draw(output: str, *, title: str, description: str, columns: int = 0) -> str:
-    """Return the picture of a terminal with this output in it.
+    """Return the picture of a terminal that shows this output.
 
     Args:
-        output: what the command wrote, colours included.
-        title: stands in the bar of the window; usually the command.
-        description: the same told in words, for those who do not see it.
-        columns: the width of the terminal; wider when a line is.
+        output: the output of the command, colours included.
+        title: the text in the title bar of the window, usually the command.
+        description: the same in words, for people who do not see the picture.
+        columns: the width of the terminal; wider if a line is longer.
     """
     lines = output.replace("\r\n", "\n").rstrip().expandtabs(8).split("\n")
     plain = [_ESCAPE.sub("", line) for line in lines]
@@ -129,7 +129,7 @@ def draw(output: str, *, title: str, description: str, columns: int = 0) -> str:
 
 
 def _stretch(pen: Pen, text: str, column: int, y: int) -> str:
-    """Draw one stretch; its length is stated, so that columns hold whatever font is found."""
+    """Draw one piece; its length is given, so that columns are aligned in every font."""
     lead = len(text) - len(text.lstrip(" "))
     text = text.strip(" ")
     bold = ' font-weight="700"' if pen.bold else ""
@@ -141,7 +141,7 @@ def _stretch(pen: Pen, text: str, column: int, y: int) -> str:
 
 
 def capture(command: list[str], columns: int) -> str:
-    """Run a command as on a colour terminal of this width, and return what it wrote."""
+    """Run a command as on a colour terminal of this width, and return its output."""
     environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(columns), "TERM": "xterm-256color"}
     environment.pop("NO_COLOR", None)
     done = subprocess.run(
@@ -159,9 +159,9 @@ def capture(command: list[str], columns: int) -> str:
 
 def main() -> None:
     """Run a command and write the picture of its output."""
-    parser = argparse.ArgumentParser(description="Draw a terminal from what a command writes.")
+    parser = argparse.ArgumentParser(description="Draw a terminal that shows the output of a command.")
     parser.add_argument("file", type=Path, help="the SVG to write")
-    parser.add_argument("--title", help="in the bar of the window; the command by default")
+    parser.add_argument("--title", help="the title of the window; the command by default")
     parser.add_argument("--columns", type=int, default=88, help="width of the terminal")
     parser.add_argument("command", nargs="+", help="the command, after --")
     args = parser.parse_args()

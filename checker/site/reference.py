@@ -1,6 +1,6 @@
-"""Writes the reference pages whose truth is in the code: the command, the TOML files, what checks import.
+"""Generates reference pages from the code: the command, the TOML files, what checks import.
 
-`python -m checker.site.reference` writes them into docs/reference/; a test says when they are out of date.
+`python -m checker.site.reference` writes them into docs/reference/; a test fails if they are out of date.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def write(folder: Path) -> list[Path]:
-    """Write every generated page into a folder and return those that changed."""
-    # Run as a program this module stands above the command; as an import it does not know it.
+    """Write all generated pages into a folder and return those that changed."""
+    # As a program, this module is above the command line; as an import, it must not know it.
     cli = importlib.import_module("checker.cli.parser")
     texts = {
         "answers.md": answers_page(),
@@ -37,7 +37,7 @@ def write(folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Write the pages of this checkout."""
+    """Write the generated pages of this checkout."""
     for page in write(places.find().docs / "reference"):
         print(f"wrote {page}")
 

@@ -1,6 +1,6 @@
 """The web server of the pages: static files, loopback by default, nothing but GET and HEAD.
 
-It imports the standard library alone, so that the course's container image can carry this one file.
+It imports only the standard library, so the course's container image can use this one file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _HEADERS = {
 
 
 def content_policy(page: bytes) -> str:
-    """Return the Content-Security-Policy of one page: this server alone, and the inline scripts it was built with."""
+    """Return the Content-Security-Policy of one page: only this server, and the inline scripts that it was built with."""
     scripts = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
         for script in dict.fromkeys(_INLINE_SCRIPT.findall(page))
@@ -53,11 +53,11 @@ def content_policy(page: bytes) -> str:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Answers for one folder of pages.
+    """Serves one folder of pages.
 
     Args:
-        run: what `/hello.json` tells, so that who started this server knows it again.
-        any_host: answer whatever name the request was sent to; for a container that others publish.
+        run: the id in `/hello.json`, by which the command that started this server recognises it.
+        any_host: answer requests for every host name; for a container whose port is published.
     """
 
     protocol_version = "HTTP/1.1"
@@ -69,13 +69,13 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         super().__init__(*args, **kwargs)
 
     def version_string(self) -> str:
-        """Return what the Server header tells: no version of anything."""
+        """Return the text of the Server header, without any version."""
         return APP
 
     def send_head(self) -> Any:
-        """Answer the head of a GET or HEAD, and return what is to be sent after it."""
+        """Send the head of the answer to a GET or HEAD, and return the body."""
         if not self._host_is_ours():
-            return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"This server answers to localhost alone.\n")
+            return self._answer(HTTPStatus.MISDIRECTED_REQUEST, b"This server answers only to localhost.\n")
         if self.path.partition("?")[0] == "/hello.json":
             hello = {"app": APP, "run": self.run, "pid": os.getpid()}
             return self._answer(HTTPStatus.OK, json.dumps(hello).encode(), "application/json")
@@ -87,7 +87,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return super().send_head()
 
     def _host_is_ours(self) -> bool:
-        """Refuse names that only a hostile name server would send here (DNS rebinding)."""
+        """Refuse host names that only a hostile DNS server would send here (DNS rebinding)."""
         if self.any_host:
             return True
         port = self.connection.getsockname()[1]
@@ -121,12 +121,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return io.BytesIO(body)
 
     def list_directory(self, path: Any) -> Any:
-        """Answer that there is no such page: what a folder holds is nobody's business."""
+        """Answer that there is no such page: the content of folders is not shown."""
         del path
         return self._missing()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Send the site's own page for what is missing, the standard answer for the rest."""
+        """Send the site's own page if a page is missing, and the standard answer for other errors."""
         if code == HTTPStatus.NOT_FOUND and self.command in {"GET", "HEAD"}:
             body = self._missing()
             if self.command == "GET":
@@ -135,25 +135,25 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         super().send_error(code, message, explain)
 
     def end_headers(self) -> None:
-        """Add what every answer carries."""
+        """Add the headers that every answer has."""
         for name, value in _HEADERS.items():
             self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
-        """Write to the log only what went wrong."""
+        """Write only errors to the log."""
         if len(args) > 1 and str(args[1]).startswith(("4", "5")):
             super().log_message(format, *args)
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Listens on one address; on Windows a second server on the same port would be let in, so that is refused."""
+    """Listens on one address; on Windows, it also refuses a second server on the same port."""
 
     daemon_threads = True
     allow_reuse_address = sys.platform != "win32"
 
     def server_bind(self) -> None:
-        """Bind without asking the name server for this machine's name, which can take seconds."""
+        """Bind without a DNS look-up of this machine's name, which can take seconds."""
         if sys.platform == "win32":
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         self.socket.bind(self.server_address)
@@ -164,10 +164,10 @@ class Server(http.server.ThreadingHTTPServer):
 def listen(
     pages: Path, *, run: str, address: str = "127.0.0.1", port: int = 0, any_host: bool = False
 ) -> Server:
-    """Return a server of the pages, bound to the port, or for 0 to the first free one from 8000 on.
+    """Return a server of the pages, bound to the port, or with port 0 to the first free one from 8000.
 
     Raises:
-        OSError: the wanted port is taken.
+        OSError: the port is in use.
     """
     handler = partial(Handler, run=run, any_host=any_host, directory=str(pages))
     if port:
@@ -183,15 +183,15 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Serve a folder of pages until told to stop."""
+    """Serve a folder of pages until a signal stops the server."""
     parser = argparse.ArgumentParser(description="Serve the built pages.")
     parser.add_argument("pages", type=Path, help="the folder of built pages")
-    parser.add_argument("--run", default="container", help="an id that /hello.json tells")
-    parser.add_argument("--record", type=Path, help="a file to write pid, port and run to, once listening")
-    parser.add_argument("--address", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--run", default="container", help="an id to show in /hello.json")
     parser.add_argument(
-        "--port", type=int, default=0, help="the port; 0 takes the first free one from 8000 on"
+        "--record", type=Path, help="a file to write the pid, port and run id to, once the server listens"
     )
+    parser.add_argument("--address", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="the port; 0 takes the first free one from 8000")
     parser.add_argument("--any-host", action="store_true", help="answer to any host name")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, _leave)

@@ -1,4 +1,4 @@
-"""The site's server in the background: starts one, finds it again, stops it."""
+"""The site's server in the background: starts it, finds it, stops it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from checker.course.places import Places
 
 _PATIENCE = 10.0
-"""Seconds for a server to answer after its start, or to be gone after its end."""
+"""Seconds that a server may take to answer after it started, or to disappear after it was stopped."""
 _PAUSE = 0.02
 _WINDOWS_FLAGS: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
     subprocess, "CREATE_NEW_PROCESS_GROUP", 0
@@ -60,7 +60,7 @@ def _lock_file(places: Places) -> Path:
 
 
 def log_file(places: Places) -> Path:
-    """Return where the server writes what went wrong."""
+    """Return the file to which the server writes errors."""
     return build.folder(places) / "server.log"
 
 
@@ -72,7 +72,7 @@ def _read(places: Places) -> _Record | None:
 
 
 def _answers(record: _Record) -> bool:
-    """Whether the server of the record, and no other program on its port, answers."""
+    """Whether the server of the record answers, and not another program on its port."""
     connection = http.client.HTTPConnection("127.0.0.1", record.port, timeout=2)
     try:
         connection.request("GET", "/hello.json")
@@ -85,7 +85,7 @@ def _answers(record: _Record) -> bool:
 
 
 def status(places: Places) -> Site | None:
-    """Return the running server, or None; a record that a killed one left behind counts for nothing."""
+    """Return the running server, or None; the record of a killed server does not count."""
     record = _read(places)
     if record is None or not _answers(record):
         return None
@@ -93,7 +93,7 @@ def status(places: Places) -> Site | None:
 
 
 def start(places: Places) -> Site:
-    """Build the pages when they changed, and serve them in the background unless they are served already.
+    """Build the pages if they changed, and serve them in the background, if no server is running yet.
 
     Raises:
         LabError: the pages could not be built, or the server does not answer.
@@ -120,7 +120,7 @@ def _launch(places: Places) -> Site:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # What lets the server outlive this command and its terminal, on Windows and elsewhere.
+            # These let the server outlive this command and its terminal, on Windows and elsewhere.
             creationflags=_WINDOWS_FLAGS,
             start_new_session=sys.platform != "win32",
         )
@@ -132,7 +132,7 @@ def _launch(places: Places) -> Site:
     process.kill()
     raise LabError(
         "The course site did not start.",
-        remedy="Labs and checks work without it; `mkdocs serve` shows the pages too.",
+        remedy="Labs and checks work without it. `mkdocs serve` also shows the pages.",
         detail=log_file(places).read_text("utf-8", "replace")[-2000:].strip(),
     )
 
@@ -141,7 +141,7 @@ def stop(places: Places) -> bool:
     """Stop the server; return whether one was running. Another program on its port is left alone.
 
     Raises:
-        LabError: it does not end.
+        LabError: the server does not stop.
     """
     with locked(_lock_file(places), "stopping the site", wait=2 * _PATIENCE):
         record = _read(places)
@@ -159,6 +159,6 @@ def _end(record: _Record) -> None:
     while _answers(record):
         if time.monotonic() > deadline:
             raise LabError(
-                f"The course site (process {record.pid}) does not end.", remedy="End that process by hand."
+                f"The course site (PID {record.pid}) does not stop.", remedy="End that process yourself."
             )
         time.sleep(_PAUSE)

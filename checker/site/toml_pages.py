@@ -1,4 +1,4 @@
-"""The reference pages about lab.toml and answer.toml, from their models."""
+"""The reference pages about lab.toml and answer.toml, generated from their models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMES: dict[type[msgspec.inspect.Type], str] = {
 
 
 def _kind(annotation: msgspec.inspect.Type) -> str:
-    """Say a type in words."""
+    """Describe a type in words."""
     match annotation:
         case msgspec.inspect.Metadata():
             return _kind(annotation.type)
@@ -73,9 +73,9 @@ def _fields(struct: type[msgspec.Struct]) -> str:
 
 def lab_toml_page() -> str:
     """Write the page about lab.toml."""
-    text = front("lab.toml", "Every field of a lab's description, written from the model.")
+    text = front("lab.toml", "Every field of a lab's description, generated from the model.")
     text += f"\n{first_line(model.LabToml)}\n"
-    text += "An unknown field, or one of another type, is an error that names the file, the field and what is allowed.\n\n"
+    text += "An unknown field, or a field of the wrong type, is an error. The message names the file, the field and what is allowed.\n\n"
     text += _fields(model.LabToml)
     text += f"\n## step\n\n{first_line(model.Step)}\nEach is a `[[steps]]` table.\n\n" + _fields(model.Step)
     text += f"\n## way\n\n{first_line(model.Way)}\nEach is a `[ways.NAME]` table.\n\n" + _fields(model.Way)
@@ -85,32 +85,35 @@ def lab_toml_page() -> str:
 
 def answers_page() -> str:
     """Write the page about answer folders."""
-    text = front("Answer folders", "Solutions, alternatives, wrong answers, and a teacher's own: one form.")
+    text = front(
+        "Answer folders",
+        "Solutions, alternatives, wrong answers, and answers that a teacher collected, all in one form.",
+    )
     text += """
-An answer is a folder that takes a lab's scene to some end.
+An answer is a folder that changes a lab's scene, as a learner would.
 
-| In it | What happens with it |
+| In it | Meaning |
 |---|---|
-| `answer.toml` | says what the answer does; a teacher's own may go without |
-| `files/` | is laid over the work folder |
-| `run.sh` | is run in the toolbox by `sh -eu`, in the work folder, after that |
+| `answer.toml` | says what the answer does; optional in an answer that a teacher collected |
+| `files/` | is copied into the work folder |
+| `run.sh` | runs after that in the toolbox, with `sh -eu`, in the work folder |
 
 An answer has `files/`, `run.sh` or both.
 
 | Folder in the lab | Kind | Expected |
 |---|---|---|
 | `solution/` | what `lab solve` writes | every check passes |
-| `alternatives/NAME/` | a right answer, different in kind | every check passes |
-| `wrong/NAME/` | a misconception | the named check fails, for the named reason |
-| `steps/K/` | brings a fresh scene to where step K begins | used by `lab goto` |
-| anywhere else | a teacher's own, for [`lab verify --answers`](../classroom/answers.md) | what its `answer.toml` says, else nothing: how it ends is reported |
+| `alternatives/NAME/` | a right answer of a different kind | every check passes |
+| `wrong/NAME/` | a misconception | the named check fails, for the stated reason |
+| `steps/K/` | brings a fresh scene to the start of step K | `lab goto` uses it |
+| anywhere else | collected by a teacher, for [`lab verify --answers`](../classroom/answers.md) | what its `answer.toml` says; without one, the verdict is only reported |
 
 ## answer.toml
 
 """
     text += first_line(model.AnswerToml) + "\n\n" + _fields(model.AnswerToml)
     text += """
-The words in `reason` must be found in what the learner reads at that failure: the rationale, what was expected and seen, or the evidence.
+The words in `reason` must appear in what the learner reads in that failure: the rationale, expected and seen, or the evidence.
 
 ```toml
 title = "Publishes the port that the image declares, not the one the task asks for"

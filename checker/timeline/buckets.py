@@ -1,4 +1,4 @@
-"""A timeline cut into equal pieces of time, for whoever draws it."""
+"""A timeline cut into equal pieces of time, for drawing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from checker.timeline.model import Timeline
 
 UNNAMED = "answered"
-"""Stands for the version of answers that name none."""
+"""The version of answers that name none."""
 
 
 @dataclass
@@ -24,9 +24,9 @@ class Bucket:
     failed: int = 0
     """Requests that failed, once there was a service."""
     unmet: int = 0
-    """Requests that failed before the first good answer of all: there was no service yet."""
+    """Requests that failed before the very first good answer: there was no service yet."""
     blind: float = 0.0
-    """The share of it for which the record tells nothing, 0 to 1."""
+    """The share of it without a record, 0 to 1."""
 
     @property
     def total(self) -> int:
@@ -64,7 +64,7 @@ def cut(timeline: Timeline, count: int) -> list[Bucket]:
 
 
 def place(moment: float, timeline: Timeline, count: int) -> int:
-    """Return the number of the piece that a moment falls into."""
+    """Return the number of the piece that contains a moment."""
     return _place(moment, timeline.begin, max(timeline.end - timeline.begin, 0.001) / count, count)
 
 

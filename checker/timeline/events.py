@@ -1,4 +1,4 @@
-"""Marks from the engine: when a lab's containers last ended and last started, whoever did it."""
+"""Marks from the engine: when a lab's containers last stopped and last started, for any reason."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from checker.timeline.model import Timeline
 
 SAME_SECONDS = 3.0
-"""A mark that names the container within this time tells of the same thing, and tells it better."""
+"""A mark within this time that names the container describes the same event, with better words."""
 
 _SERVICE = "com.docker.compose.service"
 
 
 def with_events(timeline: Timeline, engine: Engine, containers: Iterable[dict[str, Any]]) -> Timeline:
-    """Return a timeline with marks for what became of containers in its time.
+    """Return a timeline with marks for the containers that stopped or started in its time.
 
-    The engine remembers the last end and the last start of each container that there still is. Its own tools
-    (toolbox, prober, the traffic itself) are left out; nobody wants to know of them.
+    The engine remembers only the last stop and the last start of each container that still exists. The tools of
+    the lab (toolbox, prober, the traffic itself) are left out, because they are not part of the task.
     """
     found = list(timeline.marks)
     for item in containers:
@@ -45,11 +45,11 @@ def with_events(timeline: Timeline, engine: Engine, containers: Iterable[dict[st
 
 
 def marks_of(name: str, state: dict[str, Any]) -> list[Mark]:
-    """Return marks for a container's last end and last start, from the engine's record of its state."""
+    """Return marks for a container's last stop and last start, from its state in the engine."""
     marks = []
     ended, started = moment(state.get("FinishedAt", "")), moment(state.get("StartedAt", ""))
     if ended:
-        # What ended and runs again has no exit code any more.
+        # A container that is running again no longer has an exit code.
         code = state.get("ExitCode") if not state.get("Running") else None
         how = "" if code is None else " (killed)" if code == 137 else f" (exit code {code})"
         marks.append(Mark(ended, f"{name} ended{how}"))
@@ -59,8 +59,8 @@ def marks_of(name: str, state: dict[str, Any]) -> list[Mark]:
 
 
 def moment(text: str) -> float:
-    """Return the engine's time as seconds since 1970, 0 for none: it writes the year 1 for never."""
+    """Return a time of the engine as seconds since 1970; 0 for none, which the engine writes as the year 1."""
     if not text or text.startswith("0001-"):
         return 0.0
-    # The engine writes nanoseconds; Python reads microseconds.
+    # The engine writes nanoseconds, but Python reads only microseconds.
     return dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).timestamp()

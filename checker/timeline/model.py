@@ -1,4 +1,4 @@
-"""Timeline: a stretch of the record, and the questions that checks ask of it."""
+"""Timeline: a part of the record, and the questions that checks ask about it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Band", "Moment", "Outage", "Rollout", "Timeline", "make", "seconds_of"]
 
 STEADY_SECONDS = 3.0
-"""How long no request may fail until the service counts as well again."""
+"""How long no request may fail before the service counts as recovered."""
 
 Moment = float | Mark
-"""A time: seconds since 1970 by the sender's clock, or the mark that was left then."""
+"""A moment: seconds since 1970 by the sender's clock, or the mark that was left then."""
 
 
 def seconds_of(moment: Moment) -> float:
@@ -34,16 +34,16 @@ def seconds_of(moment: Moment) -> float:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A stretch of the record. It never changes; the fixture `timeline` reads a new one.
+    """A part of the record. It never changes; the fixture `timeline` reads a new one.
 
     Args:
-        begin: from when on it tells.
-        end: until when; requests under way at that moment are not in it.
+        begin: when it begins.
+        end: when it ends; requests that were still waiting for an answer then are not in it.
         requests: in the order in which they were sent.
         marks: in order.
         gaps: in order, none overlapping the next.
-        to: the address that was sent to last.
-        first_good: when the record's first good answer was asked for; requests before it met no service yet.
+        to: the last address that requests were sent to.
+        first_good: when the first good answer of the record was requested; requests before it met no service yet.
     """
 
     begin: float
@@ -57,11 +57,11 @@ class Timeline:
     # -- parts of it ---------------------------------------------------------------------------------------
 
     def since(self, moment: Moment) -> Timeline:
-        """Return what comes after a moment: the requests sent from then on."""
+        """Return the part after a moment: the requests sent from then on."""
         return self.between(moment, self.end)
 
     def between(self, begin: Moment, end: Moment) -> Timeline:
-        """Return what lies between two moments: the requests sent in that time, gaps cut at its ends."""
+        """Return the part between two moments: the requests sent in that time, with gaps cut at its ends."""
         first, last = max(seconds_of(begin), self.begin), min(seconds_of(end), self.end)
         last = max(first, last)
         low = bisect.bisect_left(self.requests, first, key=_at)
@@ -80,15 +80,15 @@ class Timeline:
 
     @property
     def served(self) -> Timeline:
-        """It from the first good answer of all on: what failed before met no service yet."""
+        """The part from the very first good answer on: earlier failures met no service yet."""
         return self if self.first_good is None else self.since(self.first_good)
 
     def with_marks(self, marks: Iterable[Mark]) -> Timeline:
-        """Return it with these marks instead of its own."""
+        """Return the timeline with these marks instead of its own."""
         return replace(self, marks=tuple(sorted(marks, key=lambda mark: mark.at)))
 
     def over(self, connection: Connection) -> Timeline:
-        """Return it with the requests of one kind of connection alone."""
+        """Return the timeline with only the requests of one kind of connection."""
         return replace(self, requests=tuple(each for each in self.requests if each.connection is connection))
 
     # -- what was answered ---------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Timeline:
 
     @property
     def resent(self) -> tuple[Request, ...]:
-        """The requests under which the kept connection was found cut, so that they were sent again."""
+        """The requests during which the kept connection was cut, so they were sent again."""
         return tuple(request for request in self.requests if request.resent)
 
     @property
@@ -126,12 +126,12 @@ class Timeline:
 
     @property
     def latest(self) -> str:
-        """The version that answered last; empty when none did."""
+        """The version that answered last; empty if none did."""
         return next((each.version for each in reversed(self.good) if each.version), "")
 
     @property
     def pause(self) -> float:
-        """How many seconds the record tells nothing of."""
+        """How many seconds are without a record."""
         return sum(gap.seconds for gap in self.gaps)
 
     def lost(self, begin: Moment, end: Moment | None = None) -> int:
@@ -139,7 +139,7 @@ class Timeline:
         return len(self.between(begin, self.end if end is None else end).failures)
 
     def latency(self, percent: float) -> float:
-        """Return the milliseconds within which this share of the good answers came; 0 without any.
+        """Return the milliseconds within which this share of the good answers came; 0 without good answers.
 
         Args:
             percent: 50 for the median, 99 for all but the slowest hundredth (nearest rank).
@@ -154,28 +154,28 @@ class Timeline:
         return sorted(request.ms for request in self.good)
 
     def mark(self, text: str) -> Mark | None:
-        """Return the last mark with these words in it, or None."""
+        """Return the last mark that contains these words, or None."""
         return next((mark for mark in reversed(self.marks) if text in mark.text), None)
 
     # -- when it was away ----------------------------------------------------------------------------------
 
     def outages(self) -> tuple[Outage, ...]:
-        """Return every stretch between two good answers in which all requests failed, in order."""
+        """Return every time between two good answers in which all requests failed, in order."""
         return outages_of(self)
 
     def neither(self) -> Outage | None:
-        """Return the longest moment in which no request got a good answer; None when there was none."""
+        """Return the longest time in which no request got a good answer; None if there was none."""
         return max(self.outages(), key=lambda outage: outage.seconds, default=None)
 
     def recovery(self, moment: Moment, steady: float = STEADY_SECONDS) -> float | None:
-        """Return the seconds from a moment until the service was well again.
+        """Return the seconds from a moment until the service had recovered.
 
-        Well again is the first good answer after which no request failed for a while. 0 when none failed after
-        the moment; None when it is not well yet, or when the record does not tell for long enough.
+        It has recovered with the first good answer after which no request failed for a while. 0 if no request
+        failed after the moment; None if it has not recovered yet, or if the record is not long enough to tell.
 
         Args:
             moment: when the trouble began.
-            steady: how many seconds no request may fail.
+            steady: for how many seconds no request may fail.
         """
         return recovery_of(self.since(moment), steady)
 
@@ -183,22 +183,22 @@ class Timeline:
 
     @functools.cached_property
     def bands(self) -> tuple[Band, ...]:
-        """When each version answered, in the order of their beginnings.
+        """When each version answered, in the order in which they began.
 
-        A version that is silent for a few seconds while others answer has gone, and begins a new band when it
-        comes back; time in which nobody answered does not count.
+        A version that does not answer for a few seconds while others do is gone. It begins a new band when it
+        comes back. Time in which no version answered does not count.
         """
         return bands_of(self)
 
     def rollouts(self) -> tuple[Rollout, ...]:
-        """Return the moves from one version to another, in order; also those not carried through."""
+        """Return the changes from one version to another, in order, including unfinished ones."""
         return rollouts_of(self)
 
     # -- words ---------------------------------------------------------------------------------------------
 
     @property
     def summary(self) -> str:
-        """One line for `seen`: how many requests, and how many failed in which way."""
+        """One line for `seen`: how many requests there were, and how many failed in which way."""
         total = len(self.requests)
         if not total:
             return "no request was sent"
@@ -217,12 +217,12 @@ def _at(request: Request) -> float:
 
 
 def make(lines: Iterable[Line], *, now: float | None = None, first_good: float | None = None) -> Timeline:
-    """Make a Timeline of a record's lines.
+    """Make a Timeline from the lines of a record.
 
     Args:
         lines: as `read_lines` returns them.
-        now: until when the record was complete; the last line's time otherwise.
-        first_good: when the first good answer of all was asked for; the first among the lines otherwise.
+        now: the time until which the record is complete; by default the time of the last line.
+        first_good: when the very first good answer was requested; by default the first one among the lines.
     """
     requests: list[Request] = []
     marks: list[Mark] = []
@@ -260,7 +260,7 @@ def make(lines: Iterable[Line], *, now: float | None = None, first_good: float |
 
 
 def _joined(gaps: Sequence[Gap]) -> tuple[Gap, ...]:
-    """Put gaps in order; of two that overlap, the later one begins where the earlier one ends."""
+    """Put gaps in order. If two overlap, the later one begins where the earlier one ends."""
     found: list[Gap] = []
     for gap in sorted(gaps, key=lambda each: each.begin):
         begin = max(gap.begin, found[-1].end) if found else gap.begin

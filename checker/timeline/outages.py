@@ -1,4 +1,4 @@
-"""The times in which nobody was served: when, for how long, and when the service was well again."""
+"""Outages: when no request was answered, for how long, and when the service had recovered."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outage:
-    """A stretch between two good answers in which every request failed."""
+    """A time between two good answers in which every request failed."""
 
     begin: float
-    """When the last good answer before it was asked for; the first failure, where there was none."""
+    """When the last good answer before it was requested; without one, when the first request failed."""
     end: float
-    """When the first good answer after it was asked for; the end of the timeline, where there is none."""
+    """When the first good answer after it was requested; without one, the end of the timeline."""
     seconds: float
-    """How long it lasted; what the record tells nothing of is left out."""
+    """How long it lasted, without the times that have no record."""
     lost: int
     """How many requests failed in it."""
     over: bool
-    """Whether it ended."""
+    """Whether it has ended."""
 
 
 def outages_of(timeline: Timeline) -> tuple[Outage, ...]:
-    """Return every stretch between two good answers in which all requests failed, in order."""
+    """Return every time between two good answers in which all requests failed, in order."""
     found = []
     last_good: float | None = None
     failed: list[Request] = []
@@ -54,7 +54,7 @@ def _outage(
 
 
 def recovery_of(after: Timeline, steady: float) -> float | None:
-    """Return the seconds from a timeline's beginning until the service was well again; see `Timeline.recovery`."""
+    """Return the seconds from the beginning of a timeline until the service had recovered; see `Timeline.recovery`."""
     trouble = False
     well: float | None = None
     for request in after.requests:

@@ -1,6 +1,6 @@
-"""The lines of the record: what a request came to, marks, gaps, clock steps; and how they are read.
+"""The lines of the record (results of requests, marks, gaps, clock steps) and how to read them.
 
-One line is one JSON array that begins with a letter. docs/reference/timeline.md describes them for others.
+Each line is a JSON array that begins with a letter. docs/reference/timeline.md describes the lines.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import enum
 import msgspec
 
 FORMAT = 1
-"""Version of the lines; the sender writes it into its begin line."""
+"""Version of the line format; the sender writes it into its begin line."""
 
 
 class Failure(enum.StrEnum):
@@ -19,23 +19,23 @@ class Failure(enum.StrEnum):
     REFUSED = "refused"
     """Nothing listens at the address."""
     RESET = "reset"
-    """The connection was accepted, then broken off."""
+    """The connection was accepted, then reset."""
     TIMED_OUT = "timed-out"
-    """No whole answer in time, be it for want of a connection or of an answer."""
+    """No complete answer in time, either because there was no connection or because there was no answer."""
     NO_NAME = "no-name"
-    """The service's name could not be turned into an address."""
+    """The service's name could not be resolved to an address."""
     UNREACHABLE = "unreachable"
-    """No way leads to the address: the host is gone."""
+    """There is no route to the address: the host is gone."""
     EMPTY = "empty"
-    """The connection was closed in good order, but without one byte of an answer."""
+    """The connection was closed normally, but before the first byte of an answer."""
     BAD_ANSWER = "bad-answer"
-    """What came is not HTTP, or only part of an answer."""
+    """The answer is not HTTP, or is incomplete."""
     STATUS = "status"
-    """A whole answer, with a status of 400 and above."""
+    """A complete answer with a status of 400 or more."""
 
     @property
     def words(self) -> str:
-        """How a learner reads it."""
+        """The words that a learner reads."""
         return _WORDS[self]
 
 
@@ -55,7 +55,7 @@ class Connection(enum.StrEnum):
     """How a request travelled."""
 
     FRESH = "fresh"
-    """On a connection of its own."""
+    """On a new connection."""
     KEPT = "kept"
     """On the one connection that is kept alive."""
 
@@ -64,20 +64,20 @@ class Cause(enum.StrEnum):
     """Why nothing was sent for a while."""
 
     PAUSED = "paused"
-    """The sender was not run: its machine slept, or was too busy; or somebody paused the container."""
+    """The sender did not run: its machine slept or was too busy, or the container was paused."""
     STOPPED = "stopped"
-    """The sender was not there: its container was stopped, killed or replaced."""
+    """There was no sender: its container was stopped, killed or replaced."""
     CLOCK = "clock"
-    """The machine's clock was set forward; the time left out never was."""
+    """The machine's clock was set forward; the skipped time never happened."""
     UNABLE = "unable"
-    """The sender could send nothing for want of something of its own: a network, a socket."""
+    """The sender could not send, because it lacked a network, a socket or room to write."""
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True, tag="r"):
-    """One request, from its sending to its end.
+    """One request, from when it was sent until it ended.
 
-    `at` is when it was sent, `ms` how long it took until its whole answer was there or it failed; `status` is
-    0 without an answer. `version` and `instance` are what the answer said, empty when it did not.
+    `at` is when it was sent, `ms` is how long it took until the answer was complete or the request failed. `status`
+    is 0 without an answer. `version` and `instance` come from the answer and are empty if it has none.
     """
 
     at: float
@@ -88,11 +88,11 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag="r"):
     instance: str
     connection: Connection
     resent: bool = False
-    """Whether the kept connection was found cut under the request, which was then sent again on a new one."""
+    """Whether the kept connection was cut during the request, which was then sent again on a new one."""
 
     @property
     def good(self) -> bool:
-        """Whether a whole answer with a status below 400 came in time."""
+        """Whether a complete answer with a status below 400 came in time."""
         return self.failure is None
 
     @property
@@ -102,21 +102,21 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag="r"):
 
     @property
     def outcome(self) -> str:
-        """What it came to, in a few words."""
+        """Its result, in a few words."""
         if self.failure is None or self.failure is Failure.STATUS:
             return f"HTTP {self.status}"
         return self.failure.words
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):
-    """Something that happened, noted by a check or by `lab`."""
+    """Something that happened, recorded by a check or by `lab`."""
 
     at: float
     text: str
 
 
 class Gap(msgspec.Struct, frozen=True, array_like=True, tag="g"):
-    """A time for which the record tells nothing of the service."""
+    """A time for which the record says nothing about the service."""
 
     begin: float
     end: float
@@ -129,7 +129,7 @@ class Gap(msgspec.Struct, frozen=True, array_like=True, tag="g"):
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag="b"):
-    """The sender began, with this address."""
+    """The sender started, with this address."""
 
     at: float
     to: str
@@ -137,7 +137,7 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag="b"):
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, tag="s"):
-    """The machine's clock was set back: what was written before this line carries a time that is too late.
+    """The machine's clock was set back: the times in the lines before this one are too late.
 
     `by` is negative, in seconds.
     """
@@ -154,8 +154,8 @@ _DECODER = msgspec.json.Decoder(Line)
 def read_lines(data: bytes) -> list[Line]:
     """Return the lines of a record in the order in which they were written, on one clock.
 
-    A line that is none is left out: one that its writer was killed in, or whose beginning was not read. What
-    was written before the clock was set back is moved back by as much, so that the order of things holds.
+    An incomplete line is left out: the sender was killed while it wrote the line, or the line's beginning was not
+    read. If the clock was set back, the times before that are moved back by as much, so the order stays right.
     """
     try:
         lines: list[Line] = _DECODER.decode_lines(data)

@@ -1,4 +1,4 @@
-"""What a timeline comes to, as `lab timeline --json` prints it."""
+"""The summary of a timeline, as `lab timeline --json` prints it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """A move from one version to another."""
+    """A change from one version to another."""
 
     before: str
     after: str
@@ -52,27 +52,27 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of the record. Moments are seconds since 1970, by the sender's clock."""
+    """A part of the record. Times are seconds since 1970, by the sender's clock."""
 
     to: str
     """Where the requests were sent."""
     begin: float
     end: float
     first_good: float | None
-    """The first good answer of the whole record; what failed before it met no service yet."""
+    """The first good answer of the whole record; requests that failed before it met no service yet."""
     requests: int
     failures: tuple[Failed, ...]
     kinds: dict[str, int]
     """How many failed in each way."""
     resent: int
-    """How often the kept connection was cut under a request, which was then sent again."""
+    """How often the kept connection was cut during a request, which was then sent again."""
     instances: dict[str, int]
     """How many good answers each instance gave."""
     bands: tuple[Band, ...]
     """When each version answered."""
     rollouts: tuple[Move, ...]
     outages: tuple[Outage, ...]
-    """Every stretch without a good answer."""
+    """Every time without a good answer."""
     marks: tuple[Happening, ...]
     gaps: tuple[Unknown, ...]
     """When the sender sent nothing, and why."""
@@ -81,7 +81,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarize(timeline: Timeline) -> Summary:
-    """Return what a timeline comes to."""
+    """Return the summary of a timeline."""
     return Summary(
         to=timeline.to,
         begin=timeline.begin,

@@ -1,4 +1,4 @@
-"""A lab's traffic: the container that sends requests all the time, its record, and the marks left in it."""
+"""A lab's traffic: the container that sends requests all the time, its record, and the marks in it."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ if TYPE_CHECKING:
     from checker.engine.shell import Completed
 
 SERVICE = "traffic"
-"""The service's name in a scene; where there are several, how their names begin."""
+"""The name of the service in a scene; if there are several, their names begin with it."""
 
 FOLDER = "/var/lib/traffic"
-"""Where the record is inside the container: `record`, and what was before it, `record.1` to `record.3`.
+"""Where the record is inside the container: `record`, and the older parts `record.1` to `record.3`.
 
-`first` holds the moment of the first good answer of all, which a part of the record does not tell."""
+`first` has the time of the very first good answer, which a later part of the record does not contain."""
 
 BYTES_A_SECOND = 2500
-"""More than the record grows by in a second: 25 requests of at most some 90 bytes."""
+"""More than the record grows in a second: 25 requests of at most about 90 bytes."""
 
 SPARE_SECONDS = 10
-"""How much more is read than is asked for: a request is written when it ends, and some lines are longer."""
+"""How many seconds more are read than requested: a request is written when it ends, and some lines are longer."""
 
 WHOLE = 1 << 30
 """More bytes than a record can have."""
 
 SILENT_SECONDS = 10.0
-"""How long the record may stand still until the sender counts as dead: requests are given up after two."""
+"""How long the record may stay unchanged before the sender counts as dead: requests time out after two seconds."""
 
 ENDED_SECONDS = 2.25
-"""How long after a moment every request that was sent before it stands in the record.
+"""How long after a moment all requests that were sent before it are in the record.
 
-A request is written when it ends, and given up after two seconds; the sender may be a quarter of one late.
+A request is written when it ends, it times out after two seconds, and the sender may be 0.25 s late.
 """
 
 SETTLE_SECONDS = 5.0
-"""How long to wait for the end of a rollout: longer than a version must be silent to be gone."""
+"""How long to wait for the end of a rollout: longer than the silence after which a version counts as gone."""
 
 
 def find_all(engine: Engine, project: str) -> dict[str, dict[str, Any]]:
-    """Return the engine's entries of the traffics' containers in a Compose project, by name.
+    """Return the engine's entries of the traffic containers in a Compose project, by name.
 
-    Most labs have one, whose name is empty. One with several services to compare has a `traffic-NAME` for each.
+    Most labs have one, and its name is empty. A lab that compares several services has a `traffic-NAME` for each.
     """
     found = {}
     for item in engine.list_all("containers", labels={"com.docker.compose.project": project}):
@@ -63,7 +63,7 @@ def find_all(engine: Engine, project: str) -> dict[str, dict[str, Any]]:
 
 
 def mark_all(engine: Engine, project: str, text: str) -> None:
-    """Leave a mark in each timeline of a Compose project; one whose sender does not run is left out."""
+    """Leave a mark in each timeline of a Compose project, except those whose sender is not running."""
     for item in find_all(engine, project).values():
         with contextlib.suppress(LabError):
             shell = Shell(engine, item["Id"])
@@ -74,25 +74,25 @@ def mark_all(engine: Engine, project: str, text: str) -> None:
 
 
 class Runs(Protocol):
-    """Something that runs a command in the traffic's container: its persistent shell."""
+    """Something that runs commands in the traffic container: its persistent shell."""
 
     def run(self, command: str | bytes, seconds: float = ...) -> Completed:
         """Run it."""
 
 
 class Traffic:
-    """The record of a lab's traffic as it grows, as the `timeline` fixture gives it.
+    """The record of a lab's traffic while it grows, as the `timeline` fixture gives it.
 
     Args:
-        shell: a shell in the traffic's container.
+        shell: a shell in the traffic container.
     """
 
     def __init__(self, shell: Runs) -> None:
         self._shell = shell
 
     def mark(self, text: str) -> Mark:
-        """Leave a mark in the record, now, and return it with its moment."""
-        # A mark is one line; the record belongs to the sender, whose clock it is.
+        """Leave a mark in the record now, and return it with its time."""
+        # A mark is one line; its time comes from the clock of the sender, which owns the record.
         word = json.dumps(" ".join(text.split()))
         said = self._run(
             'now=$(date +%s.%3N) && printf \'["m",%s,%s]\\n\' "$now" '
@@ -101,7 +101,7 @@ class Traffic:
         return Mark(float(said), json.loads(word))
 
     def now(self) -> float:
-        """Return the moment by the sender's clock."""
+        """Return the time by the sender's clock."""
         return float(self._run("date +%s.%N"))
 
     def since(self, moment: Moment) -> Timeline:
@@ -117,10 +117,10 @@ class Traffic:
             times *= 4
 
     def between(self, begin: Moment, end: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
-        """Read what was sent between two moments, once all of it has ended, or after some seconds.
+        """Read the requests sent between two moments, once all of them have ended, or after `seconds`.
 
-        Somebody who asks at once misses the requests that are still waiting for their answers: those, mostly, that
-        are going to fail.
+        A caller that does not wait misses the requests that still wait for an answer, and most of these are going
+        to fail.
         """
         give_up = time.monotonic() + seconds
         ended = seconds_of(end) + ENDED_SECONDS
@@ -129,10 +129,10 @@ class Traffic:
         return found.between(begin, end)
 
     def settled(self, moment: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
-        """Read what was recorded since a moment, once every rollout in it has ended, or after some seconds.
+        """Read what was recorded since a moment, once every rollout in it has ended, or after `seconds`.
 
-        A version counts as gone only when it was silent for a while, so that somebody who asks right after a
-        rollout would be told that it is not finished.
+        A version counts as gone only after it has not answered for a while. So without waiting, a rollout that has
+        just ended would still look unfinished.
         """
         return _settled(lambda: self.since(moment), seconds)
 
@@ -141,11 +141,11 @@ class Traffic:
         return self.since(self.now() - seconds)
 
     def everything(self, seconds: float = SETTLE_SECONDS) -> Timeline:
-        """Read the whole record, of the last two and a half hours; a rollout that is ending is waited for as in `settled`."""
+        """Read the whole record, the last two and a half hours; wait for the end of a rollout as in `settled`."""
         return _settled(lambda: self._read(str(WHOLE))[0], seconds)
 
     def _read(self, size: str) -> tuple[Timeline, bool]:
-        """Read the last bytes, and return whether these are all there are.
+        """Read the last bytes, and return whether that was the whole record.
 
         Args:
             size: how many bytes, as the shell computes it.
@@ -154,7 +154,7 @@ class Traffic:
             f"cd {FOLDER} && date +%s.%N && stat -c %Y record && size={size} && total=0 && "
             "for part in $(stat -c %s record record.? 2>/dev/null); do total=$((total + part)); done; "
             "echo $((size >= total)) && { cat first 2>/dev/null || echo; } && "
-            # From the end of one file nothing before it is read.
+            # If the last file is long enough, the older ones are not read.
             'if [ "$(stat -c %s record)" -ge "$size" ]; then tail -c "$size" record; '
             'else cat $(ls -r record.? 2>/dev/null) record | tail -c "$size"; fi'
         )
@@ -163,7 +163,7 @@ class Traffic:
         if end - float(changed) > SILENT_SECONDS:
             raise LabError(
                 f"The lab's traffic recorded nothing for {end - float(changed):.0f} s.",
-                remedy="See what its container says: docker logs; `lab start` mends the scene.",
+                remedy="See the logs of its container with docker logs, or repair the lab with `lab start`.",
             )
         met = float(first) if first.strip() else None
         return make(read_lines(data), now=end, first_good=met), whole == b"1"
@@ -176,14 +176,14 @@ class Traffic:
         if done.rc:
             raise LabError(
                 "The record of the lab's traffic cannot be read.",
-                remedy="`lab start` mends the scene.",
+                remedy="Repair the lab with `lab start`.",
                 detail=done.stderr.strip(),
             )
         return done.stdout_bytes
 
 
 def _has_passed(found: Timeline, moment: float) -> bool:
-    """Whether something stands in the record that was written after a moment, and so all that was to be before it."""
+    """Whether the record has an entry from after a moment, and so every entry from before it."""
     return any(request.end >= moment for request in found.requests) or any(
         gap.end >= moment for gap in found.gaps
     )
@@ -193,7 +193,7 @@ def _settled(read: Callable[[], Timeline], seconds: float) -> Timeline:
     give_up = time.monotonic() + seconds
     while True:
         found = read()
-        # One that nobody answers any more, neither the old version nor the new, will not be decided by waiting.
+        # If neither the old version nor the new one answers any more, waiting does not help.
         open_moves = [
             move for move in found.rollouts() if move.under_way and found.end - move.end < SETTLE_SECONDS
         ]

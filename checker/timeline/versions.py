@@ -1,4 +1,4 @@
-"""The versions that answered: when each did, and the moves from one to another."""
+"""The versions that answered: when each did, and the changes from one to another."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from checker.timeline.record import Request
 
 APART_SECONDS = 3.0
-"""How long a version must be silent, while others answer, before it counts as gone.
+"""How long a version must not answer, while others do, before it counts as gone.
 
-One of five copies gets every fifth of 25 requests a second, so that three seconds of silence by chance do not
-happen; a turn back to the old version within that time is one move that was not carried through.
+One of five replicas gets a fifth of 25 requests a second, so it does not miss three seconds by chance. A return to
+the old version within that time is one change that was not finished.
 """
 
 MARGIN_SECONDS = 2.0
-"""How much before and after a rollout belongs to it: a request is given up after as long."""
+"""How many seconds before and after a rollout belong to it: the time after which a request times out."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """A stretch in which a version answered without being away for longer than a few seconds."""
+    """A time in which a version answered, without interruptions of more than a few seconds."""
 
     version: str
     begin: float
@@ -39,35 +39,35 @@ class Band:
 
 @dataclass(frozen=True)
 class Rollout:
-    """A move from one version to another, as the requests saw it."""
+    """A change from one version to another, as the requests saw it."""
 
     before: str
     after: str
     first: float
     """The first answer of the new version."""
     last: float
-    """The last answer of the old version, as far as the timeline goes."""
+    """The last answer of the old version in this timeline."""
     completed: bool
-    """Whether the old version stopped answering, and the new one goes on."""
+    """Whether the old version stopped answering, and the new one continues."""
     withdrawn: bool
-    """Whether the new version went away again while the old one went on."""
+    """Whether the new version disappeared again while the old one continued: a rollback."""
     requests: tuple[Request, ...]
-    """Every request of the move, from a little before it to a little after."""
+    """Every request of the change, from a little before it to a little after it."""
     outage: Outage | None
-    """The longest moment in it with neither version answering."""
+    """The longest time in it without an answer from either version."""
     begin: float
-    """When it began to show: the new version's first answer, or the old one's last if that came before."""
+    """When it began: the first answer of the new version, or the last of the old one if that was earlier."""
     end: float
-    """When nothing more changed: the last answer of the version that went away."""
+    """When it ended: the last answer of the version that disappeared."""
 
     @property
     def seconds(self) -> float:
-        """How long it took, from the one to the other."""
+        """How long it took, from beginning to end."""
         return self.end - self.begin
 
     @property
     def under_way(self) -> bool:
-        """Whether it may still go either way: also for the few seconds in which the last answer is too fresh to tell."""
+        """Whether it is undecided. For a few seconds after it ends, it still counts as under way."""
         return not self.completed and not self.withdrawn
 
     @property
@@ -77,7 +77,7 @@ class Rollout:
 
 
 def bands_of(timeline: Timeline) -> tuple[Band, ...]:
-    """Return when each version answered, in the order of their beginnings."""
+    """Return when each version answered, in the order in which they began."""
     times = [request.at for request in timeline.good]
     growing: dict[str, tuple[float, float, int]] = {}
     found: list[Band] = []
@@ -95,11 +95,11 @@ def bands_of(timeline: Timeline) -> tuple[Band, ...]:
 
 
 def _was_away(times: Sequence[float], last: float, until: float) -> bool:
-    """Whether others answered for long enough between a version's last answer and a moment.
+    """Whether other versions answered for long enough between a version's last answer and a moment.
 
     Args:
-        times: when all good answers were asked for.
-        last: the version's last one.
+        times: when all good answers were requested.
+        last: when the version's last answer was requested.
         until: the moment.
     """
     spoken = 0.0
@@ -112,13 +112,13 @@ def _was_away(times: Sequence[float], last: float, until: float) -> bool:
 
 
 def rollouts_of(timeline: Timeline) -> tuple[Rollout, ...]:
-    """Return the moves from one version to another, in order; also those not carried through."""
+    """Return the changes from one version to another, in order, including unfinished ones."""
     times = [request.at for request in timeline.good]
     found = []
     for index, band in enumerate(timeline.bands[1:], 1):
         older = [each for each in timeline.bands[:index] if each.version != band.version]
         if older:
-            # The one it replaces is the one that was there last.
+            # It replaces the version that answered last.
             before = max(older, key=lambda each: (each.end, each.begin))
             found.append(_rollout(timeline, times, before, band))
     return tuple(found)

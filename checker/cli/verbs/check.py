@@ -1,6 +1,6 @@
-"""Judge what you built, with evidence and a reason for what is wrong.
+"""Check what you built. For each problem, show the reason and the evidence.
 
-Exit codes: 0 all passed, 1 a check failed, 3 it could not be judged.
+Exit codes: 0 every check passed, 1 a check failed, 3 there is no verdict.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "judge what you built"
+SUMMARY = "check what you built"
 EXAMPLE = "lab check 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab or a step of it, and how to report."""
-    add_lab(parser, "the lab, or one step of it such as 3.2")
-    parser.add_argument("--all", action="store_true", help="explain every problem, not only the first")
-    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML as well")
+    """Take the lab or one of its steps, and how to report."""
+    add_lab(parser, "the lab, or one of its steps, such as 3.2")
+    parser.add_argument("--all", action="store_true", help="explain every problem, not only the first one")
+    parser.add_argument("--junit", metavar="FILE", help="also write JUnit XML to this file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge once and show the report."""
+    """Check once and show the report."""
     from checker.cli.context import Context
     from checker.render.report import report_lines
     from checker.render.style import style_of

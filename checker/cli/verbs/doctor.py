@@ -1,6 +1,6 @@
-"""Look at this machine and say what labs would miss, and what to do about it; nothing is changed.
+"""Examine this machine: say what labs would be missing, and what to do about it. Nothing is changed.
 
-Exit codes: 0 labs can run, 3 something would stop one.
+Exit codes: 0 labs can run, 3 something would stop a lab.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "look at this machine and say what labs would miss"
+SUMMARY = "check whether this machine can run the labs"
 EXAMPLE = "lab doctor"
 
 

@@ -1,4 +1,4 @@
-"""Print variables for a shell of your own, so that what you start there is known to be the lab's.
+"""Print variables for your own shell, so that containers you start there count as part of the lab.
 
 Use it as: eval "$(lab env 3)"
 """
@@ -12,15 +12,17 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "print variables for a shell of your own"
+SUMMARY = "print variables for your own shell"
 EXAMPLE = 'eval "$(lab env 3)"'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab and the shell's kind."""
+    """Take the lab and the kind of shell."""
     add_lab(parser)
     parser.add_argument(
-        "--shell", choices=("sh", "fish", "powershell"), help="whose syntax; guessed otherwise"
+        "--shell",
+        choices=("sh", "fish", "powershell"),
+        help="the shell whose syntax to use; guessed if not given",
     )
 
 
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         lines.append(f"set -gx PATH {shlex.quote(str(wrapper))} $PATH;")
     else:
         lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
-        # The same small wrapper that the toolbox has: it labels what you create as the lab's.
+        # The same small wrapper as in the toolbox: it gives what you create the lab's label.
         lines.append(f'export PATH={shlex.quote(str(wrapper))}:"$PATH"')
     print("\n".join(lines))
     return 0

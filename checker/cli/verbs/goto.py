@@ -1,4 +1,4 @@
-"""Put a lab where one of its steps begins. Your files are copied aside first, and you are told where."""
+"""Reset a lab to the start of one of its steps. Your files are copied aside first; the command says where."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from checker.cli.context import add_force, add_lab
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "put a lab where a step begins"
+SUMMARY = "reset a lab to the start of a step"
 EXAMPLE = "lab goto 3.2"
 
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         raise MisuseError(
             f"Name a step of lab {lab.number}.", remedy=f"For instance: lab goto {int(lab.number)}.2"
         )
-    context.confirm(f"Lab {lab.number} goes to where step {step} begins; your files are set aside.")
+    context.confirm(f"This resets lab {lab.number} to the start of step {step} and sets your files aside.")
     done = reset(context, lab, step, force=args.force)
     if args.json:
         import msgspec
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         aside = str(done.aside) if done.aside else None
         print(msgspec.json.encode({"lab": lab.slug, "step": step, "set_aside": aside}).decode())
         return 0
-    print(f"Lab {lab.number} is where step {step} begins: {lab.toml.steps[step - 1].title}")
+    print(f"Lab {lab.number} is at the start of step {step}: {lab.toml.steps[step - 1].title}")
     if done.aside:
         print(f"Your files were set aside: {done.aside}")
     return 0

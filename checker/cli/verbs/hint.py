@@ -1,4 +1,4 @@
-"""Give the next hint for the first check that fails: an idea, then where to look, then nearly the answer."""
+"""Give the next hint for the first check that fails: an idea, then where to look, then a similar step worked out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge, find the first problem, climb one rung."""
+    """Check, find the first problem, and give its next hint."""
     from checker.cli.context import Context
     from checker.render.style import style_of
     from checker.session.judging import hint
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     with context.trying_shown():
         found = hint(context, lab)
     if found is None:
-        print(f"All checks of lab {lab.number} pass; there is nothing left to hint at.")
+        print(f"Every check of lab {lab.number} passes. There is nothing left to hint at.")
         return 0
     if args.json:
         import msgspec

@@ -1,7 +1,7 @@
-"""List the course's images: how large, where each came from, which labs need it; build, pull, save, load, prune.
+"""List the course's images with size, source and the labs that need them; or build, pull, save, load or prune images.
 
-An image that is needed is made present by itself: pulled from the registry that DRYDOCK_REGISTRY names or from
-where images/published.toml says that it was published, else loaded from a bundle in bundles/ or in DRYDOCK_BUNDLE, else built here.
+You do not have to get images yourself: `lab start` pulls what a lab needs from the registry that DRYDOCK_REGISTRY
+or images/published.toml names, else loads it from a bundle in bundles/ or in DRYDOCK_BUNDLE, else builds it here.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ ACTIONS = ("build", "pull", "save", "load", "publish", "prune")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take an action and what it works on."""
-    parser.add_argument(
-        "action", nargs="?", choices=ACTIONS, help="what to do; without it, the images are listed"
-    )
+    """Take an action and its images or file."""
+    parser.add_argument("action", nargs="?", choices=ACTIONS, help="what to do; without it, list the images")
     parser.add_argument(
         "names",
         nargs="*",
         metavar="NAME|FILE|REGISTRY",
-        help="build, pull: the images, all when none is named, all tags of one without a tag; "
-        "save, load: the file, publish: the registry (save, publish: then images)",
+        help="build, pull: the images (all if you name none; all tags of an image named without a tag); "
+        "save, load: the file; publish: the registry (save, publish: then images)",
     )
     parser.add_argument(
         "--part",
         action="store_true",
-        help="publish: push this engine's platform alone, as NAME:TAG-amd64 or the like, for --join",
+        help="publish: push only this engine's platform, for example as NAME:TAG-amd64, to use with --join",
     )
     parser.add_argument(
         "--join",
         metavar="PLATFORM,PLATFORM",
         default="",
-        help="publish: push nothing, and make one image of the parts, such as amd64,arm64",
+        help="publish: push nothing; combine the parts, such as amd64,arm64, into one image",
     )
     parser.add_argument(
-        "--all", action="store_true", help="build, pull: every image, clusters' too, as when none is named"
+        "--all",
+        action="store_true",
+        help="build, pull: every image, including those of clusters; the default if you name none",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what was asked for."""
+    """Run the action."""
     from checker.cli.context import Context
     from checker.errors import MisuseError
     from checker.images.catalogue import Images
@@ -64,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.all and (args.names or args.action not in {"build", "pull"}):
         raise MisuseError(
-            "--all goes with build or pull, and with no names.", remedy="For instance: lab images build --all"
+            "--all works only with build or pull, and without names.",
+            remedy="For instance: lab images build --all",
         )
     context = Context(args)
     images = Images(context.places.root)
@@ -116,7 +117,7 @@ def _build(context: Context, images: Images, store: Store) -> int:
 
 
 def _tell_made(context: Context, made: Made, rest: Sequence[str] = ()) -> None:
-    """Say what was made and what was not, and why."""
+    """Say which images were made, which were not, and why."""
     if context.args.json:
         _print_json(
             {
@@ -151,7 +152,7 @@ def _pull(context: Context, images: Images, store: Store) -> int:
     if not registry:
         raise MisuseError(
             "There is no registry to pull the course's images from.",
-            remedy=f"Set {REGISTRY}=HOST:PORT to one that has them, or build them: `lab images build`.",
+            remedy=f"Set {REGISTRY}=HOST:PORT to a registry that has them, or build them: `lab images build`.",
         )
     with locked(context.places, store, context.client, context.say, no_install=True) as supply:
         provided = []
@@ -160,12 +161,12 @@ def _pull(context: Context, images: Images, store: Store) -> int:
             if not supply.pull(image):
                 if image.programs and not context.args.names:
                     context.say(
-                        f"{image.reference} is left out; `lab images build` makes it where that can be done"
+                        f"{image.reference} is left out; `lab images build` builds it if this machine can"
                     )
                     continue
                 raise LabError(
                     f"{image.reference} could not be pulled from {registry}.",
-                    remedy="The line above says why; `lab images build` makes it here.",
+                    remedy="The line above says why. `lab images build` builds it here.",
                 )
             store.retire(replaced, image)
             provided.append(Provided(image.reference, Origin.PULLED))
@@ -193,7 +194,7 @@ def _save(context: Context, images: Images, store: Store) -> int:
         _print_json(manifest)
     else:
         size = file.stat().st_size / 1e6
-        print(f"{file} holds {len(manifest.images)} images for {manifest.platform}, {size:.0f} MB.")
+        print(f"{file} contains {_counted(manifest.images)} for {manifest.platform}, {size:.0f} MB.")
     return 0
 
 
@@ -208,7 +209,7 @@ def _publish(context: Context, images: Images, store: Store) -> int:
             remedy="For example: lab images publish localhost:5000 or lab images publish registry.example/you/course",
         )
     registry, *names = context.args.names
-    # What others made is theirs to publish.
+    # Third-party programs are for their makers to publish.
     found = [image for image in images.every(names) if not image.programs]
     platforms = [platform for platform in context.args.join.split(",") if platform]
     if not platforms:
@@ -233,16 +234,16 @@ def _publish(context: Context, images: Images, store: Store) -> int:
     if context.args.json:
         _print_json(published)
     else:
-        print(f"{len(found)} images are in {published.registry}.")
+        print(f"{_counted(found)} {'is' if len(found) == 1 else 'are'} in {published.registry}.")
         if file:
             print(
-                f"{file} names each by its digest: commit it, and checkouts pull what is missing from there."
+                f"{file} names each by its digest. Commit this file, and other checkouts pull missing images from there."
             )
     return 0
 
 
 def _leave_out(context: Context, image: Image, error: LabError, *, named: bool | None = None) -> None:
-    """Go on without an image that cannot be had here, unless it was asked for by name."""
+    """Continue without an image that is not available here, unless the user named it."""
     if context.args.names if named is None else named:
         raise error
     context.say(f"{image.reference} is left out. {error.what}")
@@ -265,9 +266,9 @@ def _load(context: Context, images: Images, store: Store) -> int:
     if context.args.json:
         _print_json(manifest)
         return 0
-    print(f"Loaded {len(manifest.images)} images.")
+    print(f"Loaded {_counted(manifest.images)}.")
     if stale:
-        print(f"Of another version of the course, so not used: {', '.join(stale)}.")
+        print(f"Not used, because they belong to another version of the course: {', '.join(stale)}.")
     return 0
 
 
@@ -279,7 +280,7 @@ def _prune(context: Context, images: Images, store: Store) -> int:
         else:
             print("There are no old images of the course.")
         return 0
-    context.confirm(f"Remove {len(old)} old images of the course ({', '.join(_names(old))})?")
+    context.confirm(f"Remove {_counted(old, 'old image')} of the course ({', '.join(_names(old))})?")
     removed, kept = store.remove(old)
     if context.args.json:
         _print_json({"removed": _names(removed), "kept": _names(kept)})
@@ -287,8 +288,12 @@ def _prune(context: Context, images: Images, store: Store) -> int:
     if removed:
         print(f"Removed: {', '.join(_names(removed))}.")
     if kept:
-        print(f"Kept, for a container uses it: {', '.join(_names(kept))}.")
+        print(f"Kept, because a container uses it: {', '.join(_names(kept))}.")
     return 0
+
+
+def _counted(images: Sequence[object], noun: str = "image") -> str:
+    return f"{len(images)} {noun}{'' if len(images) == 1 else 's'}"
 
 
 def _names(stored: list[Stored]) -> list[str]:

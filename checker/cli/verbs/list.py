@@ -1,4 +1,4 @@
-"""Show the labs, and how far you are with each."""
+"""List the labs and your progress in each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "show the labs and your progress"
+SUMMARY = "list the labs and your progress"
 EXAMPLE = "lab list"
 
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a row a lab."""
+    """Print one row for each lab."""
     from checker.cli.context import Context
     from checker.render.catalogue import list_lines
     from checker.render.style import style_of

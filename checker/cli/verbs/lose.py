@@ -1,6 +1,6 @@
-"""Lose a node of a lab: a machine dies, for real, with everything on it. Without a name, a node is picked at random.
+"""Kill a node of a lab, with everything on it. Without a name, a node is picked at random.
 
-What it means for the lab's users is on the lab's timeline. `--back` brings a lost node back, as `lab start` does.
+`lab timeline` shows what this means for the lab's users. `--back` brings a lost node back, as `lab start` does.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "lose a node of a lab, or bring it back"
+SUMMARY = "kill a node of a lab, or bring it back"
 EXAMPLE = "lab lose 6 host-3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab, the node, and the direction."""
+    """Take the lab, the node, and whether to bring it back."""
     add_lab(parser)
-    node = parser.add_argument("node", metavar="NODE", nargs="?", default="", help="which; otherwise any")
+    node = parser.add_argument(
+        "node", metavar="NODE", nargs="?", default="", help="the node; picked at random if not given"
+    )
     node.completer = complete_nodes  # type: ignore[attr-defined]
     parser.add_argument(
-        "--back", action="store_true", help="bring it back; every lost one, when none is named"
+        "--back", action="store_true", help="bring the node back, or every lost node if none is named"
     )
 
 
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def complete_nodes(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[str]:
-    """Return what a shell may complete a node's name to."""
+    """Return the names that a shell can complete to a node."""
     from checker.course.catalogue import Catalogue
     from checker.course.places import find
     from checker.engine.api import connect

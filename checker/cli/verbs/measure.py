@@ -1,7 +1,7 @@
-"""Measure a lab on this machine and write what was found into its lab.toml and its lesson's table of facts.
+"""Measure a lab on this machine and write the figures into its lab.toml and its lesson's table of facts.
 
-The lab is started, solved, looked at and removed, on a work folder of its own. With --facts, only the table is
-written anew, from what lab.toml says.
+The lab is started, solved, measured and removed, with a separate work folder. With --facts, nothing is measured:
+only the table is written again, from lab.toml.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ EXAMPLE = "lab measure 3"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the labs, and whether to measure at all."""
     argument = parser.add_argument(
-        "labs", metavar="LAB", nargs="*", help="labs to measure; all when none is named"
+        "labs", metavar="LAB", nargs="*", help="labs to measure; all of them if you name none"
     )
     argument.completer = complete_labs  # type: ignore[attr-defined]
     parser.add_argument(
-        "--facts", action="store_true", help="write the table of facts from lab.toml, without measuring"
+        "--facts", action="store_true", help="only write the table of facts from lab.toml, without measuring"
     )
 
 
@@ -68,10 +68,10 @@ def _measure(context: Context, lab: Lab) -> Measured:
     from checker.authoring.prove import scratch_scene
     from checker.session.preparing import ensure_images
 
-    # Its figures are those of the ways that whoever chooses nothing has.
+    # Its figures are those for a learner who does not choose ways.
     lab = lab.with_ways(lab.toml.usual)
     scene = context.scene(lab)
     if scene.services():
-        context.confirm(f"Lab {lab.number} is running; measuring it stops it and removes its containers.")
+        context.confirm(f"Lab {lab.number} is running. Measuring stops it and removes its containers.")
     ensure_images(context, lab)
     return measure(scratch_scene(scene), context.say)

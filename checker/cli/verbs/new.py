@@ -1,7 +1,7 @@
-"""Make a lab from the template: scene, task, answers, checks and lesson, which verify as they are.
+"""Create a lab from the template: scene, task, answers, checks and lesson. `lab verify` succeeds on it unchanged.
 
-The name is a topic in small letters with dashes; a number in front chooses the lab's number, else the next
-free one is taken.
+The name is a topic in lower-case letters with dashes. A number in front becomes the lab's number; without it,
+the lab gets the next free number.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "make a lab from the template"
+SUMMARY = "create a lab from the template"
 EXAMPLE = 'lab new 18-my-topic --title "My topic"'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab's name and title."""
-    parser.add_argument("name", metavar="SLUG", help="its topic, such as my-topic or 18-my-topic")
-    parser.add_argument("--title", default="", help="its title; made from the topic when left out")
+    parser.add_argument("name", metavar="SLUG", help="the topic, such as my-topic or 18-my-topic")
+    parser.add_argument("--title", default="", help="the title; made from the topic if not given")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the lab and say how to go on."""
+    """Create the lab and say what to do next."""
     from checker.authoring.new import make
     from checker.cli.context import Context
 
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         print(msgspec.json.encode(record).decode())
         return 0
     number = int(made.lab.number)
-    print(f"made {made.lab.folder}\n     {made.lesson}\n     {made.facts}")
-    print(f"Go on: lab verify {number}")
-    print(f"Then name the lesson under `nav` in mkdocs.yml: lessons/{made.lesson.name}")
+    print(f"created {made.lab.folder}\n        {made.lesson}\n        {made.facts}")
+    print(f"Next: lab verify {number}")
+    print(f"Then add the lesson to `nav` in mkdocs.yml: lessons/{made.lesson.name}")
     return 0

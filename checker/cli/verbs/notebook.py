@@ -1,7 +1,7 @@
-"""Open a notebook in JupyterLab: a copy of yours, in work/notebooks, with the course's own Python behind it.
+"""Open a notebook in JupyterLab: your own copy in work/notebooks, which runs with the course's Python.
 
-JupyterLab is installed when this is first used. It goes on in the background until `lab notebook --stop`, or `lab down`.
-Without a name every notebook is copied, and the folder opens.
+The first use installs JupyterLab. It keeps running in the background until `lab notebook --stop` or `lab down`.
+Without a name, every notebook is copied, and the folder opens.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ EXAMPLE = "lab notebook 4"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the notebook, if any, and what is done about it."""
+    """Take the notebook, if any, and what to do with it."""
     name = parser.add_argument(
         "notebook",
         metavar="NOTEBOOK",
         nargs="?",
-        help="the lab's number, its slug, or the beginning of its name; the folder of all without it",
+        help="the lab's number, its slug, or the beginning of its name; without it, the folder opens",
     )
     name.completer = complete_notebooks  # type: ignore[attr-defined]
-    parser.add_argument("--no-browser", action="store_true", help="print the address and open nothing")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, do not open a browser")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--stop", action="store_true", help="end JupyterLab and every kernel")
+    what.add_argument("--stop", action="store_true", help="stop JupyterLab and every kernel")
     what.add_argument(
-        "--fresh", action="store_true", help="set your copy of the notebook aside and give a new one"
+        "--fresh", action="store_true", help="set your copy of the notebook aside and make a new one"
     )
 
 
 def complete_notebooks(prefix: str, **_: object) -> list[str]:
-    """Return what a shell may complete a notebook's name to."""
+    """Return the names that a shell can complete to a notebook."""
     from checker.course.places import find
     from checker.jupyter.copies import shipped
 
@@ -46,7 +46,7 @@ def complete_notebooks(prefix: str, **_: object) -> list[str]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make the copy, start JupyterLab when it is not running, then open or print the address."""
+    """Make the copy, start JupyterLab if it is not running, then open or print the address."""
     from checker.cli.context import Context
     from checker.errors import MisuseError
     from checker.jupyter import copies, server
@@ -56,14 +56,14 @@ def run(args: argparse.Namespace) -> int:
     if args.stop:
         return _stop(context)
     if args.fresh and not args.notebook:
-        raise MisuseError("Which notebook is to begin again?", remedy="Name it: lab notebook 4 --fresh")
+        raise MisuseError("--fresh needs a notebook.", remedy="Name it: lab notebook 4 --fresh")
     wanted = [copies.find(places, args.notebook)] if args.notebook else copies.shipped(places)
     if not wanted:
         raise MisuseError(f"There are no notebooks in {places.notebooks}.")
     server.require_installed()
     aside = None
     if args.fresh:
-        context.confirm(f"Your copy of {wanted[0].slug} is set aside, and you get a new one.")
+        context.confirm(f"This sets your copy of {wanted[0].slug} aside and makes a new one.")
         aside = copies.set_aside(places, wanted[0])
         if aside:
             context.say(f"Your copy was set aside: {aside}")
@@ -101,12 +101,12 @@ def _stop(context: Context) -> int:
 
         print(json.dumps({"stopped": stopped}))
     else:
-        print("JupyterLab is ended." if stopped else "JupyterLab was not running.")
+        print("JupyterLab is stopped." if stopped else "JupyterLab was not running.")
     return 0
 
 
 def _open(context: Context, jupyter: Jupyter, below: str) -> None:
-    """Open a window where one can be shown; elsewhere say what to do with the address."""
+    """Open a browser window if one can be shown; else say what to do with the address."""
     import os
     import sys
     import webbrowser
@@ -119,6 +119,6 @@ def _open(context: Context, jupyter: Jupyter, below: str) -> None:
     if not shown:
         port = jupyter.port
         context.say(
-            "No browser is opened from here: open the address above in one. From another machine, lead it here first: "
-            f"ssh -L {port}:127.0.0.1:{port} and this machine's name."
+            "No browser could be opened here. Open the address above in a browser. On another machine, forward the port first: "
+            f"ssh -L {port}:127.0.0.1:{port} and the name of this machine."
         )

@@ -1,6 +1,6 @@
-"""Open a lesson in the browser, or print where it is.
+"""Open a lesson in the browser, or print its address.
 
-The pages are built when they changed, and served on this machine until `lab down`.
+The pages are built if they changed, and served on this machine until `lab down`.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ EXAMPLE = "lab open 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab, if any, and whether to open a window."""
+    """Take the lab, if any, and whether to open a browser."""
     lab = parser.add_argument(
         "lab",
         metavar="LAB",
         nargs="?",
-        help="the lab's number, slug, or the beginning of its name; the home page without it",
+        help="the lab's number, slug, or the beginning of its name; without it, the home page opens",
     )
     lab.completer = complete_labs  # type: ignore[attr-defined]
     parser.add_argument(
-        "--print", dest="only_print", action="store_true", help="print the address and open nothing"
+        "--print", dest="only_print", action="store_true", help="print the address, do not open a browser"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the site when it is not running, then open or print the address."""
+    """Start the site if it is not running, then open or print the address."""
     import json
     import os
     import sys

@@ -1,4 +1,4 @@
-"""Put a lab back to its beginning. Your files are copied aside first, and you are told where."""
+"""Reset a lab to its beginning. Your files are copied aside first; the command says where."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from checker.cli.context import add_force, add_lab
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "put a lab back to its beginning"
+SUMMARY = "reset a lab to its beginning"
 EXAMPLE = "lab reset 3"
 
 
@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
     context = Context(args)
     lab = context.lab()
     made = context.scene(lab).learners_containers()
-    what = f" and the containers {', '.join(made)} are removed" if made else ""
-    context.confirm(f"Lab {lab.number} goes back to its beginning; your files are set aside{what}.")
+    what = f" and removes the containers {', '.join(made)}" if made else ""
+    context.confirm(f"Resetting lab {lab.number} sets your files aside{what}.")
     done = reset(context, lab, force=args.force)
     if args.json:
         import msgspec
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         aside = str(done.aside) if done.aside else None
         print(msgspec.json.encode({"lab": lab.slug, "set_aside": aside}).decode())
         return 0
-    print(f"Lab {lab.number} is at its beginning.")
+    print(f"Lab {lab.number} is back at its beginning.")
     if done.aside:
         print(f"Your files were set aside: {done.aside}")
     return 0

@@ -1,6 +1,6 @@
 """Open a shell in the lab's toolbox: docker, compose, curl and an editor, in your work folder.
 
-What follows `--` is run there in place of a shell, for instance: lab shell 3 -- docker ps
+A command after `--` runs there instead of a shell, for instance: lab shell 3 -- docker ps
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ EXAMPLE = "lab shell 3"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab, and a command to run instead of a shell."""
     add_lab(parser)
-    parser.add_argument("--command", "-c", metavar="COMMAND", help="run this command line instead, and leave")
+    parser.add_argument(
+        "--command", "-c", metavar="COMMAND", help="run this command line instead of a shell, then exit"
+    )
     parser.set_defaults(beyond=[])
 
 
@@ -34,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.command and args.beyond:
         raise MisuseError(
-            "Give one command: after --command, or after `--`.",
+            "Give only one command: either after --command or after `--`.",
             remedy="For instance: lab shell 3 -- docker ps",
         )
     context = Context(args)
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.command:
         inner = ["bash", "-lc", args.command]
     elif args.beyond:
-        # A login shell has the toolbox's settings; the words themselves are not read by it once more.
+        # A login shell has the toolbox's settings; it does not parse the words again.
         inner = ["bash", "-lc", 'exec "$@"', "bash", *args.beyond]
     command = context.client.command(*words, "--workdir", scene.work_inside, scene.toolbox(), *inner)
     environment = {**os.environ, **context.client.environment()}

@@ -1,4 +1,4 @@
-"""Start a lab's scene, make your work folder, and say what comes next.
+"""Start a lab: its containers and your work folder. Then say what to do next.
 
 If the lab is already running, whatever has stopped is started again, and your work stays.
 """
@@ -19,35 +19,35 @@ EXAMPLE = "lab start 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab, which of its ways are wanted, and whether to start it where it does not fit."""
+    """Take the lab, which of its ways to start, and whether to start it even if it does not fit."""
     add_lab(parser)
     parser.add_argument(
         "--with",
         dest="ways",
         metavar="WAY,WAY",
         action="append",
-        help="in a lab with several ways to its goal: those to start, also in place of others that run",
+        help="in a lab with several ways to its goal: the ways to start; they replace others that are running",
     )
     parser.add_argument(
         "--context",
         metavar="NAME",
-        help="in the Kubernetes lab: run it on the cluster of this context of your kubeconfig, until `lab stop`",
+        help="in the Kubernetes lab: run it on the cluster of this context in your kubeconfig, until `lab stop`",
     )
     parser.add_argument(
         "--namespace",
         metavar="NAME",
-        help="with --context: the lab's namespace there; drydock-NN unless told",
+        help="with --context: the lab's namespace there; drydock-NN by default",
     )
     parser.add_argument(
         "--image-prefix",
         metavar="REGISTRY/NAME",
-        help="with --context: where the cluster's nodes pull Parcel's images from",
+        help="with --context: the prefix under which the cluster's nodes pull Parcel's images",
     )
     add_force(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start the lab and say how to go on."""
+    """Start the lab and say what to do next."""
     from checker.cli.context import Context
     from checker.course.choice import told
     from checker.render.style import style_of
@@ -86,10 +86,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def wish(args: argparse.Namespace) -> Wish | None:
-    """Return the cluster of the person's own that is asked for, None when none is.
+    """Return the learner's own cluster, if they named one.
 
     Raises:
-        MisuseError: what belongs to one is named without it.
+        MisuseError: an option needs --context, which is missing.
     """
     from checker.errors import MisuseError
     from checker.scene.chosen import Wish
@@ -97,7 +97,7 @@ def wish(args: argparse.Namespace) -> Wish | None:
     if args.context is None:
         if args.namespace or args.image_prefix:
             raise MisuseError(
-                "--namespace and --image-prefix go with --context, which names the cluster.",
+                "--namespace and --image-prefix need --context, which names the cluster.",
                 remedy="For instance: lab start 10 --context kind-kind",
             )
         return None

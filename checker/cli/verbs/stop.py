@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab."""
     add_lab(parser)
     parser.add_argument(
-        "--take", action="store_true", help="even if another checkout or person on this engine started it"
+        "--take",
+        action="store_true",
+        help="stop it even if another checkout or person on this engine started it",
     )
 
 
@@ -39,5 +41,5 @@ def run(args: argparse.Namespace) -> int:
     elif removed:
         print(f"Lab {lab.number} is stopped; removed: {', '.join(removed)}.")
     else:
-        print(f"Lab {lab.number} was not started; nothing was removed.")
+        print(f"Lab {lab.number} was not running, so nothing was removed.")
     return 0

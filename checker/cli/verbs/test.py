@@ -1,6 +1,6 @@
-"""Set up what the tests need, and run them: all, or the parts named.
+"""Install what the tests need, then run all of them, or the parts you name.
 
-What follows `--` goes to pytest, for instance: lab test unit -- -k progress
+Words after `--` go to pytest, for instance: lab test unit -- -k progress
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ EXAMPLE = "./lab test unit"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the parts."""
     parser.add_argument(
-        "parts", metavar="PART", nargs="*", help="unit, integration, course, docs, browser; all otherwise"
+        "parts",
+        metavar="PART",
+        nargs="*",
+        help="unit, integration, course, docs or browser; all of them if you name none",
     )
     parser.set_defaults(beyond=[])
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run each part and say how each ended."""
+    """Run each part and say whether it passed."""
     from checker.authoring.testing import PARTS, ensure_browser, run_parts, together
     from checker.cli.context import Context
     from checker.engine.ensure import ensure_engine

@@ -1,7 +1,8 @@
-"""Draw what requests to a lab's service came to: which version answered when, what failed, and what had happened.
+"""Draw the results of requests to a lab's service: which version answered when, which requests failed, and what happened.
 
-Labs with traffic send 20 requests a second from their start on, and record them. Failures are red, and have signs of
-their own; what the sender itself missed counts for nothing.
+Labs with traffic send requests from the moment they start, and record the results: 20 a second, each on a new
+connection, and 5 a second on one connection that is kept alive. Failures are red and have their own signs. Times when
+the sender itself could not send do not count as failures.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "draw what requests to a lab's service came to"
+SUMMARY = "draw the results of requests to a lab's service"
 EXAMPLE = "lab timeline 9 --since 5m"
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take the lab, the time, and a file to draw into."""
+    """Take the lab, the time, and a file for the drawing."""
     add_lab(parser)
     parser.add_argument(
-        "--since", metavar="TIME", default="10m", help="how far back: 90s, 5m, 1h or all; 10m unless told"
+        "--since", metavar="TIME", default="10m", help="how far back: 90s, 5m, 1h or all; 10m by default"
     )
     parser.add_argument(
         "--of",
         metavar="NAME",
         default="",
-        help="whose requests, in a lab that has several services to compare",
+        help="which service, in a lab that compares several",
     )
-    parser.add_argument("--svg", metavar="FILE", help="draw it into an SVG file as well")
+    parser.add_argument("--svg", metavar="FILE", help="also draw it into this SVG file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,10 +70,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def seconds_of(text: str) -> float | None:
-    """Return a length of time in seconds, None for all there is.
+    """Return a length of time in seconds; None means everything.
 
     Raises:
-        MisuseError: it is no length of time.
+        MisuseError: the text is not a length of time.
     """
     from checker.errors import MisuseError
 
@@ -81,4 +82,4 @@ def seconds_of(text: str) -> float | None:
     number, unit = text[:-1], UNITS.get(text[-1:])
     if unit and number.isdecimal() and int(number):
         return int(number) * unit
-    raise MisuseError(f"--since takes a time such as 90s, 5m, 1h or all; not `{text}`.")
+    raise MisuseError(f"--since takes a time such as 90s, 5m, 1h or all, not `{text}`.")

@@ -1,6 +1,6 @@
-"""From nothing to a first lab: the engine, the images, the course site, a lab started and graded once.
+"""Set up everything: the engine, the images and the course site. Then start your next lab and check it once.
 
-It ends by itself; the site goes on in the background until `lab down`.
+The command ends by itself. The site keeps running in the background until `lab down`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Set up, start, grade, and say how to go on."""
+    """Set up, start, check, and say what to do next."""
     from checker.cli.context import Context
     from checker.engine.ensure import ensure_engine
     from checker.scene.locks import locked
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _current(context: Context) -> Lab:
-    """Return the first lab that is not passed yet; the first of all when every one is."""
+    """Return the first lab that has not passed yet, or the very first if all have passed."""
     labs = list(context.catalogue)
     return next((lab for lab in labs if not context.progress.standing(lab.slug).passed_at), labs[0])
 
@@ -62,7 +62,7 @@ def _site(context: Context) -> Site | None:
     try:
         return server.start(context.places)
     except LabError as error:
-        # The labs work without the site; the way on says how to read instead.
+        # The labs work without the site, and the last lines say how to open the lesson then.
         context.say(f"note: {error.what} {error.remedy}")
         return None
 
@@ -73,7 +73,7 @@ def _judge(context: Context, lab: Lab) -> Report:
     context.say(f"checking lab {lab.number} once")
     with context.trying_shown():
         report = check(context, lab, keep=False)
-    # A learner who has not begun yet has not failed.
+    # A learner who has not started yet has not failed.
     if report.passed:
         keep_attempt(context, report)
     return report
@@ -97,16 +97,20 @@ def _show(context: Context, lab: Lab, report: Report, site: Site | None) -> None
     number = int(lab.number)
     print()
     if report.passed:
-        print("You have been here before: everything passes.")
+        print("You have done this lab: every check passes.")
     else:
         begun = any(check.kind is Kind.GOAL for check in report.having(Status.PASSED))
-        print("Go on where you were." if begun else "Red is right: nothing is done yet. Now it is your turn.")
+        print(
+            "Continue where you stopped."
+            if begun
+            else "The checks fail because nothing is done yet. Now it is your turn."
+        )
     rows = [
-        (lesson or f"lab open {number}", "the lesson, which leads through it"),
+        (lesson or f"lab open {number}", "the lesson, which guides you"),
         (f"./lab shell {number}", "a shell with every tool"),
-        (f"./lab check {number}", "the verdict again, or live: " + f"./lab watch {number}"),
+        (f"./lab check {number}", "check again, or after every change: " + f"./lab watch {number}"),
         (f"./lab hint {number}", "when you are stuck"),
-        ("./lab down", "ends the site; --all ends the labs too"),
+        ("./lab down", "stops the site; --all stops the labs too"),
     ]
     width = max(len(words) for words, _ in rows)
     for words, what in rows:

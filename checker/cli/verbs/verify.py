@@ -1,9 +1,9 @@
-"""Prove a lab: it fails as shipped, passes every right answer, and names every wrong one for its reason.
+"""Test a lab: it must fail as shipped, pass with every right answer, and fail with every wrong one for its stated reason.
 
-With --answers, run answers from a folder of your own and report how each ends. An answer is a folder with
-files/ (laid over the work folder), run.sh (run in the toolbox), or both, and an answer.toml.
+With --answers, run the answers in your own folder and report the verdict on each. An answer is a folder with
+files/ (copied into the work folder), run.sh (run in the toolbox), or both, and an answer.toml.
 
-With --json, a record a line is printed as each answer ends, and a last one with the totals.
+With --json, print one record a line when each answer ends, and a last one with the totals.
 """
 
 from __future__ import annotations
@@ -20,30 +20,33 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Answer, Lab
     from checker.errors import LabError
 
-SUMMARY = "prove a lab's checks, or run a collection of answers"
+SUMMARY = "test a lab's checks, or run a collection of answers"
 EXAMPLE = "lab verify 3 --answers ~/class/answers"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the labs, the answers, and how often."""
     argument = parser.add_argument(
-        "labs", metavar="LAB", nargs="*", help="labs to prove; all when none is named"
+        "labs", metavar="LAB", nargs="*", help="labs to test; all of them if you name none"
     )
     argument.completer = complete_labs  # type: ignore[attr-defined]
     parser.add_argument(
         "--answers", metavar="DIR", help="run the answers in this folder instead of the lab's own"
     )
     parser.add_argument(
-        "--only", metavar="TEXT", default="", help="of the lab's own, only those with this in their name"
+        "--only",
+        metavar="TEXT",
+        default="",
+        help="run only those of the lab's own answers that have this in their name",
     )
     parser.add_argument(
-        "--repeat", metavar="N", type=int, default=1, help="run each N times, to find flaky ones"
+        "--repeat", metavar="N", type=int, default=1, help="run each answer N times, to find flaky checks"
     )
     parser.add_argument("--full", action="store_true", help="print each reason in full")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prove and report."""
+    """Test and report."""
     from pathlib import Path
 
     from checker.authoring.prove import collect
@@ -51,12 +54,14 @@ def run(args: argparse.Namespace) -> int:
     from checker.errors import MisuseError
 
     context = Context(args)
-    # Proofs take minutes each: whoever reads the records of --json still sees what is at work.
+    # Each proof can take minutes, so progress is shown even to readers of --json.
     context.say = Talk()
     if args.repeat < 1:
-        raise MisuseError("--repeat takes a number from 1.")
+        raise MisuseError("--repeat takes a number of 1 or more.")
     if args.answers and len(args.labs) != 1:
-        raise MisuseError("--answers goes with one lab.", remedy="For instance: lab verify 3 --answers DIR")
+        raise MisuseError(
+            "--answers works with one lab at a time.", remedy="For instance: lab verify 3 --answers DIR"
+        )
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
     answers = collect(Path(args.answers)) if args.answers else []
     proofs: dict[str, list[Proof]] = {lab.slug: [] for lab in labs}
@@ -70,14 +75,14 @@ def run(args: argparse.Namespace) -> int:
     if failed is not None:
         return int(failed.code)
     if not found:
-        raise MisuseError(f"Nothing has `{args.only}` in its name.", remedy="Leave --only out to run all.")
+        raise MisuseError(f"No answer has `{args.only}` in its name.", remedy="Leave --only out to run all.")
     return 0 if all(proof.as_expected for proof in found) else 1
 
 
 def _prove_all(
     context: Context, labs: list[Lab], answers: list[Answer], proofs: dict[str, list[Proof]]
 ) -> LabError | None:
-    """Prove labs one after another; return why one of several could not be proven, after going on with the others."""
+    """Test labs one after another; if one of several cannot be tested, continue with the others and return the reason."""
     from checker.errors import LabError
     from checker.images.program import MissingProgramError
 
@@ -93,7 +98,7 @@ def _prove_all(
             if len(labs) == 1:
                 raise
             failed = error
-            context.say(f"lab {lab.number} could not be proven. {error.what} {error.remedy}")
+            context.say(f"lab {lab.number} could not be tested. {error.what} {error.remedy}")
     return failed
 
 
@@ -109,12 +114,12 @@ def _tell_total(context: Context, proofs: dict[str, list[Proof]], *, interrupted
         return
     lines = total_lines(proofs, style_of())
     if interrupted:
-        lines.append("It was interrupted: what stands above holds, the rest was not run.")
+        lines.append("This run was interrupted: the verdicts above are valid, the rest was not run.")
     print("\n".join(lines), flush=True)
 
 
 def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]) -> None:
-    """Prove a lab's answers into a list, which is right at any moment, and tell of each as it ends."""
+    """Run a lab's answers, add each verdict to the list, and print it as soon as it is known."""
     import contextlib
     import functools
 
@@ -130,7 +135,7 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]
     scene = context.scene(lab)
     require_own(context.engine, lab, context.places)
     if scene.services() and not left_by_proof(context.engine, lab):
-        context.confirm(f"Lab {lab.number} is running; proving it stops it and removes its containers.")
+        context.confirm(f"Lab {lab.number} is running. Testing stops it and removes its containers.")
     ensure_images(context, lab.with_ways(lab.toml.usual))
     prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context))
     if not args.json:

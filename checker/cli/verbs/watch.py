@@ -1,6 +1,6 @@
-"""Judge again whenever something changes, so that the verdict follows what you type.
+"""Check again whenever something changes, so that you always see the current verdict.
 
-On a terminal single keys work: h hint, a explain all, c check now, r reset, n next lab, q quit.
+On a terminal, single keys work: h hint, a explain all, c check now, r reset, n next lab, q quit.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "judge again whenever something changes"
+SUMMARY = "check again whenever something changes"
 EXAMPLE = "lab watch 3"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab and when to end."""
     add_lab(parser)
-    parser.add_argument("--until-passed", action="store_true", help="end when every check passes")
+    parser.add_argument("--until-passed", action="store_true", help="stop when every check passes")
 
 
 def run(args: argparse.Namespace) -> int:

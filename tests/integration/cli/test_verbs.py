@@ -66,7 +66,7 @@ def test_the_solution_is_shown_put_in_place_and_passes(started: Scene, lab: Run)
     done = lab("solve", number, "--yes")
     assert done.returncode == 0, done.stderr
     assert lab("check", number).returncode == 0
-    assert "passed, after the solution" in lab("list").stdout
+    assert "passed, after seeing the solution" in lab("list").stdout
     assert "pass" in lab("hint", number).stdout
 
 
@@ -151,7 +151,7 @@ def test_watching_follows_the_learners_files_and_keys(
     screen.type("h")
     screen.until("second rung")
     (started.work / "notes.txt").write_text("done\n")
-    screen.until("All 1 checks pass")
+    screen.until("The check passes.")
     (started.work / "notes.txt").write_text("undone? no\n")
     (started.work / "notes.txt").write_text("un\n")
     screen.until("0 of 1 checks pass")
@@ -163,7 +163,7 @@ def test_watching_follows_the_learners_files_and_keys(
     screen.type("r")
     screen.until("Press r again")
     screen.type("r")
-    screen.until("goes back to its beginning")
+    screen.until("Resetting lab")
     screen.until("set aside")
     assert (started.work / "notes.txt").read_text() == "given\n"
     screen.type("q")

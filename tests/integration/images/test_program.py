@@ -70,7 +70,7 @@ def test_without_the_program_a_lab_could_not_run_before_anything_starts(
     )
     listed = lab("list")
     assert listed.returncode == 0
-    assert "needs Somebody's Gadget, which is not here yet" in " ".join(listed.stdout.split())
+    assert "needs Somebody's Gadget, which is missing here" in " ".join(listed.stdout.split())
     for verb in ("start", "verify"):
         done = lab(verb, course.number)
         assert done.returncode == 3, done.stderr

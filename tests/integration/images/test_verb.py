@@ -52,12 +52,15 @@ def test_images_are_listed_built_saved_loaded_and_pruned(
     assert "step 2 of 2" in built.stderr
     assert [row["origin"] for row in json.loads(lab("--json").stdout)] == ["built", "not here"]
     file = tmp_path / "usb stick" / "course.tar.gz"
-    assert "holds 1 images for linux/" in lab("save", str(file), "itest").stdout
-    assert lab("load", str(file)).stdout == "Loaded 1 images.\n"
+    assert "contains 1 image for linux/" in lab("save", str(file), "itest").stdout
+    assert lab("load", str(file)).stdout == "Loaded 1 image.\n"
     assert lab("prune").stdout == "There are no old images of the course.\n"
     dockerfile = places.images / "itest" / "Dockerfile"
     dockerfile.write_text(dockerfile.read_text() + "RUN true\n")
-    assert "so not used: drydock/itest:1.0" in lab("load", str(file)).stdout
+    assert (
+        "Not used, because they belong to another version of the course: drydock/itest:1.0"
+        in lab("load", str(file)).stdout
+    )
     assert "Say --yes" in lab("prune", code=2).stderr
     assert json.loads(lab("prune", "--yes", "--json").stdout) == {
         "removed": ["drydock/itest:1.0"],

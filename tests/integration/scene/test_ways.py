@@ -114,7 +114,7 @@ def test_the_command_says_which_ways_run_and_the_next_one_remembers(
     number = int(course.number)
     said, problem = spawn(course, "start", course.number, "--with", "fleet,hand").communicate(timeout=120)
     assert "Started: by hand and by fleet." in said, problem
-    assert f"Also to be had: crew. To choose: lab start {number} --with fleet,crew" in said
+    assert f"Also available: crew. To switch: lab start {number} --with fleet,crew" in said
     assert ids(engine, lab).keys() == {"toolbox", "hand-1", "fleet-1"}
     said, problem = spawn(course, "start", course.number).communicate(timeout=120)
     assert "Started: by hand and by fleet." in said, problem

@@ -49,7 +49,7 @@ def test_an_error_that_was_not_foreseen_is_told_and_is_no_failed_check(
     monkeypatch.setattr(version, "run", fail)
     assert main(["version", *more]) == 3
     said = " ".join(capsys.readouterr().err.split())
-    assert "lab was not made for this: ZeroDivisionError: by nothing (test_lab.py:" in said
+    assert "lab did not expect this error: ZeroDivisionError: by nothing (test_lab.py:" in said
     assert ("Traceback" in said) == bool(more)
 
 
@@ -75,7 +75,7 @@ def test_a_terminal_in_a_folder_that_was_removed_is_told(
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert main(["version"]) == 0
-    assert "the folder that this terminal stands in was removed" in capsys.readouterr().err
+    assert "the current folder of this terminal was removed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -122,7 +122,7 @@ def test_the_help_of_a_verb_shows_how_it_is_typed(capsys: pytest.CaptureFixture[
         (("check",), "required: LAB\n  -> help: lab check --help\n"),
         (("check", "3", "extra"), "help: lab check --help\n"),
         (("check", "3", "--al", "--nonsense"), "--nonsense"),
-        (("check", "3", "--", "extra"), "runs no program that could take what follows `--`"),
+        (("check", "3", "--", "extra"), "does not run another program, so it takes no words after `--`"),
     ],
 )
 def test_a_wrong_word_is_misuse_and_says_what_is_near(

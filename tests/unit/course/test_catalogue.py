@@ -192,7 +192,7 @@ def test_answers_come_in_order_with_their_kinds(course: Course) -> None:
     [
         ("title = 'c'", True, "names the `check` that must fail"),
         ("title = 'c'\ncheck = 'x'", True, "names the `check` that must fail"),
-        ("title = 'c'\ncheck = 'x'\nreason = 'r'", False, "holds neither files/ nor run.sh"),
+        ("title = 'c'\ncheck = 'x'\nreason = 'r'", False, "has neither files/ nor run.sh"),
         ("title = 'c'\ncheck = 'x'\nreason = 'r'\noutcome = 'passed'", True, "outcome"),
         ("title = 'c'\ncheck = 'x'\nreason = 'r'\ncheks = 'x'", True, "unknown field `cheks`"),
     ],
@@ -207,7 +207,7 @@ def test_a_wrong_answer_that_says_too_little_or_too_much_is_refused(
 
 def test_a_named_course_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRYDOCK_COURSE", str(tmp_path))
-    with pytest.raises(LabError, match="which holds no course"):
+    with pytest.raises(LabError, match="which does not contain the course"):
         find()
 
 

@@ -85,10 +85,10 @@ def test_a_misspelt_way_is_answered_with_the_nearest(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("names", "said", "example"),
     [
-        (["fleet"], "one is named: fleet", "--with fleet,hand"),
-        (["swarm", "swarm"], "one is named: swarm", "--with swarm,hand"),
-        (["fleet", "hand", "crew"], "three are named: fleet, hand, crew", "--with fleet,hand"),
-        ([","], "no are named", ""),
+        (["fleet"], "you named one: fleet", "--with fleet,hand"),
+        (["swarm", "swarm"], "you named one: swarm", "--with swarm,hand"),
+        (["fleet", "hand", "crew"], "you named three: fleet, hand, crew", "--with fleet,hand"),
+        ([","], "you named none.", ""),
     ],
 )
 def test_another_number_of_ways_is_refused(lab: Lab, names: list[str], said: str, example: str) -> None:
@@ -101,7 +101,7 @@ def test_another_number_of_ways_is_refused(lab: Lab, names: list[str], said: str
 
 def test_a_lab_of_one_way_leaves_nothing_to_choose(course: Course) -> None:
     lab = course.lab()
-    with pytest.raises(MisuseError, match="has one way alone"):
+    with pytest.raises(MisuseError, match="has only one way"):
         lab.choosing(["hand"])
     assert lab.chosen == ()
     assert told(lab) == []
@@ -115,7 +115,7 @@ def test_the_last_choice_is_kept_for_every_command_after(lab: Lab, course: Cours
     assert again.chosen == ("crew", "fleet")
     assert told(again) == [
         "Started: by crew and by fleet.",
-        "Also to be had: hand, swarm. To choose: lab start 97 --with fleet,hand",
+        "Also available: hand, swarm. To switch: lab start 97 --with fleet,hand",
     ]
 
 

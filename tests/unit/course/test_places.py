@@ -49,7 +49,7 @@ def test_an_installed_course_keeps_the_learners_things_where_they_began(tmp_path
 
 def test_a_named_course_that_is_none_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRYDOCK_COURSE", str(tmp_path))
-    with pytest.raises(LabError, match="holds no course"):
+    with pytest.raises(LabError, match="does not contain the course"):
         places.find(tmp_path)
 
 

@@ -195,7 +195,7 @@ def test_findings_are_shown_a_line_each_with_what_to_do() -> None:
     lines = finding_lines(FINDINGS, plain)
     assert "  ok engine  there" in lines
     assert any("-> Give it more." in line for line in lines)
-    assert lines[-1].startswith("Labs may not run: memory.")
+    assert lines[-1].startswith("Labs may not run here. Problems: memory.")
     assert "\033" not in "".join(lines)
 
 

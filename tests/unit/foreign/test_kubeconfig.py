@@ -76,7 +76,7 @@ def test_a_context_of_one_file_finds_its_cluster_in_another(tmp_path: Path) -> N
         written(tmp_path, yaml.safe_dump(clusters), "b"),
     ]
     assert kubeconfig.read("one", files).server == "https://one:6443"
-    with pytest.raises(LabError, match="names the cluster `one-cluster`, and your kubeconfig has none"):
+    with pytest.raises(LabError, match="names the cluster `one-cluster`, which is not in your kubeconfig"):
         kubeconfig.read("one", files[:1])
 
 
@@ -107,13 +107,13 @@ def test_a_wrong_name_is_told_what_comes_near(tmp_path: Path, wanted: str, said:
     ("text", "said"),
     [
         ("contexts: [", "is not YAML, line 1"),
-        ("- a list", "is no kubeconfig"),
+        ("- a list", "is not a kubeconfig"),
         (
             "contexts: [{name: one, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: nowhere}}]",
             "no server",
         ),
         (config("one", cluster={"proxy-url": "http://proxy:3128"}), "through the proxy http://proxy:3128"),
-        (config("one", user={"as": "admin", "token": "t"}), "acts as somebody else"),
+        (config("one", user={"as": "admin", "token": "t"}), "impersonates another user"),
         (config("one", user={"auth-provider": {"name": "gcp"}}), "auth-provider `gcp`"),
         (config("one", cluster={"certificate-authority-data": "a"}), "is not base64"),
         (config("one", cluster={"certificate-authority": "gone.pem"}), "gone.pem, which cannot be read"),
@@ -128,7 +128,7 @@ def test_what_cannot_be_used_is_told_with_what_to_do(tmp_path: Path, text: str, 
 def test_an_empty_file_has_no_context(tmp_path: Path) -> None:
     with pytest.raises(MisuseError) as caught:
         kubeconfig.read("one", [written(tmp_path, "")])
-    assert "no context at all" in caught.value.remedy
+    assert "It has no contexts" in caught.value.remedy
 
 
 # -- what is in them ------------------------------------------------------------------------------------------
@@ -200,10 +200,10 @@ def test_a_login_program_is_run_as_kubectl_runs_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("sys.exit(3)", "ended with 3"),
-        ("print('Please log in')", "gave nothing to log in with"),
-        ("print('[]')", "gave nothing to log in with"),
-        ("print(json.dumps({'kind': 'ExecCredential'}))", "gave no token and no certificate"),
+        ("sys.exit(3)", "ended with code 3 and returned no credentials"),
+        ("print('Please log in')", "returned no credentials"),
+        ("print('[]')", "returned no credentials"),
+        ("print(json.dumps({'kind': 'ExecCredential'}))", "returned no token and no certificate"),
     ],
 )
 def test_a_login_program_that_gives_nothing_is_named(tmp_path: Path, script: str, said: str) -> None:
@@ -215,7 +215,7 @@ def test_a_login_program_that_gives_nothing_is_named(tmp_path: Path, script: str
 
 def test_a_login_program_that_is_missing_is_told_in_its_makers_words(tmp_path: Path) -> None:
     context = plugged(tmp_path, "", command="no-such-cloud-login", installHint="Install it\nfrom our page.")
-    with pytest.raises(LabError, match="the program no-such-cloud-login, which is not here") as caught:
+    with pytest.raises(LabError, match="the program no-such-cloud-login, which was not found") as caught:
         login.logged_in(context)
     assert caught.value.remedy == "Install it from our page."
 

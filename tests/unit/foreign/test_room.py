@@ -119,4 +119,4 @@ def test_who_may_make_no_roles_of_the_cluster_goes_without_nodes() -> None:
 def test_who_may_make_no_namespace_is_told_so() -> None:
     with pytest.raises(LabError, match=r"may not make a namespace \(drydock-97\)") as caught:
         room(Cluster(forbidden=("/api/v1/namespaces",))).make()
-    assert "ask who runs the cluster" in caught.value.remedy
+    assert "Ask the person who runs the cluster" in caught.value.remedy

@@ -301,7 +301,7 @@ def test_a_record_of_another_users_is_read_and_the_command_goes_on(
     assert second.climb(LAB, "c", 3) == 2
     assert {path.name: path.read_bytes() for path in file.parent.iterdir()} == before
     assert len(said) == 1
-    assert said[0].startswith(f"note: nothing of this is kept in {file}")
+    assert said[0].startswith(f"note: nothing is saved in {file}")
 
 
 def test_a_folder_of_another_users_is_no_reason_to_refuse_a_list(
@@ -316,7 +316,7 @@ def test_a_folder_of_another_users_is_no_reason_to_refuse_a_list(
         patch.setattr(module, "why_not_written", lambda *_: ("it is root's", "Take it back"))
         progress = Progress(file, said.append)
     assert progress.standing(LAB).attempts == 0
-    assert said == [f"note: nothing of this is kept in {file}: it is root's. Take it back"]
+    assert said == [f"note: nothing is saved in {file}: it is root's. Take it back"]
 
 
 def test_a_newer_schema_is_refused_and_left_as_it_is(file: Path) -> None:

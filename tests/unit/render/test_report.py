@@ -74,7 +74,7 @@ def test_each_outcome_has_its_mark_in_the_order_of_the_task() -> None:
 def test_the_first_problem_alone_is_explained_and_the_others_are_counted() -> None:
     shown = text(ALL, PLAIN)
     assert shown.count("Nothing answers on port 8081") == 1
-    assert "This was not to be changed: The prober is as it was" in shown
+    assert "This must not be changed: The prober is as it was" in shown
     assert "1 of 4 checks pass. `lab check 97 --all` explains the other 2." in shown
     for said in ("expected", "seen", "shown by", "evidence", "hint"):
         assert f"  {said}" in shown
@@ -84,14 +84,14 @@ def test_everything_explains_every_problem() -> None:
     shown = text(ALL, PLAIN, everything=True)
     assert shown.count("Nothing answers on port 8081") == 2
     assert "Could not run: The third" in shown
-    assert "not counted as an attempt" in shown
+    assert "does not count as an attempt" in shown
     assert "waits for “The first copy”" in shown
 
 
 def test_a_pass_is_told_in_one_line_and_guards_that_hold_are_no_news() -> None:
     guard = CheckResult(id="g", title="Guarded", status=Status.PASSED, kind=Kind.GUARD)
     shown = text(report(guard, check("p", Status.PASSED)), PLAIN)
-    assert "All 1 checks pass" in shown
+    assert "The check passes." in shown
     assert "Guarded" not in shown
     assert "Guarded" in text(report(guard, check("p", Status.PASSED)), PLAIN, everything=True)
 
@@ -178,7 +178,11 @@ def test_text_that_is_not_ours_is_made_harmless(before: str, after: str) -> None
 
 def test_one_line_says_how_many_and_what_first() -> None:
     assert one_line(ALL) == "Lab 97: 1 of 4 checks pass. First: The prober is as it was."
-    assert one_line(report(check("p", Status.PASSED))) == "Lab 97: all 1 checks pass."
+    assert one_line(report(check("p", Status.PASSED))) == "Lab 97: the check passes."
+    both = report(check("p", Status.PASSED), check("q", Status.PASSED))
+    assert one_line(both) == "Lab 97: all 2 checks pass."
+    assert "All 2 checks pass." in text(both, PLAIN)
+    assert "The check does not pass." in text(report(check("f", Status.FAILED)), PLAIN)
 
 
 def test_a_table_is_cut_at_the_edge_of_a_terminal_and_whole_elsewhere() -> None:
@@ -233,7 +237,7 @@ def test_what_is_not_proven_is_always_said(tmp_path: Path) -> None:
     for style in (PLAIN, NARROW, ASCII):
         said = " ".join(" ".join(report_lines(found, style)).split())
         assert "Not judged: no prober runs" in said
-        assert "1 of 2 checks pass. 1 cannot be judged here; all others are right." in said
+        assert "1 of 2 checks pass. 1 cannot be judged here; all others pass." in said
         assert "All" not in said
     assert one_line(found) == "Lab 97: 1 of 2 checks pass; the others were not judged."
     write_junit(found, tmp_path / "r.xml")

@@ -81,12 +81,12 @@ def test_what_the_sender_missed_and_what_happened_are_in_their_columns() -> None
 def test_the_words_below_tell_what_to_take_from_it() -> None:
     words = findings(story(), PLAIN)
     assert words == [
-        f"First answer at {clock(NOON + 10)}; before it there was no service.",
+        f"First answer at {clock(NOON + 10)}; there was no service before it.",
         "140 of 1600 requests failed: 140 connection refused.",
-        f"Longest without an answer: 5.0 s, from {clock(NOON + 59.95)}.",
+        f"Longest time without an answer: 5.0 s, from {clock(NOON + 59.95)}.",
         f"1.0 to 2.0: from {clock(NOON + 40.05)} to {clock(NOON + 49.9)}, 9.8 s; 40 requests failed.",
         "Half of the answers came within 2.0 ms, 99 % within 2.0 ms.",
-        "For 10 s nothing was sent (paused): the sender's doing, not the service's.",
+        "For 10 s the sender itself sent nothing (paused). This is not a failure of the service.",
     ]
 
 
@@ -118,8 +118,8 @@ def test_a_release_taken_back_and_a_rollout_under_way_are_told_apart() -> None:
         stream(NOON + 10, NOON + 15, "1.0", "2.0"),
         stream(NOON + 15, NOON + 30, "1.0"),
     )
-    assert any("taken back by" in line for line in findings(back, PLAIN))
-    assert any("not ended; none failed." in line for line in findings(back.between(0, NOON + 15), PLAIN))
+    assert any("rolled back by" in line for line in findings(back, PLAIN))
+    assert any("not finished; none failed." in line for line in findings(back.between(0, NOON + 15), PLAIN))
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_short_time_is_drawn_as_wide_as_its_requests_allow() -> None:
 
 
 def test_nothing_recorded_says_so() -> None:
-    assert timeline_lines(make([], now=NOON), "09", PLAIN)[-1] == "Nothing is recorded in this time."
+    assert timeline_lines(make([], now=NOON), "09", PLAIN)[-1] == "Nothing was recorded in this time."
     assert parsed(timeline_svg(make([], now=NOON), "09"))
 
 
