@@ -1,0 +1,285 @@
+"""Plain English: texts that people read use none of the forms in forms.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.prose.prose import Form, findings, forms, passages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[3]
+
+READ = (
+    "*.md",
+    "*.py",
+    "lab",
+    "benchmarks/**/*.py",
+    "checker/**/*.py",
+    "checker/**/*.md",
+    "checker/**/*.toml",
+    "docs/**/*.md",
+    "images/**/*.md",
+    "images/**/*.py",
+    "images/**/*.toml",
+    "labs/**/*.md",
+    "labs/**/*.py",
+    "labs/**/*.toml",
+    "requirements/*.md",
+    "tests/*.md",
+)
+"""The files that are read: pages, and every docstring, message, hint and help text.
+
+Tests are read by contributors alone, and quote what the rest says, so their Python is left out.
+"""
+
+NOT_YET_REWRITTEN: tuple[str, ...] = (
+    "benchmarks/run.py",
+    "benchmarks/scenes.py",
+    "checker/authoring/prove.py",
+    "checker/authoring/template/lab/lab.toml",
+    "checker/authoring/template/lesson.md",
+    "checker/bootstrap/prepare.py",
+    "checker/cluster/__init__.py",
+    "checker/cluster/by_hand.py",
+    "checker/cluster/elsewhere.py",
+    "checker/cluster/kube.py",
+    "checker/cluster/kube_records.py",
+    "checker/cluster/kubernetes.py",
+    "checker/cluster/model.py",
+    "checker/cluster/nomad_records.py",
+    "checker/cluster/outcomes.py",
+    "checker/cluster/swarm_records.py",
+    "checker/doctor/engine.py",
+    "checker/doctor/resources.py",
+    "checker/engine/api.py",
+    "checker/engine/apt.py",
+    "checker/engine/clock.py",
+    "checker/engine/install.py",
+    "checker/grading/author.py",
+    "checker/grading/container.py",
+    "checker/grading/early.py",
+    "checker/grading/history.py",
+    "checker/grading/http.py",
+    "checker/grading/remembered.py",
+    "checker/grading/run.py",
+    "checker/grading/running.py",
+    "checker/grading/verdicts.py",
+    "checker/images/build.py",
+    "checker/images/bundle.py",
+    "checker/images/catalogue.py",
+    "checker/images/context.py",
+    "checker/images/program.py",
+    "checker/images/pull.py",
+    "checker/images/supply.py",
+    "checker/jupyter/room.py",
+    "checker/jupyter/serve.py",
+    "checker/jupyter/settings.py",
+    "checker/notebook/course.py",
+    "checker/notebook/figures.py",
+    "checker/notebook/gaps.py",
+    "checker/scene/adapted.py",
+    "checker/scene/budget.py",
+    "checker/scene/chosen.py",
+    "checker/scene/command.py",
+    "checker/scene/elsewhere.py",
+    "checker/scene/locks.py",
+    "checker/scene/loss.py",
+    "checker/scene/notes.py",
+    "checker/scene/scene.py",
+    "checker/scene/stock.py",
+    "checker/session/operations.py",
+    "checker/session/preparing.py",
+    "docs/howto/engines.md",
+    "docs/howto/linux.md",
+    "docs/howto/troubleshooting.md",
+    "docs/howto/write-a-check.md",
+    "docs/lessons/01-first-container.md",
+    "docs/lessons/02-works-on-my-machine.md",
+    "docs/lessons/03-isolation.md",
+    "docs/lessons/04-containers-vs-vms.md",
+    "docs/lessons/05-limits.md",
+    "docs/lessons/06-by-hand.md",
+    "docs/lessons/09-swarm.md",
+    "docs/lessons/10-kubernetes.md",
+    "docs/lessons/11-nomad.md",
+    "docs/lessons/12-one-goal-four-ways.md",
+    "docs/reference/check-api.md",
+    "images/cruncher/cruncher.py",
+    "images/kubernetes/README.md",
+    "images/tariff/tariffweb.py",
+    "images/traffic/traffic.py",
+    "lab",
+    "labs/01-first-container/checks/named.py",
+    "labs/01-first-container/checks/reached.py",
+    "labs/01-first-container/lab.toml",
+    "labs/01-first-container/wrong/edited-outside-its-folder/answer.toml",
+    "labs/01-first-container/wrong/listens-on-its-own-loopback/answer.toml",
+    "labs/02-works-on-my-machine/alternatives/wheel-on-the-path/answer.toml",
+    "labs/02-works-on-my-machine/checks/answers.py",
+    "labs/02-works-on-my-machine/checks/inside.py",
+    "labs/02-works-on-my-machine/checks/reuse.py",
+    "labs/02-works-on-my-machine/checks/test_labels.py",
+    "labs/02-works-on-my-machine/lab.toml",
+    "labs/02-works-on-my-machine/wrong/rebuilt-here-afterwards/answer.toml",
+    "labs/03-isolation/checks/test_isolation.py",
+    "labs/03-isolation/checks/three.py",
+    "labs/03-isolation/lab.toml",
+    "labs/04-containers-vs-vms/checks/own.py",
+    "labs/04-containers-vs-vms/checks/test_measurements.py",
+    "labs/05-limits/checks/programs.py",
+    "labs/05-limits/checks/test_limits.py",
+    "labs/05-limits/wrong/faked-release/answer.toml",
+    "labs/06-by-hand/checks/test_by_hand.py",
+    "labs/06-by-hand/lab.toml",
+    "labs/09-swarm/checks/seal.py",
+    "labs/09-swarm/checks/test_swarm.py",
+    "labs/09-swarm/lab.toml",
+    "labs/10-kubernetes/checks/health.py",
+    "labs/10-kubernetes/checks/parcel.py",
+    "labs/10-kubernetes/checks/reasons.py",
+    "labs/10-kubernetes/checks/rehearsal.py",
+    "labs/10-kubernetes/checks/test_kubernetes.py",
+    "labs/10-kubernetes/lab.toml",
+    "labs/10-kubernetes/wrong/not-ready-published/answer.toml",
+    "labs/10-kubernetes/wrong/rollout-left-standing/answer.toml",
+    "labs/10-kubernetes/wrong/slow-to-end/answer.toml",
+    "labs/11-nomad/checks/job.py",
+    "labs/11-nomad/checks/release.py",
+    "labs/11-nomad/checks/test_nomad.py",
+    "labs/11-nomad/checks/trial.py",
+    "labs/11-nomad/lab.toml",
+    "labs/11-nomad/wrong/waits-for-the-lost/answer.toml",
+    "labs/12-one-goal-four-ways/lab.toml",
+)
+"""Files that still use a form. Rewrite one and take it off the list; never add one."""
+
+FORMS = forms()
+IDS = [form.said for form in FORMS]
+
+
+def spoken(form: Form) -> str:
+    """Return the form as it stands in a sentence."""
+    return form.said.replace("NUMBER", "15")
+
+
+def files() -> Iterator[str]:
+    """Yield the files that are read, from the root."""
+    for pattern in READ:
+        for path in ROOT.glob(pattern):
+            name = path.relative_to(ROOT)
+            if path.is_file() and not any(part.startswith((".", "__")) for part in name.parent.parts):
+                yield name.as_posix()
+
+
+def test_pages_and_messages_are_in_plain_english() -> None:
+    read = sorted(set(files()))
+    assert len(read) > 200, "the files were not found"
+    found = [
+        str(each)
+        for name in read
+        if name not in NOT_YET_REWRITTEN
+        for each in findings(name, (ROOT / name).read_text("utf-8"), FORMS)
+    ]
+    assert not found, "\n".join(["write these more plainly:", *found])
+
+
+@pytest.mark.parametrize("name", NOT_YET_REWRITTEN)
+def test_a_file_that_is_on_the_list_still_has_to_be_rewritten(name: str) -> None:
+    path = ROOT / name
+    still = findings(name, path.read_text("utf-8"), FORMS) if path.is_file() else []
+    assert still, f"{name} is in plain English now: take it off NOT_YET_REWRITTEN"
+
+
+def test_the_list_names_each_file_once_and_in_order() -> None:
+    assert list(NOT_YET_REWRITTEN) == sorted(set(NOT_YET_REWRITTEN))
+    assert set(NOT_YET_REWRITTEN) <= set(files()), "a file on the list is not read at all"
+
+
+def test_no_form_stands_in_the_list_twice_and_each_has_a_better_one() -> None:
+    assert len({form.said.casefold() for form in FORMS}) == len(FORMS)
+    assert all(form.better.strip() for form in FORMS)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=IDS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("page.md", "# A page\n\nThe lab{0} the node.\n"),
+        ("page.md", "| A | B |\n|---|---|\n| `code` | one{0} |\n"),
+        ("module.py", 'X = 1\n\nprint("One{0} two")\n'),
+        ("module.py", '"""A module.\n\nOne{0} two."""\n'),
+        ("module.py", 'X = 1\nX = (\n    f"{{X}} one"\n    f"{0} two {{X}}"\n)\n'),
+        ("lab.toml", 'title = "T"\nhints.a = ["One{0} two", "b", "c"]\n'),
+    ],
+    ids=["page", "table", "string", "docstring", "f-string", "toml"],
+)
+def test_a_form_is_found_and_named_with_its_line_and_a_better_one(name: str, text: str, form: Form) -> None:
+    said = spoken(form)
+    text = (
+        text.replace("{0}", said if said.startswith(",") else f" {said}")
+        .replace("{{", "{")
+        .replace("}}", "}")
+    )
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if said in each)
+    mine = [each for each in findings(name, text, FORMS) if each.better == form.better and each.seen == said]
+    assert [(each.file, each.line) for each in mine] == [(name, line)]
+    assert str(mine[0]) == f'{name}:{line}: "{said}". Better: {form.better}'
+
+
+@pytest.mark.parametrize("form", FORMS, ids=IDS)
+def test_a_form_is_found_across_a_line_end_and_in_capitals(form: Form) -> None:
+    broken = f"One two{spoken(form)} three." if form.said.startswith(",") else f"One {spoken(form)} three."
+    broken = broken.replace(" ", "\n").upper()
+    assert form.better in [each.better for each in findings("page.md", broken, [form])]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=IDS)
+def test_a_form_is_not_found_in_a_longer_word(form: Form) -> None:
+    said = spoken(form)
+    longer = [f"{said}x", f"{said}-like", f"{said}_x"]
+    if not said.startswith(","):
+        longer += [f"x{said}", f"half-{said}", f"x_{said}"]
+    for word in longer:
+        assert findings("page.md", f"One {word} two.", [form]) == [], word
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("page.md", "```sh\nlab start anew\n```\n"),
+        ("page.md", '=== "Tab"\n\n    ````text\n    ```\n    anew\n    ````\n'),
+        ("page.md", "~~~\nanew\n~~~\n"),
+        ("page.md", "Type `lab anew` and ``a ` anew``.\n"),
+        ("module.py", "anew = 1  # anew\n"),
+        ("module.py", '"""Runs `anew`."""\n'),
+        ("lab.toml", 'anew = 1\n# anew\nhint = "Run `anew`."\n'),
+    ],
+)
+def test_code_and_comments_are_left_alone(name: str, text: str) -> None:
+    assert findings(name, text, FORMS) == []
+
+
+def test_text_after_a_block_of_code_is_read() -> None:
+    text = "```sh\nls\n```\n\nStart anew.\n\n```{.text .output}\nx\n```\nAnd anew.\n"
+    assert [each.line for each in findings("page.md", text, FORMS)] == [5, 10]
+
+
+def test_the_words_of_an_f_string_are_read_together() -> None:
+    assert [each.seen for each in findings("m.py", 'X = f"{1} was not " f"to be {2}"\n', FORMS)] == [
+        "was not to be"
+    ]
+    assert [each.seen for each in findings("m.py", "X = f\"{len('anew')}\"\n", FORMS)] == ["anew"]
+
+
+def test_what_is_put_into_an_f_string_does_not_join_the_words_around_it() -> None:
+    assert findings("m.py", 'X = f"was not {1} to be"\n', FORMS) == []
+
+
+def test_a_kind_of_file_that_nobody_has_described_is_not_passed_over() -> None:
+    with pytest.raises(ValueError, match="strange"):
+        list(passages("strange.css", "anew"))
