@@ -39,10 +39,13 @@ import (
 )
 
 func main() {
+	plain, _ := reference.ParseNormalizedNamed("app")
 	for _, name := range os.Args[1:] {
 		named, err := reference.ParseNormalizedNamed(name)
 		if err != nil {
 			fmt.Println("refused")
+		} else if reference.Domain(named) == reference.Domain(plain) {
+			fmt.Println("Hub")
 		} else {
 			fmt.Println(reference.Domain(named))
 		}
@@ -58,12 +61,14 @@ import sys
 
 from docker.auth import resolve_repository_name
 
+plain, _ = resolve_repository_name("app")
 for name in sys.argv[1:]:
-    print(resolve_repository_name(name)[0])
+    host, _ = resolve_repository_name(name)
+    print("Hub" if host == plain else host)
 PYTHON
 
 printf '%s\n' "${names[@]}" | paste -d ' ' - engine sdk | while read -r name engine sdk; do
   printf '%-16s engine: %-10s SDK: %s\n' "$name" "$engine" "$sdk"
 done
-[ "$(paste -sd ' ' engine)" = "docker.io Classroom refused" ] || changed "the engine's module reads the names otherwise."
-[ "$(paste -sd ' ' sdk)" = "docker.io docker.io docker.io" ] || changed "the SDK reads the names otherwise."
+[ "$(paste -sd ' ' engine)" = "Hub Classroom refused" ] || changed "the engine's module reads the names otherwise."
+[ "$(paste -sd ' ' sdk)" = "Hub Hub Hub" ] || changed "the SDK reads the names otherwise."
