@@ -1,6 +1,6 @@
-"""Print what your shell needs to complete `lab` by the Tab key.
+"""Print the script that makes your shell complete `lab` commands when you press Tab.
 
-bash: eval "$(lab completion bash)" in ~/.bashrc; zsh and fish likewise.
+For bash, put this line into ~/.bashrc: eval "$(lab completion bash)". For zsh and fish, do the same in their files.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-SUMMARY = "print your shell's completion"
+SUMMARY = "print the completion script for your shell"
 EXAMPLE = 'eval "$(lab completion bash)"'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the shell."""
-    parser.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="which shell")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish", "powershell"), help="your shell")
 
 
 def run(args: argparse.Namespace) -> int:

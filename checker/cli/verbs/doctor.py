@@ -1,4 +1,4 @@
-"""Examine this machine: say what labs would be missing, and what to do about it. Nothing is changed.
+"""Examine this machine: say what is missing for the labs, and what to do about it. Nothing is changed.
 
 Exit codes: 0 labs can run, 3 something would stop a lab.
 """

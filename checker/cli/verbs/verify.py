@@ -3,7 +3,7 @@
 With --answers, run the answers in your own folder and report the verdict on each. An answer is a folder with
 files/ (copied into the work folder), run.sh (run in the toolbox), or both, and an answer.toml.
 
-With --json, print one record a line when each answer ends, and a last one with the totals.
+With --json, print a record for each answer as soon as it ends, one a line, and a last record with the totals.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def test_images_are_listed_built_saved_loaded_and_pruned(
         "Not used, because they belong to another version of the course: drydock/itest:1.0"
         in lab("load", str(file)).stdout
     )
-    assert "Say --yes" in lab("prune", code=2).stderr
+    assert "To go ahead, add --yes" in lab("prune", code=2).stderr
     assert json.loads(lab("prune", "--yes", "--json").stdout) == {
         "removed": ["drydock/itest:1.0"],
         "kept": [],

@@ -148,7 +148,7 @@ def test_it_starts_is_found_again_and_ends(notebooks: Course) -> None:
     assert "ssh" not in plain.stderr
 
     ended = run(notebooks, "--stop")
-    assert ended.stdout == "JupyterLab is ended.\n"
+    assert ended.stdout == "JupyterLab is stopped.\n"
     assert processes(notebooks) == []
     with pytest.raises(OSError, match="refused"):
         ask(first["url"], "/api")
@@ -162,7 +162,7 @@ def test_without_a_name_all_are_copied_listed_and_their_folder_opens(notebooks: 
     assert urlsplit(address).path == "/lab/tree/notebooks"
     assert (notebooks.places.work / "notebooks" / f"{SLUG}.ipynb").is_file()
     # Here no browser can be shown.
-    assert "open the address above" in done.stderr
+    assert "Open the address above" in done.stderr
     assert f"ssh -L {urlsplit(address).port}:127.0.0.1:" in done.stderr
 
 
@@ -364,7 +364,7 @@ def test_misuse_is_a_sentence_and_starts_nothing(notebooks: Course) -> None:
     for words, said in (
         (("fake",), "Lab 97 (fake) has no notebook."),
         (("99",), "There is no notebook `99`."),
-        (("--fresh",), "Which notebook"),
+        (("--fresh",), "--fresh needs a notebook"),
         (("0", "--stop", "--fresh"), "not allowed with"),
     ):
         if "fake" in words:
@@ -409,7 +409,7 @@ def test_down_ends_it_too(notebooks: Course) -> None:
     answer_of(notebooks, "0")
     process = spawn(notebooks, "down")
     out, _ = process.communicate(timeout=SECONDS)
-    assert "JupyterLab is ended." in out
+    assert "JupyterLab is stopped." in out
     assert processes(notebooks) == []
     process = spawn(notebooks, "down")
     assert "JupyterLab" not in process.communicate(timeout=SECONDS)[0]
