@@ -52,7 +52,7 @@ def test_images_are_listed_built_saved_loaded_and_pruned(
     assert "step 2 of 2" in built.stderr
     assert [row["origin"] for row in json.loads(lab("--json").stdout)] == ["built", "not here"]
     file = tmp_path / "usb stick" / "course.tar.gz"
-    assert "contains 1 image for linux/" in lab("save", str(file), "itest").stdout
+    assert "contains 1 image for linux/" in lab("save", str(file), "itest:1.0").stdout
     assert lab("load", str(file)).stdout == "Loaded 1 image.\n"
     assert lab("prune").stdout == "There are no old images of the course.\n"
     dockerfile = places.images / "itest" / "Dockerfile"
