@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from kernel import kernel
 from machine import facts
 from timing import BenchmarkError, Series, interleave, process
 
@@ -80,8 +81,8 @@ class Bench:
     # -- the parts -----------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Lab 03's assertions on its solution: documented testinfra, a whole `lab check`, and a warm run."""
-        with self.scene("3") as scene:
+        """Lab 03's assertions on its solution: documented testinfra, a whole `lab check`, warm runs, a notebook's cell."""
+        with self.scene("3") as scene, kernel(self.root) as cells:
             scene.apply(scene.lab.solution)
             shells = Shells(scene.engine)
 
@@ -107,6 +108,7 @@ class Bench:
                     "documented testinfra": functools.partial(self.process, testinfra),
                     "lab check 3": functools.partial(self.process, [*self.lab, "check", "3"]),
                     "warm, as in lab watch": warm,
+                    "check(3) in a warm kernel": functools.partial(cells.check, 3),
                 },
                 self.rounds,
             )

@@ -84,6 +84,6 @@ def timeline(number: int | str, *, of: str = "", seconds: float | None = 600.0) 
         frame["at [s]"] = frame["at [s]"].round(3)
         frame.attrs = {"lab": found.slug, "units": {"at [s]": "s"}, "begin": said.begin}
     requests.attrs["units"]["latency [ms]"] = "ms"
-    return Traffic(
-        lab(number).number, requests, marks, f"{said.summary[:1].upper()}{said.summary[1:]}.", said
-    )
+    # What failed before the first copy was there met no service yet.
+    told = said.served.summary
+    return Traffic(lab(number).number, requests, marks, f"{told[:1].upper()}{told[1:]}.", said)

@@ -143,6 +143,9 @@ class Run:
             raise CellError(f"{self.notebook.slug}, cell {shipped.id}:\n{printed}\n{error}") from error
         finally:
             cell.source = shipped.source
+        # An error in a thread ends that thread alone, and is printed.
+        if "Traceback (most recent call last)" in (printed := plain(cell.get("outputs", []))):
+            raise CellError(f"{self.notebook.slug}, cell {shipped.id}:\n{printed}")
 
     def kill(self) -> None:
         """Kill the kernel, as a crash or a power cut does: nothing of it gets to tidy up."""

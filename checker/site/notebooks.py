@@ -11,6 +11,7 @@ import argparse
 import datetime as dt
 import json
 import math
+import platform
 import re
 import tempfile
 import threading
@@ -21,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from checker.authoring.measure import disk_of
 from checker.course import places
-from checker.engine.api import Engine, connect
+from checker.engine.api import LABEL, Engine, connect
 from checker.engine.capacity import container_memory
-from checker.site.executed import Notebook, is_gap, notebooks, read, running
+from checker.site.executed import CellError, Notebook, is_gap, notebooks, plain, read, running
 from checker.site.tables import markdown_table
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ COST = re.compile(r"^\*\*It costs\*\* .*$", re.MULTILINE)
 GUESS = "guess_"
 """How a cell begins in which the learner predicts."""
 
+OWN = "io.drydock.notebook"
+"""The label of what the notebook without a lab makes."""
+
 MB = 10**6
 LOOK_SECONDS = 1.0
 
@@ -44,11 +48,12 @@ class Watch:
 
     Args:
         engine: a connection that nobody else uses at the same time.
+        number: the notebook's; its containers carry the label of the lab, or of the notebook where there is no lab.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, number: str) -> None:
         self._engine = engine
-        self._before = {item["Id"] for item in engine.list_all("containers")}
+        self._labels = {OWN: number} if number == "00" else {LABEL: number}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self.memory = 0
@@ -66,9 +71,9 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
-            new = [item for item in self._engine.list_all("containers") if item["Id"] not in self._before]
-            self.images |= {item["ImageID"] for item in new}
-            running_now = [item["Id"] for item in new if item["State"] == "running"]
+            found = self._engine.list_all("containers", labels=self._labels)
+            self.images |= {item["ImageID"] for item in found}
+            running_now = [item["Id"] for item in found if item["State"] == "running"]
             self.memory = max(self.memory, sum(container_memory(self._engine, each) for each in running_now))
 
 
@@ -113,7 +118,7 @@ def write(path: Path, docs: Path) -> list[Path]:
         docs: the folder of the pages.
 
     Raises:
-        CellError: a cell ended with an error.
+        CellError: a cell ended with an error, or the answer does not pass.
     """
     notebook = read(path)
     engine = connect()
@@ -124,12 +129,13 @@ def write(path: Path, docs: Path) -> list[Path]:
         folder = Path(scratch)
         (folder / "cwd").mkdir()
         environment = {"DRYDOCK_STATE": str(folder / "state"), "DRYDOCK_WORK": str(folder / "work")}
-        with Watch(engine) as watch, running(notebook, folder / "cwd", environment) as run:
+        with Watch(engine, notebook.number) as watch, running(notebook, folder / "cwd", environment) as run:
             begin = time.monotonic()
             run.cells(0, len(notebook.cells), solved=True)
             seconds = time.monotonic() - begin
+            if "✘" in (said := plain(run.outputs("check"))):
+                raise CellError(f"{notebook.slug}: the answer does not pass:\n{said}")
             outputs = [cell.get("outputs", []) for cell in run.node.cells]
-            version = str(run.node.metadata.get("language_info", {}).get("version", ""))
     info = engine.get("/info")
     cost = Cost(
         seconds=seconds,
@@ -137,7 +143,7 @@ def write(path: Path, docs: Path) -> list[Path]:
         disk=_disk(engine, watch.images),
         system=f"{info['OperatingSystem']}, {info['Architecture']}, {info['NCPU']} CPUs",
         engine=str(info["ServerVersion"]),
-        python=f"Python {version}".strip(),
+        python=f"Python {platform.python_version()}",
         date=dt.datetime.now().astimezone().date().isoformat(),
     )
     write_cost(path, cost)

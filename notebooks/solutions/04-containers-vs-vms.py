@@ -12,8 +12,8 @@ measured = {
         "disk_mb": middle.loc["VM", "disk [MB]"],
     },
     "shelf": {
-        "containers": int(512 // middle.loc["container", "memory [MiB]"]),
-        "vms": int(512 // middle.loc["VM", "memory [MiB]"]),
+        "vms": fill("VM", int(512 // middle.loc["VM", "memory [MiB]"])),
+        "containers": fill("container", int(512 // middle.loc["container", "memory [MiB]"])),
     },
 }
 
@@ -21,6 +21,3 @@ lines = []
 for table, numbers in measured.items():
     lines += [f"[{table}]", *(f"{name} = {number}" for name, number in numbers.items()), ""]
 (lab(4).work / "measurements.toml").write_text("\n".join(lines))
-
-fill("VM", measured["shelf"]["vms"])
-fill("container", measured["shelf"]["containers"])

@@ -13,6 +13,7 @@ from checker.engine.client import find_client
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from checker.site.executed import Notebook, Run, plain, running
+from checker.site.notebooks import OWN
 from tests.docs.stage import ROOT
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from checker.course.catalogue import Lab
     from checker.engine.api import Engine
-
-OWN = "io.drydock.notebook"
-"""The label of what a notebook without a lab makes."""
 
 KINDS = ("containers", "networks", "volumes", "images")
 _PROJECT = "com.docker.compose.project"

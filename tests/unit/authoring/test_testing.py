@@ -70,7 +70,7 @@ def test_the_tests_of_a_lab_or_of_a_file_stay_together(name: str, scope: str) ->
     assert lab_of(name) == scope
 
 
-@pytest.mark.parametrize(("processors", "expected"), [(None, 2), (1, 2), (2, 2), (3, 3), (16, 4)])
+@pytest.mark.parametrize(("processors", "expected"), [(None, 2), (1, 2), (2, 3), (3, 4), (16, 4)])
 def test_several_labs_at_once_even_on_a_small_machine_and_not_too_many_on_a_large_one(
     monkeypatch: pytest.MonkeyPatch, processors: int | None, expected: int
 ) -> None:
