@@ -107,5 +107,7 @@ def hint(session: Session, lab: Lab, report: Report | None = None) -> Hint | Non
     if not ladder:
         text = problem.failure.hint if problem.failure else problem.reason
         return Hint(problem.id, problem.title, text, 1, 1)
-    rung = session.progress.climb(lab.slug, problem.id, len(ladder))
+    # A new mistake in the same check begins at its first hint, not at the last one of the old mistake.
+    reason = problem.failure.reason if problem.failure else ""
+    rung = session.progress.climb(lab.slug, problem.id, len(ladder), reason)
     return Hint(problem.id, problem.title, ladder[rung - 1], rung, len(ladder))

@@ -64,6 +64,24 @@ def test_a():
     assert (check.failure.seen, check.failure.source, check.failure.evidence) == ("that", "cmd", "line")
 
 
+def test_each_reason_of_a_check_is_known_by_where_it_is_said(course: Course) -> None:
+    report = judge(
+        course,
+        """
+def test_a():
+    "The first"
+    require(False, "why", hint="h")
+def test_b():
+    "The second"
+    fail("why", hint="h")
+""",
+        *"ab",
+    )
+    places = [check.failure.reason for check in report.checks if check.failure]
+    assert len(set(places)) == 2
+    assert all(place.startswith("test_fake:") for place in places)
+
+
 def test_a_guard_that_fails_is_a_violation_and_comes_first(course: Course) -> None:
     report = judge(
         course, 'def test_a():\n    "T"\n@guard\ndef test_g():\n    "G"\n    fail("w", hint="h")', "a"

@@ -123,6 +123,15 @@ def test_the_ladder_is_climbed_rung_by_rung_and_ends_at_the_last(file: Path) -> 
     assert progress.climb(LAB, "c", 3) == 1
 
 
+def test_another_reason_in_the_same_check_begins_at_the_first_rung_and_the_old_one_is_not_forgotten(
+    file: Path,
+) -> None:
+    progress = Progress(file)
+    assert [progress.climb(LAB, "c", 3, "copies:57") for _ in range(2)] == [1, 2]
+    assert progress.climb(LAB, "c", 3, "copies:90") == 1
+    assert progress.climb(LAB, "c", 3, "copies:57") == 3
+
+
 def test_a_pass_after_the_solution_says_so_in_every_time_zone(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -298,6 +298,23 @@ def test_hints_climb_and_end_at_the_last_rung(course: Course, session: FakeSessi
     assert session.progress.standing(lab.slug).attempts == 0
 
 
+def test_a_new_mistake_in_the_same_check_begins_at_its_first_hint(
+    course: Course, session: FakeSession
+) -> None:
+    lab = course.lab(toml=LADDER)
+
+    def rung(reason: str) -> int:
+        failure = Failure(rationale="why", hint="Look.", reason=reason)
+        check = CheckResult(id="it-holds", title="t", status=Status.FAILED, failure=failure)
+        seen = judging.hint(
+            session, lab, Report(lab=lab.slug, title="t", checks=(check,), started="2026-11-28", ms=1.0)
+        )
+        assert seen is not None
+        return seen.rung
+
+    assert [rung("copies:57"), rung("copies:57"), rung("copies:90")] == [1, 2, 1]
+
+
 def test_a_check_without_a_ladder_gives_the_hint_of_its_failure(course: Course, session: FakeSession) -> None:
     found = judging.hint(session, course.lab(), report(Status.FAILED))
     assert found is not None
