@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
 from checker.engine.api import IMAGE
 from checker.errors import LabError
-from checker.grading.author import wait_until
+from checker.grading.author import age, wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
@@ -188,6 +188,16 @@ class ByHand:
                 )
             )
         return found
+
+    def history(self, copy: Copy) -> tuple[int, float]:
+        """Return how often a copy's restart policy has started it again, and for how many seconds it has run since."""
+        (record,) = self._ask([copy.node], f"/containers/{copy.id}/json")
+        return int(record.get("RestartCount") or 0), age(str(record["State"]["StartedAt"]))
+
+    def commands(self, copy: Copy) -> list[str]:
+        """Return the command line of each process in a copy."""
+        (record,) = self._ask([copy.node], f"/containers/{copy.id}/top")
+        return [str(row[-1]) for row in record.get("Processes") or []]
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""

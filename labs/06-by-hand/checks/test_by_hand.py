@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
 from checker.cluster.by_hand import recovery
-from checker.grading.author import fail, needs, require, timeout
+from checker.grading.author import STEADY_SECONDS, fail, needs, require, timeout
 
 from .world import WANTED
 
@@ -27,8 +27,11 @@ ROUNDS = 12
 SLOW_MS = 800.0
 """A request that met a dead host waits a second for it; one that did not takes a few milliseconds."""
 
-STEADY_SECONDS = 3.0
+RESTORED_SECONDS = 3.0
 """How long no user's request may fail until the service counts as restored."""
+
+PROGRAM = "/app/parcel.py"
+"""Where the image keeps Parcel."""
 
 
 def test_five_copies(world: World) -> None:
@@ -131,6 +134,7 @@ def test_spread_over_hosts(world: World) -> None:
 
 
 @needs("five-copies")
+@timeout(30)
 def test_own_names(world: World, prober: Prober) -> None:
     """Each answers on a port of its host, under a name of its own."""
     called: dict[str, list[Copy]] = {}
@@ -149,6 +153,7 @@ def test_own_names(world: World, prober: Prober) -> None:
                 source=f"{engine} port {copy.name}",
                 hint="The front is another machine. It reaches a host's published ports, and nothing behind them.",
             )
+        _require_steady(world, copy)
         reply = prober.get(f"http://{copy.address}/", patience=2.0)
         said = reply.json() if reply.ok else {}
         name = str(said.get("instance", "")) if isinstance(said, dict) else ""
@@ -160,6 +165,7 @@ def test_own_names(world: World, prober: Prober) -> None:
             source=f"curl http://{copy.address}/ in the toolbox",
             hint=f"Parcel listens on port 8080 inside. `{engine} port {copy.name}` says where its host's port leads.",
         )
+        _require_program(world, copy)
         called.setdefault(name, []).append(copy)
         world.names[name] = copy
     name, alike = max(called.items(), key=lambda each: len(each[1]))
@@ -171,6 +177,34 @@ def test_own_names(world: World, prober: Prober) -> None:
         seen=f"{name} from {' and from '.join(each.address for each in alike)}",
         source=f"curl http://{alike[-1].address}/ in the toolbox",
         hint="What is the same image can be told apart by its environment; lab 01 named two copies so.",
+    )
+
+
+def _require_steady(world: World, copy: Copy) -> None:
+    """Fail when a copy runs at this moment, and dies again and again."""
+    restarts, seconds = world.cluster.history(copy)
+    require(
+        not restarts or seconds >= STEADY_SECONDS,
+        f"{copy.name} on {copy.node} does not stay up: its program ends again and again, and a restart policy starts it. Each time, "
+        "users wait in vain.",
+        expected="copies that run, and go on",
+        seen=f"restarted {restarts} times, the last time {seconds:.0f} s ago",
+        source=f"docker -H tcp://{copy.node}:2375 inspect --format '{{{{.RestartCount}}}}' {copy.name}",
+        hint=f"`docker -H tcp://{copy.node}:2375 logs {copy.name}` says why it ends.",
+    )
+
+
+def _require_program(world: World, copy: Copy) -> None:
+    """Fail when something else than the image's Parcel answers in a copy."""
+    commands = world.cluster.commands(copy)
+    require(
+        any(PROGRAM in command.split() for command in commands),
+        f"What answers in {copy.name} on {copy.node} is not the Parcel of the image: the container was started with a program of "
+        "its own.",
+        expected=f"python3 {PROGRAM}",
+        seen=commands[0][:160] if commands else "no process",
+        source=f"docker -H tcp://{copy.node}:2375 top {copy.name}",
+        hint="What stands behind the image's name in your command takes the place of the program that the image names.",
     )
 
 
@@ -380,14 +414,14 @@ def test_restored(world: World, timeline: Traffic) -> None:
     if (kept := lab.recall(*key)) is not None:
         _record(lab, *json.loads(kept))
         return
-    found = recovery(loss, timeline, WANTED, STEADY_SECONDS, world.names)
+    found = recovery(loss, timeline, WANTED, RESTORED_SECONDS, world.names)
     after = found.after
     if found.well is None:
-        recent = after.between(after.end - STEADY_SECONDS, after.end)
+        recent = after.between(after.end - RESTORED_SECONDS, after.end)
         fail(
             f"Since {loss.host} was lost, users' requests fail again and again.",
-            expected=f"{STEADY_SECONDS:g} s without a failed request",
-            seen=f"in the last {STEADY_SECONDS:g} s: {recent.summary}",
+            expected=f"{RESTORED_SECONDS:g} s without a failed request",
+            seen=f"in the last {RESTORED_SECONDS:g} s: {recent.summary}",
             source="lab timeline 6",
             hint="`docker logs drydock-06-front-1` has a line for each request that failed, with the server it went to.",
         )

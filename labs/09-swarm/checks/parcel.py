@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.swarm import NotAManagerError, Service, Swarm
 from checker.errors import LabError
-from checker.grading.author import could_not_run, fail, moment, require, wait_until
+from checker.grading.author import age, could_not_run, fail, moment, require, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,12 @@ PORT = 8080
 
 BEGINNING_SECONDS = 10.0
 """How long after a service was made its first copies are ordered at most."""
+
+PROGRAM = "/app/parcel.py"
+"""Where the image keeps Parcel."""
+
+ENDED_SECONDS, ENDED_MOST = 120.0, 2
+"""So many copies that ended in one place within this time are too many."""
 
 LEAST = 2
 """How many copies there must be."""
@@ -158,6 +164,49 @@ class Parcel:
         )
         if not wait_until(lambda: self._is_settled(wanted), SETTLE_SECONDS, every=0.2):
             self._fail_unsettled(service, wanted)
+        self._require_steady(service)
+
+    def _require_steady(self, service: Service) -> None:
+        """Fail when copies run at this moment that end again and again, and are replaced each time."""
+        tasks = self.swarm.tasks()
+        for running in (task for task in tasks if task.wanted):
+            ended = [
+                task
+                for task in tasks
+                if not task.wanted
+                and task.state in {"failed", "complete"}
+                and (task.slot, task.image) == (running.slot, running.image)
+                and (task.slot or task.node == running.node)
+                and age(task.created) < ENDED_SECONDS
+            ]
+            # One may have died with a node that was lost.
+            if len(ended) >= ENDED_MOST:
+                fail(
+                    f"The copies of `{service.name}` do not stay: they end, and the swarm starts others in their place. Each time, "
+                    "one copy less answers.",
+                    expected=f"copies of `{service.name}` that run, and go on",
+                    seen=f"{len(ended)} that ended within {ENDED_SECONDS / 60:g} minutes, where one runs now",
+                    source=f"docker service ps --no-trunc {service.name}",
+                    evidence=_shown(ended[0]),
+                    hint="`docker service logs` shows what the copies say before they end.",
+                )
+
+    def require_program(self) -> None:
+        """Require that the image's Parcel runs in each copy, and nothing that answers in its place."""
+        for task in self.swarm.tasks():
+            if not (task.wanted and task.state == "running" and task.container and task.node):
+                continue
+            top = self.swarm.ask(f"/containers/{task.container}/top", node=task.node, absent={})
+            commands = [str(row[-1]) for row in top.get("Processes") or []]
+            require(
+                not commands or any(PROGRAM in command.split() for command in commands),
+                f"What answers for `{self.service.name}` is not the Parcel of its image: the copies were ordered with a program of "
+                "their own.",
+                expected=f"python3 {PROGRAM} in each copy",
+                seen=commands[0][:SAID] if commands else "",
+                source=f"docker service inspect --pretty {self.service.name}",
+                hint="What stands behind the image's name in the order takes the place of the program that the image names.",
+            )
 
     def _is_settled(self, wanted: int) -> bool:
         tasks = [task for task in self.swarm.tasks() if task.wanted]

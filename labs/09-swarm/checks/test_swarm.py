@@ -78,6 +78,7 @@ def test_front_answers(parcel: Parcel, outside: Outside) -> None:
     # A copy that warms up is not ready yet, whatever the swarm counts it as.
     if not wait_until(is_answered, 8.0, every=0.2):
         parcel.why_unanswered(reply.summary)
+    parcel.require_program()
 
 
 @needs("service-runs")

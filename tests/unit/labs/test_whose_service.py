@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,22 @@ def test_answers_that_no_copy_gave_are_told(tmp_path: Path) -> None:
         reached(tmp_path, Users(FIVE, forged=True))
 
 
+def test_a_copy_that_dies_again_and_again_or_pretends_is_told(tmp_path: Path) -> None:
+    made = judged(tmp_path)
+    one = copy("parcel-1", "host-1")
+    made.cluster.history = lambda _: (2, 3.0)
+    assert "does not stay up" in failure(by_hand._require_steady, made, one).rationale
+    made.cluster.history = lambda _: (2, 300.0)
+    by_hand._require_steady(made, one)
+    made.cluster.commands = lambda _: ["python3 -c import http.server"]
+    assert "is not the Parcel of the image" in failure(by_hand._require_program, made, one).rationale
+    made.cluster.commands = lambda _: [
+        "/sbin/docker-init -- python3 /app/parcel.py",
+        "python3 /app/parcel.py",
+    ]
+    by_hand._require_program(made, one)
+
+
 # -- lab 09 ---------------------------------------------------------------------------------------------------
 
 
@@ -192,6 +209,18 @@ def test_a_move_before_the_service_was_made_is_told_as_that() -> None:
 
 def test_what_a_swarm_has_forgotten_is_not_held_against_a_service() -> None:
     mover(service(), task("2.0", 4000)).require_moved_itself("1.0", "2.0", moves(50))
+
+
+def test_copies_that_end_again_and_again_are_told_and_one_that_died_with_a_node_is_not() -> None:
+    now = (dt.datetime.now(dt.UTC) - MADE).total_seconds()
+
+    def ended(ago: float) -> Task:
+        return replace(task("1.0", now - ago), state="failed", wanted=False, error="exit (124)")
+
+    found = failure(mover(service(), task("1.0", now - 2), ended(20), ended(40))._require_steady, service())
+    assert "do not stay" in found.rationale
+    mover(service(), task("1.0", now - 2), ended(20))._require_steady(service())
+    mover(service(), task("1.0", now - 2), ended(300), ended(400))._require_steady(service())
 
 
 def test_a_drained_node_is_told_as_drained() -> None:

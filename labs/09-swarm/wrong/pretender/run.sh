@@ -1,0 +1,3 @@
+docker service create --quiet --detach --name parcel --replicas 2 \
+    --publish mode=host,published=8080,target=8080 --no-healthcheck \
+    --env-file parcel.env drydock/parcel:1.0 python3 -c "$(cat pretender.py)"
