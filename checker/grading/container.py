@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from checker.engine.api import Engine, NotFoundError
 from checker.engine.shell import COMMAND_SECONDS, Completed, Shell
+from checker.grading.ahead import Ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +32,7 @@ class Shells:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.ahead = Ahead()
         self._open: dict[tuple[str, str | None], Shell] = {}
         self._lock = threading.Lock()
 

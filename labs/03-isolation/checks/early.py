@@ -1,4 +1,4 @@
-"""Opens the shells in the three containers while the checks are being read: opening them is half of the time."""
+"""Opens the shells in the three containers, and looks at their files, while the checks are being read."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ NAMES = ("tariff-v1", "tariff-v2", NEIGHBOUR)
 
 
 def early(lab: Lab) -> None:
-    """Open a shell wherever one can be."""
+    """Look at the files of each, and open a shell wherever one can be."""
     found = [container for container in lab.containers() if _name(container) in NAMES and container.running]
+    for container in found:
+        lab.look_ahead(container)
     at_once(_open, found)
 
 
