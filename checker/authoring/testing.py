@@ -148,4 +148,6 @@ def _pytest(command: Sequence[str], places: Places, seconds: int) -> int:
         for key, value in os.environ.items()
         if key not in hidden and not key.startswith("PYTEST_XDIST")  # its own tests run it too
     }
+    # Many tests read a line that a program of theirs prints and then goes on.
+    environment["PYTHONUNBUFFERED"] = "1"
     return subprocess.run(command, cwd=places.root, env=environment, timeout=seconds, check=False).returncode
