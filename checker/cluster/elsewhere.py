@@ -48,7 +48,7 @@ class Elsewhere(Kubernetes):
     bring_back = lose
 
     def ailing(self) -> str:
-        """Return nothing: no machine of somebody's cluster is ever broken for a check."""
+        """Return nothing: no machine of a learner's own cluster is ever broken for a check."""
         return ""
 
     def crash(self, instance: Instance) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def lay_out(image: Image, programs: Mapping[str, Found], folder: Path) -> Path:
-    """Make a build's folder anew and return it.
+    """Make a new folder for a build and return it.
 
     Args:
         image: what is built.

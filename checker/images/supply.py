@@ -54,7 +54,7 @@ class Made:
     provided: list[Provided] = field(default_factory=list)
     missed: list[Missed] = field(default_factory=list)
     left_out: list[Missed] = field(default_factory=list)
-    """Those that need somebody else's program, which was not asked for by name and is not to be had."""
+    """Images that need a third-party program that is not on this machine, and that were not asked for by name."""
 
 
 def _silent(_line: str) -> None:

@@ -41,7 +41,7 @@ def require_program(copy: Copy, container: Container) -> None:
     fail(
         f"What answers for `{copy.name}` is not the Parcel of the image: the container was started with a program of its "
         "own, which gives the same answer. The image's software is in there, and runs for nobody.",
-        expected=f"python3 {PROGRAM} answers, whoever starts it",
+        expected=f"python3 {PROGRAM} answers, no matter who starts it",
         seen=f"process {other.number} answers: {other.told}",
         source=f"docker top {copy.name}",
         evidence=other.told,

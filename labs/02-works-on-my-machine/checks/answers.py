@@ -29,7 +29,7 @@ def ask(prober: Prober, base: str, number: str, container: Container | None = No
         prober: asks from the lab's network.
         base: the address of the copy.
         number: the parcel asked for.
-        container: the copy; without it, whoever answers is waited for a few seconds.
+        container: the copy; without it, any answer is waited for, for a few seconds.
     """
     url = f"{base}/labels/{number}"
     reply = prober.get(url, patience=0.5 if container else PATIENCE_SECONDS)

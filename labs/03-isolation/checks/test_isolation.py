@@ -144,7 +144,7 @@ def require_image(lab: Lab, asked: Asked, container: Container) -> None:
         f"`{asked.name}` runs {container.image}, and the task keeps the images as they are: version {asked.version} is "
         f"{asked.image}."
         + (
-            " This one has no user of its own, so the service runs as root, and whoever breaks into it may change every file."
+            " This one has no user of its own, so the service runs as root, and someone who breaks into it may change every file."
             if user.partition(":")[0] in {"", "0", "root"}
             else ""
         ),

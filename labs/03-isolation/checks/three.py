@@ -42,7 +42,7 @@ class Asked:
     def wanted(self) -> Wanted:
         """The container, as the check API looks for it."""
         if self.service == "cruncher":
-            purpose = "whoever needs its sums gets none: a neighbour that is shut out is not contained"
+            purpose = "the people who need its sums get none: a neighbour that is shut out is not contained"
             hints = dict.fromkeys(
                 (Reason.ABSENT, Reason.REMOVED, Reason.PAUSED),
                 "Lesson, “Your turn”: all three are to be in service at the same time.",
@@ -210,7 +210,7 @@ def _require_program(asked: Asked, container: Container) -> None:
     fail(
         f"What answers for `{asked.name}` is not the program of {asked.image}: the container was started with one of its own, "
         "which gives the same answer.",
-        expected=f"{asked.program} answers, whoever starts it",
+        expected=f"{asked.program} answers, no matter who starts it",
         seen=f"it runs {commands[0][:160] if commands else 'nothing'}",
         source=f"docker top {asked.name}",
         evidence="\n".join(command[:160] for command in commands[:4]),
