@@ -47,7 +47,7 @@ def test_the_wheel_brings_the_command_and_the_course(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (entries,) = (name for name in names if name.endswith("/entry_points.txt"))
-        assert "lab = checker.cli:main" in archive.read(entries).decode()
+        assert "lab = checker.__main__:main" in archive.read(entries).decode()
     assert "checker/_course/mkdocs.yml" in names
     assert any(name.startswith("checker/_course/docs/") for name in names)
     for lab in SOURCE.glob("labs/*/lab.toml"):
