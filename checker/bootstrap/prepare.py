@@ -120,7 +120,7 @@ def _may_run(folder: Path) -> bool:
             ).close()
     except PermissionError:
         return False
-    except OSError:
+    except (OSError, ValueError):
         return True  # what this is about is found out by the import at the end
     finally:
         with contextlib.suppress(OSError):
