@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def test_a_damaged_record_is_set_aside_and_the_verdict_comes(scene: Scene, lab: Run, course: Course) -> None:
     scene.start(lambda _: None)
     file = course.places.state / "progress.sqlite3"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"damaged" * 1000)
     done = lab("check", scene.lab.number)
     assert done.returncode == 0, done.stderr
@@ -49,6 +50,7 @@ def test_a_record_that_cannot_be_written_does_not_hide_the_verdict(
 
 def test_a_state_folder_that_is_a_file_is_named(scene: Scene, lab: Run, course: Course) -> None:
     scene.start(lambda _: None)
+    shutil.rmtree(course.places.state)
     course.places.state.write_text("")
     done = lab("check", scene.lab.number)
     assert "Traceback" not in done.stderr
