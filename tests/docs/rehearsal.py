@@ -34,11 +34,20 @@ def lab_of(notebook: Notebook) -> Lab | None:
 
 def there(engine: Engine, notebook: Notebook) -> set[str]:
     """Name what is on the engine, apart from what other labs have there: their tests may run beside this one."""
+    number = notebook.number
+    # A volume without a name carries no lab's label; it belongs to the lab of the container that mounts it.
+    mounted = {
+        mount.get("Name")
+        for item in engine.list_all("containers")
+        if _is_of_another(item.get("Labels") or {}, number)
+        for mount in item.get("Mounts") or []
+    }
     return {
         f"{kind}: {item.get('Name') or item.get('Names') or item.get('RepoTags') or ''} {item.get('Id', '')}"
         for kind in KINDS
         for item in engine.list_all(kind)
-        if not _is_of_another(item.get("Labels") or {}, notebook.number)
+        if not _is_of_another(item.get("Labels") or {}, number)
+        and not (kind == "volumes" and item["Name"] in mounted)
     }
 
 
