@@ -390,7 +390,7 @@ def test_a_read_only_course_works_with_state_and_work_elsewhere(notebooks: Cours
         assert found["made"] == [str(copy)]
         assert os.access(copy, os.W_OK)
         assert copy.stat().st_mode & 0o200
-        assert run(notebooks, "--stop", DRYDOCK_STATE=str(tmp_path / "state")).stdout.endswith("ended.\n")
+        assert run(notebooks, "--stop", DRYDOCK_STATE=str(tmp_path / "state")).stdout.endswith("stopped.\n")
         assert [notebooks.root, *notebooks.root.rglob("*")] == files
     finally:
         for path in files:
