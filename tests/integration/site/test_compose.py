@@ -78,7 +78,7 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, bytes]:
 def test_the_pages_answer(served: Served) -> None:
     status, body = get(served.port, "/")
     assert status == 200
-    assert b"Build it, break it, and be told why" in body
+    assert b"Build it, break it, and learn why" in body
     for lesson in (ROOT / "docs/lessons").glob("[0-9]*.md"):
         assert get(served.port, f"/lessons/{lesson.stem}/")[0] == 200
     assert get(served.port, "/search/search_index.json")[0] == 200
