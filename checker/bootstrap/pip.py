@@ -91,12 +91,13 @@ def stale_certificates(base: Mapping[str, str]) -> list[str]:
     return [name for name in CERTIFICATES if base.get(name) and not os.path.exists(base[name])]  # noqa: PTH110
 
 
-def configuration(pip: Sequence[str]) -> dict[str, str]:
+def configuration(pip: Sequence[str], folder: Path) -> dict[str, str]:
     """Return what the user's pip.conf files say of the way to the packages, by setting; pip reads them itself."""
     try:
         done = subprocess.run(
             [*pip, "config", "list"],
             env=environment(os.environ),
+            cwd=folder,  # as where it installs: the user's own may hold a module named as one of pip's
             capture_output=True,
             text=True,
             errors="replace",
@@ -173,7 +174,7 @@ def install(pip: Sequence[str], lock: Path, steps: Steps, *, inherit: int) -> No
     descriptors: tuple[int, ...] = () if sys.platform == "win32" else (inherit,)
     with subprocess.Popen(
         command,
-        env=environment(os.environ, configuration(pip)),
+        env=environment(os.environ, configuration(pip, lock.parent)),
         # The folder of the user may hold a module of the same name as one of pip's.
         cwd=lock.parent,
         stdin=subprocess.DEVNULL,

@@ -162,7 +162,7 @@ def test_the_remedy_fits_the_failure(
 def test_a_pip_that_never_ends_is_ended(
     fake_pip: Callable[[str], list[str]], tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pip, "configuration", lambda _: {})
+    monkeypatch.setattr(pip, "configuration", lambda *_: {})
     monkeypatch.setattr(pip, "SILENCE_SECONDS", 0.0)
     monkeypatch.setattr(pip, "TICK_SECONDS", 0.05)
     with pytest.raises(ProblemError):
