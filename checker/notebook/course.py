@@ -62,7 +62,7 @@ def _forget(slug: str = "") -> None:
 
 
 @contextlib.contextmanager
-def _changing(slug: str = "") -> Iterator[None]:
+def changing(slug: str = "") -> Iterator[None]:
     """Forget what was known of the engine when the block changes a lab, or finds the engine away."""
     if slug:
         _forget(slug)
@@ -106,7 +106,7 @@ class LabHandle:
             LabError: it does not fit, a port is taken, an image cannot be had, or a part does not get ready.
         """
         course, found, _ = fresh(self.number)
-        with _changing(self.slug):
+        with changing(self.slug):
             started = operations.start(course, found, StartRequest(tuple(ways), force=force))
         for note in started.notes:
             say(f"note: {note}")
@@ -124,7 +124,7 @@ class LabHandle:
         """
         course, found, _ = fresh(f"{self.number}.{step}")
         chosen = tuple(ways)
-        with _changing(self.slug):
+        with changing(self.slug):
             operations.reset(course, found.choosing(chosen) if chosen else found, step)
         return self
 
@@ -135,7 +135,7 @@ class LabHandle:
             LabError: the engine does not answer.
         """
         course, found, _ = fresh(self.number)
-        with _changing(self.slug):
+        with changing(self.slug):
             removed = operations.stop(course, found).removed
         say(f"removed: {', '.join(removed)}" if removed else f"lab {self.number} was not started")
         return self
@@ -150,7 +150,7 @@ class LabHandle:
         from checker.scene.scene import services  # noqa: PLC0415 - imports what starts a scene
 
         course, found, _ = fresh(self.number)
-        with _changing():
+        with changing():
             states = services(course.engine, found)
         return bool(states) and all(state == "running" for state in states.values())
 
@@ -204,7 +204,7 @@ def check(number: float | str) -> Report:
         LabError: the lab is not started, or it could not be judged.
     """
     course, found, step = fresh(number)
-    with _changing():
+    with changing():
         if found.slug not in _SHELLS:
             _SHELLS[found.slug] = Shells(course.engine)
         with Trying(sys.stdout) as course.trying:
@@ -224,7 +224,7 @@ def hint(number: int | str) -> None:
         LabError: the lab could not be judged.
     """
     course, found, _ = fresh(number)
-    with _changing():
+    with changing():
         given = judging.hint(course, found)
     if given is None:
         say(f"All checks of lab {found.number} pass; there is nothing left to hint at.")
@@ -245,7 +245,7 @@ def docker_client(**options: Any) -> Any:
         LabError: no engine answers, or the Docker SDK is not installed in this Python.
     """
     docker = importing("docker")
-    with _changing():
+    with changing():
         endpoint = session().engine.endpoint
     try:
         client = docker.DockerClient(base_url=endpoint.host, tls=_tls(docker, endpoint), **options)

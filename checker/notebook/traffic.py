@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from checker.notebook.course import _changing, fresh, lab
+from checker.notebook.course import changing, fresh
 from checker.notebook.needs import importing
 from checker.session.looking import timeline_of
 
@@ -59,7 +59,7 @@ def timeline(number: int | str, *, of: str = "", seconds: float | None = 600.0) 
     """
     pandas = importing("pandas")
     course, found, _ = fresh(number)
-    with _changing():
+    with changing():
         said = timeline_of(course, found, name=of, seconds=seconds)
     requests = pandas.DataFrame(
         [
@@ -86,4 +86,4 @@ def timeline(number: int | str, *, of: str = "", seconds: float | None = 600.0) 
     requests.attrs["units"]["latency [ms]"] = "ms"
     # What failed before the first copy was there met no service yet.
     told = said.served.summary
-    return Traffic(lab(number).number, requests, marks, f"{told[:1].upper()}{told[1:]}.", said)
+    return Traffic(found.number, requests, marks, f"{told[:1].upper()}{told[1:]}.", said)
