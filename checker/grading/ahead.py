@@ -27,8 +27,9 @@ class Ahead:
                 answers.clear()
 
         thread = threading.Thread(target=ask, daemon=True)
-        self._under_way[name] = (thread, answers)
+        # Only then may another thread find it: one that has not started cannot be waited for.
         thread.start()
+        self._under_way[name] = (thread, answers)
 
     def answer(self, name: str, question: Callable[[], Any]) -> Any:
         """Return the answer of a question that is under way, or ask it now.

@@ -20,6 +20,7 @@ import msgspec
 
 import checker
 from checker.errors import LabError
+from checker.interruption import Interruption
 from checker.scene.locks import locked
 
 if TYPE_CHECKING:
@@ -200,9 +201,28 @@ def _environment(places: Places) -> Mapping[str, str]:
 def _launch(places: Places) -> Jupyter:
     command = [sys.executable, "-P", "-m", "checker.jupyter.serve", str(places.work)]
     command += ["--folders", str(folder(places)), "--record", str(_record_file(places))]
+    interruption = Interruption()
+    try:
+        process = _spawn(places, command)
+    except OSError:
+        interruption.let_through()
+        raise
+    try:
+        interruption.let_through()
+        record = _wait_for(places, process)
+    except BaseException:
+        # It has no kernels yet: nothing else is to be ended.
+        process.kill()
+        process.wait()
+        _record_file(places).unlink(missing_ok=True)
+        raise
+    return Jupyter(record.pid, record.port, record.token, started=True)
+
+
+def _spawn(places: Places, command: list[str]) -> subprocess.Popen[bytes]:
     descriptor = os.open(log_file(places), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "wb") as log:  # noqa: PTH123 - a descriptor has no path
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             cwd=places.work,
             env=_environment(places),
@@ -213,15 +233,6 @@ def _launch(places: Places) -> Jupyter:
             creationflags=_WINDOWS_FLAGS,
             start_new_session=sys.platform != "win32",
         )
-    try:
-        record = _wait_for(places, process)
-    except BaseException:
-        # It has no kernels yet: nothing else is to be ended.
-        process.kill()
-        process.wait()
-        _record_file(places).unlink(missing_ok=True)
-        raise
-    return Jupyter(record.pid, record.port, record.token, started=True)
 
 
 def _wait_for(places: Places, process: subprocess.Popen[bytes]) -> _Record:

@@ -6,10 +6,10 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from checker.errors import LabError
+from checker.interruption import Interruption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ def run_to_end(
     Raises:
         LabError: it cannot be started, or takes longer than it may.
     """
-    interruption = _Interruption()
+    interruption = Interruption()
     try:
         process = subprocess.Popen(
             command,
@@ -60,28 +60,6 @@ def run_to_end(
         _end(process)
         raise
     return subprocess.CompletedProcess(list(command), process.returncode, out, err)
-
-
-class _Interruption:
-    """Holds Ctrl-C back from now until `let_through`: a process that was just started must be known to be ended."""
-
-    def __init__(self) -> None:
-        self._came = False
-        self._before: Any = None
-        self._held = threading.current_thread() is threading.main_thread()
-        if self._held:
-            self._before = signal.signal(signal.SIGINT, self._note)
-
-    def _note(self, *_: object) -> None:
-        self._came = True
-
-    def let_through(self) -> None:
-        """Let Ctrl-C through again, and raise KeyboardInterrupt if it came."""
-        if self._held:
-            self._held = False
-            signal.signal(signal.SIGINT, self._before)
-        if self._came:
-            raise KeyboardInterrupt
 
 
 def _end(process: subprocess.Popen[str]) -> None:

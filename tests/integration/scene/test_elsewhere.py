@@ -156,11 +156,7 @@ def scene(course: Course, engine: Engine, client: Client) -> Scene:
     shutil.copytree(ROOT / "labs" / "scenes", course.root / "labs" / "scenes")
     folder = course.root / "labs" / f"{course.number}-kubernetes"
     shutil.copytree(ROOT / "labs" / "10-kubernetes", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (
-        folder / "lab.toml",
-        folder / "compose.elsewhere.yaml",
-        folder / "checks" / "test_kubernetes.py",
-    ):
+    for file in (folder / "lab.toml", folder / "compose.elsewhere.yaml", *(folder / "checks").glob("*.py")):
         file.write_text(file.read_text(encoding="utf-8").replace("8100", port), encoding="utf-8")
     lab = Catalogue(course.places).find(course.number)
     return Scene(lab, course.places, engine, client, folder_of(course.places, lab))
@@ -200,7 +196,7 @@ class Desk:
         found = grade(self._scene.lab, self._scene.engine, self._scene.work, to_first_failure=True)
         first = found.first_problem
         assert first is not None
-        assert (first.id, first.status) == (check, Status.FAILED)
+        assert (first.id, first.status) == (check, Status.FAILED), first.failure
         assert first.failure is not None
         assert reason in first.failure.rationale
         self.shell("kubectl delete deployments,pods,services --all --now --wait=false")

@@ -137,6 +137,6 @@ def test_a_step_that_other_ways_lead_to_is_gone_to_with_these(
     gone = spawn(course, "goto", f"{course.number}.2", "--yes")
     _, said = gone.communicate(timeout=120)
     assert gone.returncode == 0, said
-    assert "this answer is given by hand and by crew" in said
+    assert "this answer uses by hand and by crew" in said
     assert ids(engine, lab).keys() == {"toolbox", "hand-1", "crew-1"}
     assert course.catalogue.find(course.number).chosen == ("hand", "crew")
