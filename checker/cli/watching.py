@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from checker.cli.keys import pressed
 from checker.errors import ExitCode, LabError
 from checker.grading.changes import Changes
-from checker.grading.container import Shells
+from checker.grading.container import Shells, kept_in
 from checker.render.report import one_line, report_lines
 from checker.render.style import style_of
 from checker.scene.work import folder_of
@@ -54,7 +54,7 @@ class Watching:
         """The key that must be pressed again before it does something that cannot be undone."""
         self._report: Report | None = None
         self._problem: LabError | None = None
-        self._shells = Shells(context.engine)
+        self._shells = Shells(context.engine, kept_in(context.places))
         if self._interactive:
             # The screen is redrawn from the top, so messages of operations need their own place on it.
             context.say = self._tell

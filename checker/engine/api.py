@@ -92,6 +92,8 @@ class Engine:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.clock = Clock(self._date, lambda: self.get("/info"))
+        self.execs: set[str] = set()
+        """The commands that were started in containers from here, by id."""
         self._local = threading.local()
 
     # -- requests ------------------------------------------------------------------------------------------
@@ -252,6 +254,12 @@ class Engine:
         """Return everything the engine knows of a container, by name or id."""
         found: dict[str, Any] = self.get(f"/containers/{_quoted(name)}/json")
         return found
+
+    def new_exec(self, container: str, options: Mapping[str, Any]) -> str:
+        """Create a command in a container, to be started by `/exec/ID/start`, and return its id."""
+        exec_id = str(self.post(f"/containers/{_quoted(container)}/exec", dict(options))["Id"])
+        self.execs.add(exec_id)
+        return exec_id
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return everything the engine knows of an image, None when it has none of that name."""

@@ -138,7 +138,7 @@ class Shell:
         if self._user:
             options["User"] = self._user
         try:
-            exec_id = self._engine.post(f"/containers/{self._id}/exec", options)["Id"]
+            exec_id = self._engine.new_exec(self._id, options)
             self._socket, rest = self._engine.hijack(
                 f"/exec/{exec_id}/start", {"Detach": False, "Tty": False}
             )

@@ -99,8 +99,8 @@ def end_all(engine: Engine, container: str, mark: Mark, user: str | None) -> boo
             body: dict[str, Any] = {"AttachStdout": True, "Cmd": ["/bin/sh", "-c", mark.end]}
             if who:
                 body["User"] = who
-            created = engine.post(f"/containers/{container}/exec", body)
-            sock, said = engine.hijack(f"/exec/{created['Id']}/start", {"Detach": False, "Tty": False})
+            exec_id = engine.new_exec(container, body)
+            sock, said = engine.hijack(f"/exec/{exec_id}/start", {"Detach": False, "Tty": False})
             with contextlib.closing(sock):
                 give_up = time.monotonic() + END_SECONDS
                 while (left := give_up - time.monotonic()) > 0:

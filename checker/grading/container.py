@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from checker.engine.api import Engine, NotFoundError
 from checker.engine.shell import COMMAND_SECONDS, Completed, Shell
 from checker.grading.ahead import Ahead
+from checker.grading.untouched import Untouched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from checker.course.places import Places
 
 _Item = TypeVar("_Item")
 
@@ -27,12 +31,23 @@ def at_once(function: Callable[[_Item], object], items: Iterable[_Item]) -> None
         thread.join()
 
 
-class Shells:
-    """The shells kept open in containers, one for each container and user."""
+def kept_in(places: Places) -> Path:
+    """Return the folder for what is known of containers from one command to the next."""
+    return places.state / "cache" / "untouched"
 
-    def __init__(self, engine: Engine) -> None:
+
+class Shells:
+    """What a verdict keeps of containers: the shells open in them, and what is known of their files.
+
+    Args:
+        engine: the engine that runs them.
+        kept: the folder for what holds in the next command too; None keeps nothing.
+    """
+
+    def __init__(self, engine: Engine, kept: Path | None = None) -> None:
         self.engine = engine
         self.ahead = Ahead()
+        self.untouched = Untouched(engine, kept)
         self._open: dict[tuple[str, str | None], Shell] = {}
         self._lock = threading.Lock()
 
@@ -50,6 +65,7 @@ class Shells:
             shells, self._open = list(self._open.values()), {}
         # Each asks its container once for what is left; at once, since the asking is waiting.
         at_once(Shell.close, shells)
+        self.untouched.keep()
 
 
 class Container:

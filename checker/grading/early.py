@@ -30,6 +30,7 @@ class Early:
     def __init__(self, lab: CourseLab, work: Path, shells: Shells) -> None:
         self.shells = shells
         shells.ahead.forget()
+        shells.untouched.begin()
         self._file = lab.folder / "checks" / "early.py"
         self._lab = lab
         self._work = work

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import LABEL
 from checker.errors import EngineError, LabError
-from checker.grading.container import Shells
+from checker.grading.container import Shells, kept_in
 from checker.notebook.needs import importing
 from checker.render.trying import Trying
 from checker.results import Status
@@ -206,7 +206,7 @@ def check(number: float | str) -> Report:
     course, found, step = fresh(number)
     with changing():
         if found.slug not in _SHELLS:
-            _SHELLS[found.slug] = Shells(course.engine)
+            _SHELLS[found.slug] = Shells(course.engine, kept_in(course.places))
         with Trying(sys.stdout) as course.trying:
             report = judging.check(course, found, step=step, shells=_SHELLS[found.slug])
     if report.having(Status.COULD_NOT_RUN):

@@ -208,7 +208,7 @@ def _open(engine: Engine, node: _Node) -> None:
     note = shlex.quote(node.note)
     command = f"rm -f {node.note_file} && {node.load} && printf '%s\\n' {note} > {node.note_file}"
     options = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": ["sh", "-c", command]}
-    node.exec_id = str(engine.post(f"/containers/{node.id}/exec", options)["Id"])
+    node.exec_id = engine.new_exec(node.id, options)
     node.sink, rest = engine.hijack(f"/exec/{node.exec_id}/start", {"Detach": False, "Tty": False})
     node.sink.settimeout(LOAD_SECONDS)
     node.said += rest

@@ -36,13 +36,13 @@ def check(
     Raises:
         LabError: the lab does not run, its checks cannot be read, or another verdict over it does not end.
     """
-    from checker.grading.container import Shells  # noqa: PLC0415 - so that the shells open while pytest is imported
+    from checker.grading.container import Shells, kept_in  # noqa: PLC0415 - so that the shells open while pytest is imported
     from checker.grading.early import Early  # noqa: PLC0415
     from checker.scene.work import folder_of  # noqa: PLC0415
 
     work = folder_of(session.places, lab)
     only = frozenset(lab.toml.steps[step - 1].checks) if step else None
-    early = Early(lab, work, shells or Shells(session.engine))
+    early = Early(lab, work, shells or Shells(session.engine, kept_in(session.places)))
     try:
         # Imported now: pytest takes a tenth of a second, in which the early work gets on.
         from checker.grading.run import grade  # noqa: PLC0415

@@ -34,7 +34,7 @@ LAYERS = (
     ("engine",),
     ("course",),
     ("results",),
-    ("errors",),
+    ("errors", "interruption"),
     ("bootstrap",),
 )
 """Imports go down this list, never up; bootstrap runs before anything is installed, and so uses nothing above it."""

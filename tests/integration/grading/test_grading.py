@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.engine.api import Engine
+from checker.engine.shell import Shell
 from checker.errors import LabError
+from checker.grading import edits
 from checker.grading.author import wait_until
 from checker.grading.container import Shells
 from checker.grading.run import grade
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from checker.course.catalogue import Lab
-    from checker.engine.api import Engine
     from checker.scene.scene import Scene
     from tests.conftest import Course
 
@@ -277,3 +279,36 @@ def test_a_lab_whose_checks_cannot_be_used_says_so_and_costs_no_attempt(
     course.write("checks/test_fake.py", "raise RuntimeError('broken at import')\n")
     with pytest.raises(LabError, match="cannot be used"):
         grade(fake, engine, scene.work)
+
+
+def test_a_containers_files_are_compared_again_once_somebody_touched_it(
+    judge: Callable[..., Report], run: Callable[..., str], engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = run("drydock/parcel:1.0", Entrypoint=None, Cmd=None)
+    checks = f'''
+def test_a(lab):
+    """A"""
+    box = [each for each in lab.containers() if each.id == "{made}"][0]
+    changed = lab.changed_files(box)
+    require(not changed, str(changed), hint="h")
+'''
+    compared = []
+    look = edits.changed
+
+    def count(*args: Any) -> list[str]:
+        compared.append(args)
+        return look(*args)
+
+    monkeypatch.setattr(edits, "changed", count)
+    shells = Shells(engine)
+    assert judge(checks, "a", shells=shells).passed
+    assert judge(checks, "a", shells=shells).passed
+    assert len(compared) == 1
+
+    # A file that is gone takes no space: the size of what was written says nothing of it.
+    somebody = Engine(engine.endpoint)
+    shell = Shell(somebody, made, "0")
+    assert shell.run("rm /etc/debian_version").rc == 0
+    shell.close()
+    assert "D /etc/debian_version" in reasons(judge(checks, "a", shells=shells))[0]
+    shells.close()
