@@ -78,20 +78,43 @@ def test_several_labs_at_once_even_on_a_small_machine_and_not_too_many_on_a_larg
     assert lanes() == expected
 
 
-def test_labs_are_tested_side_by_side_and_other_parts_are_not(
-    places: Places, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tests_run_side_by_side_but_for_the_browsers(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs(0, 0)
     monkeypatch.setattr(testing, "_pytest", runs)
     assert run_parts(places, LABS, ["-x"], lambda _: None) is ExitCode.OK
-    assert run_parts(places, [KNOWN["unit"]], [], lambda _: None) is ExitCode.OK
-    labs, unit = runs.commands
+    assert run_parts(places, [KNOWN["browser"]], [], lambda _: None) is ExitCode.OK
+    labs, browser = runs.commands
     assert str(places.root / "tests" / "course") in labs
     assert str(places.root / "tests" / "docs") in labs
     assert labs[labs.index("--numprocesses") + 1] == str(lanes())
     assert labs[labs.index("--dist") + 1] == "loadscope"
     assert labs[-1] == "-x"
-    assert "--numprocesses" not in unit
+    assert "--numprocesses" not in browser
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ((0, 0), ExitCode.OK),
+        ((0, 5), ExitCode.OK),
+        ((5, 0), ExitCode.OK),
+        ((5, 5), ExitCode.CHECK_FAILED),
+        ((1, 0, 1), ExitCode.CHECK_FAILED),
+        ((0, 1, 1), ExitCode.CHECK_FAILED),
+        ((0, 1, 0), ExitCode.OK),
+    ],
+)
+def test_what_must_be_alone_runs_after_the_others_in_one_lane(
+    places: Places, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], expected: ExitCode
+) -> None:
+    runs = Runs(*codes)
+    monkeypatch.setattr(testing, "_pytest", runs)
+    assert run_parts(places, [KNOWN["integration"]], ["-x"], lambda _: None) is expected
+    others, alone = runs.commands[:2]
+    assert others[others.index("-m", 3) + 1] == "not alone"
+    assert others[others.index("--numprocesses") + 1] == str(lanes())
+    assert alone[alone.index("-m", 3) + 1] == "alone"
+    assert alone[alone.index("--numprocesses") + 1] == "1"
 
 
 def test_what_failed_runs_once_more_in_one_lane_and_is_named_unsteady_when_it_passes(
