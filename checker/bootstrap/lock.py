@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(descriptor: int) -> bool:
-        os.lseek(descriptor, 1024, os.SEEK_SET)  # a locked byte cannot be read: keep it away from the text
+    def take(descriptor: int) -> bool:
+        """Take the lock of an open file, and return whether nobody else has it; it ends with its holder."""
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)  # a locked byte cannot be read: keep it away from the text
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -28,7 +29,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(descriptor: int) -> bool:
+    def take(descriptor: int) -> bool:
+        """Take the lock of an open file, and return whether nobody else has it; it ends with its holder."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -55,7 +57,7 @@ def held(file: Path, waiting: Callable[[str], None]) -> Iterator[int]:
         raise ProblemError(f"{file} cannot be written: {why}.", remedy) from error
     try:
         told = False
-        while not _take(descriptor):
+        while not take(descriptor):
             if not told:
                 waiting(os.pread(descriptor, 32, 0).decode().strip() if hasattr(os, "pread") else "")
                 told = True

@@ -5,37 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from checker.bootstrap.lock import take
 from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(handle: IO[str]) -> bool:
-        try:
-            handle.seek(1 << 20)  # beyond the text, so that others can read who holds it
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _take(handle: IO[str]) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
 
 
 def lab_lock(host: str, number: str, what: str = "") -> Path:
@@ -92,7 +71,7 @@ def locked(
     with opened as handle:
         give_up = time.monotonic() + wait
         told = False
-        while not _take(handle):
+        while not take(handle.fileno()):
             handle.seek(0)
             holder = handle.read().strip() or "another process"
             if time.monotonic() >= give_up:
