@@ -8,9 +8,7 @@ import importlib.util
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import checker
+from checker import background
 from checker.errors import LabError
-from checker.interruption import Interruption
 from checker.scene.locks import locked
 
 if TYPE_CHECKING:
@@ -28,16 +26,10 @@ if TYPE_CHECKING:
 
     from checker.course.places import Places
 
-_SILENCE = 30.0
-"""Seconds in which a server that starts, or ends, may give no sign of life (a line in its log, a little work)."""
-_PAUSE = 0.05
 _ANSWER = 5.0
 _OTHER_LAUNCHES = 2
 _WAIT = 120.0
 """Seconds for another `lab` that starts or stops it."""
-_WINDOWS_FLAGS: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
-    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
-)
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -201,80 +193,30 @@ def _environment(places: Places) -> Mapping[str, str]:
 def _launch(places: Places) -> Jupyter:
     command = [sys.executable, "-P", "-m", "checker.jupyter.serve", str(places.work)]
     command += ["--folders", str(folder(places)), "--record", str(_record_file(places))]
-    interruption = Interruption()
+    found = None
     try:
-        process = _spawn(places, command)
-    except OSError:
-        interruption.let_through()
-        raise
-    try:
-        interruption.let_through()
-        record = _wait_for(places, process)
-    except BaseException:
-        # It has no kernels yet: nothing else is to be ended.
-        process.kill()
-        process.wait()
-        _record_file(places).unlink(missing_ok=True)
-        raise
-    return Jupyter(record.pid, record.port, record.token, started=True)
-
-
-def _spawn(places: Places, command: list[str]) -> subprocess.Popen[bytes]:
-    descriptor = os.open(log_file(places), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as log:  # noqa: PTH123 - a descriptor has no path
-        return subprocess.Popen(
+        found = background.start(
             command,
-            cwd=places.work,
-            env=_environment(places),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            # What lets the server outlive this command and its terminal, on Windows and elsewhere.
-            creationflags=_WINDOWS_FLAGS,
-            start_new_session=sys.platform != "win32",
+            folder=places.work,
+            environment=_environment(places),
+            log=log_file(places),
+            ready=lambda pid: _ready(places, pid),
         )
+    finally:
+        if found is None:
+            _record_file(places).unlink(missing_ok=True)
+    if found is None:
+        raise LabError(
+            "JupyterLab did not start.",
+            remedy="`lab doctor` looks at the machine. Labs and checks work without notebooks.",
+            detail=background.last_words(log_file(places)),
+        )
+    return Jupyter(found.pid, found.port, found.token, started=True)
 
 
-def _wait_for(places: Places, process: subprocess.Popen[bytes]) -> _Record:
-    alive = _Alive(process.pid, log_file(places))
-    while process.poll() is None and not alive.is_silent():
-        if (record := _read(places)) and record.pid == process.pid and _answers(record):
-            return record
-        time.sleep(_PAUSE)
-    raise LabError(
-        "JupyterLab did not start.",
-        remedy="`lab doctor` looks at the machine. Labs and checks work without notebooks.",
-        detail=log_file(places).read_text("utf-8", "replace")[-2000:].strip(),
-    )
-
-
-class _Alive:
-    """Whether a process that starts gives signs of life: it writes to its log, or computes."""
-
-    def __init__(self, pid: int, log: Path) -> None:
-        self._stat = Path(f"/proc/{pid}/stat")
-        self._log = log
-        self._seen: tuple[object, ...] = ()
-        self._since = time.monotonic()
-
-    def is_silent(self) -> bool:
-        """Whether it has given none for long."""
-        seen = (self._size(), self._ticks())
-        if seen != self._seen:
-            self._seen = seen
-            self._since = time.monotonic()
-        return time.monotonic() - self._since > _SILENCE
-
-    def _size(self) -> int:
-        with contextlib.suppress(OSError):
-            return self._log.stat().st_size
-        return 0
-
-    def _ticks(self) -> str:
-        # Linux alone tells so cheaply; elsewhere the log is what there is.
-        with contextlib.suppress(OSError, IndexError):
-            return " ".join(self._stat.read_text("utf-8").rpartition(")")[2].split()[11:13])
-        return ""
+def _ready(places: Places, pid: int) -> _Record | None:
+    record = _read(places)
+    return record if record and record.pid == pid and _answers(record) else None
 
 
 def stop(places: Places) -> bool:
@@ -298,15 +240,10 @@ def _end(record: _Record, log: Path) -> None:
     # It saves nothing, but it ends its kernels, which a signal to a process on Windows would not.
     with contextlib.suppress(OSError, http.client.HTTPException):
         _ask(record, "POST", "/api/shutdown")
-    alive = _Alive(record.pid, log)
-    while _runs(record):
-        if alive.is_silent():
-            with contextlib.suppress(OSError):
-                os.kill(record.pid, signal.SIGTERM)
-            raise LabError(
-                f"JupyterLab (process {record.pid}) does not end.", remedy="End that process by hand."
-            )
-        time.sleep(_PAUSE)
+    if not background.wait_until_gone(record.pid, log, lambda: _runs(record)):
+        with contextlib.suppress(OSError):
+            os.kill(record.pid, signal.SIGTERM)
+        raise LabError(f"JupyterLab (process {record.pid}) does not end.", remedy="End that process by hand.")
 
 
 def _runs(record: _Record) -> bool:

@@ -7,9 +7,7 @@ import json
 import os
 import secrets
 import signal
-import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import checker
+from checker import background
 from checker.errors import LabError
 from checker.scene.locks import locked
 from checker.site import build, serve
@@ -25,12 +24,8 @@ from checker.site import build, serve
 if TYPE_CHECKING:
     from checker.course.places import Places
 
-_PATIENCE = 10.0
-"""Seconds that a server may take to answer after it started, or to disappear after it was stopped."""
-_PAUSE = 0.02
-_WINDOWS_FLAGS: int = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
-    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
-)
+_WAIT = 120.0
+"""Seconds for another `lab` that starts or stops it."""
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -99,7 +94,7 @@ def start(places: Places) -> Site:
         LabError: the pages could not be built, or the server does not answer.
     """
     build.build(places)
-    with locked(_lock_file(places), "starting the site", wait=2 * _PATIENCE):
+    with locked(_lock_file(places), "starting the site", wait=_WAIT):
         if running := status(places):
             return running
         _record_file(places).unlink(missing_ok=True)
@@ -112,29 +107,25 @@ def _launch(places: Places) -> Site:
     command += ["--run", run, "--record", str(_record_file(places).resolve())]
     home = str(Path(checker.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-    with log_file(places).open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=home,
-            env=os.environ | {"PYTHONPATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            # These let the server outlive this command and its terminal, on Windows and elsewhere.
-            creationflags=_WINDOWS_FLAGS,
-            start_new_session=sys.platform != "win32",
-        )
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        if (record := _read(places)) and record.run == run and _answers(record):
-            return Site(f"http://127.0.0.1:{record.port}/", record.pid, record.port)
-        time.sleep(_PAUSE)
-    process.kill()
-    raise LabError(
-        "The course site did not start.",
-        remedy="Labs and checks work without it. `mkdocs serve` also shows the pages.",
-        detail=log_file(places).read_text("utf-8", "replace")[-2000:].strip(),
+    record = background.start(
+        command,
+        folder=Path(home),
+        environment=os.environ | {"PYTHONPATH": path},
+        log=log_file(places),
+        ready=lambda _: _ready(places, run),
     )
+    if record is None:
+        raise LabError(
+            "The course site did not start.",
+            remedy="Labs and checks work without it. `mkdocs serve` also shows the pages.",
+            detail=background.last_words(log_file(places)),
+        )
+    return Site(f"http://127.0.0.1:{record.port}/", record.pid, record.port)
+
+
+def _ready(places: Places, run: str) -> _Record | None:
+    record = _read(places)
+    return record if record and record.run == run and _answers(record) else None
 
 
 def stop(places: Places) -> bool:
@@ -143,22 +134,19 @@ def stop(places: Places) -> bool:
     Raises:
         LabError: the server does not stop.
     """
-    with locked(_lock_file(places), "stopping the site", wait=2 * _PATIENCE):
+    with locked(_lock_file(places), "stopping the site", wait=_WAIT):
         record = _read(places)
         running = record is not None and _answers(record)
         if record is not None and running:
-            _end(record)
+            _end(record, log_file(places))
         _record_file(places).unlink(missing_ok=True)
         return running
 
 
-def _end(record: _Record) -> None:
+def _end(record: _Record, log: Path) -> None:
     with suppress(ProcessLookupError):
         os.kill(record.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _PATIENCE
-    while _answers(record):
-        if time.monotonic() > deadline:
-            raise LabError(
-                f"The course site (PID {record.pid}) does not stop.", remedy="End that process yourself."
-            )
-        time.sleep(_PAUSE)
+    if not background.wait_until_gone(record.pid, log, lambda: _answers(record)):
+        raise LabError(
+            f"The course site (PID {record.pid}) does not stop.", remedy="End that process yourself."
+        )

@@ -34,6 +34,7 @@ LAYERS = (
     ("engine",),
     ("course",),
     ("results",),
+    ("background",),
     ("errors", "interruption"),
     ("bootstrap",),
 )

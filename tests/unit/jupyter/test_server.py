@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checker import background
 from checker.errors import LabError
 from checker.jupyter import room, serve, server, settings
 
@@ -181,7 +182,7 @@ def test_one_that_gives_no_sign_of_life_is_given_up_and_ended(
         monkeypatch,
         f"import os, signal, pathlib; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); signal.pause()",
     )
-    monkeypatch.setattr(server, "_SILENCE", 1.0)
+    monkeypatch.setattr(background, "SILENCE_SECONDS", 1.0)
     with pytest.raises(LabError, match="JupyterLab did not start"):
         server.start(places)
     with pytest.raises(ProcessLookupError):
