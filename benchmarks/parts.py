@@ -133,6 +133,27 @@ class Bench:
             [(name, str(each)) for name, each in times.items()],
         )
 
+    def imports(self) -> None:
+        """What a verdict imports, whole processes, and the Docker SDK on top of it."""
+        verdict = "import checker.cli.verbs.check, checker.session.judging, checker.grading.run"
+        times = interleave(
+            {
+                name: functools.partial(self.process, [self.python, "-P", "-c", code])
+                for name, code in {
+                    "python -c pass": "pass",
+                    "what `lab check` imports": verdict,
+                    "the same and the Docker SDK": f"{verdict}, docker",
+                    "the Docker SDK by itself": "import docker",
+                }.items()
+            },
+            self.rounds,
+        )
+        table(
+            "Imports, whole processes",
+            ("", "median (range)"),
+            [(name, str(each)) for name, each in times.items()],
+        )
+
     def start(self) -> None:
         """`lab start 1` with its images there, and `lab stop 1`."""
         with self.scene("1", start=False):

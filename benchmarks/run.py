@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-PARTS = ("check", "commands", "start", "up", "scenes", "traffic", "sizes", "bundle", "memory")
+PARTS = ("check", "commands", "imports", "start", "up", "scenes", "traffic", "sizes", "bundle", "memory")
 ROUNDS = 7
 
 

@@ -1,15 +1,18 @@
-"""What a check may ask for by name: lab, engine, outside, prober, timeline."""
+"""What a check may ask for by name: lab, engine, docker, outside, prober, timeline."""
 
 from __future__ import annotations
 
 import urllib.parse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.engine.sdk import connect_sdk
 from checker.grading.author import Lab, Outside, Prober, Traffic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from checker.engine.api import Engine
 
 LAB = pytest.StashKey[Lab]()
@@ -26,6 +29,14 @@ def lab(pytestconfig: pytest.Config) -> Lab:
 def engine(lab: Lab) -> Engine:
     """The engine that runs it."""
     return lab.engine
+
+
+@pytest.fixture(scope="session")
+def docker(engine: Engine) -> Iterator[Any]:
+    """The same engine through the Docker SDK for Python, a `docker.DockerClient`; imported when a check asks for it."""
+    client = connect_sdk(engine.endpoint)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

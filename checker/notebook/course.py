@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import LABEL
-from checker.errors import EngineError, LabError
+from checker.engine.sdk import connect_sdk
+from checker.errors import EngineError
 from checker.grading.container import Shells, kept_in
 from checker.notebook.needs import importing
 from checker.render.trying import Trying
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checker.course.catalogue import Lab
-    from checker.engine.endpoint import Endpoint
     from checker.results import Report
 
 
@@ -235,8 +235,7 @@ def hint(number: int | str) -> None:
 def docker_client(**options: Any) -> Any:
     """Return a client of the Docker SDK for the engine that the course uses.
 
-    `docker.from_env()` knows `DOCKER_HOST` alone; this finds the engine as `lab` does: the docker context, and the
-    sockets of Colima, OrbStack, Rancher Desktop and Podman too.
+    It finds the engine as `lab` does: see `checker.engine.sdk`.
 
     Args:
         options: passed to `docker.DockerClient`, such as `timeout=5` (seconds).
@@ -244,28 +243,7 @@ def docker_client(**options: Any) -> Any:
     Raises:
         LabError: no engine answers, or the Docker SDK is not installed in this Python.
     """
-    docker = importing("docker")
+    importing("docker")
     with changing():
         endpoint = session().engine.endpoint
-    try:
-        client = docker.DockerClient(base_url=endpoint.host, tls=_tls(docker, endpoint), **options)
-        client.ping()
-    except docker.errors.DockerException as error:
-        raise LabError(
-            f"The engine at {endpoint.host} does not answer the Docker SDK.",
-            remedy="`lab doctor` looks at the engine.",
-            detail=str(error),
-        ) from error
-    return client
-
-
-def _tls(docker: Any, endpoint: Endpoint) -> Any:
-    """Return the SDK's form of an endpoint's certificates; None where it has none."""
-    if endpoint.tls is None:
-        return None
-    ca, cert, key = (endpoint.tls.folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
-    return docker.tls.TLSConfig(
-        client_cert=(str(cert), str(key)) if cert.is_file() and key.is_file() else None,
-        ca_cert=str(ca) if ca.is_file() else None,
-        verify=endpoint.tls.verify,
-    )
+    return connect_sdk(endpoint, **options)

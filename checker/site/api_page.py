@@ -98,6 +98,14 @@ def check_api_page() -> str:
                 "the record of the lab's traffic, and a place to leave marks",
             ),
             ("`engine`", "Engine", "the engine's API, for everything that the other fixtures do not offer"),
+            (
+                "`docker`",
+                "docker.DockerClient",
+                (
+                    "the same engine through the [Docker SDK for Python](https://docker-py.readthedocs.io/); imported when a "
+                    "check asks for it, and not installed without `pip install 'drydock-course[notebook]'`"
+                ),
+            ),
         ],
     )
     text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)

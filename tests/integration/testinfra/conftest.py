@@ -31,12 +31,14 @@ RUN groupadd --gid 4242 crew && useradd --uid 4243 --gid crew --groups daemon --
  && printf 'first\\nsecond é\\n' > /srv/plain.txt && chown zoe:crew /srv/plain.txt && chmod 640 /srv/plain.txt \\
  && ln -s /srv/plain.txt /srv/link && mkfifo /srv/pipe && printf 'a\\000b\\377' > /srv/binary \\
  && mkdir -p "/srv/a folder/with \\"quotes\\" and \\$dollar" && printf x > "/srv/it's here" \\
- && printf '#!/bin/sh\\nexit 3\\n' > /usr/local/bin/three && chmod 755 /usr/local/bin/three
+ && printf '#!/bin/sh\\nexit 3\\n' > /usr/local/bin/three && chmod 755 /usr/local/bin/three \\
+ && printf '#!/bin/sh\\nexit 0\\n' > /etc/init.d/ferry && printf '#!/bin/sh\\nexit 3\\n' > /etc/init.d/barge \\
+ && chmod 755 /etc/init.d/ferry /etc/init.d/barge && mkdir -p /etc/rc3.d && ln -s ../init.d/ferry /etc/rc3.d/S01ferry
 ENV COLOUR="deep blue"
 HEALTHCHECK NONE
 STOPSIGNAL SIGKILL
 ENTRYPOINT []
-CMD ["bash", "-c", "exec -a worker sleep 100000 & while :; do (echo hi | timeout 1 cat > /dev/null); sleep 100; done"]
+CMD ["bash", "-c", "perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(LocalAddr => q(127.0.0.1:8080), Listen => 1); sleep' & exec -a worker sleep 100000 & while :; do (echo hi | timeout 1 cat > /dev/null); sleep 100; done"]
 """
 
 
