@@ -136,8 +136,8 @@ class Kubernetes:
         return f"/api/v1/{kind}{query}"
 
     def is_parcel(self, image: str) -> bool:
-        """Whether an image is Parcel's, whatever its tag."""
-        return repository_of(image) == self.image
+        """Whether an image is Parcel's, whatever its tag; the bad release's is, though no registry has its name."""
+        return image == self.bad_image or repository_of(image) == self.image
 
     def unready_nodes(self) -> list[str]:
         """Return the nodes that the cluster lacks or does not count as ready."""

@@ -252,7 +252,7 @@ def test_lab_10_runs_on_somebody_s_cluster_is_judged_there_and_leaves_it_as_it_w
         statuses = {each["id"]: each["status"] for each in report["checks"]}
         told = {each["id"]: each.get("reason", "") for each in report["checks"]}
         assert statuses.pop("node-lost") == "not-judged", report
-        assert set(statuses.values()) == {"passed"}, report
+        assert {name: told[name] for name, status in statuses.items() if status != "passed"} == {}, report
         assert "is not proven" in told["node-lost"]
         assert checked.returncode == 3, "what is not proven is no pass"
         drawn = lab("timeline", number).stdout

@@ -101,6 +101,16 @@ def test_an_image_that_cannot_be_is_on_no_registry() -> None:
     assert cluster(Toolbox({})).bad_image.startswith("drydock.invalid/")
 
 
+@pytest.mark.parametrize("prefix", ["", "registry.example/class"])
+def test_a_copy_of_the_bad_release_counts_as_a_copy_though_its_image_has_another_name(prefix: str) -> None:
+    choice = msgspec.structs.replace(CHOICE, prefix=prefix)
+    bad = Elsewhere.bad_image
+    found = cluster(Toolbox({"items": [pod(bad)]}), choice)
+    assert [each.image for each in found.instances()] == [bad]
+    assert found.has_reached(bad)
+    assert not cluster(Toolbox({"items": [pod(choice.parcel + ":1.0")]}), choice).has_reached(bad)
+
+
 def test_what_the_identity_may_do_outside_is_told() -> None:
     assert cluster(Toolbox({"status": {"allowed": False}})).may_touch_more() == ""
     assert (
