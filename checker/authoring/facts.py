@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.course.places import Places
 
-_NEEDS = {"privileged": "that may run privileged containers", "nomad": "and HashiCorp Nomad, see below"}
+_NEEDS = {
+    "privileged": "that may run privileged containers",
+    "builder": "and builds images with BuildKit (Docker, not Podman)",
+    "nomad": "and HashiCorp Nomad, see below",
+}
 
 _UNMEASURED = "not measured yet"
 

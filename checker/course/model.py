@@ -111,7 +111,8 @@ class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ),
     ] = ()
     needs: Annotated[
-        tuple[str, ...], Meta(description="What the machine must be able to do, such as `privileged`.")
+        tuple[str, ...],
+        Meta(description="What the machine must be able to do: `privileged`, `builder`, `nomad`."),
     ] = ()
     usual: Annotated[
         tuple[str, ...],

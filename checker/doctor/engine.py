@@ -7,6 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.engine.api import is_podman
 from checker.engine.client import Client, find_client
 from checker.engine.endpoint import EngineNotFoundError
 from checker.engine.platform import Reach, System
@@ -44,7 +45,7 @@ def find(machine: Machine) -> tuple[Seen, ...]:
 
 def version(machine: Machine) -> tuple[Seen, ...]:
     """Compare the engine's API with what the course needs."""
-    name = "Podman" if _is_podman(machine) else "Docker"
+    name = "Podman" if is_podman(machine.version) else "Docker"
     api = str(machine.version.get("ApiVersion") or "")
     said = f"{name} {machine.version.get('Version') or 'of unknown version'}, API {api or 'unknown'}"
     if _numbers(api) < API_NEEDED:
@@ -53,10 +54,13 @@ def version(machine: Machine) -> tuple[Seen, ...]:
             problem(f"{said}; the course needs API {needed}", "Update the engine: Docker 20.10 or newer."),
         )
     if name == "Podman":
+        building = ", ".join(lab.number for lab in machine.labs if "builder" in lab.toml.needs)
+        needed = f"lab {building} and making the course's images need" if building else "making images needs"
         return (
             note(
-                f"{said}; it has no BuildKit, which lab 02 and the building of images need",
-                "Load the images from a file that was saved with Docker (`lab images load FILE`), and do lab 02 with Docker.",
+                f"{said}; it has no BuildKit, which {needed}",
+                "Load the images from a file that was saved with Docker: `lab images load FILE`."
+                + (f" Do lab {building} with Docker Engine or Docker Desktop." if building else ""),
             ),
         )
     return (fine(said),)
@@ -76,17 +80,13 @@ def client(machine: Machine) -> tuple[Seen, ...]:
         )
     builder = (
         _buildx(found)
-        if not _is_podman(machine)
+        if not is_podman(machine.version)
         else note(
             "the engine has no builder for it to use",
             "Images are loaded from a file instead; see the engine's version above.",
         )
     )
     return fine(f"{found.version} with Compose {found.compose} ({found.path})"), builder
-
-
-def _is_podman(machine: Machine) -> bool:
-    return any("Podman" in str(each.get("Name", "")) for each in machine.version.get("Components") or [])
 
 
 def _buildx(found: Client) -> Seen:

@@ -349,6 +349,11 @@ def demultiplex(data: bytes) -> bytes:
     return b"".join(parts)
 
 
+def is_podman(version: Mapping[str, Any]) -> bool:
+    """Whether an engine is Podman, by its answer to `/version`: it runs containers as Docker does, but has no BuildKit."""
+    return any("Podman" in str(each.get("Name", "")) for each in version.get("Components") or [])
+
+
 def _plainly_named(image: dict[str, Any]) -> dict[str, Any]:
     """Return an image with its names as Docker writes them: without the registries that Podman puts before them."""
     if not image.get("RepoTags"):

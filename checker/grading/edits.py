@@ -46,6 +46,8 @@ def changed(
         and any(path.is_relative_to(place) for place in places)
         and not (kind == 1 and "__pycache__" in path.parts)
         and str(path) != "/etc/mtab"
+        # Podman lays its own files there, and tells of the folder alone.
+        and (kind, str(path)) != (0, "/etc")
         and path.name != "docker-init"  # what --init lays there
     ]
 

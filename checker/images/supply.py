@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from checker.bootstrap.lock import held
 from checker.course.places import Places, find
-from checker.engine.api import connect
+from checker.engine.api import connect, is_podman
 from checker.engine.client import find_client
 from checker.errors import LabError, not_written
 from checker.images import base, bundle, publish
@@ -208,6 +208,12 @@ class Supply:
         """
         if failed := self._failed.get(image.reference):
             raise failed  # not again for each image that stands on it
+        if is_podman(self.store.engine.get("/version")):
+            raise LabError(
+                f"{image.reference} cannot be built here: this engine, Podman, has no BuildKit.",
+                remedy="Load a file that was saved on a machine with Docker: `lab images save FILE` there, "
+                "`lab images load FILE` here.",
+            )
         self._provide_programs(image)
         for each in image.copies:
             self._provide_for(image, each)

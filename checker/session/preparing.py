@@ -23,7 +23,7 @@ def require_started(session: Session, lab: Lab) -> None:
 
 
 def prepare(session: Session, lab: Lab, *, force: bool) -> None:
-    """Make sure that a lab can be brought up here: first that it fits, then that its images are present.
+    """Make sure that a lab can be brought up here: the engine can do what it asks for, it fits, its images are present.
 
     Args:
         session: the course.
@@ -33,8 +33,25 @@ def prepare(session: Session, lab: Lab, *, force: bool) -> None:
     Raises:
         LabError: what is short, or which image cannot be had, and what to do.
     """
+    require_builder(session, lab)
     require_room(session, lab, force=force)
     ensure_images(session, lab)
+
+
+def require_builder(session: Session, lab: Lab) -> None:
+    """Refuse a lab in which images are built on an engine that has no BuildKit; asked only for such labs.
+
+    Raises:
+        LabError: the engine has none; the message says what to use instead.
+    """
+    from checker.engine.api import is_podman  # noqa: PLC0415 - few labs ask
+
+    if "builder" in lab.toml.needs and is_podman(session.engine.get("/version")):
+        raise LabError(
+            f"In lab {lab.number} you build images, and this engine, Podman, has no BuildKit for that.",
+            remedy="Do this lab with Docker Engine or Docker Desktop. The page “Engines” in the reference says "
+            "which labs work with Podman.",
+        )
 
 
 def require_room(session: Session, lab: Lab, *, force: bool) -> None:

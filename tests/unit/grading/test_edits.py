@@ -27,6 +27,7 @@ def changed(*lines: str, mounts: tuple[str, ...] = ()) -> list[str]:
         "A /usr/lib/python3/dist-packages/sitecustomize.py",
         "D /usr/bin/python3",
         "C /etc/passwd",
+        "D /etc",
         "C /app/__pycache__/parcel.cpython-313.pyc",
     ],
 )
@@ -42,6 +43,7 @@ def test_a_change_of_a_program_or_of_what_it_loads_is_told(line: str) -> None:
         ("C /usr", "C /usr/lib", "A /usr/lib/python3.13/json/__pycache__/x.pyc"),
         ("C /usr", "C /usr/sbin", "A /usr/sbin/docker-init"),
         ("C /root", "A /root/.bash_history"),
+        ("C /etc",),
         (),
     ],
 )

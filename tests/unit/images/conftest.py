@@ -58,6 +58,7 @@ class FakeEngine:
         self.images: dict[str, dict[str, Any]] = {}
         self.used: set[str] = set()
         self.arch = "amd64"
+        self.parts: list[dict[str, str]] = [{"Name": "Engine"}]
 
     def add(
         self,
@@ -82,7 +83,10 @@ class FakeEngine:
         return None
 
     def get(self, path: str, **_query: Any) -> Any:
-        known: dict[str, Any] = {"/info": {"ID": "engine"}, "/version": {"Os": "linux", "Arch": self.arch}}
+        known: dict[str, Any] = {
+            "/info": {"ID": "engine"},
+            "/version": {"Os": "linux", "Arch": self.arch, "Components": self.parts},
+        }
         return known[path] if path != "/images/json" else list(self.images.values())
 
     def image(self, reference: str) -> dict[str, Any] | None:

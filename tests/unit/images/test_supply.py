@@ -238,6 +238,17 @@ def test_a_full_disk_is_called_one(
     assert "lab images prune" in caught.value.remedy
 
 
+def test_podman_is_not_asked_to_build_and_the_way_round_it_is_told(
+    supply: Supply, engine: FakeEngine, docker: FakeDocker
+) -> None:
+    engine.parts = [{"Name": "Podman Engine"}]
+    engine.add("sha256:base", BASE)
+    with pytest.raises(LabError, match="Podman, has no BuildKit") as caught:
+        supply.build(Images(supply.places.root).find("hello"))
+    assert "lab images save FILE" in caught.value.remedy
+    assert "build" not in docker.verbs()
+
+
 def test_a_state_folder_that_cannot_be_written_is_named(
     places: Places, engine: FakeEngine, docker: FakeDocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

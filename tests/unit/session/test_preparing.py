@@ -1,14 +1,16 @@
-"""What a lab's images come to where a program that one of its ways needs is not to be had."""
+"""What is refused before a lab is begun: a way whose program is not to be had, an engine that cannot build."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.errors import LabError
 from checker.images import supply
 from checker.images.program import MissingProgramError
-from checker.session.preparing import ensure_images
+from checker.session.preparing import ensure_images, prepare
 from checker.session.session import Session
 
 if TYPE_CHECKING:
@@ -62,3 +64,30 @@ def test_where_too_few_ways_are_left_nothing_is_promised(course: Course) -> None
     with pytest.raises(MissingProgramError) as caught:
         ensure_images(Session(), lab)
     assert caught.value.remedy == "Build one."
+
+
+PODMAN = {"Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}
+
+
+def test_a_lab_in_which_images_are_built_is_refused_on_podman_before_anything_is_made(course: Course) -> None:
+    session: Any = SimpleNamespace(engine=SimpleNamespace(get=lambda _: PODMAN))
+    with pytest.raises(LabError, match="Podman, has no BuildKit") as caught:
+        prepare(session, course.lab(toml='needs = ["builder"]\n'), force=False)
+    assert "Docker Desktop" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("needs", "version"),
+    [("builder", {"Components": [{"Name": "Engine"}]}), ("builder", {}), ("privileged", PODMAN)],
+)
+def test_every_other_lab_and_engine_goes_on(
+    course: Course, monkeypatch: pytest.MonkeyPatch, needs: str, version: dict[str, Any]
+) -> None:
+    from checker.session import preparing
+
+    went: list[str] = []
+    monkeypatch.setattr(preparing, "require_room", lambda *_, **__: went.append("room"))
+    monkeypatch.setattr(preparing, "ensure_images", lambda *_: went.append("images"))
+    session: Any = SimpleNamespace(engine=SimpleNamespace(get=lambda _: version))
+    prepare(session, course.lab(toml=f'needs = ["{needs}"]\n'), force=False)
+    assert went == ["room", "images"]
