@@ -83,7 +83,11 @@ def _decoded(row: tuple[str] | None) -> Report | None:
 
 
 def _writable(path: Path) -> bool:
-    """Try it: permission bits do not show that a file system is read-only."""
+    """Whether a path may be written, or made; a read-only file system counts as closed."""
+    if os.name == "posix":
+        # The database must not be opened for this: closing it again would drop the locks of every connection that this
+        # process has (https://www.sqlite.org/howtocorrupt.html, 2.2), and another `lab` would write over what is in use.
+        return not path.exists() or os.access(path, os.W_OK)
     try:
         if not path.exists():
             return True

@@ -375,3 +375,18 @@ def test_a_report_of_a_form_no_longer_known_is_passed_over(file: Path) -> None:
         db.execute("""UPDATE attempt SET report = '{"schema": 0}'""")
     assert progress.last_report(LAB) is None
     assert progress.standing(LAB).attempts == 1
+
+
+def test_a_second_record_in_one_process_leaves_the_locks_of_the_first(file: Path) -> None:
+    first = Progress(file)
+    first.record_attempt(report(Status.PASSED))
+    Progress(file).close()
+    # Whoever may leave WAL has the file alone; with the first one's lock gone, it would pull the log from under it.
+    alone = (
+        f"import sqlite3; sqlite3.connect({str(file)!r}, timeout=0).execute('PRAGMA journal_mode = DELETE')"
+    )
+    tried = subprocess.run(
+        [sys.executable, "-c", alone], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "database is locked" in tried.stderr
+    first.close()
