@@ -9,9 +9,7 @@ from urllib.parse import quote
 from checker.engine.api import NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from checker.course.catalogue import Answer
+    from checker.course.answer import Answer
     from checker.engine.api import Engine
 
 NAMESPACE = "drydock/"
@@ -73,12 +71,4 @@ class Keeper:
 
 
 def _text(answer: Answer | None) -> str:
-    return "\n".join(_texts(answer)) if answer is not None else ""
-
-
-def _texts(answer: Answer) -> Iterator[str]:
-    files = [answer.script, *(answer.files.rglob("*") if answer.files.is_dir() else ())]
-    for file in files:
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            if file.is_file():
-                yield file.read_text(encoding="utf-8")
+    return "\n".join(entry.text or "" for entry in answer.contents.values()) if answer is not None else ""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
     from pathlib import Path
 
-    from checker.course.catalogue import Answer, Lab
+    from checker.course.answer import Answer
+    from checker.course.catalogue import Lab
     from checker.course.places import Places
     from checker.engine.api import Engine
     from checker.results import Report

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checker.authoring.keeper import Keeper
-from checker.course.catalogue import Answer, Lab, read_answer
+from checker.course.answer import Answer, read_answer
 from checker.course.model import AnswerToml
 from checker.errors import LabError, MisuseError
 from checker.grading.run import grade
@@ -22,6 +22,8 @@ from checker.scene.scene import Scene, ScriptFailedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from checker.course.catalogue import Lab
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +48,11 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     check_ms: float = 0.0
 
 
-def collect(folder: Path) -> list[Answer]:
+def collect(folder: Path, lab: Lab) -> list[Answer]:
     """Read a collection of answers: a folder of answer folders, or one answer folder.
 
-    An answer without answer.toml is taken by its folder's name and has no expectation.
+    An answer without answer.toml is taken by its folder's name and has no expectation. One with `based_on` is based
+    on an answer of the lab.
 
     Raises:
         MisuseError: the folder is not there or holds no answer.
@@ -64,7 +67,7 @@ def collect(folder: Path) -> list[Answer]:
             f"{folder} holds no answer.",
             remedy="An answer is a folder with files/ (laid over the work folder), run.sh (run in the toolbox), or both.",
         )
-    return [_read(path) for path in candidates]
+    return [_read(path, lab) for path in candidates]
 
 
 def _is_answer(path: Path) -> bool:
@@ -73,9 +76,9 @@ def _is_answer(path: Path) -> bool:
     )
 
 
-def _read(path: Path) -> Answer:
+def _read(path: Path, lab: Lab) -> Answer:
     if (path / "answer.toml").is_file():
-        return read_answer(path, "answer")
+        return read_answer(path, "answer", lab.folder)
     return Answer(path, "answer", AnswerToml(title=path.name))
 
 

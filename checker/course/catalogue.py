@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import enum
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING
 
-import msgspec
-
+from checker.course.answer import FOLDERS, Answer, folders, read_answer
 from checker.course.choice import choose, kept, require_ways
-from checker.course.model import AnswerToml, LabToml, Outcome
-from checker.errors import LabError, MisuseError
+from checker.course.model import LabToml
+from checker.course.toml import read_toml
+from checker.errors import MisuseError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -22,114 +21,6 @@ if TYPE_CHECKING:
     from checker.course.places import Places
 
 _FOLDER = re.compile(r"^(\d\d)-[a-z0-9]+(-[a-z0-9]+)*$")
-_T = TypeVar("_T", bound=msgspec.Struct)
-
-
-def read_toml(file: Path, model: type[_T]) -> _T:
-    """Read one TOML file of the course into its model.
-
-    Raises:
-        LabError: the file is missing, is not TOML, or has a wrong, missing or unknown field;
-            the message names the file, the field and what is allowed.
-    """
-    try:
-        return msgspec.toml.decode(file.read_bytes(), type=model)
-    except FileNotFoundError:
-        raise LabError(
-            f"{file} is missing.", remedy="Every lab and every answer needs this file; `lab new` writes it."
-        ) from None
-    except OSError as error:
-        raise LabError(f"{file} cannot be read: {error.strerror}.", remedy="Restore the file.") from error
-    except msgspec.ValidationError as error:
-        text, _, where = str(error).partition(" - at ")
-        path = where.strip("`").removeprefix("$").removeprefix(".")
-        raise LabError(
-            f"{file}: field `{path}`: {text}" if path else f"{file}: {text}",
-            remedy=_allowed(model, path, text),
-        ) from None
-    except ValueError as error:
-        raise LabError(
-            f"{file} is not valid TOML: {error}", remedy="Correct the line that the message names."
-        ) from None
-
-
-def _allowed(model: type[msgspec.Struct], path: str, text: str) -> str:
-    """Say what is allowed where the validation error is: the fields of a table, or the values of a choice."""
-    found: Any = model
-    for name in re.findall(r"[A-Za-z_]+", path.replace("[...]", "")):
-        found = _inner(get_type_hints(found).get(name)) if hasattr(found, "__struct_fields__") else None
-    if isinstance(found, type) and issubclass(found, enum.Enum):
-        return f"Allowed: {', '.join(str(each.value) for each in found)}."
-    fields = getattr(found, "__struct_fields__", ()) or model.__struct_fields__
-    allowed = f"Fields: {', '.join(fields)}."
-    unknown = re.search(r"unknown field `([^`]+)`", text)
-    near = difflib.get_close_matches(unknown[1], fields, 1) if unknown else []
-    return f"Did you mean `{near[0]}`? {allowed}" if near else allowed
-
-
-def _inner(kind: Any) -> Any:
-    """Return the type inside containers and unions: `tuple[Step, ...]` is about Step."""
-    while inside := [each for each in get_args(kind) if each not in (Ellipsis, type(None), str)]:
-        kind = inside[0]
-    return kind
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer to a lab: files to copy into the work folder, and a script to run in the toolbox."""
-
-    folder: Path
-    kind: str
-    """`solution`, `alternative`, `wrong`, `step`, or `answer` for one that a teacher collected."""
-    toml: AnswerToml
-
-    @property
-    def name(self) -> str:
-        """`solution`, or KIND/FOLDER."""
-        return self.kind if self.kind == "solution" else f"{self.kind}/{self.folder.name}"
-
-    @property
-    def files(self) -> Path:
-        """The files that are copied into the work folder; optional."""
-        return self.folder / "files"
-
-    @property
-    def script(self) -> Path:
-        """The script that runs in the toolbox; optional."""
-        return self.folder / "run.sh"
-
-    @property
-    def must_fail(self) -> bool:
-        """Whether this is a wrong answer."""
-        return bool(self.toml.check)
-
-
-def read_answer(folder: Path, kind: str) -> Answer:
-    """Read one answer folder.
-
-    Raises:
-        LabError: answer.toml is missing or wrong, or the folder has neither files/ nor run.sh.
-    """
-    answer = Answer(folder, kind, read_toml(folder / "answer.toml", AnswerToml))
-    if not answer.files.is_dir() and not answer.script.is_file():
-        raise LabError(
-            f"{folder} has neither files/ nor run.sh.", remedy="An answer needs files, a script or both."
-        )
-    if kind == "wrong" and not (answer.toml.check and answer.toml.reason):
-        raise LabError(
-            f"{folder / 'answer.toml'}: a wrong answer names the `check` that must fail and words from its `reason`.",
-            remedy="Add both fields.",
-        )
-    if answer.toml.outcome is Outcome.VIOLATED and not answer.toml.check:
-        raise LabError(
-            f"{folder / 'answer.toml'}: `outcome` is for wrong answers.",
-            remedy="Add `check`, or remove `outcome`.",
-        )
-    return answer
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
 
 
 @dataclass(frozen=True)
@@ -230,23 +121,27 @@ class Lab:
     @cached_property
     def answers(self) -> tuple[Answer, ...]:
         """Solution, alternatives and wrong answers, in this order."""
-        found = []
-        if (self.folder / "solution").is_dir():
-            found.append(read_answer(self.folder / "solution", "solution"))
-        found += [read_answer(path, "alternative") for path in _folders(self.folder / "alternatives")]
-        found += [read_answer(path, "wrong") for path in _folders(self.folder / "wrong")]
-        return tuple(found)
+        found = [self.solution] if (self.folder / "solution").is_dir() else []
+        return (*found, *self._all("alternative"), *self._all("wrong"))
+
+    @property
+    def bases(self) -> tuple[Answer, ...]:
+        """What several answers share; given to nobody."""
+        return tuple(self._all("base"))
 
     @property
     def solution(self) -> Answer:
         """The answer that `lab solve` writes."""
-        return read_answer(self.folder / "solution", "solution")
+        return read_answer(self.folder / "solution", "solution", self.folder)
 
     def step_answer(self, step: int) -> Answer | None:
         """Return what brings a fresh scene to where a step begins; None for the first step."""
         if step == 1:
             return None
-        return read_answer(self.folder / "steps" / str(step), "step")
+        return read_answer(self.folder / "steps" / str(step), "step", self.folder)
+
+    def _all(self, kind: str) -> list[Answer]:
+        return [read_answer(path, kind, self.folder) for path in folders(self.folder / FOLDERS[kind])]
 
 
 class Catalogue:
@@ -254,7 +149,7 @@ class Catalogue:
 
     def __init__(self, places: Places) -> None:
         self.places = places
-        self.folders = tuple(path for path in _folders(places.labs) if _FOLDER.match(path.name))
+        self.folders = tuple(path for path in folders(places.labs) if _FOLDER.match(path.name))
 
     def __iter__(self) -> Iterator[Lab]:
         """Yield the labs in the order of the course."""

@@ -133,6 +133,16 @@ class AnswerToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """An answer.toml: what this answer does and, for a wrong answer, what its failure must say."""
 
     title: Annotated[str, Meta(min_length=1, description="What this answer does, in one line.")]
+    based_on: Annotated[
+        str,
+        Meta(
+            description="The answer whose files and script this one takes over, such as `solution`; the folder then has only what differs."
+        ),
+    ] = ""
+    without: Annotated[
+        tuple[str, ...],
+        Meta(description="What it does not take over: `run.sh`, or `files/NAME`."),
+    ] = ()
     check: Annotated[
         str, Meta(description="Wrong answers: the first check, in the order of the task, that must fail.")
     ] = ""

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.course.contents import Kind
+
 if TYPE_CHECKING:
-    from checker.course.catalogue import Answer
+    from checker.course.answer import Answer
     from checker.render.style import Style
 
 
 def answer_lines(answer: Answer, style: Style) -> list[str]:
     """Return the answer's files and the commands of its script."""
     lines = [style.paint(answer.toml.title, "bold")]
-    if answer.files.is_dir():
-        for file in sorted(path for path in answer.files.rglob("*") if path.is_file()):
-            lines += ["", style.paint(f"file {file.relative_to(answer.files).as_posix()}", "cyan")]
-            try:
-                lines += [f"  {line}" for line in file.read_text(encoding="utf-8").splitlines()]
-            except UnicodeDecodeError:
-                lines.append(f"  ({file.stat().st_size} bytes)")
-    if answer.script.is_file():
+    for name, entry in answer.files.items():
+        if entry.kind is Kind.FOLDER:
+            continue
+        lines += ["", style.paint(f"file {name}", "cyan")]
+        if entry.text is None:
+            lines.append(f"  ({len(entry.data)} bytes)")
+        else:
+            lines += [f"  {line}" for line in entry.text.splitlines()]
+    if answer.script is not None:
         lines += ["", style.paint("in the toolbox", "cyan")]
-        lines += [
-            f"  {line}"
-            for line in answer.script.read_text(encoding="utf-8").splitlines()
-            if not line.startswith("#!")
-        ]
+        lines += [f"  {line}" for line in answer.script.splitlines() if not line.startswith("#!")]
     return [*lines, ""]

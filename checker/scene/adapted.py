@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from checker.course.catalogue import Lab
@@ -53,10 +54,12 @@ def adapted(text: str, choice: Kept) -> str:
     return text
 
 
-def adapt(files: Path, work: Path, choice: Kept) -> None:
+def adapt(files: Iterable[str], work: Path, choice: Kept) -> None:
     """Adapt what an answer laid over the work folder."""
-    for file in files.rglob("*.yaml"):
-        laid = work / file.relative_to(files)
+    for name in files:
+        laid = work / name
+        if laid.suffix != ".yaml":
+            continue
         text = laid.read_text(encoding="utf-8")
         if (changed := adapted(text, choice)) != text:
             laid.write_text(changed, encoding="utf-8")

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from checker.course.catalogue import Answer, Lab
+    from checker.course.answer import Answer
+    from checker.course.catalogue import Lab
     from checker.course.places import Places
     from checker.engine.api import Engine
     from checker.engine.client import Client
@@ -297,9 +298,9 @@ class Scene:
         choice = self.elsewhere
         if choice is not None:
             adapted.adapt(answer.files, self.work, choice)
-        if not answer.script.is_file():
+        script = answer.script
+        if script is None:
             return
-        script = answer.script.read_text(encoding="utf-8")
         if choice is not None:
             script = adapted.adapted(script, choice)
         shell = Shell(self.engine, self.toolbox())
@@ -313,7 +314,7 @@ class Scene:
         if done.rc:
             last = "\n".join(done.stdout.splitlines()[-15:])
             raise ScriptFailedError(
-                f"{answer.script} ended with {done.rc}.", remedy="See its last lines.", detail=last
+                f"{answer.name}: run.sh ended with {done.rc}.", remedy="See its last lines.", detail=last
             )
 
     def toolbox(self) -> str:

@@ -9,9 +9,11 @@ import stat
 from typing import TYPE_CHECKING
 
 from checker.bootstrap.owner import why_not_written
+from checker.course.contents import Entry, Kind
 from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from checker.course.catalogue import Lab
@@ -154,18 +156,40 @@ def _move(work: Path, aside: Path) -> None:
         work.rename(aside)
 
 
-def lay_over(files: Path, work: Path) -> None:
-    """Copy a folder's files over the work folder, keeping everything else in it.
+def lay_over(files: Mapping[str, Entry], work: Path) -> None:
+    """Write an answer's files over the work folder, keeping everything else in it.
 
     Raises:
         LabError: it cannot be written.
     """
-    if not files.is_dir():
-        return
     try:
-        copy(files, work)
+        for name, entry in files.items():
+            _write(entry, work / name, work)
     except OSError as error:
         raise not_written(work, error, "DRYDOCK_WORK") from error
+
+
+def _write(entry: Entry, path: Path, work: Path) -> None:
+    """Write one file, open to every reader, as `copy` does."""
+    _open_folder(path if entry.kind is Kind.FOLDER else path.parent, work)
+    if entry.kind is Kind.FOLDER:
+        return
+    if path.is_symlink() or entry.kind is Kind.LINK:
+        path.unlink(missing_ok=True)
+    if entry.kind is Kind.LINK:
+        path.symlink_to(entry.data.decode())
+        return
+    path.write_bytes(entry.data)
+    path.chmod(0o755 if entry.runs else 0o644)
+
+
+def _open_folder(folder: Path, work: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder != work:
+        _open_folder(folder.parent, work)
+    folder.mkdir(parents=True)
+    folder.chmod(0o755)
 
 
 def copy(source: Path, target: Path) -> None:

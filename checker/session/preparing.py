@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from checker.errors import LabError
 
 if TYPE_CHECKING:
-    from checker.course.catalogue import Answer, Lab
+    from checker.course.answer import Answer
+    from checker.course.catalogue import Lab
     from checker.session.session import Session
 
 

@@ -83,6 +83,66 @@ def lab_toml_page() -> str:
     return text
 
 
+_BASED_ON = """
+## Based on another answer
+
+Most wrong answers are the solution with one thing wrong.
+Such an answer names what it is based on, and its folder has only what differs:
+
+```toml
+title = "Publishes the port that the image declares, not the one the task asks for"
+based_on = "solution"
+check = "answers-on-8081"
+reason = "is published on 8080"
+```
+
+It takes over the files and the script, and nothing of what the other `answer.toml` says.
+The folder can then have:
+
+| In it | Meaning |
+|---|---|
+| a file in `files/`, or `run.sh` | is added, or replaces the whole file of that name |
+| `without = ["files/notes.txt"]` in `answer.toml` | these are not taken over |
+| `changes.diff` | changes a few lines of a file |
+
+A `changes.diff` looks like this:
+
+```diff
+diff run.sh
+@@ the port that the image declares
+-docker run --detach --publish 8081:8080 drydock/parcel:1.0
++docker run --detach --publish 8080:8080 drydock/parcel:1.0
+@@
+ sleep 4
++docker stop parcel
+diff files/compose.yaml
+-    restart: always
+```
+
+| Line | Meaning |
+|---|---|
+| `diff NAME` | begins the changes of `run.sh` or of `files/NAME` |
+| `@@` | begins the next place of the same file; words after it are for the reader |
+| `-LINE` | is removed |
+| `+LINE` | is added |
+| a space and the line | stays, and shows where |
+| an empty line | before or after a place, it is for the reader; between two lines, an empty line that stays |
+
+There are no line numbers.
+The lines that are removed and those that stay must follow each other in the file, and must be there exactly once; if not, `lab` stops with an error that names the file, the lines and what is there instead.
+So a change of the solution either reaches every answer that is based on it, or is reported.
+
+`based_on` takes a name as `lab verify` prints it: `solution`, `alternative/NAME`, `wrong/NAME`, `step/K` or `base/NAME`.
+An answer that a teacher collected can be based on an answer of the lab.
+The solution is not based on anything, because learners copy from it.
+Below an answer there can be two others, one below the other.
+
+`lab verify 3 --explain` prints what differs in each answer, without running anything.
+`lab verify 3 --explain NAME` prints it for the answers that have `NAME` in their name.
+If a folder has a whole file that differs in a few lines, copy the printed lines into `changes.diff` and remove the file.
+"""
+
+
 def answers_page() -> str:
     """Write the page about answer folders."""
     text = front(
@@ -97,8 +157,9 @@ An answer is a folder that changes a lab's scene, as a learner would.
 | `answer.toml` | says what the answer does; optional in an answer that a teacher collected |
 | `files/` | is copied into the work folder |
 | `run.sh` | runs after that in the toolbox, with `sh -eu`, in the work folder |
+| `changes.diff` | changes lines in files of the answer that this one is [based on](#based-on-another-answer) |
 
-An answer has `files/`, `run.sh` or both.
+An answer has `files/`, `run.sh` or both, in its own folder or from the answer that it is based on.
 
 | Folder in the lab | Kind | Expected |
 |---|---|---|
@@ -106,6 +167,7 @@ An answer has `files/`, `run.sh` or both.
 | `alternatives/NAME/` | a right answer of a different kind | every check passes |
 | `wrong/NAME/` | a misconception | the named check fails, for the stated reason |
 | `steps/K/` | brings a fresh scene to the start of step K | `lab goto` uses it |
+| `bases/NAME/` | what several answers share, if no answer has it as it is | it is never run by itself |
 | anywhere else | collected by a teacher, for [`lab verify --answers`](../classroom/answers.md) | what its `answer.toml` says; without one, the verdict is only reported |
 
 ## answer.toml
@@ -121,4 +183,5 @@ check = "answers-on-8081"
 reason = "is published on 8080"
 ```
 """
+    text += _BASED_ON
     return text

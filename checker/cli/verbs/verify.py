@@ -3,6 +3,8 @@
 With --answers, run the answers in your own folder and report the verdict on each. An answer is a folder with
 files/ (copied into the work folder), run.sh (run in the toolbox), or both, and an answer.toml.
 
+With --explain, run nothing, and print what each answer changes in the answer that it is based on.
+
 With --json, print a record for each answer as soon as it ends, one a line, and a last record with the totals.
 """
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 
     from checker.authoring.prove import Proof
     from checker.cli.context import Context
-    from checker.course.catalogue import Answer, Lab
+    from checker.course.answer import Answer
+    from checker.course.catalogue import Lab
     from checker.errors import LabError
 
 SUMMARY = "test a lab's checks, or run a collection of answers"
@@ -40,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run only those of the lab's own answers that have this in their name",
     )
     parser.add_argument(
+        "--explain",
+        metavar="NAME",
+        nargs="?",
+        const="",
+        help="print what differs in each answer from the one that it is based on, or only in those that have NAME in their name",
+    )
+    parser.add_argument(
         "--repeat", metavar="N", type=int, default=1, help="run each answer N times, to find flaky checks"
     )
     parser.add_argument("--full", action="store_true", help="print each reason in full")
@@ -58,12 +68,18 @@ def run(args: argparse.Namespace) -> int:
     context.say = Talk()
     if args.repeat < 1:
         raise MisuseError("--repeat takes a number of 1 or more.")
+    if args.explain and not args.labs:
+        raise MisuseError(
+            "--explain follows the lab.", remedy=f"For instance: lab verify {args.explain} --explain"
+        )
     if args.answers and len(args.labs) != 1:
         raise MisuseError(
             "--answers works with one lab at a time.", remedy="For instance: lab verify 3 --answers DIR"
         )
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
-    answers = collect(Path(args.answers)) if args.answers else []
+    answers = collect(Path(args.answers), labs[0]) if args.answers else []
+    if args.explain is not None:
+        return _explain(context, labs, answers)
     proofs: dict[str, list[Proof]] = {lab.slug: [] for lab in labs}
     try:
         failed = _prove_all(context, labs, answers, proofs)
@@ -77,6 +93,32 @@ def run(args: argparse.Namespace) -> int:
     if not found:
         raise MisuseError(f"No answer has `{args.only}` in its name.", remedy="Leave --only out to run all.")
     return 0 if all(proof.as_expected for proof in found) else 1
+
+
+def _explain(context: Context, labs: list[Lab], answers: list[Answer]) -> int:
+    """Print what differs in each answer; without an engine."""
+    import msgspec
+
+    from checker.errors import MisuseError
+    from checker.render.difference import explained, explained_lines
+    from checker.render.style import style_of
+
+    args, style, wanted = context.args, style_of(), context.args.explain or context.args.only
+    count = 0
+    for lab in labs:
+        steps = [lab.step_answer(number) for number in range(2, len(lab.toml.steps) + 1)]
+        own = [*lab.bases, *filter(None, steps), *lab.answers]
+        found = [explained(answer) for answer in answers or own if wanted in answer.name]
+        count += len(found)
+        if args.json:
+            for said in found:
+                print(msgspec.json.encode({"lab": lab.slug, **msgspec.to_builtins(said)}).decode())
+        elif found:
+            print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"))
+            print("\n".join(line for said in found for line in explained_lines(said, style)))
+    if not count:
+        raise MisuseError(f"No answer has `{wanted}` in its name.", remedy="Leave the name out to see all.")
+    return 0
 
 
 def _prove_all(

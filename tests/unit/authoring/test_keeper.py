@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from checker.authoring.keeper import Keeper
-from checker.course.catalogue import Answer
+from checker.course.answer import Answer
 from checker.course.model import AnswerToml
 from checker.engine.api import NotFoundError
 

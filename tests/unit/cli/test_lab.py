@@ -181,6 +181,87 @@ def test_the_list_works_without_an_engine_and_speaks_json(
     assert json.loads(capsys.readouterr().out)[0]["lab"] == "97-fake"
 
 
+DIFFERENT = {
+    "solution/answer.toml": "title = 'The port that is asked for'\n",
+    "solution/run.sh": "true\ndocker run --publish 8081:8080 app\n",
+    "solution/files/notes.txt": "mine\n",
+    "wrong/another-port/answer.toml": (
+        "title = 'Another port'\nbased_on = 'solution'\nwithout = ['files/notes.txt']\n"
+        "check = 'it-holds'\nreason = 'some words'\n"
+    ),
+    "wrong/another-port/changes.diff": (
+        "diff run.sh\n-docker run --publish 8081:8080 app\n+docker run --publish 8080:8080 app\n"
+    ),
+    "wrong/another-port/files/new.txt": "new\n",
+}
+
+
+@pytest.fixture
+def different(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a lab with a wrong answer that is based on the solution, on a machine without an engine."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere.sock")
+    monkeypatch.setenv("NO_COLOR", "1")
+    course.lab(files=DIFFERENT)
+
+
+@pytest.mark.usefixtures("different")
+def test_what_differs_in_an_answer_is_explained_without_an_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "97", "--explain"]) == 0
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert "solution  whole: files/notes.txt, run.sh" in shown
+    assert shown[shown.index("wrong/another-port  based on solution") + 1 :] == [
+        "Another port",
+        "diff run.sh",
+        "true",
+        "-docker run --publish 8081:8080 app",
+        "+docker run --publish 8080:8080 app",
+        "new files/new.txt",
+        "+new",
+        "without files/notes.txt",
+        "",
+    ]
+
+
+@pytest.mark.usefixtures("different")
+@pytest.mark.parametrize("words", [("--explain", "wrong/"), ("--explain", "--only", "wrong/")])
+def test_one_answer_is_explained_by_a_part_of_its_name(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "97", *words, "--json"]) == 0
+    (said,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (said["lab"], said["answer"], said["based_on"]) == ("97-fake", "wrong/another-port", "solution")
+    assert said["files"] == ["files/new.txt", "run.sh"]
+    assert sorted(said["differences"]) == ["files/new.txt", "files/notes.txt", "run.sh"]
+
+
+@pytest.mark.usefixtures("different")
+def test_the_name_of_no_answer_and_a_lab_in_the_place_of_a_name_are_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["verify", "97", "--explain", "zzz"]) == 2
+    assert "No answer has `zzz` in its name." in capsys.readouterr().err
+    assert main(["verify", "--explain", "97"]) == 2
+    assert "lab verify 97 --explain" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("different")
+def test_the_solution_is_shown_with_all_of_its_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", "97", "--show", "--yes"]) == 0
+    shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert shown.index("file notes.txt") < shown.index("mine") < shown.index("in the toolbox")
+    assert "docker run --publish 8081:8080 app" in shown
+
+
+def test_changes_that_do_not_apply_end_the_command_with_the_file_and_the_lines(
+    course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.lab(files={**DIFFERENT, "solution/run.sh": "docker run --publish 9999:8080 app\n"})
+    assert main(["verify", "97", "--explain"]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "wrong/another-port/changes.diff, line 2: run.sh of solution does not have these lines." in said
+    assert "Line 1 is near: `docker run --publish 9999:8080 app`." in said
+
+
 @pytest.mark.parametrize("words", [("reset", "97"), ("solve", "97"), ("goto", "97.1")])
 def test_without_a_terminal_and_without_yes_a_question_is_an_error_and_no_hang(
     course: Course, words: tuple[str, ...]

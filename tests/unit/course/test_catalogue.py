@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.course.catalogue import read_toml
 from checker.course.model import LabToml
 from checker.course.places import find
+from checker.course.toml import read_toml
 from checker.errors import LabError, MisuseError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.course.catalogue import read_answer
+from checker.course.answer import read_answer
 from checker.course.choice import keep, told
 from checker.errors import LabError, MisuseError
 
@@ -129,7 +129,7 @@ def test_a_choice_that_means_nothing_here_is_forgotten(lab: Lab, course: Course,
 def test_an_answer_is_given_with_what_is_chosen_when_that_will_do(lab: Lab, course: Course) -> None:
     course.write("solution/answer.toml", 'title = "x"\nways = ["hand"]\n')
     course.write("solution/run.sh", "true\n")
-    answer = read_answer(course.folder / "solution", "solution")
+    answer = read_answer(course.folder / "solution", "solution", course.folder)
     assert lab.reaching(answer) is lab
     other = lab.choosing(["fleet", "swarm"])
     assert other.reaching(answer).chosen == ("hand", "fleet")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checker.course import contents
+from checker.course.contents import Entry, Kind
 from checker.errors import LabError
 from checker.scene import work as workfolder
 
@@ -222,7 +224,7 @@ def test_the_learner_gets_files_that_containers_can_read_from_a_closed_checkout(
         workfolder.prepare(work, lab)
         assert modes(work) == OPEN
         (work / "Dockerfile").unlink()
-        workfolder.lay_over(lab.folder / "start", work)
+        workfolder.lay_over(contents.read(lab.folder / "start"), work)
         assert modes(work) == OPEN
         given = work.parent / "given"
         workfolder.give(lab, given)
@@ -243,18 +245,16 @@ def test_what_is_mounted_keeps_its_place_while_it_is_the_same(work: Path, lab: L
 
 
 def test_an_answer_over_a_file_of_anothers_says_whose_it_is(
-    work: Path, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workfolder.prepare(work, lab)
-    (tmp_path / "files").mkdir()
-    (tmp_path / "files/Dockerfile").write_text("FROM y\n")
 
-    def refuse(source: Path, target: Path, **_: object) -> None:
+    def refuse(target: Path, _: bytes) -> None:
         raise PermissionError(13, "Permission denied", str(target))
 
-    monkeypatch.setattr(shutil, "copy2", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
     with pytest.raises(LabError, match="cannot be written"):
-        workfolder.lay_over(tmp_path / "files", work)
+        workfolder.lay_over({"Dockerfile": Entry(Kind.FILE, b"FROM y\n")}, work)
 
 
 def test_an_answers_files_are_laid_over_and_the_rest_stays(work: Path, lab: Lab, tmp_path: Path) -> None:
@@ -263,7 +263,11 @@ def test_an_answers_files_are_laid_over_and_the_rest_stays(work: Path, lab: Lab,
     files = tmp_path / "files"
     (files / "src").mkdir(parents=True)
     (files / "src/app.py").write_text("answer\n")
-    workfolder.lay_over(files, work)
-    workfolder.lay_over(tmp_path / "none", work)
+    (files / "newest").symlink_to("src/app.py")
+    (files / "outbox").mkdir()
+    workfolder.lay_over(contents.read(files), work)
+    workfolder.lay_over(contents.read(tmp_path / "none"), work)
+    assert (work / "newest").readlink() == Path("src/app.py")
+    assert (work / "outbox").is_dir()
     assert (work / "src/app.py").read_text() == "answer\n"
     assert (work / "notes.txt").exists()

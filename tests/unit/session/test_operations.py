@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from checker.course.catalogue import Answer, Lab
+    from checker.course.answer import Answer
+    from checker.course.catalogue import Lab
     from tests.conftest import Course
 
 WAYS = """
