@@ -30,11 +30,11 @@ def everything(lab: Lab) -> list[Answer]:
 
 
 def lines_in_folder(answer: Answer) -> int:
-    """Count the lines that its author has to write: files, script and changes, and what answer.toml says of its base."""
+    """Count the lines of files, script and changes that its author has to write."""
     changes = answer.folder / CHANGES
     held = [entry.data for entry in answer.own.values()]
     held += [changes.read_bytes()] if changes.is_file() else []
-    return sum(len(data.splitlines()) for data in held) + bool(answer.base) + bool(answer.toml.without)
+    return sum(len(data.splitlines()) for data in held)
 
 
 def lines(answer: Answer) -> int:

@@ -1,1 +1,0 @@
-docker run -d --name sample-copy -p 8199:80 -e PARCEL_INSTANCE=north --network drydock-99_lab drydock/parcel:1.0
