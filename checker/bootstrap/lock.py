@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from checker.bootstrap.owner import why_not_written
@@ -26,6 +26,10 @@ if sys.platform == "win32":
         except OSError:
             return False
         return True
+
+    def release(_: int) -> None:
+        """Leave it to the closing of the file; no other process has it open as we do."""
+
 else:
     import fcntl
 
@@ -36,6 +40,12 @@ else:
         except OSError:
             return False
         return True
+
+    def release(descriptor: int) -> None:
+        """Give the lock back, also where another process was given the open file."""
+        # Closing alone would leave it with that process, which may be a moment behind us.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 POLL_SECONDS = 0.2

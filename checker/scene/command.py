@@ -1,22 +1,42 @@
-"""Running Compose so that nothing of it outlives us: an interruption ends it in order, and waits for that."""
+"""Running Compose so that nothing of it outlives us: an interruption ends it in order, and waits for that.
+
+Should we be killed ourselves (`kill -9`, no memory left), a small shell beside it ends it, and the lock on the scene stays
+taken until then: a Compose that nobody knows of would go on making what the next command has just removed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 from checker.errors import LabError
 from checker.interruption import Interruption
+from checker.scene.locks import held
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 GRACE_SECONDS = 10.0
 """How long a command may take to end when it is told to; Compose finishes the request it has under way."""
+
+
+_BESIDE = """
+trap : INT
+{ read -r _; kill -KILL 0; } </dev/fd/$1 >/dev/null 2>&1 &
+shift
+"$@"
+code=$?
+kill "$!" 2>/dev/null
+exit "$code"
+"""
+"""Runs a command, and ends the whole group when the other end of a pipe is closed, as it is when its process dies.
+Ctrl-C is for the command: this waits until that has ended. sh takes no descriptor above 9 by its number alone."""
 
 
 def run_to_end(
@@ -30,13 +50,37 @@ def run_to_end(
     Raises:
         LabError: it cannot be started, or takes longer than it may.
     """
+    if shutil.which(command[0]) is None:
+        raise LabError(f"`{command[0]}` could not be started: {os.strerror(errno.ENOENT)}.")
+    with _living() as alive:
+        return _run(command, environment, folder, seconds, alive)
+
+
+@contextlib.contextmanager
+def _living() -> Iterator[int | None]:
+    """Give the end of a pipe whose other end is open as long as the block runs, and this process lives."""
+    if os.name != "posix":
+        yield None
+        return
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, seconds: float, alive: int | None
+) -> subprocess.CompletedProcess[str]:
     interruption = Interruption()
     try:
         process = subprocess.Popen(
-            command,
+            command if alive is None else ["/bin/sh", "-c", _BESIDE, "sh", str(alive), *command],
             env=dict(environment),
             cwd=folder,
             stdin=subprocess.DEVNULL,
+            pass_fds=() if alive is None else (*held(), alive),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

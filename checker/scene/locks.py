@@ -10,11 +10,21 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from checker.bootstrap.lock import take
+from checker.bootstrap.lock import release, take
 from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_held: list[int] = []
+
+
+def held() -> tuple[int, ...]:
+    """Return the descriptors of the locks that this process holds.
+
+    What changes a scene for us is given them: should we be killed, the lock is taken until that has ended too.
+    """
+    return tuple(_held)
 
 
 def lab_lock(host: str, number: str, what: str = "") -> Path:
@@ -83,10 +93,13 @@ def locked(
                 told = True
             time.sleep(0.05)
         _say(handle, f"{doing} (process {os.getpid()})\n")
+        _held.append(handle.fileno())
         try:
             yield
         finally:
+            _held.remove(handle.fileno())
             _say(handle, "")
+            release(handle.fileno())
 
 
 def _say(handle: IO[str], who: str) -> None:
