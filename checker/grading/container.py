@@ -22,13 +22,24 @@ _Item = TypeVar("_Item")
 def at_once(function: Callable[[_Item], object], items: Iterable[_Item]) -> None:
     """Call a function for every item, each in a thread of its own, and wait for all.
 
-    For a handful of waits; a pool would cost more to import (16 ms) than it saves here.
+    For a handful of waits; a pool would cost more to import (16 ms) than it saves here. What goes wrong in one of
+    them is raised when all have ended, the first of several: a thread itself would print it in the learner's terminal.
     """
-    threads = [threading.Thread(target=function, args=(item,), daemon=True) for item in items]
+    raised: list[BaseException] = []
+
+    def run(item: _Item) -> None:
+        try:
+            function(item)
+        except BaseException as error:  # noqa: BLE001 - raised below, in the caller's thread
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(item,), daemon=True) for item in items]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    if raised:
+        raise raised[0]
 
 
 def kept_in(places: Places) -> Path:
