@@ -72,9 +72,13 @@ def remove_owned(engine: Engine, lab: Lab, *, images: bool = True) -> list[str]:
     Raises:
         EngineError: the engine refused; what had been removed until then stays removed.
     """
-    removed = _remove(
+    removed: list[str] = []
+    # More than once: what runs in a toolbox goes on making containers until the toolbox is gone, and what an engine is
+    # about to make for a `lab` that was killed it makes all the same. As long as a look finds more, another follows.
+    while more := _remove(
         engine, owned_containers(engine, lab), owned_networks(engine, lab), owned_volumes(engine, lab)
-    )
+    ):
+        removed += more
     for image in owned_images(engine, lab) if images else ():
         if _delete(engine, f"/images/{image['Id']}", force=True):
             removed.append(f"image {(image.get('RepoTags') or [image['Id'][7:19]])[0]}")

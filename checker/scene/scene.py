@@ -147,6 +147,8 @@ class Scene:
             )
         require_free(self.engine, self.lab)
         there = self.work.is_dir()
+        if aside := workfolder.cut_short(self.work):
+            progress(f"note: an earlier command was cut short; files that it had set aside are in {aside}")
         workfolder.prepare(self.work, self.lab)
         if not there or self._lost_work():
             self._drop_stale_mounts()
@@ -279,6 +281,7 @@ class Scene:
             if aside:
                 # Said at once: whatever goes wrong from here on, the learner knows where the files are.
                 progress(f"your files were set aside: {aside}")
+            workfolder.prepare(self.work, self.lab)
             remove_owned(self.engine, self.lab)
             elsewhere.clear(self.places, self.lab)
             self._start(progress)

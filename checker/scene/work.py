@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import shutil
@@ -34,15 +35,13 @@ def prepare(work: Path, lab: Lab) -> bool:
     Raises:
         LabError: it cannot be written.
     """
-    whole = work.with_name(f".{work.name}.whole")
-    partial = work.with_name(f".{work.name}.partial")
+    whole = _whole(work)
     try:
         if not whole.is_dir():
             if work.is_dir() and any(work.iterdir()):
+                shutil.rmtree(whole.with_suffix(".partial"), ignore_errors=True)
                 return False
-            shutil.rmtree(partial, ignore_errors=True)
-            copy(lab.folder / "start", partial)
-            partial.rename(whole)
+            _lay_out(lab, whole)
         if not work.is_dir():
             whole.rename(work)
             return True
@@ -54,6 +53,27 @@ def prepare(work: Path, lab: Lab) -> bool:
         why, remedy = why_not_written(work, error, "DRYDOCK_WORK")
         raise LabError(f"The work folder {work} cannot be made: {why}.", remedy=remedy) from error
     return True
+
+
+def _whole(work: Path) -> Path:
+    """Return where a whole copy of start/ waits beside the work folder while files are put there, or taken away."""
+    return work.with_name(f".{work.name}.whole")
+
+
+def _lay_out(lab: Lab, whole: Path) -> None:
+    partial = whole.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    copy(lab.folder / "start", partial)
+    partial.rename(whole)
+
+
+def cut_short(work: Path) -> Path | None:
+    """Return where a reset that was killed has set files aside; None when none was."""
+    if not _whole(work).is_dir():
+        return None
+    return max(
+        work.parent.glob(f"set-aside/{work.name}-*"), default=None, key=lambda path: path.stat().st_mtime
+    )
 
 
 def give(lab: Lab, folder: Path) -> None:
@@ -106,10 +126,10 @@ def set_aside(work: Path, lab: Lab) -> Path | None:
         LabError: it cannot be moved; nothing was changed then.
     """
     # What a start was about to put there, when it was interrupted, is none of the learner's.
-    shutil.rmtree(work.with_name(f".{work.name}.whole"), ignore_errors=True)
-    if not work.is_dir() or (not changed(work, lab) and _emptied(work)):
+    shutil.rmtree(_whole(work), ignore_errors=True)
+    if not work.is_dir() or not any(work.iterdir()):
         return None
-    # Files of another user, made in a container, may be what cannot be deleted; they can be moved.
+    mine = changed(work, lab)
     stamp = dt.datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
     aside = work.parent / "set-aside" / f"{work.name}-{stamp}"
     number = 1
@@ -118,24 +138,26 @@ def set_aside(work: Path, lab: Lab) -> Path | None:
         aside = aside.with_name(f"{work.name}-{stamp}-{number}")
     try:
         aside.parent.mkdir(parents=True, exist_ok=True)
+        # First of all: if we are killed half-way, the next start puts what is missing then in its place.
+        _lay_out(lab, _whole(work))
         _move(work, aside)
     except OSError as error:
+        shutil.rmtree(_whole(work), ignore_errors=True)
+        shutil.rmtree(_whole(work).with_suffix(".partial"), ignore_errors=True)
         why, remedy = why_not_written(work, error, "DRYDOCK_WORK")
         raise LabError(
             f"Your work in {work} cannot be set aside: {why}.",
             remedy=f"{remedy} Or close programs that use the folder. Nothing was changed.",
         ) from error
-    return aside
-
-
-def _emptied(work: Path) -> bool:
-    """Delete what is in a folder, and return whether it is empty now."""
-    for child in list(work.iterdir()):
-        if child.is_dir() and not child.is_symlink():
-            shutil.rmtree(child, ignore_errors=True)
-        else:
-            child.unlink(missing_ok=True)
-    return not any(work.iterdir())
+    if mine:
+        return aside
+    # Files of another user, made in a container, may be what cannot be deleted; then they stay where they are now.
+    shutil.rmtree(aside, ignore_errors=True)
+    if aside.exists():
+        return aside
+    with contextlib.suppress(OSError):
+        aside.parent.rmdir()
+    return None
 
 
 def _move(work: Path, aside: Path) -> None:

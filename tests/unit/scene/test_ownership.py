@@ -8,7 +8,7 @@ import pytest
 
 from checker.engine.api import Engine
 from checker.engine.endpoint import Endpoint
-from checker.scene.ownership import owned_containers, owned_images, strangers
+from checker.scene.ownership import owned_containers, owned_images, remove_owned, strangers
 
 if TYPE_CHECKING:
     from tests.conftest import Course
@@ -74,3 +74,27 @@ def test_an_image_that_the_learner_built_is_the_labs_and_the_courses_own_is_not(
 ) -> None:
     engine = Fake({"Id": "sha256:x", "RepoTags": tags, "Labels": labels})
     assert bool(owned_images(engine, course.lab())) is ours
+
+
+class Busy(Fake):
+    """An engine on which a container is about to be made by another that is being removed."""
+
+    def __init__(self, number: str) -> None:
+        label = {"io.drydock.lab": number}
+        super().__init__({"Id": "toolbox", "Names": ["/toolbox"], "Labels": label})
+        self._next = [{"Id": "late", "Names": ["/late"], "Labels": label}]
+
+    def list_all(self, kind: str, **_: Any) -> list[dict[str, Any]]:
+        """List the containers."""
+        return list(self.items) if kind == "containers" else []
+
+    def delete(self, path: str, **_: Any) -> None:
+        """Remove one, and make what was under way."""
+        self.items = [item for item in self.items if item["Id"] != path.rpartition("/")[2]] + self._next
+        self._next = []
+
+
+def test_what_comes_into_being_while_a_lab_is_removed_is_removed_too(course: Course) -> None:
+    engine = Busy(course.number)
+    assert remove_owned(engine, course.lab()) == ["toolbox", "late"]
+    assert engine.items == []

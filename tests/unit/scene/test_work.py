@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -205,6 +206,72 @@ def test_a_start_that_was_interrupted_is_taken_up(
     assert workfolder.prepare(work, lab)
     assert not workfolder.changed(work, lab)
     assert sorted(path.name for path in work.parent.iterdir()) == [work.name]
+
+
+@pytest.mark.parametrize("change", [None, add], ids=["untouched", "changed"])
+@pytest.mark.parametrize("moment", range(5))
+def test_setting_aside_that_was_cut_short_loses_nothing(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch, change: object, moment: int
+) -> None:
+    workfolder.prepare(work, lab)
+    if callable(change):
+        change(work)
+    rename, left = Path.rename, [moment]
+
+    def die(path: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(Path, "rename", die)
+        workfolder.set_aside(work, lab)
+    workfolder.prepare(work, lab)
+    assert (work / "Dockerfile").read_text() == "FROM x\n"
+    assert (work / "src/app.py").read_text() == "print()\n"
+    assert bool(change) is any(work.parent.rglob("notes.txt"))
+    assert not [path for path in work.parent.iterdir() if path.name.startswith(".")]
+
+
+def test_where_files_were_set_aside_by_a_command_that_was_cut_short_is_known(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workfolder.prepare(work, lab)
+    add(work)
+    rename = Path.rename
+
+    def die(path: Path, target: Path) -> Path:
+        if path.name == "src":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "rename", die)
+        workfolder.set_aside(work, lab)
+    aside = workfolder.cut_short(work)
+    assert aside is not None
+    assert aside.parent.name == "set-aside"
+    workfolder.prepare(work, lab)
+    assert workfolder.cut_short(work) is None
+
+
+def test_a_work_folder_that_could_not_be_set_aside_is_not_filled_up(
+    work: Path, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workfolder.prepare(work, lab)
+    (work / "Dockerfile").unlink()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copy2", full)
+        with pytest.raises(LabError, match="cannot be set aside"):
+            workfolder.set_aside(work, lab)
+    assert not workfolder.prepare(work, lab)
+    assert not (work / "Dockerfile").exists()
+    assert sorted(path.name for path in work.parent.iterdir()) == [work.name, "set-aside"]
 
 
 def modes(folder: Path) -> dict[str, int]:
