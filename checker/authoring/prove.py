@@ -17,7 +17,8 @@ from checker.errors import LabError, MisuseError
 from checker.grading.run import grade
 from checker.images.program import MissingProgramError
 from checker.results import CheckResult, Report, Status
-from checker.scene.scene import Scene, ScriptFailedError
+from checker.scene import names
+from checker.scene.scene import Scene, ScriptFailedError, scratch_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -99,7 +100,7 @@ class Prover:
         self._tell = tell
         self._provide = provide
         self._place = ""
-        self._images = Keeper(scene.engine)
+        self._images = Keeper(scene.engine, names.file_of(scene.places, scene.lab))
 
     def all(self, only: str = "") -> Iterator[Proof]:
         """Prove everything the lab ships with, or what has `only` in its name.
@@ -173,7 +174,7 @@ class Prover:
         nothing_expected = answer is not None and answer.kind == "answer" and not answer.must_fail
         try:
             self._fresh(scene)
-            self._images.look()
+            self._images.look(answer)
             try:
                 if answer is not None:
                     self._tell(f"{what}: giving the answer")
@@ -186,7 +187,7 @@ class Prover:
                 wrong = answer is not None and answer.must_fail
                 report = grade(scene.lab, scene.engine, scene.work, to_first_failure=wrong)
             finally:
-                for line in self._images.put_back(answer):
+                for line in self._images.put_back():
                     self._tell(f"{what}: {line}")
         except LabError as error:
             problem = "\n".join(filter(None, (f"{error.what} {error.detail}".strip(), script)))
@@ -241,9 +242,7 @@ def images_for(lab: Lab, name: str) -> tuple[str, ...]:
 
 def scratch_scene(scene: Scene) -> Scene:
     """Return the same scene on a work folder that may be thrown away, for a caller that holds the scene's lock."""
-    return dataclasses.replace(
-        scene, work=scene.places.state / "verify" / scene.lab.slug, held=True, proof=True
-    )
+    return dataclasses.replace(scene, work=scratch_of(scene.places, scene.lab), held=True, proof=True)
 
 
 def _proof(name: str, title: str, report: Report, problem: str) -> Proof:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from checker.engine.api import NotFoundError, UnreadableLogsError
 from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError, not_written
-from checker.scene import adapted, addresses, chosen, elsewhere, notes
+from checker.scene import adapted, addresses, chosen, elsewhere, names, notes
 from checker.scene import work as workfolder
 from checker.scene.command import run_to_end
 from checker.scene.holder import PROOF, left_by_proof, mark_proof, myself, require_own
@@ -123,6 +124,8 @@ class Scene:
         elif left_by_proof(self.engine, self.lab):
             progress("removing what an interrupted `lab verify` left of this lab")
             remove_owned(self.engine, self.lab)
+        for line in self._forget_proof():
+            progress(f"note: a `lab verify` was interrupted; {line}")
         _require_mountable(self.work, "DRYDOCK_WORK")
         _require_mountable(self._given, "DRYDOCK_STATE")
         before = self.elsewhere
@@ -271,7 +274,15 @@ class Scene:
         with self.lock("stop"):
             if not take:
                 require_own(self.engine, self.lab, self.places)
-            return remove_owned(self.engine, self.lab) + elsewhere.leave(self.places, self.lab)
+            removed = remove_owned(self.engine, self.lab)
+            self._forget_proof()
+            return removed + elsewhere.leave(self.places, self.lab)
+
+    def _forget_proof(self) -> list[str]:
+        """Put back, and remove, what a `lab verify` left that was killed; say what was put back."""
+        if not self.proof:
+            shutil.rmtree(scratch_of(self.places, self.lab), ignore_errors=True)
+        return names.put_back_noted(self.engine, names.file_of(self.places, self.lab))
 
     def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
         """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""
@@ -416,6 +427,11 @@ class Scene:
             for item in owned_containers(self.engine, self.lab)
             if (item.get("Labels") or {}).get(_PROJECT) != self.lab.project and item.get("Names")
         )
+
+
+def scratch_of(places: Places, lab: Lab) -> Path:
+    """Return the work folder that `lab verify` proves answers in; it is thrown away."""
+    return places.state / "verify" / lab.slug
 
 
 def services(engine: Engine, lab: Lab) -> dict[str, str]:

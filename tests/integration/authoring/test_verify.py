@@ -10,6 +10,7 @@ import pytest
 
 from checker.engine.api import connect
 from checker.grading.author import wait_until
+from tests.conftest import TOOLS
 from tests.integration.conftest import COMPOSE, spawn
 
 if TYPE_CHECKING:
@@ -103,12 +104,13 @@ def test_an_answer_that_ends_differently_each_time_is_named(
 
 
 SLOW = "echo done > notes.txt; docker volume create --label io.drydock.lab=$DRYDOCK_LAB left; exec sleep 60\n"
+BROUGHT = "drydock-test-brought:1"
 
 
 @pytest.fixture
 def at_work(number: str, answers: Path, course: Course) -> Iterator[subprocess.Popen[str]]:
     """Give a `lab verify` that has proven one answer and is in the middle of the next."""
-    (answers / "bob" / "run.sh").write_text(SLOW)
+    (answers / "bob" / "run.sh").write_text(f"docker tag {TOOLS} {BROUGHT}\n{SLOW}")
     process = spawn(course, "verify", number, "--answers", str(answers), "--json")
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["answer"] == "answer/ada"
@@ -141,8 +143,9 @@ def test_ended_by_a_signal_it_removes_what_it_made_and_keeps_what_it_has_proven(
 
 
 def test_a_start_does_not_take_a_killed_proof_for_the_learners_work(
-    at_work: subprocess.Popen[str], number: str, lab: Run, engine: Engine
+    at_work: subprocess.Popen[str], number: str, lab: Run, engine: Engine, course: Course
 ) -> None:
+    assert engine.image(BROUGHT) is not None
     at_work.kill()
     at_work.communicate(timeout=60)
     checked = lab("check", number)
@@ -152,6 +155,8 @@ def test_a_start_does_not_take_a_killed_proof_for_the_learners_work(
     assert started.returncode == 0
     assert "removing what an interrupted `lab verify` left" in started.stderr
     assert "left" not in of_lab(engine, number)
+    assert engine.image(BROUGHT) is None
+    assert list((course.places.state / "verify").iterdir()) == []
     assert lab("check", number).returncode == 1
     assert lab("stop", number).returncode == 0
     assert of_lab(engine, number) == []

@@ -11,6 +11,7 @@ from checker.authoring.keeper import Keeper
 from checker.course.answer import Answer
 from checker.course.model import AnswerToml
 from checker.engine.api import NotFoundError
+from checker.scene import names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,39 +54,70 @@ def engine() -> FakeEngine:
     return FakeEngine()
 
 
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give where names are noted, in a folder that is not there yet."""
+    return tmp_path / "verify" / "97.names.json"
+
+
 def answer(folder: Path, script: str) -> Answer:
     (folder / "run.sh").write_text(script)
     return Answer(folder, "answer", AnswerToml(title="x"))
 
 
-def test_a_name_of_the_courses_means_its_image_again(engine: FakeEngine, tmp_path: Path) -> None:
-    keeper = Keeper(cast("Any", engine))
-    keeper.look()
-    engine.there.add("sha256:theirs")
-    engine.names["drydock/parcel:1.0"] = "sha256:theirs"
-    said = keeper.put_back(answer(tmp_path, "docker build -t drydock/parcel:1.0 ."))
-    assert said == ["the answer put another image in the place of drydock/parcel:1.0; the course's is back"]
+def replace(engine: FakeEngine) -> None:
+    """Put another image in the place of the course's, and bring one in."""
+    engine.there |= {"sha256:theirs", "sha256:flat", "sha256:other"}
+    engine.names |= {
+        "drydock/parcel:1.0": "sha256:theirs",
+        "flat:1": "sha256:flat",
+        "other:1": "sha256:other",
+    }
+
+
+SCRIPT = "docker build -t drydock/parcel:1.0 . && docker import box.tar flat:1"
+SAID = ["the answer put another image in the place of drydock/parcel:1.0; the course's is back"]
+
+
+def test_a_name_of_the_courses_means_its_image_again_and_what_was_brought_in_goes(
+    engine: FakeEngine, tmp_path: Path, file: Path
+) -> None:
+    keeper = Keeper(cast("Any", engine), file)
+    keeper.look(answer(tmp_path, SCRIPT))
+    replace(engine)
+    assert keeper.put_back() == SAID
     assert engine.names["drydock/parcel:1.0"] == "sha256:ours"
     assert "sha256:theirs" not in engine.there
+    # What the answer does not name is somebody else's.
+    assert engine.names.keys() == {"drydock/parcel:1.0", "mine:1", "other:1"}
+    assert not file.exists()
 
 
-def test_an_image_that_the_answer_removed_is_told(engine: FakeEngine) -> None:
-    keeper = Keeper(cast("Any", engine))
-    keeper.look()
+def test_an_image_that_the_answer_removed_is_told(engine: FakeEngine, file: Path) -> None:
+    keeper = Keeper(cast("Any", engine), file)
+    keeper.look(None)
     del engine.names["drydock/parcel:1.0"]
     engine.there.discard("sha256:ours")
-    assert keeper.put_back(None) == [
-        "the answer removed drydock/parcel:1.0; it is made again when it is needed"
-    ]
+    assert keeper.put_back() == ["the answer removed drydock/parcel:1.0; it is made again when it is needed"]
 
 
-def test_what_the_answer_brought_in_goes_and_what_it_does_not_name_stays(
-    engine: FakeEngine, tmp_path: Path
+def test_what_a_killed_verify_did_not_put_back_the_next_command_does(
+    engine: FakeEngine, tmp_path: Path, file: Path
 ) -> None:
-    keeper = Keeper(cast("Any", engine))
-    keeper.look()
-    for name in ("flat:1", "other:1"):
-        engine.names[name] = f"sha256:{name}"
-        engine.there.add(f"sha256:{name}")
-    assert keeper.put_back(answer(tmp_path, "docker import box.tar flat:1")) == []
+    Keeper(cast("Any", engine), file).look(answer(tmp_path, SCRIPT))
+    replace(engine)
+    assert names.put_back_noted(cast("Any", engine), file) == SAID
     assert engine.names.keys() == {"drydock/parcel:1.0", "mine:1", "other:1"}
+    assert engine.names["drydock/parcel:1.0"] == "sha256:ours"
+    # Once is enough: what is made afterwards is not compared with then.
+    replace(engine)
+    assert names.put_back_noted(cast("Any", engine), file) == []
+    assert engine.names["drydock/parcel:1.0"] == "sha256:theirs"
+
+
+def test_a_note_that_cannot_be_read_changes_nothing_and_goes(engine: FakeEngine, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('{"images": ')
+    assert names.put_back_noted(cast("Any", engine), file) == []
+    assert not file.exists()
+    assert engine.names["drydock/parcel:1.0"] == "sha256:ours"
