@@ -30,6 +30,8 @@ class Part:
     seconds: int = 1800
     by_lab: bool = False
     """Whether it tests labs, so that it can run together with other parts that do."""
+    usual: bool = True
+    """Whether it runs when no part is named."""
     side_by_side: bool = False
     """Whether several of its tests can run at the same time: tests of different labs, in different files."""
     some_alone: bool = False
@@ -51,6 +53,13 @@ PARTS = (
     ),
     Part("docs", "the commands of every lesson", engine=True, by_lab=True, side_by_side=True),
     Part("browser", "the pages, in a browser", engine=True, browser=True),
+    Part(
+        "engines",
+        "every lab on other engines, each in a container of its own",
+        engine=True,
+        usual=False,
+        seconds=12 * 3600,
+    ),
 )
 """In the order in which they run: the fast ones first."""
 
@@ -127,7 +136,7 @@ def run_parts(
     one = ["--numprocesses", "1", "--dist", "loadscope"] if side_by_side else []
     try:
         code = _first_time(parts, [*command, *several], [*command, *one], extra, places, seconds)
-        if code == _TESTS_FAILED and any(part.engine for part in parts):
+        if code == _TESTS_FAILED and any(part.engine and part.usual for part in parts):
             # Containers share the machine with other programs. A test that fails twice is broken. A test that then
             # passes by itself is unsteady, and its failure is shown above for the person who fixes it.
             say(f"{name}: running the failed tests once more, by themselves")

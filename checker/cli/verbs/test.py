@@ -1,6 +1,9 @@
 """Install what the tests need, then run all of them, or the parts you name.
 
 Words after `--` go to pytest, for instance: lab test unit -- -k progress
+
+The part `engines` runs only when you name it: it tries labs on other engines, each in a container on this one, and
+writes what it found to docs/reference/engines.md. --engine and --labs choose a part of it; the rest of the page stays.
 """
 
 from __future__ import annotations
@@ -20,8 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "parts",
         metavar="PART",
         nargs="*",
-        help="unit, integration, course, docs or browser; all of them if you name none",
+        help="unit, integration, course, docs, browser or engines; all but engines if you name none",
     )
+    parser.add_argument(
+        "--engine",
+        metavar="NAME,NAME",
+        default="",
+        help="engines: only these, of 28, 28c (containerd's image store), 29 and podman",
+    )
+    parser.add_argument("--labs", metavar="LAB,LAB", default="", help="engines: only these labs")
     parser.set_defaults(beyond=[])
 
 
@@ -38,7 +48,15 @@ def run(args: argparse.Namespace) -> int:
     known = {part.name: part for part in PARTS}
     if unknown := [name for name in args.parts if name not in known]:
         raise MisuseError(f"There is no part `{unknown[0]}`.", remedy=f"Parts: {', '.join(known)}.")
-    parts = [known[name] for name in args.parts] or list(PARTS)
+    parts = [known[name] for name in args.parts] or [part for part in PARTS if part.usual]
+    if (args.engine or args.labs) and args.parts != ["engines"]:
+        raise MisuseError(
+            "--engine and --labs work only with the part `engines`.",
+            remedy="For instance: ./lab test engines --engine 29 --labs 1,2",
+        )
+    if args.engine or args.labs:
+        args.beyond = [f"--engine={args.engine}", f"--labs={args.labs}", *args.beyond]
+    tested = [context.catalogue.find(name) for name in args.labs.split(",") if name.strip()]
     ended: dict[str, ExitCode] = {}
     ready = False
     for group in together(parts):
@@ -46,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             ensure_engine(
                 context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
             )
-            for lab in context.catalogue:
+            for lab in tested or context.catalogue:
                 try:
                     ensure_images(context, lab)
                 except MissingProgramError as error:

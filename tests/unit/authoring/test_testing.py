@@ -46,7 +46,7 @@ def places(course: Places) -> Places:
 
 def test_what_waits_for_labs_runs_together_and_the_rest_in_order() -> None:
     names = [[part.name for part in group] for group in together(PARTS)]
-    assert names == [["unit"], ["integration"], ["course", "docs"], ["browser"]]
+    assert names == [["unit"], ["integration"], ["course", "docs"], ["browser"], ["engines"]]
     assert together([KNOWN["docs"]]) == [(KNOWN["docs"],)]
 
 
@@ -136,6 +136,17 @@ def test_what_fails_twice_or_was_never_run_is_no_pass(
 ) -> None:
     monkeypatch.setattr(testing, "_pytest", Runs(*codes))
     assert run_parts(places, LABS, [], lambda _: None) is ExitCode.CHECK_FAILED
+
+
+def test_other_engines_are_tried_only_when_they_are_named_and_each_case_once(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [part.name for part in PARTS if not part.usual] == ["engines"]
+    runs = Runs(1)
+    monkeypatch.setattr(testing, "_pytest", runs)
+    assert run_parts(places, [KNOWN["engines"]], ["--engine=29"], lambda _: None) is ExitCode.CHECK_FAILED
+    assert len(runs.commands) == 1
+    assert runs.commands[0][-1] == "--engine=29"
 
 
 def test_without_the_tests_the_missing_folder_is_named(course: Places, tmp_path: Path) -> None:

@@ -308,3 +308,11 @@ def test_checking_loads_neither_testinfra_nor_the_site(course: Course) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("words", [("test", "unit", "--engine", "29"), ("test", "--labs", "1")])
+def test_a_choice_of_engines_or_labs_belongs_to_the_part_engines(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    assert main(list(words)) == 2
+    assert "./lab test engines --engine 29 --labs 1,2" in " ".join(capsys.readouterr().err.split())

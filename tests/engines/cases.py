@@ -1,0 +1,64 @@
+"""What is tried of each lab on another engine, and where the outcome is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from tests.engines import record
+from tests.engines.machine import ROOT
+from tests.engines.record import Entry, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from checker.course.catalogue import Lab
+    from tests.engines.kinds import Kind
+
+OPTION = "--engine"
+LAB_OPTION = "--labs"
+
+RECORD = ROOT / "tests" / "engines" / "record.json"
+PAGE = ROOT / "docs" / "reference" / "engines.md"
+
+
+def names_of(lab: Lab) -> tuple[str, ...]:
+    """Return the cases of a lab: as shipped, its solution, and the first of its wrong answers.
+
+    A lab without wrong answers has no third case.
+    """
+    wrong = [answer.name for answer in lab.answers if answer.must_fail]
+    return ("as shipped", "solution", *wrong[:1])
+
+
+def outcome(kind: Kind, lab: Lab, proof: Mapping[str, Any]) -> tuple[Outcome, str]:
+    """Return how a case went, and what was said of one that did not work.
+
+    Args:
+        kind: the engine.
+        lab: the lab.
+        proof: the record that `lab verify --json` printed of it.
+    """
+    said = record.sentence(str(proof.get("problem") or proof.get("reason") or ""))
+    wanted = kind.must_refuse(lab.number)
+    if wanted:
+        refused = not proof["as_expected"] and wanted in said
+        return (Outcome.REFUSED if refused else Outcome.FAILS), said
+    return (Outcome.WORKS, "") if proof["as_expected"] else (Outcome.FAILS, said)
+
+
+def note(kind: Kind, lab: Lab, case: str, proof: Mapping[str, Any], facts: Mapping[str, str]) -> Entry:
+    """Write one case into the record and return it."""
+    how, said = outcome(kind, lab, proof)
+    entry = Entry(
+        engine=kind.name,
+        lab=lab.number,
+        case=case,
+        outcome=how,
+        sentence=said,
+        seconds=float(proof.get("seconds") or 0.0),
+        date=dt.datetime.now(dt.UTC).date(),
+        **facts,
+    )
+    record.write(record.read(RECORD).having(entry), RECORD)
+    return entry

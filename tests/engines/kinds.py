@@ -1,0 +1,55 @@
+"""The engines that learners have and the course's own machines have not: how each is had, and what it cannot do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One engine in one setting.
+
+    Args:
+        name: what `--engine` calls it.
+        title: what the page calls it.
+        target: the stage of machine/Dockerfile that has it.
+        words: further words for the engine's command line.
+        refuses: labs that it cannot run, each with what `lab start` must say of it.
+    """
+
+    name: str
+    title: str
+    target: str
+    words: tuple[str, ...] = ()
+    refuses: tuple[tuple[str, str], ...] = ()
+
+    def must_refuse(self, lab: str) -> str:
+        """Return what `lab start` must say of a lab that this engine cannot run; empty for all others."""
+        return dict(self.refuses).get(lab, "")
+
+
+KINDS = (
+    Kind("28", "Docker Engine 28", "docker-28"),
+    Kind(
+        "28c",
+        "Docker Engine 28 with containerd's store",
+        "docker-28",
+        ("--feature=containerd-snapshotter=true",),
+    ),
+    Kind("29", "Docker Engine 29", "docker-29"),
+    Kind("podman", "Podman 5", "podman-5", refuses=(("02", "has no BuildKit"),)),
+)
+"""In the order of the page."""
+
+
+def chosen(names: str) -> tuple[Kind, ...]:
+    """Return engines by their names, with commas between them; all of them for an empty text.
+
+    Raises:
+        ValueError: there is no such engine.
+    """
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    known = {kind.name: kind for kind in KINDS}
+    if unknown := [name for name in wanted if name not in known]:
+        raise ValueError(f"there is no engine `{unknown[0]}`; engines: {', '.join(known)}")
+    return tuple(kind for kind in KINDS if not wanted or kind.name in wanted)

@@ -1,0 +1,154 @@
+"""What runs on other engines said: a record that runs in parts add to, and the page that is written from it."""
+
+from __future__ import annotations
+
+import datetime as dt  # noqa: TC003 - a record is read by its types
+import enum
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+SENTENCE = 400
+"""How many characters of what a lab said a page has room for."""
+
+
+class Outcome(enum.StrEnum):
+    """How one case of a lab went on an engine."""
+
+    WORKS = "works"
+    FAILS = "fails"
+    REFUSED = "refused"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One case of one lab on one engine."""
+
+    engine: str
+    lab: str
+    """The lab's number."""
+    case: str
+    """`as shipped`, `solution`, or a wrong answer's name."""
+    outcome: Outcome
+    sentence: str = ""
+    """What was said, of a case that fails or is refused."""
+    seconds: float = 0.0
+    version: str = ""
+    """The engine's version and that of its API."""
+    store: str = ""
+    """How the engine keeps images."""
+    client: str = ""
+    """The docker command, Compose and buildx."""
+    machine: str = ""
+    """Cores, memory, cgroups and kernel; no name and no path."""
+    date: dt.date
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Every case that was ever tried, the last try of each."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def having(self, entry: Entry) -> Record:
+        """Return the record with one case's last try."""
+        kept = (each for each in self.entries if _key(each) != _key(entry))
+        return Record(entries=tuple(sorted((*kept, entry), key=_key)))
+
+
+def _key(entry: Entry) -> tuple[str, str, str]:
+    # A lab has one wrong answer in the record, even if it was another one last time.
+    return entry.engine, entry.lab, "wrong" if entry.case.startswith("wrong/") else entry.case
+
+
+def read(file: Path) -> Record:
+    """Read a record; an empty one when there is none yet."""
+    return msgspec.json.decode(file.read_bytes(), type=Record) if file.exists() else Record()
+
+
+def write(record: Record, file: Path) -> None:
+    """Write a record, whole or not at all."""
+    half = file.with_suffix(".part")
+    half.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
+    half.replace(file)
+
+
+def sentence(text: str) -> str:
+    """Return what a lab said, on one line, without paths of the machine, and short enough for a page."""
+    line = " ".join(text.split())
+    line = re.sub(r"(?<![\w`/])/(?:course|tmp|var|root|home)/[^\s,;:`)]*", "…", line)
+    return line if len(line) <= SENTENCE else f"{line[:SENTENCE].rstrip()}…"
+
+
+def page(record: Record, kinds: Sequence[tuple[str, str]], labs: Sequence[tuple[str, str]]) -> str:
+    """Return the page: which lab works on which engine, and what the others say.
+
+    Args:
+        record: what was tried.
+        kinds: name and title of each engine, in the order of the columns.
+        labs: number and title of each lab, in the order of the rows.
+    """
+    lines = [
+        "# Engines that the labs were tried on",
+        "",
+        "<!-- Written by `./lab test engines` from its runs. -->",
+        "",
+        "Each lab was started on each of these engines, judged as shipped, then with its solution and with one wrong answer.",
+        "`./lab test engines --engine 29 --labs 1,2` tries a part of it again, and this page keeps the rest.",
+        "",
+        "- **works**: the lab fails as shipped, passes with its solution, and names the wrong answer for its reason.",
+        "- **works so far**: what was tried went so, and the rest was not tried.",
+        "- **refused**: `lab start` says before it begins why the lab cannot run there, and what to do instead.",
+        "- **fails**: at least one of the three went otherwise; the sentence is below the table.",
+        "- **–**: not tried.",
+        "",
+        f"| Lab | {' | '.join(title for _, title in kinds)} |",
+        f"| --- |{' --- |' * len(kinds)}",
+    ]
+    for number, title in labs:
+        cells = (
+            _cell([e for e in record.entries if (e.engine, e.lab) == (name, number)]) for name, _ in kinds
+        )
+        lines.append(f"| {number} {title} | {' | '.join(cells)} |")
+    lines += ["", "## What was said", ""]
+    lines += _said(record, kinds) or ["No lab failed or was refused."]
+    lines += ["", "## What they ran on", ""]
+    for name, title in kinds:
+        if latest := max(_of(record, name), key=lambda each: each.date, default=None):
+            dates = {each.date for each in _of(record, name)}
+            when = f"{min(dates)} to {max(dates)}" if len(dates) > 1 else f"{max(dates)}"
+            lines += [
+                f"- **{title}**: {latest.version}; images in {latest.store}; {latest.client}; {latest.machine}; {when}."
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _of(record: Record, name: str) -> list[Entry]:
+    return [each for each in record.entries if each.engine == name]
+
+
+def _cell(entries: Sequence[Entry]) -> str:
+    if not entries:
+        return "–"
+    outcomes = {each.outcome for each in entries}
+    for bad in (Outcome.FAILS, Outcome.REFUSED):
+        if bad in outcomes:
+            return bad.value
+    return "works" if len(entries) >= len(CASES) else "works so far"
+
+
+CASES = ("as shipped", "solution", "wrong")
+"""What is tried of each lab."""
+
+
+def _said(record: Record, kinds: Iterable[tuple[str, str]]) -> list[str]:
+    titles = dict(kinds)
+    return [
+        f"- **{titles[each.engine]}, lab {each.lab}, {each.case}** {each.outcome.value}: {each.sentence or 'nothing was said'}"
+        for name in titles
+        for each in _of(record, name)
+        if each.outcome is not Outcome.WORKS
+    ]
