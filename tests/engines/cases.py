@@ -10,7 +10,7 @@ from tests.engines.machine import ROOT
 from tests.engines.record import Entry, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from checker.course.catalogue import Lab
     from tests.engines.kinds import Kind
@@ -47,15 +47,29 @@ def outcome(kind: Kind, lab: Lab, proof: Mapping[str, Any]) -> tuple[Outcome, st
     return (Outcome.WORKS, "") if proof["as_expected"] else (Outcome.FAILS, said)
 
 
-def note(kind: Kind, lab: Lab, case: str, proof: Mapping[str, Any], facts: Mapping[str, str]) -> Entry:
-    """Write one case into the record and return it."""
+def note(
+    kind: Kind, lab: Lab, case: str, proofs: Sequence[Mapping[str, Any]], facts: Mapping[str, str]
+) -> Entry:
+    """Write one case into the record and return it.
+
+    Args:
+        kind: the engine.
+        lab: the lab.
+        case: the case's name.
+        proofs: what each of its tries ended with; there is a second when the first failed.
+        facts: what the page tells of the machine.
+    """
+    proof = proofs[-1]
     how, said = outcome(kind, lab, proof)
+    if how is Outcome.WORKS and len(proofs) > 1:
+        said = outcome(kind, lab, proofs[0])[1]
     entry = Entry(
         engine=kind.name,
         lab=lab.number,
         case=case,
         outcome=how,
         sentence=said,
+        tries=len(proofs),
         seconds=float(proof.get("seconds") or 0.0),
         date=dt.datetime.now(dt.UTC).date(),
         **facts,

@@ -9,6 +9,7 @@ import re
 import selectors
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -16,8 +17,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from checker.grading.author import wait_until
 from checker.images.build import environment
 from checker.images.certificates import find_bundle
 
@@ -41,6 +41,9 @@ SILENCE_SECONDS = 900.0
 
 CASE_SECONDS = 2700.0
 """The most that one case may take in all."""
+
+START_SECONDS = 300.0
+"""The most that an engine may take to answer for the first time."""
 
 BUILD_SECONDS = 5400.0
 """The most that a machine's image may take: Engine 29 is compiled, which takes two cores ten minutes."""
@@ -109,13 +112,17 @@ class Machine:
         command = "podman" if self.kind.target.startswith("podman") else "docker"
         self._must(*words, command, *self.kind.words)
         self.alive = True
-        deadline = time.monotonic() + 300
-        while (state := self._must("inspect", "--format", _STATE, self.name).strip()) != "running healthy":
-            if state.startswith("exited") or "unhealthy" in state or time.monotonic() > deadline:
-                logs = self._docker("logs", "--tail", "20", self.name)
-                raise MachineError(f"{self.kind.title} is {state}:\n{logs.stdout}{logs.stderr}")
-            # Nothing tells when a health check turns but the events of an engine that others use too.
-            time.sleep(0.25)
+        if wait_until(self._settled, START_SECONDS, every=0.25) and self._state() == HEALTHY:
+            return
+        logs = self._docker("logs", "--tail", "20", self.name)
+        raise MachineError(f"{self.kind.title} is {self._state()}:\n{logs.stdout}{logs.stderr}")
+
+    def _state(self) -> str:
+        return self._must("inspect", "--format", _STATE, self.name).strip()
+
+    def _settled(self) -> bool:
+        state = self._state()
+        return state == HEALTHY or "unhealthy" in state or not state.startswith("running")
 
     def give_course(self) -> None:
         """Copy the checkout into the machine: what git knows of it, and what it would take in."""
@@ -172,8 +179,8 @@ class Machine:
         )
         return "\n".join(self._lines(command))
 
-    def cases(self, lab: str, name: str) -> list[dict[str, Any]]:
-        """Take one case of a lab through `lab verify`; return its records, none when it was never begun.
+    def case(self, lab: str, name: str) -> dict[str, Any]:
+        """Take one case of a lab through `lab verify`, and return its record; of one never begun, what was said.
 
         Args:
             lab: the lab's number.
@@ -182,9 +189,7 @@ class Machine:
         said = self.lab("verify", str(int(lab)), "--only", name, "--json", "--yes")
         records = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
         found = [record for record in records if record.get("answer") == name]
-        return found or [
-            {"as_expected": False, "verdict": "could-not-run", "problem": _last(said), "seconds": 0.0}
-        ]
+        return found[0] if found else {"as_expected": False, "problem": _last(said)}
 
     def facts(self) -> dict[str, str]:
         """Return what the page tells of the machine: no name and no path."""
@@ -271,6 +276,7 @@ class Machine:
             process.stdout.close()
 
 
+HEALTHY = "running healthy"
 _STATE = "{{.State.Status}} {{.State.Health.Status}}"
 
 
@@ -281,7 +287,7 @@ def save(images: Iterable[str], file: Path) -> None:
         MachineError: one is not there, or the disk is full.
     """
     done = subprocess.run(
-        [os.environ.get("PYTHON", "") or _python(), "-m", "checker", "images", "save", str(file), *images],
+        [sys.executable, "-m", "checker", "images", "save", str(file), *images],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -290,12 +296,6 @@ def save(images: Iterable[str], file: Path) -> None:
     )
     if done.returncode:
         raise MachineError(f"the images could not be saved: {done.stdout}{done.stderr}")
-
-
-def _python() -> str:
-    import sys
-
-    return sys.executable
 
 
 def on_engine(client: Client) -> dict[str, list[str]]:
@@ -323,8 +323,3 @@ def _store(info: dict[str, Any]) -> str:
 def _last(text: str, count: int = 6) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     return "\n".join(lines[-count:]) or "nothing was said"
-
-
-def encode(record: object) -> str:
-    """Return a record as JSON, for a failure's message."""
-    return msgspec.json.encode(record).decode()

@@ -35,8 +35,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """`as shipped`, `solution`, or a wrong answer's name."""
     outcome: Outcome
     sentence: str = ""
-    """What was said, of a case that fails or is refused."""
+    """What was said, of a case that fails or is refused; of one that worked the second time, what was said before."""
     seconds: float = 0.0
+    tries: int = 1
+    """How often it was tried in a row; what fails is tried once more."""
     version: str = ""
     """The engine's version and that of its API."""
     store: str = ""
@@ -78,7 +80,7 @@ def write(record: Record, file: Path) -> None:
 
 def sentence(text: str) -> str:
     """Return what a lab said, on one line, without paths of the machine, and short enough for a page."""
-    line = " ".join(text.split())
+    line = " ".join(text.replace("✘", " ").replace("→", " ").split())
     line = re.sub(r"(?<![\w`/])/(?:course|tmp|var|root|home)/[^\s,;:`)]*", "…", line)
     return line if len(line) <= SENTENCE else f"{line[:SENTENCE].rstrip()}…"
 
@@ -115,6 +117,8 @@ def page(record: Record, kinds: Sequence[tuple[str, str]], labs: Sequence[tuple[
         lines.append(f"| {number} {title} | {' | '.join(cells)} |")
     lines += ["", "## What was said", ""]
     lines += _said(record, kinds) or ["No lab failed or was refused."]
+    if unsteady := _unsteady(record, kinds):
+        lines += ["", "## What worked the second time", "", *unsteady]
     lines += ["", "## What they ran on", ""]
     for name, title in kinds:
         if latest := max(_of(record, name), key=lambda each: each.date, default=None):
@@ -142,6 +146,24 @@ def _cell(entries: Sequence[Entry]) -> str:
 
 CASES = ("as shipped", "solution", "wrong")
 """What is tried of each lab."""
+
+
+def _unsteady(record: Record, kinds: Iterable[tuple[str, str]]) -> list[str]:
+    found = [
+        f"- {title}, lab {each.lab}, {each.case}: {each.sentence}"
+        for name, title in kinds
+        for each in _of(record, name)
+        if each.outcome is Outcome.WORKS and each.tries > 1
+    ]
+    return (
+        [
+            "The machine was busy with other work, or a check is unsteady. What was said the first time:",
+            "",
+            *found,
+        ]
+        if found
+        else []
+    )
 
 
 def _said(record: Record, kinds: Iterable[tuple[str, str]]) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.engines.cases import names_of, note
+from tests.engines.cases import names_of, note, outcome
 from tests.engines.machine import MachineError
 from tests.engines.record import Outcome
 
@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 def test_a_lab_works_or_says_why_it_cannot(kind: Kind, lab: Lab, machines: Machines) -> None:
     wrong = []
     for case in names_of(lab):
-        try:
-            machine = machines.of(kind)
-        except MachineError as error:
-            pytest.fail(f"NOT TRIED: {error}")
-        try:
-            (proof, *_) = machine.cases(lab.number, case)
-        except MachineError as error:
-            proof = {"as_expected": False, "problem": str(error)}
-        entry = note(kind, lab, case, proof, machines.facts)
+        proofs: list[dict[str, Any]] = []
+        # A machine that does other work as well fails now and then; what fails twice is told.
+        while len(proofs) < 2 and (not proofs or outcome(kind, lab, proofs[-1])[0] is Outcome.FAILS):
+            try:
+                machine = machines.of(kind)
+            except MachineError as error:
+                pytest.fail(f"NOT TRIED: {error}")
+            try:
+                proofs.append(machine.case(lab.number, case))
+            except MachineError as error:
+                proofs.append({"as_expected": False, "problem": str(error)})
+        entry = note(kind, lab, case, proofs, machines.facts)
         if entry.outcome is Outcome.FAILS:
-            wrong.append(f"{case}: {proof.get('problem') or proof}")
+            wrong.append(f"{case}: {proofs[-1].get('problem') or proofs[-1]}")
         if entry.outcome is Outcome.REFUSED:
             break
     if machine.alive and (left := machine.left()):

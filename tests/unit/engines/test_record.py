@@ -69,6 +69,21 @@ def test_the_last_try_of_a_case_replaces_the_one_before_and_leaves_the_rest() ->
     ]
 
 
+def test_what_worked_the_second_time_is_told_with_what_was_said_the_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cases, "RECORD", tmp_path / "record.json")
+    lab = Catalogue(find(ROOT)).find("01")
+    facts = {"version": "29", "store": "s", "client": "c", "machine": "m"}
+    tries = [proof(as_expected=False, problem="It was slow."), proof(as_expected=True)]
+    noted = cases.note(KINDS[2], lab, "solution", tries, facts)
+    assert (noted.outcome, noted.tries, noted.sentence) == (Outcome.WORKS, 2, "It was slow.")
+    assert cell(*(entry(case=case, tries=2, sentence="Slow.") for case in record.CASES)) == "works"
+    shown = record.page(record.read(cases.RECORD), [("29", "Engine 29")], LABS)
+    assert "- Engine 29, lab 01, solution: It was slow.\n" in shown
+    assert "**Engine 29, lab 01, solution**" not in shown
+
+
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     written = Record(entries=(entry(), entry("podman", outcome=Outcome.REFUSED, sentence="No.")))
     record.write(written, tmp_path / "record.json")
@@ -77,7 +92,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_sentence_names_no_path_of_the_machine_and_has_an_end() -> None:
-    said = record.sentence("Look at\n  /course/.lab/x.log, not at `/etc/hosts` or /api/count.")
+    said = record.sentence("✘ Look at\n  /course/.lab/x.log, not at `/etc/hosts` or /api/count.")
     assert said == "Look at …, not at `/etc/hosts` or /api/count."
     assert len(record.sentence("word " * 500)) <= record.SENTENCE + 1
 
