@@ -6,10 +6,12 @@ a list of kernel modules names neither what is built in nor what is forbidden.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.doctor.container import Output, run
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.engine.api import is_podman
 from checker.engine.platform import System
 from checker.errors import EngineError
 
@@ -238,7 +240,21 @@ def _packet_filter(machine: Machine, output: Output) -> Seen:
     return fine(f"iptables-{' and iptables-'.join(works)}; nodes take the first that does all they need")
 
 
+BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+"""Whether packets on a bridge pass the filter, for the network of the machine itself."""
+
+
 def _bridged(machine: Machine, output: Output) -> Seen:
+    # Docker's filter leaves alone what stays on a bridge. Podman's gives it the bridge's own address, so that the
+    # answer of a pod on another node never comes back.
+    if is_podman(machine.version) and output.value("bridged") == "0":
+        if (machine.platform.read(BRIDGED) or "").strip() == "0":
+            return fine("they pass no filter, so Podman leaves them alone")
+        return note(
+            "they pass the filter, and Podman changes the address that they come from: in lab 10, pods on "
+            "different nodes do not reach each other",
+            "Where Podman runs, for lab 10: sudo sysctl net.bridge.bridge-nf-call-iptables=0",
+        )
     return _tried(
         output,
         "bridged",

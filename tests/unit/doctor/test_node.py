@@ -147,3 +147,17 @@ def test_a_kernel_that_is_the_engines_own_cannot_be_given_modules_by_the_learner
     found = look(machine(System.MACOS, images=IMAGES), engine, bridged="1")
     assert "update Docker Desktop" in found["bridged-packets"].remedy
     assert "modprobe" not in found["bridged-packets"].remedy
+
+
+@pytest.mark.parametrize(
+    ("setting", "mark", "word"),
+    [(None, Mark.NOTE, "lab 10"), ("1\n", Mark.NOTE, "lab 10"), ("0\n", Mark.FINE, "no filter")],
+)
+def test_on_podman_packets_between_nodes_are_better_not_filtered(
+    machine: Make, engine: Any, setting: str | None, mark: Mark, word: str
+) -> None:
+    files = {} if setting is None else {str(node.BRIDGED): setting}
+    here = machine(images=IMAGES, files=files, version={"Components": [{"Name": "Podman Engine"}]})
+    found = look(here, engine)["bridged-packets"]
+    assert found.mark is mark
+    assert word in found.found
