@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.engine.api import keeps_both
 from checker.engine.capacity import (
     GB,
     ROOM,
@@ -119,6 +120,8 @@ def judge_engine_disk(machine: Machine, free: float, total: float) -> Seen:
     """Judge the room where the engine keeps images and containers, in bytes."""
     images = sum(lab.toml.measured.disk_mb * 1e6 for lab in machine.labs if lab.toml.measured)
     said = f"{free / GB:.1f} of {total / GB:.1f} GB free where the engine keeps its data"
+    if keeps_both(machine.info):
+        images *= 2
     if images:
         said += f"; the images of all labs take {images / GB:.1f} GB at most"
     remedy = "Make room: `lab images prune` for the course's own, `docker system df` shows the rest."

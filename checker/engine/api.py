@@ -354,6 +354,14 @@ def is_podman(version: Mapping[str, Any]) -> bool:
     return any("Podman" in str(each.get("Name", "")) for each in version.get("Components") or [])
 
 
+def keeps_both(info: Mapping[str, Any]) -> bool:
+    """Whether an engine keeps of each image what was pulled beside what was unpacked, about twice as much, by its `/info`.
+
+    That is containerd's store, which Engine 29 and Docker Desktop have by default.
+    """
+    return any("io.containerd.snapshotter" in str(value) for _, value in info.get("DriverStatus") or [])
+
+
 def _plainly_named(image: dict[str, Any]) -> dict[str, Any]:
     """Return an image with its names as Docker writes them: without the registries that Podman puts before them."""
     if not image.get("RepoTags"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from checker.engine.api import IMAGE, NotFoundError, RefusedError
+from checker.engine.api import IMAGE, NotFoundError, RefusedError, keeps_both
 from checker.images.catalogue import NAMESPACE, Image, Images
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ class Store:
         An engine with containerd's store counts what was pulled and what was unpacked together, about twice as much.
         """
         if self._unpacked is None:
-            status = self.engine.get("/info").get("DriverStatus") or []
-            self._unpacked = any("io.containerd.snapshotter" in str(value) for _, value in status)
+            self._unpacked = keeps_both(self.engine.get("/info"))
         if not self._unpacked:
             return stored.size
         layers = self.engine.get(f"/images/{quote(stored.id, safe='')}/history") or []

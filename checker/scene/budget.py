@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.engine.api import LABEL
+from checker.engine.api import LABEL, keeps_both
 from checker.engine.capacity import GB, MB, ROOM, Capacity, capacity, more_memory
 from checker.engine.platform import Platform
 from checker.errors import LabError
@@ -151,10 +151,12 @@ def disk_needed(engine: Engine, lab: Lab, places: Places) -> int:
     if not lab.images:
         return need
     sizes = lab.toml.measured.images if lab.toml.measured else {}
-    for image in Images(places.root).resolve(lab.images):
-        if engine.image(image.reference) is None:
-            need += int(_image_size(sizes.get(image.reference, "")) * BUILD_SHARE)
-    return need
+    images = Images(places.root).resolve(lab.images)
+    missing = [each.reference for each in images if engine.image(each.reference) is None]
+    if not missing:
+        return need
+    share = BUILD_SHARE + (1 if keeps_both(engine.get("/info")) else 0)
+    return need + sum(int(_image_size(sizes.get(reference, "")) * share) for reference in missing)
 
 
 def _image_size(measured: str) -> int:

@@ -87,6 +87,14 @@ def test_room_for_images_is_judged(machine: Make, free: float, mark: Mark) -> No
     assert resources.judge_engine_disk(machine(), free, 100e9).mark is mark
 
 
+def test_what_images_take_is_doubled_where_the_engine_keeps_them_twice(machine: Make) -> None:
+    lab = HUNGRY
+    assert "labs take 0.8 GB" in resources.judge_engine_disk(machine(labs=(lab,)), 50e9, 100e9).found
+    status = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+    twice = resources.judge_engine_disk(machine(labs=(lab,), info=status), 50e9, 100e9)
+    assert "labs take 1.6 GB" in twice.found
+
+
 @pytest.mark.parametrize(
     ("driver", "mark"),
     [("vfs", Mark.NOTE), ("zfs", Mark.NOTE), ("overlay2", Mark.FINE), ("overlayfs", Mark.FINE)],

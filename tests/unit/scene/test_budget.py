@@ -58,12 +58,18 @@ class FakeEngine(Engine):
         self.total = total
         self.running = running
         self.images: set[str] = set()
+        self.status: list[list[str]] = []
         self.asked: list[str] = []
 
     def get(self, path: str, **query: Any) -> Any:
         self.asked.append(path)
         if path == "/info":
-            return {"MemTotal": self.total * MB, "KernelVersion": "6.12.0", "DockerRootDir": "/data"}
+            return {
+                "MemTotal": self.total * MB,
+                "KernelVersion": "6.12.0",
+                "DockerRootDir": "/data",
+                "DriverStatus": self.status,
+            }
         return {"memory_stats": {"usage": self.running[path.split("/")[2]] * MB, "stats": {}}}
 
     def list_all(self, kind: str, *, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
@@ -208,6 +214,13 @@ def test_a_nearly_full_disk_is_refused_before_an_image_is_made(lab: Lab, course:
     assert "lab images prune" in caught.value.remedy
     engine.images = {"drydock/big:1.0"}
     ask(needy, course, engine, replace(HERE, disk_free=1500))
+
+
+def test_an_engine_that_keeps_images_twice_is_given_more_room(lab: Lab, course: Course) -> None:
+    engine = FakeEngine()
+    engine.status = [["driver-type", "io.containerd.snapshotter.v1"]]
+    with pytest.raises(LabError, match=r"needs 2\.9 GB on the engine's disk"):
+        ask(with_image(course, lab), course, engine, replace(HERE, disk_free=2500))
 
 
 def test_nodes_want_room_for_images_of_their_own(lab: Lab, course: Course) -> None:
