@@ -192,7 +192,9 @@ class ByHand:
     def history(self, copy: Copy) -> tuple[int, float]:
         """Return how often a copy's restart policy has started it again, and for how many seconds it has run since."""
         (record,) = self._ask([copy.node], f"/containers/{copy.id}/json")
-        return int(record.get("RestartCount") or 0), age(str(record["State"]["StartedAt"]))
+        # A host's engine has the clock of the engine that the host is a container of.
+        now = self._lab.engine.clock.now()
+        return int(record.get("RestartCount") or 0), age(str(record["State"]["StartedAt"]), now)
 
     def commands(self, copy: Copy) -> list[str]:
         """Return the command line of each process in a copy."""

@@ -26,14 +26,19 @@ def moment(text: str) -> float:
         return 0.0
 
 
-def age(started_at: str) -> float:
-    """Return how many seconds ago a time stamp of the engine was; never less than none."""
-    return max(0.0, time.time() - moment(started_at))
+def age(started_at: str, now: float) -> float:
+    """Return how many seconds ago a time stamp of the engine was; never less than none.
+
+    Args:
+        started_at: the time stamp.
+        now: what time it is by the engine's clock (`engine.clock.now()`), in seconds since 1970: ours may differ.
+    """
+    return max(0.0, now - moment(started_at))
 
 
-def ago(then: float) -> str:
-    """Tell how long ago a moment was, as people say it."""
-    seconds = max(0, round(time.time() - then))
+def ago(then: float, now: float) -> str:
+    """Tell how long ago a moment of the engine was, as people say it; both in seconds since 1970 by its clock."""
+    seconds = max(0, round(now - then))
     if seconds < 120:
         return f"{seconds} s ago"
     return f"{round(seconds / 60)} min ago" if seconds < 7200 else f"{round(seconds / 3600)} h ago"
@@ -124,7 +129,7 @@ def keeps_dying(container: Container, events: Iterable[Event]) -> bool:
     if not container.restarts:
         return False
     longest = max((life.seconds for life in lives(events)), default=0.0)
-    return age(container.started_at) < max(STEADY_SECONDS, 2 * longest)
+    return age(container.started_at, container.engine.clock.now()) < max(STEADY_SECONDS, 2 * longest)
 
 
 class Removal:

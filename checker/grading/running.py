@@ -208,7 +208,7 @@ def _fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
         )
     removal = Removal(past_events(lab.engine, wanted.name, since=_begun(lab)))
     if removal.known:
-        _fail_removed(wanted, removal)
+        _fail_removed(wanted, removal, lab.engine.clock.now())
     if same := [found for found in others if wanted.image and _runs(lab, found, wanted.image)]:
         _fail_other_name(wanted, same)
     fail(
@@ -261,9 +261,11 @@ def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
     )
 
 
-def _fail_removed(wanted: Wanted, removal: Removal) -> NoReturn:
+def _fail_removed(wanted: Wanted, removal: Removal, now: float) -> NoReturn:
     death = removal.death
-    how = f"ended with exit code {death.exit_code}, {ago(death.at)}, then removed" if death else "removed"
+    how = (
+        f"ended with exit code {death.exit_code}, {ago(death.at, now)}, then removed" if death else "removed"
+    )
     facts = {
         "expected": wanted.expected,
         "seen": how,
@@ -322,7 +324,7 @@ def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) 
         f"The container `{wanted.name}` does not stay up: its main process ends again and again, and the engine "
         "keeps starting it. A restart policy hides an error, it does not cure it.",
         expected=f"{wanted.expected}, and goes on",
-        seen=f"restarted {container.restarts} times until now, the last time {age(container.started_at):.0f} s ago"
+        seen=f"restarted {container.restarts} times until now, the last time {age(container.started_at, container.engine.clock.now()):.0f} s ago"
         + (f"; it ran for {lasted}, and ended with exit code {code}" if before else f"; exit code {code}"),
         source=f"docker logs {wanted.name}",
         evidence=last_lines(container, 3),
@@ -332,9 +334,10 @@ def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) 
 
 def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> NoReturn:
     state = container.attrs["State"]
+    when = ago(moment(state["FinishedAt"]), container.engine.clock.now())
     facts = {
         "expected": wanted.expected,
-        "seen": f"status: {state['Status']}, exit code {state['ExitCode']}, {ago(moment(state['FinishedAt']))}",
+        "seen": f"status: {state['Status']}, exit code {state['ExitCode']}, {when}",
         "source": f"docker logs --tail 1 {wanted.name}",
         "evidence": last_lines(container, 1),
     }

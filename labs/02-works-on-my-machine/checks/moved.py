@@ -105,7 +105,7 @@ def require_runs_there(second: Second) -> dict[str, Any]:
             hint="`docker --help` lists what undoes a pause.",
         )
     restarts = int(container.get("RestartCount") or 0)
-    young = age(str(state.get("StartedAt", ""))) < STEADY_SECONDS
+    young = age(str(state.get("StartedAt", "")), second.now) < STEADY_SECONDS
     if state["Status"] == "restarting" or (restarts and young):
         fail(
             "The container `labels` on the second machine does not stay up: its program ends again and again, and the engine keeps starting it.",

@@ -48,6 +48,11 @@ class Second:
         found: dict[str, Any] = json.loads(body)
         return found
 
+    @property
+    def now(self) -> float:
+        """What time it is there, in seconds since 1970: it has the clock of the engine that it is a container of."""
+        return self._machine.engine.clock.now()
+
     @cached_property
     def image(self) -> dict[str, Any] | None:
         """Its record of labels:1.0, or None."""

@@ -169,6 +169,7 @@ class Parcel:
     def _require_steady(self, service: Service) -> None:
         """Fail when copies run at this moment that end again and again, and are replaced each time."""
         tasks = self.swarm.tasks()
+        now = self.lab.engine.clock.now()
         for running in (task for task in tasks if task.wanted):
             ended = [
                 task
@@ -177,7 +178,7 @@ class Parcel:
                 and task.state in {"failed", "complete"}
                 and (task.slot, task.image) == (running.slot, running.image)
                 and (task.slot or task.node == running.node)
-                and age(task.created) < ENDED_SECONDS
+                and age(task.created, now) < ENDED_SECONDS
             ]
             # One may have died with a node that was lost.
             if len(ended) >= ENDED_MOST:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,9 +71,19 @@ def test_a_name_of_which_nothing_is_known_was_not_removed() -> None:
     assert not Removal(told("create", "start")).known
 
 
+NOW = 1_800_000_000.0
+"""What time it is by the engine's clock, whatever ours says."""
+
+
 def container(*, restarts: int, since: float, status: str = "running") -> Any:
-    started = dt.datetime.fromtimestamp(time.time() - since, dt.UTC)
-    return SimpleNamespace(restarts=restarts, status=status, started_at=started.isoformat())
+    started = dt.datetime.fromtimestamp(NOW - since, dt.UTC)
+    engine = SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW))
+    return SimpleNamespace(restarts=restarts, status=status, started_at=started.isoformat(), engine=engine)
+
+
+def test_how_long_ago_something_was_is_told_by_the_engines_clock() -> None:
+    assert history.age(dt.datetime.fromtimestamp(NOW - 40, dt.UTC).isoformat(), NOW) == 40
+    assert history.ago(NOW - 40, NOW) == "40 s ago"
 
 
 def test_one_that_was_restarted_a_moment_ago_counts_as_dying_though_it_runs() -> None:

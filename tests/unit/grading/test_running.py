@@ -27,6 +27,7 @@ class World:
     def __init__(
         self, *containers: dict[str, Any], events: tuple[tuple[float, str, dict[str, str]], ...] = ()
     ) -> None:
+        self.clock = SimpleNamespace(now=time.time)
         self.records = {each["Name"].lstrip("/"): each for each in containers}
         self.past = [
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -63,6 +64,11 @@ class Second:
     ) -> None:
         self.image, self.container = image, container
         self._others, self._nameless = list(others), list(nameless)
+
+    @property
+    def now(self) -> float:
+        """Return what time it is there."""
+        return time.time()
 
     def nameless(self) -> Any:
         """Return the images without a name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -183,8 +184,12 @@ def moves(begin: float) -> Any:
     return SimpleNamespace(rollouts=lambda: [move])
 
 
+CLOCKED = SimpleNamespace(clock=SimpleNamespace(now=time.time))
+"""An engine whose clock is ours."""
+
+
 def mover(made: Service, *tasks: Task) -> Any:
-    found = swarm_parcel.Parcel(SimpleNamespace(), SimpleNamespace(tasks=lambda: list(tasks)))
+    found = swarm_parcel.Parcel(SimpleNamespace(engine=CLOCKED), SimpleNamespace(tasks=lambda: list(tasks)))
     found.__dict__["service"] = made
     return found
 
