@@ -66,7 +66,7 @@ class Player:
         if each.then != "stop" and (lost := given - self._ground.contents(each.lab)):
             self._fault(f"lost of the files as given: {sorted(lost)}")
         self._look_at_record()
-        self._compare(each.lab)
+        self._compare(each.lab, stop=each.then != "stop")
         return self._faults
 
     def close(self) -> None:
@@ -211,9 +211,10 @@ class Player:
         with contextlib.closing(sqlite3.connect(file)) as db:
             db.execute("SELECT count(*) FROM attempt").fetchone()
 
-    def _compare(self, lab: Lab) -> None:
-        """Stop the lab, and compare what there is with what there was."""
-        self._lab("stop", str(int(lab.number)))
+    def _compare(self, lab: Lab, *, stop: bool) -> None:
+        """Stop the lab, unless that was done just now, and compare what there is with what there was."""
+        if stop:
+            self._lab("stop", str(int(lab.number)))
         self._stands[lab.number] = STOPPED
         give_up = time.monotonic() + _SETTLE_SECONDS
         while (left := self._left(lab)) and time.monotonic() < give_up:
