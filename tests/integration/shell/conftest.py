@@ -36,8 +36,10 @@ def container(run: Callable[..., str]) -> str:
 
 @pytest.fixture
 def shell(container: str, open_shell: Callable[..., Shell]) -> Shell:
-    """Give a shell in it."""
-    return open_shell(container)
+    """Give a shell in it, open: on a busy machine that alone takes longer than the limits of some tests."""
+    shell = open_shell(container)
+    shell.open()
+    return shell
 
 
 @pytest.fixture
