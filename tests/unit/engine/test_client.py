@@ -70,6 +70,7 @@ NO_PLUGIN = "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1"
     [
         ({"compose": NO_PLUGIN}, "has no compose plugin: docker: 'compose' is not a docker command"),
         ({"compose": "echo v2.17.3"}, "its compose is v2.17.3, and the course needs 2.20 or newer"),
+        ({"compose": "echo 2.19.1"}, "its compose is 2.19.1, and the course needs 2.20 or newer"),
         ({"buildx": "echo unknown >&2; exit 1"}, "has no buildx plugin: unknown"),
         (
             {
@@ -87,6 +88,14 @@ def test_a_client_that_does_not_fit_gives_way_to_one_that_does(
     with pytest.raises(EngineError) as caught:
         find_client(ENGINE, platform=on_path(first))
     assert f"{first}/docker: {reason}" in caught.value.detail
+
+
+@pytest.mark.parametrize("compose", ["2.20.0", "v2.20.3", "2.100.0", "v5.0.1"])
+def test_the_oldest_compose_that_is_good_enough_is_good_enough(
+    docker: Callable[..., Path], compose: str
+) -> None:
+    folder = docker("one", compose=f"echo {compose}")
+    assert find_client(ENGINE, platform=on_path(folder)).compose == compose
 
 
 def test_a_client_is_asked_about_the_engine_in_use(docker: Callable[..., Path]) -> None:

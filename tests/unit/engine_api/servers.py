@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,13 @@ def breaks_off(sock: socket.socket, _: threading.Event) -> None:
     """Promise more than is sent, and close."""
     read_request(sock)
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+
+def reset(sock: socket.socket) -> None:
+    """Close a connection so that the other end reads "reset by peer", and never an ordinary end."""
+    # A linger time of zero drops what was not sent and answers with RST. A shutdown first would send FIN.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
 
 
 def answers(body: bytes, status: bytes = b"200 OK", *, times: int = 99) -> Callable[..., None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +17,6 @@ from tests.unit.engine_api.servers import answers, serving
 
 if TYPE_CHECKING:
     import socket
-    import threading
     from collections.abc import Callable
 
 
@@ -97,6 +97,69 @@ def test_a_request_that_breaks_off_in_the_middle_is_not_sent_twice() -> None:
         with pytest.raises(EngineError):
             engine.post("/containers/create", {})
     assert sum(b"/create" in request for request in requests) == 1
+
+
+def resetting(at: int, *, after: bytes = b"") -> tuple[Callable[..., None], list[bytes]]:
+    """Return an engine that resets the connection at its request number `at`, and the requests that it got.
+
+    Args:
+        at: which request, from 1; all others are answered.
+        after: what it sends of its answer before.
+    """
+    requests: list[bytes] = []
+
+    def handle(sock: socket.socket, _: threading.Event) -> None:
+        while request := servers.read_request(sock):
+            requests.append(request)
+            if len(requests) == at:
+                sock.sendall(after)
+                if after:
+                    read.wait(10)
+                servers.reset(sock)
+                return
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    return handle, requests
+
+
+read = threading.Event()
+"""Set when a client has read the head of an answer: a reset before that would take the head with it."""
+
+
+def test_a_request_that_a_kept_connection_resets_is_sent_once_more() -> None:
+    handle, requests = resetting(2)
+    with serving(handle) as port:
+        engine = engine_at(port)
+        assert [engine.get("/info"), engine.get("/info")] == [{}, {}]
+    assert len(requests) == 3
+
+
+def test_a_request_whose_answer_had_begun_is_not_sent_again_after_a_reset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read.clear()
+    read_body = api._read
+
+    def note(response: Any) -> bytes:
+        if response.status == 201:
+            read.set()
+        return read_body(response)
+
+    monkeypatch.setattr(api, "_read", note)
+    handle, requests = resetting(2, after=b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\nhalf")
+    with serving(handle) as port:
+        engine = engine_at(port)
+        engine.get("/info")
+        with pytest.raises(EngineError, match="reset by peer"):
+            engine.post("/containers/create", {})
+    assert sum(b"/create" in request for request in requests) == 1
+
+
+def test_a_request_on_a_fresh_connection_is_not_sent_again_after_a_reset() -> None:
+    handle, requests = resetting(1)
+    with serving(handle) as port, pytest.raises(EngineError, match="reset by peer"):
+        engine_at(port).post("/containers/create", {})
+    assert len(requests) == 1
 
 
 def test_a_silent_engine_is_given_up_in_time_also_on_a_kept_connection() -> None:

@@ -13,9 +13,10 @@ from checker.foreign.kubeconfig import Context, User
 from checker.scene import adapted, chosen, elsewhere, reach, stock
 from checker.scene.chosen import Kept, Wish
 from checker.scene.stock import Node
+from tests.unit.foreign.clusters import Cluster
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.conftest import Course
 
@@ -281,6 +282,59 @@ def test_a_cluster_that_is_gone_is_told_with_what_to_remove(course: Course) -> N
         elsewhere.leave(course.places, course.lab())
     assert str(chosen.folder_of(course.places, course.lab())) in caught.value.remedy
     assert chosen.kept(course.places, course.lab()) is not None, "what is to be removed must not be forgotten"
+
+
+# -- a start that fails ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def theirs(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """Give a cluster of the learner's own, with a namespace of theirs, that our toolbox can reach."""
+    cluster = Cluster({"/api/v1/namespaces/theirs": {}, "/api/v1/nodes": {"items": []}})
+    cluster.things["/api/v1/services"] = {"items": []}
+    monkeypatch.setattr("checker.foreign.kubeconfig.read", lambda *_: cluster.context)
+    monkeypatch.setattr("checker.foreign.server.Server", lambda _: cluster)
+    monkeypatch.setattr(reach, "find", lambda *_: reach.Way("kind-control-plane", 6443, network="kind"))
+    monkeypatch.setattr(stock, "plan", lambda *_: stock.Plan({}, (), pulled=False))
+    monkeypatch.setattr(stock, "bring", lambda *_: None)
+    return cluster
+
+
+def fail(*_: object) -> None:
+    raise LabError("no room on the disk")
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("fault", [fail, interrupt])
+@pytest.mark.parametrize("where", ["images", "files"])
+def test_a_first_start_that_fails_leaves_nothing_in_the_cluster_and_no_choice(
+    course: Course, theirs: Cluster, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], where: str
+) -> None:
+    before = set(theirs.things)
+    monkeypatch.setattr(*((stock, "bring", fault) if where == "images" else (elsewhere, "write", fault)))
+    with pytest.raises((LabError, KeyboardInterrupt)):
+        settle(course, Wish("mine"))
+    assert any("drydock-97" in each for each in theirs.sent), "it did fail after something was made"
+    left = {each for each in theirs.things if "/rolebindings/" not in each} - before
+    assert left == set()
+    assert chosen.kept(course.places, course.lab()) is None
+    assert not chosen.folder_of(course.places, course.lab()).exists()
+
+
+def test_a_start_that_fails_where_the_lab_runs_already_leaves_it_as_it_was(
+    course: Course, theirs: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = settle(course, Wish("mine"))
+    assert first is not None
+    made = set(theirs.things)
+    monkeypatch.setattr(stock, "bring", fail)
+    with pytest.raises(LabError, match="no room"):
+        settle(course, None, started=True)
+    assert set(theirs.things) == made
+    assert chosen.kept(course.places, course.lab()) == first
 
 
 # -- what is adapted ------------------------------------------------------------------------------------------
