@@ -2,18 +2,26 @@
 
 An image is named by a digest of its content: what a container of it does when it is run alone is the same until
 the digest is another. A node that was lost under a service need not be lost again while the service is the same.
-Only passes are kept, never failures, and the text of the checks is part of the key: a changed check forgets
-everything.
+Only passes are kept, never failures. The text of the checks is part of the key, and so is every module of `checker`
+that they import, directly or not: a change of anything that decides forgets everything.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from pathlib import Path
 
 KEPT = 200
 """How many passes of a lab are kept; the oldest go first."""
+
+
+CODE = Path(__file__).parents[1]
+"""The package `checker`."""
+
+_NAMED = re.compile(r"checker((?:\.\w+)+)")
+_FROM = re.compile(r"from checker((?:\.\w+)*) import (\([^)]*\)|[^\n]*)")
 
 
 class Remembered:
@@ -22,11 +30,13 @@ class Remembered:
     Args:
         folder: where they are kept.
         checks: the folder of the lab's checks.
+        code: the package whose modules the checks import.
     """
 
-    def __init__(self, folder: Path, checks: Path) -> None:
+    def __init__(self, folder: Path, checks: Path, code: Path = CODE) -> None:
         self._folder = folder
         self._checks = checks
+        self._code = code
 
     def recall(self, *what: str) -> str | None:
         """Return what was kept with a pass, None when there is none; as in `recall("locked-down", image_id)`."""
@@ -53,12 +63,44 @@ class Remembered:
 
     @functools.cached_property
     def _text(self) -> bytes:
-        """A digest of the checks, and of the outcomes that they share with other labs."""
+        """A digest of everything that decides: the checks, what runs them, and all that either imports."""
         digest = hashlib.sha256()
-        shared = Path(__file__).parent.parent / "cluster"
-        for file in (*sorted(self._checks.glob("*.py")), *sorted(shared.glob("*.py"))):
+        checks = sorted(self._checks.glob("*.py"))
+        for file in (
+            *checks,
+            *imported(self._code, [*checks, *sorted((self._code / "grading").glob("*.py"))]),
+        ):
             digest.update(file.read_bytes())
         return digest.digest()
+
+
+def imported(code: Path, files: list[Path]) -> list[Path]:
+    """Return the modules of a package that files name, and those that these name in turn, by path.
+
+    A name in a comment or in a block for the type checker counts too: forgetting too much costs a proof, forgetting
+    too little costs the truth. Reading the text is ten times as fast as parsing it, and every `lab check` does it.
+
+    Args:
+        code: the package's folder, named `checker`.
+        files: where to begin; those that are in the package are among what is returned.
+    """
+    modules = {_dotted(file.relative_to(code)): file for file in code.rglob("*.py")}
+    todo, found = list(files), {file for file in files if file.is_relative_to(code)}
+    while todo:
+        text = todo.pop().read_text(encoding="utf-8")
+        names = set(_NAMED.findall(text))
+        for package, several in _FROM.findall(text):
+            names.update(f"{package}.{each}" for each in re.findall(r"\w+", several))
+        new = {modules[name] for name in names if name in modules} - found
+        found |= new
+        todo += new
+    return sorted(found)
+
+
+def _dotted(path: Path) -> str:
+    """Return .cluster.model for cluster/model.py, and .cluster for cluster/__init__.py."""
+    parts = path.with_suffix("").parts
+    return "".join(f".{part}" for part in parts if part != "__init__")
 
 
 def digest_of(folder: Path) -> str:

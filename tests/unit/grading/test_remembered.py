@@ -42,6 +42,55 @@ def test_a_changed_check_forgets_everything(tmp_path: Path, checks: Path) -> Non
     assert Remembered(tmp_path / "kept", checks).recall("lost") is None
 
 
+@pytest.mark.parametrize(
+    ("module", "forgotten"),
+    [
+        ("cluster/outcomes.py", True),
+        ("timeline/model.py", True),
+        ("timeline/__init__.py", True),
+        ("scene/loss.py", True),
+        ("grading/plugin.py", True),
+        ("engine/shell.py", True),
+        ("render/style.py", False),
+    ],
+)
+def test_a_change_of_what_decides_forgets_everything_and_of_what_draws_nothing(
+    tmp_path: Path, checks: Path, module: str, *, forgotten: bool
+) -> None:
+    code = tmp_path / "checker"
+    texts = {
+        "cluster/outcomes.py": "from checker.timeline.model import Timeline\n",
+        "timeline/model.py": "from checker.timeline import (\n    events,\n)\n",
+        "timeline/events.py": "def read():\n    importlib.import_module('checker.scene.loss')\n",
+        "timeline/__init__.py": "",
+        "scene/loss.py": "",
+        "grading/plugin.py": "import checker.engine.shell\n",
+        "engine/shell.py": "",
+        "render/style.py": "",
+    }
+    for name, text in texts.items():
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_text(text)
+    (checks / "test_it.py").write_text(
+        "from checker.cluster import model, outcomes\nfrom checker import timeline\n"
+    )
+    Remembered(tmp_path / "kept", checks, code).remember("lost")
+    assert Remembered(tmp_path / "kept", checks, code).recall("lost") == ""
+    with (code / module).open("a") as file:
+        file.write("# changed\n")
+    assert (Remembered(tmp_path / "kept", checks, code).recall("lost") is None) is forgotten
+
+
+def test_the_proofs_of_every_lab_hold_while_this_checker_is_the_same() -> None:
+    for folder in sorted((remembered.CODE.parent / "labs").glob("*/checks")):
+        names = {
+            file.relative_to(remembered.CODE).as_posix()
+            for file in remembered.imported(remembered.CODE, sorted(folder.glob("*.py")))
+        }
+        assert {"grading/author.py", "grading/verdicts.py", "engine/shell.py"} <= names, folder
+        assert not {name for name in names if name.startswith(("cli/", "site/", "authoring/"))}, folder
+
+
 def test_only_so_many_are_kept(tmp_path: Path, checks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "KEPT", 3)
     kept = Remembered(tmp_path / "kept", checks)
