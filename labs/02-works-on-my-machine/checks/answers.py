@@ -174,6 +174,9 @@ _INSTALLS = re.compile(
     re.MULTILINE,
 )
 
+# Python says the same of a program that it may not read, with another number behind it.
+_NOT_THERE = re.compile(r"can't open file .*Errno 2\b")
+
 
 def _why_ended(log: str) -> tuple[str, str]:
     if "No module named 'parcelcode'" in log:
@@ -192,7 +195,7 @@ def _why_ended(log: str) -> tuple[str, str]:
                 "your image sets it: what `RUN export` sets is gone when that step ends. `docker run --rm labels:1.0 ls -l` lists what it holds."
             ),
         )
-    if "can't open file" in log:
+    if _NOT_THERE.search(log):
         return (
             "the program that it is told to start is not where it looks for it.",
             (

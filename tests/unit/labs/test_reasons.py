@@ -207,6 +207,20 @@ def test_an_installation_at_the_start_is_not_told_as_rights_of_files() -> None:
     assert "installs the library when it starts" in reason
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("[Errno 2] No such file or directory", "not where it looks for it"),
+        ("[Errno 13] Permission denied", "may not read or run one of its own files"),
+    ],
+)
+def test_a_program_that_is_not_there_is_told_apart_from_one_that_may_not_be_read(
+    error: str, words: str
+) -> None:
+    reason, _ = answers._why_ended(f"python3: can't open file '/srv/labels/labels.py': {error}")
+    assert words in reason
+
+
 # -- lab 03 ---------------------------------------------------------------------------------------------------
 
 
