@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
+from checker.cluster.remote import Remote
 from checker.engine.api import IMAGE
 from checker.errors import LabError
 from checker.grading.author import age, wait_until
@@ -196,10 +197,36 @@ class ByHand:
         now = self._lab.engine.clock.now()
         return int(record.get("RestartCount") or 0), age(str(record["State"]["StartedAt"]), now)
 
-    def commands(self, copy: Copy) -> list[str]:
-        """Return the command line of each process in a copy."""
-        (record,) = self._ask([copy.node], f"/containers/{copy.id}/top")
-        return [str(row[-1]) for row in record.get("Processes") or []]
+    def started(self, copy: Copy) -> str:
+        """Return when a copy was last started, as its engine writes it."""
+        (record,) = self._ask([copy.node], f"/containers/{copy.id}/json")
+        return str(record["State"]["StartedAt"])
+
+    def remote(self, copy: Copy) -> Remote:
+        """Return a copy as its host's engine knows it."""
+
+        def run(command: str) -> str:
+            return str(self._lab.node(copy.node).exec(command).stdout)
+
+        return Remote(copy.id, lambda path: self._ask([copy.node], path)[0], run)
+
+    def of_a_swarm(self) -> list[tuple[str, str]]:
+        """Return the containers of Parcel that a swarm has started on the hosts: host and name."""
+        nodes = self.running()
+        return [
+            (node, str(item["Names"][0]).lstrip("/"))
+            for node, answer in zip(nodes, self._ask(nodes, "/containers/json"), strict=True)
+            for item in answer
+            if (labels := item.get("Labels") or {}).get(IMAGE) == "parcel" and _SWARM in labels
+        ]
+
+    def unplugged(self) -> list[str]:
+        """Return the hosts that run and are not on the lab's network."""
+        network = f"{self._lab.course_lab.project}_lab"
+        found = {node: self.host(node) for node in self.running()}
+        return [
+            node for node, container in found.items() if container and not container.networks.get(network)
+        ]
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""

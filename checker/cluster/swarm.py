@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
+from checker.cluster.remote import Remote
 from checker.cluster.swarm_api import Engines, NotAManagerError
 from checker.cluster.swarm_records import Node, Port, Service, Task, node_of, task_of
 from checker.errors import LabError
@@ -111,6 +112,14 @@ class Swarm(Engines):
                 if self._image in item["Image"] and "com.docker.swarm.service.id" not in labels:
                     found.append((node, str(item["Names"][0]).lstrip("/")))
         return found
+
+    def remote(self, task: Task) -> Remote:
+        """Return the copy of a task that runs, as its node's engine knows it."""
+
+        def run(command: str) -> str:
+            return str(self._lab.node(task.node).exec(command).stdout)
+
+        return Remote(task.container, lambda path: self.ask(path, node=task.node, absent={}), run)
 
     # -- what is done to it --------------------------------------------------------------------------------
 

@@ -111,6 +111,24 @@ class Service:
         return {name: value for name, _, value in pairs}
 
     @property
+    def laid_in(self) -> list[tuple[str, str]]:
+        """What is laid into each copy beside its image: the place, and what comes there."""
+        container = self.container
+        mounts = [
+            (
+                str(each.get("Target", "")),
+                f"{each.get('Type', 'bind')} mount of {each.get('Source') or 'nothing'}",
+            )
+            for each in container.get("Mounts") or []
+        ]
+        files = [
+            (str((each.get("File") or {}).get("Name", "")), f"{kind} {each.get(f'{kind.title()}Name')}")
+            for kind in ("config", "secret")
+            for each in container.get(f"{kind.title()}s") or []
+        ]
+        return [(place, told) for place, told in mounts + files if place.startswith("/")]
+
+    @property
     def ports(self) -> list[Port]:
         """What it publishes; a port that the swarm chose is among them."""
         found = (self.record.get("Endpoint") or {}).get("Ports") or (self.spec.get("EndpointSpec") or {}).get(

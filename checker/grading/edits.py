@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from checker.engine.api import Engine
-    from checker.grading.container import Container
 
 PROGRAMS = ("/app", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
 """Where images keep programs and what these load."""
@@ -19,6 +16,29 @@ SETTINGS = ("/etc",)
 
 CODE_VARIABLES = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"})
 """Variables by which a program is made to load other code than its image's."""
+
+
+class Engine(Protocol):
+    """An engine that can be asked: the learner's, or one of a scene's nodes."""
+
+    def get(self, path: str) -> Any:
+        """GET a path of its API and return the decoded JSON."""
+
+
+class Container(Protocol):
+    """A container that an engine knows."""
+
+    @property
+    def id(self) -> str:
+        """Its full id."""
+
+    @property
+    def mounts(self) -> list[dict[str, Any]]:
+        """Its mounts, as the engine's inspect record has them."""
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """The engine's inspect record."""
 
 
 def changed(

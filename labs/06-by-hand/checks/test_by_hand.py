@@ -52,6 +52,7 @@ def test_five_copies(world: World) -> None:
     if len(world.counted) < WANTED:
         _tell_of_ended(world)
         _tell_of_own(world)
+        _tell_of_swarm(world)
     if loss and world.counted and len(world.counted) < WANTED:
         fail(
             f"{loss.host} was lost, and {len(world.counted)} copies are left: nobody has replaced what died with it.",
@@ -81,6 +82,15 @@ def _require_hosts(world: World) -> None:
             seen=f"{frozen[0]}: paused",
             source="docker ps --all",
             hint="`docker --help` lists what undoes a pause; `lab lose 6` takes a host away.",
+        )
+    if loose := world.unplugged:
+        name = f"drydock-06-{loose[0]}-1"
+        fail(
+            f"{loose[0]} is off the network: it runs, and nobody reaches it, neither users nor you. A machine that died is dead.",
+            expected="five hosts on the lab's network, one of which may be dead",
+            seen=f"{name} without the network drydock-06_lab",
+            source=f"docker inspect --format '{{{{json .NetworkSettings.Networks}}}}' {name}",
+            hint=f"`docker network connect --alias {loose[0]} drydock-06_lab {name}` puts it back; `lab lose 6` takes a host away.",
         )
 
 
@@ -118,6 +128,20 @@ def _tell_of_own(world: World) -> None:
             seen=f"{len(world.counted)} there, and {len(own)} on your own engine",
             source="docker ps",
             hint="Which engine does a `docker` command speak to when it is not told? The lesson's commands on hosts begin with `docker -H`.",
+        )
+
+
+def _tell_of_swarm(world: World) -> None:
+    """End the check when a swarm runs what a person is to run here."""
+    found = world.cluster.of_a_swarm()
+    if found:
+        fail(
+            f"{len(found)} copies on the hosts are a swarm's: it started them, and it would replace what dies. What that takes "
+            "when nobody does it for you is what this lab is about; lesson 09 hands it to a swarm.",
+            expected=f"{WANTED} copies that were started by hand, each on its host's own engine",
+            seen=", ".join(f"{name} on {host}" for host, name in found),
+            source=f"docker -H tcp://{found[0][0]}:2375 ps",
+            hint="`docker service rm` takes a service away. Which command of the lesson ran a copy on one host?",
         )
 
 
@@ -196,16 +220,32 @@ def _require_steady(world: World, copy: Copy) -> None:
 
 def _require_program(world: World, copy: Copy) -> None:
     """Fail when something else than the image's Parcel answers in a copy."""
-    commands = world.cluster.commands(copy)
+    remote = world.cluster.remote(copy)
+    engine = f"docker -H tcp://{copy.node}:2375"
     require(
-        any(PROGRAM in command.split() for command in commands),
+        remote.find(PROGRAM),
         f"What answers in {copy.name} on {copy.node} is not the Parcel of the image: the container was started with a program of "
         "its own.",
         expected=f"python3 {PROGRAM}",
-        seen=commands[0][:160] if commands else "no process",
-        source=f"docker -H tcp://{copy.node}:2375 top {copy.name}",
+        seen=next((each.told for each in remote.processes()), "no process"),
+        source=f"{engine} top {copy.name}",
         hint="What stands behind the image's name in your command takes the place of the program that the image names.",
     )
+    # Looked at once for each start: an engine may have to walk through all files of the image for it.
+    proof = ("unchanged", copy.id, world.cluster.started(copy))
+    if world.lab.recall(*proof) is not None:
+        return
+    changed = remote.changed_files()
+    require(
+        not changed,
+        f"What answers in {copy.name} on {copy.node} is not the Parcel of the image: its files were changed, and the next copy "
+        "has nothing of that.",
+        expected="the programs and settings of drydock/parcel:1.0",
+        seen=changed[0] if changed else "",
+        source=f"{engine} diff {copy.name}",
+        hint="Remove this copy and run a new one: what it needs to be told, its environment can tell it.",
+    )
+    world.lab.remember(*proof)
 
 
 @needs("own-names")
@@ -368,6 +408,15 @@ def _tell_of_missing(world: World, seen: Counter[str]) -> None:
                 source=f"curl {SHOWN}, several times",
                 hint="Each copy needs a line of its own in front.cfg, with its host's name and port.",
             )
+    if reserve := next((server for server in world.servers if server.reserve), None):
+        fail(
+            f"The front keeps {reserve.name} in reserve: the word `backup` in its line gives it no request as long as another server is "
+            f"there. Of {WANTED} copies, {len(seen.keys() & world.names.keys())} serve.",
+            expected=f"answers of {WANTED} copies in turn",
+            seen=words,
+            source=f"curl {SHOWN}, several times",
+            hint=f"Compare the line of {reserve.name} with the others.",
+        )
     fail(
         f"Of {WANTED} copies, only {len(seen.keys() & world.names.keys())} get requests through the front.",
         expected=f"answers of {WANTED} copies in turn",

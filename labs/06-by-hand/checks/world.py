@@ -31,6 +31,8 @@ class Server:
     port: int
     written: str = ""
     """Name and port as the line has them."""
+    reserve: bool = False
+    """Whether it gets requests only when no other server is there."""
 
     @property
     def is_address(self) -> bool:
@@ -85,6 +87,11 @@ class World:
         return [host for host, container in found.items() if container and container.status == "paused"]
 
     @functools.cached_property
+    def unplugged(self) -> list[str]:
+        """The hosts that somebody took off the network."""
+        return self.cluster.unplugged()
+
+    @functools.cached_property
     def lost_hosts(self) -> set[str]:
         """The hosts that are down, and the one that was lost last though it is back."""
         return {loss.host for loss in self.deaths if loss.down} | ({self.loss.host} if self.loss else set())
@@ -103,11 +110,19 @@ class World:
             text = (self.lab.work / "front.cfg").read_text(encoding="utf-8", errors="replace")
         except OSError:
             return []
-        found = re.findall(r"^[ \t]*server[ \t]+(\S+)[ \t]+([^\s:]+)(?::(\d+))?(?=\s|$)", text, re.MULTILINE)
+        found = re.findall(
+            r"^[ \t]*server[ \t]+(\S+)[ \t]+([^\s:]+)(?::(\d+))?(?=\s|$)(.*)$", text, re.MULTILINE
+        )
         # Without a port the front asks for the one that it was asked on.
         return [
-            Server(name, self._host_at(host), int(port or FRONT_PORT), f"{host}:{port}" if port else host)
-            for name, host, port in found
+            Server(
+                name,
+                self._host_at(host),
+                int(port or FRONT_PORT),
+                f"{host}:{port}" if port else host,
+                "backup" in rest.partition("#")[0].split(),
+            )
+            for name, host, port, rest in found
         ]
 
     def _host_at(self, host: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.swarm import NotAManagerError, Service, Swarm
@@ -11,8 +12,9 @@ from checker.errors import LabError
 from checker.grading.author import age, could_not_run, fail, moment, require, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from checker.cluster.remote import Remote
     from checker.cluster.swarm import Node, Task
     from checker.grading.author import Lab, Timeline
 
@@ -57,6 +59,7 @@ class Parcel:
         self.lab = lab
         self.swarm = swarm
         self._waits_since: float | None = None
+        self._missing_since: float | None = None
 
     @functools.cached_property
     def service(self) -> Service:
@@ -192,22 +195,49 @@ class Parcel:
                     hint="`docker service logs` shows what the copies say before they end.",
                 )
 
+    def _remotes(self) -> Iterator[Remote]:
+        """Yield the copies that run, as their nodes' engines know them."""
+        for task in self.swarm.tasks():
+            if task.wanted and task.state == "running" and task.container and task.node:
+                yield self.swarm.remote(task)
+
+    def setting(self, name: str) -> str:
+        """Return a variable that Parcel was started with, also by the copies' own command; empty when there is none."""
+        container = self.service.container
+        if name in self.service.env and not (container.get("Command") or container.get("Args")):
+            return self.service.env[name]
+        for remote in self._remotes():
+            if process := remote.find(PROGRAM):
+                return remote.environment(process).get(name, "")
+        return self.service.env.get(name, "")
+
     def require_program(self) -> None:
         """Require that the image's Parcel runs in each copy, and nothing that answers in its place."""
-        for task in self.swarm.tasks():
-            if not (task.wanted and task.state == "running" and task.container and task.node):
-                continue
-            top = self.swarm.ask(f"/containers/{task.container}/top", node=task.node, absent={})
-            commands = [str(row[-1]) for row in top.get("Processes") or []]
+        service = self.service
+        for remote in self._remotes():
+            found = remote.processes()
             require(
-                not commands or any(PROGRAM in command.split() for command in commands),
-                f"What answers for `{self.service.name}` is not the Parcel of its image: the copies were ordered with a program of "
+                not found or remote.find(PROGRAM),
+                f"What answers for `{service.name}` is not the Parcel of its image: the copies were ordered with a program of "
                 "their own.",
                 expected=f"python3 {PROGRAM} in each copy",
-                seen=commands[0][:SAID] if commands else "",
-                source=f"docker service inspect --pretty {self.service.name}",
+                seen=found[0].told if found else "",
+                source=f"docker service inspect --pretty {service.name}",
                 hint="What stands behind the image's name in the order takes the place of the program that the image names.",
             )
+        over = [
+            f"{told} at {place}"
+            for place, told in service.laid_in
+            if PurePosixPath(PROGRAM).is_relative_to(place)
+        ]
+        require(
+            not over,
+            f"What answers for `{service.name}` is not the Parcel of its image: the order lays something else over it.",
+            expected=f"{PROGRAM} as the image has it",
+            seen=over[0] if over else "",
+            source=f"docker service inspect --pretty {service.name}",
+            hint="Which option of the order has a target in /app? What Parcel needs to be told, its environment can tell it.",
+        )
 
     def _is_settled(self, wanted: int) -> bool:
         tasks = [task for task in self.swarm.tasks() if task.wanted]
@@ -340,6 +370,26 @@ class Parcel:
         return (
             f"The swarm has no room for a lost copy: {waiting[0].error.strip()}. It waits, and fewer than "
             f"{_copies(self.wanted)} run until the node comes back."
+        )
+
+    def gave_up(self) -> str:
+        """Say why the swarm does not replace a lost copy; empty as long as it may."""
+        return self.has_no_room() or self._is_not_to_restart()
+
+    def _is_not_to_restart(self) -> str:
+        """Say that nothing is under way in a lost copy's place, and that the order wants it so."""
+        policy = self.service.spec["TaskTemplate"].get("RestartPolicy") or {}
+        there = sum(task.wanted for task in self.swarm.tasks())
+        if policy.get("Condition") != "none" or there >= self.wanted:
+            self._missing_since = None
+            return ""
+        self._missing_since = self._missing_since or time.monotonic()
+        if time.monotonic() - self._missing_since < WAIT_SECONDS:
+            return ""
+        return (
+            f"A lost copy of `{self.service.name}` is not to start again: its restart condition is `none`, and for a swarm a copy "
+            f"that was lost with its node is one that ended. Nothing is under way in its place, and {_copies(there)} "
+            f"run{'s' * (there == 1)} from now on."
         )
 
     # -- the move to another version -----------------------------------------------------------------------

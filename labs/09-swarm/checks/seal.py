@@ -89,12 +89,20 @@ def _given(service: Service) -> list[str]:
     return [name if name.startswith("/") else f"/run/secrets/{name}" for name in names]
 
 
-def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
-    """Require that the key came as a secret of the swarm, and can be read nowhere else."""
+def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str], file: str) -> None:
+    """Require that the key came as a secret of the swarm, and can be read nowhere else.
+
+    Args:
+        lab: the lab.
+        swarm: its swarm.
+        service: the service that has the key.
+        known: what the key may be.
+        file: where Parcel was told to read it.
+    """
     if (leak := _leak(swarm, service, known)) is not None:
         _fail_for(leak)
     _require_course_image(lab, swarm, service, known)
-    _require_from_secret(lab, swarm, service)
+    _require_from_secret(service, file)
     require(
         service.container.get("Secrets"),
         "Parcel has its key, and no secret of the swarm was given to the service: the file came some other way, and lies "
@@ -106,9 +114,8 @@ def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> 
     )
 
 
-def _require_from_secret(lab: Lab, swarm: Swarm, service: Service) -> None:
+def _require_from_secret(service: Service, file: str) -> None:
     """Require that the file from which Parcel reads its key is one of the secrets that the service was given."""
-    file = _key_file(lab, swarm) or service.env.get("PARCEL_SECRET_FILE", "")
     given = _given(service)
     over = [
         each
@@ -130,18 +137,6 @@ def _require_from_secret(lab: Lab, swarm: Swarm, service: Service) -> None:
         source=f"docker service inspect --pretty {service.name}",
         hint="Lesson, “Hand over a secret”: where does a secret lie in each copy? Compare with the file that Parcel is told of.",
     )
-
-
-def _key_file(lab: Lab, swarm: Swarm) -> str:
-    """Return the file that a running copy was told of, also by its command; empty when no copy can be asked."""
-    for task in swarm.tasks():
-        if task.wanted and task.state == "running" and task.container and task.node:
-            look = f"docker exec {task.container} cat /proc/1/environ"
-            done = lab.node(task.node).exec(look, SEARCH_SECONDS)
-            for pair in done.stdout.split("\0"):
-                if pair.startswith("PARCEL_SECRET_FILE="):
-                    return pair.partition("=")[2]
-    return ""
 
 
 class _Place(NamedTuple):
@@ -209,12 +204,7 @@ def _readable(swarm: Swarm, service: Service) -> Iterator[_Place]:
                 f"docker inspect $(docker service ps --quiet {names.get(task.get('ServiceID'), 'SERVICE')})",
                 _STILL,
             )
-    for node in swarm.ask("/nodes") or []:
-        name = node["Description"]["Hostname"]
-        where = f"a label of the node {name}"
-        yield _Place(
-            where, json.dumps(node["Spec"].get("Labels")), f"docker node inspect {name}", _FOR_NOW["label"]
-        )
+    yield from _labels(swarm)
     for config in swarm.ask("/configs") or []:
         data = base64.b64decode(config["Spec"].get("Data") or "").decode(errors="replace")
         name = config["Spec"]["Name"]
@@ -224,6 +214,21 @@ def _readable(swarm: Swarm, service: Service) -> Iterator[_Place]:
             f"docker config inspect --pretty {name}",
             "A config and a secret are given to a service alike, and a config's content is shown to whoever asks.",
         )
+
+
+def _labels(swarm: Swarm) -> Iterator[_Place]:
+    """Yield what stands in the labels of everything that the swarm keeps, but its services."""
+    for kind in ("node", "secret", "config", "network"):
+        for each in swarm.ask(f"/{kind}s") or []:
+            spec = each.get("Spec") or each
+            name = (each.get("Description") or {}).get("Hostname") or spec.get("Name") or each["Name"]
+            source = f"docker {kind} inspect {name}"
+            yield _Place(
+                f"a label of the {kind} {f'`{name}`' if kind != 'node' else name}",
+                json.dumps(spec.get("Labels")),
+                source,
+                _FOR_NOW["label"],
+            )
 
 
 def _texts(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

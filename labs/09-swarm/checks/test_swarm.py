@@ -84,12 +84,12 @@ def test_front_answers(parcel: Parcel, outside: Outside) -> None:
 @needs("service-runs")
 def test_warms_up(parcel: Parcel) -> None:
     """Each copy warms up for three seconds, as parcel.env says."""
-    value = parcel.service.env.get("PARCEL_READY_DELAY_MS", "")
+    value = parcel.setting("PARCEL_READY_DELAY_MS")
     require(
         value.isdecimal() and int(value) >= WARM_UP_MS,
         "The copies do not warm up. The real Parcel needs three seconds from its start until it can serve, and a rollout "
         "that is tried without them proves nothing.",
-        expected="PARCEL_READY_DELAY_MS=3000 in the environment of the service",
+        expected="PARCEL_READY_DELAY_MS=3000 in the environment of each copy",
         seen=f"PARCEL_READY_DELAY_MS={value}" if value else "PARCEL_READY_DELAY_MS is not set",
         source=f"docker service inspect --pretty {parcel.service.name}",
         hint="`parcel.env` in your work folder has the settings; `docker service create --help` lists how it takes them.",
@@ -109,7 +109,7 @@ def test_secret_given(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
 @timeout(90)
 def test_secret_kept(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
     """The key came as a secret, and can be read nowhere else."""
-    require_kept(lab, swarm, parcel.service, keys(lab))
+    require_kept(lab, swarm, parcel.service, keys(lab), parcel.setting("PARCEL_SECRET_FILE"))
 
 
 @needs("front-answers", "warms-up")
@@ -163,7 +163,7 @@ def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic
             wanted,
             within=LOSS_SECONDS,
             node=victim,
-            hopeless=parcel.has_no_room,
+            hopeless=parcel.gave_up,
             hint=f"`docker service ps {service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
             "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "
             "nodes are left for how many copies?",

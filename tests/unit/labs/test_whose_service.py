@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.cluster.swarm_records import Node, Service, Task
+from checker.grading.programs import Process
 from checker.grading.verdicts import CheckFailed
 from tests.unit.labs.conftest import module
 
@@ -31,10 +33,14 @@ def failure(function: Any, *arguments: Any) -> Any:
 
 
 class Hosts:
-    """Five hosts, one of them dead, one perhaps paused or gone."""
+    """Five hosts, one of them dead, one perhaps paused, gone, or off the network."""
 
-    def __init__(self, *, dead: str = "", paused: str = "", gone: str = "") -> None:
-        self._dead, self._paused, self._gone = dead, paused, gone
+    def __init__(self, *, dead: str = "", paused: str = "", gone: str = "", loose: str = "") -> None:
+        self._dead, self._paused, self._gone, self._loose = dead, paused, gone, loose
+
+    def unplugged(self) -> list[str]:
+        """Return those that run and are not on the network."""
+        return [self._loose] if self._loose else []
 
     def running(self) -> list[str]:
         """Return those that run."""
@@ -80,7 +86,9 @@ def test_an_address_that_no_living_host_has_is_the_dead_ones_and_no_other_line_i
     assert "server c 172.18.0.3:8080" in found.seen
 
 
-def test_a_host_that_was_paused_or_removed_is_told_as_that(tmp_path: Path) -> None:
+def test_a_host_that_was_paused_removed_or_unplugged_is_told_as_that(tmp_path: Path) -> None:
+    found = failure(by_hand._require_hosts, judged(tmp_path, loose="host-2"))
+    assert "host-2 is off the network" in found.rationale
     assert "host-2 is paused" in failure(by_hand._require_hosts, judged(tmp_path, paused="host-2")).rationale
     assert "host-2 was removed" in failure(by_hand._require_hosts, judged(tmp_path, gone="host-2")).rationale
     by_hand._require_hosts(judged(tmp_path, dead="host-2"))
@@ -143,20 +151,55 @@ def test_answers_that_no_copy_gave_are_told(tmp_path: Path) -> None:
         reached(tmp_path, Users(FIVE, forged=True))
 
 
-def test_a_copy_that_dies_again_and_again_or_pretends_is_told(tmp_path: Path) -> None:
+def test_a_copy_that_dies_again_and_again_is_told(tmp_path: Path) -> None:
     made = judged(tmp_path)
     one = copy("parcel-1", "host-1")
     made.cluster.history = lambda _: (2, 3.0)
     assert "does not stay up" in failure(by_hand._require_steady, made, one).rationale
     made.cluster.history = lambda _: (2, 300.0)
     by_hand._require_steady(made, one)
-    made.cluster.commands = lambda _: ["python3 -c import http.server"]
-    assert "is not the Parcel of the image" in failure(by_hand._require_program, made, one).rationale
-    made.cluster.commands = lambda _: [
-        "/sbin/docker-init -- python3 /app/parcel.py",
-        "python3 /app/parcel.py",
-    ]
+
+
+def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
+    """Let each copy run these commands with these files changed, and return what the lab remembers."""
+    remembered: dict[Any, str] = {}
+    processes = [Process(n, 1, "", "", tuple(each.split())) for n, each in enumerate(commands)]
+    made.lab.recall = lambda *key: remembered.get(key)
+    made.lab.remember = lambda *key: remembered.setdefault(key, "")
+    made.cluster.started = lambda _: "10:00"
+    made.cluster.remote = lambda _: SimpleNamespace(
+        find=lambda program: next((each for each in processes if program in each.words), None),
+        processes=lambda: processes,
+        changed_files=lambda: changed,
+    )
+    return remembered
+
+
+def test_a_program_in_the_place_of_parcel_is_told(tmp_path: Path) -> None:
+    made, one = judged(tmp_path), SimpleNamespace(name="parcel", node="host-1", id="c")
+    runs(made, ["python3 -c import http.server"], [])
+    assert "a program of its own" in failure(by_hand._require_program, made, one).rationale
+    runs(made, ["/sbin/docker-init -- python3", "python3 /app/parcel.py"], ["C /app/parcel.py"])
+    assert "its files were changed" in failure(by_hand._require_program, made, one).rationale
+    remembered = runs(made, ["/sbin/docker-init -- python3", "python3 /app/parcel.py"], [])
     by_hand._require_program(made, one)
+    assert list(remembered) == [("unchanged", "c", "10:00")], "looked at once for each start"
+
+
+def test_copies_of_a_swarm_are_told_as_that(tmp_path: Path) -> None:
+    made = judged(tmp_path)
+    made.cluster.of_a_swarm = lambda: [("host-1", "parcel.1.x"), ("host-2", "parcel.2.x")]
+    assert "2 copies on the hosts are a swarm's" in failure(by_hand._tell_of_swarm, made).rationale
+    made.cluster.of_a_swarm = list
+    by_hand._tell_of_swarm(made)
+
+
+def test_a_server_in_reserve_is_told_as_that(tmp_path: Path) -> None:
+    made = judged(tmp_path, "    server parcel-1 host-1:8080 check backup\n    server b host-2 # backup\n")
+    assert [server.reserve for server in made.servers] == [True, False]
+    made.__dict__.update(counted=[copy("parcel-1", "host-1")], names={}, refused="")
+    found = failure(by_hand._tell_of_missing, made, Counter())
+    assert "keeps parcel-1 in reserve" in found.rationale
 
 
 # -- lab 09 ---------------------------------------------------------------------------------------------------
@@ -232,6 +275,59 @@ def test_a_drained_node_is_told_as_drained() -> None:
     drained = Node("n", "node-2", ready=True, manager=False, availability="drain")
     found = swarm_parcel.Parcel(SimpleNamespace(), SimpleNamespace(members=lambda: [drained]))
     assert found.closed_nodes() == [drained]
+
+
+def test_a_setting_is_read_from_the_process_where_the_copies_have_a_command_of_their_own() -> None:
+    told = {"Image": "drydock/parcel:1.0", "Env": ["PARCEL_READY_DELAY_MS=3000"]}
+    process = Process(7, 1, "python3", "/app", ("python3", "parcel.py"))
+    remote = SimpleNamespace(
+        find=lambda _: process, environment=lambda _: {"PARCEL_READY_DELAY_MS": "0", "OTHER": "x"}
+    )
+
+    def setting(name: str, **container: Any) -> str:
+        spec = {"Name": "parcel", "TaskTemplate": {"ContainerSpec": told | container}}
+        found = mover(service(Spec=spec), task("1.0", 1))
+        found.swarm.remote = lambda _: remote
+        return str(found.setting(name))
+
+    assert setting("PARCEL_READY_DELAY_MS") == "3000"
+    assert setting("PARCEL_READY_DELAY_MS", Args=["sh", "-c", "…"]) == "0"
+    assert setting("OTHER") == "x"
+    assert setting("NOT_SET") == ""
+
+
+def test_a_file_that_the_order_lays_over_parcel_is_told() -> None:
+    config = {"ConfigName": "pretender", "File": {"Name": "/app/parcel.py"}}
+    container = {"Image": "drydock/parcel:1.0", "Configs": [config]}
+    made = service(Spec={"Name": "parcel", "TaskTemplate": {"ContainerSpec": container}})
+    found = failure(mover(made).require_program)
+    assert "lays something else over it" in found.rationale
+    assert found.seen == "config pretender at /app/parcel.py"
+
+
+def test_a_lost_copy_that_is_not_to_start_again_is_told_and_not_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(swarm_parcel.time, "monotonic", lambda: now)
+    template = {"ContainerSpec": {"Image": "drydock/parcel:2.0"}, "RestartPolicy": {"Condition": "none"}}
+    mode = {"Replicated": {"Replicas": 2}}
+    made = service(Spec={"Name": "parcel", "Mode": mode, "TaskTemplate": template})
+    waits = mover(made, task("2.0", 1))
+    assert waits.gave_up() == ""
+    now = 110.0
+    assert "is not to start again" in waits.gave_up()
+    both = mover(made, task("2.0", 1), task("2.0", 2))
+    assert both.gave_up() == ""
+
+
+def test_a_key_in_the_label_of_a_secret_is_found() -> None:
+    spec = {"Name": "seal", "Labels": {"backup": "seal-key-1234"}}
+    answers = {"/secrets": [{"Spec": spec}]}
+    manager: Any = SimpleNamespace(services=list, ask=lambda path: answers.get(path, []))
+    leak = seal._leak(manager, service(), ["seal-key-1234"])
+    assert leak is not None
+    assert leak.where == "a label of the secret `seal`"
 
 
 def test_a_key_in_base64_in_the_environment_is_found_with_its_form() -> None:

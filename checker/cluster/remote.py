@@ -1,0 +1,86 @@
+"""What runs in a container on a node's own engine, and whether its files are still its image's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from checker.grading import edits
+from checker.grading.programs import Process, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A container on a node's engine.
+
+    Args:
+        id: the container.
+        ask: asks that engine's API for a path.
+        run: runs a command on the node, and returns what it prints.
+    """
+
+    id: str
+    ask: Callable[[str], Any]
+    run: Callable[[str], str]
+
+    def processes(self) -> list[Process]:
+        """Return its processes; without their working folders, which cost a look at each."""
+        top: dict[str, Any] = self.ask(f"/containers/{self.id}/top") or {}
+        titles = {title: place for place, title in enumerate(top.get("Titles") or ())}
+        number, parent = titles.get("PID", 1), titles.get("PPID", 2)
+        return [
+            Process(int(row[number]), int(row[parent]), "", "", tuple(str(row[-1]).split()))
+            for row in top.get("Processes") or ()
+        ]
+
+    def find(self, program: str) -> Process | None:
+        """Return the process of its that is a program, by the program's path in the image; None when there is none."""
+        found = self.processes()
+        for each in found:
+            if runs(each, program):
+                return each
+        for each in found:
+            folder = self.run(f"readlink /proc/{each.number}/cwd; true").strip()
+            if runs(placed := replace(each, folder=folder), program):
+                return placed
+        return None
+
+    def environment(self, process: Process) -> dict[str, str]:
+        """Return what a process of its was given as variables when it was started."""
+        said = self.run(f"tr '\\n\\0' ' \\n' < /proc/{process.number}/environ; true")
+        pairs = (line.partition("=") for line in said.splitlines())
+        return {name: value for name, _, value in pairs}
+
+    def changed_files(self) -> list[str]:
+        """Return what differs in it from the programs and settings of its image, one line for each."""
+        record: dict[str, Any] = self.ask(f"/containers/{self.id}/json")
+        held = _Held(self.id, record.get("Mounts") or [], record)
+        image: dict[str, Any] = self.ask(f"/images/{record['Image']}/json") or {}
+        return [
+            *edits.mounted_over(held),
+            *edits.changed(_Engine(self.ask), held),
+            *edits.loads_other_code(held, (image.get("Config") or {}).get("Env") or ()),
+        ]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A container as `edits` looks at it."""
+
+    id: str
+    mounts: list[dict[str, Any]]
+    attrs: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """An engine as `edits` asks it."""
+
+    ask: Callable[[str], Any]
+
+    def get(self, path: str) -> Any:
+        """Return the answer."""
+        return self.ask(path)

@@ -1,0 +1,58 @@
+"""What runs in a container on a node's own engine, as that engine and the node tell of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from checker.cluster.remote import Remote
+
+TITLES = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
+PROGRAM = "/app/parcel.py"
+
+
+def remote(commands: list[str], *, folder: str = "", environ: str = "", **answers: Any) -> Remote:
+    """Return a container with these processes, all in one folder of their own."""
+    rows = [["root", str(40 + n), "1", "0", "10:00", "?", "00:00", each] for n, each in enumerate(commands)]
+
+    def ask(path: str) -> Any:
+        name = path.rpartition("/")[2] if "/images/" not in path else "image"
+        return {"top": {"Titles": TITLES, "Processes": rows}, **answers}[name]
+
+    return Remote("c", ask, lambda command: f"{folder}\n" if "readlink" in command else environ)
+
+
+def test_a_program_is_found_by_its_path_also_behind_an_init() -> None:
+    found = remote(["/sbin/docker-init -- python3 /app/parcel.py", "python3 /app/parcel.py"]).find(PROGRAM)
+    assert found is not None
+    assert found.number == 41
+
+
+def test_a_program_that_was_started_from_its_own_folder_is_found() -> None:
+    commands = ["python3 -u parcel.py"]
+    assert remote(commands, folder="/app").find(PROGRAM) is not None
+    assert remote(commands, folder="/srv").find(PROGRAM) is None
+
+
+def test_a_program_that_is_only_named_is_not_the_one_that_runs() -> None:
+    assert remote(["sh -c exec python3 /srv/other.py # /app/parcel.py"], folder="/").find(PROGRAM) is None
+
+
+def test_a_process_tells_its_variables_as_the_node_reads_them() -> None:
+    container = remote(["python3 /app/parcel.py"], environ="A=1\nB=x=y\n")
+    process = container.find(PROGRAM)
+    assert process is not None
+    assert container.environment(process) == {"A": "1", "B": "x=y"}
+
+
+def test_files_that_were_changed_mounted_over_or_loaded_are_told() -> None:
+    mounts = [{"Type": "bind", "Source": "/srv/x.py", "Destination": "/app/page.html"}]
+    record = {"Image": "i", "Mounts": mounts, "Config": {"Env": ["A=1", "PYTHONPATH=/srv"]}}
+    changes = [{"Kind": 0, "Path": "/app"}, {"Kind": 0, "Path": "/app/parcel.py"}]
+    image = {"Config": {"Env": ["A=1"]}}
+    assert remote([], json=record, changes=changes, image=image).changed_files() == [
+        "/app/page.html is mounted from /srv/x.py",
+        "C /app/parcel.py",
+        "PYTHONPATH=/srv",
+    ]
+    untouched = {**record, "Mounts": [], "Config": {"Env": ["A=1"]}}
+    assert remote([], json=untouched, changes=None, image=image).changed_files() == []
