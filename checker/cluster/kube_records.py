@@ -107,6 +107,8 @@ class Container(_Record, frozen=True):
 
     name: str = ""
     image: str = ""
+    command: tuple[str, ...] = ()
+    """What it runs in place of its image's own program; empty when it runs that."""
     env: tuple[Variable, ...] = ()
     ports: tuple[Port, ...] = ()
     resources: Resources = Resources()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from checker.cluster.kube import MANAGER, Api, Refused
-from checker.cluster.kube_records import Nodes, Pod, Pods
+from checker.cluster.kube_records import Container, Nodes, Pod, Pods
 from checker.cluster.model import Instance, lose_node, repository_of, start_node, tell_of_lost
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
@@ -139,6 +142,11 @@ class Kubernetes:
         """Whether an image is Parcel's, whatever its tag; the bad release's is, though no registry has its name."""
         return image == self.bad_image or repository_of(image) == self.image
 
+    def app(self, containers: Sequence[Container]) -> Container | None:
+        """Return the container that is Parcel, None when none is: a helper may have its image and run something else."""
+        found = [each for each in containers if self.is_parcel(each.image)]
+        return next((each for each in found if not each.command), found[0] if found else None)
+
     def unready_nodes(self) -> list[str]:
         """Return the nodes that the cluster lacks or does not count as ready."""
         ready = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items if node.ready}
@@ -227,8 +235,11 @@ class Kubernetes:
             pods: the workload's pods, the first of which is deleted when the workload replaces none by itself: the one that comes
                 in its place runs the new image, which is how such kinds are updated.
         """
-        container = self._container(workload)
-        self.api.merge(workload.path, _with_image(container["name"], image))
+        made_of = self.api.get(workload.path)[0]["spec"]["template"]["spec"]["containers"]
+        container = self.app(msgspec.convert(made_of, list[Container], strict=False))
+        if container is None:
+            could_not_run(f"{workload.title} makes no copies of Parcel any more.")
+        self.api.merge(workload.path, _with_image(container.name, image))
         if pods and waits_for_deletion(workload.kind, self.api.get(workload.path)[0]["spec"]):
             found = pods[0].metadata
             self.api.send("DELETE", f"/api/v1/namespaces/{found.namespace}/pods/{found.name}")
@@ -255,11 +266,12 @@ class Kubernetes:
         """Whether any copy was told to run an image."""
         return any(self._image(pod) == image for pod in self.pods())
 
-    def why_not_replaced(self, victim: str) -> Callable[[], str]:
+    def why_not_replaced(self, victim: str, within: float = math.inf) -> Callable[[], str]:
         """Return what says, asked again and again after a loss, why no copy is to be waited for any more.
 
         Args:
             victim: the node that was lost.
+            within: seconds in which copies must be replaced; those that stay with a lost node longer are not waited for.
 
         Returns:
             A function that returns the reason; empty while there is hope.
@@ -278,15 +290,20 @@ class Kubernetes:
                         f"{victim} was lost, and of the copies made in place of those on it, {pod.metadata.name} finds no "
                         f"node: {pod.unschedulable} Which line of your pod asks for that?"
                     )
-            bound = [pod for pod in pods if pod.spec.node_name == victim and self.outstays(pod)]
+            bound = [pod for pod in pods if pod.spec.node_name == victim and stay(pod) >= within]
             # A DaemonSet has all of its pods put up with lost nodes; that is its kind's doing.
             bound = [
                 pod for pod in bound if pod.metadata.owner is None or pod.metadata.owner.kind != "DaemonSet"
             ]
             if bound and victim in self.unready_nodes():
+                longest = max(stay(pod) for pod in bound)
                 return (
-                    f"{victim} was lost with {len(bound)} of the copies, and not all of them run elsewhere, nor ever will: "
-                    "these put up with a lost node for as long as it is lost."
+                    f"{victim} was lost with {len(bound)} of the copies, and not all of them run elsewhere"
+                    + (
+                        ", nor ever will: these put up with a lost node for as long as it is lost."
+                        if longest == math.inf
+                        else f": these put up with a lost node for {longest:g} s, and only then are others made in their place."
+                    )
                 )
             return ""
 
@@ -295,22 +312,13 @@ class Kubernetes:
     @staticmethod
     def outstays(pod: Pod) -> bool:
         """Whether a pod says of itself that a lost node is no reason to give it up."""
-        return any(
-            each.toleration_seconds is None
-            and each.effect in {"", "NoExecute"}
-            and (each.key == _UNREACHABLE or (not each.key and each.operator == "Exists"))
-            for each in pod.spec.tolerations
-        )
+        return stay(pod) == math.inf
 
     def delete(self, pod: Pod) -> None:
         """Delete a pod, without patience."""
         path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}"
         with contextlib.suppress(Refused):
             self.api.send("DELETE", f"{path}?gracePeriodSeconds=0")
-
-    def _container(self, workload: Workload) -> dict[str, Any]:
-        containers = self.api.get(workload.path)[0]["spec"]["template"]["spec"]["containers"]
-        return next(each for each in containers if self.is_parcel(each["image"]))
 
     def _forget_manager(self, workload: Workload) -> None:
         """Leave no sign of the checker among the managers of a workload's fields: they refuse each other's changes."""
@@ -332,7 +340,8 @@ class Kubernetes:
 
     def _image(self, pod: Pod) -> str:
         """Return the image of the container that is Parcel; empty when none is."""
-        return next((each.image for each in pod.spec.containers if self.is_parcel(each.image)), "")
+        container = self.app(pod.spec.containers)
+        return container.image if container else ""
 
     def _id(self, pod: Pod) -> str:
         space = pod.metadata.namespace
@@ -351,6 +360,26 @@ def is_selected(pod: Pod, namespace: str, labels: Mapping[str, str]) -> bool:
     return (
         bool(labels) and pod.metadata.namespace == namespace and labels.items() <= pod.metadata.labels.items()
     )
+
+
+def stay(pod: Pod) -> float:
+    """Return for how many seconds a pod stays with a node that is lost: its own tolerations say so, the shortest counts.
+
+    Args:
+        pod: the pod.
+
+    Returns:
+        The seconds from the moment in which the cluster counts the node as lost; infinity for as long as it is lost.
+    """
+    of_a_loss = [
+        each.toleration_seconds
+        for each in pod.spec.tolerations
+        if each.effect in {"", "NoExecute"}
+        and (each.key == _UNREACHABLE or (not each.key and each.operator == "Exists"))
+    ]
+    if not of_a_loss:
+        return 0
+    return min((max(each, 0) for each in of_a_loss if each is not None), default=math.inf)
 
 
 def _with_image(container: str, image: str) -> dict[str, Any]:

@@ -85,6 +85,18 @@ class Parcel:
             could_not_run(f"{workload.title} cannot be looked at: {refused.message}.")
         return found
 
+    def refused(self, workload: Workload) -> str:
+        """Return why the cluster refuses to make copies that a workload wants; empty when it does not."""
+        status = self._things[workload].get("status") or {}
+        return next(
+            (
+                " ".join(str(each.get("message", "")).split())
+                for each in status.get("conditions") or []
+                if (each.get("type"), each.get("status")) == ("ReplicaFailure", "True")
+            ),
+            "",
+        )
+
     def spec(self, workload: Workload) -> dict[str, Any]:
         """Return what a workload was told."""
         spec: dict[str, Any] = self._things[workload]["spec"]
@@ -208,7 +220,10 @@ class Parcel:
 
     def container(self, pod: Pod) -> Container:
         """Return the container of a pod that is Parcel."""
-        return next(each for each in pod.spec.containers if self.cluster.is_parcel(each.image))
+        found = self.cluster.app(pod.spec.containers)
+        if found is None:
+            could_not_run(f"{pod.metadata.name} runs Parcel no more.")
+        return found
 
 
 def _moment(event: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from .parcel import LISTENS, NODE_PORT, labels_of, space
 
 if TYPE_CHECKING:
     from checker.cluster.kube_records import Container, Pod, Service
-    from checker.cluster.kubernetes import Kubernetes
+    from checker.cluster.kubernetes import Kubernetes, Workload
     from checker.grading.author import Lab
 
     from .parcel import Parcel
@@ -203,6 +203,19 @@ def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
         source=f"kubectl rollout status {owner.title}{space(pod)}",
         evidence=parcel.last_warning(pod),
         hint="Lesson, “A release that cannot start”: which command led out there?",
+    )
+
+
+def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
+    """End the check: a release was begun of which the cluster makes no copy."""
+    pod = parcel.pods_of(workload)[0]
+    fail(
+        f"A rollout of {workload.title} stands still: the cluster refuses to make a copy of the new version.",
+        expected="a rollout that is done, or was taken back",
+        seen=refused,
+        source=f"kubectl describe {workload.title}{space(pod)}",
+        hint="A usual rollout makes one copy more before it takes an old one away. Has your namespace room for one more? "
+        "`kubectl describe resourcequotas` shows what is used and what there is.",
     )
 
 

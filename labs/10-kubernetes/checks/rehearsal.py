@@ -192,7 +192,8 @@ class Rehearsal:
             kind: its field, such as `livenessProbe`.
         """
         spec = self._bodies[LATE].pod["spec"]
-        app = next(each for each in spec["containers"] if self._parcel.cluster.is_parcel(each["image"]))
+        name = self._parcel.container(self._made[LATE]).name
+        app = next(each for each in spec["containers"] if each["name"] == name)
         return dict(app.get(kind) or {})
 
     def answers(self, name: str, path: str = "/healthz") -> tuple[int, str]:

@@ -29,6 +29,7 @@ from .reasons import (
     NO_IMAGE,
     WANTED,
     fail_not_ready,
+    fail_refused,
     fail_standing_still,
     fail_unreachable,
     fail_without_pods,
@@ -323,6 +324,9 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
     """Version 2.0 took over from 1.0 and no user noticed."""
     if stuck := standing_still(parcel):
         fail_standing_still(parcel, stuck)
+    for workload in parcel.workloads:
+        if (refused := parcel.refused(workload)) and not _is_moved(parcel, workload):
+            fail_refused(parcel, workload, refused)
     title, where = parcel.workloads[0].title, space(parcel.pods[0])
     outcomes.rollout(
         timeline.everything(),
@@ -342,6 +346,10 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         source=f"kubectl get pods{where} --output custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image",
         hint=f"`kubectl rollout history {title}{where}` lists what was rolled out, `kubectl rollout status` whether it is done.",
     )
+
+
+def _is_moved(parcel: Parcel, workload: Workload) -> bool:
+    return all(parcel.container(pod).image.endswith(f":{AFTER}") for pod in parcel.pods_of(workload))
 
 
 # -- 4: what goes wrong ----------------------------------------------------------------------------------------
@@ -385,7 +393,7 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
             serving=AFTER,
             seconds=WATCH_SECONDS,
             arrived=lambda: cluster.has_reached(cluster.bad_image),
-            kept_away=cluster.last_failure,
+            kept_away=lambda: _why_kept_away(cluster, source),
             hint=f"`{source}` shows the strategy and how many copies may be unavailable: how many old ones may go before a new one is ready?",
         )
     except Refused as refused:
@@ -398,6 +406,22 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
         source=CHECKED,
         hint="`kubectl get events` says what the cluster waits for.",
     )
+
+
+def _why_kept_away(cluster: Kubernetes, source: str) -> str:
+    """Return why a release reached no copy; where it is the learner's own quota, end the check."""
+    why = cluster.last_failure()
+    require(
+        # In another's cluster, quotas are the work of whoever runs it.
+        "exceeded quota" not in why or isinstance(cluster, Elsewhere),
+        "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one copy more. "
+        "That is no protection from a bad release.",
+        expected="a release that is tried on one copy, while the others serve",
+        seen=why,
+        source=source,
+        hint="`kubectl describe resourcequotas` shows what is used and what there is.",
+    )
+    return why
 
 
 @needs("moved-without-failure", "spread")
@@ -420,7 +444,7 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
         within=NEVER_SECONDS if never else REPLACED_SECONDS,
         node=victim,
         hint=never or WHO_COUNTS,
-        hopeless=cluster.why_not_replaced(victim),
+        hopeless=cluster.why_not_replaced(victim, REPLACED_SECONDS),
     )
     lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
     lab.record("requests lost with a node", found.lost, "requests", "kubernetes")

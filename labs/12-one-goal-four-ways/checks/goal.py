@@ -183,7 +183,9 @@ class Goal:
             within=LOSS_SECONDS,
             hint=REPLACE[way.key],
             node=victim,
-            hopeless=cluster.why_not_replaced(victim) if isinstance(cluster, Kubernetes) else str,
+            hopeless=cluster.why_not_replaced(victim, LOSS_SECONDS)
+            if isinstance(cluster, Kubernetes)
+            else str,
         )
         self._tell(way, cost.seconds, cost.lost)
         after = sorted(each.id for each in way.cluster.instances())

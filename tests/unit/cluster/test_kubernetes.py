@@ -354,6 +354,47 @@ def test_a_copy_that_stays_bound_to_a_lost_node_is_given_up_once_the_node_is() -
     assert "not all of them run elsewhere" in after_a_loss(bound()).why_not_replaced("worker-1")()
 
 
+def bound_for(*seconds: int | None) -> dict[str, Any]:
+    one = pod(metadata=owned("ReplicaSet", "parcel"))
+    one["spec"]["tolerations"] = [
+        {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"}
+        | ({} if each is None else {"tolerationSeconds": each})
+        for each in seconds
+    ]
+    return one
+
+
+def test_a_copy_that_stays_with_a_lost_node_longer_than_it_may_is_given_up_for_that() -> None:
+    assert (
+        "put up with a lost node for 600 s"
+        in after_a_loss(bound_for(600)).why_not_replaced("worker-1", 120)()
+    )
+    assert after_a_loss(bound_for(5)).why_not_replaced("worker-1", 120)() == ""
+    assert after_a_loss(bound_for(600)).why_not_replaced("worker-1")() == ""
+
+
+def test_of_several_times_that_a_copy_stays_with_a_lost_node_the_shortest_counts_as_it_does_to_kubernetes() -> (
+    None
+):
+    assert after_a_loss(bound_for(None, 30)).why_not_replaced("worker-1", 120)() == ""
+    assert "for as long as it is lost" in after_a_loss(bound_for(None)).why_not_replaced("worker-1", 120)()
+
+
+HELPER = {"name": "helper", "image": "drydock/parcel:1.0", "command": ["sleep", "infinity"]}
+
+
+def test_a_helper_with_parcels_image_that_runs_something_else_is_not_taken_for_parcel() -> None:
+    one = pod()
+    one["spec"]["containers"] = [HELPER, {"name": "parcel", "image": "drydock/parcel:2.0"}]
+    assert [each.version for each in cluster({PODS: {"items": [one]}}).instances()] == ["2.0"]
+
+
+def test_parcel_with_a_command_of_its_own_is_parcel_still() -> None:
+    one = pod()
+    one["spec"]["containers"] = [HELPER]
+    assert [each.version for each in cluster({PODS: {"items": [one]}}).instances()] == ["1.0"]
+
+
 def test_a_daemon_set_s_copies_are_not_blamed_for_what_their_kind_does() -> None:
     assert after_a_loss(bound("DaemonSet")).why_not_replaced("worker-1")() == ""
 

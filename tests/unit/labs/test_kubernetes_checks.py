@@ -299,3 +299,35 @@ def test_a_service_that_does_not_heed_readiness_is_told(
 ) -> None:
     service = msgspec.convert({"metadata": {"name": "parcel"}, "spec": spec}, Service)
     assert words in told(lambda: checks(LAB, "health").require_heeded(service)).rationale
+
+
+# -- room ------------------------------------------------------------------------------------------------------
+
+NO_ROOM = (
+    'pods "parcel-7" is forbidden: exceeded quota: room, requested: pods=1, used: pods=3, limited: pods=3'
+)
+
+
+def test_a_release_that_a_quota_keeps_from_every_copy_is_no_protection(checks: Checks) -> None:
+    why_kept_away = checks(LAB, "test_kubernetes")._why_kept_away
+    failure = told(lambda: why_kept_away(Cluster(failure=NO_ROOM), "kubectl describe deployment/parcel"))
+    assert "No release reaches the copies" in failure.rationale
+    assert failure.seen == NO_ROOM
+    assert why_kept_away(Cluster(failure="denied by a webhook"), "") == "denied by a webhook"
+
+
+def test_a_rollout_of_which_the_cluster_makes_no_copy_is_told_in_the_clusters_words(checks: Checks) -> None:
+    class Api:
+        def get(self, path: str) -> list[Any]:
+            assert path == OWNER.path
+            failed = {"type": "ReplicaFailure", "status": "True", "message": NO_ROOM}
+            return [{"spec": {}, "status": {"conditions": [{"type": "Available", "status": "True"}, failed]}}]
+
+    cluster = SimpleNamespace(api=Api(), workload=lambda _: OWNER, app=lambda these: these[0], pods=list)
+    parcel = checks(LAB, "parcel").Parcel(cluster)
+    parcel.pods = [pod(image="drydock/parcel:1.0")]
+    assert parcel.refused(OWNER) == NO_ROOM
+    judge = checks(LAB, "test_kubernetes").test_moved_without_failure
+    failure = told(lambda: judge(cluster, parcel, SimpleNamespace()))
+    assert "refuses to make a copy of the new version" in failure.rationale
+    assert failure.seen == NO_ROOM
