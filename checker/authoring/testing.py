@@ -36,6 +36,8 @@ class Part:
     """Whether several of its tests can run at the same time: tests of different labs, in different files."""
     some_alone: bool = False
     """Whether some of its tests are marked `alone`, and run after the others, one at a time."""
+    program: bool = False
+    """Whether it is a program of its own instead of pytest's tests."""
 
 
 PARTS = (
@@ -60,6 +62,7 @@ PARTS = (
         usual=False,
         seconds=12 * 3600,
     ),
+    Part("fire", "lab killed at random moments", engine=True, usual=False, seconds=24 * 3600, program=True),
 )
 """In the order in which they run: the fast ones first."""
 
@@ -99,6 +102,13 @@ def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
     )
 
 
+def _of_its_own(part: Part, places: Places, extra: Sequence[str], say: Callable[[str], None]) -> ExitCode:
+    """Run a part that is a program; its exit codes are those of `lab`."""
+    say(f"testing {part.name}: {part.what}")
+    code = _run([sys.executable, "-m", f"tests.{part.name}", *extra], places, part.seconds)
+    return ExitCode(code) if code in list(ExitCode) else ExitCode.COULD_NOT_RUN
+
+
 def together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
     """Return parts in the order to run them; the parts that test labs run as one, because they wait for the same labs."""
     by_lab = tuple(part for part in parts if part.by_lab)
@@ -126,6 +136,8 @@ def run_parts(
             f"{missing[0]} is missing.",
             remedy="The tests come with a checkout, not with the installed package.",
         )
+    if parts[0].program:
+        return _of_its_own(parts[0], places, extra, say)
     side_by_side = all(part.side_by_side for part in parts)
     beside = f"; {lanes()} at the same time" if side_by_side else ""
     say(f"testing {name}: {'; '.join(part.what for part in parts)}{beside}")
@@ -141,7 +153,7 @@ def run_parts(
             # passes by itself is unsteady, and its failure is shown above for the person who fixes it.
             say(f"{name}: running the failed tests once more, by themselves")
             again = [*command, *one, *extra, "--last-failed", "--last-failed-no-failures=none"]
-            code = _pytest(again, places, seconds)
+            code = _run(again, places, seconds)
             if code == 0:
                 say(f"{name}: unsteady. The failures above passed the second time")
     except subprocess.TimeoutExpired:
@@ -161,10 +173,10 @@ def _first_time(
     seconds: int,
 ) -> int:
     if not any(part.some_alone for part in parts):
-        return _pytest([*several, *extra], places, seconds)
+        return _run([*several, *extra], places, seconds)
     codes = [
-        _pytest([*several, "-m", "not alone", *extra], places, seconds),
-        _pytest([*one, "-m", "alone", *extra], places, seconds),
+        _run([*several, "-m", "not alone", *extra], places, seconds),
+        _run([*one, "-m", "alone", *extra], places, seconds),
     ]
     # Which tests are wanted may leave one of the two with none.
     ran = [code for code in codes if code != _NO_TESTS]
@@ -180,7 +192,7 @@ _TESTS_FAILED = 1
 """pytest's exit code when tests ran and some failed."""
 
 
-def _pytest(command: Sequence[str], places: Places, seconds: int) -> int:
+def _run(command: Sequence[str], places: Places, seconds: int) -> int:
     # The tests must not use a learner's own folders.
     hidden = {"DRYDOCK_STATE", "DRYDOCK_WORK", "DRYDOCK_COURSE", "PYTEST_ADDOPTS"}
     environment = {

@@ -4,6 +4,9 @@ Words after `--` go to pytest, for instance: lab test unit -- -k progress
 
 The part `engines` runs only when you name it: it tries labs on other engines, each in a container on this one, and
 writes what it found to docs/reference/engines.md. --engine and --labs choose a part of it; the rest of the page stays.
+
+The part `fire` runs only when you name it: it kills `lab`, fills the disk or kills the engine at random moments,
+and looks whether anything is lost or left. Its options come after `--`: lab test fire -- --help
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "parts",
         metavar="PART",
         nargs="*",
-        help="unit, integration, course, docs, browser or engines; all but engines if you name none",
+        help="unit, integration, course, docs, browser, engines or fire; all but the last two if you name none",
     )
     parser.add_argument(
         "--engine",
@@ -64,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
             ensure_engine(
                 context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
             )
-            for lab in tested or context.catalogue:
+            # A program starts the labs that it was given, and these get their images as always.
+            programs = all(part.program for part in group)
+            for lab in [] if programs else tested or context.catalogue:
                 try:
                     ensure_images(context, lab)
                 except MissingProgramError as error:

@@ -46,7 +46,7 @@ def places(course: Places) -> Places:
 
 def test_what_waits_for_labs_runs_together_and_the_rest_in_order() -> None:
     names = [[part.name for part in group] for group in together(PARTS)]
-    assert names == [["unit"], ["integration"], ["course", "docs"], ["browser"], ["engines"]]
+    assert names == [["unit"], ["integration"], ["course", "docs"], ["browser"], ["engines"], ["fire"]]
     assert together([KNOWN["docs"]]) == [(KNOWN["docs"],)]
 
 
@@ -80,7 +80,7 @@ def test_several_labs_at_once_even_on_a_small_machine_and_not_too_many_on_a_larg
 
 def test_tests_run_side_by_side_but_for_the_browsers(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs(0, 0)
-    monkeypatch.setattr(testing, "_pytest", runs)
+    monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, LABS, ["-x"], lambda _: None) is ExitCode.OK
     assert run_parts(places, [KNOWN["browser"]], [], lambda _: None) is ExitCode.OK
     labs, browser = runs.commands
@@ -108,7 +108,7 @@ def test_what_must_be_alone_runs_after_the_others_in_one_lane(
     places: Places, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], expected: ExitCode
 ) -> None:
     runs = Runs(*codes)
-    monkeypatch.setattr(testing, "_pytest", runs)
+    monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, [KNOWN["integration"]], ["-x"], lambda _: None) is expected
     others, alone = runs.commands[:2]
     assert others[others.index("-m", 3) + 1] == "not alone"
@@ -122,7 +122,7 @@ def test_what_failed_runs_once_more_in_one_lane_and_is_named_unsteady_when_it_pa
 ) -> None:
     said: list[str] = []
     runs = Runs(1, 0)
-    monkeypatch.setattr(testing, "_pytest", runs)
+    monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, LABS, [], said.append) is ExitCode.OK
     again = runs.commands[1]
     assert "--last-failed" in again
@@ -134,7 +134,7 @@ def test_what_failed_runs_once_more_in_one_lane_and_is_named_unsteady_when_it_pa
 def test_what_fails_twice_or_was_never_run_is_no_pass(
     places: Places, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(testing, "_pytest", Runs(*codes))
+    monkeypatch.setattr(testing, "_run", Runs(*codes))
     assert run_parts(places, LABS, [], lambda _: None) is ExitCode.CHECK_FAILED
 
 
@@ -143,7 +143,7 @@ def test_other_engines_are_tried_only_when_they_are_named_and_each_case_once(
 ) -> None:
     assert [part.name for part in PARTS if not part.usual] == ["engines"]
     runs = Runs(1)
-    monkeypatch.setattr(testing, "_pytest", runs)
+    monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, [KNOWN["engines"]], ["--engine=29"], lambda _: None) is ExitCode.CHECK_FAILED
     assert len(runs.commands) == 1
     assert runs.commands[0][-1] == "--engine=29"
@@ -153,3 +153,15 @@ def test_without_the_tests_the_missing_folder_is_named(course: Places, tmp_path:
     with pytest.raises(LabError, match="tests/unit is missing") as caught:
         run_parts(course, [KNOWN["unit"]], [], lambda _: None)
     assert "checkout" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "told"), [(0, ExitCode.OK), (1, ExitCode.CHECK_FAILED), (-9, ExitCode.COULD_NOT_RUN)]
+)
+def test_a_part_that_is_a_program_gets_the_options_and_is_run_once(
+    places: Places, monkeypatch: pytest.MonkeyPatch, code: int, told: ExitCode
+) -> None:
+    runs = Runs(code)
+    monkeypatch.setattr(testing, "_run", runs)
+    assert run_parts(places, [KNOWN["fire"]], ["--rounds", "3"], print) is told
+    assert [command[1:] for command in runs.commands] == [["-m", "tests.fire", "--rounds", "3"]]
