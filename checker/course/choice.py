@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from checker import whole
 from checker.errors import LabError, MisuseError, not_written
 
 if TYPE_CHECKING:
@@ -106,7 +107,6 @@ def keep(places: Places, lab: Lab) -> None:
         return
     file = _file(places, lab.slug)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(" ".join(lab.chosen) + "\n", encoding="utf-8")
+        whole.write(file, " ".join(lab.chosen) + "\n")
     except OSError as error:
         raise not_written(file, error) from error

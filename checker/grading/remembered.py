@@ -13,6 +13,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from checker import whole
+
 KEPT = 200
 """How many passes of a lab are kept; the oldest go first."""
 
@@ -48,8 +50,7 @@ class Remembered:
     def remember(self, *what: str, text: str = "") -> None:
         """Keep a pass, and a text with it; where nothing can be written, it is proven anew each time."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file(*what).write_text(text, encoding="utf-8")
+            whole.write(self._file(*what), text)
             for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT]:
                 old.unlink(missing_ok=True)
         except OSError:

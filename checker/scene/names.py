@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from checker import whole
 from checker.engine.api import NotFoundError, RefusedError
 from checker.errors import not_written
 
@@ -52,11 +53,8 @@ def note(file: Path, names: Names) -> None:
     Raises:
         LabError: it cannot be written.
     """
-    partial = file.with_suffix(".partial")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(msgspec.json.encode(names))
-        partial.replace(file)
+        whole.write(file, msgspec.json.encode(names).decode())
     except OSError as error:
         raise not_written(file, error) from error
 

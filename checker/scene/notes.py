@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from checker import whole
 from checker.engine.shell import Shell
 from checker.errors import LabError
 
@@ -67,8 +68,7 @@ def _note(engine: Engine, item: dict[str, Any], folder: Path, progress: Callable
 def _keep(file: Path, sentence: str) -> None:
     """Keep a sentence, and of all only the youngest; where nothing can be written, it is found anew."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{sentence}\n", encoding="utf-8")
+        whole.write(file, f"{sentence}\n")
         for old in sorted(file.parent.iterdir(), key=lambda each: each.stat().st_mtime)[:-KEPT]:
             old.unlink(missing_ok=True)
     except OSError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from checker import whole
 from checker.engine.api import NotFoundError, UnreadableLogsError
 from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError, not_written
@@ -192,8 +193,7 @@ class Scene:
             return  # `up` says what is wrong with the file
         text = addresses.override(json.loads(done.stdout), addresses.free_subnets(self.engine))
         try:
-            self._addresses.parent.mkdir(parents=True, exist_ok=True)
-            self._addresses.write_text(text, encoding="utf-8")
+            whole.write(self._addresses, text)
         except OSError as error:
             raise not_written(self._addresses, error) from error
 

@@ -6,13 +6,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.engine import leftovers, processes
 from checker.errors import LabError
+from checker.grading.author import wait_until
 
 if TYPE_CHECKING:
     from checker.engine.endpoint import Endpoint
@@ -86,11 +86,9 @@ class LocalEngine:
             start_new_session=True,
         )
         self.pid = process.pid
-        give_up = time.monotonic() + ANSWER_SECONDS
-        while not processes.answers(self.socket):
-            if process.poll() is not None or time.monotonic() > give_up:
-                raise LabError(f"The engine at {self.socket} did not come back.")
-            time.sleep(0.1)
+        wait_until(lambda: process.poll() is not None or processes.answers(self.socket), ANSWER_SECONDS)
+        if not processes.answers(self.socket):
+            raise LabError(f"The engine at {self.socket} did not come back.")
 
     def orphans(self, known: set[str]) -> list[str]:
         """Return the containers that have processes here and that the engine does not know."""

@@ -9,11 +9,11 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.engine.api import LABEL, connect
+from checker.grading.author import wait_until
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -148,12 +148,15 @@ def kill(process: subprocess.Popen[str], *, alone: bool) -> None:
 
 def end_marked() -> None:
     """End what a round left, so that the next one is not blamed for it."""
-    give_up = time.monotonic() + 20
-    while (left := _marked()) and time.monotonic() < give_up:
+
+    def none_left() -> bool:
+        left = _marked()
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(0.02)
+        return not left
+
+    wait_until(none_left, 20)
 
 
 def _marked() -> list[int]:

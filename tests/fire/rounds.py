@@ -9,6 +9,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from checker.grading.author import wait_until
 from checker.progress import Progress
 from tests.fire.ground import LONGEST_SECONDS, end_marked, kill
 from tests.fire.plan import SOLVED, STARTED, STOPPED, Round
@@ -216,9 +217,8 @@ class Player:
         if stop:
             self._lab("stop", str(int(lab.number)))
         self._stands[lab.number] = STOPPED
-        give_up = time.monotonic() + _SETTLE_SECONDS
-        while (left := self._left(lab)) and time.monotonic() < give_up:
-            time.sleep(0.1)
+        wait_until(lambda: not self._left(lab), _SETTLE_SECONDS)
+        left = self._left(lab)
         for each in left:
             self._fault(f"left after `lab stop`: {each}")
         if left:

@@ -35,7 +35,7 @@ LAYERS = (
     ("course",),
     ("results",),
     ("background",),
-    ("errors", "interruption"),
+    ("errors", "interruption", "whole"),
     ("bootstrap",),
 )
 """Imports go down this list, never up; bootstrap runs before anything is installed, and so uses nothing above it."""

@@ -141,7 +141,7 @@ def test_what_fails_twice_or_was_never_run_is_no_pass(
 def test_other_engines_are_tried_only_when_they_are_named_and_each_case_once(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [part.name for part in PARTS if not part.usual] == ["engines"]
+    assert [part.name for part in PARTS if not part.usual] == ["engines", "fire"]
     runs = Runs(1)
     monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, [KNOWN["engines"]], ["--engine=29"], lambda _: None) is ExitCode.CHECK_FAILED
