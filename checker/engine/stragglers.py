@@ -24,7 +24,7 @@ END_SECONDS = 5.0
 """How long the ending may go on without ending a process; the whole takes about 0.1 s."""
 
 MOST_SECONDS = 60.0
-"""How long it may take at most: what starts itself again faster than it is ended would keep it for ever."""
+"""How long it may take at most: what starts itself again faster than it is ended would keep it busy without end."""
 
 # Prints the /proc folders of marked processes that are alive; a zombie is gone but for its parent's not looking.
 _MARKED = """
