@@ -42,7 +42,7 @@ ANSWERS = {
     "01": (
         "solution",
         "another-tag",
-        "committed-copy",
+        "name-built-into-an-image",
         "program-copied-in",
         "never-started",
         "alternative/compose",
