@@ -55,8 +55,9 @@ class Player:
         if each.edited and each.base != STOPPED:
             self._ground.edit(each.lab, each.number)
         usual = self._measured(each)
-        if self._faults:
-            return self._faults  # without a ground, no round
+        if self._faults:  # without a ground, no round
+            self._stands[each.lab.number] = "unknown"
+            return self._faults
         had = self._ground.contents(each.lab)
         given = self._ground.contents(each.lab, aside=False) if not each.edited else set()
         self._hit(each, usual * each.share)
