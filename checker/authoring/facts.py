@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NEEDS = {
     "privileged": "that may run privileged containers",
     "builder": "and builds images with BuildKit (Docker, not Podman)",
+    "limits": "that sets limits",
     "nomad": "and HashiCorp Nomad, see below",
 }
 

@@ -112,7 +112,7 @@ class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = ()
     needs: Annotated[
         tuple[str, ...],
-        Meta(description="What the machine must be able to do: `privileged`, `builder`, `nomad`."),
+        Meta(description="What the machine must be able to do: `privileged`, `builder`, `limits`, `nomad`."),
     ] = ()
     usual: Annotated[
         tuple[str, ...],

@@ -354,6 +354,11 @@ def is_podman(version: Mapping[str, Any]) -> bool:
     return any("Podman" in str(each.get("Name", "")) for each in version.get("Components") or [])
 
 
+def limits_nothing(info: Mapping[str, Any]) -> bool:
+    """Whether an engine runs without cgroups, by its `/info`: as rootless engines do unless systemd delegates some."""
+    return info.get("CgroupDriver") == "none"
+
+
 def keeps_both(info: Mapping[str, Any]) -> bool:
     """Whether an engine keeps of each image what was pulled beside what was unpacked, about twice as much, by its `/info`.
 

@@ -34,24 +34,32 @@ def prepare(session: Session, lab: Lab, *, force: bool) -> None:
     Raises:
         LabError: what is short, or which image cannot be had, and what to do.
     """
-    require_builder(session, lab)
+    require_engine(session, lab)
     require_room(session, lab, force=force)
     ensure_images(session, lab)
 
 
-def require_builder(session: Session, lab: Lab) -> None:
-    """Refuse a lab in which images are built on an engine that has no BuildKit; asked only for such labs.
+def require_engine(session: Session, lab: Lab) -> None:
+    """Refuse a lab that asks for what this engine cannot do: build images, or set limits; asked only for such labs.
 
     Raises:
-        LabError: the engine has none; the message says what to use instead.
+        LabError: what the engine cannot do, and what to use instead.
     """
-    from checker.engine.api import is_podman  # noqa: PLC0415 - few labs ask
+    from checker.engine.api import is_podman, limits_nothing  # noqa: PLC0415 - few labs ask
 
-    if "builder" in lab.toml.needs and is_podman(session.engine.get("/version")):
+    needs = lab.toml.needs
+    if "builder" in needs and is_podman(session.engine.get("/version")):
         raise LabError(
             f"In lab {lab.number} you build images, and this engine, Podman, has no BuildKit for that.",
             remedy="Do this lab with Docker Engine or Docker Desktop. The page “Engines” in the reference says "
             "which labs work with Podman.",
+        )
+    if {"limits", "privileged"} & set(needs) and limits_nothing(session.engine.get("/info")):
+        what = "runs an engine in a container" if "privileged" in needs else "sets limits on containers"
+        raise LabError(
+            f"Lab {lab.number} {what}, and this engine has no cgroups for that: it runs rootless.",
+            remedy="Use an engine that runs as root, or a system with version 2 of cgroups on which systemd delegates "
+            "cpu, cpuset, io, memory and pids to your user. `lab doctor` says what is missing.",
         )
 
 

@@ -171,14 +171,14 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
     from checker.scene.holder import left_by_proof, require_own
-    from checker.session.preparing import ensure_images, require_builder
+    from checker.session.preparing import ensure_images, require_engine
 
     args, style = context.args, style_of()
     scene = context.scene(lab)
     require_own(context.engine, lab, context.places)
     if scene.services() and not left_by_proof(context.engine, lab):
         context.confirm(f"Lab {lab.number} is running. Testing stops it and removes its containers.")
-    require_builder(context, lab)
+    require_engine(context, lab)
     ensure_images(context, lab.with_ways(lab.toml.usual))
     prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context))
     if not args.json:

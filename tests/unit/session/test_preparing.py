@@ -77,8 +77,27 @@ def test_a_lab_in_which_images_are_built_is_refused_on_podman_before_anything_is
 
 
 @pytest.mark.parametrize(
+    ("need", "word"), [("privileged", "runs an engine in a container"), ("limits", "sets limits")]
+)
+def test_an_engine_without_cgroups_is_refused_for_labs_that_need_them(
+    course: Course, need: str, word: str
+) -> None:
+    session: Any = SimpleNamespace(engine=SimpleNamespace(get=lambda _: {"CgroupDriver": "none"}))
+    with pytest.raises(LabError, match=word) as caught:
+        prepare(session, course.lab(toml=f'needs = ["{need}"]\n'), force=False)
+    assert "rootless" in caught.value.what
+    assert "delegates" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
     ("needs", "version"),
-    [("builder", {"Components": [{"Name": "Engine"}]}), ("builder", {}), ("privileged", PODMAN)],
+    [
+        ("builder", {"Components": [{"Name": "Engine"}]}),
+        ("builder", {}),
+        ("privileged", PODMAN),
+        ("limits", {"CgroupDriver": "systemd"}),
+        ("nomad", {"CgroupDriver": "none"}),
+    ],
 )
 def test_every_other_lab_and_engine_goes_on(
     course: Course, monkeypatch: pytest.MonkeyPatch, needs: str, version: dict[str, Any]
