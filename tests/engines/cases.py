@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from checker.course.catalogue import Catalogue
+from checker.course.places import find
 from tests.engines import record
+from tests.engines.kinds import KINDS
 from tests.engines.machine import ROOT
 from tests.engines.record import Entry, Outcome
 
@@ -20,6 +23,12 @@ LAB_OPTION = "--labs"
 
 RECORD = ROOT / "tests" / "engines" / "record.json"
 PAGE = ROOT / "docs" / "reference" / "engines.md"
+
+
+def text() -> str:
+    """Return the page as the record has it."""
+    labs = [(lab.number, lab.toml.title) for lab in Catalogue(find(ROOT))]
+    return record.page(record.read(RECORD), [(kind.name, kind.title) for kind in KINDS], labs)
 
 
 def names_of(lab: Lab) -> tuple[str, ...]:

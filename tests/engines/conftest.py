@@ -12,8 +12,7 @@ from checker.engine.client import find_client
 from checker.images.catalogue import Images
 from checker.images.supply import lacking
 from tests.conftest import ROOT
-from tests.engines import record
-from tests.engines.cases import LAB_OPTION, OPTION, PAGE, RECORD
+from tests.engines.cases import LAB_OPTION, OPTION, PAGE, text
 from tests.engines.kinds import KINDS, Kind, chosen
 from tests.engines.machine import Machine, MachineError, on_engine, save
 
@@ -159,6 +158,4 @@ def machines(
 def page() -> Iterator[None]:
     """Write the page again after each case, so that an interrupted run keeps what it found."""
     yield
-    labs = [(lab.number, lab.toml.title) for lab in Catalogue(find(ROOT))]
-    kinds = [(each.name, each.title) for each in KINDS]
-    PAGE.write_text(record.page(record.read(RECORD), kinds, labs), encoding="utf-8", newline="\n")
+    PAGE.write_text(text(), encoding="utf-8", newline="\n")

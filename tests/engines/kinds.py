@@ -14,6 +14,7 @@ class Kind:
         title: what the page calls it.
         target: the stage of machine/Dockerfile that has it.
         words: further words for the engine's command line.
+        user: as whom `lab` is run on it.
         refuses: labs that it cannot run, each with what `lab start` must say of it.
     """
 
@@ -21,12 +22,22 @@ class Kind:
     title: str
     target: str
     words: tuple[str, ...] = ()
+    user: str = "root"
     refuses: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What machine/machine-start calls it."""
+        if self.target.startswith("podman"):
+            return "podman"
+        return "rootless" if self.user != "root" else "docker"
 
     def must_refuse(self, lab: str) -> str:
         """Return what `lab start` must say of a lab that this engine cannot run; empty for all others."""
         return dict(self.refuses).get(lab, "")
 
+
+_NO_GROUPS = "this engine has no cgroups"
 
 KINDS = (
     Kind("28", "Docker Engine 28", "docker-28"),
@@ -35,6 +46,13 @@ KINDS = (
         "Docker Engine 28 with containerd's store",
         "docker-28",
         ("--feature=containerd-snapshotter=true",),
+    ),
+    Kind(
+        "28r",
+        "Docker Engine 28, rootless, without cgroups",
+        "docker-28-rootless",
+        user="learner",
+        refuses=tuple((lab, _NO_GROUPS) for lab in ("02", "03", "05", "06", "09", "10", "11", "12")),
     ),
     Kind("29", "Docker Engine 29", "docker-29"),
     Kind("podman", "Podman 5", "podman-5", refuses=(("02", "has no BuildKit"),)),

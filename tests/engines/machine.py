@@ -109,8 +109,7 @@ class Machine:
             "--privileged",
         ]
         words += ["--cgroupns", "private", "--memory", MEMORY, "--stop-timeout", "20", self.image]
-        command = "podman" if self.kind.target.startswith("podman") else "docker"
-        self._must(*words, command, *self.kind.words)
+        self._must(*words, self.kind.command, *self.kind.words)
         self.alive = True
         if wait_until(self._settled, START_SECONDS, every=0.25) and self._state() == HEALTHY:
             return
@@ -149,6 +148,7 @@ class Machine:
             )
         if done.returncode:
             raise MachineError(f"the course could not be copied into the machine: {done.stderr}")
+        self._must("exec", self.name, "chown", "--recursive", self.kind.user, "/course")
 
     def give_images(self, bundle: Path) -> str:
         """Load a bundle of the course's images; return what the command said."""
@@ -175,7 +175,18 @@ class Machine:
             MachineError: it said nothing for too long, or took too long; the machine is removed then.
         """
         command = self._client.command(
-            "exec", "--workdir", "/course", self.name, "python", "-m", "checker", *words
+            "exec",
+            "--user",
+            self.kind.user,
+            "--env",
+            f"USER={self.kind.user}",
+            "--workdir",
+            "/course",
+            self.name,
+            "python",
+            "-m",
+            "checker",
+            *words,
         )
         return "\n".join(self._lines(command))
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine",
         metavar="NAME,NAME",
         default="",
-        help="engines: only these, of 28, 28c (containerd's image store), 29 and podman",
+        help="engines: only these, of 28, 28c (containerd's image store), 28r (rootless), 29 and podman",
     )
     parser.add_argument("--labs", metavar="LAB,LAB", default="", help="engines: only these labs")
     parser.set_defaults(beyond=[])
