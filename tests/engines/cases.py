@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 from typing import TYPE_CHECKING, Any
 
 from checker.course.catalogue import Catalogue
@@ -83,5 +84,8 @@ def note(
         date=dt.datetime.now(dt.UTC).date(),
         **facts,
     )
-    record.write(record.read(RECORD).having(entry), RECORD)
+    # Two runs may try two engines at the same time.
+    with RECORD.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record.write(record.read(RECORD).having(entry), RECORD)
     return entry

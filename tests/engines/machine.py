@@ -17,6 +17,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from checker.engine.api import keeps_both
 from checker.grading.author import wait_until
 from checker.images.build import environment
 from checker.images.certificates import find_bundle
@@ -215,7 +216,7 @@ class Machine:
             "store": _store(info),
             "client": f"docker {own['Version']}, Compose {compose}, buildx {buildx[0] if buildx else 'none'}",
             "machine": f"{info.get('NCPU')} cores, {int(info.get('MemTotal') or 0) / 1e9:.0f} GB of which "
-            f"{MEMORY.upper()}B at most, cgroup v{info.get('CgroupVersion') or 1}, "
+            f"{MEMORY.removesuffix('g')} GB at most for it and its labs, cgroup v{info.get('CgroupVersion') or 1}, "
             f"{info.get('Architecture')}, Linux {kernel[0] if kernel else ''}",
         }
 
@@ -326,9 +327,9 @@ def on_engine(client: Client) -> dict[str, list[str]]:
 
 
 def _store(info: dict[str, Any]) -> str:
-    status = info.get("DriverStatus") or []
-    contained = any("io.containerd.snapshotter" in str(value) for _, value in status)
-    return "containerd's store" if contained else f"the classic store ({info.get('Driver')})"
+    if keeps_both(info):
+        return "containerd's store"
+    return f"the {'classic' if info.get('Driver') == 'overlay2' else 'own'} store ({info.get('Driver')})"
 
 
 def _last(text: str, count: int = 6) -> str:
