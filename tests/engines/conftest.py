@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from checker.course.catalogue import Lab
     from checker.engine.api import Engine
 
 NODE = "node:1.0"
@@ -81,6 +82,7 @@ class Machines:
     """Has one machine at a time, and notes what the engine had before the first."""
 
     def __init__(self, engine: Engine, bundle: Callable[[], Path], *, keep: bool) -> None:
+        self._engine = engine
         self._client = find_client(engine.endpoint)
         self._bundle = bundle
         self._keep = keep
@@ -117,6 +119,10 @@ class Machines:
             self.close()
             raise
         return machine
+
+    def lacking(self, lab: Lab) -> str:
+        """Return the program that a lab needs and that is not on this machine; no other machine gets it then."""
+        return lacking(lab.with_ways(lab.toml.usual).images, find(ROOT), lambda: self._engine)
 
     def close(self) -> None:
         """Remove the machine that there is."""
