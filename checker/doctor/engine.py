@@ -54,15 +54,13 @@ def version(machine: Machine) -> tuple[Seen, ...]:
             problem(f"{said}; the course needs API {needed}", "Update the engine: Docker 20.10 or newer."),
         )
     if name == "Podman":
-        building = ", ".join(lab.number for lab in machine.labs if "builder" in lab.toml.needs)
+        building = machine.labs_needing("builder")
         needed = f"lab {building} and making the course's images need" if building else "making images needs"
-        return (
-            note(
-                f"{said}; it has no BuildKit, which {needed}",
-                "Load the images from a file that was saved with Docker: `lab images load FILE`."
-                + (f" Do lab {building} with Docker Engine or Docker Desktop." if building else ""),
-            ),
-        )
+        said = f"{said}; it has no BuildKit, which {needed}"
+        remedy = "Load the images from a file that was saved with Docker: `lab images load FILE`."
+        if not building:
+            return (note(said, remedy),)
+        return (problem(said, f"{remedy} Do lab {building} with Docker Engine or Docker Desktop.", building),)
     return (fine(said),)
 
 

@@ -32,6 +32,8 @@ class Seen(msgspec.Struct, frozen=True):
     mark: Mark
     found: str
     remedy: str = ""
+    labs: str = ""
+    """The numbers of the labs that a problem stops, when it stops no others; such as `02, 09`."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     mark: Mark
     found: str
     remedy: str = ""
+    labs: str = ""
+    """The numbers of the labs that a problem stops, when it stops no others."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,13 @@ class Probe:
         """Return what was seen under the names of the questions."""
         return [
             Finding(
-                id=name, group=self.group, title=title, mark=each.mark, found=each.found, remedy=each.remedy
+                id=name,
+                group=self.group,
+                title=title,
+                mark=each.mark,
+                found=each.found,
+                remedy=each.remedy,
+                labs=each.labs,
             )
             for (name, title), each in zip(self.parts, seen, strict=True)
         ]
@@ -83,9 +93,9 @@ def note(found: str, remedy: str = "") -> Seen:
     return Seen(Mark.NOTE, found, remedy)
 
 
-def problem(found: str, remedy: str) -> Seen:
-    """Return what stops a lab, and what to do."""
-    return Seen(Mark.PROBLEM, found, remedy)
+def problem(found: str, remedy: str, labs: str = "") -> Seen:
+    """Return what stops a lab, and what to do; and which labs, if it stops no others."""
+    return Seen(Mark.PROBLEM, found, remedy, labs)
 
 
 def unknown(found: str) -> Seen:

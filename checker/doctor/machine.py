@@ -81,7 +81,11 @@ class Machine:
     @property
     def privileged_labs(self) -> str:
         """The numbers of the labs that need privileged containers, such as `02, 09`; empty when none does."""
-        return ", ".join(lab.number for lab in self.labs if "privileged" in lab.toml.needs)
+        return self.labs_needing("privileged")
+
+    def labs_needing(self, *needs: str) -> str:
+        """Return the numbers of the labs that need one of these; empty when none does."""
+        return ", ".join(lab.number for lab in self.labs if set(needs) & set(lab.toml.needs))
 
 
 def look(platform: Platform, places: Places) -> Machine:

@@ -350,7 +350,7 @@ def _weaker(labs: str, found: str, remedy: str) -> Seen:
     """Return a problem if a lab needs privileged containers, else a note."""
     if not labs:
         return note(f"{found}; no lab here needs it", remedy)
-    return problem(f"{found}; needed for lab {labs}", remedy)
+    return problem(f"{found}; needed for lab {labs}", remedy, labs)
 
 
 def _privilege_remedy(machine: Machine, said: str) -> str:

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
-from checker.engine.api import keeps_both
+from checker.engine.api import keeps_both, limits_nothing
 from checker.engine.capacity import (
     GB,
     ROOM,
@@ -48,9 +48,11 @@ def cgroups(machine: Machine) -> tuple[Seen, ...]:
     missing = [name for key, name in _LIMITS.items() if info.get(key) is False]
     if missing or driver == "none":
         what = ", ".join(missing) or "anything"
-        return (
-            problem(f"v{version} ({driver}), and no limit can be set on {what}", _cgroup_remedy(machine)),
+        labs = machine.labs_needing("limits", *(["privileged"] if limits_nothing(info) else []))
+        found = f"v{version} ({driver}), and no limit can be set on {what}" + (
+            f"; needed for lab {labs}" if labs else ""
         )
+        return (problem(found, _cgroup_remedy(machine), labs),)
     return (fine(f"v{version} ({driver}); limits on {', '.join(_LIMITS.values())}"),)
 
 

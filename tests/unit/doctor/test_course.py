@@ -199,6 +199,17 @@ def test_findings_are_shown_a_line_each_with_what_to_do() -> None:
     assert "\033" not in "".join(lines)
 
 
+def test_a_problem_of_some_labs_leaves_the_others_their_promise() -> None:
+    plain = Style(colour=False, width=100, unicode=False, terminal=False)
+    one = Finding(id="b", group="m", title="engine version", mark=Mark.PROBLEM, found="", labs="02")
+    two = Finding(id="c", group="m", title="cgroups", mark=Mark.PROBLEM, found="", labs="02, 03")
+    assert finding_lines([one], plain)[-1] == (
+        "This machine can run the course, but for lab 02. Problems: engine version."
+    )
+    assert "but for labs 02, 03. Problems: engine version, cgroups." in finding_lines([one, two], plain)[-1]
+    assert finding_lines([one, *FINDINGS], plain)[-1].startswith("Labs may not run here.")
+
+
 def test_findings_fit_a_narrow_terminal() -> None:
     narrow = Style(colour=False, width=40, unicode=True, terminal=True)
     long = Finding(id="d", group="g", title="disk", mark=Mark.NOTE, found="word " * 30, remedy="do " * 30)
@@ -226,4 +237,5 @@ def test_findings_are_json() -> None:
         "mark": "fine",
         "found": "there",
         "remedy": "",
+        "labs": "",
     }

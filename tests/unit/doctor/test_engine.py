@@ -72,9 +72,11 @@ def test_podman_is_told_by_its_name(machine: Make) -> None:
 def test_on_podman_the_labs_that_build_are_named_with_what_to_use_for_them(machine: Make) -> None:
     podman = {"Components": [{"Name": "Podman Engine"}], "Version": "5.8.6", "ApiVersion": "1.44"}
     (seen,) = probes.version(machine(version=podman, labs=({}, {"needs": ("privileged", "builder")})))
+    assert (seen.mark, seen.labs) == (Mark.PROBLEM, "02")
     assert "lab 02 and making the course's images need" in seen.found
     assert "Do lab 02 with Docker Engine or Docker Desktop." in seen.remedy
     (bare,) = probes.version(machine(version=podman, labs=({},)))
+    assert bare.mark is Mark.NOTE
     assert "lab" not in bare.found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -70,6 +70,18 @@ def test_a_rootless_engine_without_limits_is_to_have_them_delegated(machine: Mak
     info = {"PidsLimit": False, "SecurityOptions": ["name=rootless"]}
     (seen,) = resources.cgroups(machine(info=info))
     assert "delegate" in seen.remedy
+
+
+@pytest.mark.parametrize(
+    ("info", "labs"), [({"CgroupDriver": "none"}, "01, 02"), ({"MemoryLimit": False}, "01")]
+)
+def test_without_limits_the_labs_that_need_them_are_named(
+    machine: Make, info: dict[str, Any], labs: str
+) -> None:
+    these: tuple[dict[str, Any], ...] = ({"needs": ("limits",)}, {"needs": ("privileged",)}, {})
+    (seen,) = resources.cgroups(machine(info=info, labs=these))
+    assert seen.labs == labs
+    assert f"needed for lab {labs}" in seen.found
 
 
 def test_old_cgroups_with_all_limits_are_fine(machine: Make) -> None:
