@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import ROLE
 from checker.errors import EngineError
@@ -20,7 +20,8 @@ FILES_SECONDS = 0.4
 """How often the work folder is looked at; engines tell of their events by themselves, folders do not everywhere."""
 
 # Health checks and our own shells make these all the time; none changes what a check sees.
-_NOISE = ("exec_", "top", "attach", "resize", "archive-path", "extract-to-dir")
+# Docker says `exec_create`, Podman `exec`.
+_NOISE = ("exec", "top", "attach", "resize", "archive-path", "extract-to-dir")
 
 
 class Changes:
@@ -35,6 +36,7 @@ class Changes:
         self.queue: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
         self._engine = engine
         self._work = work
+        self._health: dict[str, str] = {}
 
     def follow(self) -> None:
         """Begin to tell of changes from now on."""
@@ -45,13 +47,23 @@ class Changes:
         while True:
             try:
                 for event in self._engine.events(since=self._engine.clock.now()):
-                    if _matters(event):
+                    if _matters(event) and not self._is_known_health(event):
                         self.queue.put(("engine", float(event.get("timeNano", 0)) / 1e9))
             except EngineError:
                 pass
             # The engine went away: that is a change, and it may come back.
             self.queue.put(("engine", time.time()))
             time.sleep(1.0)
+
+    def _is_known_health(self, event: dict[str, Any]) -> bool:
+        """Whether a container is as healthy as before: Podman tells of each health check, Docker of each change."""
+        status = str(event.get("HealthStatus", ""))
+        if not status:
+            return False
+        container = str(event.get("Actor", {}).get("ID", ""))
+        before = self._health.get(container)
+        self._health[container] = status
+        return before == status
 
     def _follow_files(self) -> None:
         before = snapshot(self._work)
