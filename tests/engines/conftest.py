@@ -57,8 +57,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def bundle(
     _connected: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Path]:
-    """Give the images of every lab that has a test in this run, in one file, written once."""
-    wanted = {item.callspec.params["lab"].slug for item in request.session.items if hasattr(item, "callspec")}
+    """Give the images of every lab that is to run on a machine in this run, in one file, written once."""
+    pairs = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    wanted = {each["lab"].slug for each in pairs if not each["kind"].must_refuse(each["lab"].number)}
     labs = [lab for lab in Catalogue(find(ROOT)) if lab.slug in wanted]
     images = Images(ROOT)
     places = find(ROOT)
