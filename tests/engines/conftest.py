@@ -13,8 +13,8 @@ from checker.images.catalogue import Images
 from checker.images.supply import lacking
 from tests.conftest import ROOT
 from tests.engines.cases import LAB_OPTION, OPTION, PAGE, text
-from tests.engines.kinds import KINDS, Kind, chosen
-from tests.engines.machine import Machine, MachineError, on_engine, save
+from tests.engines.kinds import Kind, chosen
+from tests.engines.machine import Machine, MachineError, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ def bundle(
 
 
 class Machines:
-    """Has one machine at a time, and notes what the engine had before the first."""
+    """Has one machine at a time, and looks whether something of it is left."""
 
     def __init__(self, engine: Engine, bundle: Callable[[], Path], *, keep: bool) -> None:
         self._engine = engine
@@ -89,9 +89,9 @@ class Machines:
         self._keep = keep
         self._now: Machine | None = None
         self._broken: dict[str, str] = {}
-        self._built: set[str] = set()
+        self._built: dict[str, Machine] = {}
+        self._left: list[str] = []
         self.facts: dict[str, str] = {}
-        self.before = on_engine(self._client)
 
     def of(self, kind: Kind) -> Machine:
         """Give the machine of an engine; one that could not be made once is not tried again.
@@ -108,7 +108,7 @@ class Machines:
         self._now = machine
         try:
             machine.build(f"drydock/{NODE}")
-            self._built.add(machine.image)
+            self._built[machine.image] = machine
             machine.start()
             machine.give_course()
             said = machine.give_images(self._bundle())
@@ -129,23 +129,16 @@ class Machines:
         """Remove the machine that there is."""
         if self._now:
             self._now.stop()
+            self._left += self._now.remaining()
             self._now = None
 
-    def finish(self) -> dict[str, list[str]]:
-        """Remove everything, and return what the engine has now that it had not before."""
+    def finish(self) -> list[str]:
+        """Remove everything, and return what is left all the same."""
         self.close()
-        if not self._keep:
-            for kind in KINDS:
-                machine = Machine(kind, self._client)
-                if machine.image in self._built:
-                    machine.remove_image()
-        after = on_engine(self._client)
-        kept = {"images"} if self._keep else set()
-        return {
-            what: left
-            for what in after
-            if what not in kept and (left := sorted({*after[what]} - {*self.before[what]}))
-        }
+        for image, machine in self._built.items():
+            if not self._keep:
+                self._left += [f"image {image}"] if machine.remove_image() else []
+        return self._left
 
 
 @pytest.fixture(scope="session")
@@ -158,7 +151,7 @@ def machines(
         yield made
     finally:
         left = made.finish()
-    assert not left, f"the machines left {left}"
+    assert not left, f"the machines left {', '.join(left)}"
 
 
 @pytest.fixture

@@ -67,6 +67,8 @@ class Machine:
         self.name = f"drydock-machine-{kind.name}-{uuid.uuid4().hex[:8]}"
         self._client = client
         self.alive = False
+        self.made: dict[str, list[str]] = {}
+        """What there was of it on the engine when it was stopped, by kind."""
 
     @property
     def image(self) -> str:
@@ -160,12 +162,27 @@ class Machine:
 
     def stop(self) -> None:
         """Remove the machine with everything that its engine made."""
+        self.made = {"container": [self.name], "volume": self._volumes()}
         self._docker("rm", "--force", "--volumes", self.name)
         self.alive = False
 
-    def remove_image(self) -> None:
-        """Remove the image; the engine keeps the steps of its build in its cache, as of every build."""
+    def _volumes(self) -> list[str]:
+        mounts = self._docker("inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", self.name)
+        return mounts.stdout.split()
+
+    def remaining(self) -> list[str]:
+        """Return what is still there of a machine that was stopped."""
+        return [
+            f"{kind} {name}"
+            for kind, names in self.made.items()
+            for name in names
+            if not self._docker(kind, "inspect", name).returncode
+        ]
+
+    def remove_image(self) -> bool:
+        """Remove the image; return whether it is still there. The engine's build cache keeps the steps of its build."""
         self._docker("image", "rm", "--force", self.image)
+        return not self._docker("image", "inspect", self.image).returncode
 
     # -- what is asked of it -------------------------------------------------------------------------------
 
@@ -308,22 +325,6 @@ def save(images: Iterable[str], file: Path) -> None:
     )
     if done.returncode:
         raise MachineError(f"the images could not be saved: {done.stdout}{done.stderr}")
-
-
-def on_engine(client: Client) -> dict[str, list[str]]:
-    """Return what is on the engine that machines run on, to compare before and after."""
-    found = {}
-    for kind, words in {
-        "containers": ["ps", "--all", "--quiet", "--filter", f"label={LABEL}"],
-        "volumes": ["volume", "ls", "--quiet"],
-        "networks": ["network", "ls", "--quiet"],
-        "images": ["images", "--all", "--quiet", "--filter", f"label={LABEL}"],
-    }.items():
-        done = subprocess.run(
-            client.command(*words), env=client.environment(), capture_output=True, text=True, check=True
-        )
-        found[kind] = sorted(set(done.stdout.split()))
-    return found
 
 
 def _store(info: dict[str, Any]) -> str:
