@@ -329,6 +329,16 @@ def _tell_of_front(world: World, reply: Reply, number: int) -> None:
     """End the check: a request to the front was not answered by a copy."""
     seen = f"{reply.summary} (request {number})"
     _tell_if_refused(world, seen)
+    if 300 <= reply.status < 400:
+        to = next((value for name, value in reply.headers.items() if name.lower() == "location"), "")
+        fail(
+            f"The front sends users away, to {to or 'another address'}, in place of passing their requests on. It is the one address "
+            "that users know; the hosts behind it they may not even reach.",
+            expected=f"Parcel's answer from {SHOWN}",
+            seen=seen,
+            source=f"curl -i {SHOWN}",
+            hint="What does front.cfg do besides passing requests on? A `server` line for each copy is all that it needs.",
+        )
     served = {(copy.node, port) for copy in world.counted for port in copy.ports}
     if any(world.is_lost(server) for server in world.servers):
         _tell_of_dead(world, seen)

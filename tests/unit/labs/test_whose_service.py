@@ -194,6 +194,15 @@ def test_copies_of_a_swarm_are_told_as_that(tmp_path: Path) -> None:
     by_hand._tell_of_swarm(made)
 
 
+def test_a_front_that_redirects_is_told_as_that(tmp_path: Path) -> None:
+    made = judged(tmp_path)
+    made.__dict__.update(counted=[], refused="")
+    headers = {"location": "http://host-1:8080/"}
+    reply = SimpleNamespace(status=307, headers=headers, summary="HTTP 307")
+    found = failure(by_hand._tell_of_front, made, reply, 1)
+    assert "sends users away, to http://host-1:8080/" in found.rationale
+
+
 def test_a_server_in_reserve_is_told_as_that(tmp_path: Path) -> None:
     made = judged(tmp_path, "    server parcel-1 host-1:8080 check backup\n    server b host-2 # backup\n")
     assert [server.reserve for server in made.servers] == [True, False]
