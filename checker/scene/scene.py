@@ -43,8 +43,9 @@ sooner, on a part that ends, or whose health check fails as often as it may afte
 LOCK_SECONDS = 60.0
 """How long to wait for another `lab` that changes the same scene."""
 
-ANSWER_SECONDS = 180.0
-"""How long an answer's script may run."""
+ANSWER_SECONDS = 900.0
+"""How long an answer's script may run, on the slowest of machines: it may boot several virtual machines there, and says
+nothing meanwhile by which one could tell that it goes on."""
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
