@@ -40,7 +40,7 @@ def test_swarm_whole(parcel: Parcel) -> None:
 
 
 @needs("swarm-whole")
-@timeout(30)
+@timeout(150)
 def test_service_runs(parcel: Parcel) -> None:
     """A service keeps two copies of Parcel or more running."""
     parcel.require_service()

@@ -280,6 +280,16 @@ def test_copies_that_end_again_and_again_are_told_and_one_that_died_with_a_node_
     mover(service(), task("1.0", now - 2), ended(300), ended(400))._require_steady(service())
 
 
+def test_copies_that_are_on_their_way_are_waited_for_and_those_that_end_are_not() -> None:
+    coming = replace(task("1.0", 1), state="starting")
+    assert mover(service(), coming)._is_on_its_way()
+    assert not mover(
+        service(), coming, replace(task("1.0", 0), state="rejected", wanted=False)
+    )._is_on_its_way()
+    assert not mover(service(), replace(coming, state="pending", node=""))._is_on_its_way()
+    assert not mover(service(), task("1.0", 1))._is_on_its_way()
+
+
 def test_a_drained_node_is_told_as_drained() -> None:
     drained = Node("n", "node-2", ready=True, manager=False, availability="drain")
     found = swarm_parcel.Parcel(SimpleNamespace(), SimpleNamespace(members=lambda: [drained]))

@@ -1,2 +1,2 @@
 nomad job run parcel.nomad.hcl
-timeout 30 sh -c 'until curl -sf -o /dev/null http://front:8080/; do sleep 0.2; done'
+timeout 120 sh -c 'until curl -sf -o /dev/null http://front:8080/; do sleep 0.2; done'

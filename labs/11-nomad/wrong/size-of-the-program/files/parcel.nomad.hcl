@@ -31,8 +31,8 @@ job "parcel" {
       canary            = 1
       max_parallel      = 1
       min_healthy_time  = "3s"
-      healthy_deadline  = "20s"
-      progress_deadline = "40s"
+      healthy_deadline  = "60s"
+      progress_deadline = "120s"
       auto_revert       = true
     }
 
