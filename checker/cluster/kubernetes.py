@@ -300,9 +300,9 @@ class Kubernetes:
                 return (
                     f"{victim} was lost with {len(bound)} of the copies, and not all of them run elsewhere"
                     + (
-                        ", nor ever will: these put up with a lost node for as long as it is lost."
+                        ", nor ever will: these tolerate a lost node for as long as it is lost."
                         if longest == math.inf
-                        else f": these put up with a lost node for {longest:g} s, and only then are others made in their place."
+                        else f": these tolerate a lost node for {longest:g} s, and only then are others made in their place."
                     )
                 )
             return ""

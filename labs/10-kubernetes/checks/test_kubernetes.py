@@ -458,7 +458,7 @@ def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoRet
     staying = [pod for pod in parcel.pods if cluster.outstays(pod)]
     require(
         not staying,
-        f"{len(staying)} of {len(parcel.pods)} copies say that they put up with a lost node for ever. Nobody gives them up when "
+        f"{len(staying)} of {len(parcel.pods)} copies say that they tolerate a lost node for ever. Nobody gives them up when "
         "theirs is lost, so not all of them run elsewhere then.",
         expected="copies that are given up some time after their node was lost",
         seen="a toleration of lost nodes without tolerationSeconds",

@@ -49,7 +49,6 @@ NOT_YET_REWRITTEN: tuple[str, ...] = (
     "checker/cluster/elsewhere.py",
     "checker/cluster/kube.py",
     "checker/cluster/kube_records.py",
-    "checker/cluster/kubernetes.py",
     "checker/cluster/model.py",
     "checker/cluster/nomad_records.py",
     "checker/cluster/outcomes.py",
