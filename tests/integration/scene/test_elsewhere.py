@@ -17,6 +17,7 @@ from checker.course.catalogue import Catalogue
 from checker.foreign import kubeconfig
 from checker.foreign.server import Server
 from checker.grading.run import grade
+from checker.images.catalogue import Images
 from checker.results import Status
 from checker.scene import chosen, reach
 from checker.scene.scene import Scene
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tests.conftest import Course
 
 IMAGES = (
-    "drydock/kubernetes:1.35",
+    Images(ROOT).find("kubernetes").reference,
     "drydock/toolbox:1.0-kubernetes",
     "drydock/front:1.0",
     "drydock/traffic:1.0",

@@ -9,6 +9,7 @@ import pytest
 from checker.cluster.kubernetes import NODES
 from checker.engine.shell import Completed, Shell
 from checker.grading.author import wait_until
+from checker.images.catalogue import Images
 from checker.scene import loss
 from tests.conftest import ROOT
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tests.conftest import Course
 
 IMAGES = (
-    "drydock/kubernetes:1.35",
+    Images(ROOT).find("kubernetes").reference,
     "drydock/toolbox:1.0-kubernetes",
     "drydock/parcel:1.0",
     "drydock/parcel:2.0",

@@ -366,8 +366,7 @@ def bound_for(*seconds: int | None) -> dict[str, Any]:
 
 def test_a_copy_that_stays_with_a_lost_node_longer_than_it_may_is_given_up_for_that() -> None:
     assert (
-        "tolerate a lost node for 600 s"
-        in after_a_loss(bound_for(600)).why_not_replaced("worker-1", 120)()
+        "tolerate a lost node for 600 s" in after_a_loss(bound_for(600)).why_not_replaced("worker-1", 120)()
     )
     assert after_a_loss(bound_for(5)).why_not_replaced("worker-1", 120)() == ""
     assert after_a_loss(bound_for(600)).why_not_replaced("worker-1")() == ""
