@@ -13,7 +13,7 @@ import pytest
 from checker import results
 from checker.cli.parser import verbs
 from checker.errors import ExitCode
-from checker.site import reference
+from checker.site import house_page, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +24,52 @@ REFERENCE = ROOT / "docs/reference"
 
 def test_the_generated_pages_are_up_to_date(tmp_path: Path) -> None:
     shutil.copytree(REFERENCE, tmp_path / "reference")
-    stale = [page.name for page in reference.write(tmp_path / "reference")]
+    shutil.copytree(ROOT / "docs/design", tmp_path / "design")
+    stale = [page.name for page in reference.write(tmp_path)]
     assert not stale, f"{', '.join(stale)}: regenerate with `python -m checker.site.reference`"
+
+
+CONTRACT = """
+[[tool.importlinter.contracts]]
+id = "layers"
+layers = ["cli", "site | doctor", "errors"]
+ignore_imports = [
+  # As a program it stands above.
+  # It is run by hand.
+  "checker.site.reference -> checker.cli.parser",
+]
+"""
+
+
+def test_the_page_about_the_house_shows_the_contract(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(CONTRACT)
+    for name in ("cli/__init__", "site/__init__", "doctor/__init__", "errors"):
+        file = tmp_path / f"checker/{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'"""About {name.partition("/")[0]}.\n\nMore.\n"""\n')
+    page = house_page.house_page(
+        tmp_path, f"# Above\n{house_page.BEGIN}| an old row |\n{house_page.END}Below.\n"
+    )
+    assert page.startswith("# Above\n")
+    assert page.endswith("Below.\n")
+    assert "old" not in page
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert rows == [
+        "| `checker.cli` | About cli |",
+        "| `checker.doctor`<br>`checker.site` | About doctor<br>About site |",
+        "| `checker.errors` | About errors |",
+    ]
+    assert (
+        "- `checker.site.reference` imports `checker.cli.parser`. As a program it stands above. It is run by hand.\n"
+        in page
+    )
+
+
+def test_an_import_that_goes_up_needs_a_reason() -> None:
+    with pytest.raises(
+        ValueError, match=r"says why checker\.site\.reference -> checker\.cli\.parser is exempt"
+    ):
+        house_page.contract_of(re.sub(r" *# .*\n", "", CONTRACT))
 
 
 def test_every_verb_has_a_section_with_an_example() -> None:
