@@ -32,6 +32,7 @@ WHAT = {
     "run.txt": "what the course needs",
     "notebook.txt": "JupyterLab and what notebooks need",
     "test.txt": "what the tests need",
+    "mutants.txt": "what puts faults into modules, one at a time",
 }
 """What the progress line says of a lock."""
 

@@ -7,6 +7,9 @@ writes what it found to docs/reference/engines.md. --engine and --labs choose a 
 
 The part `fire` runs only when you name it: it kills `lab`, fills the disk or kills the engine at random moments,
 and looks whether anything is lost or left. Its options come after `--`: lab test fire -- --help
+
+`lab test mutants` runs only when you name it: it puts small faults into the modules that decide, one at a time, and lists
+those that no test notices. Its options come after `--`: lab test mutants -- --sample 20 checker/scene/loss.py
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "parts",
         metavar="PART",
         nargs="*",
-        help="unit, integration, course, docs, browser, engines or fire; all but the last two if you name none",
+        help="unit, integration, course, docs, browser, engines, fire or mutants; all but the last three if you name none",
     )
     parser.add_argument(
         "--engine",
@@ -48,9 +51,15 @@ def run(args: argparse.Namespace) -> int:
     from checker.session.preparing import ensure_images
 
     context = Context(args)
+    if args.parts == ["mutants"]:
+        from checker.authoring.mutants import run_mutants
+
+        return int(run_mutants(context.places.root, args.beyond, context.say))
     known = {part.name: part for part in PARTS}
     if unknown := [name for name in args.parts if name not in known]:
-        raise MisuseError(f"There is no part `{unknown[0]}`.", remedy=f"Parts: {', '.join(known)}.")
+        raise MisuseError(
+            f"There is no part `{unknown[0]}`.", remedy=f"Parts: {', '.join(known)}; or mutants alone."
+        )
     parts = [known[name] for name in args.parts] or [part for part in PARTS if part.usual]
     if (args.engine or args.labs) and args.parts != ["engines"]:
         raise MisuseError(

@@ -65,6 +65,19 @@ def test_tests_get_theirs_and_those_of_notebooks(checkout: Any) -> None:
     assert checkout.is_ready("run.txt", "notebook.txt", "test.txt")
 
 
+def test_only_the_part_that_puts_faults_into_modules_gets_what_it_needs(
+    checkout: Any, says: Callable[[], str]
+) -> None:
+    checkout.prepare("test", "unit")
+    assert "mutants.txt" not in checkout.installed
+    says()
+    checkout.prepare("test", "mutants", "--", "--sample", "3")
+    assert checkout.installed[-1] == "mutants.txt"
+    assert says().splitlines()[0] == (
+        "Installing what puts faults into modules, one at a time (requirements/mutants.txt)"
+    )
+
+
 def test_a_changed_lock_is_installed_into_the_same_environment(checkout: Any) -> None:
     checkout.prepare()
     (checkout.venv / "kept").touch()
