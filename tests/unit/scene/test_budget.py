@@ -111,13 +111,24 @@ def ask(
     require_room(engine, lab, course.places, find, platform)
 
 
+def refusal(
+    lab: Lab, course: Course, engine: FakeEngine, platform: Platform = HERE, others: tuple[Lab, ...] = ()
+) -> str:
+    """Return why a lab is refused, and nothing when it is not."""
+    try:
+        ask(lab, course, engine, platform, others)
+    except LabError as error:
+        return error.what
+    return ""
+
+
 def other(lab: Lab, number: str, memory: float) -> Lab:
     return measured(replace(lab, folder=lab.folder.with_name(f"{number}-other")), memory)
 
 
 def test_what_fits_is_let_through_with_few_questions(lab: Lab, course: Course) -> None:
     engine = FakeEngine()
-    ask(lab, course, engine)
+    assert not refusal(lab, course, engine)
     assert engine.asked == ["/info"]
 
 
@@ -159,7 +170,7 @@ def test_memory_that_containers_hold_is_counted_where_the_engine_is_in_a_virtual
     with pytest.raises(LabError, match=r"1\.1 GB of the 4\.0 GB"):
         ask(lab, course, engine, MAC)
     assert "/containers/database/stats" in engine.asked
-    ask(lab, course, FakeEngine(4000, database=2200), MAC)
+    assert not refusal(lab, course, FakeEngine(4000, database=2200), MAC)
 
 
 def test_two_labs_that_do_not_fit_together_are_named_with_their_sum(lab: Lab, course: Course) -> None:
@@ -168,7 +179,7 @@ def test_two_labs_that_do_not_fit_together_are_named_with_their_sum(lab: Lab, co
     with pytest.raises(LabError, match=r"does not fit beside lab 09 \(1\.2 GB\): 2\.4 GB together") as caught:
         ask(lab, course, engine, others=(other(lab, "09", 1000),))
     assert "lab stop 9" in caught.value.remedy
-    ask(lab, course, engine, others=(other(lab, "09", 100),))
+    assert not refusal(lab, course, engine, others=(other(lab, "09", 100),))
 
 
 def test_what_another_lab_holds_now_is_named_when_memory_runs_short(lab: Lab, course: Course) -> None:
@@ -179,22 +190,22 @@ def test_what_another_lab_holds_now_is_named_when_memory_runs_short(lab: Lab, co
 
 
 def test_a_lab_of_another_course_is_not_asked_about(lab: Lab, course: Course) -> None:
-    ask(lab, course, FakeEngine(4000, lab42=10))
+    assert not refusal(lab, course, FakeEngine(4000, lab42=10))
 
 
 def test_a_lab_that_runs_is_mended_whatever_is_free(lab: Lab, course: Course) -> None:
     engine = FakeEngine(1500, lab97=1200)
-    ask(lab, course, engine, replace(HERE, available=10, disk_free=1))
+    assert not refusal(lab, course, engine, replace(HERE, available=10, disk_free=1))
     assert engine.asked == []
 
 
 def test_a_lab_that_was_never_measured_is_not_refused_for_memory(course: Course) -> None:
-    ask(course.lab(), course, FakeEngine(600), replace(HERE, available=100))
+    assert not refusal(course.lab(), course, FakeEngine(600), replace(HERE, available=100))
 
 
 def test_an_engine_that_tells_no_memory_refuses_nobody(lab: Lab, course: Course) -> None:
-    ask(lab, course, FakeEngine(0), MAC)
-    ask(lab, course, FakeEngine(), replace(HERE, available=None))
+    assert not refusal(lab, course, FakeEngine(0), MAC)
+    assert not refusal(lab, course, FakeEngine(), replace(HERE, available=None))
 
 
 def with_image(course: Course, lab: Lab) -> Lab:
@@ -213,7 +224,7 @@ def test_a_nearly_full_disk_is_refused_before_an_image_is_made(lab: Lab, course:
         ask(needy, course, engine, replace(HERE, disk_free=1500))
     assert "lab images prune" in caught.value.remedy
     engine.images = {"drydock/big:1.0"}
-    ask(needy, course, engine, replace(HERE, disk_free=1500))
+    assert not refusal(needy, course, engine, replace(HERE, disk_free=1500))
 
 
 def test_an_engine_that_keeps_images_twice_is_given_more_room(lab: Lab, course: Course) -> None:
@@ -225,13 +236,13 @@ def test_an_engine_that_keeps_images_twice_is_given_more_room(lab: Lab, course: 
 
 def test_nodes_want_room_for_images_of_their_own(lab: Lab, course: Course) -> None:
     tight = replace(HERE, disk_free=500)
-    ask(lab, course, FakeEngine(), tight)
+    assert not refusal(lab, course, FakeEngine(), tight)
     with pytest.raises(LabError, match="needs 800 MB on the engine's disk"):
         ask(measured(lab, 10, needs=("privileged",)), course, FakeEngine(), tight)
 
 
 def test_a_disk_that_cannot_be_seen_from_here_refuses_nobody(lab: Lab, course: Course) -> None:
-    ask(with_image(course, lab), course, FakeEngine(), replace(MAC, disk_free=1))
+    assert not refusal(with_image(course, lab), course, FakeEngine(), replace(MAC, disk_free=1))
 
 
 def test_a_container_that_is_gone_in_the_meantime_takes_nothing() -> None:
@@ -257,7 +268,7 @@ def of_ways(lab: Lab, *chosen: str, memory: float = 500) -> Lab:
 
 
 def test_the_ways_that_are_chosen_decide_how_much_is_needed(lab: Lab, course: Course) -> None:
-    ask(of_ways(lab, "hand", "crew"), course, FakeEngine(1200))
+    assert not refusal(of_ways(lab, "hand", "crew"), course, FakeEngine(1200))
     with pytest.raises(LabError, match=r"needs 1\.4 GB of memory"):
         ask(of_ways(lab, "hand", "fleet"), course, FakeEngine(1200))
     # What was measured solved took 100 MB more than its ways alone: so it is with others.
@@ -276,8 +287,8 @@ def test_ways_that_take_the_place_of_others_are_weighed_against_what_becomes_fre
     standing = of_ways(lab, "hand", "crew")
     engine = FakeEngine(lab97=500)
     tight = replace(HERE, available=900)
-    ask(of_ways(lab, "hand", "fleet"), course, engine, tight, (standing,))
+    assert not refusal(of_ways(lab, "hand", "fleet"), course, engine, tight, (standing,))
     with pytest.raises(LabError, match="free"):
         ask(of_ways(lab, "hand", "fleet"), course, engine, replace(HERE, available=800), (standing,))
     # What runs already is only mended.
-    ask(standing, course, engine, replace(HERE, available=1), (standing,))
+    assert not refusal(standing, course, engine, replace(HERE, available=1), (standing,))

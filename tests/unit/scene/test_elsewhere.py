@@ -224,21 +224,11 @@ def test_a_state_folder_that_is_a_file_holds_no_choice(course: Course) -> None:
 def test_what_is_kept_is_for_nobody_else_and_goes(course: Course) -> None:
     lab = course.lab()
     chosen.keep(course.places, lab, CHOICE)
-    files = elsewhere._for_toolbox(
-        msgspec.structs.replace(CHOICE, server="https://kind-control-plane:6443", server_name="127.0.0.1"),
-        b"CA",
-        "secret",
-    )
-    chosen.write(chosen.toolbox_folder(course.places, lab), files)
+    chosen.write(chosen.toolbox_folder(course.places, lab), {"token": b"secret"})
     assert chosen.kept(course.places, lab) == CHOICE
     folder = chosen.folder_of(course.places, lab)
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in (folder, folder / "toolbox")} == {0o700}
-    config = json.loads((folder / "toolbox" / "config").read_text())
-    assert config["clusters"][0]["cluster"]["tls-server-name"] == "127.0.0.1"
-    assert config["contexts"][0]["context"]["namespace"] == "drydock-97"
-    assert len(config["contexts"]) == len(config["users"]) == 1
-    assert "secret" not in json.dumps(config)
     chosen.forget(course.places, lab)
     assert not folder.exists()
     assert chosen.kept(course.places, lab) is None
@@ -266,12 +256,6 @@ def test_a_lab_on_its_own_cluster_has_to_be_stopped_first(course: Course) -> Non
 def test_a_lab_that_brings_its_own_machines_runs_on_no_other(course: Course) -> None:
     with pytest.raises(MisuseError, match="runs on no other cluster"):
         elsewhere.settle(course.places, course.lab(), None, Wish("kind-kind"), lambda _: None, started=False)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("name", ["kube-system", "Upper", "-x", "x" * 64, "a b"])
-def test_a_namespace_s_name_is_one(name: str) -> None:
-    with pytest.raises(MisuseError, match="cannot be the name"):
-        elsewhere._require_name(name)
 
 
 def test_a_cluster_that_is_gone_is_told_with_what_to_remove(course: Course) -> None:
@@ -335,6 +319,32 @@ def test_a_start_that_fails_where_the_lab_runs_already_leaves_it_as_it_was(
         settle(course, None, started=True)
     assert set(theirs.things) == made
     assert chosen.kept(course.places, course.lab()) == first
+
+
+@pytest.mark.parametrize("name", ["kube-system", "Upper", "-x", "x" * 64, "a b"])
+def test_a_namespace_s_name_is_one(course: Course, theirs: Cluster, name: str) -> None:
+    with pytest.raises(MisuseError, match="cannot be the name"):
+        settle(course, Wish("mine", namespace=name))
+    assert theirs.sent == []
+    assert chosen.kept(course.places, course.lab()) is None
+
+
+def test_the_toolbox_gets_one_identity_in_the_labs_namespace_and_its_token_apart(
+    course: Course, theirs: Cluster
+) -> None:
+    choice = settle(course, Wish("mine"))
+    assert choice is not None
+    assert (choice.context, choice.namespace, choice.server_name) == ("mine", "drydock-97", "mine")
+    assert "/api/v1/namespaces/drydock-97" in theirs.things
+    toolbox = chosen.toolbox_folder(course.places, course.lab())
+    config = json.loads((toolbox / "config").read_text())
+    assert config["clusters"][0]["cluster"]["server"] == "https://kind-control-plane:6443"
+    assert config["clusters"][0]["cluster"]["tls-server-name"] == "mine"
+    assert config["contexts"][0]["context"]["namespace"] == "drydock-97"
+    assert len(config["contexts"]) == len(config["users"]) == 1
+    holding = [file.name for file in toolbox.iterdir() if b"secret" in file.read_bytes()]
+    assert holding
+    assert "config" not in holding
 
 
 # -- what is adapted ------------------------------------------------------------------------------------------

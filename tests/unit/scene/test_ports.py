@@ -39,6 +39,15 @@ def container(port: int, **labels: str) -> dict[str, Any]:
     }
 
 
+def refusal(engine: Engine, course: Course, port: int | None) -> str:
+    """Return why a lab with a port is refused, and nothing when it is not."""
+    try:
+        require_free(engine, course.lab(toml=f"ports = [{port}]\n" if port else ""))
+    except LabError as error:
+        return error.what
+    return ""
+
+
 @pytest.fixture
 def free() -> int:
     """Give a port that nobody holds."""
@@ -47,7 +56,8 @@ def free() -> int:
 
 
 def test_a_free_port_is_fine(course: Course, free: int) -> None:
-    require_free(Fake(), course.lab(toml=f"ports = [{free}]\n"))
+    assert not refusal(Fake(), course, free)
+    assert "container `web`" in refusal(Fake(container(free)), course, free)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::"])  # noqa: S104 - a listener of the test's own
@@ -62,7 +72,7 @@ def test_a_program_that_listens_is_named(course: Course, address: str) -> None:
         with pytest.raises(LabError, match=rf"Port {port} .* is taken by .*\(process {os.getpid()}\)"):
             require_free(Fake(), course.lab(toml=f"ports = [{port}]\n"))
         # On an engine elsewhere, this machine's ports are not the ones that matter.
-        require_free(Fake(host="ssh://far"), course.lab(toml=f"ports = [{port}]\n"))
+        assert not refusal(Fake(host="ssh://far"), course, port)
 
 
 def test_a_port_that_was_in_use_a_moment_ago_is_free() -> None:
@@ -90,8 +100,10 @@ def test_another_labs_container_is_named_with_its_lab(course: Course, free: int)
 
 def test_the_labs_own_container_may_hold_its_port(course: Course, free: int) -> None:
     engine = Fake(container(free, **{"io.drydock.lab": "97"}))
-    require_free(engine, course.lab(toml=f"ports = [{free}]\n"))
+    assert not refusal(engine, course, free)
 
 
 def test_a_lab_without_ports_asks_nobody(course: Course) -> None:
-    require_free(Engine(Endpoint("tcp://127.0.0.1:1", "test")), course.lab())
+    nowhere = Engine(Endpoint("tcp://127.0.0.1:1", "test"))
+    assert not refusal(nowhere, course, None)
+    assert "does not answer" in refusal(nowhere, course, 65000)
