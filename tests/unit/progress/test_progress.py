@@ -263,6 +263,45 @@ def test_damage_twice_within_a_second_keeps_both(file: Path) -> None:
     assert kept == {"garbage 0", "garbage 1", "garbage 2"}
 
 
+def test_the_first_record_makes_the_folders_above_it(tmp_path: Path) -> None:
+    file = tmp_path / "not" / "there" / "progress.sqlite3"
+    Progress(file).close()
+    assert file.is_file()
+
+
+def test_a_record_that_another_process_makes_at_this_moment_is_waited_for(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.parent.mkdir()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr("checker.progress.time.sleep", wait)
+    assert Progress(file).standing(LAB).attempts == 0
+    assert len(waits) == 2
+    other.close()
+
+
+def test_a_record_that_another_process_never_lets_go_is_given_up(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.parent.mkdir()
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    moment = [0.0]
+    monkeypatch.setattr("checker.progress.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("checker.progress.time.sleep", lambda _: moment.append(moment.pop() + 7.0))
+    with pytest.raises(LabError, match="cannot be kept"):
+        Progress(file)
+    other.close()
+
+
 def test_a_file_that_another_process_holds_is_not_set_aside(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
