@@ -1,4 +1,4 @@
-"""Questions that are put to the engine before a check asks them, while pytest is imported or another check runs."""
+"""Asks the engine questions before a check needs the answers, while pytest is imported or another check runs."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ if TYPE_CHECKING:
 
 
 class Ahead:
-    """Questions under way, by name. Each answer is given once: what changes later is asked again."""
+    """Questions in progress, by name. Each answer is used once; after that, the engine is asked again."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, tuple[threading.Thread, list[Any]]] = {}
 
     def begin(self, name: str, question: Callable[[], Any]) -> None:
-        """Ask a question in a thread of its own."""
+        """Ask a question in its own thread."""
         answers: list[Any] = []
 
         def ask() -> None:
-            # What goes wrong is for the check to meet, which asks again then.
+            # If this fails, the check asks again itself and meets the error.
             try:
                 answers.append(question())
             except Exception:  # noqa: BLE001 - whatever it is, it is no answer
                 answers.clear()
 
         thread = threading.Thread(target=ask, daemon=True)
-        # Only then may another thread find it: one that has not started cannot be waited for.
+        # Only now may another thread find it: nobody can join a thread that has not started.
         thread.start()
         self._under_way[name] = (thread, answers)
 
     def answer(self, name: str, question: Callable[[], Any]) -> Any:
-        """Return the answer of a question that is under way, or ask it now.
+        """Return the answer to a question in progress, or ask the question now.
 
         Raises:
             Exception: whatever the question raises when it is asked now.
@@ -46,5 +46,5 @@ class Ahead:
         return question()
 
     def forget(self) -> None:
-        """Forget what nobody asked for, so that a later verdict does not take it for new."""
+        """Forget unused answers, so that a later verdict does not use them as if they were new."""
         self._under_way.clear()

@@ -84,7 +84,13 @@ __all__ = [
 
 
 def wait_until(condition: Callable[[], object], seconds: float, every: float = 0.05) -> bool:
-    """Wait for a condition, asked at once and then every so often, and return whether it came true in time."""
+    """Wait until a condition is true, and return whether it came true in time.
+
+    Args:
+        condition: called at once, then again and again.
+        seconds: how long to wait at most.
+        every: seconds between two calls.
+    """
     give_up = time.monotonic() + seconds
     while not condition():
         if time.monotonic() >= give_up:
@@ -100,7 +106,7 @@ class Lab:
         course_lab: the lab's entry in the catalogue.
         engine: where its containers run.
         work: the learner's work folder.
-        shells: where the shells in its containers are kept; closed by whoever made them.
+        shells: where the shells in its containers are kept; the caller closes them.
     """
 
     def __init__(self, course_lab: CourseLab, engine: Engine, work: Path, shells: Shells) -> None:
@@ -113,7 +119,7 @@ class Lab:
         self._made: list[str] = []
 
     def container(self, name: str) -> Container | None:
-        """Return the container of exactly this name, whoever made it, or None."""
+        """Return the container of exactly this name, or None. It need not be the learner's."""
         try:
             attrs = self.engine.inspect(name)
         except NotFoundError:
@@ -121,7 +127,7 @@ class Lab:
         return Container(self.engine, self.shells, attrs) if attrs["Name"] == f"/{name}" else None
 
     def containers(self) -> list[Container]:
-        """Return the containers that the learner made in this lab, oldest first; the scene's are left out."""
+        """Return the containers that the learner made in this lab, oldest first, without those of the scene."""
         found = []
         for item in owned_containers(self.engine, self.course_lab):
             if not item.get("Labels", {}).get(ROLE):
@@ -132,25 +138,26 @@ class Lab:
         return sorted(found, key=lambda container: container.created)
 
     def find_container(self, wanted: Wanted) -> Container | None:
-        """Return the container that the task asks for, running or not, or None; a Compose service may stand for it."""
+        """Return the container that the task asks for, running or not, or None; it may be that of a Compose service."""
         return running.find(self, wanted)
 
     def require_container(
         self, wanted: Wanted, ended: Callable[[Container], None] | None = None
     ) -> Container:
-        """Return the container that the task asks for; fail, saying what became of it, unless it runs and stays up.
+        """Return the container that the task asks for; unless it runs and stays up, fail and say what happened to it.
 
-        It tells apart what was never made, is spelt otherwise, has another name, was removed, was never started, could
-        not be started, is paused, dies again and again though it may run at this moment, was stopped, killed, or ended.
+        The failure says which it is: the container was never created, its name is misspelt or another one, it was
+        removed, never started, or could not start, it is paused, keeps dying even if it runs right now, was stopped
+        or killed, or it ended.
 
         Args:
             wanted: its name, image and purpose, and the lesson's own hints by `Reason`.
-            ended: called with one that does not run or does not stay up, to say something more exact; it may return.
+            ended: called with a container that does not run or stay up, to give a more exact message; it may return.
         """
         return running.require_container(self, wanted, ended)
 
     def require_steady(self, container: Container, hint: str = "") -> None:
-        """Fail when a container that runs at this moment is one that dies again and again and is restarted."""
+        """Fail if a container, even if it runs right now, keeps dying and being restarted."""
         running.require_steady(self, container, hint)
 
     def require_reply(
@@ -160,25 +167,26 @@ class Lab:
         door: Door,
         silent: Callable[[Container, Reply], None] | None = None,
     ) -> Reply:
-        """Return what a container answers on a port of the learner's machine; fail, saying why, unless it does.
+        """Return what a container answers on a port of the learner's machine; if it does not answer, fail and say why.
 
-        It tells apart the machine's own network, another container's, none, another address, UDP, an internal network,
-        swapped ports, a port that somebody else holds, another port, none, and inside: another port, 127.0.0.1, and a
-        service that is still starting, which is waited for as long as it makes progress.
+        The failure says which it is. The container uses the machine's network, another container's or none. The port
+        is published on another address, for UDP, on an internal network, swapped with another port, already in use,
+        or it is another port or not published. Or inside the container, the service listens on another port, only on
+        127.0.0.1, or has not started yet. While a service makes progress, this waits for it.
 
         Args:
             outside: the learner's machine.
-            container: the container, which runs.
+            container: a running container.
             door: the port, and the lesson's own hints by `Blocked`.
-            silent: called when no good answer comes, to say something more exact; it may return.
+            silent: called if no good answer comes, to give a more exact message; it may return.
         """
         return reaching.require_reply(self, outside, container, door, silent)
 
     def changed_files(self, container: Container) -> list[str]:
-        """Return what differs in a container from the programs and settings of its image, one line for each.
+        """Return what in a container differs from the programs and settings of its image, one line for each difference.
 
-        Edited, added or removed files as `docker diff` writes them, what is mounted over, and variables that make a
-        program load other code.
+        These are edited, added or removed files as `docker diff` prints them, what is mounted over the image's files,
+        and variables that make a program load other code.
         """
         image = self.image(container.image_id) or {"Config": {}}
         return [
@@ -188,9 +196,9 @@ class Lab:
         ]
 
     def look_ahead(self, container: Container) -> None:
-        """Begin to look at what `changed_files` will tell of a container; for `early`.
+        """Start to find out what `changed_files` will return for a container; for `early`.
 
-        The engine walks through all files of the image: a fifth of a second for each container.
+        The engine reads all files of the image, which takes 0.2 s for each container.
         """
         self.shells.ahead.begin(f"changed {container.id}", lambda: self._changed(container))
 
@@ -203,7 +211,7 @@ class Lab:
     def node(self, service: str) -> Container:
         """Return the container of one of the scene's services.
 
-        A scene without it is not the learner's answer: the check then could not run.
+        If the scene lacks it, that is not the learner's answer: the check then could not run.
         """
         labels = {
             "com.docker.compose.project": self.course_lab.project,
@@ -224,9 +232,9 @@ class Lab:
         return self.engine.image(reference)
 
     def image_files(self, reference: str, folder: str) -> dict[str, bytes]:
-        """Return the files below a folder of an image, by their path in it; empty when there is no such folder.
+        """Return the files below a folder of an image, by their path in that folder; empty if there is no such folder.
 
-        Read from a container that is made for it and never started, so that nothing of the image runs.
+        They are read from a container that is created for this and never started, so no program of the image runs.
         """
         body = {"Image": reference, "Labels": {LABEL: self.number, ROLE: "checker"}, "Cmd": ["true"]}
         made = str(self.engine.post("/containers/create", body)["Id"])
@@ -255,14 +263,14 @@ class Lab:
         user: str | None = None,
         **host_config: Any,
     ) -> Container:
-        """Start a container of the checker's own, removed when the run ends.
+        """Start a container for the checker itself; it is removed when the run ends.
 
         Args:
             image: what to run, a reference or digest.
-            command: instead of the image's own.
-            env: added to the image's own.
-            network: a network's name, `none` for no network; the engine's default bridge otherwise.
-            user: instead of the image's own.
+            command: used instead of the image's command.
+            env: variables to add to those of the image.
+            network: a network's name, or `none` for no network; the engine's default bridge if left out.
+            user: used instead of the image's user.
             host_config: the engine's HostConfig fields, such as `ReadonlyRootfs=True`.
 
         Raises:
@@ -285,13 +293,13 @@ class Lab:
         return Container(self.engine, self.shells, self.engine.inspect(made))
 
     def record(self, name: str, value: float, unit: str, subject: str = "") -> None:
-        """Keep a number that was measured, with the attempt, for the learner's record; measured again, it is replaced.
+        """Store a measured number with the attempt in the learner's record; a second measurement replaces the first.
 
         Args:
             name: what was measured, such as `first answer`.
             value: the number.
             unit: its unit, such as `s` or `MB`.
-            subject: of what, such as `vm`.
+            subject: what it belongs to, such as `vm`.
         """
         kept = [each for each in self.measurements if (each.name, each.subject) != (name, subject)]
         self.measurements = [
@@ -305,25 +313,26 @@ class Lab:
         return Remembered(folder, self.course_lab.folder / "checks")
 
     def recall(self, *what: str) -> str | None:
-        """Return the text that was kept with an earlier pass, None when there was none.
+        """Return the text that was stored with an earlier pass, or None if there was no such pass.
 
         Args:
-            what: the check, and what it depends on: a digest, an id. A pass holds while all of it is the same.
+            what: the check and what it depends on, such as a digest or an id. A pass is valid while all of these are
+                the same.
         """
         return self._remembered.recall(*what)
 
     def remember(self, *what: str, text: str = "") -> None:
-        """Keep a pass, so that a dear proof need not be made again; `recall` finds it."""
+        """Store a pass, so that a slow test need not be repeated; `recall` finds it."""
         self._remembered.remember(*what, text=text)
 
     def sheet(self, file: str, *, rule: str, like: str, hint: str = "") -> Sheet:
-        """Read a TOML file of the work folder in which the learner writes; the check ends where that cannot be done.
+        """Read a TOML file in the work folder that the learner fills in; if it cannot be read, the check ends.
 
         Args:
             file: its name.
-            rule: what to keep to when writing in it, as a sentence; told when the file is not understood.
-            like: lines that are right, for `expected` then.
-            hint: where to look then, beside the line that is at fault.
+            rule: how to write in it, as a sentence; the learner reads it if the file is not valid TOML.
+            like: correct lines, for `expected` in that case.
+            hint: where to look in that case, in addition to the faulty line.
         """
         return read(self.work / file, int(self.number), rule=rule, like=like, hint=hint)
 
@@ -332,10 +341,10 @@ class Lab:
         return container.logs(tail)
 
     def close(self) -> None:
-        """Remove what the checker made.
+        """Remove the containers that the checker started.
 
-        An engine that is lost by now does not hide the verdicts there are; what stays carries the lab's label,
-        and goes with `lab stop`.
+        If the engine is gone by now, the verdicts so far are still reported. Containers that remain carry the lab's
+        label, so `lab stop` removes them.
         """
         while self._made:
             with contextlib.suppress(EngineError):

@@ -21,7 +21,7 @@ class ShellBackend(base.BaseBackend):  # type: ignore[misc]
 
     Args:
         name: the container's name or id, `USER@NAME` to run as another user.
-        shell: an open shell to use; else one is opened.
+        shell: an open shell to use; if left out, one is opened.
         timeout: seconds that one command may take.
     """
 
@@ -42,7 +42,7 @@ class ShellBackend(base.BaseBackend):  # type: ignore[misc]
         return data.decode(errors="replace")
 
     def run(self, command: str, *args: str, **_: Any) -> base.CommandResult:
-        """Run a command, its placeholders filled and quoted by testinfra."""
+        """Run a command; testinfra fills in and quotes its placeholders."""
         text = self.get_command(command, *args)
         done = self._shell.run(text, self._seconds)
         return self.result(done.rc, self.encode(text), done.stdout_bytes, done.stderr_bytes)
@@ -52,7 +52,7 @@ testinfra.backend.BACKENDS["drydock"] = f"{__name__}.ShellBackend"
 
 
 def host_of(shell: Shell) -> Any:
-    """Return testinfra's host over a shell, the same one each time so that what it has probed is kept."""
+    """Return testinfra's host over a shell; always the same one, so that it keeps what it has found out."""
     host = _HOSTS.get(shell)
     if host is None:
         host = testinfra.host.Host(ShellBackend(shell.container_id, shell=shell))

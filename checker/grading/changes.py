@@ -1,4 +1,4 @@
-"""What may change a verdict: engine events and the learner's files, told as they happen."""
+"""Reports what may change a verdict, as it happens: engine events, and changes of the learner's files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 FILES_SECONDS = 0.4
-"""How often the work folder is looked at; engines tell of their events by themselves, folders do not everywhere."""
+"""Seconds between two looks at the work folder; engines send their events, but not every system does so for files."""
 
-# Health checks and our own shells make these all the time; none changes what a check sees.
+# Health checks and our own shells cause these events all the time; none of them changes what a check sees.
 # Docker says `exec_create`, Podman `exec`.
 _NOISE = ("exec", "top", "attach", "resize", "archive-path", "extract-to-dir")
 
 
 class Changes:
-    """Tells of changes through a queue, from threads that end with the process.
+    """Reports changes through a queue, from threads that end with the process.
 
     Args:
         engine: whose events are followed.
@@ -39,7 +39,7 @@ class Changes:
         self._health: dict[str, str] = {}
 
     def follow(self) -> None:
-        """Begin to tell of changes from now on."""
+        """Start to report changes."""
         threading.Thread(target=self._follow_engine, daemon=True).start()
         threading.Thread(target=self._follow_files, daemon=True).start()
 
@@ -51,7 +51,7 @@ class Changes:
                         self.queue.put(("engine", float(event.get("timeNano", 0)) / 1e9))
             except EngineError:
                 pass
-            # The engine went away: that is a change, and it may come back.
+            # The connection to the engine ended: that is a change too, and the engine may come back.
             self.queue.put(("engine", time.time()))
             time.sleep(1.0)
 

@@ -1,4 +1,4 @@
-"""A container as a check sees it: what the engine says of it, and a shell in it."""
+"""A container as a check sees it: what the engine says about it, and a shell in it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _Item = TypeVar("_Item")
 
 
 def at_once(function: Callable[[_Item], object], items: Iterable[_Item]) -> None:
-    """Call a function for every item, each in a thread of its own, and wait for all.
+    """Call a function for every item, each in its own thread, and wait for all of them.
 
-    For a handful of waits; a pool would cost more to import (16 ms) than it saves here. What goes wrong in one of
-    them is raised when all have ended, the first of several: a thread itself would print it in the learner's terminal.
+    Use it for a few calls that mostly wait: a thread pool takes longer to import (16 ms) than it saves here. If calls
+    raise errors, the first error is raised here after all calls have ended. Otherwise the thread would print it in the
+    learner's terminal.
     """
     raised: list[BaseException] = []
 
@@ -43,16 +44,16 @@ def at_once(function: Callable[[_Item], object], items: Iterable[_Item]) -> None
 
 
 def kept_in(places: Places) -> Path:
-    """Return the folder for what is known of containers from one command to the next."""
+    """Return the folder for what one command learned about containers and the next can use."""
     return places.state / "cache" / "untouched"
 
 
 class Shells:
-    """What a verdict keeps of containers: the shells open in them, and what is known of their files.
+    """What a verdict keeps about containers: open shells in them, and what is known about their files.
 
     Args:
         engine: the engine that runs them.
-        kept: the folder for what holds in the next command too; None keeps nothing.
+        kept: the folder for what the next command can use too; None keeps nothing.
     """
 
     def __init__(self, engine: Engine, kept: Path | None = None) -> None:
@@ -63,7 +64,7 @@ class Shells:
         self._lock = threading.Lock()
 
     def of(self, container: str, user: str | None = None) -> Shell:
-        """Return the shell of a container, by id, opened when it is first used."""
+        """Return the shell of the container with this id; it opens when it is first used."""
         key = (container, user)
         with self._lock:
             if key not in self._open:
@@ -71,10 +72,10 @@ class Shells:
             return self._open[key]
 
     def close(self) -> None:
-        """Close them all, ending what their commands left running."""
+        """Close all shells, and end the processes that their commands left running."""
         with self._lock:
             shells, self._open = list(self._open.values()), {}
-        # Each asks its container once for what is left; at once, since the asking is waiting.
+        # Each asks its container once what is still running. They ask in parallel, because that is mostly waiting.
         at_once(Shell.close, shells)
         self.untouched.keep()
 
@@ -119,7 +120,7 @@ class Container:
 
     @property
     def image(self) -> str:
-        """The image as it was named when the container was made."""
+        """The name of the image that was given when the container was created."""
         return str(self.attrs["Config"]["Image"])
 
     @property
@@ -129,7 +130,7 @@ class Container:
 
     @property
     def created(self) -> str:
-        """When it was made, RFC 3339."""
+        """When it was created, RFC 3339."""
         return str(self.attrs["Created"])
 
     @property
@@ -139,18 +140,18 @@ class Container:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its labels, those of its image included."""
+        """Its labels, including those of its image."""
         return dict(self.attrs["Config"].get("Labels") or {})
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of its main process, those of its image included."""
+        """The environment of its main process, including that of its image."""
         pairs = (entry.partition("=") for entry in self.attrs["Config"].get("Env") or [])
         return {key: value for key, _, value in pairs}
 
     @property
     def host_config(self) -> Mapping[str, Any]:
-        """Limits, privileges, restart policy and the like, as the engine's HostConfig has them."""
+        """The engine's HostConfig, for example limits, privileges and the restart policy."""
         found: dict[str, Any] = self.attrs["HostConfig"]
         return found
 
@@ -161,13 +162,13 @@ class Container:
 
     @property
     def networks(self) -> dict[str, str]:
-        """The networks it is on, each with its address there."""
+        """The networks it is attached to, each with the container's address on it."""
         found = self.attrs["NetworkSettings"].get("Networks") or {}
         return {name: str(data.get("IPAddress") or "") for name, data in found.items()}
 
     @property
     def ports(self) -> dict[int, list[tuple[str, int]]]:
-        """Published TCP ports: each port inside, with the addresses and ports outside that lead to it."""
+        """Published TCP ports: for each container port, the host addresses and ports that lead to it."""
         found = self.attrs["NetworkSettings"].get("Ports") or {}
         return {
             int(inside.partition("/")[0]): [(str(at["HostIp"]), int(at["HostPort"])) for at in outside]
@@ -190,23 +191,23 @@ class Container:
 
     @property
     def running(self) -> bool:
-        """Whether its main process runs now, and is not paused or between two restarts."""
+        """Whether its main process runs now, and is neither paused nor between two restarts."""
         state = self.attrs["State"]
         return bool(state["Running"]) and not state.get("Paused") and not state.get("Restarting")
 
     @property
     def exit_code(self) -> int:
-        """The exit code of its last end; 137 is SIGKILL, 143 an unhandled SIGTERM."""
+        """The exit code of its last run; 137 is SIGKILL, 143 is a SIGTERM that it did not handle."""
         return int(self.attrs["State"]["ExitCode"])
 
     @property
     def oom_killed(self) -> bool:
-        """Whether its last end was the kernel's, for want of memory."""
+        """Whether the kernel ended its last run because memory ran out."""
         return bool(self.attrs["State"].get("OOMKilled"))
 
     @property
     def restarts(self) -> int:
-        """How often its restart policy started it again."""
+        """How many times its restart policy restarted it."""
         return int(self.attrs.get("RestartCount") or 0)
 
     def logs(self, tail: int = 5) -> str:
@@ -214,7 +215,7 @@ class Container:
         return self.engine.logs(self.id, tail)
 
     def processes(self) -> list[tuple[str, str]]:
-        """Return the user and the command line of each process in it, as the engine sees them from outside."""
+        """Return the user and the command line of each of its processes, as the engine sees them from outside."""
         found: dict[str, Any] = self.engine.get(f"/containers/{self.id}/top")
         titles = list(found["Titles"])
         user = next((titles.index(name) for name in ("UID", "USER") if name in titles), 0)
@@ -239,7 +240,7 @@ class Container:
         return self._shells.of(self.id, user).run(command, timeout)
 
     def open_shell(self) -> None:
-        """Open its shell before the first command, for a lab's `early`.
+        """Open its shell before the first command; for a lab's `early`.
 
         Raises:
             ShellError: it has no shell, or is not running.

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 AGAIN_SECONDS = 1.0
-"""After this long it rings again, until the block ends: a first ring may fall into a destructor, which swallows it."""
+"""After this time the error is raised again, until the block ends: a destructor may swallow the first one."""
 
 
 class DeadlineError(BaseException):
-    """Time is up. Not an Exception, so that a check's own `except Exception` cannot swallow it."""
+    """The time is up. It is not an Exception, so that a check's own `except Exception` cannot swallow it."""
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def _by_signal(seconds: float) -> Iterator[None]:
         try:
             over = True
         finally:
-            # Twice: it may ring between the end of the block and the line above.
+            # Set it twice: the signal may arrive between the end of the block and the line above.
             over = True
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
@@ -67,7 +67,7 @@ def _by_thread(seconds: float) -> Iterator[None]:
 
     def ring() -> None:
         wait = seconds
-        # A thread's number goes to another one when it has ended.
+        # When a thread has ended, another thread can get its id.
         while not ended.wait(wait) and thread.is_alive():
             with lock:
                 if not ended.is_set() and thread.is_alive():
@@ -75,14 +75,14 @@ def _by_thread(seconds: float) -> Iterator[None]:
             wait = AGAIN_SECONDS
 
     try:
-        # Inside the block: on a busy machine it may ring before the start of its thread is over.
+        # Inside the block: on a busy machine, the time may be up before this thread has started.
         threading.Thread(target=ring, daemon=True).start()
         yield
     finally:
         try:
             ended.set()
         finally:
-            # Twice, as above; and a ring that is set and not yet raised would go off outside the block.
+            # Twice, as above. An error that is set but not yet raised would be raised outside the block.
             ended.set()
             with lock:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, None)

@@ -1,7 +1,7 @@
-"""What a lab's checks will want, begun beside the import of pytest: the slow part of a check is waiting.
+"""Starts what a lab's checks will need while pytest is imported, because a check spends most of its time waiting.
 
-A lab may have a `checks/early.py` with a function `early(lab)`. It opens shells (50 to 100 ms each) and the
-like; it decides nothing, and whatever it meets is left for the checks to find.
+A lab can have a `checks/early.py` with a function `early(lab)`. It does slow things in advance, such as opening shells
+(50 to 100 ms each). It decides nothing: if something goes wrong in it, the checks meet that later themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Early:
-    """A lab's early work, in a thread of its own.
+    """A lab's early work, in its own thread.
 
     Args:
         lab: the lab.
@@ -41,13 +41,13 @@ class Early:
     def _run(self) -> None:
         from checker.grading.author import Lab  # noqa: PLC0415 - in the thread, beside the caller's own imports
 
-        # What stands in the way is for the checks to find and to tell.
+        # If something goes wrong here, the checks find and report it.
         with contextlib.suppress(Exception):
             runpy.run_path(str(self._file))["early"](
                 Lab(self._lab, self.shells.engine, self._work, self.shells)
             )
 
     def wait(self) -> None:
-        """Wait until it has ended, so that nothing is opened after all was closed."""
+        """Wait until it has ended, so that it opens nothing after everything was closed."""
         if self._thread.ident is not None:
             self._thread.join(timeout=15.0)

@@ -1,4 +1,4 @@
-"""What was changed in a container of the files that its image brought: edited, copied in, removed, or mounted over."""
+"""Which of its image's files were changed in a container: edited, added, removed, or mounted over."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROGRAMS = ("/app", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
-"""Where images keep programs and what these load."""
+"""Where images keep programs and the code that these load."""
 
 SETTINGS = ("/etc",)
-"""Where they keep settings; the engine itself lays a few of its own over them."""
+"""Where images keep settings; the engine itself puts a few of its own files there."""
 
 CODE_VARIABLES = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"})
-"""Variables by which a program is made to load other code than its image's."""
+"""Variables that make a program load other code than its image's."""
 
 
 class Engine(Protocol):
@@ -44,15 +44,15 @@ class Container(Protocol):
 def changed(
     engine: Engine, container: Container, places: Iterable[str] = (*PROGRAMS, *SETTINGS)
 ) -> list[str]:
-    """Return what was changed of the image's files in a container, as `docker diff` writes it.
+    """Return which of the image's files were changed in a container, as `docker diff` prints them.
 
-    A folder that only has something new in it is not told, nor what Python compiles for itself, nor the places that
-    the engine makes to mount something there.
+    Left out are folders that changed only because something in them did, files that Python compiles for itself, and
+    the places that the engine creates to mount something there.
 
     Args:
         engine: the engine that runs it.
         container: the container.
-        places: the folders that are looked at.
+        places: the folders to look at.
     """
     entries = engine.get(f"/containers/{container.id}/changes") or []
     paths = [(int(entry["Kind"]), PurePosixPath(entry["Path"])) for entry in entries]
@@ -66,14 +66,14 @@ def changed(
         and any(path.is_relative_to(place) for place in places)
         and not (kind == 1 and "__pycache__" in path.parts)
         and str(path) != "/etc/mtab"
-        # Podman lays its own files there, and tells of the folder alone.
+        # Podman puts its own files there, and reports only the folder.
         and (kind, str(path)) != (0, "/etc")
-        and path.name != "docker-init"  # what --init lays there
+        and path.name != "docker-init"  # what --init puts there
     ]
 
 
 def mounted_over(container: Container, places: Iterable[str] = PROGRAMS) -> list[str]:
-    """Return what is mounted over the image's programs in a container, each with where it comes from."""
+    """Return what is mounted over the image's programs in a container, and where each mount comes from."""
     return [
         f"{mount['Destination']} is mounted from {mount.get('Name') or mount.get('Source') or mount.get('Type')}"
         for mount in container.mounts
@@ -86,6 +86,6 @@ def mounted_over(container: Container, places: Iterable[str] = PROGRAMS) -> list
 
 
 def loads_other_code(container: Container, of_the_image: Iterable[str] = ()) -> list[str]:
-    """Return the variables, with their values, by which a container's program is made to load other code."""
+    """Return the variables, with their values, that make a container's program load other code."""
     given = set(container.attrs["Config"].get("Env") or []) - set(of_the_image)
     return sorted(pair for pair in given if pair.partition("=")[0] in CODE_VARIABLES)

@@ -1,4 +1,4 @@
-"""What a check may ask for by name: lab, engine, docker, outside, prober, timeline."""
+"""The fixtures that a check can use: lab, engine, docker, outside, prober, timeline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 LAB = pytest.StashKey[Lab]()
-"""Where the run keeps the lab that is judged."""
+"""Where the run keeps the lab being judged."""
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def engine(lab: Lab) -> Engine:
 
 @pytest.fixture(scope="session")
 def docker(engine: Engine) -> Iterator[Any]:
-    """The same engine through the Docker SDK for Python, a `docker.DockerClient`; imported when a check asks for it."""
+    """The same engine through the Docker SDK for Python, a `docker.DockerClient`; imported when a check first uses it."""
     client = connect_sdk(engine.endpoint)
     yield client
     client.close()
@@ -53,12 +53,12 @@ def prober(lab: Lab) -> Prober:
 
 @pytest.fixture(scope="session")
 def timeline(lab: Lab) -> Traffic:
-    """What the lab's traffic recorded, and where marks are left."""
+    """The record of the lab's traffic, in which checks can also leave marks."""
     return Traffic(lab.shells.of(lab.node("traffic").id))
 
 
 def published_host(engine: Engine) -> str:
-    """Return the host name under which published ports are reached from here."""
+    """Return the host name at which published ports can be reached from here."""
     host = engine.endpoint.host
     if host.startswith(("tcp://", "ssh://")):
         return urllib.parse.urlsplit(host).hostname or "127.0.0.1"

@@ -1,4 +1,4 @@
-"""The forms in which a secret may lie somewhere: as it is, or written in a way that anybody can undo."""
+"""The forms in which a secret may be stored somewhere: as it is, or encoded in a way that anyone can decode."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ PLAIN = "as it is"
 """The form of a secret that nobody tried to hide."""
 
 _WRAPPED_BYTES = 1 << 20
-"""Texts up to this size are searched once more with their lines joined: encoders wrap long lines."""
+"""Texts up to this size are searched a second time with their lines joined, because encoders wrap long lines."""
 
 
 @cache
 def forms(secret: str) -> dict[bytes, str]:
-    """Return every text that tells the secret, with the name of its form.
+    """Return every text that reveals the secret, with the name of its form.
 
-    Base64 and base32 encode groups of bytes, so that the same secret looks different behind one more letter: each of
-    these beginnings is one text, without the characters that depend on what stands before and behind.
+    Base64 and base32 encode groups of bytes, so the same secret looks different if one more letter comes before it.
+    Each of these offsets gives one text, without the characters that depend on what comes before and after.
     """
     plain = secret.encode()
     found = {
@@ -40,13 +40,13 @@ def forms(secret: str) -> dict[bytes, str]:
 
 
 def _aligned(encode: object, plain: bytes, before: int, *, bits: int) -> bytes:
-    """Encode behind this many other bytes, and keep what depends on the secret alone."""
+    """Encode the secret after this many other bytes, and keep only what depends on the secret."""
     encoded: bytes = encode(b"\0" * before + plain)  # type: ignore[operator]
     return encoded[-(-before * 8 // bits) : (before + len(plain)) * 8 // bits]
 
 
 def form_in(content: bytes, secret: str) -> str:
-    """Return the form in which a text has the secret, nothing when it has it in none."""
+    """Return the form in which a text contains the secret; empty if it does not."""
     for needle, form in forms(secret).items():
         if needle in content:
             return form

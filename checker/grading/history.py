@@ -1,4 +1,4 @@
-"""What became of a container over time: when it started and died, as the engine's events and records tell."""
+"""The history of a container: when it started and died, from the engine's events and records."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from checker.grading.container import Container
 
 ACTIONS = ("create", "start", "attach", "detach", "kill", "stop", "die", "destroy")
-"""What of a container's life is looked at; engines keep the last 256 events of everything."""
+"""The events of a container that are read; an engine keeps only the last 256 events of all objects together."""
 
 
 def moment(text: str) -> float:
-    """Return the engine's time stamp in seconds since 1970; it has nanoseconds, which datetime does not read."""
+    """Return a time stamp of the engine in seconds since 1970; it has nanoseconds, which datetime cannot read."""
     try:
         return dt.datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text)).timestamp()
     except ValueError:
@@ -27,17 +27,17 @@ def moment(text: str) -> float:
 
 
 def age(started_at: str, now: float) -> float:
-    """Return how many seconds ago a time stamp of the engine was; never less than none.
+    """Return how many seconds ago a time stamp of the engine was; never less than 0.
 
     Args:
         started_at: the time stamp.
-        now: what time it is by the engine's clock (`engine.clock.now()`), in seconds since 1970: ours may differ.
+        now: the time by the engine's clock (`engine.clock.now()`), in seconds since 1970; ours may differ.
     """
     return max(0.0, now - moment(started_at))
 
 
 def ago(then: float, now: float) -> str:
-    """Tell how long ago a moment of the engine was, as people say it; both in seconds since 1970 by its clock."""
+    """Return in words how long ago a moment was; both are seconds since 1970 by the engine's clock."""
     seconds = max(0, round(now - then))
     if seconds < 120:
         return f"{seconds} s ago"
@@ -58,7 +58,7 @@ class Event:
 
 
 def past_events(engine: Engine, name: str, *, since: float) -> list[Event]:
-    """Return what happened to the containers of a name or id, oldest first.
+    """Return the events of the containers with a name or id, oldest first.
 
     Args:
         engine: whose events are read.
@@ -67,7 +67,7 @@ def past_events(engine: Engine, name: str, *, since: float) -> list[Event]:
     """
     filters = {"type": ["container"], "container": [name], "event": list(ACTIONS)}
     records = engine.events(since=since, until=time.time(), filters=filters)
-    # The engine takes the beginning of a name for the name: `parcel` brings the events of `parcel-b` too.
+    # The engine also matches the beginning of a name: `parcel` gives the events of `parcel-b` too.
     return [read(record) for record in records if name in _names(record)]
 
 
@@ -91,7 +91,7 @@ def read(record: dict[str, Any]) -> Event:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One run of a container's main process that is over."""
+    """One finished run of a container's main process."""
 
     started: float
     died: float
@@ -104,7 +104,7 @@ class Life:
 
 
 def lives(events: Iterable[Event]) -> list[Life]:
-    """Return the runs that a container's events tell of, those whose start is not remembered left out."""
+    """Return the runs in a container's events, without those whose start the engine no longer remembers."""
     found, started = [], 0.0
     for event in events:
         if event.action == "start":
@@ -116,13 +116,13 @@ def lives(events: Iterable[Event]) -> list[Life]:
 
 
 STEADY_SECONDS = 30.0
-"""How long a container that its restart policy started again has to run until it counts as up."""
+"""How long a container must run after its restart policy restarted it until it counts as up."""
 
 
 def keeps_dying(container: Container, events: Iterable[Event]) -> bool:
-    """Whether a container's restart policy starts it again and again, though it may run at this moment.
+    """Whether a container's restart policy keeps restarting it, even if it runs right now.
 
-    It counts as up again once it has run for twice as long as it ever did before, and for a while.
+    It counts as up again when it has run for STEADY_SECONDS, and for twice as long as its longest run before.
     """
     if container.status == "restarting":
         return True
@@ -133,10 +133,10 @@ def keeps_dying(container: Container, events: Iterable[Event]) -> bool:
 
 
 class Removal:
-    """Why a container that was there is gone, as the events of its last life tell.
+    """Why a container is gone, from the events of the last container of its name.
 
     Args:
-        events: of the containers of one name, oldest first.
+        events: the events of all containers of one name, oldest first.
     """
 
     def __init__(self, events: list[Event]) -> None:
@@ -148,7 +148,7 @@ class Removal:
 
     @property
     def known(self) -> bool:
-        """Whether the engine remembers it at all."""
+        """Whether the engine still remembers its end."""
         return self._has("destroy") or self._has("die")
 
     @property
@@ -158,10 +158,10 @@ class Removal:
 
     @property
     def by_hand(self) -> bool:
-        """Whether somebody removed it: while it ran, after a stop, or long after its end.
+        """Whether somebody removed it: while it ran, after a stop, or long after it ended.
 
-        What `--rm` removes goes at its end; a forced removal kills first, with SIGKILL, and that is no `docker kill`
-        of a container that `--rm` belongs to unless both come at once.
+        With `--rm`, a container is removed as soon as it ends. A forced removal sends SIGKILL first, so a SIGKILL
+        counts as removed by hand too.
         """
         gone = next((event.at for event in reversed(self._events) if event.action == "destroy"), None)
         if gone is None or self.death is None:

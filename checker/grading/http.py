@@ -1,4 +1,4 @@
-"""HTTP as a user of the learner's service sends it: from outside, or from inside the lab's network."""
+"""HTTP requests as users of the learner's service send them: from outside, or from inside the lab's network."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from checker.engine.shell import Completed
 
 BODY_BYTES = 1 << 20
-"""How much of an answer is read; a service that streams for ever is cut off here."""
+"""How much of an answer is read; an endless answer is cut off here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back from one request; `status` is 0 when nothing did, and `error` says why."""
+    """The answer to one request; if none came, `status` is 0 and `error` says why."""
 
     url: str
     status: int = 0
@@ -33,16 +33,16 @@ class Reply:
 
     @property
     def ok(self) -> bool:
-        """Whether an answer with a status below 400 came."""
+        """Whether there was an answer with a status below 400."""
         return 0 < self.status < 400
 
     @property
     def text(self) -> str:
-        """The body as UTF-8; bytes that are not are replaced."""
+        """The body as UTF-8; invalid bytes are replaced."""
         return self.body.decode(errors="replace")
 
     def json(self) -> Any:
-        """Return the body as JSON, an empty dictionary when it is not."""
+        """Return the body as JSON, or an empty dictionary if it is not JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
@@ -67,7 +67,7 @@ class Runs(Protocol):
 
 
 class Client:
-    """The verbs that both sides share; each opens a fresh connection for every request."""
+    """The HTTP methods that both sides share; each request opens a new connection."""
 
     def get(
         self,
@@ -127,7 +127,7 @@ class Outside(Client):
     """Requests from the learner's own machine, by published ports.
 
     Args:
-        host: where published ports are reached when the engine is on another machine; else 127.0.0.1.
+        host: the address of published ports if the engine is on another machine; otherwise 127.0.0.1.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -156,7 +156,7 @@ class Outside(Client):
 
 
 class _BoundedSocket(socket.socket):
-    """A socket whose reads together take no longer than a moment set for all of them."""
+    """A socket with one deadline for all of its reads together."""
 
     ends = 0.0
 
@@ -169,14 +169,14 @@ class _BoundedSocket(socket.socket):
 
 
 class _Bounded(http.client.HTTPConnection):
-    """A connection with one time limit for the whole exchange: a service that drips its answer must not hold a check."""
+    """A connection with one time limit for the whole exchange, so that a service that answers slowly cannot hold a check."""
 
     def __init__(self, host: str, port: int, seconds: float) -> None:
         super().__init__(host, port, timeout=seconds)
         self._ends = time.monotonic() + seconds
 
     def connect(self) -> None:
-        """Open the socket, within the same time."""
+        """Open the socket, within the same time limit."""
         super().connect()
         bounded = _BoundedSocket(fileno=self.sock.detach())
         bounded.ends = self._ends

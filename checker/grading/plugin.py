@@ -1,4 +1,4 @@
-"""The pytest plugin that turns a lab's test functions into checks and their outcomes into a record."""
+"""The pytest plugin that turns a lab's test functions into checks, and their outcomes into a record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from checker.grading.author import Lab
 
 SPOKEN_CHARACTERS = 64 * 1024
-"""How much of what a check prints is kept; a check has no reason to print."""
+"""How much of a check's output is kept; a check has no reason to print."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Check:
 
 
 class Sink(io.StringIO):
-    """Takes what a check prints, up to a limit, so that megabytes neither fill memory nor the terminal."""
+    """Takes a check's output up to a limit, so that a large output fills neither memory nor the terminal."""
 
     def write(self, text: str) -> int:
-        """Keep the text while there is room."""
+        """Keep the text until the limit is reached."""
         if self.tell() < SPOKEN_CHARACTERS:
             super().write(text[:SPOKEN_CHARACTERS])
         return len(text)
@@ -72,8 +72,8 @@ class GradingPlugin:
         lab: what the checks judge.
         wanted: runs only these checks and what they need; None for all.
         seconds: the time limit of the whole run.
-        to_first_failure: leaves the rest alone once a check has failed.
-        trying: told the title of each check when it begins.
+        to_first_failure: does not run the rest once a check has failed.
+        trying: called with the title of each check when it begins.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class GradingPlugin:
             self.errors.append(str(report.longrepr))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Order the checks: guards, then goals as lab.toml lists them; keep those that are wanted."""
+        """Order the checks: guards first, then goals as lab.toml lists them; keep only the wanted ones."""
         course_lab = self.lab.course_lab
         by_id: dict[str, pytest.Item] = {}
         for item in items:
@@ -152,7 +152,7 @@ class GradingPlugin:
     # -- running -------------------------------------------------------------------------------------------
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
-        """Run one check: its fixtures, its function, within its time, and record how it ended."""
+        """Run one check with its fixtures, within its time limit, and record the result."""
         check = read_check(item.function, self.lab.course_lab)  # type: ignore[attr-defined]
         met = {Status.PASSED, Status.NOT_JUDGED}
         blocked = [need for need in check.needs if self._status(need) not in met]
@@ -171,7 +171,7 @@ class GradingPlugin:
         return True
 
     def _tear_down(self, item: pytest.Item, nextitem: pytest.Item | None, check: Check) -> None:
-        # What cannot be put back leaves later checks on uncertain ground, so this one is no pass either.
+        # If something cannot be put back, later checks are not reliable, so this check does not pass either.
         try:
             with self._bounded(CHECK_SECONDS):
                 item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - fixtures of the session end with the last check
@@ -240,7 +240,7 @@ class GradingPlugin:
         return Status.PASSED, None, ""
 
     def complete(self) -> tuple[CheckResult, ...]:
-        """Return a result for every check of this run; one that was never come to could not run."""
+        """Return a result for every check of this run; a check that the run did not reach could not run."""
         for check in self.planned:
             if check.id not in self.results:
                 self._record(check, Status.COULD_NOT_RUN, reason="the run ended before this check")
@@ -249,8 +249,8 @@ class GradingPlugin:
 
 def _unexpected(error: BaseException) -> str:
     if isinstance(error, DeadlineError):
-        return "putting back what the check changed took too long and was ended"
+        return "it took too long to put back what the check had changed, and was ended"
     frames = traceback.extract_tb(error.__traceback__)
     inside = [frame for frame in frames if "/checks/" in Path(frame.filename).as_posix()] or frames
     where = f"{Path(inside[-1].filename).name}:{inside[-1].lineno}" if inside else "unknown place"
-    return f"the check itself broke: {type(error).__name__}: {error} ({where})"
+    return f"the check itself failed with an error: {type(error).__name__}: {error} ({where})"

@@ -1,4 +1,4 @@
-"""Which program answers for a container: the process that listens, what it was started as, and by whom."""
+"""Which program answers for a container: the process that listens, its command line, and its parent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Process:
     parent: int
     name: str
     folder: str
-    """Its working folder; nothing where that may not be read."""
+    """Its working folder; empty if it cannot be read."""
     words: tuple[str, ...]
     """Its command line."""
 
@@ -44,16 +44,16 @@ class Processes:
 
     by_number: dict[int, Process]
     listening: dict[int, int]
-    """The port that each of those listens on which may be looked at, by number of the process."""
+    """The port that each process listens on, by process number; without processes that cannot be examined."""
 
     def on(self, port: int) -> Process | None:
-        """Return the process that listens on a port; None where nobody does, or it may not be looked at."""
+        """Return the process that listens on a port, or None if there is none or it cannot be examined."""
         return next(
             (self.by_number[number] for number, there in self.listening.items() if there == port), None
         )
 
     def is_main(self, process: Process) -> bool:
-        """Whether a process is the container's main one or descends from it; one of `docker exec` does not."""
+        """Whether a process is the container's main process or descends from it; a process of `docker exec` does not."""
         seen: set[int] = set()
         number = process.number
         while number > 1 and number in self.by_number and number not in seen:
@@ -63,7 +63,7 @@ class Processes:
 
 
 def read_processes(container: Container) -> Processes | None:
-    """Return the processes inside a container; None where there is no shell to look with."""
+    """Return the processes inside a container, or None if it has no shell."""
     try:
         done = container.exec(_LOOK)
     except ShellError:
@@ -72,7 +72,7 @@ def read_processes(container: Container) -> Processes | None:
 
 
 def parse(text: str) -> Processes | None:
-    """Read what `/proc` says: sockets, states, open files and command lines, parted by lines of `=====`."""
+    """Read the output from `/proc`: sockets, states, open files and command lines, separated by lines of `=====`."""
     parts = text.split("=====\n")
     if len(parts) != 4:
         return None
@@ -106,7 +106,7 @@ _WITH_ARGUMENT = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 
 
 def runs(process: Process, file: str) -> bool:
-    """Whether a process is Python with this program, or the program itself: `python3 -u parcel.py` in /app is /app/parcel.py.
+    """Whether a process is Python running this file, or the file itself: `python3 -u parcel.py` in /app is /app/parcel.py.
 
     Args:
         process: the process.

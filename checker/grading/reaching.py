@@ -1,4 +1,4 @@
-"""Whether a port of the learner's machine leads to a container, and its service answers there; and if not, why."""
+"""Whether a port of the learner's machine leads to a container whose service answers; and if not, why."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from checker.grading.http import Outside, Reply
 
 EVERYWHERE = frozenset({"", "0.0.0.0", "::", "127.0.0.1"})  # noqa: S104 - addresses to compare with, not to bind
-"""Host addresses of a published port that 127.0.0.1 of this machine leads to."""
+"""Host addresses of a published port that can be reached through 127.0.0.1 of this machine."""
 
 
 class Blocked(enum.StrEnum):
-    """Why no request from the learner's machine gets into a container."""
+    """Why no request from the learner's machine reaches a container."""
 
     HOST_NETWORK = "host-network"
     OTHERS_NETWORK = "others-network"
@@ -32,17 +32,17 @@ class Blocked(enum.StrEnum):
     OTHER_ADDRESS = "other-address"
     UDP = "udp"
     NOT_OPENED = "not-opened"
-    """Asked for, and on no network that the machine's ports lead to."""
+    """Requested, but the container is on no network that the machine's ports lead to."""
     SWAPPED = "swapped"
-    """Another container of the task holds the port."""
+    """Another container of the task uses the port."""
     HELD = "held"
-    """Another container holds the port."""
+    """Another container uses the port."""
     OUTSIDE = "outside"
-    """A program outside the containers holds the port."""
+    """A program outside the containers uses the port."""
     OTHER_PORT = "other-port"
     UNPUBLISHED = "unpublished"
     NOBODY_INSIDE = "nobody-inside"
-    """It leads to a port on which nothing listens."""
+    """The port leads to a container port on which nothing listens."""
     LOOPBACK_INSIDE = "loopback-inside"
     """The service listens on its own container's 127.0.0.1."""
     STARTING = "starting"
@@ -50,23 +50,23 @@ class Blocked(enum.StrEnum):
 
 
 HINTS: Mapping[Blocked, str] = {
-    Blocked.HOST_NETWORK: "Which option gave it the machine's network? One published port is all that it needs.",
-    Blocked.OTHERS_NETWORK: "Which option gave it another one's network? With one of its own, one published port is all that it needs.",
+    Blocked.HOST_NETWORK: "Which option gave it the machine's network? It needs only one published port.",
+    Blocked.OTHERS_NETWORK: "Which option gave it another container's network? With its own network, it needs only one published port.",
     Blocked.NO_NETWORK: "Which option took its network away?",
-    Blocked.OTHER_ADDRESS: "What stands before the first colon of a published port says which address of the machine it is on.",
-    Blocked.UDP: "What stands behind the second number of a published port?",
+    Blocked.OTHER_ADDRESS: "The part before the first colon of a published port says which address of the machine it is on.",
+    Blocked.UDP: "What comes after the second number of a published port?",
     Blocked.NOT_OPENED: "`docker network inspect` says which networks are internal.",
     Blocked.SWAPPED: "Compare the PORTS column of the two in `docker ps`.",
     Blocked.HELD: "Compare the PORTS column of the two in `docker ps`.",
-    Blocked.OUTSIDE: "Who opens the port of a container, and by which option?",
+    Blocked.OUTSIDE: "Who opens the port of a container, and with which option?",
     Blocked.OTHER_PORT: "In `docker ps`, column PORTS, which number is this machine's: the one before the arrow or after it?",
-    Blocked.UNPUBLISHED: "The PORTS column of `docker ps`: an arrow stands where a port of this machine leads inside.",
+    Blocked.UNPUBLISHED: "Look at the PORTS column of `docker ps`: an arrow means that a port of this machine leads into the container.",
     Blocked.NOBODY_INSIDE: "Of the two numbers of a published port, which is the container's?",
-    Blocked.LOOPBACK_INSIDE: "Its log says on which address it listens. What tells it where?",
-    Blocked.STARTING: "`docker stats` shows how much of a core it gets. Ask again when it has started.",
+    Blocked.LOOPBACK_INSIDE: "Its log says on which address it listens. Which setting decides that?",
+    Blocked.STARTING: "`docker stats` shows how much of a core it gets. Check again when it has started.",
     Blocked.SILENT: "Its log says what it does with your request.",
 }
-"""Where to look, for each reason, when the lab has nothing better to say."""
+"""Where to look, for each reason, if the lab has no better hint."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ class Door:
 
     Args:
         port: the machine's port.
-        inside: the container's port, where the service has one that nobody can choose.
-        path: what is asked for there.
-        others: the task's other containers by name, with the port that each is to have.
-        hints: where to look, by reason; the lesson's words in place of the general ones.
-        start_seconds: how long a service that goes on starting is waited for.
+        inside: the container's port, if the service has a fixed one.
+        path: the path to request.
+        others: the task's other containers by name, with the port that each must have.
+        hints: where to look, by reason; the lesson's own hints instead of the general ones.
+        start_seconds: how many seconds to wait at most for a service that is starting.
     """
 
     port: int
@@ -91,12 +91,12 @@ class Door:
 
     @property
     def url(self) -> str:
-        """Where a person on this machine reaches it."""
+        """The address for a person on this machine."""
         return f"http://127.0.0.1:{self.port}{self.path}"
 
     @property
     def asked(self) -> str:
-        """The address as the learner knows it; inside the toolbox localhost would be the toolbox."""
+        """The address as the learner knows it; it names the machine, because in the toolbox localhost is the toolbox."""
         return f"http://localhost:{self.port}{self.path} on this machine"
 
     def hint(self, reason: Blocked) -> str:
@@ -111,14 +111,14 @@ def require_reply(
     door: Door,
     silent: Callable[[Container, Reply], None] | None = None,
 ) -> Reply:
-    """Return what the container's service answers on a port of this machine; fail, saying why, unless it does.
+    """Return what the container's service answers on a port of this machine; if it does not answer, fail and say why.
 
     Args:
         lab: the lab being judged.
         outside: the learner's machine.
-        container: the container, which runs.
+        container: a running container.
         door: the port.
-        silent: called when no good answer comes, to say something more exact; it may return.
+        silent: called if no good answer comes, to give a more exact message; it may return.
     """
     require_published(lab, outside, container, door)
     reply = outside.get(door.url, timeout=5.0)
@@ -138,7 +138,7 @@ def require_reply(
 
 
 def _elsewhere(container: Container, door: Door) -> bool:
-    """Whether something listens inside already, and not where the port leads: waiting would change nothing."""
+    """Whether something already listens inside, but not where the port leads: waiting would change nothing."""
     sockets = listening(container)
     return bool(sockets) and not any(port in insides(container, door.port) for _, port in sockets)
 
@@ -156,7 +156,7 @@ def insides(container: Container, port: int) -> set[int]:
 
 
 def require_published(lab: Lab, outside: Outside, container: Container, door: Door) -> None:
-    """Fail, saying why, unless a port of this machine leads to a port of the container."""
+    """Fail and say why, unless a port of this machine leads to a port of the container."""
     name, port = container.name, door.port
     expected = f"port {port} of this machine leads to a port of {name}"
     _require_own_network(container, door, expected)
@@ -169,7 +169,7 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
     source = f"docker port {name}"
     if mine:
         fail(
-            f"Port {port} leads to `{name}` on the address {mine[0][1]} alone, which is not the one that people on this "
+            f"Port {port} leads to `{name}` only on the address {mine[0][1]}, which is not the one that people on this "
             "machine use.",
             expected=f"{door.asked} leads to {name}",
             seen=", ".join(f"{inside} -> {address}:{there}" for inside, address, there in mine),
@@ -181,8 +181,8 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
     reply = outside.get(door.url)
     if reply.ok:
         fail(
-            f"Something answers on port {port}, but the engine leads no request from there to `{name}`: a program outside "
-            "the containers holds the port.",
+            f"Something answers on port {port}, but the engine sends no request from there to `{name}`: a program outside "
+            "the containers uses the port.",
             expected=expected,
             seen=f"no container is published on port {port}",
             source=door.asked,
@@ -191,7 +191,7 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
         )
     if published:
         fail(
-            f"`{name}` is published, but not on port {port}: who asks there finds nobody.",
+            f"`{name}` is published, but not on port {port}: a request there gets no answer.",
             expected=expected,
             seen=", ".join(sorted({f"port {there} leads to {name}" for _, _, there in published})),
             source=door.asked,
@@ -202,7 +202,7 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
     fail(
         f"`{name}` runs, but no port of this machine leads to it."
         + (
-            f" The {exposed} that the image exposes is a note for readers: it opens nothing."
+            f" The image exposes {exposed}, but that is only a note for readers: it opens nothing."
             if exposed
             else ""
         ),
@@ -219,7 +219,7 @@ def _require_own_network(container: Container, door: Door, expected: str) -> Non
     source = f"docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' {container.name}"
     if mode == "host":
         fail(
-            f"`{container.name}` has no network of its own: it shares the whole network of this machine, every port of it "
+            f"`{container.name}` has no network of its own: it shares the whole network of this machine, with all its ports "
             "open. Two copies would collide, and the command would do something else on another machine.",
             expected=expected,
             seen="network: host; no port is published",
@@ -229,8 +229,8 @@ def _require_own_network(container: Container, door: Door, expected: str) -> Non
         )
     if mode.startswith("container:"):
         fail(
-            f"`{container.name}` has no network of its own: it lives in that of another container, and when that one ends, "
-            "nobody reaches this one either.",
+            f"`{container.name}` has no network of its own: it uses another container's. When that container ends, nobody "
+            "can reach this one either.",
             expected=expected,
             seen="network: another container's; no port is published",
             source=source,
@@ -239,7 +239,7 @@ def _require_own_network(container: Container, door: Door, expected: str) -> Non
     if mode == "none":
         fail(
             f"`{container.name}` has no network at all: it was started with none, so no port of this machine can lead to it"
-            + (", though one was asked for." if container.host_config.get("PortBindings") else "."),
+            + (", although the command asked for one." if container.host_config.get("PortBindings") else "."),
             expected=expected,
             seen="network: none",
             source=source,
@@ -249,7 +249,7 @@ def _require_own_network(container: Container, door: Door, expected: str) -> Non
 
 
 def _require_opened(container: Container, door: Door, expected: str, source: str) -> None:
-    """Fail when the port was asked for and does not lead in all the same: for UDP, or on a network without a way in."""
+    """Fail if the port was requested but does not lead into the container: it is for UDP, or the network is internal."""
     name, port = container.name, door.port
     asked = {
         inside
@@ -258,8 +258,8 @@ def _require_opened(container: Container, door: Door, expected: str, source: str
     }
     if asked and all(inside.endswith("/udp") for inside in asked):
         fail(
-            f"Port {port} leads to `{name}` for UDP alone. HTTP speaks TCP, which has ports of its own with the same "
-            "numbers, and nobody opened that one.",
+            f"Port {port} leads to `{name}` for UDP only. HTTP uses TCP, which has its own ports with the same numbers, and "
+            "that port is not open.",
             expected=f"{expected}, for TCP",
             seen=f"port {port}/udp leads to {min(asked)}",
             source=source,
@@ -267,10 +267,10 @@ def _require_opened(container: Container, door: Door, expected: str, source: str
         )
     if any(inside.endswith("/tcp") for inside in asked):
         fail(
-            f"Port {port} was asked for `{name}`, and the engine did not open it: the container is on no network that this "
-            "machine's ports lead to, such as an internal one.",
+            f"Port {port} was requested for `{name}`, but the engine did not open it: the container is on no network that "
+            "this machine's ports lead to. An internal network is one that they do not lead to.",
             expected=expected,
-            seen=f"{min(asked)} is asked for and not open; networks: {', '.join(container.networks) or 'none'}",
+            seen=f"{min(asked)} is requested but not open; networks: {', '.join(container.networks) or 'none'}",
             source=source,
             hint=door.hint(Blocked.NOT_OPENED),
         )
@@ -285,7 +285,7 @@ def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> Non
     has = {there for pairs in container.ports.values() for _, there in pairs}
     if wanted and wanted in has:
         fail(
-            f"Two ports are swapped: {port} leads to `{holder}`, and {wanted} to `{name}`. Who asks for one gets the other.",
+            f"Two ports are swapped: {port} leads to `{holder}`, and {wanted} to `{name}`. A request for one gets the other.",
             expected=f"{expected}, and port {wanted} to {holder}",
             seen=f"port {port} leads to {holder}, port {wanted} to {name}",
             source="docker ps",
@@ -293,16 +293,16 @@ def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> Non
         )
     if wanted:
         fail(
-            f"Port {port} leads to `{holder}`: one container behind two ports is one copy, and `{name}` can be reached by "
-            "nobody.",
+            f"Port {port} leads to `{holder}`: one container behind two ports is one copy, and nobody can reach "
+            f"`{name}`.",
             expected=expected,
             seen=f"port {port} leads to {holder}",
             source=f"docker port {holder}",
             hint=door.hint(Blocked.SWAPPED),
         )
     fail(
-        f"Port {port} of this machine leads to the container `{holder}`, not to `{name}`. A request passes through "
-        f"`{holder}` at best: where that one ends, `{name}` is out of reach.",
+        f"Port {port} of this machine leads to the container `{holder}`, not to `{name}`. At best, requests pass through "
+        f"`{holder}`: when it ends, nobody can reach `{name}`.",
         expected=expected,
         seen=f"port {port} leads to {holder}",
         source=f"docker ps --filter publish={port}",
@@ -311,7 +311,7 @@ def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> Non
 
 
 def holder_of(lab: Lab, port: int) -> str:
-    """Return the name of the container that a TCP port of this machine leads to, nothing when there is none."""
+    """Return the name of the container that a TCP port of this machine leads to; empty if there is none."""
     for found in lab.engine.list_all("containers"):
         if any(
             entry.get("PublicPort") == port and entry.get("Type") == "tcp"
@@ -333,20 +333,20 @@ def _fail_silent(container: Container, door: Door, reply: Reply) -> NoReturn:
     expected = f"HTTP 200 from {door.asked}"
     if reply.error and ((sockets and not addresses) or (door.inside and inside != door.inside)):
         fail(
-            f"Port {port} leads to port {inside} inside `{name}`, and nobody listens on that one.",
+            f"Port {port} leads to port {inside} inside `{name}`, and nothing listens on that port.",
             expected=expected
             if door.inside is None
             else f"port {port} leads to port {door.inside} of {name}",
             seen=reply.summary,
             source=f"/proc/net/tcp inside {name}",
             evidence="listening: "
-            + (", ".join(sorted({f"{at}:{there}" for at, there in sockets})) or "nobody"),
+            + (", ".join(sorted({f"{at}:{there}" for at, there in sockets})) or "nothing"),
             hint=door.hint(Blocked.NOBODY_INSIDE),
         )
     if reply.error and addresses and all(at.startswith("127.") or at == "::1" for at in addresses):
         fail(
-            f"The port is published, but the service accepts calls from inside its own container alone: it listens on "
-            f"{min(addresses)}, and what comes through a published port comes from outside.",
+            f"The port is published, but the service accepts requests only from inside its own container: it listens on "
+            f"{min(addresses)}, and requests through a published port come from outside.",
             expected=expected,
             seen=reply.summary,
             source=f"/proc/net/tcp inside {name}",
@@ -361,20 +361,20 @@ def _fail_silent(container: Container, door: Door, reply: Reply) -> NoReturn:
     }
     if reply.error and not sockets and container.running:
         fail(
-            f"The port is published, but nothing listens inside `{name}` yet: its program has started, and has not come so "
-            "far as to answer.",
+            f"The port is published, but nothing listens inside `{name}` yet: its program has started, but does not answer "
+            "yet.",
             **facts,
             hint=door.hint(Blocked.STARTING),
         )
     fail(
-        f"The port is published, but no good answer comes from `{name}`.",
+        f"The port is published, but `{name}` gives no good answer.",
         **facts,
         hint=door.hint(Blocked.SILENT),
     )
 
 
 def listening(container: Container) -> list[tuple[str, int]]:
-    """Return the addresses and ports that something inside listens on, read from /proc: slim images have no `ss`."""
+    """Return the addresses and ports on which something inside listens; from /proc, because slim images have no `ss`."""
     try:
         done = container.exec("cat /proc/net/tcp /proc/net/tcp6 2>/dev/null")
     except ShellError:

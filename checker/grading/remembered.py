@@ -1,9 +1,9 @@
-"""What has been proven of a thing and holds while the thing is the same: passes, so that `lab check` stays quick.
+"""Passes of earlier runs that are still valid because nothing they depend on has changed, so that `lab check` is quick.
 
-An image is named by a digest of its content: what a container of it does when it is run alone is the same until
-the digest is another. A node that was lost under a service need not be lost again while the service is the same.
-Only passes are kept, never failures. The text of the checks is part of the key, and so is every module of `checker`
-that they import, directly or not: a change of anything that decides forgets everything.
+The digest of an image depends on its content, so a container that runs alone behaves the same while the digest is the
+same. If a service survived the loss of a node, the node need not be killed again while the service is the same.
+Only passes are stored, never failures. The text of the checks is part of the key, and so is every module of `checker`
+that they import, directly or not: a change in anything that decides forgets all passes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from checker import whole
 
 KEPT = 200
-"""How many passes of a lab are kept; the oldest go first."""
+"""How many passes are kept for each lab; the oldest are removed first."""
 
 
 CODE = Path(__file__).parents[1]
@@ -41,14 +41,14 @@ class Remembered:
         self._code = code
 
     def recall(self, *what: str) -> str | None:
-        """Return what was kept with a pass, None when there is none; as in `recall("locked-down", image_id)`."""
+        """Return the text of a pass, or None if there is no such pass; for example `recall("locked-down", image_id)`."""
         try:
             return self._file(*what).read_text(encoding="utf-8")
         except OSError:
             return None
 
     def remember(self, *what: str, text: str = "") -> None:
-        """Keep a pass, and a text with it; where nothing can be written, it is proven anew each time."""
+        """Store a pass and a text; if the file cannot be written, the test runs again each time."""
         try:
             whole.write(self._file(*what), text)
             for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT]:

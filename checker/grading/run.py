@@ -32,9 +32,9 @@ RUN_SECONDS = 480.0
 """How long all checks of a lab may take together."""
 
 TURN_SECONDS = RUN_SECONDS + 60.0
-"""How long a run waits for another one of the same lab: as long as that one may take, and its cleaning up."""
+"""How long a run waits for another run of the same lab: as long as that run and its clean-up may take."""
 
-# pytest's own plugins that a grading run has no use for; each costs start-up time.
+# pytest's own plugins that a grading run does not need; each costs start-up time.
 _UNUSED = (
     "cacheprovider", "doctest", "faulthandler", "junitxml", "logging", "pastebin", "recwarn", "setuponly",
     "setupplan", "stepwise", "tmpdir", "monkeypatch", "unittest", "warnings", "unraisableexception",
@@ -56,26 +56,26 @@ def grade(
     first: Callable[[], None] | None = None,
     trying: Callable[[str], None] | None = None,
 ) -> Report:
-    """Run a lab's checks and return how each ended.
+    """Run a lab's checks and return the result of each.
 
-    One run of a lab at a time: what a check breaks to see what happens, a node or a copy, another one beside it would
-    take for the learner's doing.
+    Only one run of a lab happens at a time: some checks break something, such as a node or a replica, and a second run
+    would think that the learner did it.
 
     Args:
         lab: the lab.
         engine: where its containers run.
         work: the learner's work folder.
-        only: ids of the checks wanted; what they need is run too.
+        only: ids of the checks to run; the checks that they need run too.
         seconds: the time limit of the whole run.
-        shells: shells kept open from one run to the next, for who grades again and again; closed by their owner.
-        early: early work that is under way, on the same shells; else it begins here.
-        to_first_failure: end at the first failed check; what a learner is told of is known by then.
-        tell: told when another run has to end first.
-        trying: told the title of each check when it begins.
-        first: called when it is this run's turn; what it raises, such as that nothing is started, ends the run.
+        shells: shells that stay open from one run to the next, for callers that grade repeatedly; the caller closes them.
+        early: early work that has already begun, on the same shells; if left out, it begins here.
+        to_first_failure: stop at the first failed check, because the learner sees only that one.
+        tell: called with a message if another run has to end first.
+        trying: called with the title of each check when it begins.
+        first: called when this run's turn comes; if it raises an error, such as "not started", the run ends.
 
     Raises:
-        LabError: the check files cannot be read, or hold no check; or another run does not end.
+        LabError: the check files cannot be read or have no check in them; or another run does not end.
     """
     kept = early.shells if early else shells
     begun = early or Early(lab, work, kept or Shells(engine))
@@ -96,7 +96,7 @@ def grade(
             needed=False,
         ):
             if waited:
-                # The other run may have lost what these shells were opened in.
+                # The other run may have killed the containers in which these shells are open.
                 begun.wait()
                 begun.shells.close()
             if first:
@@ -126,7 +126,7 @@ def _judge(
     checks = lab.folder / "checks"
     if not checks.is_dir():
         raise LabError(
-            f"{lab.folder} has no checks/ folder, so nothing can be judged.",
+            f"{lab.folder} has no checks/ folder, so there are no checks to run.",
             remedy="Restore the course's files.",
         )
     said = io.StringIO()
@@ -148,7 +148,7 @@ def _judge(
         raise LabError(
             f"The checks of lab {lab.number} cannot be used.",
             remedy="This is a fault of the course, not of your answer.",
-            detail="\n".join(plugin.errors) or said.getvalue().strip() or f"{checks} holds no check.",
+            detail="\n".join(plugin.errors) or said.getvalue().strip() or f"There is no check in {checks}.",
         )
     return Report(
         lab=lab.slug,
@@ -162,7 +162,7 @@ def _judge(
 
 @contextlib.contextmanager
 def _quiet(said: io.StringIO) -> Iterator[None]:
-    """Keep pytest to itself: no plugins of other packages, no output, no left-over modules of the lab."""
+    """Isolate pytest: no plugins of other packages, no output, and no modules of the lab left loaded."""
     before = {
         name: os.environ.get(name)
         for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
@@ -181,7 +181,7 @@ def _quiet(said: io.StringIO) -> Iterator[None]:
             else:
                 os.environ[name] = value
         sys.path[:] = path
-        # A check file changed between two runs of `lab watch` is read anew.
+        # A check file that changed between two runs of `lab watch` must be read again.
         for name in set(sys.modules) - modules:
             if name.split(".")[0] in {"checks", "conftest"} or name.startswith("labs."):
                 del sys.modules[name]

@@ -1,4 +1,4 @@
-"""Whether a container that the task names is there, runs and stays up; and if not, what became of it."""
+"""Whether a container that the task names exists, runs and stays up; and if not, what happened to it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ ANSWERS_FAULT = (
     "not found",
     "conflict",
 )
-"""What the engine says when a container cannot start as it was asked for; anything else is the machine's."""
+"""What the engine says if the learner's command is why a container cannot start; otherwise the machine is at fault."""
 
 _INVENTED = re.compile(r"[a-z]+_[a-z]+\d*")
-"""A name as engines invent them: an adjective and a scientist."""
+"""A name that an engine invented: an adjective and the name of a scientist."""
 
 _CLOSE = 0.75
 
@@ -42,14 +42,14 @@ class Reason(enum.StrEnum):
 
     ABSENT = "absent"
     SPELLING = "spelling"
-    """One of nearly this name is there."""
+    """There is a container with almost this name."""
     OTHER_NAME = "other-name"
     UNNAMED = "unnamed"
-    """One of its image is there, under a name that the engine invented."""
+    """There is a container of its image, with a name that the engine invented."""
     REMOVED = "removed"
     """Somebody removed it."""
     TIED = "tied"
-    """It ended with the command that had started it, and was removed."""
+    """It ended together with the command that had started it, and was removed."""
     VANISHED = "vanished"
     """It ended by itself, and was removed."""
     CREATED = "created"
@@ -64,22 +64,22 @@ class Reason(enum.StrEnum):
 
 
 HINTS: Mapping[Reason, str] = {
-    Reason.ABSENT: "`docker ps --all` shows every container, those that have ended too; the task says which are asked for.",
+    Reason.ABSENT: "`docker ps --all` shows every container, also those that have ended; the task says which ones it needs.",
     Reason.SPELLING: "Compare the NAMES column of `docker ps --all` with the task, letter by letter.",
     Reason.OTHER_NAME: "Compare the NAMES column of `docker ps --all` with the task.",
     Reason.UNNAMED: "Which option of `docker run` names a container?",
-    Reason.REMOVED: "`docker ps --all` shows what is there now. What you removed has to be run again.",
-    Reason.TIED: "What does a container need so that it goes on without the command that started it?",
+    Reason.REMOVED: "`docker ps --all` shows which containers exist now. Run the one that you removed again.",
+    Reason.TIED: "What does a container need so that it keeps running without the command that started it?",
     Reason.VANISHED: "Run it once without `--rm`: then its log stays, and says why it ended.",
-    Reason.CREATED: "Making a container and starting it are two steps: which command does both in one go?",
+    Reason.CREATED: "Creating a container and starting it are two steps: which command does both?",
     Reason.REFUSED: "What does the engine's message name?",
-    Reason.PAUSED: "`docker --help` lists what undoes a pause.",
+    Reason.PAUSED: "`docker --help` lists the command that undoes a pause.",
     Reason.RESTARTING: "The last lines of its log say why its program ends.",
-    Reason.STOPPED: "`docker ps --all` shows what is stopped; `docker --help` lists what starts it again.",
-    Reason.KILLED: "`docker ps --all` shows what has ended; `docker --help` lists what starts it again.",
-    Reason.ENDED: "The last line of its log says what ended it.",
+    Reason.STOPPED: "`docker ps --all` shows stopped containers; `docker --help` lists the command that starts them again.",
+    Reason.KILLED: "`docker ps --all` shows which containers have ended; `docker --help` lists the command that starts them again.",
+    Reason.ENDED: "The last line of its log says why it ended.",
 }
-"""Where to look, for each reason, when the lab has nothing better to say."""
+"""Where to look, for each reason, if the lab has no better hint."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ class Wanted:
     """A container that the task asks for.
 
     Args:
-        name: its name; a Compose service of this name will do where `service` is set.
-        image: what it is to run; a container of it under another name is told as that.
-        purpose: what nobody does as long as it does not run, as a clause behind "so".
-        service: whether a Compose service of this name counts as well.
-        known: names of containers that the lesson or the task has beside it.
-        hints: where to look, by reason; the lesson's words in place of the general ones.
+        name: its name; with `service`, a Compose service of this name counts too.
+        image: the image that it must run; a container of this image under another name is reported as such.
+        purpose: what is missing while it does not run, as a clause that follows "so".
+        service: whether a Compose service of this name counts too.
+        known: names of other containers that the lesson or the task uses.
+        hints: where to look, by reason; the lesson's own hints instead of the general ones.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Wanted:
 
     @property
     def expected(self) -> str:
-        """What a right answer shows."""
+        """What a right answer shows, for `expected`."""
         return f"a container named {self.name} that is running"
 
     def hint(self, reason: Reason) -> str:
@@ -113,12 +113,12 @@ class Wanted:
 
     @property
     def so(self) -> str:
-        """The purpose as the end of a sentence, nothing when there is none."""
+        """The purpose as the end of a sentence; empty if there is none."""
         return f", so {self.purpose}" if self.purpose else ""
 
 
 def find(lab: Lab, wanted: Wanted) -> Container | None:
-    """Return the container of this name, or the one that Compose made for a service of this name."""
+    """Return the container of this name, or the one that Compose created for a service of this name."""
     if found := lab.container(wanted.name):
         return found
     if wanted.service:
@@ -131,17 +131,17 @@ def find(lab: Lab, wanted: Wanted) -> Container | None:
 def require_container(
     lab: Lab, wanted: Wanted, ended: Callable[[Container], None] | None = None
 ) -> Container:
-    """Return the container; fail, saying what became of it, unless it runs and stays up.
+    """Return the container; unless it runs and stays up, fail and say what happened to it.
 
     Args:
         lab: the lab being judged.
         wanted: what the task asks for.
-        ended: called with a container that does not run, to say something more exact; it may return.
+        ended: called with a container that does not run, to give a more exact message; it may return.
     """
     container = find(lab, wanted)
     if container is None:
         _fail_absent(lab, wanted)
-    # A policy may have started it a moment ago: what it was before counts, not the moment.
+    # A restart policy may have started it a moment ago: what happened before counts, not this moment.
     events = past_events(lab.engine, container.id, since=moment(container.created) - 1)
     if container.status == "created":
         _fail_created(wanted, container)
@@ -164,12 +164,12 @@ def require_container(
 
 
 def require_steady(lab: Lab, container: Container, hint: str = "") -> None:
-    """Fail when a container that runs at this moment dies again and again.
+    """Fail if a container keeps dying, even if it runs right now.
 
     Args:
         lab: the lab being judged.
         container: the container.
-        hint: where to look; the general hint when left out.
+        hint: where to look; if left out, the general hint.
     """
     if container.status != "restarting" and not container.restarts:
         return
@@ -180,7 +180,7 @@ def require_steady(lab: Lab, container: Container, hint: str = "") -> None:
 
 
 def last_lines(container: Container, count: int) -> str:
-    """Return the last lines of a container's log; nothing where its logging driver keeps none."""
+    """Return the last lines of a container's log; empty if its logging driver keeps no log."""
     try:
         return container.logs(count).strip()
     except EngineError:
@@ -199,8 +199,8 @@ def _fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
     close = [found for found in others if is_close(found.name, wanted.name)]
     if close:
         fail(
-            f"There is no container named `{wanted.name}`, but one named `{close[0].name}`: names are compared letter by "
-            f"letter, and everybody who looks for this container looks by name.",
+            f"There is no container named `{wanted.name}`, but there is one named `{close[0].name}`: names are compared "
+            "letter by letter, and everyone looks for this container by its name.",
             expected=wanted.expected,
             seen=f"a container named {close[0].name}, status: {close[0].status}",
             source="docker ps --all",
@@ -222,7 +222,7 @@ def _fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
 
 
 def _begun(lab: Lab) -> float:
-    """Return since when something may have happened in this lab: what was before is another start's."""
+    """Return when this start of the lab began: earlier events belong to another start."""
     return moment(lab.node("toolbox").created)
 
 
@@ -232,13 +232,13 @@ def _runs(lab: Lab, container: Container, image: str) -> bool:
 
 
 def is_close(name: str, wanted: str) -> bool:
-    """Whether a name is another spelling of the one that is wanted: `parcel_b` for `parcel-b`, `tarif-v1` for `tariff-v1`."""
+    """Whether a name is a misspelling of the wanted one: `parcel_b` for `parcel-b`, `tarif-v1` for `tariff-v1`."""
     plain, right = (re.sub(r"[^a-z0-9]", "", each.lower()) for each in (name, wanted))
     if plain == right:
         return True
     if re.findall(r"\d+", plain) != re.findall(r"\d+", right) or abs(len(plain) - len(right)) > 1:
         return False
-    # A name that only goes on, as `parcel-b` beside `parcel`, is another name.
+    # A name that only continues the other, as `parcel-b` and `parcel`, is another name.
     if plain.startswith(right) or right.startswith(plain):
         return False
     return difflib.SequenceMatcher(None, plain, right).ratio() >= _CLOSE
@@ -248,11 +248,11 @@ def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
     names = ", ".join(found.name for found in same)
     invented = bool(_INVENTED.fullmatch(same[0].name))
     fail(
-        f"A container of {wanted.image} was made, but its name is `{same[0].name}`, not `{wanted.name}`: "
+        f"A container of {wanted.image} was created, but its name is `{same[0].name}`, not `{wanted.name}`: "
         + (
-            "the engine invents a name when it is given none, and everybody who looks for this container looks by name."
+            "if you give no name, the engine invents one, and everyone looks for this container by its name."
             if invented
-            else "everybody who looks for this container looks by name."
+            else "everyone looks for this container by its name."
         ),
         expected=wanted.expected,
         seen=f"containers of {wanted.image}: {names}",
@@ -277,37 +277,39 @@ def _fail_removed(wanted: Wanted, removal: Removal, now: float) -> NoReturn:
     if removal.by_hand:
         fail(
             f"There is no container named `{wanted.name}` any more: it was ended and removed from outside, by a command such as "
-            f"`docker rm`, with all that was in it{wanted.so}.",
+            f"`docker rm`, with everything in it{wanted.so}.",
             **facts,
             hint=wanted.hint(Reason.REMOVED),
         )
     if removal.tied:
         fail(
-            f"There is no container named `{wanted.name}` any more. One ran, ended and was removed with all that was in it: a "
-            "container lives as long as its main process, and this one did not outlive what started it.",
+            f"There is no container named `{wanted.name}` any more. One ran, ended and was removed with everything in it. A "
+            "container lives as long as its main process, and this one ended together with the command that started it.",
             **facts,
             hint=wanted.hint(Reason.TIED),
         )
     fail(
-        f"There is no container named `{wanted.name}` any more. One ran until its program ended, and was removed at that "
-        "moment with its log, as `--rm` asks.",
+        f"There is no container named `{wanted.name}` any more. One ran until its program ended. Then it was removed together "
+        "with its log, as `--rm` requests.",
         **facts,
         hint=wanted.hint(Reason.VANISHED),
     )
 
 
-# -- there, and not up ----------------------------------------------------------------------------------------
+# -- there, but not up ----------------------------------------------------------------------------------------
 
 
 def _fail_created(wanted: Wanted, container: Container) -> NoReturn:
-    """Tell what was never started from what could not be: by the answer's fault, or by the machine's."""
+    """Say whether it was never started or could not start, because of the answer or because of the machine."""
     error = str(container.attrs["State"].get("Error") or "")
     if error and not any(sign in error for sign in ANSWERS_FAULT):
-        could_not_run(f"The engine made `{wanted.name}` and could not start it: {error}")
+        could_not_run(f"The engine created `{wanted.name}` but could not start it: {error}")
     inspect = f"docker inspect --format '{{{{.State.Error}}}}' {wanted.name}"
     fail(
-        f"The container `{wanted.name}` was made but never started: "
-        + ("the engine refused to start it." if error else "making one and starting it are two steps."),
+        f"The container `{wanted.name}` was created but never started: "
+        + (
+            "the engine refused to start it." if error else "creating and starting a container are two steps."
+        ),
         expected=wanted.expected,
         seen="status: created",
         source=inspect if error else f"docker ps --all --filter name={wanted.name}",
@@ -322,9 +324,9 @@ def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) 
     lasted = ", ".join(f"{life.seconds:.0f} s" for life in before)
     fail(
         f"The container `{wanted.name}` does not stay up: its main process ends again and again, and the engine "
-        "keeps starting it. A restart policy hides an error, it does not cure it.",
-        expected=f"{wanted.expected}, and goes on",
-        seen=f"restarted {container.restarts} times until now, the last time {age(container.started_at, container.engine.clock.now()):.0f} s ago"
+        "keeps restarting it. A restart policy hides an error, it does not fix it.",
+        expected=f"{wanted.expected}, and stays up",
+        seen=f"restarts so far: {container.restarts}, the last {age(container.started_at, container.engine.clock.now()):.0f} s ago"
         + (f"; it ran for {lasted}, and ended with exit code {code}" if before else f"; exit code {code}"),
         source=f"docker logs {wanted.name}",
         evidence=last_lines(container, 3),
@@ -356,8 +358,8 @@ def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> No
             hint=wanted.hint(Reason.KILLED),
         )
     fail(
-        f"The container `{wanted.name}` has ended. A container lives as long as its main process: when that ends, by "
-        "itself or by a signal, as from Ctrl-C in a terminal that it is attached to, nothing is left that could answer.",
+        f"The container `{wanted.name}` has ended. A container lives as long as its main process. When that process ends, by "
+        "itself or because of a signal, such as Ctrl-C in the terminal it is attached to, nothing is left that could answer.",
         **facts,
         hint=wanted.hint(Reason.ENDED),
     )

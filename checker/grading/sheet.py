@@ -1,7 +1,7 @@
-"""A sheet: a TOML file in which the learner writes down what was found, read with care.
+"""A sheet: a TOML file in which the learner writes down findings.
 
-People write numbers in many ways, and take lines away that they do not need; each of these ends the check with what is
-wrong, where, and what to do.
+People write numbers in many ways, and delete lines that they think they do not need. If a sheet cannot be read, the
+check ends and says what is wrong, where, and what to do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Sheet:
     Args:
         file: its name in the work folder.
         tables: its tables, by name.
-        again: how the learner gets it as the lab gave it.
+        again: how the learner gets the original sheet back.
     """
 
     def __init__(self, file: str, tables: dict[str, Any], again: str) -> None:
@@ -32,30 +32,30 @@ class Sheet:
 
     @property
     def source(self) -> str:
-        """The command that shows it to the learner."""
+        """The command that shows the sheet to the learner."""
         return f"cat {self.file}"
 
     def number(self, table: str, name: str) -> float:
-        """Return a number; one in quotes, or with a decimal comma in them, is one too."""
+        """Return a number; a number in quotes is accepted too, also with a decimal comma."""
         value = self._value(table, name)
         if isinstance(value, str):
             try:
                 value = float(value.strip().replace(",", "."))
             except ValueError:
-                self._fail_kind(table, name, "number", "a number alone, such as 12.5")
+                self._fail_kind(table, name, "number", "only a number, such as 12.5")
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            self._fail_kind(table, name, "number", "a number alone, such as 12.5")
+            self._fail_kind(table, name, "number", "only a number, such as 12.5")
         return float(value)
 
     def text(self, table: str, name: str) -> str:
-        """Return a text, without the space around it."""
+        """Return a text, without spaces around it."""
         value = self._value(table, name)
         if not isinstance(value, str):
             self._fail_kind(table, name, "text", 'a text between quotes, such as "words"')
         return value.strip()
 
     def shown(self, table: str, name: str) -> str:
-        """Return what stands there, for `seen`."""
+        """Return what the line says, for `seen`."""
         found = self._tables.get(table)
         if not isinstance(found, dict):
             return f"no [{table}]"
@@ -76,27 +76,30 @@ class Sheet:
             expected=f"a line `{name} = …` below the line `[{table}]`",
             seen=seen,
             source=self.source,
-            hint=f"Write it there, or begin again: {self._again}",
+            hint=f"Write it there, or start again: {self._again}",
         )
 
     def _fail_kind(self, table: str, name: str, kind: str, expected: str) -> NoReturn:
         fail(
-            f"`{name}` under `[{table}]` in {self.file} is no {kind}.",
+            f"`{name}` under `[{table}]` in {self.file} is not a {kind}.",
             expected=expected,
             seen=self.shown(table, name),
             source=self.source,
-            hint="Units and remarks stand behind a `#`, on the same line."
+            hint="Write units and remarks after a `#`, on the same line."
             if kind == "number"
-            else 'Put a " before it and one behind it; a text that has " in it stands between two \'.',
+            else 'Put a " before and after it; if the text itself contains ", put a \' before and after it.',
         )
 
 
 def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet:
-    """Read a sheet, or end the check where there is none, or it is no TOML; the arguments are those of `Lab.sheet`."""
-    name, again = file.name, f"`lab reset {lab}` lays it there again, and sets your other files aside."
+    """Read a sheet; if there is none or it is not TOML, end the check. The arguments are those of `Lab.sheet`."""
+    name, again = (
+        file.name,
+        f"`lab reset {lab}` puts a new one there, and moves your other files to work/set-aside/.",
+    )
     source = f"cat {name}"
     try:
-        # An editor on Windows may write a mark before the first letter.
+        # An editor on Windows may write a byte order mark before the first letter.
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         fail(
@@ -107,12 +110,14 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
             hint=again,
         )
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"{name} cannot be read.", seen=str(error), source=source, hint="It is a text file, in UTF-8.")
+        fail(
+            f"{name} cannot be read.", seen=str(error), source=source, hint="It must be a text file in UTF-8."
+        )
     try:
         return Sheet(name, tomllib.loads(text), again)
     except tomllib.TOMLDecodeError as error:
         fail(
-            f"{name} is not understood: {rule}",
+            f"{name} is not valid TOML: {rule}",
             expected=like,
             seen=str(error),
             source=source,

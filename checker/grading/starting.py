@@ -1,4 +1,4 @@
-"""Waits for a container's service while it is still starting: as long as it makes progress, not for a number of seconds."""
+"""Waits for a container's service that is still starting, for as long as it makes progress, not for a fixed time."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from checker.grading.container import Container
 
 QUIET_SECONDS = 2.0
-"""How long a container that is starting may do nothing at all until it is no longer waited for."""
+"""The wait ends when a container that is starting has done nothing for this long."""
 
 LOOK_SECONDS = 0.3
-"""How often it is looked at."""
+"""The time between two looks at it."""
 
 BUSY_SHARE = 0.03
-"""How much of a core counts as work; a service that waits for requests takes far less."""
+"""What share of a core counts as work; a service that waits for requests uses far less."""
 
 
 class Progress:
-    """What a container does while nobody is answered yet: compute, wait for its share of the CPU, write its log."""
+    """What a container does before it answers: it computes, waits for its share of the CPU, or writes to its log."""
 
     def __init__(self, container: Container) -> None:
         self._container = container
@@ -40,7 +40,7 @@ class Progress:
             return 0.0, 0.0, ""
 
     def made(self) -> bool:
-        """Return whether it has worked, was kept from working by its CPU limit, or said something since the last look."""
+        """Return whether it computed, was throttled by its CPU limit, or wrote to its log since the last look."""
         before, was_throttled, had_said, then = self._used, self._throttled, self._said, self._at
         self._used, self._throttled, self._said = self._look()
         self._at = time.monotonic()
@@ -55,9 +55,9 @@ def wait_for_service(
 
     Args:
         container: the container.
-        answers: asked again and again; true once the service answers.
-        most: seconds after which a container that works on and never answers is no longer waited for.
-        quiet: seconds that it may do nothing.
+        answers: called again and again; returns true once the service answers.
+        most: seconds after which the wait ends, even if the container still makes progress.
+        quiet: seconds without progress after which the wait ends.
     """
     if answers():
         return True
@@ -67,7 +67,7 @@ def wait_for_service(
         time.sleep(LOOK_SECONDS)
         if answers():
             return True
-        # What the kernel ended for want of memory will not come by waiting, though it may be started again and again.
+        # If the kernel killed it because memory ran out, waiting does not help, even if it is restarted again and again.
         if not container.reload().running or container.oom_killed:
             return False
         if progress.made():

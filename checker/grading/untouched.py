@@ -1,9 +1,9 @@
-"""Which containers nobody has touched since their files were last compared with their image's.
+"""Which containers nobody has touched since their files were last compared with those of their image.
 
-To compare all files of a container with its image's costs the engine a fifth of a second (overlay2 walks through both
-trees). The files of a container that runs its image's own command change when somebody runs a command in it, copies
-something into it, or attaches to it, and the engine has an event for each. While its events since the last comparison
-are all there, and none of them is of this kind, the comparison still holds.
+To compare all files of a container with its image takes the engine 0.2 s (overlay2 reads both trees). In a container
+that runs its image's own command, files change if somebody runs a command in it, copies something into it, or attaches
+to it. The engine has an event for each of these. If it still has all events since the last comparison, and none of them
+is of this kind, the comparison is still valid.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ EVENTS = 256
 """How many of its last events Docker Engine keeps (moby, daemon/events/events.go, eventsLimit)."""
 
 KEPT = 50
-"""Of how many containers this is kept; the oldest go first."""
+"""For how many containers this is kept; the oldest are removed first."""
 
 MARGIN_SECONDS = 1.0
-"""Events this much older than a comparison are looked at too: the engine's clock is known no better than that."""
+"""Events up to this much older than a comparison count too, because the engine's clock is not known more exactly."""
 
 HARMLESS = frozenset(
     {
@@ -50,26 +50,26 @@ HARMLESS = frozenset(
     }
     | {"detach", "export", "commit", "archive-path", "exec_die", "exec_detach", "health_status"}
 )
-"""What happens to a container without a change of its files; a new start has a moment of its own."""
+"""Events that do not change a container's files; a new start is seen from the time of the start."""
 
 
 class _Compared(msgspec.Struct, frozen=True):
-    """That the files of a container were those of its image."""
+    """A comparison which found that the files of a container were those of its image."""
 
     since: float
     """When that was, in seconds since 1970, by the engine's clock."""
     started: str
-    """When the container had been started, as the engine writes it."""
+    """When the container had started, as the engine writes it."""
     execs: frozenset[str]
-    """The commands in it that were the checker's own."""
+    """The commands that the checker itself ran in it."""
 
 
 class Untouched:
-    """Remembers which containers' files were compared and nothing found, and says whether that still holds.
+    """Remembers in which containers a comparison found no difference, and says whether that is still valid.
 
     Args:
         engine: the engine that runs them.
-        folder: where that is kept from one command to the next; None keeps it in memory.
+        folder: where this is kept from one command to the next; None keeps it in memory.
     """
 
     def __init__(self, engine: Engine, folder: Path | None = None) -> None:
@@ -80,12 +80,12 @@ class Untouched:
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Begin a verdict: what happened is asked again."""
+        """Begin a verdict: read the engine's events again."""
         with self._lock:
             self._events = None
 
     def holds(self, container: Container, image: dict[str, Any]) -> bool:
-        """Whether nobody has touched a container since its files were compared and found to be its image's.
+        """Whether nobody has touched a container since a comparison found that its files are those of its image.
 
         Args:
             container: a container that runs.
@@ -100,7 +100,7 @@ class Untouched:
             return False
         events = self._happened()
         since = compared.since - MARGIN_SECONDS
-        # With an older event there, the engine has kept all that came after it.
+        # If the engine still has an older event, it has all that came after it.
         if not events or _moment(events[0]) >= since:
             return False
         own = compared.execs | self._engine.execs
@@ -112,14 +112,14 @@ class Untouched:
         )
 
     def compare(self, container: Container, look: Callable[[], list[str]]) -> list[str]:
-        """Compare a container's files with its image's, and remember it when nothing differs.
+        """Compare a container's files with those of its image, and remember it if nothing differs.
 
         Args:
             container: a container that runs.
             look: asks the engine what differs.
         """
         since = self._engine.clock.now()
-        # A command that is under way already can change files later, and no event tells of that.
+        # A command that already runs can change files later, and there is no event for that.
         under_way = set(self._engine.inspect(container.id).get("ExecIDs") or ())
         found = look()
         before = self._find(container.id)
@@ -131,7 +131,7 @@ class Untouched:
         return found
 
     def keep(self) -> None:
-        """Write down what is known, with the commands that the checker itself ran until now."""
+        """Store what is known, with the commands that the checker itself has run so far."""
         if self._folder is None or not self._compared:
             return
         try:
@@ -144,7 +144,7 @@ class Untouched:
             for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT]:
                 old.unlink(missing_ok=True)
         except OSError:
-            return  # then it is compared again
+            return  # the next command compares again
 
     def _forget(self, container: str) -> None:
         self._compared.pop(container, None)
@@ -162,7 +162,7 @@ class Untouched:
         return self._compared.get(container)
 
     def _happened(self) -> list[dict[str, Any]]:
-        """Return all events that the engine still has, oldest first; none where it keeps more than Docker does."""
+        """Return all events that the engine still has, oldest first; none if it keeps more than Docker does."""
         with self._lock:
             if self._events is None:
                 found: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""What a check says: `fail`, `require`, `could_not_run`, and the marks that order and bound checks."""
+"""How a check reports its verdict: `fail`, `require`, `could_not_run`; and the marks that order and limit checks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CHECK_SECONDS = 10.0
 """How long one check may take unless `@timeout` says otherwise."""
 
 MARKS = "__drydock__"
-"""The attribute under which a check function carries its marks."""
+"""The attribute of a check function that has its marks."""
 
 _F = TypeVar("_F", bound="Callable[..., object]")
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - a verdict, not an error
-    """A check's verdict against the answer, with everything the learner is told."""
+    """A check's verdict against the answer, with everything that the learner reads."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.rationale)
@@ -29,11 +29,11 @@ class CheckFailed(AssertionError):  # noqa: N818 - a verdict, not an error
 
 
 class NotJudged(Exception):  # noqa: N818 - a verdict, not an error
-    """A check found right what can be tried in this place, and says what is not proven by that."""
+    """Everything that a check can try in this place was right; the message says what this does not prove."""
 
 
 class CouldNotRun(Exception):  # noqa: N818 - a verdict, not an error
-    """A check found that it cannot judge; never counts against the learner."""
+    """A check cannot judge the answer; this never counts against the learner."""
 
 
 def fail(
@@ -43,11 +43,11 @@ def fail(
 
     Args:
         rationale: what is wrong and why it matters, from what was observed.
-        hint: where to look next; never the cure.
+        hint: where to look next; never the solution.
         expected: what a right answer shows.
-        seen: what this one showed.
+        seen: what this answer showed.
         source: the command or address that shows it.
-        evidence: the line that it printed.
+        evidence: the line that this command printed.
     """
     raise CheckFailed(
         Failure(
@@ -63,7 +63,7 @@ def fail(
 
 
 def _where() -> str:
-    """Return where in a check's code, or in what it calls, the verdict is said: one check fails for many reasons."""
+    """Return the line of code that gave the verdict, in the check or in what it calls: a check has many ways to fail."""
     frame = sys._getframe()  # noqa: SLF001 - the cheapest way to a line number
     while frame.f_back and frame.f_code.co_filename == __file__:
         frame = frame.f_back
@@ -80,7 +80,7 @@ def require(
     source: str = "",
     evidence: str = "",
 ) -> None:
-    """Fail, as `fail` does, unless the condition holds."""
+    """Call `fail` unless the condition is true."""
     if not condition:
         fail(rationale, hint=hint, expected=expected, seen=seen, source=source, evidence=evidence)
 
@@ -91,7 +91,7 @@ def could_not_run(reason: str) -> NoReturn:
 
 
 def not_judged(reason: str) -> NoReturn:
-    """End the check short of a pass: what can be tried in this place was right, and this is what was not proven."""
+    """End the check without a pass: everything that can be tried in this place was right; say what is not proven."""
     raise NotJudged(reason)
 
 
@@ -101,12 +101,12 @@ def _mark(function: _F, **marks: Any) -> _F:
 
 
 def needs(*checks: str) -> Callable[[_F], _F]:
-    """Run this check only when the named ones have passed; otherwise it is not run, and says so."""
+    """Run this check only if the named checks have passed; otherwise it is reported as not run."""
     return lambda function: _mark(function, needs=checks)
 
 
 def guard(function: _F) -> _F:
-    """Mark a check that protects what the task leaves alone: it fails as "this must not be changed"."""
+    """Mark a check that protects what the task does not change; it fails as "this must not be changed"."""
     return _mark(function, guard=True)
 
 

@@ -149,7 +149,7 @@ def test_a_check_that_breaks_could_not_run_with_its_place_and_the_next_goes_on(
     report = judge(course, f'def test_a():\n    "T"\n    {text}\ndef test_b():\n    "T"\n', *"ab")
     broken, after = report.checks
     assert broken.status is Status.COULD_NOT_RUN
-    assert "the check itself broke" in broken.reason
+    assert "the check itself failed with an error" in broken.reason
     assert said in broken.reason
     assert "(test_fake.py:" in broken.reason
     assert after.status is Status.PASSED
@@ -214,7 +214,7 @@ def test_a():
     ("checks", "ids", "said"),
     [
         ("", ("a",), "lists checks that no test defines: a"),
-        ("", (), "holds no check"),
+        ("", (), "There is no check in"),
         ('def test_a():\n    "T"\n', ("a", "b"), "lists checks that no test defines: b"),
         ('def test_a():\n    "T"\ndef test_b():\n    "T"\n', ("a",), "belong to no step in lab.toml: b"),
         ('@needs("z")\ndef test_a():\n    "T"\n', ("a",), "Check a needs z, which no test defines"),

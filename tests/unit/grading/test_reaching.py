@@ -53,22 +53,22 @@ LEADS = {8080: [OUTSIDE]}
 
 SITUATIONS: dict[Blocked, tuple[Any, Any, Reply, str]] = {
     Blocked.HOST_NETWORK: (lab(), container(mode="host"), REFUSED, "shares the whole network of this machine"),
-    Blocked.OTHERS_NETWORK: (lab(), container(mode="container:x"), REFUSED, "lives in that of another container"),
+    Blocked.OTHERS_NETWORK: (lab(), container(mode="container:x"), REFUSED, "uses another container's"),
     Blocked.NO_NETWORK: (lab(), container(mode="none", bindings=ASKED), REFUSED, "no network at all: it was started with none"),
-    Blocked.OTHER_ADDRESS: (lab(), container(ports={8080: [("127.0.0.2", 8081)]}), REFUSED, "on the address 127.0.0.2 alone"),
-    Blocked.UDP: (lab(), container(bindings={"8080/udp": ASKED["8080/tcp"]}), REFUSED, "for UDP alone"),
+    Blocked.OTHER_ADDRESS: (lab(), container(ports={8080: [("127.0.0.2", 8081)]}), REFUSED, "only on the address 127.0.0.2"),
+    Blocked.UDP: (lab(), container(bindings={"8080/udp": ASKED["8080/tcp"]}), REFUSED, "for UDP only"),
     Blocked.NOT_OPENED: (lab(), container(mode="inner", bindings=ASKED), REFUSED, "the engine did not open it"),
     Blocked.SWAPPED: (
         lab(("parcel-b", 8081), ("parcel", 8082)), container(ports={8080: [("", 8082)]}), REFUSED, "Two ports are swapped",
     ),
     Blocked.HELD: (lab(("front", 8081)), container(), REFUSED, "leads to the container `front`"),
-    Blocked.OUTSIDE: (lab(), container(), Reply("", status=200), "a program outside the containers holds the port"),
+    Blocked.OUTSIDE: (lab(), container(), Reply("", status=200), "a program outside the containers uses the port"),
     Blocked.OTHER_PORT: (lab(), container(ports={8080: [("", 8090)]}), REFUSED, "published, but not on port 8081"),
-    Blocked.UNPUBLISHED: (lab(), container(), REFUSED, "`8080/tcp` that the image exposes is a note"),
+    Blocked.UNPUBLISHED: (lab(), container(), REFUSED, "The image exposes `8080/tcp`, but that is only a note"),
     Blocked.NOBODY_INSIDE: (lab(), container(ports={80: [OUTSIDE]}), REFUSED, "leads to port 80 inside `parcel`"),
-    Blocked.LOOPBACK_INSIDE: (lab(), container(ports=LEADS, listens=("0100007F", 8080)), REFUSED, "from inside its own container alone"),
+    Blocked.LOOPBACK_INSIDE: (lab(), container(ports=LEADS, listens=("0100007F", 8080)), REFUSED, "only from inside its own container"),
     Blocked.STARTING: (lab(), container(ports=LEADS, listens=None), REFUSED, "nothing listens inside `parcel` yet"),
-    Blocked.SILENT: (lab(), container(ports=LEADS), Reply("", status=500), "no good answer comes from `parcel`"),
+    Blocked.SILENT: (lab(), container(ports=LEADS), Reply("", status=500), "`parcel` gives no good answer"),
 }  # fmt: skip
 
 

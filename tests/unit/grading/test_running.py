@@ -102,22 +102,22 @@ def situations() -> dict[Reason, tuple[World, str]]:
     """Return a world for each reason, as it is at this moment, and words of what has to be told."""
     return {
         Reason.ABSENT: (World(record("parcel")), "There is no container named `parcel-b`, so nobody answers."),
-        Reason.SPELLING: (World(record("parcel_b", image="sha256:other")), "but one named `parcel_b`: names are compared"),
-        Reason.OTHER_NAME: (World(record("south")), "its name is `south`, not `parcel-b`: everybody"),
-        Reason.UNNAMED: (World(record("charming_wilson")), "the engine invents a name"),
+        Reason.SPELLING: (World(record("parcel_b", image="sha256:other")), "but there is one named `parcel_b`: names are compared"),
+        Reason.OTHER_NAME: (World(record("south")), "its name is `south`, not `parcel-b`: everyone"),
+        Reason.UNNAMED: (World(record("charming_wilson")), "the engine invents one"),
         Reason.REMOVED: (
             World(events=past(*RUN, ("kill", {"signal": "9"}), ("die", {"exitCode": "137"}), ("destroy", {}))),
             "ended and removed from outside",
         ),
         Reason.TIED: (
             World(events=past(("attach", {}), ("start", {}), ("kill", {"signal": "15"}), ("die", {"exitCode": "0"}), ("destroy", {}))),
-            "did not outlive what started it",
+            "ended together with the command that started it",
         ),
         Reason.VANISHED: (
             World(events=past(*RUN, ("die", {"exitCode": "1"}), ("destroy", {}))),
-            "removed at that moment with its log",
+            "removed together with its log",
         ),
-        Reason.CREATED: (World(record(status="created")), "making one and starting it are two steps"),
+        Reason.CREATED: (World(record(status="created")), "creating and starting a container are two steps"),
         Reason.REFUSED: (
             World(record(status="created", error="Bind for 0.0.0.0:8082 failed: port is already allocated")),
             "the engine refused to start it",

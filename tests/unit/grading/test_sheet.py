@@ -61,9 +61,9 @@ def test_a_number_is_read_however_it_is_written(
 )
 def test_what_is_no_number_is_told_with_what_stands_there(sheet: Callable[..., Sheet], written: str) -> None:
     failure = told(lambda: sheet(f"[vm]\nmemory_mib = {written}\n").number("vm", "memory_mib"))
-    assert failure.rationale == "`memory_mib` under `[vm]` in figures.toml is no number."
+    assert failure.rationale == "`memory_mib` under `[vm]` in figures.toml is not a number."
     assert failure.seen.startswith("memory_mib = ")
-    assert (failure.expected, failure.source) == ("a number alone, such as 12.5", "cat figures.toml")
+    assert (failure.expected, failure.source) == ("only a number, such as 12.5", "cat figures.toml")
     assert failure.hint
 
 
@@ -75,7 +75,7 @@ def test_a_text_is_read_without_the_space_around_it(sheet: Callable[..., Sheet])
 @pytest.mark.parametrize("written", ["5", "true", "['vm']"])
 def test_what_is_no_text_is_told_with_what_stands_there(sheet: Callable[..., Sheet], written: str) -> None:
     failure = told(lambda: sheet(f"[ledger]\nbox = {written}\n").text("ledger", "box"))
-    assert failure.rationale == "`box` under `[ledger]` in figures.toml is no text."
+    assert failure.rationale == "`box` under `[ledger]` in figures.toml is not a text."
     assert failure.seen == f"box = {written.replace('true', 'True')}"
     assert "quotes" in failure.expected
 
@@ -104,7 +104,7 @@ def test_a_line_that_is_gone_is_told_with_what_is_there(
 
 def test_a_broken_file_is_told_with_its_line_and_the_rule(sheet: Callable[..., Sheet]) -> None:
     failure = told(lambda: sheet("[vm]\nmemory_mib = 34.5 MiB\n"))
-    assert failure.rationale == "figures.toml is not understood: a number stands alone."
+    assert failure.rationale == "figures.toml is not valid TOML: a number stands alone."
     assert "line 2" in failure.seen
     assert failure.expected == "`memory_mib = 34.5`"
     assert failure.hint == "The message names the line. Units are in the name."
