@@ -1,1 +1,1 @@
-"""Where the course's images come from: present, else pulled, else loaded from a bundle, else built."""
+"""Where the course's images come from: if one is missing, it is pulled, loaded from a bundle, or built, in this order."""

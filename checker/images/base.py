@@ -1,4 +1,4 @@
-"""The Debian that images stand on: present, else pulled by digest, else made here from Debian's packages."""
+"""The Debian base of images: if it is missing, it is pulled by digest, or made here from Debian's packages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TOOL = "mmdebstrap"
 SILENCE_SECONDS = 900.0
-"""How long making a base may say nothing; it takes 15 s on two cores and a good line, and tells each package."""
+"""How long making a base may print nothing; it takes 15 s on two cores with a fast network, and prints each package."""
 
 SLIM = (
     # What Debian's own slim images leave out.
@@ -34,7 +34,7 @@ SLIM = (
     "path-exclude=/usr/share/lintian/*",
     "path-exclude=/usr/share/linda/*",
     "path-exclude=/usr/share/groff/*",
-    # A container's files are thrown away when the machine fails; waiting for the disk helps nobody.
+    # A container's files are lost anyway when the machine fails, so there is no use in waiting for the disk.
     "force-unsafe-io",
 )
 APT = (
@@ -45,14 +45,14 @@ APT = (
 )
 
 MERGED = Path("/usr/share/mmdebstrap/hooks/merged-usr")
-"""Debian 12 would otherwise merge /usr by a program in Perl, and 44 MB of Perl would stay."""
+"""Without it, Debian 12 merges /usr with a Perl program, and 44 MB of Perl stay in the image."""
 
 _DEBIAN = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "armhf"}
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What making an image needs: the engine, its client, a folder for logs, and somebody to tell."""
+    """What making an image needs: the engine, its client, a folder for logs, and a function for progress."""
 
     engine: Engine
     client: Client
@@ -62,10 +62,10 @@ class Workshop:
 
 
 def provide(name: str, base: Base, workshop: Workshop) -> str:
-    """Make a base present and return what a Dockerfile's FROM calls it.
+    """Make sure that a base is present, and return its name for a Dockerfile's FROM.
 
     Raises:
-        LabError: it can neither be pulled nor made; the message says what would help.
+        LabError: it can neither be pulled nor made; the message says what to do.
     """
     made = f"{NAMESPACE}/base:{name}"
     for reference in (base.pinned, made):
@@ -83,11 +83,11 @@ def bootstrap(
     """Make a base from Debian's packages, as small as Debian's own slim images.
 
     Raises:
-        LabError: the machine has no means to, or it failed.
+        LabError: the machine lacks the tool for it, or the tool failed.
     """
     platform = platform or Platform()
     tool = _find_tool(base, workshop, platform)
-    workshop.say(f"making the base {reference} from Debian's packages, for {base.image} cannot be pulled")
+    workshop.say(f"making the base {reference} from Debian's packages, because {base.image} cannot be pulled")
     archive = workshop.folder / f"base-{name}.tar"
     log = workshop.folder / f"base-{name}.log"
     command = [tool, "--variant=minbase", f"--architectures={_architecture(workshop.engine)}"]
@@ -106,7 +106,7 @@ def bootstrap(
             environment=workshop.client.environment(),
         )
         if ended.code != 0:
-            _refuse(f"{reference} could not be given to the container engine", ended)
+            _refuse(f"{reference} could not be imported into the container engine", ended)
     finally:
         archive.unlink(missing_ok=True)
 
@@ -116,29 +116,30 @@ def _refuse(what: str, ended: process.Ended) -> None:
     if process.is_disk_full(ended.lines):
         what, remedy = f"{what}: the disk is full", f"{process.DISK_FULL_REMEDY} {remedy}"
     elif ended.timed_out:
-        what += f": nothing was heard of it for {SILENCE_SECONDS / 60:.0f} minutes"
-    # Its errors begin with E:, the rest is about progress.
+        what += f": there was no output for {SILENCE_SECONDS / 60:.0f} minutes"
+    # Lines with errors begin with E:, the others report progress.
     errors = [line for line in ended.lines if line.startswith("E:")]
     raise LabError(f"{what}.", remedy=remedy, detail="\n".join((errors or list(ended.lines))[-15:]))
 
 
 def _find_tool(base: Base, workshop: Workshop, platform: Platform) -> str:
-    """Return the bootstrapping tool; on Debian and Ubuntu root may install it."""
+    """Return the bootstrapping tool; on Debian and Ubuntu, root can install it."""
     if found := platform.which(TOOL):
         return str(found)
     debian = platform.system is System.LINUX and platform.which("apt-get") is not None
     if not debian or not platform.is_root or workshop.no_install:
         remedy = (
-            f"Install it (sudo apt-get install {TOOL}), load a bundle (`lab images load FILE`), or reach a registry."
+            f"Install it (sudo apt-get install {TOOL}), load a bundle (`lab images load FILE`), or use a network that "
+            "reaches a registry."
             if debian
             else "Load a bundle (`lab images load FILE`), name a registry that has the course's images "
-            "(DRYDOCK_REGISTRY), or reach the public registry."
+            "(DRYDOCK_REGISTRY), or use a network that reaches the public registry."
         )
         raise LabError(
-            f"{base.image}, which every image stands on, cannot be pulled, and this machine has no {TOOL} to make it.",
+            f"{base.image}, the base of the course's images, cannot be pulled, and this machine has no {TOOL} to make it.",
             remedy=remedy,
         )
-    from checker.engine import apt  # noqa: PLC0415 - Linux alone has what it imports
+    from checker.engine import apt  # noqa: PLC0415 - what it imports exists only on Linux
 
     workshop.say(f"installing {TOOL} from the distribution's packages")
     options = ["-o", f"DPkg::Lock::Timeout={apt.LOCK_SECONDS:.0f}", "-qq"]
@@ -154,26 +155,24 @@ def _find_tool(base: Base, workshop: Workshop, platform: Platform) -> str:
     try:
         apt.run(install, root=True, progress=workshop.say)
     except LabError:
-        # A fresh machine has no package lists, an old one has stale ones.
+        # A new machine has no package lists, and those of an old machine are out of date.
         apt.run(["apt-get", *options, "update"], root=True, progress=workshop.say)
         apt.run(install, root=True, progress=workshop.say)
     if found := platform.which(TOOL):
         return str(found)
-    raise LabError(
-        f"{TOOL} was installed, but is not on the PATH.", remedy="Look into apt's log in /var/log/apt."
-    )
+    raise LabError(f"{TOOL} was installed, but is not on the PATH.", remedy="Read apt's log in /var/log/apt.")
 
 
 def _source_lines(suite: str, platform: Platform) -> list[str]:
     if platform.system is not System.LINUX or platform.which("apt-get") is None:
         return []
-    from checker.engine import apt  # noqa: PLC0415 - Linux alone has what it imports
+    from checker.engine import apt  # noqa: PLC0415 - what it imports exists only on Linux
 
     mirror = find_mirror(apt.read_sources(platform), platform.environ)
     return mirror.lines(suite) if mirror else []
 
 
 def _architecture(engine: Engine) -> str:
-    """Return Debian's name of the engine's architecture, which need not be this machine's."""
+    """Return Debian's name for the engine's architecture, which can differ from this machine's."""
     machine = str(engine.get("/version").get("Arch", ""))
     return _DEBIAN.get(machine, machine)

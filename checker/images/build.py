@@ -1,4 +1,4 @@
-"""Building an image from its folder: BuildKit by way of the docker command, with the machine's certificates lent."""
+"""Builds an image from its folder, with BuildKit through the docker command and with the machine's certificates."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from checker.images.program import Found
 
 SILENCE_SECONDS = 3600.0
-"""How long a build may say nothing and do nothing. A compiler is silent for as long as it takes."""
+"""How long a build may print nothing and do nothing. A compiler may print nothing for a long time."""
 TELL_SECONDS = 60.0
-"""How often a person is told that a silent build goes on."""
+"""How often the person reads that a silent build continues."""
 SHOWN = 15
 """How many of the last lines of a failed build are shown."""
 
@@ -44,12 +44,12 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
 
     Args:
         image: what to build.
-        base: what FROM is to name.
+        base: the image that FROM names.
         maker: the fingerprint of the engine.
-        workshop: where.
+        workshop: the engine to build on, and the folder for logs.
 
     Raises:
-        LabError: it failed; carries the last lines of its log and says where the whole log is.
+        LabError: the build failed; has the last lines of its log and says where the whole log is.
     """
     log = workshop.folder / f"{image.name}-{image.tag}.log"
     narrator = _Narrator(image, workshop.say)
@@ -70,15 +70,15 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
     if process.is_disk_full(ended.lines):
         what, remedy = f"{what}: the disk is full", f"{process.DISK_FULL_REMEDY} {remedy}"
     elif ended.timed_out:
-        what = f"{what}: nothing was heard of it for {SILENCE_SECONDS / 60:.0f} minutes"
+        what = f"{what}: there was no output for {SILENCE_SECONDS / 60:.0f} minutes"
     elif any("temporary failure resolving" in line.lower() for line in ended.lines):
-        remedy = f"The network, or a name server, cannot be reached from inside a container. {remedy}"
+        remedy = f"The network or a name server cannot be reached from inside a container. {remedy}"
     raise LabError(f"{what}.", remedy=remedy, detail="\n".join(last_lines(ended.lines)))
 
 
 @contextlib.contextmanager
 def _context(image: Image, programs: Mapping[str, Found], workshop: Workshop) -> Iterator[Path]:
-    """Give the folder that the build may copy from: a copy of the image's own, with its programs beside."""
+    """Yield the folder that the build may copy from: a copy of the image's folder, and the programs it needs."""
     folder = workshop.folder / f"{image.name}-{image.tag}.context"
     try:
         try:
@@ -107,7 +107,7 @@ def arguments(
     for name, value in {"BASE": base, **copied, **image.args}.items():
         given += ["--build-arg", f"{name}={value}"]
     for name in PROXIES:
-        # Named without a value, the value is taken from the environment and recorded nowhere.
+        # Without a value here, Docker takes the value from the environment and records it nowhere.
         if _is_usable_proxy(os.environ.get(name, "")):
             given += ["--build-arg", name]
     if bundle := find_bundle(workshop.folder):
@@ -120,13 +120,13 @@ def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
 
     Args:
         base: the client's environment.
-        folder: where buildx may keep what it keeps; it does not build without, and not every home can be written.
+        folder: where buildx can store its files; it needs such a folder, and not every home folder can be written.
     """
     return {
         **base,
         "BUILDX_CONFIG": str(folder / "buildx"),
         "DOCKER_BUILDKIT": "1",
-        # Another builder would neither see the base nor leave its result on the engine.
+        # Another builder would not see the base, and would not leave its result on the engine.
         "BUILDX_BUILDER": "default",
         # An attestation turns the image into an index, which `ctr images import` in a node cannot read.
         "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
@@ -134,9 +134,9 @@ def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:
 
 
 def last_lines(lines: tuple[str, ...]) -> list[str]:
-    """Return the last lines of what the failing step wrote.
+    """Return the last lines of the failing step's output.
 
-    After a line of dashes BuildKit repeats the step, its output and the Dockerfile.
+    After a line of dashes, BuildKit repeats the step, its output and the Dockerfile.
     """
     until = lines.index("------") if "------" in lines else len(lines)
     told = [line for line in lines[:until] if not _NOISE.match(line)]
@@ -144,7 +144,7 @@ def last_lines(lines: tuple[str, ...]) -> list[str]:
 
 
 class _Narrator:
-    """Tells what a build is at."""
+    """Reports what a build is doing."""
 
     def __init__(self, image: Image, say: Callable[[str], None]) -> None:
         self._say = say
@@ -154,30 +154,30 @@ class _Narrator:
         say(self._doing)
 
     def line(self, line: str) -> None:
-        """Tell of a step that begins."""
+        """Report a step that begins."""
         if match := _STEP.match(line):
             self._doing = f"building {self._image.reference}, step {match[1]} of {match[2]}"
             self._say(self._doing)
 
     def waiting(self, seconds: float) -> None:
-        """Tell now and then that it goes on."""
+        """Report from time to time that it continues."""
         if seconds - self._told >= TELL_SECONDS:
             self._told = seconds
             self._say(
-                f"{self._doing}: at work for {seconds / 60:.0f} min, and its last step says nothing yet"
+                f"{self._doing}: running for {seconds / 60:.0f} min; its last step has printed nothing yet"
             )
 
 
 def work_of_builds(processes: Path = Path("/proc")) -> float:
-    """Return the processor time that running build steps have used, in ticks; 0 where the engine's are not seen.
+    """Return the processor time that running build steps have used, in ticks; 0 if the engine's processes are not visible.
 
-    A compiler may be silent for longer than any limit that would be of use; that it works shows here.
+    A compiler may print nothing for longer than any useful limit, but its processor time shows that it works.
     """
     total = 0
     for folder in processes.glob("[0-9]*"):
         try:
             if "buildkit" in (folder / "cgroup").read_text():
-                # utime and stime of proc(5), after the name, which may hold spaces.
+                # utime and stime of proc(5), after the name, which may contain spaces.
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 total += int(fields[11]) + int(fields[12])
         except (OSError, ValueError, IndexError):
@@ -186,5 +186,5 @@ def work_of_builds(processes: Path = Path("/proc")) -> float:
 
 
 def _is_usable_proxy(value: str) -> bool:
-    """Whether a container could use this proxy: one on this machine's loopback is not there for it."""
+    """Whether a container can use this proxy; it cannot reach one on this machine's loopback."""
     return bool(value) and urlsplit(value).hostname not in {"localhost", "127.0.0.1", "::1"}

@@ -1,4 +1,4 @@
-"""Bundles: all images in one file, with a manifest of what is in it, for rooms without a registry or a good line."""
+"""Bundles: images in one file with a manifest, for rooms without a registry or a fast network."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from checker.images.store import Store
 
 VARIABLE = "DRYDOCK_BUNDLE"
-"""Names a bundle, or a folder of bundles, that is used without being asked for."""
+"""The variable that names a bundle, or a folder of bundles, to load missing images from."""
 FOLDER = "bundles"
 MANIFEST = "drydock.json"
 ARCHIVE = "images.tar"
 FORMAT = 1
 SILENCE_SECONDS = 7200.0
-"""How long the engine may take for all images together, of which it tells nothing: two minutes on a good disk."""
+"""How long the engine may take for all images, without any output; it takes two minutes on a fast disk."""
 _CHUNK = 1 << 20
 _GZIPPED = (".gz", ".tgz")
 
@@ -46,7 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     size: int
     recipe: str = ""
-    """Of an image that also needs a program of somebody else's; see the label `io.drydock.recipe`."""
+    """Only for an image that also needs a third-party program; see the label `io.drydock.recipe`."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +56,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     platform: str
     """Operating system and architecture, such as linux/amd64."""
     sha256: str
-    """Of the archive of images inside."""
+    """The hash of the archive of images in the bundle."""
     images: tuple[Entry, ...]
 
 
 def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) -> Manifest:
-    """Write images, which are present, into one file; gzip is used when its name says so.
+    """Write images that are present into one file, compressed with gzip if its name says so.
 
     Raises:
         LabError: an image is not there, or the file could not be written.
@@ -70,7 +70,7 @@ def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) 
     for image in images:
         stored = store.current(image)
         if stored is None:
-            raise LabError(f"{image.reference} is not there.", remedy="Make it first: `lab images build`.")
+            raise LabError(f"{image.reference} is not there.", remedy="Build it first: `lab images build`.")
         entries.append(
             Entry(
                 reference=image.reference,
@@ -99,7 +99,7 @@ def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) 
     except OSError as error:
         raise LabError(
             f"{file} could not be written: {error.strerror or error}.",
-            remedy="See its folder's rights and the disk's free space.",
+            remedy="Check the permissions of its folder and the free space of the disk.",
         ) from error
     finally:
         for each in (archive, part):
@@ -109,20 +109,20 @@ def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) 
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Read what a bundle says is in it; quick, for the manifest comes first.
+    """Read the manifest of a bundle; this is quick, because the manifest comes first.
 
     Raises:
-        LabError: the file is missing, or no bundle.
+        LabError: the file is missing, or is not a bundle.
     """
     with _opened(file) as bundle:
         return _manifest(bundle, file)
 
 
 def load(file: Path, workshop: Workshop) -> Manifest:
-    """Load a bundle into the engine, once its content is proven whole and meant for this engine.
+    """Load a bundle into the engine, after a check that it is complete and meant for this engine.
 
     Raises:
-        LabError: it is no bundle, damaged, or for another architecture; nothing is loaded then.
+        LabError: it is not a bundle, is damaged, or is for another architecture; then nothing is loaded.
     """
     copy = workshop.folder / "loading.tar"
     workshop.folder.mkdir(parents=True, exist_ok=True)
@@ -132,8 +132,8 @@ def load(file: Path, workshop: Workshop) -> Manifest:
             ours = platform_of(workshop.engine)
             if manifest.platform != ours:
                 raise LabError(
-                    f"{file} holds images for {manifest.platform}; this engine runs {ours}.",
-                    remedy="Ask for a bundle saved on a machine of this kind.",
+                    f"{file} has images for {manifest.platform}, but this engine runs {ours}.",
+                    remedy=f"Use a bundle that was saved on a machine with {ours}.",
                 )
             member = bundle.next()
             inner = bundle.extractfile(member) if member and member.name == ARCHIVE else None
@@ -151,12 +151,12 @@ def load(file: Path, workshop: Workshop) -> Manifest:
 
 
 def find_with(image: Image, places: Places, engine: Engine, say: Callable[[str], None]) -> Path | None:
-    """Return the first bundle lying ready that has an image as the course now has it, for this engine."""
+    """Return the first available bundle that has the current version of an image for this engine."""
     for file in lying_ready(places):
         try:
             manifest = read_manifest(file)
         except LabError as error:
-            say(f"{error.what} It is passed over.")
+            say(f"{error.what} It is skipped.")
             continue
         has = any(
             each.reference == image.reference and image.is_made_of(each.source, each.recipe)
@@ -168,7 +168,7 @@ def find_with(image: Image, places: Places, engine: Engine, say: Callable[[str],
 
 
 def lying_ready(places: Places) -> list[Path]:
-    """Return the bundles that are used without being asked for: `DRYDOCK_BUNDLE`, then those in `bundles/`."""
+    """Return the bundles that missing images are loaded from: `DRYDOCK_BUNDLE`, then those in `bundles/`."""
     found = []
     named = os.environ.get(VARIABLE)
     for place in (Path(named) if named else None, places.root / FOLDER, places.home / FOLDER):
@@ -187,7 +187,7 @@ def platform_of(engine: Engine) -> str:
     return f"{version.get('Os')}/{version.get('Arch')}"
 
 
-_AGAIN = "Copy it again from where it came from, or make it anew with `lab images save`."
+_AGAIN = "Copy it again from its source, or save a new one with `lab images save`."
 
 
 @contextlib.contextmanager
@@ -198,14 +198,16 @@ def _opened(file: Path) -> Iterator[tarfile.TarFile]:
     except FileNotFoundError:
         raise LabError(f"There is no file {file}.", remedy="Name the bundle's file.") from None
     except (tarfile.TarError, EOFError) as error:
-        raise LabError(f"{file} is no whole bundle: {error}.", remedy=_AGAIN) from error
+        raise LabError(f"{file} is not a complete bundle: {error}.", remedy=_AGAIN) from error
 
 
 def _manifest(bundle: tarfile.TarFile, file: Path) -> Manifest:
     member = bundle.next()
     inner = bundle.extractfile(member) if member and member.name == MANIFEST else None
     if inner is None:
-        raise LabError(f"{file} is no bundle of course images.", remedy="`lab images save FILE` writes one.")
+        raise LabError(
+            f"{file} is not a bundle of course images.", remedy="`lab images save FILE` writes one."
+        )
     try:
         manifest = msgspec.json.decode(inner.read(), type=Manifest)
     except msgspec.MsgspecError as error:
@@ -220,7 +222,7 @@ def _manifest(bundle: tarfile.TarFile, file: Path) -> Manifest:
 
 def _write(part: Path, manifest: Manifest, archive: Path, *, gzipped: bool) -> None:
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    # Speed before size: the layers inside are the bulk, and level 1 already halves them.
+    # Speed matters more than size: most of it is layers, and level 1 already halves them.
     with tarfile.open(part, "w:gz", compresslevel=1) if gzipped else tarfile.open(part, "w") as bundle:
         header = tarfile.TarInfo(MANIFEST)
         header.size = len(text)
@@ -229,7 +231,7 @@ def _write(part: Path, manifest: Manifest, archive: Path, *, gzipped: bool) -> N
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Leave out who made the bundle."""
+    """Leave out the user and group that made the bundle."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
@@ -258,7 +260,7 @@ def _hash(file: Path) -> str:
 
 
 def _copy(stream: IO[bytes], target: Path) -> str:
-    """Copy a stream into a file and return the hash of what went by."""
+    """Copy a stream into a file and return the hash of its content."""
     total = hashlib.sha256()
     with target.open("wb") as file:
         while chunk := stream.read(_CHUNK):

@@ -1,4 +1,4 @@
-"""The typed catalogue of images: reads images/images.toml, finds an image by name and tag."""
+"""The typed catalogue of images: reads images/images.toml and finds an image by name and tag."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMESPACE = "drydock"
-"""Every image of ours is `drydock/NAME:TAG` on the learner's engine."""
+"""Every image of the course is `drydock/NAME:TAG` on the learner's engine."""
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A release of Debian that images stand on."""
+    """A release of Debian that images are based on."""
 
     image: Annotated[str, Meta(min_length=1, description="The published image, with its tag.")]
     digest: Annotated[
@@ -38,44 +38,45 @@ class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def pinned(self) -> str:
-        """The published image as it is pulled: by digest where there is one."""
+        """The reference to pull the published image by: with its digest, if there is one."""
         return f"{self.image}@{self.digest}" if self.digest else self.image
 
 
 class TagToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One tag of an image: what makes it different from its siblings."""
+    """One tag of an image: how it differs from the image's other tags."""
 
-    args: Annotated[dict[str, str], Meta(description="Build arguments, alike on every platform.")] = {}
-    base: Annotated[str, Meta(description="Another base than the image's other tags have.")] = ""
+    args: Annotated[dict[str, str], Meta(description="Build arguments, the same on every platform.")] = {}
+    base: Annotated[str, Meta(description="A base that differs from that of the image's other tags.")] = ""
     folder: Annotated[
-        str, Meta(description="The folder of its own Dockerfile, from the root; images/NAME.")
+        str, Meta(description="The folder of its own Dockerfile, from the root; images/NAME by default.")
     ] = ""
     programs: Annotated[
         tuple[str, ...],
-        Meta(description="Names of [programs]; each lies in `programs/` of the build's folder."),
+        Meta(description="Names of [programs]; each is in `programs/` of the build's folder."),
     ] = ()
     copies: Annotated[
         tuple[str, ...],
         Meta(
-            description="NAME:TAG of images that its Dockerfile copies from; the build argument NAME says what to name."
+            description="NAME:TAG of images that its Dockerfile copies from; the build argument NAME has the reference."
         ),
     ] = ()
 
 
 class ImageToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One image: `images/NAME/Dockerfile` and the tags made of it."""
+    """One image: `images/NAME/Dockerfile` and the tags made from it."""
 
     summary: Annotated[str, Meta(min_length=1, description="What it is, for `lab images`.")]
     base: Annotated[str, Meta(description="A name of [bases], or NAME:TAG of another image here.")]
     tags: Annotated[
         dict[str, TagToml],
-        Meta(min_length=1, description="Its tags; the first is meant when a lab names none."),
+        Meta(min_length=1, description="Its tags; the first is used if a lab names none."),
     ]
     context: Annotated[
-        str, Meta(description="The folder that is sent to the build, from the root; images/NAME.")
+        str, Meta(description="The folder that is sent to the build, from the root; images/NAME by default.")
     ] = ""
     sources: Annotated[
-        tuple[str, ...], Meta(description="The files that it is made of, from the root; images/NAME.")
+        tuple[str, ...],
+        Meta(description="The files that it is made from, from the root; images/NAME by default."),
     ] = ()
 
 
@@ -98,7 +99,7 @@ class Image:
     base: Base | Image
     base_name: str
     programs: dict[str, Program]
-    """What it needs that others make, by the command's name."""
+    """The third-party programs that it needs, by the command's name."""
     copies: tuple[Image, ...] = ()
     """The images that it copies files from."""
 
@@ -137,12 +138,12 @@ class Image:
 
     @property
     def sent(self) -> tuple[str, ...]:
-        """What of that folder is sent to the build; `.` for all of it."""
+        """Which parts of that folder are sent to the build; `.` for all of it."""
         return self.toml.sources if self.toml.context and not self._own else (".",)
 
     @cached_property
     def recipe(self) -> str:
-        """What the course has of it, as a hash: its files, its arguments and its base."""
+        """The course's own part of it, as a hash: its files, its arguments and its base."""
         base = self.base.source if isinstance(self.base, Image) else self.base.pinned
         facts = [base, *(f"{name}={value}" for name, value in sorted(self.args.items()))]
         facts += [image.source for image in self.copies]
@@ -151,23 +152,23 @@ class Image:
 
     @property
     def kept_programs(self) -> Path:
-        """The folder of programs that were taken out of published images."""
+        """The folder of programs that were copied from published images."""
         return find(self.root).state / "images" / "programs"
 
     def found_programs(self) -> dict[str, Found]:
-        """Return those of its programs that are at hand now; looked for anew each time.
+        """Return those of its programs that are on this machine now; each call looks again.
 
         Raises:
-            LabError: a setting names something that is no program.
+            LabError: a setting names something that is not a program.
         """
         looked = {name: find_program(name, each, self.kept_programs) for name, each in self.programs.items()}
         return {name: found for name, found in looked.items() if found}
 
     @property
     def source(self) -> str:
-        """What it is made of, as a hash: the recipe, and its programs. Equal hash, equal image.
+        """What it is made from, as a hash: the recipe, and its programs. The same hash means the same image.
 
-        Empty while a program is missing: it is not known then which one would be taken.
+        Empty while a program is missing, because it is not known which program would be used.
         """
         if not self.programs:
             return self.recipe
@@ -180,7 +181,7 @@ class Image:
     def is_made_of(self, source: str, recipe: str) -> bool:
         """Whether an image with these labels is what the course would make here now.
 
-        Where a program of it is missing, any that was made from the same recipe is as good as one can have.
+        If a program is missing here, any image that was made from the same recipe is accepted.
         """
         return source == own if (own := self.source) else bool(recipe) and recipe == self.recipe
 
@@ -204,7 +205,7 @@ class Images:
         """Find an image by `NAME` (its first tag), `NAME:TAG` or `drydock/NAME:TAG`.
 
         Raises:
-            MisuseError: there is none; the message says which comes near.
+            MisuseError: there is none; the message says which name is similar.
         """
         short, _, tag = name.removeprefix(f"{NAMESPACE}/").partition(":")
         toml = self.toml.images.get(short)
@@ -212,22 +213,22 @@ class Images:
             near = difflib.get_close_matches(short, self.toml.images, 1)
             hint = f"Did you mean `{near[0]}`? " if near else ""
             raise MisuseError(
-                f"There is no image `{name}`.", remedy=f"{hint}There are: {', '.join(self.toml.images)}."
+                f"There is no image `{name}`.", remedy=f"{hint}The images are: {', '.join(self.toml.images)}."
             )
         tag = tag or next(iter(toml.tags))
         if tag not in toml.tags:
             raise MisuseError(
-                f"Image `{short}` has no tag `{tag}`.", remedy=f"Its tags: {', '.join(toml.tags)}."
+                f"Image `{short}` has no tag `{tag}`.", remedy=f"Its tags are: {', '.join(toml.tags)}."
             )
         return self._make(short, tag, ())
 
     def resolve(self, names: Iterable[str]) -> list[Image]:
-        """Find images by name, each once; no name at all means every image."""
+        """Find images by name, each once; without names, every image."""
         found = [self.find(name) for name in names] or list(self)
         return list({image.reference: image for image in found}.values())
 
     def every(self, names: Iterable[str]) -> list[Image]:
-        """Find images by name, each once; a name without a tag means all its tags, no name at all every image."""
+        """Find images by name, each once; a name without a tag means all its tags. Without names, every image."""
         found: list[Image] = []
         for name in names:
             one = self.find(name)
@@ -252,8 +253,8 @@ class Images:
             known = self.toml.images.get(name)
             if known is None or its not in known.tags or each in (*users, user):
                 raise LabError(
-                    f"{self.file}: image `{user}`, field `copies`: `{each}` is no other image's NAME:TAG.",
-                    remedy=f"Images: {', '.join(self.toml.images)}.",
+                    f"{self.file}: image `{user}`, field `copies`: `{each}` is not the NAME:TAG of another image.",
+                    remedy=f"The images are: {', '.join(self.toml.images)}.",
                 )
             found.append(self._make(name, its, (*users, user)))
         return tuple(found)
@@ -262,8 +263,8 @@ class Images:
         for name in tag.programs:
             if name not in self.toml.programs:
                 raise LabError(
-                    f"{self.file}: image `{user}`, field `programs`: `{name}` is no table of [programs].",
-                    remedy=f"Programs: {', '.join(self.toml.programs) or 'none'}.",
+                    f"{self.file}: image `{user}`, field `programs`: `{name}` is not a table of [programs].",
+                    remedy=f"The programs are: {', '.join(self.toml.programs) or 'none'}.",
                 )
         return {name: self.toml.programs[name] for name in tag.programs}
 
@@ -275,8 +276,8 @@ class Images:
         if known is None or tag not in known.tags or base_name in users:
             bases = ", ".join(self.toml.bases)
             raise LabError(
-                f"{self.file}: image `{user}`, field `base`: `{base_name}` is no base and no other image's NAME:TAG.",
-                remedy=f"Bases: {bases}.",
+                f"{self.file}: image `{user}`, field `base`: `{base_name}` is neither a base nor another image's NAME:TAG.",
+                remedy=f"The bases are: {bases}.",
             )
         return self._make(name, tag, users)
 
@@ -285,7 +286,10 @@ def _read(file: Path) -> ImagesToml:
     try:
         return msgspec.toml.decode(file.read_bytes(), type=ImagesToml)
     except FileNotFoundError:
-        raise LabError(f"{file} is missing.", remedy="It lists every image of the course.") from None
+        raise LabError(
+            f"{file} is missing. It lists every image of the course.",
+            remedy="Restore it, for example with git.",
+        ) from None
     except msgspec.ValidationError as error:
         text, _, where = str(error).partition(" - at ")
         field = where.strip("`").removeprefix("$").removeprefix(".")
@@ -294,4 +298,6 @@ def _read(file: Path) -> ImagesToml:
             remedy="images/README.md lists the fields.",
         ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LabError(f"{file} is not valid TOML: {error}", remedy="Mend the line it names.") from None
+        raise LabError(
+            f"{file} is not valid TOML: {error}", remedy="Correct the line that it names."
+        ) from None

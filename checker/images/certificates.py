@@ -1,4 +1,4 @@
-"""The certificate authorities this machine trusts, to lend to builds: behind a TLS-inspecting proxy no download works without them."""
+"""The certificate authorities that this machine trusts, for builds: behind a TLS-inspecting proxy, downloads need them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Where people name a bundle of their own, the most general first."""
+"""Variables in which people name their own bundle, the most general first."""
 
 PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch
@@ -23,18 +23,18 @@ PLACES = (
 )
 
 LARGEST = 500 * 1024
-"""BuildKit takes no secret above 500 KiB (moby/buildkit, session/secrets: MaxSecretSize)."""
+"""BuildKit accepts no secret larger than 500 KiB (moby/buildkit, session/secrets: MaxSecretSize)."""
 
 
 def find_bundle(
     scratch: Path, environ: Mapping[str, str] | None = None, places: Iterable[str] = PLACES
 ) -> Path | None:
-    """Return a file with this machine's certificate authorities, fit to be a build's secret; None where there is none.
+    """Return a file with this machine's certificate authorities, small enough for a build's secret; None if there is none.
 
     Args:
-        scratch: a folder to write a bundle to where the system keeps none as a file, or one too large.
+        scratch: a folder to write a bundle to, if the system has none as a file or its file is too large.
         environ: the environment.
-        places: where systems keep theirs.
+        places: where systems keep their bundle.
     """
     environ = os.environ if environ is None else environ
     named = [environ[name] for name in VARIABLES if environ.get(name)]
@@ -53,7 +53,7 @@ def find_bundle(
 
 
 def _fit(path: Path, scratch: Path) -> Path | None:
-    """Return the bundle, or a copy without comments and repetitions when it is too large for a secret."""
+    """Return the bundle or, if it is too large for a secret, a copy without comments and duplicates."""
     if path.stat().st_size <= LARGEST:
         return path
     blocks = _blocks(path.read_text("utf-8", errors="replace"))

@@ -1,8 +1,8 @@
-"""What a build may copy from: a copy of the image's folder, alike whatever modes the checkout has.
+"""What a build may copy from: a copy of the image's folder with file modes that do not depend on the checkout.
 
-A checkout made under `umask 077` has files that only its owner may read, one out of an archive or from Windows has
-programs that may not be run. Modes go into images; the hash of what an image is made of knows none. So they are made
-from what the hash does know: what begins with `#!` is a program, everything may be read.
+A checkout made under `umask 077` has files that only its owner can read. One from an archive or from Windows has programs
+that cannot be run. File modes become part of an image, but not of the hash of what it is made of. So the modes are derived
+from the content, which the hash includes: a file that begins with `#!` is a program, and everyone can read every file.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def lay_out(image: Image, programs: Mapping[str, Found], folder: Path) -> Path:
 
     Args:
         image: what is built.
-        programs: the programs that it needs, which lie in the folder `programs/` of the build's.
-        folder: where.
+        programs: the programs that it needs; they go into the folder `programs/`.
+        folder: where to make it.
 
     Raises:
         OSError: it cannot be written.
@@ -41,7 +41,7 @@ def lay_out(image: Image, programs: Mapping[str, Found], folder: Path) -> Path:
     for name, found in programs.items():
         target = folder / "programs" / name
         try:
-            # Another name of the same file costs nothing; not every two places are on one disk.
+            # A hard link costs nothing, but the two places may be on different disks.
             os.link(found.file.resolve(), target)
         except OSError:
             shutil.copyfile(found.file, target)
@@ -65,7 +65,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)  # whatever the umask took away
+    folder.chmod(0o755)  # independent of the umask
 
 
 def _children(folder: Path) -> Iterable[Path]:

@@ -25,18 +25,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     summary: str
     size: int
-    """In bytes, with what it shares with others; 0 when it is not there."""
+    """In bytes, including what it shares with other images; 0 if it is not there."""
     origin: str
     """`built`, `pulled`, `bundle`, `outdated`, or `not here`."""
     labs: tuple[str, ...]
-    """Slugs of the labs that name it."""
+    """Slugs of the labs that use it."""
 
 
 def list_images(images: Images, store: Store, labs: Iterable[Lab]) -> list[Row]:
     """Return a row for every image of the catalogue.
 
     Raises:
-        LabError: a lab needs an image that there is not.
+        LabError: a lab needs an image that does not exist.
     """
     needed: dict[str, list[str]] = {}
     for lab in labs:
@@ -75,7 +75,10 @@ def write_table(rows: Sequence[Row]) -> str:
     ]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
-    lines += ["", "Sizes include what images share: most stand on the same Debian, which is stored once."]
+    lines += [
+        "",
+        "Sizes include what images share: most are based on the same Debian, which is stored only once.",
+    ]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 

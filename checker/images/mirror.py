@@ -1,4 +1,4 @@
-"""Which Debian archive this machine fetches packages from, read from its own apt configuration."""
+"""Which Debian archive this machine gets its packages from, read from its apt configuration."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from checker.engine.apt import Source
 
 VARIABLE = "DRYDOCK_DEBIAN_MIRROR"
-"""Names an archive by hand, for machines whose apt does not use one of Debian."""
+"""Sets the archive by hand, for machines whose apt does not use a Debian archive."""
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """Where packages come from."""
+    """The archives that packages come from."""
 
     archive: str
     security: str = ""
@@ -36,7 +36,7 @@ class Mirror:
 def find_mirror(sources: Iterable[Source], environ: Mapping[str, str] | None = None) -> Mirror | None:
     """Return the machine's first Debian archive, and its archive of security updates.
 
-    None when it has none (Ubuntu, Fedora, …): the bootstrapping tool then uses the one it knows.
+    None if it has none (Ubuntu, Fedora, …): the bootstrapping tool then uses its default.
 
     Args:
         sources: the machine's apt sources.
@@ -69,6 +69,6 @@ def _resolve(uri: str) -> list[str]:
 
 
 def _is_reachable(uri: str) -> bool:
-    """Whether a container can fetch from there: not a CD, a folder, or a cache on this machine's loopback."""
+    """Whether a container can reach it; it cannot reach a CD, a folder, or a cache on this machine's loopback."""
     parts = urlsplit(uri)
     return parts.scheme in {"http", "https"} and parts.hostname not in {"localhost", "127.0.0.1", "::1", None}

@@ -1,4 +1,4 @@
-"""The names of images as the course writes them: Podman puts a registry before each."""
+"""The names of images as the course writes them; Podman puts a registry before each name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def settle(engine: Engine, references: Iterable[str]) -> None:
-    """Give images that were just loaded the names that the engine looks them up by.
+    """Give images that were just loaded the names under which the engine looks for them.
 
-    Podman calls an image out of an archive `localhost/NAME`, and looks for `NAME` on Docker's registry. Both names at
-    once are a trap: archives of it would then carry the first.
+    Podman names an image from an archive `localhost/NAME`, but looks for `NAME` on Docker's registry. The image must
+    not keep both names: an archive saved from it would then contain the first.
 
     Args:
         engine: the engine.

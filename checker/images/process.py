@@ -1,4 +1,4 @@
-"""Running the long commands that make images: their output kept in a log, ended with us, and when they stand still."""
+"""Runs the long commands that make images, logs their output, and ends them when they stop working or when we end."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Ended:
 
     code: int
     lines: tuple[str, ...]
-    """All it wrote, both streams."""
+    """Everything that it wrote to both streams."""
     log: Path
     timed_out: bool = False
 
 
 LOOK_SECONDS = 30.0
-"""How often a silent command is looked at."""
+"""How often a silent command is examined."""
 
 
 def run(
@@ -40,18 +40,19 @@ def run(
     work: Callable[[], float] = lambda: 0.0,
     waiting: Callable[[float], None] = lambda _seconds: None,
 ) -> Ended:
-    """Run a command and keep what it writes; whatever happens to us, it does not outlive this call.
+    """Run a command and keep its output; the command always ends before this call returns or raises.
 
-    It may take as long as it likes: a slow or busy machine is no fault. Only one that shows no sign of life is ended.
+    There is no limit on the time it takes, because a slow or busy machine is no fault. Only a command that neither
+    writes nor works is killed.
 
     Args:
         command: the program and its arguments.
-        log: where its output goes; made new.
-        silence: after this many seconds without a line and without work it is killed.
-        environment: its environment; ours when None.
-        each_line: told every line as it comes.
-        work: gives a number that grows while work is done that writes no line.
-        waiting: told now and then, while it is silent, how many seconds it has run.
+        log: the file for its output; an existing file is replaced.
+        silence: it is killed after this many seconds without a line and without work.
+        environment: its environment; ours if None.
+        each_line: called with every line as it comes.
+        work: returns a number that grows while the command works without writing a line.
+        waiting: called from time to time, while it is silent, with the seconds that it has run.
 
     Raises:
         LabError: there is no such program, or the log cannot be written.
@@ -87,7 +88,7 @@ def run(
                 each_line(lines[-1])
             process.wait()
         except BaseException:
-            # Ctrl-C too: half a build must not go on behind the person's back.
+            # Also on Ctrl-C: half a build must not continue unnoticed.
             process.kill()
             process.wait()
             raise
@@ -97,7 +98,7 @@ def run(
 
 
 class _Watch:
-    """Ends a command that neither writes nor works for too long, from a thread of its own."""
+    """A thread that kills a command when it has neither written nor worked for too long."""
 
     def __init__(
         self,
@@ -144,4 +145,4 @@ def is_disk_full(lines: Sequence[str]) -> bool:
     return any("no space left on device" in line.lower() for line in lines)
 
 
-DISK_FULL_REMEDY = "Free some: `lab images prune` removes old images of the course, `docker system df` shows what takes room."
+DISK_FULL_REMEDY = "Free disk space: `lab images prune` removes old images of the course, `docker system df` shows what uses space."

@@ -1,4 +1,4 @@
-"""Programs that images need and the course does not make: this machine's own, or out of a published image."""
+"""Third-party programs that images need: from this machine, or from a published image."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from checker.images.base import Workshop
 
 COPY_SECONDS = 600.0
-"""How long a program of 150 MB may take out of an image, on a slow disk; nothing is told meanwhile."""
+"""How long copying a program of 150 MB from an image may take on a slow disk; there is no output meanwhile."""
 
 _ELF = {62: "amd64", 183: "arm64", 40: "arm", 3: "386"}
-"""Machines by their number in a Linux program's header (elf.h), as the engine names architectures."""
+"""Architectures as the engine names them, by the machine number in a Linux program's header (elf.h)."""
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A program that somebody else makes."""
+    """A third-party program."""
 
     title: Annotated[str, Meta(min_length=1, description="Its name, as its makers write it.")]
     image: Annotated[str, Meta(min_length=1, description="The published image that has it, with its tag.")]
@@ -42,24 +42,24 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             description="The digest of its multi-platform index; empty pulls by tag.",
         ),
     ] = ""
-    path: Annotated[str, Meta(pattern="^/", description="Where the program lies in that image.")]
+    path: Annotated[str, Meta(pattern="^/", description="The program's path in that image.")]
     setting: Annotated[
-        str, Meta(pattern="^DRYDOCK_", description="The variable that names the machine's own.")
+        str, Meta(pattern="^DRYDOCK_", description="The variable that names the program on this machine.")
     ]
 
     @property
     def pinned(self) -> str:
-        """The published image as it is pulled: by digest where there is one."""
+        """The reference to pull the published image by: with its digest, if there is one."""
         return f"{self.image}@{self.digest}" if self.digest else self.image
 
 
 class MissingProgramError(LabError):
-    """An image needs a program that neither this machine nor a registry gives."""
+    """An image needs a program that is neither on this machine nor in a registry that can be reached."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A program that is at hand."""
+    """A program that was found on this machine."""
 
     file: Path
     hash: str
@@ -70,24 +70,24 @@ class Found:
 def find_program(
     name: str, program: Program, kept: Path, environ: Mapping[str, str] | None = None
 ) -> Found | None:
-    """Return a program for Linux that is at hand: the one that its setting names, one taken out before, or on PATH.
+    """Return a program for Linux on this machine: from its setting, copied from an image before, or from PATH.
 
     Args:
         name: the program's command, such as `nomad`.
-        program: what images.toml says of it.
-        kept: the folder of programs taken out of published images.
-        environ: the environment; this process's own when None.
+        program: its entry in images.toml.
+        kept: the folder of programs that were copied from published images.
+        environ: the environment; that of this process if None.
 
     Raises:
-        LabError: the setting names something that is no such program.
+        LabError: the setting names something that is not such a program.
     """
     environ = os.environ if environ is None else environ
     if named := environ.get(program.setting, "").strip():
         found = _look(Path(named).expanduser())
         if found is None:
             raise LabError(
-                f"{program.setting} names {named}, which is no program for Linux.",
-                remedy=f"Let it name a {name} program for Linux, or unset it.",
+                f"{program.setting} names {named}, which is not a program for Linux.",
+                remedy=f"Set it to a {name} program for Linux, or unset it.",
             )
         return found
     on_path = shutil.which(name, path=environ.get("PATH", ""))
@@ -96,13 +96,13 @@ def find_program(
 
 
 def kept_file(name: str, program: Program, kept: Path) -> Path:
-    """Return where a program is kept once it was taken out of its published image."""
+    """Return where a program is kept after it was copied from its published image."""
     version = hashlib.sha256(f"{program.pinned} {program.path}".encode()).hexdigest()[:12]
     return kept / version / name
 
 
 def take_out(name: str, program: Program, kept: Path, workshop: Workshop) -> Found | None:
-    """Pull a program's published image and take the program out of it; None when it cannot be pulled.
+    """Pull a program's published image and copy the program from it; None if it cannot be pulled.
 
     Raises:
         LabError: the image is there, but the program is not in it.
@@ -125,14 +125,14 @@ def take_out(name: str, program: Program, kept: Path, workshop: Workshop) -> Fou
         if container:
             _docker(workshop, "rm", "--force", container)
         if not had:
-            # It came for this one file; what was there before is somebody's.
+            # It was pulled only for this file. An image that was there before is not ours to remove.
             _docker(workshop, "image", "rm", program.pinned)
         partial.unlink(missing_ok=True)
     found = _look(file) if copied else None
     if found is None:
         raise LabError(
-            f"{program.image} has no program {program.path} that could be taken out.",
-            remedy=f"Let {program.setting} name a {name} program for Linux.",
+            f"The program {program.path} could not be copied from {program.image}.",
+            remedy=f"Set {program.setting} to a {name} program for Linux.",
         )
     return found
 
@@ -141,7 +141,7 @@ _hashes: dict[tuple[str, int, int], str] = {}
 
 
 def _look(file: Path) -> Found | None:
-    """Return a file as a program, if it is one for Linux."""
+    """Return a file as a program, if it is a program for Linux."""
     try:
         with file.open("rb") as stream:
             head = stream.read(20)

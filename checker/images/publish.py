@@ -1,4 +1,4 @@
-"""Publishing the course's images to a registry, and the file that names each by its digest for those who pull."""
+"""Publishes the course's images to a registry, and writes the file with the digest of each, for those who pull."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from checker.images.catalogue import Image
 
 FILE = "images/published.toml"
-"""Below the course's root. A checkout that has it pulls what is missing from there, by digest."""
+"""Path from the course's root. A checkout with this file pulls missing images from its registry, by digest."""
 
 SILENCE_SECONDS = 300.0
-"""How long `docker push` may say nothing; the largest layer is about 150 MB."""
+"""How long `docker push` may print nothing; the largest layer is about 150 MB."""
 
 DIGEST = "sha256:[0-9a-f]{64}"
 
@@ -41,16 +41,16 @@ class Published(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ]
 
     def reference(self, image: Image) -> str:
-        """Return what an image is pulled by; empty when it was not published."""
+        """Return the reference to pull an image by; empty if it was not published."""
         digest = self.digests.get(image.short)
         return f"{self.registry}/{image.reference.rpartition(':')[0]}@{digest}" if digest else ""
 
 
 def read(root: Path) -> Published | None:
-    """Return what was published for a checkout, None when nothing was.
+    """Return what was published for a checkout, or None if nothing was.
 
     Raises:
-        LabError: the file cannot be understood.
+        LabError: the file cannot be read.
     """
     file = root / FILE
     try:
@@ -60,19 +60,19 @@ def read(root: Path) -> Published | None:
     except (OSError, ValueError) as error:
         raise LabError(
             f"{file} cannot be used: {error}.",
-            remedy="Write it again with `lab images publish`, or remove it: images are built here then.",
+            remedy="Write it again with `lab images publish`, or remove it: then `lab` builds images here.",
         ) from error
 
 
 def write(root: Path, published: Published) -> Path:
-    """Write the file, whole or not at all, and return where it is.
+    """Write the file, completely or not at all, and return its path.
 
     Raises:
         LabError: it cannot be written.
     """
     file = root / FILE
     lines = [
-        "# Where the course's images were published, each by the digest of its content. Written by `lab images publish`.",
+        "# Where the course's images were published, and the digest of each. Written by `lab images publish`.",
         f"registry = {msgspec.json.encode(published.registry).decode()}",
         "",
         "[digests]",
@@ -94,10 +94,10 @@ def push(images: Iterable[Image], registry: str, shop: Workshop, *, part: bool =
         images: the images, present on the engine under their own names.
         registry: HOST[:PORT][/PATH].
         shop: the engine, its client and a folder for logs.
-        part: push them as one platform's part, of which `join` makes one image with others: `TAG-amd64`.
+        part: push them for one platform only, as `TAG-amd64`; `join` then makes one image of all parts.
 
     Raises:
-        LabError: the registry refuses one, or does not answer.
+        LabError: the registry refuses an image, or does not answer.
     """
     suffix = f"-{shop.engine.get('/version')['Arch']}" if part else ""
     digests = {}
@@ -115,9 +115,9 @@ def push(images: Iterable[Image], registry: str, shop: Workshop, *, part: bool =
 
 
 def join(images: Iterable[Image], registry: str, shop: Workshop, platforms: Iterable[str]) -> Published:
-    """Make one multi-platform image of the parts that were pushed, and return the digests.
+    """Make one multi-platform image from the parts that were pushed, and return the digests.
 
-    Nothing is pulled: the registry is given an index that names what it has.
+    Nothing is pulled: the registry only gets an index of the parts that it already has.
 
     Args:
         images: the images.
@@ -126,7 +126,7 @@ def join(images: Iterable[Image], registry: str, shop: Workshop, platforms: Iter
         platforms: such as `amd64` and `arm64`.
 
     Raises:
-        LabError: one of them is not there.
+        LabError: the registry lacks one of the parts.
     """
     digests = {}
     for image in images:
@@ -134,25 +134,27 @@ def join(images: Iterable[Image], registry: str, shop: Workshop, platforms: Iter
         shop.say(f"joining {remote}")
         parts = [f"{remote}-{platform}" for platform in platforms]
         _run(["buildx", "imagetools", "create", "--tag", remote, *parts], remote, shop)
-        # Its --format is a matter of its version (0.13 overlooks it); the first digest is the index's own.
+        # Some versions ignore --format (0.13 does); the first digest is that of the index.
         said = "\n".join(_run(["buildx", "imagetools", "inspect", remote], remote, shop))
         found = re.search(rf"^Digest:\s+({DIGEST})$", said, re.MULTILINE)
         if not found:
             raise LabError(
-                f"The registry does not tell the digest of {remote}.", remedy="Join it again.", detail=said
+                f"The registry did not give the digest of {remote}.",
+                remedy="Join the parts again.",
+                detail=said,
             )
         digests[image.short] = found[1]
     return Published(registry=registry, digests=digests)
 
 
 def _digest_of(remote: str, repository: str, shop: Workshop) -> str:
-    """Return the digest under which a registry has what was pushed to it."""
+    """Return the digest of an image in the registry that it was pushed to."""
     record = shop.engine.image(remote) or {}
     for named in record.get("RepoDigests") or ():
         name, _, digest = named.partition("@")
         if name == repository:
             return str(digest)
-    raise LabError(f"{remote} was pushed, and the engine does not know its digest.", remedy="Push it again.")
+    raise LabError(f"{remote} was pushed, but the engine does not know its digest.", remedy="Push it again.")
 
 
 def _run(words: list[str], remote: str, shop: Workshop) -> tuple[str, ...]:
@@ -166,12 +168,12 @@ def _run(words: list[str], remote: str, shop: Workshop) -> tuple[str, ...]:
     if ended.code == 0 and not ended.timed_out:
         return ended.lines
     why = (
-        f"nothing was heard of it for {SILENCE_SECONDS:g} s"
+        f"there was no output for {SILENCE_SECONDS:g} s"
         if ended.timed_out
         else next((line for line in reversed(ended.lines) if line.strip()), "no reason given")
     )
     raise LabError(
         f"{remote} could not be published: {why}",
-        remedy="Does the registry answer, and are you logged in to it (`docker login`)? A registry without TLS has "
-        "to be among the engine's insecure registries, unless it is on this machine.",
+        remedy="Does the registry answer, and are you logged in to it (`docker login`)? A registry without TLS must "
+        "be listed in the engine's `insecure-registries`, unless it is on this machine.",
     )

@@ -1,4 +1,4 @@
-"""Pulling from a registry, with a limit of its own; one that cannot be reached is not asked twice by one command."""
+"""Pulls from a registry with a time limit; a command does not try a registry that cannot be reached twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from checker.engine.client import Client
 
 SILENCE_SECONDS = 600.0
-"""How long nothing may be heard of a pull: a layer of 100 MB, of which only the end is told, over a poor line."""
+"""How long a pull may print nothing: a layer of 100 MB over a slow network, of which only the end is printed."""
 
 REGISTRY = "DRYDOCK_REGISTRY"
 """HOST[:PORT][/PATH] of a registry that has the course's images, such as a classroom's."""
@@ -25,17 +25,17 @@ _unreachable: set[str] = set()
 
 
 def configured_registry(environ: Mapping[str, str] | None = None) -> str:
-    """Return the registry that was named for the course's images; nothing when none was.
+    """Return the registry that was configured for the course's images; empty if there is none.
 
-    There is no default: a public name that nobody of the course owns could be anybody's.
+    There is no default: someone else could own a public name that the course does not own.
     """
     return (os.environ if environ is None else environ).get(REGISTRY, "").strip().rstrip("/")
 
 
 def registry_of(reference: str) -> str:
-    """Return the registry a reference is pulled from.
+    """Return the registry that a reference is pulled from.
 
-    It is the part before the first slash, if that has a dot or a colon or is `localhost` (distribution/reference).
+    It is the part before the first slash, if this has a dot or a colon or is `localhost` (distribution/reference).
     """
     first, slash, _ = reference.partition("/")
     return first if slash and ("." in first or ":" in first or first == "localhost") else PUBLIC
@@ -49,7 +49,7 @@ def pull(
     *,
     seconds: float = SILENCE_SECONDS,
 ) -> bool:
-    """Pull an image; return whether it is there now. A failure is said in one line and is no error."""
+    """Pull an image and return whether it is present now; a failure is reported in one line and raises no error."""
     registry = registry_of(reference)
     if registry in _unreachable:
         return False
@@ -67,16 +67,16 @@ def pull(
     missing = any(word in last for word in ("not found", "manifest unknown", "denied"))
     if not missing or ended.timed_out:
         _unreachable.add(registry)
-    reason = f"nothing was heard of it for {seconds:.0f} s" if ended.timed_out else _brief(last)
-    say(f"{registry} does not give it: {reason}")
+    reason = f"there was no output for {seconds:.0f} s" if ended.timed_out else _brief(last)
+    say(f"it could not be pulled from {registry}: {reason}")
     return False
 
 
 def forget_failures() -> None:
-    """Ask every registry again."""
+    """Forget which registries could not be reached, so that they are tried again."""
     _unreachable.clear()
 
 
 def _brief(line: str) -> str:
-    """Return the last cause of the engine's chain of causes."""
+    """Return the last cause in the engine's chain of causes."""
     return line.removeprefix("Error response from daemon: ").rpartition(": ")[2].strip() or line

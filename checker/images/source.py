@@ -1,4 +1,4 @@
-"""What an image is made of, as one hash: a changed file, argument or base means another image."""
+"""What an image is made of, as one hash: if a file, an argument or the base changes, it is another image."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LENGTH = 16
-"""Hexadecimal digits kept: enough that two sources of one course never meet by chance."""
+"""How many hexadecimal digits are kept: enough that two sources in one course never have the same hash by chance."""
 
 IGNORED = {"__pycache__", ".DS_Store", ".git"}
-"""Names that are no part of any image."""
+"""Names that are not part of any image."""
 
 
 def hash_folders(root: Path, sources: Iterable[str], facts: Iterable[str]) -> str:
     """Hash files and facts.
 
-    Line ends of text files are read as they are: a checkout with other line ends builds another image.
+    Line endings of text files count: a checkout with other line endings builds another image.
 
     Args:
         root: the course.
         sources: files and folders, from the root.
-        facts: texts that matter as much as the files.
+        facts: texts that also belong to the hash, such as arguments.
 
     Raises:
         LabError: a source is not there.
@@ -37,7 +37,10 @@ def hash_folders(root: Path, sources: Iterable[str], facts: Iterable[str]) -> st
     for source in sources:
         path = root / source
         if not path.exists():
-            raise LabError(f"{path} is missing, and an image is made of it.", remedy="Restore the checkout.")
+            raise LabError(
+                f"{path} is missing, and an image is made from it.",
+                remedy="Restore the file, for example with git.",
+            )
         for file in _files(path):
             name = file.relative_to(root).as_posix()
             total.update(name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())

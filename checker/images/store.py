@@ -1,4 +1,4 @@
-"""What the engine holds of the course's images: which are current, where each came from, which are old."""
+"""The course's images on the engine: which are current, where each came from, and which are old."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 SOURCE = "io.drydock.source"
 """The label with the hash of what an image was made of."""
 RECIPE = "io.drydock.recipe"
-"""The label with the hash of what the course has of an image that also needs somebody else's program."""
+"""The label with the hash of the course's own part of an image that also needs a third-party program."""
 MAKER = "io.drydock.maker"
-"""The label with a fingerprint of the engine that built the image: elsewhere it was loaded or pulled."""
+"""The label with a fingerprint of the engine that built the image; on any other engine, it was loaded or pulled."""
 DELETE_SECONDS = 300.0
-"""A busy disk takes long to let hundreds of megabytes go."""
+"""A busy disk needs a long time to delete hundreds of megabytes."""
 OLD = "old-"
-"""How the tag of a replaced image begins that is still in use."""
+"""The tag of an image that was replaced but is still in use begins with this."""
 
 
 class Origin(enum.StrEnum):
@@ -46,11 +46,11 @@ class Stored:
     digests: tuple[str, ...]
     labels: dict[str, str]
     size: int
-    """In bytes, what it shares with others included."""
+    """In bytes, including what it shares with other images."""
 
 
 class Store:
-    """The engine's images that carry our label, as they were when first asked for."""
+    """The engine's images that carry our label; they are read once, and again after `refresh`."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -58,7 +58,7 @@ class Store:
         self._unpacked: bool | None = None
 
     def refresh(self) -> None:
-        """Ask the engine again at the next question."""
+        """Read the images from the engine again when they are next needed."""
         self._by_reference = None
 
     def _all(self) -> dict[str, Stored]:
@@ -71,22 +71,22 @@ class Store:
         return self._by_reference
 
     def current(self, image: Image) -> Stored | None:
-        """Return an image if it is there and was made of what the course has now."""
+        """Return an image if it is present and was made from what the course has now."""
         stored = self._all().get(image.reference)
         return stored if stored and _is_made_of(image, stored) else None
 
     def outdated(self, image: Image) -> Stored | None:
-        """Return an image that is there under its name, but made of something else."""
+        """Return an image that is present under its name, but was made from something else."""
         stored = self._all().get(image.reference)
         return stored if stored and not _is_made_of(image, stored) else None
 
     def fingerprint(self) -> str:
-        """Return what tells this engine from others, without giving its name away."""
+        """Return a text that identifies this engine but does not reveal its name."""
         info: dict[str, Any] = self.engine.get("/info")
         return hashlib.sha256(str(info.get("ID", "")).encode()).hexdigest()[:12]
 
     def origin(self, stored: Stored, fingerprint: str) -> Origin:
-        """Say where a present image came from: another engine's build was pulled or came in a bundle."""
+        """Return where a present image came from: if another engine built it, it was pulled or came in a bundle."""
         if stored.labels.get(MAKER) == fingerprint:
             return Origin.BUILT
         # A repository on a registry begins with the registry's host name.
@@ -94,9 +94,9 @@ class Store:
         return Origin.PULLED if registries else Origin.BUNDLE
 
     def size(self, stored: Stored) -> int:
-        """Return the bytes of an image's layers, in one way for all engines.
+        """Return the bytes of an image's layers, counted in the same way for all engines.
 
-        An engine with containerd's store counts what was pulled and what was unpacked together, about twice as much.
+        An engine with containerd's store adds the pulled and the unpacked layers, which is about twice as much.
         """
         if self._unpacked is None:
             self._unpacked = keeps_both(self.engine.get("/info"))
@@ -106,16 +106,16 @@ class Store:
         return sum(int(layer.get("Size") or 0) for layer in layers) or stored.size
 
     def identity(self, reference: str) -> str:
-        """Return the id behind a reference, or nothing."""
+        """Return the id of the image with this reference, or an empty text."""
         found = self.engine.image(reference)
         return str(found["Id"]) if found else ""
 
     def delete(self, reference: str) -> None:
-        """Take a name, or an id without names, from the engine; the last name takes the image along."""
+        """Delete a name, or an image without names by its id; deleting the last name deletes the image."""
         self.engine.request("DELETE", f"/images/{quote(reference, safe='')}", seconds=DELETE_SECONDS)
 
     def retire(self, replaced: str, image: Image) -> None:
-        """Remove an image whose name now belongs to a newer one; keep it under another name while it is used."""
+        """Remove an image whose name now belongs to a newer one; while it is in use, keep it under another name."""
         if not replaced or replaced == self.identity(image.reference):
             return
         try:
@@ -132,10 +132,10 @@ class Store:
         self.refresh()
 
     def old(self, images: Images) -> list[Stored]:
-        """Return images of ours that the course no longer uses.
+        """Return the course's images that it no longer uses.
 
-        Only names of the course's own are looked at. What a learner built on one of our images inherits its
-        labels, but not its name.
+        Only names of the course count: an image that a learner built from one of ours inherits its labels, but not
+        its name.
         """
         names = {f"{NAMESPACE}/{name}" for name in images.toml.images}
         wanted = {current.id for image in images if (current := self.current(image))}
@@ -148,7 +148,7 @@ class Store:
         return list(found.values())
 
     def remove(self, stored: Iterable[Stored]) -> tuple[list[Stored], list[Stored]]:
-        """Remove images that nothing uses; return those removed and those still in use."""
+        """Remove images that are not in use; return the removed images and those still in use."""
         removed, kept = [], []
         for each in stored:
             try:

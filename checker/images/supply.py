@@ -1,4 +1,4 @@
-"""Making images present: whatever is missing is pulled, else loaded from a bundle, else built."""
+"""Makes sure that images are present: a missing image is pulled, loaded from a bundle, or built, in this order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Provided:
-    """An image that is there now."""
+    """An image that is present now."""
 
     reference: str
     origin: Origin
@@ -39,7 +39,7 @@ class Provided:
 
 @dataclass(frozen=True)
 class Missed:
-    """An image that was to be made and is not there."""
+    """An image that could not be made."""
 
     reference: str
     why: str
@@ -49,12 +49,12 @@ class Missed:
 
 @dataclass
 class Made:
-    """What came of making several images; complete even when it ended early."""
+    """The result of making several images; correct even if it was interrupted."""
 
     provided: list[Provided] = field(default_factory=list)
     missed: list[Missed] = field(default_factory=list)
     left_out: list[Missed] = field(default_factory=list)
-    """Images that need a third-party program that is not on this machine, and that were not asked for by name."""
+    """Images that were not requested by name and need a third-party program that this machine lacks."""
 
 
 def _silent(_line: str) -> None:
@@ -70,19 +70,19 @@ def ensure(
     client: Client | None = None,
     no_install: bool = False,
 ) -> list[Provided]:
-    """Make images present and say where each came from; quick when they are there.
+    """Make sure that images are present, and return where each came from; quick if they are all present.
 
     Args:
         names: `NAME` or `NAME:TAG` of images.toml; none means every image.
-        progress: told in one line what is being done.
+        progress: called with a line about what is being done.
         places: the course.
-        engine: the engine to provide for.
-        client: its docker command; looked for only when something is missing.
+        engine: the engine that needs the images.
+        client: its docker command; looked for only if an image is missing.
         no_install: never install the tool that makes a base.
 
     Raises:
         MisuseError: there is no image of that name.
-        LabError: an image can be had in no way.
+        LabError: an image could not be pulled, loaded or built.
     """
     places = places or find()
     engine = engine or connect()
@@ -92,21 +92,21 @@ def ensure(
         return [Provided(image.reference, Origin.PRESENT) for image in wanted]
     client = client or find_client(engine.endpoint, state=places.state)
     with locked(places, store, client, progress, no_install=no_install) as supply:
-        # What may not be to be had comes first, before minutes go into the rest.
+        # Images that may be unavailable come first, before minutes are spent on the others.
         first = sorted(wanted, key=lambda image: not image.programs)
         provided = {image.reference: supply.provide(image) for image in first}
     return [provided[image.reference] for image in wanted]
 
 
 def lacking(names: Iterable[str], places: Places, engine: Callable[[], Engine]) -> str:
-    """Return the title of a program that images need and that is not here; empty when nothing is lacking.
+    """Return the title of a program that images need and this machine lacks; empty if nothing is missing.
 
-    It may still be had from a registry: only `ensure` tries that, for it takes time.
+    A registry may still have the program. Only `ensure` tries that, because it takes time.
 
     Args:
         names: `NAME` or `NAME:TAG` of images.toml.
         places: the course.
-        engine: gives the engine; called only when a program is not at hand.
+        engine: returns the engine; called only if a program was not found.
     """
     images = Images(places.root)
     for image in map(images.find, names):
@@ -126,7 +126,7 @@ def _can_be_had(image: Image, engine: Callable[[], Engine]) -> bool:
 def locked(
     places: Places, store: Store, client: Client, say: Callable[[str], None], *, no_install: bool = False
 ) -> Iterator[Supply]:
-    """Give a supply that no other `lab` works beside: two that build one image would do everything twice."""
+    """Yield a supply, while no other `lab` command makes images: two commands that build one image do everything twice."""
     folder = places.state / "images"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ def locked(
 
 
 class Supply:
-    """Provides one image after another, remembering what was found out on the way."""
+    """Provides one image after another, and remembers bases that were found and builds that failed."""
 
     def __init__(self, places: Places, store: Store, workshop: Workshop) -> None:
         self.places = places
@@ -153,12 +153,12 @@ class Supply:
         self._failed: dict[str, LabError] = {}
 
     def make(self, images: Iterable[Image], made: Made, named: Callable[[Image], bool]) -> None:
-        """Build several images; one that cannot be built keeps only those from being made that stand on it.
+        """Build several images; if one cannot be built, only those that are based on it are not built either.
 
         Args:
             images: what to build.
-            made: filled as it goes on, so that an interruption leaves what was come to.
-            named: whether an image was asked for by its own name, so that it may not be left out.
+            made: filled image by image, so that it is correct even after an interruption.
+            named: whether an image was requested by its own name; such an image must not be left out.
         """
         for image in images:
             replaced = self.store.identity(image.reference)
@@ -178,10 +178,10 @@ class Supply:
             made.provided.append(Provided(image.reference, Origin.BUILT, time.monotonic() - began))
 
     def provide(self, image: Image) -> Provided:
-        """Make one image present.
+        """Make sure that one image is present.
 
         Raises:
-            LabError: it cannot be had.
+            LabError: it could not be pulled, loaded or built.
         """
         began = time.monotonic()
         if self.store.current(image):
@@ -200,18 +200,18 @@ class Supply:
         return Provided(image.reference, origin, seconds)
 
     def build(self, image: Image) -> None:
-        """Build an image, and first what it stands on.
+        """Build an image, after its base and the other images that it needs.
 
         Raises:
-            MissingProgramError: it needs a program that is not to be had; nothing was begun then.
-            LabError: it failed.
+            MissingProgramError: it needs a program that was not found; the build has not begun.
+            LabError: the build failed.
         """
         if failed := self._failed.get(image.reference):
-            raise failed  # not again for each image that stands on it
+            raise failed  # do not build it again for each image that is based on it
         if is_podman(self.store.engine.get("/version")):
             raise LabError(
                 f"{image.reference} cannot be built here: this engine, Podman, has no BuildKit.",
-                remedy="Load a file that was saved on a machine with Docker: `lab images save FILE` there, "
+                remedy="Run `lab images save FILE` on a machine with Docker, copy the file to this machine, and run "
                 "`lab images load FILE` here.",
             )
         self._provide_programs(image)
@@ -244,15 +244,15 @@ class Supply:
             at_hand = found.get(name) or take_out(name, program, image.kept_programs, self.workshop)
             if at_hand is None:
                 raise MissingProgramError(
-                    f"{program.title} is not to be had here: there is no `{name}` for Linux on this machine, "
+                    f"{program.title} was not found: there is no `{name}` for Linux on this machine, "
                     f"and {program.image} could not be pulled.",
-                    remedy=f"Put a {name} program for Linux on PATH or let {program.setting} name it, or connect "
-                    "to a network that reaches the public registry; then try again. All other labs work without it.",
+                    remedy=f"Put a {name} program for Linux on PATH, or set {program.setting} to its path, or connect "
+                    "to a network that reaches the public registry. Then try again. All other labs work without it.",
                 )
             if at_hand.architecture != ours:
                 raise MissingProgramError(
-                    f"{at_hand.file} is made for {at_hand.architecture}, and the engine runs {ours}.",
-                    remedy=f"Let {program.setting} name a {name} program for {ours}.",
+                    f"{at_hand.file} is a program for {at_hand.architecture}, but the engine runs {ours}.",
+                    remedy=f"Set {program.setting} to a {name} program for {ours}.",
                 )
 
     def _provide_base(self, image: Image) -> str:
@@ -263,7 +263,7 @@ class Supply:
         return self._bases[image.base_name]
 
     def pull(self, image: Image) -> bool:
-        """Pull an image, if what comes is current: from the registry that was named, else from where it was published."""
+        """Pull an image from the configured registry or from where it was published; return whether it is current."""
         registry = configured_registry()
         if registry:
             return self._pull(image, f"{registry}/{image.reference}")
@@ -278,7 +278,7 @@ class Supply:
         found = shop.engine.image(remote) or {}
         labels = (found.get("Config") or {}).get("Labels") or {}
         if not image.is_made_of(labels.get(SOURCE, ""), labels.get(RECIPE, "")):
-            shop.say(f"{remote} is of another version of the course; it is not used")
+            shop.say(f"{remote} belongs to another version of the course and is not used")
             self.store.delete(remote)
             return False
         name, _, tag = image.reference.rpartition(":")
@@ -287,7 +287,7 @@ class Supply:
         return True
 
     def _load(self, image: Image) -> bool:
-        """Load a bundle that lies ready, if one has the image as it should be."""
+        """Load an available bundle, if one has the current version of the image."""
         shop = self.workshop
         found = bundle.find_with(image, self.places, shop.engine, shop.say)
         if found is None:

@@ -75,7 +75,7 @@ def test_without_the_program_a_lab_could_not_run_before_anything_starts(
         done = lab(verb, course.number)
         assert done.returncode == 3, done.stderr
         said = " ".join(done.stderr.split())
-        assert "Somebody's Gadget is not to be had here" in said
+        assert "Somebody's Gadget was not found" in said
         assert "DRYDOCK_GADGET" in said
     assert not engine.list_all(
         "containers", labels={"com.docker.compose.project": f"drydock-{course.number}"}

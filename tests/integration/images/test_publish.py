@@ -95,7 +95,7 @@ def test_an_image_that_has_changed_since_is_built(
     dockerfile.write_text(dockerfile.read_text() + "RUN true\n")
     said: list[str] = []
     assert ensure(["itest:1.0"], said.append, places=places, engine=engine)[0].origin is Origin.BUILT
-    assert any("is of another version of the course" in line for line in said)
+    assert any("belongs to another version of the course" in line for line in said)
 
 
 def test_parts_become_one_image_that_has_the_digest_that_is_told(

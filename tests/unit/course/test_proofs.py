@@ -1,4 +1,4 @@
-"""What is proven of a lab with several ways, and what where one of them is not to be had."""
+"""What is proven of a lab with several ways, and what where one of them needs a missing program."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def prover(lab: Lab, course: Course, told: list[str], asked: list[tuple[str, ...
     def provide(wanted: Lab) -> None:
         asked.append(wanted.chosen)
         if not wanted.chosen or "fleet" in wanted.chosen:
-            raise MissingProgramError("Ships are not to be had here.")
+            raise MissingProgramError("Ships were not found.")
 
     nothing = cast("Any", None)
     return _OnPaper(Scene(lab, course.places, nothing, nothing, course.root / "work"), told.append, provide)
@@ -68,7 +68,7 @@ def test_an_answer_by_a_way_that_is_not_to_be_had_is_left_out_aloud(course: Cour
     found = list(prover(course.lab(toml=WAYS), course, told, asked).all())
     assert [proof.answer for proof in found] == ["as shipped", "solution"]
     assert asked == [("hand",), ("hand",), ("hand", "fleet")]
-    assert "alternative/sailed is left out. Ships are not to be had here." in told
+    assert "alternative/sailed is left out. Ships were not found." in told
 
 
 def test_a_lab_of_one_way_that_is_not_to_be_had_is_not_proven_at_all(course: Course) -> None:

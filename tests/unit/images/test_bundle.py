@@ -88,7 +88,7 @@ def test_a_bundle_for_another_architecture_is_refused(
     file: Path, workshop: Workshop, engine: FakeEngine
 ) -> None:
     engine.arch = "arm64"
-    with pytest.raises(LabError, match="holds images for linux/amd64; this engine runs linux/arm64"):
+    with pytest.raises(LabError, match="has images for linux/amd64, but this engine runs linux/arm64"):
         bundle.load(file, workshop)
 
 
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_bundle_is_called_so(tmp_path: Path, content: bytes) -
 def test_another_tar_archive_is_no_bundle(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x.tar", "w") as archive:
         archive.add(__file__, "x.py")
-    with pytest.raises(LabError, match="is no bundle of course images"):
+    with pytest.raises(LabError, match="is not a bundle of course images"):
         bundle.read_manifest(tmp_path / "x.tar")
 
 

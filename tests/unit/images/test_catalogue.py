@@ -64,7 +64,7 @@ def test_an_image_that_copies_from_another_is_another_when_that_one_changes(plac
 @pytest.mark.parametrize("copied", ["nobody:1.0", "hello:9.9", "more:1.0"])
 def test_an_image_that_copies_from_none_or_from_itself_is_refused(places: Places, copied: str) -> None:
     edit(places, 'tags."1.0" = {}', f'tags."1.0" = {{ copies = ["{copied}"] }}')
-    with pytest.raises(LabError, match=f"field `copies`: `{copied}` is no other image"):
+    with pytest.raises(LabError, match=f"field `copies`: `{copied}` is not the NAME:TAG of another image"):
         Images(places.root).find("more")
 
 
@@ -75,7 +75,7 @@ def test_an_unknown_image_or_tag_is_answered_with_what_there_is(places: Places) 
     assert "Did you mean `hello`?" in caught.value.remedy
     with pytest.raises(MisuseError) as caught:
         images.find("hello:3.0")
-    assert caught.value.remedy == "Its tags: 1.0, 2.0."
+    assert caught.value.remedy == "Its tags are: 1.0, 2.0."
 
 
 def test_a_changed_file_argument_or_base_is_another_source(places: Places) -> None:

@@ -267,8 +267,8 @@ def test_a_silent_build_says_now_and_then_that_it_goes_on(places: Places) -> Non
     assert said == [
         "building drydock/hello:1.0",
         "building drydock/hello:1.0, step 4 of 9",
-        "building drydock/hello:1.0, step 4 of 9: at work for 1 min, and its last step says nothing yet",
-        "building drydock/hello:1.0, step 4 of 9: at work for 2 min, and its last step says nothing yet",
+        "building drydock/hello:1.0, step 4 of 9: running for 1 min; its last step has printed nothing yet",
+        "building drydock/hello:1.0, step 4 of 9: running for 2 min; its last step has printed nothing yet",
     ]
 
 

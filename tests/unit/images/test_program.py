@@ -108,7 +108,7 @@ def test_a_setting_that_names_no_program_is_said(
     course: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRYDOCK_GADGET", str(tmp_path / "nothing"))
-    with pytest.raises(LabError, match="which is no program for Linux") as caught:
+    with pytest.raises(LabError, match="which is not a program for Linux") as caught:
         gadget(course).found_programs()
     assert "unset it" in caught.value.remedy
     assert lacking(["gadget"], course, no_engine) == "Somebody's Gadget", "a list of labs is no place to fail"
@@ -173,7 +173,7 @@ def test_with_neither_nothing_is_built_and_the_message_says_what_to_do(
     with pytest.raises(MissingProgramError) as caught:
         ensure(["hello:2.0", "gadget:1.0"], places=course, engine=engine, client=docker)  # type: ignore[arg-type]
     assert caught.value.code is ExitCode.COULD_NOT_RUN
-    assert "Somebody's Gadget is not to be had here" in caught.value.what
+    assert "Somebody's Gadget was not found" in caught.value.what
     assert "DRYDOCK_GADGET" in caught.value.remedy
     assert docker.verbs() == ["pull"], "nothing was made in vain"
 
@@ -182,7 +182,7 @@ def test_a_program_for_another_architecture_is_refused(
     course: Places, supply: Supply, docker: FakeDocker, tmp_path: Path
 ) -> None:
     put(tmp_path / "bin" / "gadget", elf(machine=183))
-    with pytest.raises(MissingProgramError, match="is made for arm64, and the engine runs amd64"):
+    with pytest.raises(MissingProgramError, match="is a program for arm64, but the engine runs amd64"):
         supply.provide(gadget(course))
     assert docker.calls == []
 

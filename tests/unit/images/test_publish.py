@@ -116,5 +116,5 @@ def test_a_registry_that_tells_no_digest_is_told_of(
     places: Places, docker: FakeDocker, workshop: Workshop
 ) -> None:
     docker.answers["buildx"] = (0, "Name: x")
-    with pytest.raises(LabError, match="does not tell the digest"):
+    with pytest.raises(LabError, match="did not give the digest"):
         publish.join([Images(places.root).find("hello:1.0")], ROOM, workshop, ["amd64"])

@@ -209,7 +209,7 @@ def test_a_bundle_lying_ready_is_loaded_and_a_damaged_one_passed_over(
     if damage:
         file.write_bytes(file.read_bytes()[:40])
         assert supply.provide(image).origin is Origin.BUILT
-        assert any("It is passed over." in line for line in said)
+        assert any("It is skipped." in line for line in said)
     else:
         supply.provide(image)
         assert docker.loaded == "drydock/hello:1.0"

@@ -1,4 +1,4 @@
-"""What is refused before a lab is begun: a way whose program is not to be had, an engine that cannot build."""
+"""What is refused before a lab is begun: a way whose program was not found, an engine that cannot build."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def without_ships(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def ensure(names: tuple[str, ...], _: Any) -> None:
         if "ship:1.0" in names:
-            raise MissingProgramError("Ships are not to be had here.", remedy="Build one.")
+            raise MissingProgramError("Ships were not found.", remedy="Build one.")
 
     monkeypatch.setattr(supply, "ensure", ensure)
     monkeypatch.setattr(supply, "lacking", lambda names, *_: "Ships" if "ship:1.0" in names else "")
@@ -50,7 +50,7 @@ def test_where_a_way_is_missing_the_others_are_named(course: Course) -> None:
     ensure_images(session, lab.choosing(["hand", "crew"]))
     with pytest.raises(MissingProgramError) as caught:
         ensure_images(session, lab)
-    assert caught.value.what == "Ships are not to be had here."
+    assert caught.value.what == "Ships were not found."
     assert (
         caught.value.remedy
         == "Build one. On this machine lab 97 works with hand, crew: lab start 97 --with hand,crew"
