@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Prints what Drydock costs on this machine: one run, one table, nothing asserted.
+"""Prints what Drydock costs on this machine, as one table from one run; it asserts nothing.
 
-    python benchmarks/run.py                 all parts but the cold start
-    python benchmarks/run.py check sizes     these parts
-    python benchmarks/run.py up --cold       `./lab up` from nothing too, in a copy of the checkout
+    python benchmarks/run.py                 all parts except the cold start
+    python benchmarks/run.py check sizes     only these parts
+    python benchmarks/run.py up --cold       also `./lab up` from nothing, in a copy of the checkout
 
-It works on a state and work folder of its own, so that nobody's progress or files are touched; labs that are
-running are left alone, and the parts that would need them are left out. Labs are stopped again at the end.
+It uses its own state and work folders, so your progress and files do not change. Running labs are left alone, and parts
+that need those labs are left out. At the end, it stops the labs that it started.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ ROUNDS = 7
 
 
 def main() -> int:
-    """Measure the parts that are asked for."""
+    """Measure the parts that were named."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all otherwise")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds that count, {ROUNDS} unless told")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all by default")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds that count, {ROUNDS} by default")
     parser.add_argument(
-        "--cold", action="store_true", help="measure `./lab up` from nothing too (minutes, downloads)"
+        "--cold", action="store_true", help="also measure `./lab up` from nothing (takes minutes, downloads)"
     )
     args = parser.parse_args()
     if unknown := set(args.parts) - set(PARTS):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
     if args.rounds < 1:
         parser.error("--rounds takes a number from 1")
     if Path(sys.prefix) != PYTHON.parent.parent:

@@ -1,4 +1,4 @@
-"""Scenes: how long until they are ready, what they take, how fast they are judged, and how each orchestrator mends itself."""
+"""Scenes: how long until they are ready, what they use, how fast they are judged, and how each orchestrator recovers."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ STARTS = 2
 CHECKS = 3
 
 SETTLE_SECONDS = 180.0
-"""How long a solved scene may take until its solution passes; the first time, checks lose nodes and wait for them."""
+"""How long a solved scene may take until its solution passes; the first time, checks kill nodes and wait for them."""
 
 MB = 1e6
 
 
 @dataclass
 class Measured:
-    """What was found of one lab's scene."""
+    """What was measured of one lab's scene."""
 
     starts: Series = field(default_factory=Series)
     stops: Series = field(default_factory=Series)
     started: float = 0.0
-    """Bytes at rest, as it was started."""
+    """Bytes at rest, just after the start."""
     solved: float = 0.0
-    """Bytes at rest, solved."""
+    """Bytes at rest, with the solution."""
     first: float = 0.0
-    """Seconds of the first verdict that passes: what is expensive is proven in it."""
+    """Seconds of the first verdict that passes, which includes the slow tests."""
     checks: Series = field(default_factory=Series)
-    """Seconds of `lab check`, whole processes, when nothing has changed since."""
+    """Seconds of `lab check` as a whole process, if nothing has changed since."""
 
     def row(self, slug: str) -> tuple[str, ...]:
         """Return the cells of a table."""

@@ -87,9 +87,9 @@ class Prover:
     """Runs answers to one lab, each on a fresh scene with a work folder of its own.
 
     Args:
-        scene: the lab's scene, on a work folder that may be thrown away.
-        tell: told what is being done.
-        provide: makes the images of a lab's chosen ways present; they are there without it.
+        scene: the lab's scene, on a work folder that can be deleted.
+        tell: called with a line about what is being done.
+        provide: makes sure that the images of a lab's chosen ways are present; leave it out if they are.
     """
 
     def __init__(
@@ -103,9 +103,9 @@ class Prover:
         self._images = Keeper(scene.engine, names.file_of(scene.places, scene.lab))
 
     def all(self, only: str = "") -> Iterator[Proof]:
-        """Prove everything the lab ships with, or what has `only` in its name.
+        """Prove everything that the lab ships with, or only what has `only` in its name.
 
-        An answer by a way that is not to be had here is left out, and that is told.
+        An answer that needs a way which this machine cannot start is left out, and the caller reads that.
         """
         tasks = [(name, prove) for name, prove in self.tasks() if only in name]
         for number, (name, prove) in enumerate(tasks, start=1):
@@ -118,7 +118,7 @@ class Prover:
                 self._tell(f"{name} is left out. {error.what}")
 
     def tasks(self) -> list[tuple[str, Callable[[], Proof]]]:
-        """Return everything that the lab ships with and that is to be proven, by name."""
+        """Return everything in the lab that must be proven, by name."""
         numbers = range(2, len(self.lab.toml.steps) + 1)
         tasks: list[tuple[str, Callable[[], Proof]]] = [("as shipped", self.shipped)]
         tasks += [(f"step/{number}", functools.partial(self.step, number)) for number in numbers]
@@ -126,17 +126,17 @@ class Prover:
         return tasks
 
     def each(self, answers: Sequence[Answer]) -> Iterator[Proof]:
-        """Prove answers out of a collection."""
+        """Prove the answers of a collection."""
         for number, answer in enumerate(answers, start=1):
             self._place = f" ({number} of {len(answers)})"
             yield self.answer(answer)
 
     def shipped(self) -> Proof:
-        """Prove that the lab fails before anything is done, and that no guard is hurt."""
+        """Prove that the lab fails before anything is done, and that no guard is violated."""
         return self._prove("as shipped", "nothing done yet", None, _must_fail)
 
     def step(self, number: int) -> Proof:
-        """Prove that `lab goto` brings the lab where a step begins: all before passes, the step does not."""
+        """Prove that `lab goto` brings the lab to the start of a step: all earlier steps pass, this one does not."""
         before = {check for step in self.lab.toml.steps[: number - 1] for check in step.checks}
         own = set(self.lab.toml.steps[number - 1].checks)
 
@@ -147,7 +147,7 @@ class Prover:
                 why = f"; {first.id}: {told(first)}" if first else ""
                 return f"checks of earlier steps do not pass: {', '.join(missing)}{why}"
             if own and own <= passed:
-                return "the step's own checks pass already"
+                return "the step's own checks already pass"
             return _must_not_be_hurt(report)
 
         return self._prove(
@@ -168,7 +168,7 @@ class Prover:
         what = f"{self.lab.number} {name}{self._place}"
         self._tell(what)
         script = ""
-        # Of a lab's ways, no other is started than those that the answer needs.
+        # Start only those of the lab's ways that the answer needs.
         scene = dataclasses.replace(self.scene, lab=_lab_for(self.lab, answer))
         self._provide(scene.lab)
         nothing_expected = answer is not None and answer.kind == "answer" and not answer.must_fail
@@ -183,7 +183,7 @@ class Prover:
                     except ScriptFailedError as error:
                         script = f"{error.what}\n{error.detail}".strip()
                 self._tell(f"{what}: judging")
-                # The first failure settles a wrong answer; the later checks are often the dear ones.
+                # The first failure decides about a wrong answer; the later checks are often the slow ones.
                 wrong = answer is not None and answer.must_fail
                 report = grade(scene.lab, scene.engine, scene.work, to_first_failure=wrong)
             finally:
@@ -201,11 +201,11 @@ class Prover:
                 expected=not nothing_expected,
             )
         problem = judge(report)
-        # A wrong answer's own commands may fail; a right one's may not.
+        # A wrong answer's commands may fail; a right answer's must not.
         if script and answer is not None and answer.kind in {"solution", "alternative", "step"}:
             problem = "\n".join(filter(None, (script, problem)))
         elif script and problem:
-            # Why the verdict is a surprise is often that the answer was never given.
+            # The verdict is often unexpected because the answer's script failed.
             problem = f"{problem}\n{script}"
         proof = _proof(name, title, report, problem)
         return msgspec.structs.replace(
@@ -224,7 +224,7 @@ class Prover:
 
 
 def _lab_for(lab: Lab, answer: Answer | None) -> Lab:
-    """Return a lab with the ways that an answer needs; the usual ones when it names none."""
+    """Return a lab with the ways that an answer needs; if it names none, the usual ways."""
     return lab.with_ways(answer.toml.ways if answer and answer.toml.ways else lab.toml.usual)
 
 
@@ -241,7 +241,7 @@ def images_for(lab: Lab, name: str) -> tuple[str, ...]:
 
 
 def scratch_scene(scene: Scene) -> Scene:
-    """Return the same scene on a work folder that may be thrown away, for a caller that holds the scene's lock."""
+    """Return the same scene on a work folder that can be deleted, for a caller that holds the scene's lock."""
     return dataclasses.replace(scene, work=scratch_of(scene.places, scene.lab), held=True, proof=True)
 
 
@@ -261,7 +261,7 @@ def _proof(name: str, title: str, report: Report, problem: str) -> Proof:
 
 
 def told(check: CheckResult) -> str:
-    """Return everything the learner reads of a check, as one paragraph."""
+    """Return everything that the learner reads about a check, as one paragraph."""
     return " ".join(f"{word}: {text}" if word else text for word, text in _parts(check) if text)
 
 
@@ -279,7 +279,7 @@ def _parts(check: CheckResult) -> list[tuple[str, str]]:
 
 
 def _sentence(text: str) -> str:
-    """Return a text on one line that ends as a sentence does."""
+    """Return a text on one line that ends like a sentence."""
     line = " ".join(text.split())
     return line if not line or line[-1] in ".!?…”`" else f"{line}."
 

@@ -1,4 +1,4 @@
-"""From any checkout to an environment that is ready: made, updated, repaired, or the reason why not."""
+"""Prepares a checkout's Python environment: makes, updates or repairs it, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 UNFINISHED = "unfinished"
-"""A file in the environment while it is worked on: found later, it tells that the work was interrupted."""
+"""A file in the environment while it is being changed: if it is there later, the change was interrupted."""
 PLACE = "place"
-"""A file in the environment that tells for which checkout and Python it was made, and that we made it."""
+"""A file in the environment that says for which checkout and Python we made it."""
 
 WHAT = {
     "run.txt": "what the course needs",
@@ -34,12 +34,12 @@ WHAT = {
     "test.txt": "what the tests need",
     "mutants.txt": "what puts faults into modules, one at a time",
 }
-"""What the progress line says of a lock."""
+"""What the progress line says for each lock."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where `lab` looks, so that both agree."""
+    """Where `lab` looks for the environment, so that it and this module use the same places."""
 
     root: str
     venvs: list[str]
@@ -53,7 +53,7 @@ class Layout:
 
 
 def prepare(layout: Layout, locks: Sequence[str], arguments: Sequence[str]) -> str | int:
-    """Return the folder of an environment with everything of the locks in it, or the exit code after telling why not."""
+    """Return the folder of an environment with everything in the locks, or an exit code after saying why there is none."""
     steps = Steps()
     try:
         venv = _place(layout)
@@ -66,7 +66,7 @@ def prepare(layout: Layout, locks: Sequence[str], arguments: Sequence[str]) -> s
         return 3
     except KeyboardInterrupt:
         steps.end()
-        print("lab: interrupted; the next run takes it up again.", file=sys.stderr)
+        print("lab: interrupted; the next run continues.", file=sys.stderr)
         return 130
     return venv
 
@@ -76,7 +76,7 @@ def _waiting(pid: str) -> str:
 
 
 def _place(layout: Layout) -> str:
-    """Return where the environment goes: the checkout, else the state folder that the user named."""
+    """Return where the environment goes: into the checkout, or else into the state folder that the user named."""
     unfit: list[ProblemError] = []
     for venv in layout.venvs:
         folder = Path(venv) if Path(venv).is_dir() else Path(venv).parent
@@ -99,17 +99,17 @@ def _place(layout: Layout) -> str:
         raise ProblemError(f"{layout.venvs[-1]} cannot be made: {why}.", remedy)
     raise ProblemError(
         f"{layout.venvs[-1]} cannot be made: {Path(layout.venvs[-1]).parent} is read-only for you.",
-        "Use a checkout of your own, or set DRYDOCK_STATE (and DRYDOCK_WORK) to folders that you may write to.",
+        "Use your own checkout, or set DRYDOCK_STATE (and DRYDOCK_WORK) to folders that you can write to.",
     )
 
 
 _STATE = "DRYDOCK_STATE"
-_NOEXEC = "programs may not be run from its file system (mounted noexec)"
+_NOEXEC = "programs cannot be run from its file system (mounted noexec)"
 _RUNNABLE = f"Set {_STATE} to a folder on another file system, or move the checkout there."
 
 
 def _may_run(folder: Path) -> bool:
-    """Whether code may be loaded from files in a folder: map one of them as code, as the loader of programs does."""
+    """Whether code can be loaded from files in a folder: map a file as code, as the program loader does."""
     if sys.platform != "linux":
         return True
     probe = folder / f".drydock-{os.getpid()}-run"
@@ -122,7 +122,7 @@ def _may_run(folder: Path) -> bool:
     except PermissionError:
         return False
     except (OSError, ValueError):
-        return True  # what this is about is found out by the import at the end
+        return True  # the import at the end finds out
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
@@ -130,7 +130,7 @@ def _may_run(folder: Path) -> bool:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Try it: permission bits tell nothing about a read-only file system, nor to root."""
+    """Whether a file can be written there; permission bits do not show a read-only file system, and root ignores them."""
     probe = folder / f".drydock-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -162,15 +162,13 @@ def _make_ready(
     for lock in missing:
         if not layout.lock(lock).is_file():
             raise ProblemError(
-                f"{layout.lock(lock)} is missing.", "The checkout is not complete: clone it anew."
+                f"{layout.lock(lock)} is missing.", "The checkout is not complete: clone it again."
             )
     if not _is_sound(layout, venv):
         _create(layout, venv, steps)
     command = pip.find(python) or (system.install_pip(arguments, steps) and pip.find(python))
     if not command:
-        raise ProblemError(
-            "This Python comes without pip (its module ensurepip is missing).", system.remedy()
-        )
+        raise ProblemError("This Python has no pip (its module ensurepip is missing).", system.remedy())
     marker = Path(venv, UNFINISHED)
     marker.touch()
     for lock in missing:
@@ -178,8 +176,8 @@ def _make_ready(
         try:
             pip.install(command, layout.lock(lock), steps, inherit=descriptor)
         except ProblemError:
-            # pip fetches everything before it touches anything, and undoes what fails later: the environment is
-            # as it was, and what an offline machine had until now goes on working after `git checkout`.
+            # pip downloads everything before it changes anything, and undoes what fails later. So the environment is
+            # as it was, and still works on an offline machine after `git checkout`.
             marker.unlink(missing_ok=True)
             raise
     _require_import(layout, venv)
@@ -190,7 +188,7 @@ def _make_ready(
 
 
 def _require_import(layout: Layout, venv: str) -> None:
-    """Refuse to call an environment ready from which the command does not start."""
+    """Refuse an environment in which the command does not start."""
     if not Path(layout.root, "checker", "cli", "__init__.py").is_file():
         return
     code = "import msgspec, checker.cli.parser"
@@ -212,12 +210,12 @@ def _require_import(layout: Layout, venv: str) -> None:
     if "failed to map segment" in said or "Operation not permitted" in said:
         raise ProblemError(f"{venv} cannot be used: {_NOEXEC}.", _RUNNABLE, last)
     raise ProblemError(
-        f"{venv} was made, but lab does not start from it.", f"Make it again: rm -r {venv}, then lab.", last
+        f"{venv} was made, but lab does not start in it.", f"Make it again: rm -r {venv}, then lab.", last
     )
 
 
 def _is_sound(layout: Layout, venv: str) -> bool:
-    """Whether the environment can be added to: finished, of this place, and its Python runs."""
+    """Whether packages can be added to the environment: it is finished, was made for this place, and its Python runs."""
     if Path(venv, UNFINISHED).exists():
         return False
     try:
@@ -228,12 +226,12 @@ def _is_sound(layout: Layout, venv: str) -> bool:
 
 
 def _place_text(layout: Layout, venv: str) -> str:
-    """Return where the environment is, for which checkout, and its Python; moved or upgraded it must be made anew."""
+    """Return where the environment is, its checkout and its Python; if one of these changes, it must be made again."""
     return f"{venv}\n{layout.root}\n{_version(layout.python_of(venv))}\n"
 
 
 def _version(python: str) -> str:
-    """Return "cpython 3.11" of a Python, or nothing when it does not run."""
+    """Return "cpython 3.11" for a Python; empty if it does not run."""
     code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
     try:
         done = subprocess.run(
@@ -245,7 +243,7 @@ def _version(python: str) -> str:
 
 
 def _create(layout: Layout, venv: str, steps: Steps) -> None:
-    """Make an empty environment, from which the checkout can be imported; pip stays outside."""
+    """Make an empty environment that can import the checkout; pip is not installed in it."""
     folder = Path(venv)
     steps.begin(f"Making the Python environment in {venv}")
     try:
@@ -257,11 +255,11 @@ def _create(layout: Layout, venv: str, steps: Steps) -> None:
     try:
         _make_way(layout, folder, steps)
         folder.mkdir(parents=True)
-        # Before anything else: what is interrupted from here on is found unfinished.
+        # First of all: if the rest is interrupted, the environment counts as unfinished.
         Path(folder, UNFINISHED).touch()
         builder.EnvBuilder(symlinks=os.name != "nt").create(folder)
         _packages(folder).joinpath("drydock.pth").write_text(
-            # As code, so that a path with any characters survives any locale.
+            # As code, so that a path with any characters works in any locale.
             f"import sys; sys.path.append({layout.root!a})\n",
             encoding="ascii",
         )
@@ -272,7 +270,7 @@ def _create(layout: Layout, venv: str, steps: Steps) -> None:
 
 
 def _make_way(layout: Layout, folder: Path, steps: Steps) -> None:
-    """Remove an environment of ours; what is somebody else's is put aside."""
+    """Remove an environment that we made; set anything else aside."""
     ours = any((folder / name).exists() for name in (UNFINISHED, PLACE))
     if ours and not folder.is_symlink():
         shutil.rmtree(folder)
@@ -292,7 +290,7 @@ def _packages(folder: Path) -> Path:
 
 
 def _is_good(layout: Layout, venv: str, lock: str) -> bool:
-    """Whether the lock is installed, judged by its content; renew the stamp when only times have changed."""
+    """Whether the lock is installed, judged by its content; if only file times have changed, renew the stamp."""
     if not _is_sound(layout, venv):
         return False
     try:

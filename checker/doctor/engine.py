@@ -1,4 +1,4 @@
-"""Probes of the engine itself: where it is, who may use it, how old it and its client are, what it runs."""
+"""Probes of the engine itself: where it is, who can use it, the versions of the engine and its client, what it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from checker.doctor.machine import Machine
 
 API_NEEDED = (1, 41)
-"""Engine 20.10: the first that gives each container cgroups of its own."""
+"""Engine 20.10: the first that gives each container its own cgroups."""
 
 BUILDX_SECONDS = 10.0
 
@@ -30,7 +30,9 @@ def find(machine: Machine) -> tuple[Seen, ...]:
     trouble, endpoint = machine.trouble, machine.endpoint
     denied = isinstance(trouble, EngineNotFoundError) and trouble.reach is Reach.DENIED
     if denied and trouble is not None:
-        return note("an engine is there, but closed to this user"), problem(trouble.what, trouble.remedy)
+        return note("there is an engine, but this user is not allowed to use it"), problem(
+            trouble.what, trouble.remedy
+        )
     if trouble is not None or endpoint is None:
         what = trouble.what if trouble else "There is no container engine."
         remedy = (trouble.remedy if trouble else "") or "Start it, and try again."
@@ -38,7 +40,7 @@ def find(machine: Machine) -> tuple[Seen, ...]:
     allowed = fine("this user may use the engine")
     named = machine.platform.environ.get("DOCKER_HOST", "")
     if endpoint.source == "DOCKER_HOST" and "://" not in named:
-        said = f"DOCKER_HOST is {named}, without its scheme: `lab` takes it for {endpoint.host}, and docker may refuse it"
+        said = f"DOCKER_HOST is {named}, without its scheme: `lab` uses {endpoint.host}, but docker may refuse it"
         return note(said, f"export DOCKER_HOST={endpoint.host}"), allowed
     return fine(f"{endpoint.host.removeprefix('unix://')} ({endpoint.source})"), allowed
 
@@ -55,7 +57,9 @@ def version(machine: Machine) -> tuple[Seen, ...]:
         )
     if name == "Podman":
         building = machine.labs_needing("builder")
-        needed = f"lab {building} and making the course's images need" if building else "making images needs"
+        needed = (
+            f"lab {building} and building the course's images need" if building else "building images needs"
+        )
         said = f"{said}; it has no BuildKit, which {needed}"
         remedy = "Load the images from a file that was saved with Docker: `lab images load FILE`."
         if not building:
@@ -65,7 +69,7 @@ def version(machine: Machine) -> tuple[Seen, ...]:
 
 
 def client(machine: Machine) -> tuple[Seen, ...]:
-    """Look for a docker command that has Compose and buildx and talks to the engine."""
+    """Look for a docker command that has Compose and buildx and works with the engine."""
     if machine.endpoint is None:
         return unknown("no engine to try it with"), unknown("no engine to try it with")
     try:
@@ -74,14 +78,14 @@ def client(machine: Machine) -> tuple[Seen, ...]:
         why = "; ".join(error.detail.splitlines())
         return (
             problem(f"{error.what}{f' {why}' if why else ''}", error.remedy),
-            unknown("no docker command to ask"),
+            unknown("there is no docker command to ask"),
         )
     builder = (
         _buildx(found)
         if not is_podman(machine.version)
         else note(
-            "the engine has no builder for it to use",
-            "Images are loaded from a file instead; see the engine's version above.",
+            "the engine has no builder that it could use",
+            "Load images from a file instead; see the engine's version above.",
         )
     )
     return fine(f"{found.version} with Compose {found.compose} ({found.path})"), builder
@@ -110,7 +114,7 @@ def _buildx(found: Client) -> Seen:
 
 
 def security(machine: Machine) -> tuple[Seen, ...]:
-    """Look for modes of the engine in which privileged containers are less than they seem."""
+    """Look for modes of the engine that take rights away from privileged containers."""
     options = " ".join(map(str, machine.info.get("SecurityOptions") or []))
     labs = machine.privileged_labs
     if "name=rootless" in options or machine.info.get("Rootless"):
@@ -123,42 +127,42 @@ def security(machine: Machine) -> tuple[Seen, ...]:
     if "name=userns" in options:
         return (
             note(
-                "containers run under remapped users (userns-remap); labs' own are left out of that, and those that "
-                "you start may not write to a mounted folder",
-                "Should a step fail by that, take `userns-remap` out of the engine's daemon.json, and restart it.",
+                "containers run under remapped users (userns-remap), except the labs' own; containers that you start "
+                "may not be able to write to a mounted folder",
+                "If a step fails because of this, remove `userns-remap` from the engine's daemon.json, and restart the engine.",
             ),
         )
     return (fine("runs as root, users are not remapped"),)
 
 
 def kind(machine: Machine) -> tuple[Seen, ...]:
-    """Ask which operating system the engine's containers are of."""
+    """Ask for which operating system the engine's containers are."""
     os_type = str(machine.info.get("OSType") or machine.version.get("Os") or "")
     if os_type == "windows":
         return (
             problem(
-                "the engine runs Windows containers; the course's are Linux containers",
-                "In Docker Desktop's menu choose “Switch to Linux containers”.",
+                "the engine runs Windows containers, but the course needs Linux containers",
+                "Choose “Switch to Linux containers” in Docker Desktop's menu.",
             ),
         )
     return (fine(f"{os_type or 'linux'}: {machine.info.get('OperatingSystem') or 'of unknown name'}"),)
 
 
 def logs(machine: Machine) -> tuple[Seen, ...]:
-    """Ask whether what containers write is kept, and can be read."""
+    """Ask whether the engine keeps containers' logs and they can be read."""
     driver = str(machine.info.get("LoggingDriver") or "")
     if driver == "none":
         return (
             note(
                 "the log driver is `none`: `docker logs` shows nothing, and checks that read logs cannot judge",
-                'Set `"log-driver": "local"` in the engine\'s daemon.json, and restart it.',
+                'Set `"log-driver": "local"` in the engine\'s daemon.json, and restart the engine.',
             ),
         )
-    return (fine(driver or "not told"),)
+    return (fine(driver or "unknown"),)
 
 
 def architecture(machine: Machine) -> tuple[Seen, ...]:
-    """Compare the engine's architecture with that of the images that are there."""
+    """Compare the engine's architecture with that of the course's images on it."""
     said = str(machine.info.get("Architecture") or machine.version.get("Arch") or "unknown")
     own = _ARCHITECTURES.get(said, said)
     foreign = []
@@ -170,16 +174,16 @@ def architecture(machine: Machine) -> tuple[Seen, ...]:
     if foreign:
         return (
             problem(
-                f"{own}, but these images are for another: {', '.join(foreign)}",
-                "Make them anew: lab images build",
+                f"{own}, but these images are for another architecture: {', '.join(foreign)}",
+                "Build them again: lab images build",
             ),
         )
     wanted = machine.platform.environ.get("DOCKER_DEFAULT_PLATFORM", "")
     if wanted and wanted.split("/")[1:2] != [own]:
         return (
             note(
-                f"{own}, and DOCKER_DEFAULT_PLATFORM is {wanted}: your own docker commands ask for images of that kind; "
-                "`lab` and `lab shell` do not heed it",
+                f"{own}, and DOCKER_DEFAULT_PLATFORM is {wanted}: your own docker commands use images of that kind; "
+                "`lab` and `lab shell` ignore the variable",
                 "unset DOCKER_DEFAULT_PLATFORM",
             ),
         )
@@ -194,7 +198,7 @@ def architecture(machine: Machine) -> tuple[Seen, ...]:
 
 
 def place(machine: Machine) -> tuple[Seen, ...]:
-    """Look for packagings of the engine that keep it from reading the course's files."""
+    """Look for packages of the engine that cannot read the course's files."""
     root = str(machine.info.get("DockerRootDir") or "")
     if machine.platform.system is System.LINUX and "/snap/" in root:
         return (
@@ -203,7 +207,7 @@ def place(machine: Machine) -> tuple[Seen, ...]:
                 "Keep the course under your home folder, or install Docker from your distribution's packages.",
             ),
         )
-    return (fine(root or "not told"),)
+    return (fine(root or "unknown"),)
 
 
 def _numbers(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Probes of what labs use up: memory, processors, disk, and the kernel's means to limit them."""
+"""Probes of what labs use: memory, processors, disk, and the kernel's limits on them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from checker.doctor.machine import Machine
 
 LEAST_MEMORY = 1.0 * GB
-"""Below this the engine, a node with an engine in it and three services do not fit together."""
+"""With less, there is not enough for the engine, a node with its own engine, and three services."""
 
 GOOD_MEMORY = 2.0 * GB
 
 LEAST_DISK = 1.0 * GB
-"""The course's images are built on the engine's disk; their build cache alone takes this."""
+"""The course's images are built on the engine's disk; their build cache alone needs this much."""
 
 GOOD_DISK = 5.0 * GB
 
@@ -41,7 +41,7 @@ _OTHER_DRIVERS = {"btrfs", "zfs", "devicemapper", "aufs", "windowsfilter"}
 
 
 def cgroups(machine: Machine) -> tuple[Seen, ...]:
-    """Ask which limits the engine can set; lab 03 is about them."""
+    """Ask which limits the engine can set; lab 03 needs them."""
     info = machine.info
     version = str(info.get("CgroupVersion") or "1")
     driver = str(info.get("CgroupDriver") or "unknown")
@@ -60,32 +60,34 @@ def _cgroup_remedy(machine: Machine) -> str:
     options = " ".join(map(str, machine.info.get("SecurityOptions") or []))
     if "name=rootless" in options or machine.info.get("Rootless"):
         return "Let systemd delegate cpu, cpuset, io, memory and pids to your user, or use an engine that runs as root."
-    return "Boot with `cgroup_enable=memory swapaccount=1` (Raspberry Pi: in cmdline.txt), or in WSL update it: wsl --update"
+    return "Boot with `cgroup_enable=memory swapaccount=1` (Raspberry Pi: in cmdline.txt), or update WSL: wsl --update"
 
 
 def memory(machine: Machine) -> tuple[Seen, ...]:
-    """Compare the engine's memory with what the hungriest lab was measured to need."""
+    """Compare the engine's memory with what the largest lab was measured to need."""
     total = float(machine.info.get("MemTotal") or 0)
     if not total:
-        return (unknown("the engine does not tell"),)
+        return (unknown("the engine does not say"),)
     measured = [(lab.toml.measured.memory_mb * 1e6, lab.number) for lab in machine.labs if lab.toml.measured]
     most, number = max(measured, default=(0.0, ""))
     said = f"{total / GB:.1f} GB for the engine"
     if number:
-        said += f"; the most that a lab takes is {most / 1e6:.0f} MB (lab {number})"
+        said += f"; the largest lab needs {most / 1e6:.0f} MB (lab {number})"
         most += ROOM
     free = _available(machine)
     if total < max(LEAST_MEMORY, most):
         return (problem(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most))),)
     if free is not None and free < max(LEAST_MEMORY / 2, most):
-        return (note(f"{said}; {free / GB:.1f} GB of it are free now", "End programs that you do not need."),)
+        return (
+            note(f"{said}; {free / GB:.1f} GB of it are free now", "Close programs that you do not need."),
+        )
     if total < GOOD_MEMORY:
         return (note(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most))),)
     return (fine(said),)
 
 
 def _available(machine: Machine) -> int | None:
-    """Return the free memory of this machine in bytes, where the engine shares it."""
+    """Return the free memory of this machine in bytes, if the engine runs on it."""
     if not shares_our_kernel(machine.platform, machine.endpoint, machine.info):
         return None
     return available_memory(machine.platform)
@@ -95,16 +97,19 @@ def processors(machine: Machine) -> tuple[Seen, ...]:
     """Count the engine's processors."""
     count = int(machine.info.get("NCPU") or 0)
     if not count:
-        return (unknown("the engine does not tell"),)
+        return (unknown("the engine does not say"),)
     if count == 1:
         return (
-            note("one; starts take longer, and measurements waver", "Give the engine two, where you can."),
+            note(
+                "one; labs start more slowly, and measurements change from run to run",
+                "Give the engine two if you can.",
+            ),
         )
     return (fine(str(count)),)
 
 
 def checkout_disk(machine: Machine) -> tuple[Seen, ...]:
-    """Look at the room where the course and the learner's work are."""
+    """Look at the free disk space where the course and the learner's work are."""
     seen = []
     for folder in dict.fromkeys((machine.places.home, machine.places.work, machine.places.state)):
         there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -113,34 +118,37 @@ def checkout_disk(machine: Machine) -> tuple[Seen, ...]:
     said = f"{free / GB:.1f} GB free at {where}"
     if free < LEAST_CHECKOUT:
         return (
-            problem(said, "Make room there, or set DRYDOCK_STATE and DRYDOCK_WORK to folders elsewhere."),
+            problem(
+                said,
+                "Free disk space there, or set DRYDOCK_STATE and DRYDOCK_WORK to folders on another disk.",
+            ),
         )
     return (fine(said),)
 
 
 def judge_engine_disk(machine: Machine, free: float, total: float) -> Seen:
-    """Judge the room where the engine keeps images and containers, in bytes."""
+    """Judge the disk space where the engine keeps images and containers, in bytes."""
     images = sum(lab.toml.measured.disk_mb * 1e6 for lab in machine.labs if lab.toml.measured)
     said = f"{free / GB:.1f} of {total / GB:.1f} GB free where the engine keeps its data"
     if keeps_both(machine.info):
         images *= 2
     if images:
-        said += f"; the images of all labs take {images / GB:.1f} GB at most"
-    remedy = "Make room: `lab images prune` for the course's own, `docker system df` shows the rest."
+        said += f"; the images of all labs need {images / GB:.1f} GB at most"
+    remedy = "Free disk space: `lab images prune` removes old images of the course, `docker system df` shows the rest."
     if machine.platform.system is not System.LINUX:
-        remedy += " Or give the engine's disk more in its settings."
+        remedy += " Or make the engine's disk larger in its settings."
     if free < LEAST_DISK:
         return problem(said, remedy)
     return note(said, remedy) if free < GOOD_DISK else fine(said)
 
 
 def engine_disk_from_here(machine: Machine) -> Seen:
-    """Look at the engine's disk from outside, where the engine shares our files."""
+    """Look at the engine's disk from outside, if the engine runs on this machine."""
     found = None
     if shares_our_kernel(machine.platform, machine.endpoint, machine.info):
         found = engine_disk(machine.platform, machine.info)
     if found is None:
-        return unknown("told after images are made (lab images build)")
+        return unknown("known only after images are built (lab images build)")
     return judge_engine_disk(machine, found[1], found[0])
 
 
@@ -151,7 +159,7 @@ def storage(machine: Machine) -> tuple[Seen, ...]:
         return (
             note(
                 f"{driver}, which {_SLOW_DRIVERS[driver]}",
-                "Put the engine's data on ext4 or xfs, where it can use overlay2.",
+                "Put the engine's data on ext4 or xfs, so that it can use overlay2.",
             ),
         )
     if driver in _OTHER_DRIVERS:

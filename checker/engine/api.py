@@ -1,7 +1,8 @@
 """The container engine as checks and scenes use it: a small client of the Engine API.
 
-Only what the course needs is here. The Docker SDK would add half to what a verdict imports (`benchmarks/run.py imports`);
-checker.engine.sdk gives it to people, and tests/integration/engine/test_against_sdk.py compares the two.
+It has only what the course needs. With the Docker SDK, a verdict would take half as long again to import
+(`benchmarks/run.py imports`). checker.engine.sdk offers the SDK to people, and
+tests/integration/engine/test_against_sdk.py compares the two.
 """
 
 from __future__ import annotations
@@ -28,24 +29,24 @@ LABEL = "io.drydock.lab"
 """The label that says which lab a container, network, volume or image belongs to."""
 
 ROLE = "io.drydock.role"
-"""The label that says what the course's own containers are: toolbox, prober, node, checker."""
+"""The label with the role of the course's own containers: toolbox, prober, node, checker."""
 
 IMAGE = "io.drydock.image"
 """The label that every image of the course carries and its containers inherit."""
 
 LOCAL_REGISTRY = "localhost/"
-"""What Podman puts before the name of an image that came from no registry."""
+"""What Podman puts before the name of an image that did not come from a registry."""
 
 REQUEST_SECONDS = 30.0
-"""How long the engine may be silent in one request before it counts as hung."""
+"""How long the engine may send nothing in one request before it counts as hung."""
 
 ANSWER_BYTES = 64 * 1024 * 1024
-"""How much one answer may hold; no engine has that much to say to what the course asks."""
+"""The limit for one answer; no answer that the course needs is nearly as large."""
 
 NOW_SECONDS = 1.0
-"""A moment of our clock that is not older than this was meant as now."""
+"""A time of our clock that is not older than this means now."""
 
-# What a connection that the engine had closed in the meantime shows; a request whose answer began is not sent twice.
+# The errors of a connection that the engine had closed meanwhile; a request whose answer began is not sent again.
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -54,7 +55,7 @@ class NotFoundError(EngineError):
 
 
 class RefusedError(EngineError):
-    """The engine understood and refused; `status` is the HTTP status."""
+    """The engine understood the request and refused it; `status` is the HTTP status."""
 
     def __init__(self, what: str, status: int) -> None:
         super().__init__(what)
@@ -66,10 +67,10 @@ class UnreadableLogsError(RefusedError):
 
     def __init__(self, name: str, status: int) -> None:
         super().__init__(
-            f"The engine keeps nothing of what the container {name[:40]} writes: its log driver cannot be read.",
+            f"The engine keeps no log of the container {name[:40]}: its log driver cannot be read.",
             status,
         )
-        self.remedy = 'Set `"log-driver": "local"` in the engine\'s daemon.json and restart it, then make the container again.'
+        self.remedy = 'Set `"log-driver": "local"` in the engine\'s daemon.json, restart the engine, then create the container again.'
 
 
 def connect() -> Engine:
@@ -78,22 +79,22 @@ def connect() -> Engine:
     Raises:
         EngineError: there is none, or it does not answer; the message says what to do.
     """
-    from checker.engine.endpoint import find_endpoint  # noqa: PLC0415 - looks at the machine only when asked
+    from checker.engine.endpoint import find_endpoint  # noqa: PLC0415 - examines the machine only when needed
 
     return Engine(find_endpoint())
 
 
 class Engine:
-    """One container engine, spoken to over its API.
+    """One container engine, used through its API.
 
-    Connections are kept, one a thread, so that a request costs about half a millisecond.
+    Each thread keeps one connection, so a request takes about half a millisecond.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self.clock = Clock(self._date, lambda: self.get("/info"))
         self.execs: set[str] = set()
-        """The commands that were started in containers from here, by id."""
+        """The ids of the commands that this process started in containers."""
         self._local = threading.local()
 
     # -- requests ------------------------------------------------------------------------------------------
@@ -126,8 +127,8 @@ class Engine:
             method: the HTTP method.
             path: the path without version, such as `/containers/json`.
             body: sent as JSON; bytes are sent as they are, as a tar archive.
-            query: parameters; true and false are written as the API wants them, mappings as JSON.
-            seconds: how long the engine may be silent.
+            query: parameters; true and false are written as the API requires, mappings as JSON.
+            seconds: how long the engine may send nothing.
             raw: return the body's bytes instead of decoding JSON.
 
         Raises:
@@ -149,15 +150,15 @@ class Engine:
                 payload = _read(response)
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
-                # A kept connection may have been closed by the engine in between; a new one tells the truth.
+                # The engine may have closed the kept connection meanwhile: try again with a new one.
                 if attempt == 1 and not fresh and response is None and isinstance(error, _STALE):
                     continue
                 raise EngineError(
                     f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {_reason(error)}).",
-                    remedy="See whether it runs; `lab doctor` says more.",
+                    remedy="Check whether it is running; `lab doctor` says more.",
                 ) from error
             except BaseException:
-                self._drop()  # interrupted in the middle of an answer: this connection is of no more use
+                self._drop()  # interrupted in the middle of an answer: this connection cannot be used again
                 raise
             return _answer(method, path, response.status, payload, raw=raw)
         raise AssertionError  # the loop returns or raises
@@ -188,7 +189,7 @@ class Engine:
         return client.command("system", "dial-stdio"), client.environment()
 
     def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
-        """POST and take the connection over; return its socket and what was read past the headers.
+        """POST and take over the connection; return its socket and what was read after the headers.
 
         Raises:
             RefusedError: the engine answered with an error instead.
@@ -224,7 +225,7 @@ class Engine:
             raise
         return sock, rest
 
-    # -- what the course asks for --------------------------------------------------------------------------
+    # -- what the course needs --------------------------------------------------------------------------
 
     def ping(self) -> bool:
         """Whether the engine answers."""
@@ -239,7 +240,7 @@ class Engine:
         self.request("GET", "/_ping", seconds=3.0, raw=True)
 
     def _date(self) -> str:
-        """Return what an answer of the engine's is dated."""
+        """Return the date in an answer of the engine."""
         connection, _ = self._connection(REQUEST_SECONDS)
         try:
             connection.request("GET", "/_ping")
@@ -251,18 +252,18 @@ class Engine:
         return response.getheader("Date") or ""
 
     def inspect(self, name: str) -> dict[str, Any]:
-        """Return everything the engine knows of a container, by name or id."""
+        """Return everything the engine knows about a container, by name or id."""
         found: dict[str, Any] = self.get(f"/containers/{_quoted(name)}/json")
         return found
 
     def new_exec(self, container: str, options: Mapping[str, Any]) -> str:
-        """Create a command in a container, to be started by `/exec/ID/start`, and return its id."""
+        """Create a command in a container, for `/exec/ID/start` to start, and return its id."""
         exec_id = str(self.post(f"/containers/{_quoted(container)}/exec", dict(options))["Id"])
         self.execs.add(exec_id)
         return exec_id
 
     def image(self, reference: str) -> dict[str, Any] | None:
-        """Return everything the engine knows of an image, None when it has none of that name."""
+        """Return everything the engine knows about an image, or None if there is no image of that name."""
         try:
             found: dict[str, Any] = self.get(f"/images/{urllib.parse.quote(reference)}/json")
         except NotFoundError:
@@ -285,7 +286,7 @@ class Engine:
         """Return the last lines that a container wrote, both streams, as text.
 
         Raises:
-            UnreadableLogsError: the engine keeps none of this container.
+            UnreadableLogsError: the engine keeps no logs of this container.
         """
         try:
             data = self.request(
@@ -306,15 +307,15 @@ class Engine:
         """Yield engine events.
 
         Args:
-            since: the first moment that matters, by the engine's clock.
-            until: the last one; what lies ahead of the engine's clock means until now. Without it, the stream goes on
-                until it is closed.
+            since: the first moment, by the engine's clock.
+            until: the last moment; a time in the future of the engine's clock means now. Without it, the stream
+                continues until it is closed.
             filters: which events.
         """
         connection = EngineConnection(self.dial, REQUEST_SECONDS)
         query: dict[str, Any] = {"since": f"{since:.6f}", "filters": dict(filters or {})}
         if until is not None:
-            # An engine whose clock is behind would wait until then.
+            # An engine whose clock is behind would otherwise wait until that time.
             now = self.clock.now()
             query["until"] = f"{now if until >= time.time() - NOW_SECONDS else min(until, now):.6f}"
         try:
@@ -322,7 +323,8 @@ class Engine:
             response = connection.getresponse()
             if response.status >= 400:
                 raise RefusedError(
-                    f"The engine tells no events: {_message(response.read(65536))}", response.status
+                    f"The engine does not provide an event stream: {_message(response.read(65536))}",
+                    response.status,
                 )
             if until is None and connection.sock is not None:
                 connection.sock.settimeout(None)
@@ -350,7 +352,7 @@ def demultiplex(data: bytes) -> bytes:
 
 
 def is_podman(version: Mapping[str, Any]) -> bool:
-    """Whether an engine is Podman, by its answer to `/version`: it runs containers as Docker does, but has no BuildKit."""
+    """Whether an engine is Podman, from its answer to `/version`: it runs containers like Docker, but has no BuildKit."""
     return any("Podman" in str(each.get("Name", "")) for each in version.get("Components") or [])
 
 
@@ -368,7 +370,7 @@ def keeps_both(info: Mapping[str, Any]) -> bool:
 
 
 def _plainly_named(image: dict[str, Any]) -> dict[str, Any]:
-    """Return an image with its names as Docker writes them: without the registries that Podman puts before them."""
+    """Return an image with its names as Docker writes them, without the registries that Podman puts before them."""
     if not image.get("RepoTags"):
         return image
     names = (
@@ -403,7 +405,7 @@ def _message(payload: bytes) -> str:
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
-    # With a size, a body of known length that is cut short would pass for whole.
+    # If read() gets a size, it does not notice that a body of known length was cut short.
     payload = response.read(None if (response.length or 0) else ANSWER_BYTES + 1)
     if len(payload) > ANSWER_BYTES:
         raise http.client.HTTPException(f"more than {ANSWER_BYTES >> 20} MiB")
@@ -432,6 +434,6 @@ def _answer(method: str, path: str, status: int, payload: bytes, *, raw: bool) -
         return json.loads(payload) if payload.strip() else None
     except ValueError as error:
         raise EngineError(
-            f"What answers {method} {path} is no container engine: {_message(payload)[:80]}",
-            remedy="See what DOCKER_HOST or the docker context names; `lab doctor` says more.",
+            f"What answers {method} {path} is not a container engine: {_message(payload)[:80]}",
+            remedy="Check what DOCKER_HOST or the docker context names; `lab doctor` says more.",
         ) from error

@@ -1,4 +1,4 @@
-"""Debian's package manager: what is installed, from which archives, and running it with rights, lock and log."""
+"""Debian's package manager: what is installed, from which archives, and how to run it as root and behind its lock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from checker.engine.platform import Platform
 
 LOCK_SECONDS = 300.0
-"""A machine that has just started upgrades itself for some minutes."""
+"""A machine that has just started upgrades itself for a few minutes."""
 POLL_SECONDS = 0.5
 LOG_LINES = 12
 DPKG_LOCK = Path("/var/lib/dpkg/lock-frontend")
@@ -30,13 +30,13 @@ QUIET = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1", "APT_L
 
 @dataclass(frozen=True)
 class Source:
-    """One archive of the machine's apt configuration: where, which suites and components, which options."""
+    """One archive of the machine's apt configuration: its addresses, suites, components and options."""
 
     uris: tuple[str, ...]
     suites: tuple[str, ...]
     components: tuple[str, ...]
     options: tuple[tuple[str, str], ...] = ()
-    """deb822 fields and values beside these three, such as Signed-By."""
+    """Other deb822 fields and values, such as Signed-By."""
 
     def deb822(self) -> str:
         """Return the source as a paragraph of a .sources file (sources.list(5))."""
@@ -88,7 +88,7 @@ def _parse_one_line(text: str) -> Iterator[Source]:
 def _parse_deb822(text: str) -> Iterator[Source]:
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     for paragraph in re.split(r"\n\s*\n", "\n".join(lines)):
-        # A value goes on in lines that begin with a space: keys are given in full that way.
+        # A value continues in lines that begin with a space, for example a complete key.
         fields = {
             name.lower(): value.strip(" \t")
             for name, value in re.findall(r"^([\w-]+):((?:.*)(?:\n[ \t].*)*)", paragraph, flags=re.MULTILINE)
@@ -122,10 +122,10 @@ def installed(names: Sequence[str]) -> set[str]:
 
 
 def run(command: Sequence[str], *, root: bool, progress: Callable[[str], None]) -> None:
-    """Run apt-get, as root (by sudo where we are not), when nobody else holds dpkg's lock.
+    """Run apt-get as root (with sudo if we are not root), once no other program holds dpkg's lock.
 
     Raises:
-        EngineError: it failed, or the lock was not to be had; carries the last lines of its output.
+        EngineError: it failed, or another program held the lock too long; has the last lines of its output.
     """
     if root:
         _await_lock(progress, DPKG_LOCK)
@@ -140,7 +140,7 @@ def run(command: Sequence[str], *, root: bool, progress: Callable[[str], None]) 
         text=True,
         errors="replace",
     ) as child:
-        # However long it takes: apt gives up by itself on an archive that does not answer.
+        # There is no time limit: apt itself gives up if an archive does not answer.
         for line in child.stdout or ():
             if line.strip():
                 last.append(line.rstrip())
@@ -154,16 +154,22 @@ def run(command: Sequence[str], *, root: bool, progress: Callable[[str], None]) 
         )
 
 
-_BY_HAND = "Repair it by hand (`apt-get update`, `apt-get --fix-broken install`), and try again."
+_BY_HAND = "Repair it yourself (`apt-get update`, `apt-get --fix-broken install`), and try again."
 _SIGNS = (
-    ("could not get lock", "Another package manager runs; wait until it has finished, and try again."),
+    ("could not get lock", "Another package manager is running; wait until it has finished, and try again."),
     ("no space left", "Free some disk space (`apt-get clean`, `df -h`) and try again."),
     (
         "dpkg was interrupted",
-        "An earlier installation was interrupted: `dpkg --configure -a`, and try again.",
+        "An earlier installation was interrupted: run `dpkg --configure -a`, and try again.",
     ),
-    ("held broken packages", "Packages on this machine are held or from elsewhere (`apt-mark showhold`)."),
-    ("unable to locate package", "This machine's package sources lack it; see /etc/apt/sources.list.d."),
+    (
+        "held broken packages",
+        "Packages on this machine are held back or from another archive (`apt-mark showhold`).",
+    ),
+    (
+        "unable to locate package",
+        "This machine's package sources do not have it; see /etc/apt/sources.list.d.",
+    ),
     (
         "temporary failure resolving",
         "This machine cannot reach its package archive; check its network and proxy.",
@@ -183,7 +189,7 @@ def _short(command: Sequence[str]) -> str:
 
 
 def _await_lock(progress: Callable[[str], None], file: Path) -> None:
-    """Wait until nobody holds dpkg's lock; apt takes it itself right after."""
+    """Wait until no program holds dpkg's lock; right after that, apt takes the lock itself."""
     deadline = time.monotonic() + LOCK_SECONDS
     told = False
     while (holder := lock_holder(file)) is not None:
@@ -193,13 +199,13 @@ def _await_lock(progress: Callable[[str], None], file: Path) -> None:
         if time.monotonic() > deadline:
             raise EngineError(
                 f"Another package manager ({holder}) has held its lock for {LOCK_SECONDS:.0f} s.",
-                remedy="Wait until it has finished, or end it, and try again.",
+                remedy="Wait until it has finished, or stop it, and try again.",
             )
         time.sleep(POLL_SECONDS)
 
 
 def lock_holder(file: Path) -> str | None:
-    """Return who holds a lock file of dpkg ("apt-get, process 123"), or None when nobody does."""
+    """Return which program holds a lock file of dpkg ("apt-get, process 123"), or None."""
     try:
         descriptor = os.open(file, os.O_RDWR)
     except OSError:
@@ -222,4 +228,4 @@ def _owner(inode: int) -> str:
             if fields[5].endswith(f":{inode}"):
                 name = Path(f"/proc/{fields[4]}/comm").read_text().strip()
                 return f"{name}, process {fields[4]}"
-    return "its lock is taken"
+    return "an unknown process"

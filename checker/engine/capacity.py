@@ -1,4 +1,4 @@
-"""How much memory and disk the engine's machine has left, as well as can be told without running anything on it."""
+"""How much memory and disk the engine's machine has left, as far as `lab` can find out without running anything on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MB = 10**6
 GB = 10**9
 
 ROOM = GB // 2
-"""What the engine itself and its system want beside containers, in bytes."""
+"""What the engine and its system need in addition to containers, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class Capacity:
 
 
 def capacity(engine: Engine, running: Iterable[str], platform: Platform | None = None) -> Capacity:
-    """Look at the engine's machine.
+    """Return the capacity of the engine's machine.
 
-    Where it is this very machine, the system says what is free. An engine in a virtual machine tells its total
-    alone: what its containers take and what it wants itself is taken off, and its disk stays unknown.
+    If the engine runs on this machine, the system says what is free. An engine in a virtual machine only says how
+    much memory it has in all: what its containers and the engine itself use is subtracted, and its disk is unknown.
 
     Args:
         engine: the engine.
-        running: the ids of the containers that run.
-        platform: the seam to this machine.
+        running: the ids of the running containers.
+        platform: this machine.
     """
     platform = platform or Platform()
     info = engine.get("/info")
@@ -55,7 +55,7 @@ def capacity(engine: Engine, running: Iterable[str], platform: Platform | None =
 
 
 def shares_our_kernel(platform: Platform, endpoint: Endpoint | None, info: Mapping[str, Any]) -> bool:
-    """Whether the engine runs on this very machine, and not in a virtual machine or elsewhere."""
+    """Whether the engine runs on this machine itself, not in a virtual machine and not on another machine."""
     if platform.system is not System.LINUX or endpoint is None:
         return False
     kernel = (platform.read(Path("/proc/sys/kernel/osrelease")) or "").strip()
@@ -71,7 +71,7 @@ def available_memory(platform: Platform) -> int | None:
 
 
 def engine_disk(platform: Platform, info: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return size and free bytes of the disk with the engine's data, for an engine on this very machine."""
+    """Return size and free bytes of the disk with the engine's data, for an engine on this machine."""
     return platform.disk(Path(str(info.get("DockerRootDir") or "/var/lib/docker")))
 
 
@@ -85,7 +85,7 @@ def container_memory(engine: Engine, container: str) -> int:
 
 
 def working_set(memory: Mapping[str, Any]) -> int:
-    """Return what a container cannot do without, in bytes.
+    """Return the memory that a container needs, in bytes.
 
     As `docker stats` counts (docker/cli, calculateMemUsageUnixNoCache): usage without the pages of files that
     were not used for a while; cgroup v1 names them total_inactive_file, v2 inactive_file.
@@ -97,7 +97,7 @@ def working_set(memory: Mapping[str, Any]) -> int:
 
 
 def more_memory(system: System, wanted: float) -> str:
-    """Say how the engine gets a memory of so many bytes."""
+    """Say how to give the engine this much memory, in bytes."""
     gb = max(2, -(-int(wanted) // GB))
     if system is System.MACOS:
         return (

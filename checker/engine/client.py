@@ -1,4 +1,4 @@
-"""Choosing the docker command: one that has compose and buildx and can talk to the engine in use."""
+"""Chooses the docker command: one that has compose and buildx, and works with the engine in use."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ class Client:
         return [str(self.path), *args]
 
     def environment(self, base: dict[str, str] | None = None) -> dict[str, str]:
-        """Return the environment that makes the command talk to our engine, whatever the user's context is."""
+        """Return the environment that makes the command use our engine, independent of the user's context."""
         return _environment(self.endpoint, dict(os.environ) if base is None else base)
 
     def environment_for_scenes(self, state: Path, platform: Platform | None = None) -> dict[str, str]:
-        """Return the environment for making a lab's own containers: what reshapes these stays out of it.
+        """Return the environment for creating a lab's own containers, without settings that would change them.
 
-        That is variables of Compose's, and `proxies` of the client's config.json. The client gives these to every
-        container that it makes, which then asks the proxy for its neighbours too.
+        These settings are Compose's variables, and `proxies` in the client's config.json. The client gives the
+        proxies to every container that it creates, and the container then uses the proxy for its neighbours too.
 
         Args:
-            state: the state folder, where a config.json without `proxies` is laid down when the person's has some.
+            state: the state folder; if the person's config.json has `proxies`, a copy without them is written here.
             platform: this machine.
 
         Raises:
-            LabError: it cannot be laid down.
+            LabError: the copy cannot be written.
         """
         platform = platform or Platform()
         base = {name: value for name, value in platform.environ.items() if not name.startswith("COMPOSE_")}
@@ -95,7 +95,7 @@ def _lay_down(config: dict[str, Any], own: Path, folder: Path) -> Path:
 
 
 class _Verdict(msgspec.Struct, frozen=True):
-    """What was found last time, and the files and engine that it holds for."""
+    """What was found last time, and the files and the engine for which it is valid."""
 
     key: list[str]
     path: str
@@ -108,25 +108,25 @@ class _Unfit:
     path: Path
     reason: str
     silent: bool = False
-    """Whether the command itself is well, and the engine is what does not answer."""
+    """Whether the command itself works and it is the engine that does not answer."""
 
 
 def find_client(
     endpoint: Endpoint, *, platform: Platform | None = None, state: Path | None = None, fresh: bool = False
 ) -> Client:
-    """Return the first docker command that has what the course needs and is understood by the engine.
+    """Return the first docker command that has what the course needs and works with the engine.
 
-    The verdict is kept in the state folder for as long as none of the candidates and their plugins changes,
-    so that asking again starts no program.
+    The result is kept in the state folder until one of the candidates or their plugins changes, so that the next call
+    starts no program.
 
     Args:
         endpoint: the engine to talk to.
         platform: this machine.
         state: the state folder; None remembers nothing.
-        fresh: try the candidates even when there is a verdict (the engine may have been upgraded).
+        fresh: try the candidates even if there is a result from last time (the engine may have been upgraded).
 
     Raises:
-        EngineError: none will do; says of each why.
+        EngineError: none can be used; the message gives the reason for each.
     """
     platform = platform or Platform()
     candidates = find_candidates(platform)
@@ -150,16 +150,16 @@ def find_client(
             detail=silent[0].reason,
         )
     raise EngineError(
-        "No docker command here can be used with the engine."
+        "No docker command on this machine can be used with the engine."
         if unfit
-        else "There is no docker command here.",
+        else "There is no docker command on this machine.",
         remedy=remedies.client(platform),
         detail="\n".join(f"{each.path}: {each.reason}" for each in unfit),
     )
 
 
 def find_candidates(platform: Platform) -> list[Path]:
-    """Return every docker command: those on PATH first, then where engines put theirs; each file once."""
+    """Return every docker command: first those on PATH, then those that came with engines; each file once."""
     windows = platform.system is System.WINDOWS
     name = "docker.exe" if windows else "docker"
     home = platform.home
@@ -193,7 +193,7 @@ def _plugin_folders(platform: Platform) -> list[Path]:
 
 
 def _key(endpoint: Endpoint, platform: Platform, candidates: list[Path]) -> list[str]:
-    """Return what a verdict depends on: the engine's address, and the stamp of each client and plugin."""
+    """Return what the result depends on: the engine's address, and the stamp of each client and plugin."""
     suffix = ".exe" if platform.system is System.WINDOWS else ""
     plugins = [
         folder / f"docker-{plugin}{suffix}"
@@ -213,7 +213,7 @@ def _recall(memory: Path, key: list[str]) -> _Verdict | None:
 
 
 def _remember(memory: Path, verdict: _Verdict) -> None:
-    """Keep the verdict; where the folder cannot be written the next call tries again."""
+    """Store the result; if the folder cannot be written, the next call tries the candidates again."""
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
         half = memory.with_suffix(f".{os.getpid()}")
@@ -243,7 +243,7 @@ def _environment(endpoint: Endpoint, base: dict[str, str]) -> dict[str, str]:
 
 
 def _try(path: Path, endpoint: Endpoint, platform: Platform) -> Client | _Unfit:
-    """Ask one candidate for its version (and so whether it and the engine understand each other) and plugins."""
+    """Ask one candidate for its version (which shows whether it works with the engine) and its plugins."""
     environ = _environment(endpoint, dict(platform.environ))
     questions = (
         ("version", "--format", "{{.Client.Version}}"),
@@ -266,11 +266,11 @@ def _try(path: Path, endpoint: Endpoint, platform: Platform) -> Client | _Unfit:
     numbers = _numbers(str(compose))
     if numbers < COMPOSE_NEEDED:
         needed = ".".join(map(str, COMPOSE_NEEDED))
-        return _Unfit(path, f"its compose is {compose}, and the course needs {needed} or newer")
+        return _Unfit(path, f"its compose is {compose}, but the course needs {needed} or newer")
     return Client(path, str(version), str(compose), endpoint)
 
 
-# What an engine says of a client of another age (docker/docker, api/server/middleware/version.go).
+# What an engine says to a client that is too old or too new (docker/docker, api/server/middleware/version.go).
 _OF_ANOTHER_AGE = ("too new", "too old", "minimum supported api", "maximum supported api")
 
 
@@ -279,10 +279,10 @@ def _dead(endpoint: Endpoint) -> str:
     if endpoint.host.startswith("ssh://"):
         place = endpoint.host.removeprefix("ssh://")
         return (
-            f"See whether `ssh {place.partition('/')[0].rpartition(':')[0] or place.partition('/')[0]}` comes through "
+            f"Check whether `ssh {place.partition('/')[0].rpartition(':')[0] or place.partition('/')[0]}` works "
             f"without a password, and whether the engine runs there: {try_it}. {remedies.other_choice(endpoint.source)}"
         )
-    return f"See what it says: {try_it}. {remedies.other_choice(endpoint.source)}"
+    return f"Read what this says: {try_it}. {remedies.other_choice(endpoint.source)}"
 
 
 def _ask(path: Path, question: tuple[str, ...], environ: dict[str, str]) -> str | _Unfit:

@@ -1,7 +1,7 @@
-"""The engine's clock: an engine in a virtual machine is seconds behind or ahead after a laptop has slept.
+"""The engine's clock: after a laptop has slept, an engine in a virtual machine can be seconds behind or ahead.
 
-What an engine tells of moments (events, when a container began) is by its own clock. To compare that with ours would
-wait for, or overlook, as many seconds as the two differ.
+An engine's times (of events, of a container's start) are those of its own clock. Comparing them with our clock would
+mean to wait too long, or to miss events, by as many seconds as the two clocks differ.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEPT_SECONDS = 30.0
-"""How long a look holds: a laptop may sleep while a lab is watched."""
+"""How long a measured difference is used: a laptop may sleep while `lab watch` runs."""
 
 SLACK_SECONDS = 0.1
-"""How long an answer may have been under way without being looked into."""
+"""How much delay of an answer is accepted before the difference is measured exactly."""
 
 
 class Clock:
     """Tells the engine's time.
 
     Args:
-        date: asks the engine for anything and gives its answer's `Date`, which has whole seconds and costs nothing.
-        info: asks for the engine's `/info`, which has the time in full, and costs some milliseconds.
+        date: sends the engine a request and returns the answer's `Date`, which has whole seconds and is quick.
+        info: returns the engine's `/info`, which has the exact time and takes a few milliseconds.
     """
 
     def __init__(self, date: Callable[[], str], info: Callable[[], dict[str, Any]]) -> None:
@@ -37,7 +37,7 @@ class Clock:
         self._looked = -KEPT_SECONDS
 
     def now(self) -> float:
-        """Return what time it is there, in seconds since 1970."""
+        """Return the engine's time, in seconds since 1970."""
         if time.monotonic() - self._looked > KEPT_SECONDS:
             self._skew = self._look()
             self._looked = time.monotonic()
@@ -51,14 +51,14 @@ class Clock:
         except (ValueError, TypeError):
             said = None
         if said is not None and -1 - SLACK_SECONDS <= said - now <= SLACK_SECONDS:
-            return 0.0  # cut to whole seconds, it says no other time than ours
+            return 0.0  # rounded down to whole seconds, it is the same time as ours
         before = dt.datetime.fromtimestamp(time.time(), dt.UTC)
         told = str(self._info().get("SystemTime") or "")
         return skew_of(told, before, dt.datetime.fromtimestamp(time.time(), dt.UTC))
 
 
 def skew_of(said: str, before: dt.datetime, after: dt.datetime) -> float:
-    """Return the seconds by which a clock is ahead that said a time between two moments of ours."""
+    """Return how many seconds a clock is ahead, if it gave its time between two moments of our clock."""
     # Engines give nanoseconds; Python reads microseconds.
     text = re.sub(r"(\.\d{6})\d+", r"\1", said)
     try:

@@ -1,4 +1,4 @@
-"""The engine that we start ourselves: dockerd, detached, with its log and pid in the state folder."""
+"""The engine that we start ourselves: dockerd in the background, with its log and pid in the state folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READY_SECONDS = 60.0
-"""A cold dockerd takes 1 to 5 s; one that must first clean up many containers takes longer."""
+"""dockerd takes 1 to 5 s to start, and longer if it must first clean up many containers."""
 STOP_SECONDS = 30.0
 """dockerd gives its containers 10 s (its --shutdown-timeout is 15 s) before it ends."""
 POLL_SECONDS = 0.05
@@ -29,7 +29,7 @@ LOG_LINES = 15
 
 @dataclass(frozen=True)
 class Daemon:
-    """One dockerd: its paths. The defaults are those of every Linux distribution; tests give others."""
+    """The paths of one dockerd. The defaults are those of every Linux distribution; tests use others."""
 
     folder: Path
     """Where its log and pid are kept: the state folder's `engine/`."""
@@ -38,18 +38,18 @@ class Daemon:
     """dockerd's own; ours is `folder/dockerd.pid`."""
     exec_root: Path = Path("/var/run/docker")
     bridge: str = "docker0"
-    """The bridge to remove when a killed engine left it; empty for none."""
+    """The bridge to remove if a killed engine left it behind; empty for none."""
     options: tuple[str, ...] = ()
     """Further options for dockerd."""
 
     @property
     def log(self) -> Path:
-        """What dockerd says."""
+        """The log of dockerd."""
         return self.folder / "dockerd.log"
 
     @property
     def record(self) -> Path:
-        """Which process is ours: its pid and when it began, so that a reused pid is never taken for it."""
+        """Which process is ours: its pid and its start time, so that a reused pid is never mistaken for it."""
         return self.folder / "dockerd.pid"
 
     @property
@@ -64,27 +64,29 @@ class Daemon:
         platform: Platform | None = None,
         seconds: float = READY_SECONDS,
     ) -> None:
-        """Start dockerd and wait until it answers; does nothing when one does already.
+        """Start dockerd and wait until it answers; do nothing if one already answers.
 
         Raises:
-            EngineError: it ended, or did not answer in time; carries the last lines of its log.
+            EngineError: it ended, or did not answer in time; has the last lines of its log.
         """
         platform = platform or Platform()
         if self.is_ready:
             return
         deadline = time.monotonic() + seconds
         if other := processes.from_pid_file(self.pid_file, "dockerd"):
-            progress(f"Waiting for the container engine that is starting already (process {other})")
+            progress(f"Waiting for the container engine that is already starting (process {other})")
             if self._await(None, deadline):
                 return
-            raise self._failed(f"The container engine (dockerd, process {other}) runs, but does not answer.")
+            raise self._failed(
+                f"The container engine (dockerd, process {other}) is running, but does not answer."
+            )
         program = platform.which("dockerd")
         if program is None:
             raise EngineError(
                 "There is no dockerd on this machine.", remedy="Install the engine: `./lab up`."
             )
         if removed := leftovers.clear(self.socket, self.pid_file, self.exec_root, self.bridge):
-            progress(f"Removed what an engine that was killed had left: {', '.join(removed)}")
+            progress(f"Removed what a killed engine had left behind: {', '.join(removed)}")
         progress("Starting the container engine (dockerd)")
         child = self._spawn(program, platform)
         if not self._await(child, deadline):
@@ -99,7 +101,7 @@ class Daemon:
             raise self._failed(f"The container engine (dockerd) was started, but {how}.")
 
     def stop(self, seconds: float = STOP_SECONDS) -> bool:
-        """End the dockerd that we started; return False when none of ours runs."""
+        """Stop the dockerd that we started; return False if it is not running."""
         pid = self.running()
         if pid is None:
             self.record.unlink(missing_ok=True)
@@ -120,7 +122,7 @@ class Daemon:
 
     def _spawn(self, program: Path, platform: Platform) -> subprocess.Popen[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        # The name of the programs that dockerd itself starts: iptables, containerd, runc.
+        # dockerd starts other programs from this PATH: iptables, containerd, runc.
         path = os.pathsep.join([platform.environ.get("PATH", ""), *ADMIN_FOLDERS])
         command = [str(program), "--host", f"unix://{self.socket}", "--pidfile", str(self.pid_file)]
         command += ["--exec-root", str(self.exec_root), *self.options]
@@ -128,12 +130,12 @@ class Daemon:
             child = subprocess.Popen(
                 command,
                 env={**platform.environ, "PATH": path},
-                # Its own folder, so that it does not keep the learner's from being unmounted.
+                # Another folder than the learner's, so that the learner's can be unmounted.
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C in the terminal, and the terminal's end, must not reach it.
+                # It must get neither Ctrl-C from the terminal nor the signal when the terminal closes.
                 start_new_session=True,
             )
         self.record.write_text(f"{child.pid} {processes.began(child.pid)}\n")
@@ -173,14 +175,14 @@ _SIGNS = (
     ),
     (
         "error initializing graphdriver",
-        "The folder /var/lib/docker lies on a file system that the engine cannot use; see its log.",
+        "The folder /var/lib/docker is on a file system that the engine cannot use; see its log.",
     ),
 )
-"""What dockerd's last words mean, from its own error messages."""
+"""What to do, by words in dockerd's own error messages."""
 
 
 def main(arguments: list[str]) -> int:
-    """Start or stop the engine as root, for a user who is not: `python -m checker.engine.daemon start FOLDER`."""
+    """Start or stop the engine as root for another user: `python -m checker.engine.daemon start FOLDER`."""
     verb, folder = arguments
     daemon = Daemon(Path(folder))
     try:

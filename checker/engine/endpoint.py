@@ -1,4 +1,4 @@
-"""Finding the engine that the user has: DOCKER_HOST, else the current context, else the usual sockets."""
+"""Finds the user's engine: from DOCKER_HOST, the current context or the usual sockets, in this order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An engine's address, and where we have it from."""
+    """An engine's address, and where we found it."""
 
     host: str
     """As in DOCKER_HOST: unix:///var/run/docker.sock, npipe://…, tcp://…, ssh://…."""
@@ -33,19 +33,19 @@ class Endpoint:
 
     @property
     def socket(self) -> Path | None:
-        """The file to connect to, when the engine listens on one."""
+        """The socket file to connect to, if the engine listens on one."""
         return Path(self.host.removeprefix("unix://")) if self.host.startswith("unix://") else None
 
     @property
     def is_local(self) -> bool:
-        """Whether the engine is reached without a network."""
+        """Whether the engine can be reached without a network."""
         return self.host.startswith(("unix://", "npipe://"))
 
 
 class EngineNotFoundError(EngineError):
-    """No engine can be used. `reach` says why; `chosen` whether the user had named the engine.
+    """No engine can be used. `reach` says why; `chosen` says whether the user had named the engine.
 
-    An engine that the user named is never replaced by another that we install or start.
+    If the user named an engine, we never install or start another one in its place.
     """
 
     def __init__(self, what: str, *, remedy: str, reach: Reach, chosen: bool, detail: str = "") -> None:
@@ -55,16 +55,16 @@ class EngineNotFoundError(EngineError):
 
 
 def find_endpoint(platform: Platform | None = None) -> Endpoint:
-    """Find the engine that the user's own docker command would use, else one on a usual socket.
+    """Find the engine that the user's own docker command would use, or else one on a usual socket.
 
-    Takes well under 5 ms: files are read and sockets are tried, no program is started. A remote engine
-    (tcp, ssh) is returned untried.
+    This takes well under 5 ms: it reads files and tries sockets, but starts no program. A remote engine (tcp, ssh) is
+    returned without a test.
 
     Raises:
-        EngineNotFoundError: none can be used; carries what to do on this platform.
+        EngineNotFoundError: none can be used; says what to do on this platform.
     """
     platform = platform or Platform()
-    # The order is that of the docker command: DOCKER_HOST wins over DOCKER_CONTEXT, which wins over the file.
+    # The docker command uses the same order: DOCKER_HOST before DOCKER_CONTEXT, and that before the file.
     if host := platform.environ.get("DOCKER_HOST"):
         return _try(platform, Endpoint(with_scheme(host), "DOCKER_HOST", _tls_from_environment(platform)))
     context = platform.environ.get("DOCKER_CONTEXT") or _current_context(platform)
@@ -74,9 +74,9 @@ def find_endpoint(platform: Platform | None = None) -> Endpoint:
 
 
 def with_scheme(host: str) -> str:
-    """Return an address as docker would understand it: a path alone is a socket, a name and a port alone are TCP.
+    """Return an address with its scheme: a path means a Unix socket, a name with a port means TCP.
 
-    Docker itself refuses a path without `unix://`; everything that `lab` starts is given the whole address.
+    Docker itself refuses a path without `unix://`; everything that `lab` starts gets the whole address.
     """
     host = host.strip()
     if "://" in host:
@@ -87,7 +87,7 @@ def with_scheme(host: str) -> str:
 
 
 def usual_places(platform: Platform) -> list[tuple[str, str]]:
-    """Return (host, whose it is) of every socket or pipe worth trying, the likeliest first."""
+    """Return (host, owner) of every socket or pipe to try, the most likely first."""
     if platform.system is System.WINDOWS:
         return [
             ("npipe:////./pipe/docker_engine", "Docker"),
@@ -118,7 +118,7 @@ def usual_places(platform: Platform) -> list[tuple[str, str]]:
 
 
 def _first_open(platform: Platform) -> Endpoint:
-    """Return the first usual place where somebody listens."""
+    """Return the first usual socket on which an engine listens."""
     unusable: dict[Reach, Endpoint] = {}
     for host, owner in usual_places(platform):
         endpoint = Endpoint(host, f"socket of {owner}")
@@ -126,7 +126,7 @@ def _first_open(platform: Platform) -> Endpoint:
         if reach is Reach.OPEN:
             return endpoint
         unusable.setdefault(reach, endpoint)
-    # A socket that we may not use tells more than one that nobody serves, and that more than none at all.
+    # A socket that we are not allowed to use says more than an unused socket, and that says more than no socket.
     for reach in (Reach.DENIED, Reach.REFUSED):
         if reach in unusable:
             raise _unusable(platform, unusable[reach], reach, chosen=False)
@@ -154,10 +154,12 @@ def _unusable(platform: Platform, endpoint: Endpoint, reach: Reach, *, chosen: b
     place = endpoint.host.removeprefix("unix://")
     where = f"{place} (from {endpoint.source})" if chosen else f"{place} ({endpoint.source})"
     if reach is Reach.DENIED:
-        what = f"You may not use the container engine at {where}: permission denied."
+        what = f"You are not allowed to use the container engine at {where}: permission denied."
         remedy = remedies.denied(platform)
     elif reach is Reach.REFUSED:
-        what = f"The container engine at {where} is not running: its socket is there, but nobody listens."
+        what = (
+            f"The container engine at {where} is not running: its socket exists, but nothing listens on it."
+        )
         remedy = remedies.not_running(platform, endpoint.source)
     else:
         what = f"There is no container engine at {where}."
@@ -204,8 +206,8 @@ def _read_context(platform: Platform, name: str) -> Endpoint:
     source = f"context {name}"
     if not host:
         raise EngineNotFoundError(
-            f"The Docker context {name!r} is chosen, but is not described in {folder}.",
-            remedy=f"See `docker context ls`. {remedies.other_choice(source)}",
+            f"The Docker context {name!r} is selected, but there is no such context in {folder}.",
+            remedy=f"`docker context ls` lists the contexts. {remedies.other_choice(source)}",
             reach=Reach.ABSENT,
             chosen=True,
         )

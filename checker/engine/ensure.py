@@ -32,18 +32,18 @@ def ensure_engine(
 ) -> Endpoint:
     """Return the engine to use, with a docker command that works with it; install or start what is missing.
 
-    An engine that the user named (DOCKER_HOST, a context) is used or reported, never replaced. Only Debian and
-    Ubuntu are installed on; elsewhere the error says what to install.
+    An engine that the user named (DOCKER_HOST, a context) is used or reported, never replaced. Packages are installed
+    only on Debian and Ubuntu; on other systems, the error says what to install.
 
     Args:
         state: the state folder; the log and pid of an engine that we start are kept in its `engine/`.
         no_install: start what is installed, but install nothing.
-        confirm: asks a person (only called where there is a terminal); returns whether they agree.
-        progress: told in one line what is being done.
+        confirm: asks a person (called only if there is a terminal) and returns whether they agree.
+        progress: called with a line about what is being done.
         platform: this machine.
 
     Raises:
-        EngineError: there is none, and what to do about it.
+        EngineError: there is no engine; the message says what to do.
     """
     platform = platform or Platform()
 
@@ -51,7 +51,7 @@ def ensure_engine(
         plan = _plan(platform)
         if plan is None or not plan.packages:
             raise error
-        # Where nothing runs, nobody is disturbed by a newer engine.
+        # If nothing runs, a newer engine disturbs nobody.
         plan = replace(plan, replaces=plan.replaces and not idle)
         from checker.engine.install import install  # noqa: PLC0415 - Linux alone has what it imports
 
@@ -83,7 +83,7 @@ def ensure_client(endpoint: Endpoint, state: Path) -> Client:
 
 
 def engine_stop(state: Path, *, platform: Platform | None = None) -> bool:
-    """End the engine if it is one that `ensure_engine` started without systemd; return whether one was ended."""
+    """Stop the engine if `ensure_engine` started it without systemd; return whether it was stopped."""
     platform = platform or Platform()
     if platform.system is not System.LINUX:
         return False
@@ -103,28 +103,28 @@ def _plan(platform: Platform) -> Plan | None:
 
 
 def _is_outdated(platform: Platform) -> bool:
-    """Whether the distribution's engine is installed without what the course needs beside it."""
+    """Whether the distribution's engine is installed, but without the other packages that the course needs."""
     plan = _plan(platform)
     return plan is not None and plan.replaces
 
 
 def _find_again(platform: Platform) -> Endpoint:
-    """Return the engine that was started; who has only now joined its group may not use it yet."""
+    """Return the engine that was started; a user who has just joined its group cannot use it yet."""
     try:
         return find_endpoint(platform)
     except EngineNotFoundError as error:
         if error.reach is not Reach.DENIED:
             raise
         raise EngineError(
-            "The container engine runs, but this terminal does not know yet that you may use it.",
-            remedy="Log out and in again, or run `newgrp docker`, and give the same command again.",
+            "The container engine is running, but this terminal does not know yet that you are in the group docker.",
+            remedy="Log out and in again, or run `newgrp docker`. Then run the same command again.",
         ) from error
 
 
 def _start(
     platform: Platform, folder: Path, confirm: Callable[[str], bool], progress: Callable[[str], None]
 ) -> None:
-    """Start the engine that is installed: by systemd where it runs, else by ourselves."""
+    """Start the installed engine: with systemd if it runs here, otherwise ourselves."""
     if platform.which("dockerd") is None:
         raise EngineError(
             "The engine's packages are installed, but there is no dockerd.", remedy="Reinstall docker.io."
@@ -174,12 +174,12 @@ def _run(command: list[str]) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EngineError(
-            f"`{' '.join(command)}` failed: {error}", remedy="Run it by hand, and try again."
+            f"`{' '.join(command)}` failed: {error}", remedy="Run it yourself, and try again."
         ) from error
     if done.returncode != 0:
         raise EngineError(
             f"`{' '.join(command)}` failed (exit code {done.returncode}).",
-            remedy="See `systemctl status docker` and `journalctl -u docker`."
+            remedy="Read `systemctl status docker` and `journalctl -u docker`."
             if "systemctl" in command
             else "",
             detail="\n".join(done.stdout.splitlines()[-15:]),

@@ -1,4 +1,4 @@
-"""Installing the engine from the distribution's packages: on Debian and Ubuntu, by root or who may become root."""
+"""Installs the engine from the distribution's packages: on Debian and Ubuntu, as root or with sudo."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 DEBIAN = ("docker.io", "docker-cli", "docker-compose", "docker-buildx")
 UBUNTU = ("docker.io", "docker-compose-v2", "docker-buildx")
 FROM_DOCKER = ("docker-ce", "docker-ce-cli", "docker-compose-plugin", "docker-buildx-plugin")
-"""Docker's own packages of the same: where its engine is installed, its plugins fit."""
+"""Docker's own packages: if its engine is installed, its plugins are used too."""
 BESIDE = ("containerd", "runc", "iptables", "ca-certificates")
-"""What they need; named because recommended packages are not installed."""
+"""What these packages need; listed because recommended packages are not installed."""
 BASE_BUILDER = ("mmdebstrap",)
-"""Makes the images' Debian base where none can be pulled."""
+"""Makes the images' Debian base if it cannot be pulled."""
 
 BACKPORTED = "bookworm"
-"""Debian 12: its own engine (20.10) cannot run privileged containers where CAP_SYS_RESOURCE is out of reach, and
-has no compose plugin. The next release's run on its containerd and runc (that release's runc needs a newer C
-library)."""
+"""Debian 12: its own engine (20.10) cannot run privileged containers if CAP_SYS_RESOURCE is missing, and has no compose
+plugin. The engine of the next release works with Debian 12's containerd and runc (the next release's runc needs a newer
+C library)."""
 BACKPORTED_FROM = "trixie"
 
 
@@ -44,12 +44,12 @@ class Release:
 
     @property
     def is_ubuntu(self) -> bool:
-        """Ubuntu, or made from it (Mint, Pop!_OS)."""
+        """Whether it is Ubuntu, or based on it (Mint, Pop!_OS)."""
         return self.id == "ubuntu" or "ubuntu" in self.like
 
     @property
     def debian(self) -> int | None:
-        """Debian's release number; testing and unstable have none yet and count as 99."""
+        """Debian's release number; testing and unstable have no number yet and count as 99."""
         if self.id not in {"debian", "raspbian"}:
             return None
         return int(self.version) if self.version.isdigit() else 99
@@ -57,29 +57,29 @@ class Release:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be installed, and from which release where that is not the machine's own."""
+    """What will be installed, and which packages come from another release than the machine's own."""
 
     packages: tuple[str, ...]
     borrowed: tuple[str, ...] = ()
     """Those that come from the next release."""
     purpose: str = "a container engine"
     replaces: bool = False
-    """Whether an engine that is installed gets a newer version, and so is restarted."""
+    """Whether an installed engine gets a newer version, and so is restarted."""
 
     @property
     def sentence(self) -> str:
-        """What a person is told."""
+        """What the person reads."""
         own = ", ".join(name for name in self.packages if name not in self.borrowed)
         if not self.borrowed:
             return f"Installing {self.purpose} from this system's packages: {own}"
         return (
-            f"Installing {self.purpose}: {', '.join(self.borrowed)} of Debian 13 ({BACKPORTED_FROM}); "
-            f"of this system's own packages {own or 'none'}; nothing else changes"
+            f"Installing {self.purpose}: {', '.join(self.borrowed)} from Debian 13 ({BACKPORTED_FROM}); "
+            f"from this system's own packages {own or 'none'}; nothing else changes"
         )
 
 
 def read_release(platform: Platform) -> Release:
-    """Return which distribution this is; one without os-release has an empty name."""
+    """Return which distribution this is; without an os-release file, the name is empty."""
     text = platform.read(Path("/etc/os-release")) or platform.read(Path("/usr/lib/os-release")) or ""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     fields = {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
@@ -95,9 +95,9 @@ def read_release(platform: Platform) -> Release:
 def make_plan(
     platform: Platform, installed: Callable[[Sequence[str]], set[str]] = apt.installed
 ) -> Plan | None:
-    """Return what is missing for an engine and its client; None where we do not install anything.
+    """Return what is missing for an engine and its client; None on systems where we install nothing.
 
-    A plan without packages means that all is there.
+    A plan without packages means that nothing is missing.
     """
     release = read_release(platform)
     if platform.which("apt-get") is None:
@@ -117,7 +117,7 @@ def make_plan(
         wanted = (*family, *BESIDE, *BASE_BUILDER)
         borrowed = family if release.codename == BACKPORTED else ()
     missing = tuple(name for name in wanted if name not in present)
-    # The four belong together: a client of 2024 beside an engine of 2020 is what we are here to avoid.
+    # The four belong together: we must not combine a client of 2024 with an engine of 2020.
     if borrowed and any(name in missing for name in borrowed):
         missing = (*borrowed, *(name for name in missing if name not in borrowed))
     return Plan(
@@ -135,10 +135,10 @@ def install(
     confirm: Callable[[str], bool],
     progress: Callable[[str], None],
 ) -> None:
-    """Install what is missing, after saying so; who is not root is asked first.
+    """Say what will be installed, and install it; a user who is not root is asked first.
 
     Raises:
-        EngineError: it was not to be done, not agreed to, or failed; carries the command to run by hand.
+        EngineError: it is forbidden, the person did not agree, or it failed; has the command for the person to run.
     """
     if not plan.packages:
         return
@@ -147,15 +147,15 @@ def install(
         raise EngineError(f"{_missing(plan)}, and --no-install forbids installing it.", remedy=by_hand)
     if not platform.is_root:
         if platform.which("sudo") is None or not platform.has_terminal:
-            raise EngineError(f"{_missing(plan)}, and only root may install it.", remedy=by_hand)
+            raise EngineError(f"{_missing(plan)}, and only root can install it.", remedy=by_hand)
         question = f"{plan.sentence}; you join the group docker. Do this now, with sudo?"
         if not confirm(question):
-            raise EngineError(f"{_missing(plan)}, and it was not agreed to install it.", remedy=by_hand)
+            raise EngineError(f"{_missing(plan)}, and you did not agree to install it.", remedy=by_hand)
     elif plan.replaces and not confirm(
-        f"{plan.sentence}. This restarts the engine and its containers. Go on?"
+        f"{plan.sentence}. This restarts the engine and its containers. Continue?"
     ):
         raise EngineError(
-            f"{_missing(plan)}, and it was not agreed to restart the engine for it.", remedy=by_hand
+            f"{_missing(plan)}, and you did not agree to restart the engine for it.", remedy=by_hand
         )
     progress(plan.sentence)
     with apt_options(platform, plan) as options:
@@ -163,10 +163,10 @@ def install(
         try:
             apt.run([*base, "update"], root=platform.is_root, progress=progress)
         except EngineError as error:
-            # One archive of many that does not answer need not be the one that we want.
+            # The archive that does not answer may not be the one that we need.
             if plan.borrowed:
                 raise
-            progress(f"{error.what} Going on with the package lists that are here.")
+            progress(f"{error.what} Continuing with the package lists on this machine.")
         wanted = ["install", "--yes", "--no-install-recommends", "--no-remove", *plan.packages]
         apt.run([*base, *wanted], root=platform.is_root, progress=progress)
         if not platform.is_root and (user := platform.environ.get("USER")):
@@ -175,10 +175,10 @@ def install(
 
 @contextmanager
 def apt_options(platform: Platform, plan: Plan) -> Iterator[list[str]]:
-    """Give the options that make apt see the next release for these packages alone, and only in this run.
+    """Yield the options that make apt use the next release for these packages only, and only in this run.
 
-    The machine's own archives are used, with the next release's suite added, in a folder that goes away
-    afterwards: nothing of the user's apt configuration or lists changes.
+    They use the machine's own archives, with the next release's suite added, from a temporary folder: the user's apt
+    configuration and package lists do not change.
     """
     if not plan.borrowed:
         yield []
@@ -191,7 +191,7 @@ def apt_options(platform: Platform, plan: Plan) -> Iterator[list[str]]:
         )
     with tempfile.TemporaryDirectory(prefix="drydock-apt-") as name:
         folder = Path(name)
-        # apt fetches as the user _apt, who must be able to come in.
+        # apt downloads as the user _apt, who must be able to enter the folder.
         folder.chmod(0o755)
         for part in ("sources", "preferences", "lists/partial"):
             (folder / part).mkdir(parents=True)
@@ -204,7 +204,7 @@ def apt_options(platform: Platform, plan: Plan) -> Iterator[list[str]]:
                 f"Dir::Etc::SourceParts={folder / 'sources'}",
                 f"Dir::Etc::PreferencesParts={folder / 'preferences'}",
                 f"Dir::State::Lists={folder / 'lists'}",
-                # The binary form of the lists would replace that of the user's.
+                # Without these two, apt would overwrite the binary form of the user's lists.
                 "Dir::Cache::pkgcache=",
                 "Dir::Cache::srcpkgcache=",
             )
@@ -213,7 +213,7 @@ def apt_options(platform: Platform, plan: Plan) -> Iterator[list[str]]:
 
 
 def borrowed_sources(sources: Sequence[apt.Source]) -> list[apt.Source]:
-    """Return the machine's archives of its own release, each with the next release beside it."""
+    """Return the machine's archives of its own release, each with the next release added."""
     found: list[apt.Source] = []
     for source in sources:
         kept = [suite for suite in source.suites if suite.partition("-")[0].partition("/")[0] == BACKPORTED]
@@ -225,7 +225,7 @@ def borrowed_sources(sources: Sequence[apt.Source]) -> list[apt.Source]:
 
 
 def preferences(borrowed: Sequence[str]) -> str:
-    """Return pins (apt_preferences(5)) that let these packages, and nothing else, come from the next release."""
+    """Return pins (apt_preferences(5)) that let only these packages come from the next release."""
     return (
         f"Package: *\nPin: release n={BACKPORTED_FROM}\nPin-Priority: -1\n\n"
         f"Package: {' '.join(borrowed)}\nPin: release n={BACKPORTED_FROM}\nPin-Priority: 990\n"
@@ -237,10 +237,10 @@ def _missing(plan: Plan) -> str:
 
 
 def _by_hand(plan: Plan) -> str:
-    """Return the command to run by hand; borrowing takes a configuration of apt's that is long to write."""
+    """Return the command for the person to run; for packages of the next release, the configuration is too long."""
     if plan.borrowed:
         return (
-            "Run `sudo ./lab up`, which installs it, or install an engine by hand "
+            "Run `sudo ./lab up`, which installs it, or install an engine yourself "
             "(Docker's own packages: docker-ce docker-compose-plugin docker-buildx-plugin)."
         )
     packages = " ".join(plan.packages)

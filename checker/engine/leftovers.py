@@ -1,4 +1,4 @@
-"""What a killed dockerd leaves behind and its successor trips over: socket, pid files, bridge."""
+"""What a killed dockerd leaves behind and the next dockerd fails on: socket, pid files, bridge."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ NETWORK_CLASS = Path("/sys/class/net")
 
 
 def clear(engine: Path, pid_file: Path, exec_root: Path, bridge: str) -> list[str]:
-    """Remove what no living process owns; return what a person may want to know was removed.
+    """Remove what no running process owns, and return the part of it that a person should know about.
 
-    dockerd refuses to start while *any* process has the pid in its file, and waits for a containerd that is
-    long gone when another process has got that one's. A bridge that outlived its engine keeps its old address,
-    which may clash with the network that the new engine chooses.
+    dockerd refuses to start while *any* process has the pid in its file. If another process has got the old
+    containerd's pid, dockerd waits for a containerd that is gone. A bridge from the old engine keeps its address,
+    which may conflict with the network that the new engine chooses.
     """
     if processes.from_pid_file(pid_file, "dockerd") is not None:
         return []
@@ -32,10 +32,10 @@ def clear(engine: Path, pid_file: Path, exec_root: Path, bridge: str) -> list[st
         removed.append(str(engine))
     containerd = exec_root / "containerd" / "containerd.pid"
     if processes.from_pid_file(containerd, "containerd") is None:
-        # Some of its sockets stay even when it ends in good order: nothing to tell about.
+        # Some of its sockets remain even after a normal end, so this is not reported.
         for left in (containerd, *containerd.parent.glob("containerd*.sock*")):
             left.unlink(missing_ok=True)
-    # Two engines on one machine may share a bridge without knowing: an idle one may be a living engine's.
+    # Two engines on one machine can share a bridge: an idle bridge may belong to a running engine.
     if bridge and not processes.any_running("dockerd") and _is_idle_bridge(bridge) and _delete_bridge(bridge):
         removed.append(f"the bridge {bridge}")
     return removed
@@ -43,7 +43,7 @@ def clear(engine: Path, pid_file: Path, exec_root: Path, bridge: str) -> list[st
 
 def _is_idle_bridge(name: str) -> bool:
     ports = NETWORK_CLASS / name / "brif"
-    # Containers that outlived their engine (live restore) still hang on it: then it is the engine's to take over.
+    # With live restore, containers keep running without their engine and still use it: the new engine takes it over.
     return ports.is_dir() and not any(ports.iterdir())
 
 

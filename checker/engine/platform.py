@@ -1,4 +1,4 @@
-"""The seam to the machine: system, environment, files, sockets. Tests put another machine in its place."""
+"""The interface to the machine: system, environment, files, sockets. Tests replace it with another machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONNECT_SECONDS = 1.0
 
 
 class System(enum.StrEnum):
-    """The operating systems that we tell apart."""
+    """The operating systems that we distinguish."""
 
     LINUX = "linux"
     MACOS = "darwin"
@@ -31,9 +31,9 @@ class System(enum.StrEnum):
 class Reach(enum.Enum):
     """What happened when a local socket or pipe was tried."""
 
-    OPEN = "somebody listens"
-    REFUSED = "the socket is there, but nobody listens"
-    DENIED = "the socket is there, but this user may not use it"
+    OPEN = "an engine listens"
+    REFUSED = "the socket exists, but nothing listens on it"
+    DENIED = "the socket exists, but this user is not allowed to use it"
     ABSENT = "there is no socket"
 
 
@@ -41,7 +41,7 @@ _REACHES = {
     errno.EACCES: Reach.DENIED,
     errno.EPERM: Reach.DENIED,
     errno.ENOENT: Reach.ABSENT,
-    # The owner is alive, but too busy to take us now.
+    # The owner is running, but too busy to accept the connection now.
     errno.EAGAIN: Reach.OPEN,
 }
 
@@ -54,7 +54,7 @@ def _system() -> System:
 
 @dataclass(frozen=True)
 class Platform:
-    """This machine. Everything that finding, installing or starting an engine asks of it goes through here."""
+    """This machine, as the code that finds, installs or starts an engine sees it."""
 
     system: System = field(default_factory=_system)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -68,7 +68,7 @@ class Platform:
 
     @property
     def has_terminal(self) -> bool:
-        """Whether a person can be asked: a question is read from one terminal and shown on another."""
+        """Whether a person can be asked: both standard input and standard error are a terminal."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     @property
@@ -81,7 +81,7 @@ class Platform:
         return os.path.exists(path)  # noqa: PTH110 - unlike Path.exists never raises
 
     def read(self, path: Path) -> str | None:
-        """Return a text file, or None when it is not there or not readable."""
+        """Return a text file, or None if it does not exist or cannot be read."""
         try:
             return path.read_text(encoding="utf-8", errors="replace")
         except OSError:
@@ -100,7 +100,7 @@ class Platform:
         return Path(os.path.realpath(path))
 
     def stamp(self, path: Path) -> str:
-        """Return what changes when a file is replaced, or nothing when it is not there."""
+        """Return a text that changes when a file is replaced; empty if the file does not exist."""
         try:
             status = path.stat()
         except OSError:
@@ -108,7 +108,7 @@ class Platform:
         return f"{status.st_size} {status.st_mtime_ns}"
 
     def disk(self, path: Path) -> tuple[int, int] | None:
-        """Return size and free bytes of the file system that holds a path, or None when that cannot be told."""
+        """Return size and free bytes of the file system that has a path, or None if that is unknown."""
         try:
             usage = shutil.disk_usage(path)
         except OSError:
@@ -116,7 +116,7 @@ class Platform:
         return usage.total, usage.free
 
     def which(self, program: str) -> Path | None:
-        """Return where a program is, looking also where administrators' programs are."""
+        """Return where a program is; administrators' folders are searched too."""
         path = os.pathsep.join([self.environ.get("PATH", ""), *ADMIN_FOLDERS])
         found = shutil.which(program, path=path)
         return Path(found) if found else None
@@ -140,7 +140,7 @@ class Platform:
         return Reach.OPEN
 
     def reach_pipe(self, name: str) -> Reach:
-        """Whether a named pipe of Windows is there; opening one would take its only place."""
+        """Whether a named pipe of Windows exists; opening it would use its only connection."""
         try:
             return Reach.OPEN if name in os.listdir("//./pipe/") else Reach.ABSENT  # noqa: PTH208
         except OSError:

@@ -1,4 +1,4 @@
-"""Processes of this Linux machine as far as an engine needs them: is it that program, does it answer, end it."""
+"""Processes of this Linux machine, for the engine: which program a process runs, whether it answers, how to end it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def is_program(pid: int, name: str) -> bool:
 
 
 def any_running(name: str) -> bool:
-    """Whether any process of this machine, those in containers included, runs the named program."""
+    """Whether any process of this machine, also inside containers, runs the named program."""
     return any(is_program(int(entry.name), name) for entry in Path("/proc").glob("[0-9]*"))
 
 
 def began(pid: int) -> str:
-    """Return when the process began, in ticks since boot; nothing when there is none."""
+    """Return when the process began, in ticks since boot; empty if there is no such process."""
     try:
         return _stat(pid)[21 - 1]
     except (OSError, ValueError, IndexError):
@@ -49,7 +49,7 @@ def began(pid: int) -> str:
 
 
 def from_pid_file(file: Path, name: str) -> int | None:
-    """Return the pid that a file holds, if that process runs the named program."""
+    """Return the pid in a file, if that process runs the named program."""
     try:
         pid = int(file.read_text().strip())
     except (OSError, ValueError):
@@ -76,7 +76,7 @@ def end(pid: int, signum: signal.Signals, seconds: float) -> bool:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return comm, state, … of /proc/PID/stat (proc(5)); comm may hold spaces and brackets."""
+    """Return comm, state, … of /proc/PID/stat (proc(5)); comm may contain spaces and brackets."""
     text = Path(f"/proc/{pid}/stat").read_text()
     start, stop = text.index("("), text.rindex(")")
     return [text[start + 1 : stop], *text[stop + 2 :].split()]

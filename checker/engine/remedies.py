@@ -1,4 +1,4 @@
-"""What to tell a person whose engine is missing, stopped or closed to them, on each platform."""
+"""What a person can do, on each platform, if the engine is missing, stopped or not accessible to them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FAMILIES = {
 
 
 def absent(platform: Platform) -> str:
-    """Say what to install, or what to open when it is installed already."""
+    """Say what to install, or what to open if it is already installed."""
     if installed := _installed_app(platform):
-        return f"{installed} is installed: open it, wait until it says that it runs, and try again."
+        return f"{installed} is installed: open it, wait until it says that it is running, and try again."
     if platform.system is System.MACOS:
         return (
             "Install Docker Desktop, OrbStack, Rancher Desktop or Colima "
@@ -34,7 +34,7 @@ def absent(platform: Platform) -> str:
 
 
 def not_running(platform: Platform, source: str) -> str:
-    """Say how to start an engine whose socket is left over or missing."""
+    """Say how to start an engine whose socket is unused or missing."""
     for name, start in _STARTERS.items():
         if name.lower() in source.lower():
             return f"Start {name} ({start}) and try again."
@@ -42,39 +42,37 @@ def not_running(platform: Platform, source: str) -> str:
         app = _installed_app(platform)
         return f"Open {app} and try again." if app else "Start it and try again."
     if platform.has_systemd:
-        return (
-            "Start it (`sudo systemctl start docker`; see `journalctl -u docker` if it ends) and try again."
-        )
+        return "Start it (`sudo systemctl start docker`; if it ends again, read `journalctl -u docker`) and try again."
     return "Start it (as root, `./lab up` does) and try again."
 
 
 def denied(platform: Platform) -> str:
-    """Say how an ordinary user comes to use the engine."""
+    """Say how a user who is not root gets access to the engine."""
     if platform.system is not System.LINUX:
-        return "Open the engine's own program as this user, and try again."
+        return "Open the engine's application as this user, and try again."
     user = platform.environ.get("USER") or "$USER"
     return (
         f"Join the group docker (`sudo usermod -aG docker {user}`), log out and in again, and try again. "
-        "Who may use the engine has the rights of root on this machine."
+        "Everyone in that group can become root on this machine."
     )
 
 
 def client(platform: Platform) -> str:
-    """Say how to come by a docker command with its plugins."""
+    """Say how to get a docker command with its plugins."""
     needs = "a docker command with its compose (2.20 or newer) and buildx plugins"
     if platform.system is System.MACOS:
         return f"Install {needs} (`brew install docker docker-compose docker-buildx`), and try again."
     if platform.system is System.WINDOWS:
-        return f"Install {needs} (Docker Desktop brings them), and try again."
+        return f"Install {needs} (Docker Desktop includes them), and try again."
     command = _install_command(platform)
     return f"Install {needs}{f' (`{command}`)' if command else ''}, and try again."
 
 
 def other_choice(source: str) -> str:
-    """Say how to take back the choice of an engine that does not answer."""
+    """Say how to choose another engine than one that does not answer."""
     if source == "DOCKER_HOST":
         return "Or unset DOCKER_HOST to use this machine's own engine."
-    return "Or choose another (`docker context use default`, and unset DOCKER_CONTEXT)."
+    return "Or choose another engine (`docker context use default`, and unset DOCKER_CONTEXT)."
 
 
 _STARTERS = {
@@ -89,7 +87,7 @@ _STARTERS = {
 
 
 def _installed_app(platform: Platform) -> str | None:
-    """Return the engine program that is installed, though it does not run."""
+    """Return the engine's application that is installed but not running."""
     if platform.system is System.MACOS:
         for app in ("Docker", "OrbStack", "Rancher Desktop"):
             if platform.exists(Path(f"/Applications/{app}.app")):

@@ -1,4 +1,4 @@
-"""The Docker SDK for Python on the engine that the course uses, for people who know its names."""
+"""The Docker SDK for Python on the engine that the course uses, for people who know the SDK."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def connect_sdk(endpoint: Endpoint, **options: Any) -> Any:
-    """Return a client of the Docker SDK for an engine, once the engine has answered it.
+    """Return a client of the Docker SDK for an engine, after the engine has answered it.
 
-    `docker.from_env()` only reads `DOCKER_HOST`. This takes the engine that `lab` found: the docker context's, or the
-    sockets of Colima, OrbStack, Rancher Desktop and Podman.
+    `docker.from_env()` reads only `DOCKER_HOST`. This function uses the engine that `lab` found, also through a docker
+    context or on the sockets of Colima, OrbStack, Rancher Desktop and Podman.
 
     Args:
         endpoint: the engine.
@@ -24,12 +24,12 @@ def connect_sdk(endpoint: Endpoint, **options: Any) -> Any:
         LabError: the SDK is not installed in this Python, or the engine does not answer it.
     """
     try:
-        import docker  # noqa: PLC0415 - 75 ms on top of what a verdict imports; most never ask for it
+        import docker  # noqa: PLC0415 - it takes 75 ms more to import, and most verdicts do not need it
         from docker.errors import DockerException  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise LabError(
             f"The Docker SDK for Python is not installed here ({error.name} is missing).",
-            remedy="In a checkout, `./lab notebook` installs it; else: pip install 'drydock-course[notebook]'.",
+            remedy="In a checkout, `./lab notebook` installs it. Otherwise: pip install 'drydock-course[notebook]'.",
         ) from error
     try:
         client = docker.DockerClient(base_url=endpoint.host, tls=_tls(docker, endpoint), **options)
@@ -37,14 +37,14 @@ def connect_sdk(endpoint: Endpoint, **options: Any) -> Any:
     except DockerException as error:
         raise LabError(
             f"The engine at {endpoint.host} does not answer the Docker SDK.",
-            remedy="`lab doctor` looks at the engine.",
+            remedy="Run `lab doctor`: it examines the engine.",
             detail=str(error),
         ) from error
     return client
 
 
 def _tls(docker: Any, endpoint: Endpoint) -> Any:
-    """Return the SDK's form of an endpoint's certificates; None where it has none."""
+    """Return an endpoint's certificates in the SDK's form; None if it has none."""
     if endpoint.tls is None:
         return None
     ca, cert, key = (endpoint.tls.folder / name for name in ("ca.pem", "cert.pem", "key.pem"))

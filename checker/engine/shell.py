@@ -1,8 +1,8 @@
 """One persistent shell in a container: many commands over one exec, each with its own streams and time limit.
 
-Opening an exec costs the engine 50 to 80 ms; a command in a shell that is open already costs under one.
-Every command runs in a shell of its own (`/bin/sh -c`), so that nothing one command sets reaches the next.
-Both streams are framed by a random mark, which keeps any bytes a command writes apart from the frame.
+The engine needs 50 to 80 ms to open an exec; a command in an open shell takes less than 1 ms.
+Every command runs in its own shell (`/bin/sh -c`), so that nothing that one command sets affects the next.
+A random mark before and after each stream separates the command's output from the rest.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 COMMAND_SECONDS = 10.0
-"""How long a command may run unless it says otherwise."""
+"""How long a command may run by default."""
 
 OUTPUT_BYTES = 16 * 1024 * 1024
-"""How much a command may write; more is a fault of the command, and would only fill memory."""
+"""How much a command may write; more than this is an error in the command, and would only fill memory."""
 
 COMMAND_BYTES = 130_000
-"""How long a command's text may be: Linux passes no argument above 128 KiB (execve(2), MAX_ARG_STRLEN)."""
+"""How long a command's text may be: Linux accepts no argument longer than 128 KiB (execve(2), MAX_ARG_STRLEN)."""
 
 _STDOUT, _STDERR = 1, 2
 
 
 class ShellError(LabError):
-    """A command could not be run in a container; never the learner's answer by itself."""
+    """A command could not be run in a container; this alone never means that the learner's answer is wrong."""
 
 
 class NoShellError(ShellError):
@@ -52,11 +52,11 @@ class FolderGoneError(ShellError):
 
 
 class CommandTimeoutError(ShellError):
-    """A command took longer than it may; it was ended inside the container."""
+    """A command took longer than its time limit; it was ended inside the container."""
 
 
 class OutputTooLargeError(ShellError):
-    """A command wrote more than it may; it was ended inside the container."""
+    """A command wrote more than allowed; it was ended inside the container."""
 
 
 class _NotBegunError(Exception):
@@ -65,7 +65,7 @@ class _NotBegunError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A command that ended: its exit status and both streams, byte for byte."""
+    """A command that has ended: its exit status and the bytes of both streams."""
 
     rc: int
     stdout_bytes: bytes
@@ -73,12 +73,12 @@ class Completed:
 
     @property
     def stdout(self) -> str:
-        """Standard output as UTF-8; bytes that are not are replaced."""
+        """Standard output as UTF-8; invalid bytes are replaced."""
         return self.stdout_bytes.decode(errors="replace")
 
     @property
     def stderr(self) -> str:
-        """Standard error as UTF-8; bytes that are not are replaced."""
+        """Standard error as UTF-8; invalid bytes are replaced."""
         return self.stderr_bytes.decode(errors="replace")
 
 
@@ -87,8 +87,8 @@ class Shell:
 
     Args:
         engine: the engine that runs the container.
-        container: its name or id; it is held by id from here on.
-        user: run as this user instead of the container's own.
+        container: its name or id; from then on, its id is used.
+        user: run as this user instead of the container's default user.
     """
 
     def __init__(self, engine: Engine, container: str, user: str | None = None) -> None:
@@ -99,10 +99,10 @@ class Shell:
         self._name = str(found["Name"]).lstrip("/")
         self._mark = Mark()
         self._busy = threading.RLock()
-        """Held while a command runs, since two threads would mix their frames."""
+        """Held while a command runs, because two threads would mix their output."""
         self._socket: socket.socket | None = None
         self._unended = False
-        """Whether something carries the mark that could not be ended yet."""
+        """Whether there are processes with the mark that could not be ended yet."""
         self._pending = bytearray()
         self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
 
@@ -114,7 +114,7 @@ class Shell:
     # -- opening and closing -------------------------------------------------------------------------------
 
     def open(self, seconds: float = COMMAND_SECONDS) -> None:
-        """Open the shell before its first command, so that nobody waits for it then.
+        """Open the shell before its first command, so that the command need not wait for it.
 
         Raises:
             ShellError: it cannot be opened.
@@ -165,18 +165,18 @@ class Shell:
             raise
 
     def _await_ready(self, deadline: float) -> None:
-        # What this shell itself says, such as "Killed", is no output of a command: its stderr becomes number 3.
+        # This shell's own messages, such as "Killed", are not a command's output: its stderr becomes number 3.
         self._send(f"exec 3>&2 2>/dev/null; {self._mark.take}; echo {self._mark.token}\n".encode())
         out = self._streams[_STDOUT]
         while not out.endswith(f"{self._mark.token}\n".encode()):
             if not self._receive(deadline):
-                # What the engine says of a shell that could not be started comes bare, without frames.
+                # If the shell could not be started, the engine's message comes without frames.
                 said = bytes(out) + bytes(self._streams[_STDERR]) + bytes(self._pending)
                 raise self._refused(said.decode(errors="replace").strip())
         out.clear()
 
     def close(self) -> None:
-        """Close the shell and end whatever its commands left running in the container."""
+        """Close the shell, and end the processes that its commands left running in the container."""
         with contextlib.suppress(LabError, OSError):
             if self._unended or (self._socket is not None and self.run(self._mark.find, 2.0).stdout.strip()):
                 self._end_all()
@@ -190,11 +190,11 @@ class Shell:
     # -- running -------------------------------------------------------------------------------------------
 
     def run(self, command: str | bytes, seconds: float = COMMAND_SECONDS) -> Completed:
-        """Run a command by `/bin/sh -c` and return its exit status and both streams.
+        """Run a command with `/bin/sh -c` and return its exit status and both streams.
 
         Args:
-            command: what the shell is to run; any bytes but NUL, up to 130,000 of them.
-            seconds: after this long it is ended, with everything it started.
+            command: the command; up to 130,000 bytes without NUL.
+            seconds: after this time it is ended, with everything that it started.
 
         Raises:
             NoShellError: the container has no /bin/sh.
@@ -204,11 +204,11 @@ class Shell:
         """
         text = command.encode(errors="surrogateescape") if isinstance(command, str) else command
         if b"\0" in text:
-            raise ShellError("A command cannot hold a NUL byte.", remedy="Write it to a file first.")
+            raise ShellError("A command cannot contain a NUL byte.", remedy="Write it to a file first.")
         if len(text) > COMMAND_BYTES:
             raise ShellError(
                 f"A command cannot be longer than {COMMAND_BYTES} bytes; this one has {len(text)}.",
-                remedy="Write what is long to a file in the container first.",
+                remedy="Write the long part to a file in the container first.",
             )
         with self._busy:
             return self._run(text, seconds)
@@ -218,7 +218,7 @@ class Shell:
         try:
             return self._attempt(text, seconds)
         except _NotBegunError as error:
-            # A shell kept from before: its container was restarted since, or somebody killed the shell.
+            # This shell was open before: since then, its container was restarted or the shell was killed.
             if kept:
                 with contextlib.suppress(_NotBegunError):
                     return self._attempt(text, seconds)
@@ -229,7 +229,7 @@ class Shell:
         self._open(seconds)
         nonce = secrets.token_hex(16).encode()
         quoted = b"'" + text.replace(b"'", b"'\\''") + b"'"
-        # Parentheses: dash redirects before it forks, and would report a command's death where its stderr goes.
+        # Parentheses, because dash redirects before it forks: it would report a killed command on the command's stderr.
         line = (
             b"printf %s " + nonce + b"; printf %s " + nonce + b" >&3; "
             b"( exec /bin/sh -c " + quoted + b" </dev/null 2>&3 3>&- ); "
@@ -242,7 +242,7 @@ class Shell:
         except (LabError, _NotBegunError):
             raise
         except BaseException:
-            # Ctrl-C, or a check's own time limit: the command would go on alone, out of step with the next.
+            # Ctrl-C, or a check's own time limit: the command would keep running and mix its output with the next one's.
             self._end_all()
             raise
         return Completed(int(status), out, err)
@@ -294,7 +294,7 @@ class Shell:
             raise _NotBegunError from error
 
     def _receive(self, deadline: float) -> bool:
-        """Read once and sort the payloads to their streams; False at the end of the connection."""
+        """Read once and add the data to its streams; return False at the end of the connection."""
         assert self._socket is not None  # noqa: S101 - opened by the callers
         if self._sort():
             return True
@@ -333,14 +333,14 @@ class Shell:
         """End the shell and everything its commands started; a new one opens at the next command."""
         self._unended = True
         self._close_socket()
-        # The shell that carried the command is stuck behind it, so the ending goes by an exec of its own.
+        # The command's shell is waiting for it, so this needs another exec.
         self._unended = not end_all(self._engine, self._id, self._mark, self._user)
 
     def _gone(self, command: bytes = b"") -> ContainerGoneError:
         during = f" while `{_shown(command)}` ran" if command else ""
         try:
             state = self._engine.inspect(self._id)["State"]
-            # The exec ends a moment before the engine notes that the container has.
+            # The exec ends a moment before the engine records that the container has ended.
             deadline = time.monotonic() + 1.0
             while state.get("Running") and not state.get("Paused") and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -367,15 +367,15 @@ class Shell:
         if "/bin/sh" in said and ("no such file" in said or "not found" in said):
             return NoShellError(
                 f"Container {self._name} has no /bin/sh, so no command can be run in it.",
-                remedy="Judge it from outside: by requests, logs and what the engine reports.",
+                remedy="Judge it from outside: with requests, logs and what the engine reports.",
                 detail=said,
             )
-        # runc takes a working folder that was deleted under its mount for an attack.
+        # If a mounted working folder was deleted, runc thinks that it is an attack.
         if "outside of container mount namespace" in said or "container breakout" in said:
             return FolderGoneError(
                 f"The work folder that container {self._name} was started with was deleted or replaced, so nothing can "
-                "be run in it.",
-                remedy="`lab start` with this lab's number makes the container again on the folder that is there now.",
+                "be run in the container.",
+                remedy="Run `lab start` with this lab's number: it creates the container again with the current folder.",
             )
         if "is not running" in said or "is paused" in said or "is restarting" in said or not said:
             return self._gone()

@@ -1,9 +1,9 @@
-"""What a shell's commands left running in a container: found by a mark they cannot shake off, and ended.
+"""Finds and ends processes that a shell's commands left running in a container, by a mark that they cannot remove.
 
-The mark is a soft limit on the resident set, a number drawn for each shell. Linux ignores this limit since 2.4.30
-(getrlimit(2)), every descendant inherits it whatever it does to its environment, session and parents, and
-anybody may read it in /proc/PID/limits. Where the container's hard limit forbids it, a variable in the environment
-is a second, weaker mark. Only built-ins of sh are needed; grep is used where there is one, for speed.
+The mark is a soft limit on the resident set: a random number for each shell. Linux has ignored this limit since 2.4.30
+(getrlimit(2)). Every descendant inherits it, even with another environment, session or parent, and everyone can read it
+in /proc/PID/limits. If the container's hard limit forbids it, a variable in the environment is a second, weaker mark.
+This needs only built-ins of sh; if there is grep, it is used for speed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ END_SECONDS = 5.0
 MOST_SECONDS = 60.0
 """How long it may take at most: what starts itself again faster than it is ended would keep it busy without end."""
 
-# Prints the /proc folders of marked processes that are alive; a zombie is gone but for its parent's not looking.
+# Prints the pids of marked processes that are alive; a zombie has ended, only its parent has not noticed yet.
 _MARKED = """
 alive() { read -r stat < "/proc/$1/stat" || return 1; case ${stat##*) } in [ZX]*) return 1;; esac; }
 marked() { {
@@ -66,26 +66,26 @@ class Mark:
 
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     kilobytes: int = field(default_factory=lambda: (1 << 30) + secrets.randbelow(1 << 30))
-    """The limit in KiB: a terabyte and more, so that a program that heeds it is not held back."""
+    """The limit in KiB: more than a terabyte, so that it does not restrict a program that respects it."""
 
     @property
     def environment(self) -> str:
-        """The entry of the environment that carries the weaker mark."""
+        """The environment entry with the weaker mark."""
         return f"{VARIABLE}={self.token}"
 
     @property
     def take(self) -> str:
-        """The shell command by which a shell marks itself and all it will start."""
+        """The command with which a shell marks itself and everything that it will start."""
         return f"ulimit -S -m {self.kilobytes} 2>/dev/null"
 
     @property
     def find(self) -> str:
-        """The script, run below the marked shell, that prints the ids of what else is marked."""
+        """The script that prints the pids of other marked processes; the marked shell runs it."""
         return self._fill(_FIND)
 
     @property
     def end(self) -> str:
-        """The script, run apart from the marked shell, that ends it and all it started, and then prints the token."""
+        """The script that ends the marked shell and all it started, then prints the token; another shell runs it."""
         return self._fill(_END)
 
     def _fill(self, script: str) -> str:
@@ -94,10 +94,10 @@ class Mark:
 
 
 def end_all(engine: Engine, container: str, mark: Mark, user: str | None) -> bool:
-    """End everything in a container that carries a mark, and return whether that is certain.
+    """End everything in a container that carries a mark, and return whether all of it has certainly ended.
 
-    The shell's own user comes first: where capabilities are dropped, root may not end what is another user's.
-    Then root, for what has changed its user.
+    First as the shell's own user, because without capabilities root cannot end another user's processes. Then as
+    root, for processes that have changed their user.
     """
     for who in (user or "", "0"):
         with contextlib.suppress(LabError, OSError):

@@ -1,7 +1,7 @@
-"""How bytes reach the engine: a socket for each kind of endpoint, and HTTP over it.
+"""The connection to the engine: a socket for each kind of endpoint, and HTTP on it.
 
-A Unix socket and plain TCP are opened here. Everything else that a Docker client can reach (SSH, TLS, a
-Windows named pipe) goes through `docker system dial-stdio`, the client's own relay.
+Unix sockets and plain TCP connections are opened here. For everything else that a Docker client can reach (SSH, TLS, a
+Windows named pipe), `docker system dial-stdio` relays the connection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONNECT_SECONDS = 5.0
 """How long the engine may take to accept a connection."""
 
 PLAIN_PORT = 2375
-"""The port of an engine that speaks plain TCP, when DOCKER_HOST names none."""
+"""The port of an engine with plain TCP, if DOCKER_HOST names none."""
 
 
 def dial(
@@ -33,8 +33,8 @@ def dial(
 
     Args:
         host: the endpoint as DOCKER_HOST has it, such as `unix:///var/run/docker.sock`.
-        relay: gives the command line and environment of `docker system dial-stdio`; called only when needed.
-        tls: whether a TCP endpoint speaks TLS; the relay does it then.
+        relay: returns the command line and environment of `docker system dial-stdio`; called only when needed.
+        tls: whether a TCP endpoint uses TLS, which the relay then does.
 
     Raises:
         EngineError: nothing accepts the connection.
@@ -52,7 +52,7 @@ def dial(
         if host.startswith("tcp://") and not tls:
             return socket.create_connection(_address(host), CONNECT_SECONDS)
     except UnicodeError as error:
-        raise EngineError(f"`{host}` is no address of a container engine: {error}.") from error
+        raise EngineError(f"`{host}` is not an address of a container engine: {error}.") from error
     except OSError as error:
         raise EngineError(
             f"The container engine at {host} does not answer: {error.strerror or error}.",
@@ -68,7 +68,7 @@ def _address(host: str) -> tuple[str, int]:
         port = parts.port or PLAIN_PORT
     except ValueError as error:
         raise EngineError(
-            f"`{host}` is no address of a container engine: {error}.",
+            f"`{host}` is not an address of a container engine: {error}.",
             remedy="Set DOCKER_HOST to tcp://NAME:PORT, or unset it.",
         ) from error
     return parts.hostname or "127.0.0.1", port
@@ -77,7 +77,7 @@ def _address(host: str) -> tuple[str, int]:
 def _relayed(command: list[str], environment: dict[str, str]) -> socket.socket:
     near, far = socket.socketpair()
     try:
-        # Its own group, so that Ctrl-C in the terminal ends our work in order and not the connection under it.
+        # In its own process group, so that Ctrl-C in the terminal does not cut this connection before we clean up.
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -109,7 +109,7 @@ def _pump_out(process: subprocess.Popen[bytes], source: IO[bytes], sink: socket.
     with contextlib.suppress(OSError, ValueError):
         while data := source.read1(65536):  # type: ignore[attr-defined]
             sink.sendall(data)
-    # The other pump may wait in a read of this very socket; closing alone would not wake it.
+    # The other pump may be waiting in a read of this socket; only closing it would not wake that thread.
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_RDWR)
     sink.close()
@@ -117,7 +117,7 @@ def _pump_out(process: subprocess.Popen[bytes], source: IO[bytes], sink: socket.
 
 
 class EngineConnection(http.client.HTTPConnection):
-    """An HTTP connection over whatever `dial` opened."""
+    """An HTTP connection on the socket that `dial` opened."""
 
     def __init__(self, opener: Callable[[], socket.socket], seconds: float) -> None:
         super().__init__("docker", timeout=seconds)

@@ -1,4 +1,4 @@
-"""JupyterLab for a room, in the container of `docker compose up notebooks`: who it is, the copies, the address."""
+"""JupyterLab for a room, in the container of `docker compose up notebooks`: its user, the copies, the address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDERS = Path("/tmp/jupyter")  # noqa: S108 - a container's own, in memory
-"""Gone with the container: another start has another token, unless one is set."""
+"""It is removed with the container: each start has another token, unless one is set."""
 
 
 def socket_of(environment: Mapping[str, str]) -> Path:
@@ -25,9 +25,9 @@ def socket_of(environment: Mapping[str, str]) -> Path:
 
 
 def identity(course: Path, socket: Path) -> tuple[int, int, list[int]]:
-    """Return the user and group that own the course, and the groups that may use the engine's socket.
+    """Return the user and group that own the course, and the groups that can use the engine's socket.
 
-    What a learner's cells write then belongs to who owns the checkout, not to root.
+    Files that a learner's cells write then belong to the owner of the checkout, not to root.
     """
     owner = course.stat()
     try:
@@ -39,7 +39,7 @@ def identity(course: Path, socket: Path) -> tuple[int, int, list[int]]:
 
 
 def become_owner(course: Path, socket: Path) -> None:
-    """Go on as the owner of the course; a process that is not root stays who it is."""
+    """Become the owner of the course; a process that is not root keeps its user."""
     if sys.platform == "win32" or os.geteuid() != 0:
         return
     user, group, others = identity(course, socket)
@@ -51,7 +51,7 @@ def become_owner(course: Path, socket: Path) -> None:
 
 
 def main() -> None:
-    """Copy every notebook that is not copied yet, and serve them until told to stop."""
+    """Copy every notebook that has no copy yet, and serve them until a signal stops it."""
     try:
         found = places.find()
         become_owner(found.root, socket_of(os.environ))

@@ -112,7 +112,7 @@ def _answers(record: _Record) -> bool:
 
 
 def status(places: Places) -> Jupyter | None:
-    """Return the running JupyterLab, or None; a record that a killed one left behind counts for nothing."""
+    """Return the running JupyterLab, or None; a record that a killed one left behind is ignored."""
     record = _read(places)
     if record is None or not _answers(record):
         return None
@@ -120,21 +120,21 @@ def status(places: Places) -> Jupyter | None:
 
 
 def require_installed() -> None:
-    """Say how JupyterLab is installed where it is not.
+    """Make sure that JupyterLab is installed.
 
     Raises:
-        LabError: it is not.
+        LabError: it is not installed; the message says how to install it.
     """
     lacking = [name for name in ("jupyterlab", "ipykernel") if importlib.util.find_spec(name) is None]
     if lacking:
         raise LabError(
             f"JupyterLab is not installed here ({' and '.join(lacking)} missing).",
-            remedy="In a checkout, `./lab notebook` installs it; else: pip install 'drydock-course[notebook]'.",
+            remedy="In a checkout, `./lab notebook` installs it. Otherwise: pip install 'drydock-course[notebook]'.",
         )
 
 
 def start(places: Places) -> Jupyter:
-    """Start JupyterLab on the work folder in the background, unless it runs already.
+    """Start JupyterLab on the work folder in the background, unless it is already running.
 
     Raises:
         LabError: it is not installed, a folder cannot be written, it does not answer, or it runs on another folder.
@@ -147,8 +147,8 @@ def start(places: Places) -> Jupyter:
         if record is not None and _answers(record):
             if Path(record.work) != places.work.resolve():
                 raise LabError(
-                    f"JupyterLab runs already, on another work folder ({record.work}).",
-                    remedy="End it by `lab notebook --stop`, and try again.",
+                    f"JupyterLab is already running, on another work folder ({record.work}).",
+                    remedy="Stop it with `lab notebook --stop`, and try again.",
                 )
             return Jupyter(record.pid, record.port, record.token)
         _record_file(places).unlink(missing_ok=True)
@@ -156,7 +156,7 @@ def start(places: Places) -> Jupyter:
 
 
 def _launch_on_a_port(places: Places) -> Jupyter:
-    """Launch it, again where another program took the port between its choice and its use."""
+    """Launch it; try again if another program took the port after it was chosen."""
     for _ in range(_OTHER_LAUNCHES):
         try:
             return _launch(places)
@@ -176,7 +176,7 @@ def _make(path: Path, variable: str) -> None:
     except OSError as error:
         raise LabError(
             f"{path} cannot be written: {error.strerror or error}.",
-            remedy=f"Make room or allow writing there, or set {variable} to another folder.",
+            remedy=f"Free disk space or allow writing there, or set {variable} to another folder.",
         ) from error
 
 
@@ -208,7 +208,7 @@ def _launch(places: Places) -> Jupyter:
     if found is None:
         raise LabError(
             "JupyterLab did not start.",
-            remedy="`lab doctor` looks at the machine. Labs and checks work without notebooks.",
+            remedy="Run `lab doctor`: it examines the machine. Labs and checks work without notebooks.",
             detail=background.last_words(log_file(places)),
         )
     return Jupyter(found.pid, found.port, found.token, started=True)
@@ -243,7 +243,9 @@ def _end(record: _Record, log: Path) -> None:
     if not background.wait_until_gone(record.pid, log, lambda: _runs(record)):
         with contextlib.suppress(OSError):
             os.kill(record.pid, signal.SIGTERM)
-        raise LabError(f"JupyterLab (process {record.pid}) does not end.", remedy="End that process by hand.")
+        raise LabError(
+            f"JupyterLab (process {record.pid}) does not end.", remedy="End that process yourself."
+        )
 
 
 def _runs(record: _Record) -> bool:

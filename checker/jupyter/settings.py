@@ -1,4 +1,4 @@
-"""What JupyterLab is told: settings, one kernel and folders of its own, so that a person's Jupyter is left alone."""
+"""JupyterLab's own settings, kernel and folders, so that a person's other Jupyter is left alone."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 8888
 OTHER_PORTS = 50
-"""How many others are tried when that one is taken: the next four, then some at random."""
+"""How many other ports are tried if that one is in use: the next four, then random ones."""
 KERNEL = "python3"
-"""The name that notebooks ask for; the same everywhere, so that they also open in a Jupyter that is not ours."""
+"""The kernel name in notebooks; it is the usual name, so that they also open in another Jupyter."""
 
 DAYS_BEFORE_CULLING = 3
-"""A kernel that no page is connected to and that does nothing is ended after so long: not overnight, nor over a weekend."""
+"""An idle kernel without a connected page ends after this many days: not overnight, and not over a weekend."""
 
 OVERRIDES: dict[str, dict[str, Any]] = {
-    # Nothing is asked of another host, and nothing is asked of the learner about it.
+    # It requests nothing from other hosts, and does not ask the learner about that.
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/extensionmanager-extension:plugin": {"enabled": False, "disclaimed": False},
     # A link in a text cell must not run a command of JupyterLab.
     "@jupyterlab/apputils-extension:sanitizer": {"allowCommandLinker": False},
-    # `lab notebook --stop` and `lab down` do not ask: little must be unsaved when they come.
+    # `lab notebook --stop` and `lab down` do not ask, so there must be little that is not saved yet.
     "@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 15},
 }
-"""Defaults of JupyterLab's own settings that differ here; the learner can still set them in the page."""
+"""Settings of JupyterLab with another default here; the learner can still change them in the page."""
 
 DISABLED = (
     "@jupyterlab/apputils-extension:announcements",
@@ -40,11 +40,11 @@ DISABLED = (
     "@jupyterlab/notebook-extension:language-server",
     "@jupyterlab/terminal-extension",
 )
-"""Plug-ins of the page that ask other hosts, or for what this server does not have."""
+"""Plug-ins of the page that contact other hosts, or that need what this server does not have."""
 
 _SOURCES = {
     "default-src": "'self'",
-    # The page compiles its settings' schemas, and outputs bring scripts of their own.
+    # The page compiles its settings' schemas, and outputs contain scripts.
     "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
     "style-src": "'self' 'unsafe-inline'",
     "img-src": "'self' data: blob:",
@@ -66,7 +66,7 @@ class Folders:
     """Where this JupyterLab keeps what it writes.
 
     Args:
-        root: the folder that holds all of it; it may be removed when nothing runs.
+        root: the folder with all of it; it can be removed while nothing runs.
     """
 
     root: Path
@@ -78,12 +78,12 @@ class Folders:
 
     @property
     def runtime(self) -> Path:
-        """Connection files, the key of its cookies."""
+        """Connection files, and the key of its cookies."""
         return self.root / "runtime"
 
     @property
     def application(self) -> Path:
-        """What `OVERRIDES` and `DISABLED` become."""
+        """The files made from `OVERRIDES` and `DISABLED`."""
         return self.root / "application"
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
@@ -93,14 +93,14 @@ class Folders:
             "JUPYTER_CONFIG_DIR": str(self.root / "config"),
             "JUPYTER_DATA_DIR": str(self.data),
             "JUPYTER_RUNTIME_DIR": str(self.runtime),
-            # Else the environment's kernel would win over ours.
+            # Otherwise the environment's kernel is used instead of ours.
             "JUPYTER_PREFER_ENV_PATH": "0",
             "IPYTHONDIR": str(self.root / "ipython"),
             "MPLCONFIGDIR": str(self.root / "matplotlib"),
         }
 
     def write(self) -> None:
-        """Make the folders, for this user alone, and write kernel and settings into them.
+        """Make the folders so that only this user can read them, and write the kernel and settings into them.
 
         Raises:
             OSError: they cannot be written.
@@ -127,7 +127,7 @@ def kernel() -> dict[str, Any]:
     return {
         "argv": [
             sys.executable,
-            # Else each start complains that a debugger might miss breakpoints.
+            # Otherwise each start warns that a debugger might miss breakpoints.
             "-Xfrozen_modules=off",
             "-m",
             "ipykernel_launcher",
@@ -146,7 +146,7 @@ def server_settings(folders: Folders, work: Path, token: str, address: str, port
     Args:
         folders: where it keeps what it writes.
         work: the folder that the page shows.
-        token: what must be said to be let in.
+        token: the token that the page asks for.
         address: the address to listen on.
         port: the port to listen on; 0 takes a free one from 8888 on.
     """
@@ -158,17 +158,17 @@ def server_settings(folders: Folders, work: Path, token: str, address: str, port
             "port_retries": 0 if port else OTHER_PORTS,
             "open_browser": False,
             "terminals_enabled": False,
-            # The course runs as root where the learner does.
+            # If the learner is root, the course runs as root too.
             "allow_root": True,
             # A Ctrl-C in a room's terminal ends it; nobody can be asked.
             "answer_yes": True,
             "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}},
         },
-        # A password that is set in the page would outlive the token.
+        # A password that is set in the page would stay valid longer than the token.
         "IdentityProvider": {"token": token},
         "PasswordIdentityProvider": {"allow_password_change": False},
         "KernelSpecManager": {"allowed_kernelspecs": [KERNEL], "ensure_native_kernel": False},
-        # Others on this machine can listen on its loopback interface, but do not read what cells say.
+        # Other users of this machine can listen on its loopback interface, but cannot read the cells' output.
         "KernelManager": {"transport_encryption": "auto"},
         "MappingKernelManager": {
             "default_kernel_name": KERNEL,

@@ -1,4 +1,4 @@
-"""A lab, its verdict and its hints, by the course's own operations, for a notebook."""
+"""A lab, its verdict and its hints for a notebook, through the course's own operations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def say(line: str) -> None:
-    """Print what is being done below the cell."""
+    """Print a line about what is being done, below the cell."""
     print(line, flush=True)
 
 
@@ -40,7 +40,7 @@ def session() -> Session:
 
 
 def fresh(number: float | str) -> tuple[Session, Lab, int]:
-    """Return the session, a lab as it is now, and the step that is meant, 0 for none.
+    """Return the session, a lab as it is now, and the step, or 0 if none is named.
 
     Raises:
         MisuseError: there is no such lab or step.
@@ -50,12 +50,12 @@ def fresh(number: float | str) -> tuple[Session, Lab, int]:
 
 
 _SHELLS: dict[str, Shells] = {}
-"""For each lab the shells that stay open from one verdict to the next: opening them is the slow part of a check."""
+"""For each lab, shells that stay open from one verdict to the next, because a check spends most time opening them."""
 
 
 @atexit.register
 def _forget(slug: str = "") -> None:
-    """Close the shells of a lab, or of every lab: what they were opened in may be gone."""
+    """Close the shells of a lab, or of every lab: their containers may be gone."""
     for each in [slug] if slug else list(_SHELLS):
         if shells := _SHELLS.pop(each, None):
             shells.close()
@@ -63,13 +63,13 @@ def _forget(slug: str = "") -> None:
 
 @contextlib.contextmanager
 def changing(slug: str = "") -> Iterator[None]:
-    """Forget what was known of the engine when the block changes a lab, or finds the engine away."""
+    """Forget what was known about the engine if the block changes a lab or does not reach the engine."""
     if slug:
         _forget(slug)
     try:
         yield
     except EngineError:
-        # An engine that is started or replaced before the next cell is found again.
+        # So the next cell finds an engine that was started or replaced meanwhile.
         _forget()
         for name in ("engine", "client"):
             session().__dict__.pop(name, None)
@@ -93,17 +93,17 @@ class LabHandle:
     work: Path
 
     def start(self, *, ways: Iterable[str] = (), force: bool = False) -> LabHandle:
-        """Start the lab and wait until it is ready; of a lab that runs, start what has stopped.
+        """Start the lab and wait until it is ready; if it is already running, start what has stopped.
 
         Args:
-            ways: in a lab with several ways to its goal, those to start; the last choice when empty.
-            force: start it even if its memory or disk does not fit beside what runs.
+            ways: in a lab with several ways to its goal, those to start; if empty, those chosen last.
+            force: start it even if there is not enough memory or disk for it.
 
         Returns:
             The same lab, so that `lab(4).start()` can end a cell.
 
         Raises:
-            LabError: it does not fit, a port is taken, an image cannot be had, or a part does not get ready.
+            LabError: there is not enough room, a port is in use, an image cannot be made, or a part does not become ready.
         """
         course, found, _ = fresh(self.number)
         with changing(self.slug):
@@ -113,11 +113,11 @@ class LabHandle:
         return self
 
     def reset(self, step: int = 1, *, ways: Iterable[str] = ()) -> LabHandle:
-        """Put the lab where a step begins, started or not; the files in its work folder are set aside first.
+        """Return the lab to the start of a step, even if it is not running; first set the files in its work folder aside.
 
         Args:
             step: the step's number, from 1.
-            ways: in a lab with several ways to its goal, those to start; the last choice when empty.
+            ways: in a lab with several ways to its goal, those to start; if empty, those chosen last.
 
         Raises:
             LabError: as for `start`; or the lab has no such step.
@@ -142,7 +142,7 @@ class LabHandle:
 
     @property
     def running(self) -> bool:
-        """Whether the lab was started and all of it runs.
+        """Whether the lab was started and all of its containers run.
 
         Raises:
             LabError: the engine does not answer.
@@ -156,12 +156,12 @@ class LabHandle:
 
     @property
     def network(self) -> str:
-        """The name of the network that the lab's toolbox is on, and that a container of yours can join."""
+        """The name of the lab's network; the toolbox is on it, and your own containers can join it."""
         return f"drydock-{self.number}_lab"
 
     @property
     def labels(self) -> dict[str, str]:
-        """The label of what belongs to the lab; what you start with it is judged with the lab, and `stop` removes it."""
+        """The lab's label: containers that you start with it are judged with the lab, and `stop` removes them."""
         return {LABEL: self.number}
 
     @property
@@ -171,7 +171,7 @@ class LabHandle:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where the lab answers on this machine, one address a port."""
+        """The lab's addresses on this machine, one for each port."""
         return tuple(f"http://127.0.0.1:{port}/" for port in self.ports)
 
 
@@ -182,7 +182,7 @@ def lab(number: int | str) -> LabHandle:
         number: such as `4`, `"04-containers-vs-vms"` or `"iso"`.
 
     Raises:
-        MisuseError: there is no such lab; the message says which come near.
+        MisuseError: there is no such lab; the message says which names are similar.
     """
     from checker.scene.work import folder_of  # noqa: PLC0415 - with its own imports
 
@@ -191,10 +191,10 @@ def lab(number: int | str) -> LabHandle:
 
 
 def check(number: float | str) -> Report:
-    """Judge a lab, keep the attempt, and return the report; as the last line of a cell it is shown as a table.
+    """Judge a lab, keep the attempt, and return the report, which a notebook shows as a table.
 
     Args:
-        number: the lab, or one step of it such as `"3.2"` or `3.2`; a verdict over one step is not kept.
+        number: the lab, or one step of it such as `"3.2"` or `3.2`; a verdict on one step is not kept.
 
     Returns:
         The record that `lab check --json` prints: `passed`, `checks` with status, reason and evidence, `ms`
@@ -227,7 +227,7 @@ def hint(number: int | str) -> None:
     with changing():
         given = judging.hint(course, found)
     if given is None:
-        say(f"All checks of lab {found.number} pass; there is nothing left to hint at.")
+        say(f"All checks of lab {found.number} pass, so there is no hint to give.")
         return
     say(f"About: {given.title}\n  {given.text}\n  (hint {given.rung} of {given.rungs})")
 
@@ -235,7 +235,7 @@ def hint(number: int | str) -> None:
 def docker_client(**options: Any) -> Any:
     """Return a client of the Docker SDK for the engine that the course uses.
 
-    It finds the engine as `lab` does: see `checker.engine.sdk`.
+    It finds the engine in the same way as `lab`; see `checker.engine.sdk`.
 
     Args:
         options: passed to `docker.DockerClient`, such as `timeout=5` (seconds).

@@ -27,16 +27,16 @@ LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 ROWS = 40
-"""How many rows of a table are shown beside a figure; a longer one is told by its first and last rows."""
+"""How many rows of a table are shown beside a figure; a longer table shows only its first and last rows."""
 
 
 def plot_style() -> None:
-    """Let matplotlib draw as the course does: quiet, offline, in colours and signs that everybody tells apart.
+    """Let matplotlib draw in the course's style: without warnings, offline, in colours and signs that everyone can distinguish.
 
     Raises:
         LabError: matplotlib is not installed.
     """
-    # It tells of the fonts that it looks for when it is first used; nobody can act on that.
+    # When it is first used, it reports the fonts that it looks for; the learner can do nothing about that.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     matplotlib = importing("matplotlib")
     cycler = importing("cycler").cycler
@@ -73,7 +73,7 @@ def plot_style() -> None:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with the sentence and the table that say the same; as the last line of a cell it is shown.
+    """A figure with a sentence and a table that say the same; a notebook shows it as the last line of a cell.
 
     Args:
         says: what the figure shows, in one sentence with its numbers; the alternative text of the drawing.
@@ -103,8 +103,8 @@ def picture(figure: Figure, says: str, table: pd.DataFrame) -> Picture:
     """Finish a matplotlib figure: return it with its sentence and its table.
 
     Args:
-        figure: the figure; it is closed, so that Jupyter does not show it once more.
-        says: what it shows, in one sentence with its numbers, made of the data and not typed.
+        figure: the figure; it is closed, so that Jupyter does not show it a second time.
+        says: what it shows, in one sentence with its numbers, which come from the data and are not typed.
         table: the numbers that are drawn, with units in the names of the columns.
 
     Raises:
@@ -115,12 +115,12 @@ def picture(figure: Figure, says: str, table: pd.DataFrame) -> Picture:
     if table.empty:
         raise MisuseError(
             "The table of this figure has no rows, so there is nothing to draw.",
-            remedy="Run the cells above that measure, from the top.",
+            remedy="Run the cells above, from the top: they measure.",
         )
     if not any(axes.has_data() for axes in figure.axes):
         raise MisuseError(
             "Nothing is drawn in this figure.",
-            remedy="Run the cells above that measure, from the top.",
+            remedy="Run the cells above, from the top: they measure.",
         )
     pyplot = importing("matplotlib.pyplot")
     out = io.StringIO()

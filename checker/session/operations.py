@@ -1,4 +1,4 @@
-"""The operations on a lab, each told once. None prints or asks; progress goes to the session's `say`."""
+"""The operations on a lab, each in one place. None prints or asks; progress goes to the session's `say`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class StartRequest:
     """How a lab is to be started.
 
     Args:
-        ways: in a lab with several ways to its goal, the names of those to start; the last choice when empty.
-        cluster: a cluster of the learner's own to use; the one chosen before, or the lab's own, when None.
-        force: start it even if its memory or disk does not fit beside what runs.
+        ways: in a lab with several ways to its goal, the names of those to start; if empty, those chosen last.
+        cluster: the learner's own cluster to use; if None, the one chosen before, or the lab's own.
+        force: start it even if there is not enough memory or disk for it.
     """
 
     ways: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class StartRequest:
 
 @dataclass(frozen=True)
 class Started:
-    """A lab that is ready, and what there is to say about this machine, one sentence each."""
+    """A lab that is ready, and notes about this machine, one sentence each."""
 
     lab: Lab
     work: Path
@@ -42,11 +42,12 @@ class Started:
 
 
 def start(session: Session, lab: Lab, request: StartRequest | None = None) -> Started:
-    """Start a lab's scene and wait until it is ready; of a lab that runs, start what has stopped.
+    """Start a lab's scene and wait until it is ready; if the lab is already running, start what has stopped.
 
     Raises:
         MisuseError: the lab has no such way.
-        LabError: it does not fit, an image cannot be had, a port or a name is taken, or a part does not get ready.
+        LabError: there is not enough room, an image is missing and cannot be made, a port or a name is in use, or a
+            part does not become ready.
     """
     wanted = request or StartRequest()
     if wanted.ways:
@@ -60,7 +61,7 @@ def start(session: Session, lab: Lab, request: StartRequest | None = None) -> St
 
 @dataclass(frozen=True)
 class Reset:
-    """A lab that is where a step begins, and where the learner's files were set aside, if there were any."""
+    """A lab at the start of a step, and the folder that the learner's files were moved to, if there were any."""
 
     lab: Lab
     step: int
@@ -69,20 +70,20 @@ class Reset:
 
 
 def reset(session: Session, lab: Lab, step: int = 1, *, force: bool = False) -> Reset:
-    """Put a lab where one of its steps begins; the learner's files are set aside first, and hints begin again.
+    """Return a lab to the start of a step; first set the learner's files aside, and forget which hints were shown.
 
     Args:
         session: the course.
         lab: the lab.
         step: the step's number, from 1.
-        force: do it even if the lab does not fit beside what runs.
+        force: do it even if there is not enough memory or disk for the lab.
 
     Raises:
-        LabError: as for `start`; or the files cannot be set aside, and nothing was changed then.
+        LabError: as for `start`; or the files cannot be set aside, and then nothing has changed.
     """
     lab = for_answer(session, lab, lab.step_answer(step))
     prepare(session, lab, force=force)
-    # What was there goes now: whatever comes after, these are the ways that stand.
+    # What was there is removed now: even if something fails later, these are the chosen ways.
     keep(session.places, lab)
     aside = session.scene(lab).reset(session.say, step)
     session.progress.forget_hints(lab.slug)
@@ -90,7 +91,7 @@ def reset(session: Session, lab: Lab, step: int = 1, *, force: bool = False) -> 
 
 
 def solve(session: Session, lab: Lab, *, force: bool = False) -> Reset:
-    """Put a worked answer in place of the learner's, whose files are set aside first.
+    """Replace the learner's answer with the lab's solution; the learner's files are set aside first.
 
     Raises:
         LabError: as for `reset`; or the answer's script failed.
@@ -105,7 +106,7 @@ def solve(session: Session, lab: Lab, *, force: bool = False) -> Reset:
 
 @dataclass(frozen=True)
 class Stopped:
-    """A lab that does not run, and what was removed."""
+    """A lab that was stopped, and what was removed."""
 
     lab: Lab
     removed: tuple[str, ...]
@@ -117,7 +118,7 @@ def stop(session: Session, lab: Lab, *, take: bool = False) -> Stopped:
     Args:
         session: the course.
         lab: the lab.
-        take: do so even if another checkout or person started it.
+        take: do it even if another checkout or person started the lab.
 
     Raises:
         HeldError: another checkout or person started it.
@@ -139,8 +140,8 @@ def lose(session: Session, lab: Lab, node: str = "") -> Lost:
 
     Args:
         session: the course.
-        lab: the lab, which runs.
-        node: the node's name; a random one when empty.
+        lab: a running lab.
+        node: the node's name; if empty, a random node.
 
     Raises:
         LabError: the lab does not run, or has no such node.
@@ -151,14 +152,14 @@ def lose(session: Session, lab: Lab, node: str = "") -> Lost:
     require_started(session, lab)
     with session.scene(lab).lock("lose", session.say):
         chosen = loss.choose(session.engine, lab, node)
-        # Before it happens: what fails because of it must not come before its mark.
+        # Mark it before it happens: no request that fails because of it must come before the mark.
         mark_all(session.engine, lab.project, f"{chosen.name} lost")
         loss.lose(session.engine, chosen)
     return Lost(lab, (chosen.name,), back=False)
 
 
 def bring_back(session: Session, lab: Lab, node: str = "") -> Lost:
-    """Start a lost node of a lab again, every lost one when none is named, and mark the moment in its timelines.
+    """Start a lost node of a lab again, or every lost node if none is named, and mark the moment in its timelines.
 
     Raises:
         LabError: the lab does not run, or no such node is lost.
@@ -179,7 +180,7 @@ def bring_back(session: Session, lab: Lab, node: str = "") -> Lost:
 
 
 def _notes(session: Session, lab: Lab) -> tuple[str, ...]:
-    """Return what a started lab has to say about this machine; a look that fails does not undo the start."""
+    """Return a started lab's notes about this machine; if they cannot be read, the lab stays started."""
     from checker.scene.adapted import told  # noqa: PLC0415 - a learner's own cluster is rare
 
     scene = session.scene(lab)

@@ -1,4 +1,4 @@
-"""What must hold before a lab is brought up: it fits on this machine, its images are here, its ways suit the answer."""
+"""What must be true before a lab starts: it fits on this machine, its images are present, its ways suit the answer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def require_started(session: Session, lab: Lab) -> None:
-    """Refuse an operation on a lab that does not run; cheaper than making its whole scene.
+    """Refuse an operation on a lab that is not running; this is quicker than to create its whole scene.
 
     Raises:
-        LabError: it is not started, or part of it does not run.
+        LabError: it is not started, or part of it is not running.
     """
     from checker.scene.scene import require_running  # noqa: PLC0415 - imports what starts a scene
 
@@ -24,15 +24,15 @@ def require_started(session: Session, lab: Lab) -> None:
 
 
 def prepare(session: Session, lab: Lab, *, force: bool) -> None:
-    """Make sure that a lab can be brought up here: the engine can do what it asks for, it fits, its images are present.
+    """Make sure that a lab can start here: the engine can do what it needs, it fits, its images are present.
 
     Args:
         session: the course.
         lab: the lab.
-        force: bring it up even where it does not fit.
+        force: start it even if it does not fit.
 
     Raises:
-        LabError: what is short, or which image cannot be had, and what to do.
+        LabError: it does not fit, or an image cannot be pulled, loaded or built; the message says what to do.
     """
     require_engine(session, lab)
     require_room(session, lab, force=force)
@@ -50,7 +50,7 @@ def require_engine(session: Session, lab: Lab) -> None:
     needs = lab.toml.needs
     if "builder" in needs and is_podman(session.engine.get("/version")):
         raise LabError(
-            f"In lab {lab.number} you build images, and this engine, Podman, has no BuildKit for that.",
+            f"In lab {lab.number} you build images, but this engine, Podman, has no BuildKit.",
             remedy="Do this lab with Docker Engine or Docker Desktop. The page “Engines” in the reference says "
             "which labs work with Podman.",
         )
@@ -64,10 +64,10 @@ def require_engine(session: Session, lab: Lab) -> None:
 
 
 def require_room(session: Session, lab: Lab, *, force: bool) -> None:
-    """Refuse a lab whose measured memory and disk do not fit beside what runs; `force` makes it a note.
+    """Refuse a lab if its measured memory or disk is more than what is left; with `force`, only say so.
 
     Raises:
-        LabError: what is short, and what to do.
+        LabError: there is not enough memory or disk; the message says what to do.
     """
     from checker.scene import budget  # noqa: PLC0415 - reads figures of every lab that runs
 
@@ -76,11 +76,11 @@ def require_room(session: Session, lab: Lab, *, force: bool) -> None:
     except LabError as error:
         if not force:
             raise
-        session.say(f"note: {error.what} Started all the same.")
+        session.say(f"note: {error.what} Starting it anyway.")
 
 
 def ensure_images(session: Session, lab: Lab) -> None:
-    """Make the images that a lab needs present.
+    """Make sure that the images of a lab are present.
 
     Raises:
         LabError: one cannot be pulled, loaded or built.
@@ -103,14 +103,14 @@ def ensure_images(session: Session, lab: Lab) -> None:
 
 
 def lacking(session: Session, lab: Lab) -> str:
-    """Return the third-party programs that a lab needs and this machine lacks; empty when it lacks none."""
+    """Return the third-party programs that a lab needs and this machine lacks; empty if it lacks none."""
     from checker.images import supply  # noqa: PLC0415 - asked by few verbs
 
     return supply.lacking(lab.images, session.places, lambda: session.engine)
 
 
 def for_answer(session: Session, lab: Lab, answer: Answer | None) -> Lab:
-    """Return a lab with the ways that an answer is given with, and say so where others are chosen now."""
+    """Return a lab with the ways that an answer needs, and say so if other ways are chosen now."""
     if answer is None or set(answer.toml.ways) <= set(lab.chosen):
         return lab
     found = lab.reaching(answer)

@@ -210,7 +210,7 @@ def test_a_file_system_that_cannot_be_written_is_noticed(tmp_path: Path) -> None
 def test_an_incomplete_checkout_says_so(checkout: Any, says: Callable[[], str]) -> None:
     (checkout.root / "requirements" / "run.txt").unlink()
     assert checkout.prepare() == 3
-    assert "clone it anew" in says()
+    assert "clone it again" in says()
 
 
 def test_a_full_disk_is_told_and_mended_later(

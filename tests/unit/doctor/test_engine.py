@@ -73,7 +73,7 @@ def test_on_podman_the_labs_that_build_are_named_with_what_to_use_for_them(machi
     podman = {"Components": [{"Name": "Podman Engine"}], "Version": "5.8.6", "ApiVersion": "1.44"}
     (seen,) = probes.version(machine(version=podman, labs=({}, {"needs": ("privileged", "builder")})))
     assert (seen.mark, seen.labs) == (Mark.PROBLEM, "02")
-    assert "lab 02 and making the course's images need" in seen.found
+    assert "lab 02 and building the course's images need" in seen.found
     assert "Do lab 02 with Docker Engine or Docker Desktop." in seen.remedy
     (bare,) = probes.version(machine(version=podman, labs=({},)))
     assert bare.mark is Mark.NOTE

@@ -62,7 +62,7 @@ def test_memory_that_others_hold_is_noted_where_the_engine_shares_our_kernel(mac
 def test_a_kernel_without_memory_limits_is_a_problem(machine: Make) -> None:
     (seen,) = resources.cgroups(machine(info={"MemoryLimit": False}))
     assert seen.mark is Mark.PROBLEM
-    assert "no limit can be set on memory" in seen.found
+    assert "it cannot limit memory" in seen.found
     assert "cgroup_enable=memory" in seen.remedy
 
 

@@ -69,8 +69,8 @@ NO_PLUGIN = "echo \"docker: 'compose' is not a docker command.\" >&2; exit 1"
     ("unfit", "reason"),
     [
         ({"compose": NO_PLUGIN}, "has no compose plugin: docker: 'compose' is not a docker command"),
-        ({"compose": "echo v2.17.3"}, "its compose is v2.17.3, and the course needs 2.20 or newer"),
-        ({"compose": "echo 2.19.1"}, "its compose is 2.19.1, and the course needs 2.20 or newer"),
+        ({"compose": "echo v2.17.3"}, "its compose is v2.17.3, but the course needs 2.20 or newer"),
+        ({"compose": "echo 2.19.1"}, "its compose is 2.19.1, but the course needs 2.20 or newer"),
         ({"buildx": "echo unknown >&2; exit 1"}, "has no buildx plugin: unknown"),
         (
             {
@@ -260,5 +260,5 @@ def test_an_engine_that_does_not_answer_is_not_taken_for_a_missing_command(
 
 def test_a_command_of_another_age_is_not_the_engines_fault(docker: Callable[..., Path]) -> None:
     old = "if [ $# -gt 1 ]; then echo 'client version 1.22 is too old' >&2; exit 1; fi"
-    with pytest.raises(EngineError, match="No docker command here can be used"):
+    with pytest.raises(EngineError, match="No docker command on this machine can be used"):
         find_client(ENGINE, platform=on_path(docker("old", version=old)))

@@ -126,7 +126,7 @@ def test_what_a_killed_engine_left_is_removed(
     (containerd / "containerd.sock").touch()
     said: list[str] = []
     daemon.start(said.append, platform=machine_with_dockerd)
-    assert said[0].startswith("Removed what an engine that was killed had left:")
+    assert said[0].startswith("Removed what a killed engine had left behind:")
     assert list(containerd.iterdir()) == []
     assert daemon.is_ready
 
@@ -180,7 +180,7 @@ def test_an_engine_that_somebody_else_starts_is_waited_for(
             while processes.from_pid_file(first.pid_file, "dockerd") != other.pid:
                 os.sched_yield()
             with pytest.raises(
-                EngineError, match=rf"dockerd, process {other.pid}\) runs, but does not answer"
+                EngineError, match=rf"dockerd, process {other.pid}\) is running, but does not answer"
             ):
                 first.start(quiet, platform=machine_with_dockerd, seconds=0.2)
             assert other.poll() is None, "it is not ours to end"

@@ -87,7 +87,9 @@ def test_a_broken_configuration_is_passed_over(machine: Callable[..., Any], text
 
 
 def test_a_context_that_is_gone_says_so(machine: Callable[..., Any]) -> None:
-    with pytest.raises(EngineNotFoundError, match="'old' is chosen, but is not described") as caught:
+    with pytest.raises(
+        EngineNotFoundError, match="'old' is selected, but there is no such context"
+    ) as caught:
         find_endpoint(machine(environ={"DOCKER_CONTEXT": "old"}, sockets={DOCKER: Reach.OPEN}))
     assert "docker context use default" in caught.value.remedy
 
@@ -141,7 +143,7 @@ def test_a_socket_one_may_not_use_names_the_group(machine: Callable[..., Any]) -
 
 
 def test_a_stale_socket_is_told_apart_from_none(machine: Callable[..., Any]) -> None:
-    with pytest.raises(EngineNotFoundError, match="is not running: its socket is there") as stale:
+    with pytest.raises(EngineNotFoundError, match="is not running: its socket exists") as stale:
         find_endpoint(machine(sockets={DOCKER: Reach.REFUSED}))
     with pytest.raises(EngineNotFoundError, match="no container engine on this machine") as none:
         find_endpoint(machine())

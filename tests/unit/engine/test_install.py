@@ -45,8 +45,8 @@ def test_debian_12_borrows_the_engine_of_the_next_release(machine: Callable[...,
     assert plan.borrowed == ("docker.io", "docker-cli", "docker-compose", "docker-buildx")
     assert {"containerd", "runc", "iptables", "mmdebstrap"} <= {*plan.packages} - {*plan.borrowed}
     assert plan.sentence == (
-        "Installing a container engine: docker.io, docker-cli, docker-compose, docker-buildx of Debian 13 (trixie); "
-        "of this system's own packages containerd, runc, iptables, ca-certificates, mmdebstrap; nothing else changes"
+        "Installing a container engine: docker.io, docker-cli, docker-compose, docker-buildx from Debian 13 (trixie); "
+        "from this system's own packages containerd, runc, iptables, ca-certificates, mmdebstrap; nothing else changes"
     )
 
 
@@ -162,9 +162,9 @@ def test_a_user_is_asked_once_and_joins_the_group(machine: Callable[..., Any], r
 @pytest.mark.parametrize(
     ("programs", "terminal", "confirm", "reason"),
     [
-        (APT, True, agree, "only root may install"),
-        (SUDO, False, agree, "only root may install"),
-        (SUDO, True, decline, "not agreed"),
+        (APT, True, agree, "only root can install"),
+        (SUDO, False, agree, "only root can install"),
+        (SUDO, True, decline, "did not agree"),
     ],
 )
 def test_a_user_who_may_not_or_will_not_is_told_the_command(
@@ -186,7 +186,7 @@ def test_an_engine_with_containers_is_not_restarted_without_asking(
     machine: Callable[..., Any], ran: list[list[str]]
 ) -> None:
     plan = Plan(("docker.io",), replaces=True)
-    with pytest.raises(EngineError, match="not agreed to restart the engine"):
+    with pytest.raises(EngineError, match="you did not agree to restart the engine"):
         install.install(machine(uid=0), plan, no_install=False, confirm=decline, progress=print)
     assert ran == []
 
@@ -205,7 +205,7 @@ def test_an_archive_that_fails_does_not_stop_the_installation(
     said: list[str] = []
     install.install(machine(uid=0), PLAN, no_install=False, confirm=agree, progress=said.append)
     assert ran == ["update", "docker-cli"]
-    assert said[-1].endswith("Going on with the package lists that are here.")
+    assert said[-1].endswith("Continuing with the package lists on this machine.")
 
 
 DEB822 = """

@@ -32,7 +32,7 @@ def engine_at(port: int) -> Engine:
         (servers.hangs_in_the_body, "timed out"),
         (servers.babbles, "220 mail"),
         (servers.breaks_off, "IncompleteRead"),
-        (servers.no_json, "is no container engine: <html>"),
+        (servers.no_json, "is not a container engine: <html>"),
         (servers.floods, "more than 1 MiB"),
     ],
 )
@@ -245,6 +245,6 @@ def test_logs_that_are_not_kept_are_told_with_the_way_out() -> None:
     refuses = answers(
         b'{"message":"configured logging driver does not support reading"}', b"501 Not Implemented"
     )
-    with serving(refuses) as port, pytest.raises(UnreadableLogsError, match="keeps nothing") as caught:
+    with serving(refuses) as port, pytest.raises(UnreadableLogsError, match="keeps no log") as caught:
         engine_at(port).logs("parcel")
     assert "daemon.json" in caught.value.remedy

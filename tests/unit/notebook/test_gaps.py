@@ -38,7 +38,7 @@ def test_a_cell_with_gaps_says_so_and_does_nothing_else() -> None:
     said = printed("# Your turn: go\nprint('it ran')\nx = ...\ny = ...\nz = [...]\n")
     assert said.splitlines() == [
         "This cell was not run: it still has gaps, in lines 3, 4 and 5.",
-        "Replace every ... and run it again. Until then the cells below go on without it.",
+        "Replace every ... and run the cell again. Until then, the cells below run without it.",
     ]
 
 

@@ -133,7 +133,7 @@ def test_a_lab_that_does_not_fit_is_not_started(
             operation(session, lab)
     assert session.done == []
     operations.start(session, lab, StartRequest(force=True))
-    assert session.said == ["note: It takes 9 GB. Started all the same."]
+    assert session.said == ["note: It takes 9 GB. Starting it anyway."]
     assert "start " in session.done
 
 
