@@ -1,4 +1,4 @@
-"""A throw-away container of the doctor's own: run a script in one of our images, read its output, leave nothing."""
+"""Temporary containers for the doctor: run a script in one of our images, read its output, leave nothing behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 ROLE_NAME = "doctor"
-"""The role that the doctor's own containers and networks carry, so that a killed doctor's are found again."""
+"""The role of the doctor's containers and networks, so that those of a killed doctor can be found."""
 
 _LOGGED = {"Type": "json-file"}
 
@@ -31,7 +31,7 @@ class Output:
     text: str
 
     def value(self, key: str) -> str | None:
-        """Return what stands after a key, None when the script never came to it."""
+        """Return the text after a key, or None if the script did not reach it."""
         for line in self.text.splitlines():
             name, _, rest = line.partition(" ")
             if name == key:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from checker.doctor.machine import Machine
 
 CLOCK_SECONDS = 5.0
-"""Certificates, tokens and the engine's events are compared by time; this much does no harm."""
+"""Certificates, tokens and the engine's events depend on the time; a difference up to this does no harm."""
 
 
 def files(machine: Machine) -> tuple[Seen, ...]:
@@ -45,7 +45,7 @@ def folders(machine: Machine) -> tuple[Seen, ...]:
         if ":" in str(folder) and machine.platform.system is not System.WINDOWS:
             return (
                 problem(
-                    f"{folder} has a colon in its path, and docker cannot mount such a folder",
+                    f"{folder} has a colon in its path, so docker cannot mount it",
                     "Move the checkout, or set DRYDOCK_STATE and DRYDOCK_WORK to folders without one.",
                 ),
             )
@@ -53,7 +53,7 @@ def folders(machine: Machine) -> tuple[Seen, ...]:
 
 
 def certificates(machine: Machine) -> tuple[Seen, ...]:
-    """Look for settings that name certificates which are not there any more."""
+    """Look for settings that name certificates which no longer exist."""
     named = {name: machine.platform.environ.get(name, "") for name in CERTIFICATES}
     gone = [
         f"{name} ({path})" for name, path in named.items() if path and not machine.platform.exists(Path(path))
@@ -61,16 +61,16 @@ def certificates(machine: Machine) -> tuple[Seen, ...]:
     if gone:
         return (
             note(
-                f"{', '.join(gone)} names a file that is not there: `lab` goes on without, other programs trust nobody",
+                f"{', '.join(gone)} names a file that does not exist: `lab` ignores it, but other programs then trust nobody",
                 f"unset {' '.join(each.split()[0] for each in gone)}",
             ),
         )
     used = [path for path in named.values() if path]
-    return (fine(f"of {used[0]}" if used else "the system's own"),)
+    return (fine(f"from {used[0]}" if used else "the system's own"),)
 
 
 def ports(machine: Machine) -> tuple[Seen, ...]:
-    """Look for somebody else on the ports that labs use."""
+    """Look for other programs on the ports that labs use."""
     wanted: dict[int, list[str]] = {}
     for lab in machine.labs:
         for port in lab.all_ports:
@@ -81,7 +81,7 @@ def ports(machine: Machine) -> tuple[Seen, ...]:
         if port in running:
             continue
         if who := _holder(machine, port):
-            taken.append((f"{port} (lab {', '.join(numbers)}) is held by {who[0]}", who[1]))
+            taken.append((f"{port} (lab {', '.join(numbers)}) is in use by {who[0]}", who[1]))
     if taken:
         return (
             problem("; ".join(what for what, _ in taken), " ".join(dict.fromkeys(do for _, do in taken))),
@@ -95,7 +95,7 @@ def ports(machine: Machine) -> tuple[Seen, ...]:
 
 
 def _ports_of_labs(machine: Machine) -> dict[int, str]:
-    """Return the published ports that a lab holds now, each with the lab's number."""
+    """Return the published ports that labs use now, each with the lab's number."""
     if machine.engine is None:
         return {}
     return {
@@ -110,7 +110,7 @@ def _holder(machine: Machine, port: int) -> tuple[str, str] | None:
     """Return who holds a port that is not a lab's, and what to do, as `lab start` would say it."""
     if machine.engine is None:
         who = process_on(port)
-        return (who, "End that program before you start the lab.") if who else None
+        return (who, "Stop that program before you start the lab.") if who else None
     lab = next(lab for lab in machine.labs if port in lab.all_ports)
     alone = dataclasses.replace(lab, toml=msgspec.structs.replace(lab.toml, ports=(port,)))
     try:
@@ -128,7 +128,7 @@ def clock(machine: Machine) -> tuple[Seen, ...]:
     return (
         note(
             f"the engine's is {abs(machine.skew):.0f} s {which} this machine's: certificates and waits may fail",
-            "Restart the engine, or its virtual machine; this happens after a laptop slept.",
+            "Restart the engine, or its virtual machine; this happens after a laptop has slept.",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Probes from inside containers: the work folder, names, the engine's disk, and what privileged ones may do."""
+"""Probes from inside containers: the work folder, names, and the engine's disk."""
 
 from __future__ import annotations
 
@@ -114,14 +114,14 @@ def _not_run(machine: Machine, error: EngineError) -> tuple[Seen, ...]:
     disk = engine_disk_from_here(machine)
     if is_about_addresses(said):
         seen = problem(
-            f"no network can be made: {said}",
-            "Remove networks that nothing uses (`docker network prune`), stop other labs, or leave the VPN.",
+            f"no network can be created: {said}",
+            "Remove unused networks (`docker network prune`), stop other labs, or disconnect the VPN.",
         )
         return rest, seen, rest, disk
     if "mount" in said.lower() or "shared" in said.lower():
         return problem(said, _sharing(machine)), rest, rest, disk
     return (
-        problem(f"a container cannot be run: {said}", "See the engine's own log; restart the engine."),
+        problem(f"a container cannot be run: {said}", "Read the engine's log, and restart the engine."),
         rest,
         rest,
         disk,
@@ -131,10 +131,10 @@ def _not_run(machine: Machine, error: EngineError) -> tuple[Seen, ...]:
 def _judge_folder(machine: Machine, output: Output, *, answered: bool) -> Seen:
     work = machine.places.work
     if output.value("read") != "yes":
-        return problem(f"{work} is not seen in containers: they get an empty folder", _sharing(machine))
+        return problem(f"containers do not see {work}: they get an empty folder", _sharing(machine))
     if output.value("wrote") != "yes" or not answered:
-        return problem(f"what containers write to {work} does not arrive", _sharing(machine))
-    return fine(f"{work} is seen in containers, both ways")
+        return problem(f"files that containers write to {work} do not appear there", _sharing(machine))
+    return fine(f"containers can read and write {work}")
 
 
 def _sharing(machine: Machine) -> str:
@@ -142,7 +142,7 @@ def _sharing(machine: Machine) -> str:
         return "This engine is on another machine; labs need one that sees this machine's files."
     if machine.platform.system is System.LINUX:
         return (
-            "Keep the course in your home folder, or set DRYDOCK_WORK to a folder that the engine may read."
+            "Keep the course in your home folder, or set DRYDOCK_WORK to a folder that the engine can read."
         )
     return "Keep the course in your home folder, or share its folder in the engine's settings (Resources, File sharing)."
 
@@ -152,7 +152,7 @@ def _judge_inner(output: Output) -> Seen:
         return fine("containers find each other by name")
     return problem(
         "a container's name is not found on its network",
-        "A firewall may be in the way of the engine's own name server; restart the engine after changing it.",
+        "A firewall may block the engine's own name server; restart the engine after you change the firewall.",
     )
 
 
@@ -163,7 +163,7 @@ def _judge_outer(output: Output, host: str) -> Seen:
         return fine(f"containers find {host}")
     return note(
         f"containers do not find {host}; labs run without it",
-        "Nothing has to be done for labs. For downloads inside containers, give the engine a name server (`dns` in its daemon.json).",
+        "Labs do not need it. For downloads inside containers, set a name server for the engine (`dns` in its daemon.json).",
     )
 
 

@@ -1,4 +1,4 @@
-"""Probe of what earlier sessions left with the engine: parts of labs that are not started, and old images."""
+"""Probes of what earlier sessions left on the engine: parts of labs that are not started, and old images."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def labs(machine: Machine) -> tuple[Seen, ...]:
         )
         return (
             note(
-                named, "Do other labs meanwhile, or have it stopped there. To take it over: lab stop N --take"
+                named,
+                "Do other labs meanwhile, or ask for it to be stopped there. To take it over: lab stop N --take",
             ),
         )
     running = ", ".join(sorted(started))

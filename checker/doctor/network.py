@@ -1,4 +1,4 @@
-"""Probes of the ways between containers, this machine and the world: networks, published ports, routes, proxies."""
+"""Probes of the connections between containers, this machine and the world: networks, ports, routes, proxies."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def reach(machine: Machine) -> tuple[Seen, Seen]:
     """Run a service, and ask it from another container on its network and from this machine."""
     image = machine.tag("parcel")
     if not image:
-        later = unknown("told after the image parcel is made (lab images build parcel)")
+        later = unknown("known only after the image parcel is built (lab images build parcel)")
         return later, later
     name = f"drydock-doctor-{secrets.token_hex(8)}"
     engine = machine.asked
@@ -60,18 +60,18 @@ def reach(machine: Machine) -> tuple[Seen, Seen]:
             trouble = _ask_from_here(machine, port)
     except EngineError as error:
         if is_about_addresses(str(error)):
-            later = unknown("no network can be made; see names in a lab")
+            later = unknown("no network can be created; see names in a lab")
             return later, later
-        return problem(f"two containers cannot be run side by side: {error}", "Restart the engine."), unknown(
-            "no container could be run"
-        )
+        return problem(
+            f"two containers cannot run at the same time: {error}", "Restart the engine."
+        ), unknown("no container could be run")
     words = output.value("tcp") or "no"
     between = (
         fine("containers on one network reach each other")
         if words == "yes"
         else problem(
-            f"a container does not reach another on its own network: {words.removeprefix('no').strip() or 'no answer'}",
-            "A firewall of this machine blocks bridges (firewalld, ufw, a security product): allow forwarding "
+            f"a container cannot reach another one on its network: {words.removeprefix('no').strip() or 'no answer'}",
+            "A firewall on this machine blocks bridges (firewalld, ufw, a security product): allow forwarding "
             "on the engine's bridges, or restart the engine after the firewall was started.",
         )
     )
@@ -80,8 +80,8 @@ def reach(machine: Machine) -> tuple[Seen, Seen]:
         if not trouble
         else problem(
             f"a container's published port does not answer on 127.0.0.1: {trouble}",
-            "The engine is on another machine, or a firewall or VPN takes loopback connections: "
-            "labs are judged by published ports. Use an engine of this machine, or allow them.",
+            "The engine is on another machine, or a firewall or VPN blocks loopback connections: "
+            "checks need published ports. Use an engine on this machine, or allow these connections.",
         )
     )
     return between, published
@@ -111,10 +111,12 @@ def other_networks(machine: Machine) -> tuple[Seen]:
     """Compare this machine's routes with the addresses that labs and clusters use."""
     if machine.platform.system is not System.LINUX:
         return (
-            fine("labs are reached by published ports; a VPN of this machine does not meet their networks"),
+            fine(
+                "labs are reached through published ports; a VPN on this machine does not affect their networks"
+            ),
         )
     if not shares_our_kernel(machine.platform, machine.endpoint, machine.info):
-        return (fine("the engine is not on this machine: routes do not meet labs' networks"),)
+        return (fine("the engine is not on this machine: routes do not affect labs' networks"),)
     beyond = routes(machine.platform, beyond_a_gateway=True)
     hidden = [
         f"{route} ({what})" for what, pool in INSIDE.items() for route in beyond if route.overlaps(pool)
@@ -122,26 +124,26 @@ def other_networks(machine: Machine) -> tuple[Seen]:
     if hidden:
         return (
             note(
-                f"what is reached through {', '.join(hidden)} is not reached from inside nodes",
-                "Labs need nothing there. Should the machine's name server have such an address, leave the VPN "
+                f"nodes cannot reach the addresses behind {', '.join(hidden)}",
+                "Labs need nothing there. If the machine's name server has such an address, disconnect the VPN "
                 "while you do a lab on Kubernetes.",
             ),
         )
     met = [str(route) for route in beyond if any(route.overlaps(pool) for pool in POOLS)]
     if met:
-        return (fine(f"{', '.join(met)} is reached through a gateway; labs' networks keep clear of it"),)
-    return (fine("no route of this machine meets labs' networks"),)
+        return (fine(f"{', '.join(met)} is reached through a gateway; labs' networks avoid it"),)
+    return (fine("no route of this machine overlaps labs' networks"),)
 
 
 def proxies(machine: Machine) -> tuple[Seen]:
-    """Look for a proxy that would be asked for what is on this machine or in a lab."""
+    """Look for a proxy that programs would use for requests to this machine or to a lab."""
     names = ("localhost", "127.0.0.1")
     environ = {key.upper(): value for key, value in machine.platform.environ.items()}
     here = environ.get("HTTP_PROXY") or environ.get("ALL_PROXY")
     if here and (missing := [name for name in names if name not in _listed(environ.get("NO_PROXY", ""))]):
         return (
             note(
-                f"programs of this machine ask a proxy also for {' and '.join(missing)}: `curl` of a lab's port fails",
+                f"programs on this machine also use a proxy for {' and '.join(missing)}: `curl` of a lab's port fails",
                 f"export NO_PROXY={','.join(filter(None, [environ.get('NO_PROXY', ''), *missing]))}",
             ),
         )
@@ -149,12 +151,12 @@ def proxies(machine: Machine) -> tuple[Seen]:
     if given is not None and "drydock" not in given and "*" not in given:
         return (
             note(
-                "your docker command gives the containers that you start a proxy, which they ask also for names in a lab; "
-                "a lab's own containers, and what you start in `lab shell`, get none",
-                'Work in `lab shell`, or take `"proxies"` out of ~/.docker/config.json while you do labs.',
+                "your docker command gives a proxy to the containers that you start, and they also use it for names in a lab; "
+                "a lab's own containers, and containers that you start in `lab shell`, get no proxy",
+                'Work in `lab shell`, or remove `"proxies"` from ~/.docker/config.json while you do labs.',
             ),
         )
-    return (fine("a proxy is set, and leaves this machine out" if here else "none is set"),)
+    return (fine("a proxy is set, but not used for this machine" if here else "none is set"),)
 
 
 def _listed(text: str) -> set[str]:
@@ -162,7 +164,7 @@ def _listed(text: str) -> set[str]:
 
 
 def _given_to_containers(machine: Machine) -> str | None:
-    """Return the exceptions of the proxy that the docker command hands to containers, None when it hands none."""
+    """Return the exceptions of the proxy that the docker command gives to containers, or None if it gives no proxy."""
     folder = machine.platform.environ.get("DOCKER_CONFIG")
     file = (Path(folder) if folder else machine.platform.home / ".docker") / "config.json"
     with contextlib.suppress(ValueError, AttributeError):
@@ -173,21 +175,21 @@ def _given_to_containers(machine: Machine) -> str | None:
 
 
 def reserved_ports(machine: Machine) -> tuple[Seen]:
-    """Ask Windows which ports it keeps back: it hands out ranges that change with each start."""
+    """Ask Windows which ports it reserves: these ranges change with each start."""
     if machine.platform.system is not System.WINDOWS:
-        return (fine("this system keeps none back"),)
+        return (fine("this system reserves none"),)
     wanted = {port: lab.number for lab in machine.labs for port in lab.all_ports}
     kept = excluded(_netsh())
     met = [f"{port} (lab {number})" for port, number in sorted(wanted.items()) if _within(port, kept)]
     if met:
         return (
             problem(
-                f"Windows keeps back {', '.join(met)}",
+                f"Windows reserves {', '.join(met)}",
                 "As administrator: net stop winnat; netsh int ipv4 add excludedportrange protocol=tcp "
                 "startport=PORT numberofports=1; net start winnat",
             ),
         )
-    return (fine("Windows keeps back none that labs use"),)
+    return (fine("Windows reserves none that labs use"),)
 
 
 def _netsh() -> str:
@@ -231,5 +233,5 @@ CONTAINERS = (
 MACHINE = (
     Probe("machine", (("routes", "other networks"),), other_networks),
     Probe("machine", (("proxy", "proxy"),), proxies, needs_engine=False),
-    Probe("machine", (("reserved-ports", "ports kept back"),), reserved_ports, needs_engine=False),
+    Probe("machine", (("reserved-ports", "reserved ports"),), reserved_ports, needs_engine=False),
 )

@@ -1,7 +1,7 @@
-"""What a machine that is a container may do here: probes of one privileged container, for labs that run nodes.
+"""What a node, a machine that is a container, can do here: probes of one privileged container.
 
-One script in one container answers them all, so that they cost one start. Each thing is tried, not looked up:
-a list of kernel modules names neither what is built in nor what is forbidden.
+One script in one container answers them all, so only one container has to start. Each thing is tried, not looked up,
+because a list of kernel modules shows neither what is built in nor what is forbidden.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def nodes(machine: Machine) -> tuple[Seen, ...]:
     )
 
 
-_UNTRIED = unknown("told after the node image is made (lab images build node)")
+_UNTRIED = unknown("known only after the node image is built (lab images build node)")
 
 
 def _ended(output: Output, name: str) -> str | None:
@@ -154,7 +154,7 @@ def _privileged(machine: Machine, output: Output) -> Seen:
     labs = machine.privileged_labs
     if _ended(output, "tmpfs") not in {"0", None}:
         return _weaker(
-            labs, "started, but may not mount: something takes rights away", _privilege_remedy(machine, "")
+            labs, "started, but cannot mount: something takes rights away", _privilege_remedy(machine, "")
         )
     return fine(f"possible (needed for lab {labs})" if labs else "possible")
 
@@ -173,7 +173,7 @@ def _groups(output: Output, labs: str) -> Seen:
         fine("nodes limit what runs in them"),
         _weaker(
             labs,
-            "nodes may not make groups of their own: what runs in them cannot be limited",
+            "nodes cannot create their own cgroups: what runs in them cannot be limited",
             "Turn off Enhanced Container Isolation or rootless mode.",
         ),
     )
@@ -197,9 +197,9 @@ def _first(output: Output) -> Seen:
         return _UNTRIED
     if first != "sh":
         return note(
-            f"`{first}` stands before a node's own first process, although that was declined: "
+            f"`{first}` runs as a node's first process, although the container was started without it: "
             "Kubernetes in nodes may fail",
-            'Take `"init": true` out of the engine\'s daemon.json, and restart it.',
+            'Remove `"init": true` from the engine\'s daemon.json, and restart the engine.',
         )
     return fine("a node's own")
 
@@ -234,10 +234,10 @@ def _packet_filter(machine: Machine, output: Output) -> Seen:
     if not works:
         return _weaker(
             machine.privileged_labs,
-            "neither iptables-nft nor iptables-legacy works in a node: networks of clusters cannot be made",
+            "neither iptables-nft nor iptables-legacy works in a node: networks of clusters cannot be created",
             _modules(machine, "nf_tables ip_tables"),
         )
-    return fine(f"iptables-{' and iptables-'.join(works)}; nodes take the first that does all they need")
+    return fine(f"iptables-{' and iptables-'.join(works)}; nodes use the first that does all they need")
 
 
 BRIDGED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
@@ -275,7 +275,7 @@ def _vxlan(output: Output) -> Seen:
         note(
             "this kernel has none: a swarm's own networks do not reach from node to node",
             "Install the kernel's extra modules (Raspberry Pi: linux-modules-extra-raspi). "
-            "Kubernetes labs do without.",
+            "Kubernetes labs do not need it.",
         ),
     )
 
@@ -288,7 +288,7 @@ def _ipvs(machine: Machine, output: Output) -> Seen:
         note(
             "this kernel has none: a swarm's services have no address of their own, and nodes publish only "
             "what runs on them",
-            f"The lab on Swarm works without, and says so. {_modules(machine, 'ip_vs ip_vs_rr xt_ipvs')}",
+            f"The lab on Swarm works without it, and says so. {_modules(machine, 'ip_vs ip_vs_rr xt_ipvs')}",
         ),
     )
 
@@ -298,7 +298,7 @@ def _netem(output: Output) -> Seen:
         output,
         "netem",
         fine("packets can be delayed (netem)"),
-        note("this kernel cannot delay packets (netem); labs slow things down by other means"),
+        note("this kernel cannot delay packets (netem); labs slow things down in another way"),
     )
 
 
@@ -310,7 +310,7 @@ def _matches(output: Output) -> Seen:
         return note(
             f"the packet filter lacks {', '.join(missing)}: Kubernetes spreads requests by `statistic`, "
             "and keeps a client on a pod by `recent`",
-            "Use another kernel, where you can. Labs judge what the kernel has.",
+            "Use another kernel if you can. Labs judge what the kernel has.",
         )
     return fine(", ".join(MATCHES))
 
@@ -320,9 +320,7 @@ def _kernel_log(output: Output) -> Seen:
         output,
         "kmsg",
         fine("/dev/kmsg is there"),
-        note(
-            "there is no /dev/kmsg in a node, and Kubernetes wants one; nodes put another file in its place"
-        ),
+        note("there is no /dev/kmsg in a node, but Kubernetes needs one; nodes use another file instead"),
     )
 
 
@@ -334,15 +332,15 @@ def _open_files(output: Output) -> Seen:
         return _UNTRIED
     if int(said) < LEAST_FILES:
         return note(
-            f"{said} for each process by default; scenes ask for more where they need it",
-            "Should a node say `too many open files`: raise `default-ulimits` in the engine's daemon.json.",
+            f"{said} for each process by default; scenes that need more set a higher limit",
+            "If a node says `too many open files`, raise `default-ulimits` in the engine's daemon.json.",
         )
     return fine(f"{said} for each process")
 
 
 def _modules(machine: Machine, names: str) -> str:
     if machine.platform.system is System.LINUX:
-        return f"On a kernel of your own: sudo modprobe --all {names}"
+        return f"If the kernel is your own: sudo modprobe --all {names}"
     return "The kernel is the engine's: update Docker Desktop, Colima or WSL (wsl --update)."
 
 
@@ -356,10 +354,10 @@ def _weaker(labs: str, found: str, remedy: str) -> Seen:
 def _privilege_remedy(machine: Machine, said: str) -> str:
     if "operation not permitted" in said.lower() and machine.platform.system is System.LINUX:
         return (
-            "This machine withholds rights from the engine (an engine inside a container or sandbox). "
-            "Engine 26 or newer copes with less of them: `./lab up` installs it on Debian; else ask who runs the machine."
+            "This machine does not give the engine all rights (it runs inside a container or sandbox). "
+            "Engine 26 or newer needs fewer rights: `./lab up` installs it on Debian. Otherwise ask the machine's administrator."
         )
-    return "Turn off Enhanced Container Isolation, rootless mode or the policy that forbids them, or ask who set it."
+    return "Turn off Enhanced Container Isolation, rootless mode or the policy that forbids them, or ask the administrator."
 
 
 PROBES = (Probe("nodes", PARTS, nodes, needs_image=True),)

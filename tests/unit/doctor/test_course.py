@@ -69,7 +69,7 @@ def test_a_port_held_by_another_program_names_its_lab(machine: Make) -> None:
         (seen,) = course.ports(machine(labs=({}, {"ports": (port,)})))
         (alone,) = course.ports(machine(labs=({"ports": (port,)},), engine=None))
     assert seen.mark is alone.mark is Mark.PROBLEM
-    assert f"{port} (lab 02) is held by" in seen.found
+    assert f"{port} (lab 02) is in use by" in seen.found
 
 
 def test_a_port_held_by_a_strangers_container_says_which(machine: Make, engine: Any) -> None:

@@ -54,7 +54,7 @@ def test_a_work_folder_that_containers_cannot_write_is_a_problem(machine: Make, 
     engine.printed = lambda _: "read yes\nwrote yes\ninner yes\n"
     work, *_ = inside.around(machine(images=IMAGES))
     assert work.mark is Mark.PROBLEM
-    assert "does not arrive" in work.found
+    assert "do not appear there" in work.found
 
 
 def test_names_that_are_not_found_inside_are_a_problem_and_outside_a_note(machine: Make, engine: Any) -> None:
