@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Cruncher, the noisy neighbour: sums up old parcels, and takes all the memory and CPU it is given.
+"""Cruncher, the noisy neighbour: sums up old parcels, and uses all the memory and CPU that it gets.
 
-It is loud, and safe on any machine that can run the course:
-- its worker stops growing at a third of the memory that is free, never below 700 MB or above 1200 MB;
-- it computes with one thread a core, eight at most, for 25 seconds, gives everything back, and rests for 15;
-- after ten rounds, some seven minutes, it stays quiet until it is asked again or started anew.
+It uses a lot, but is safe on any machine that can run the course:
+- its worker stops growing at a third of the free memory, never below 700 MB or above 1200 MB;
+- it computes with one thread for each core, at most eight, for 25 seconds, frees everything, and rests for 15;
+- after ten rounds, about seven minutes, it is idle until it is asked or started again.
 
-The service answers on port 7070 and starts a worker for each round, however the one before ended.
+The service answers on port 7070 and starts a worker for each round, however the last one ended.
   GET  /        what it is doing, how much its worker holds, how often and when a worker was killed
   POST /again   another ten rounds, the first at once
 """
@@ -104,12 +104,12 @@ class Rounds:
         return "resting" if self._left else "quiet"
 
     def ask_again(self) -> None:
-        """Begin another set of rounds, at once unless one is under way."""
+        """Begin another set of rounds, at once unless one is running."""
         self._left = ROUNDS
         self._again.set()
 
     def run(self) -> None:
-        """Run rounds for ever: work, rest, and stay quiet when the set is done."""
+        """Run rounds without end: work, rest, and stay idle when the set is done."""
         self._again.wait(FIRST_AFTER)
         while True:
             self._again.clear()

@@ -1,4 +1,4 @@
-"""The web server that both versions of Tariff share: quotes, orders in a ledger, and a record of its own pace.
+"""The web server of both versions of Tariff: quotes, orders in a ledger, and a record of its own response times.
 
 Its port and its ledger are the same in every version and cannot be configured; that is the point of the lab.
   GET  /             who answers: version, library, container, ledger, number of orders
@@ -36,7 +36,7 @@ LEDGER = Path("/var/lib/tariff/ledger")
 LONGEST_ORDER = 200
 
 SEAL_ROUNDS = 10_000
-"""Each quote is sealed against forgery, which keeps one core busy for some milliseconds."""
+"""Each quote is sealed against forgery, which keeps one core busy for a few milliseconds."""
 
 PACE_EVERY = 0.5
 PACE_KEPT = 7200
@@ -103,7 +103,7 @@ class Pace:
         self._taken: deque[tuple[float, float]] = deque(maxlen=PACE_KEPT)
 
     def keep(self) -> None:
-        """Ask, note, and wait for the next turn, for ever."""
+        """Ask, record the time, and wait for the next turn, without end."""
         while True:
             began = time.time()
             start = time.perf_counter()

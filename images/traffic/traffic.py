@@ -1,15 +1,15 @@
-"""Traffic: sends requests to one address all the time, and keeps a record of what each came to.
+"""Traffic: sends requests to one address all the time, and records the result of each.
 
-Twenty times a second a request on a fresh connection, and five times a second one on a connection that is kept
-alive. It uses Python's standard library alone, one thread for all requests, and is configured by its environment:
+Twenty times a second it sends a request on a new connection, and five times a second one on a connection that is kept
+alive. It uses only Python's standard library and one thread for all requests. Environment variables configure it:
   DRYDOCK_TRAFFIC_TO      where to send, such as http://front:8080/
   DRYDOCK_TRAFFIC_RECORD  the folder of the record; /var/lib/traffic
 
-The name in the address is looked up twice a second, not for every request, and anew when a connection fails: what
-the look-up then finds is tried before the request counts as failed. The look-up is in no request's latency.
+It looks up the name in the address twice a second, not for every request, and again when a connection fails: it tries
+the addresses that it then finds before the request counts as failed. No request's latency includes the look-up.
 
-Each line of the record is a JSON array. What it missed itself, because it was stopped, not run, or without a
-network, is written down as a gap; requests that were under way then are in the record neither as good nor as failed.
+Each line of the record is a JSON array. Time in which it sent nothing, because it was stopped, paused, or without a
+network, is recorded as a gap. Requests in progress at that time are recorded neither as good nor as failed.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ class Names(threading.Thread):
 
 
 class Exchange:
-    """One request and what has come of it so far."""
+    """One request and its result so far."""
 
     __slots__ = (
         "address",
@@ -356,11 +356,11 @@ class Sender:
             self._record.gap(last, now, "stopped")
         self._record.begin(now)
         self._names.start()
-        # The first look-up is waited for: before it there is no name to be missed.
+        # Wait for the first look-up: before it, a missing name is no failure.
         select.select([self._woken], [], [], GIVE_UP_SECONDS)
 
     def _miss(self, since: float, now: float) -> None:
-        """Leave out what happened while we were not run; what was under way tells nothing of the service."""
+        """Record a gap for the time in which we did not run; requests in progress then say nothing about the service."""
         self._record.gap(self._clock.at(since), self._clock.at(now), "paused")
         self._forget_all()
         self._names.trust()
