@@ -72,7 +72,7 @@ def test_what_a_process_left_is_found_by_its_mark_and_ended(tmp_path: Path) -> N
 def test_a_process_is_killed_with_all_that_it_started() -> None:
     name, _, value = TOKEN.partition("=")
     command = [sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '1000'])"]
-    process = subprocess.Popen(command, env={**os.environ, name: value}, start_new_session=True)
+    process = subprocess.Popen(command, text=True, env={**os.environ, name: value}, start_new_session=True)
     assert wait_until(lambda: len(ground._marked()) == 2, 60)
     kill(process, alone=False)
     assert process.wait(20) == -signal.SIGKILL
