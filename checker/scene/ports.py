@@ -6,8 +6,9 @@ import contextlib
 import errno
 import socket
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import LABEL
 from checker.errors import LabError
@@ -26,6 +27,13 @@ _ADDRESSES = (
 """What the engine publishes a port on, and where a program of this machine's own usually listens."""
 
 
+ENGINES_OWN = "docker-proxy"
+"""The program that holds published ports for the engine."""
+
+LATE_SECONDS = 10.0
+"""How long the engine may take to list a container after it took its port; mostly milliseconds."""
+
+
 def require_free(engine: Engine, lab: Lab) -> None:
     """Refuse when something that is not this lab's holds a port that its answer will use.
 
@@ -34,18 +42,12 @@ def require_free(engine: Engine, lab: Lab) -> None:
     """
     if not lab.ports:
         return
-    ours = {item["Id"] for item in owned_containers(engine, lab)}
-    published = {
-        int(port["PublicPort"]): item
-        for item in engine.list_all("containers")
-        for port in item.get("Ports") or []
-        if port.get("PublicPort")
-    }
+    published = _published(engine)
     for port in lab.ports:
-        holder = published.get(port)
-        if holder is not None:
-            if holder["Id"] in ours:
-                continue
+        holder, who = published.get(port), ""
+        if holder is None and engine.endpoint.is_local and (who := process_on(port)):
+            holder, who = _told_late(engine, port, who)
+        if holder is not None and holder["Id"] not in {item["Id"] for item in owned_containers(engine, lab)}:
             name = holder["Names"][0].lstrip("/")
             other = (holder.get("Labels") or {}).get(LABEL, "")
             whose = f" of lab {other}" if other else ""
@@ -54,11 +56,34 @@ def require_free(engine: Engine, lab: Lab) -> None:
                 f"Port {port} of this machine, which lab {lab.number} uses, is taken by the container `{name}`{whose}.",
                 remedy=f"Stop it (`{way}`), then start the lab again.",
             )
-        if engine.endpoint.is_local and (who := process_on(port)):
+        if who:
             raise LabError(
                 f"Port {port} of this machine, which lab {lab.number} uses, is taken by {who}.",
                 remedy="End that program, then start the lab again.",
             )
+
+
+def _published(engine: Engine) -> dict[int, dict[str, Any]]:
+    return {
+        int(port["PublicPort"]): item
+        for item in engine.list_all("containers")
+        for port in item.get("Ports") or []
+        if port.get("PublicPort")
+    }
+
+
+def _told_late(engine: Engine, port: int, who: str) -> tuple[dict[str, Any] | None, str]:
+    """Return the container that publishes a port, or else who holds it.
+
+    The engine holds a port a moment before it lists the container that it is starting, and a moment after one ended.
+    """
+    give_up = time.monotonic() + LATE_SECONDS
+    while True:
+        holder = _published(engine).get(port)
+        who = process_on(port) if holder is None else ""
+        if not who or ENGINES_OWN not in who or time.monotonic() >= give_up:
+            return holder, who
+        time.sleep(0.05)
 
 
 def process_on(port: int) -> str:

@@ -18,6 +18,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    from checker.authoring.testing import Part
+    from checker.cli.context import Context
 
 SUMMARY = "run the project's tests"
 EXAMPLE = "./lab test unit"
@@ -43,46 +47,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run each part and say whether it passed."""
-    from checker.authoring.testing import PARTS, ensure_browser, run_parts, together
+    from checker.authoring.testing import ensure_browser, run_parts, together
     from checker.cli.context import Context
-    from checker.engine.ensure import ensure_engine
-    from checker.errors import ExitCode, MisuseError
-    from checker.images.program import MissingProgramError
-    from checker.session.preparing import ensure_images
+    from checker.errors import ExitCode
 
     context = Context(args)
     if args.parts == ["mutants"]:
         from checker.authoring.mutants import run_mutants
 
         return int(run_mutants(context.places.root, args.beyond, context.say))
-    known = {part.name: part for part in PARTS}
-    if unknown := [name for name in args.parts if name not in known]:
-        raise MisuseError(
-            f"There is no part `{unknown[0]}`.", remedy=f"Parts: {', '.join(known)}; or mutants alone."
-        )
-    parts = [known[name] for name in args.parts] or [part for part in PARTS if part.usual]
-    if (args.engine or args.labs) and args.parts != ["engines"]:
-        raise MisuseError(
-            "--engine and --labs work only with the part `engines`.",
-            remedy="For instance: ./lab test engines --engine 29 --labs 1,2",
-        )
+    parts = _chosen(args)
     if args.engine or args.labs:
         args.beyond = [f"--engine={args.engine}", f"--labs={args.labs}", *args.beyond]
-    tested = [context.catalogue.find(name) for name in args.labs.split(",") if name.strip()]
     ended: dict[str, ExitCode] = {}
     ready = False
     for group in together(parts):
         if any(part.engine for part in group) and not ready:
-            ensure_engine(
-                context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
-            )
-            # A program starts the labs that it was given, and these get their images as always.
-            programs = all(part.program for part in group)
-            for lab in [] if programs else tested or context.catalogue:
-                try:
-                    ensure_images(context, lab)
-                except MissingProgramError as error:
-                    context.say(f"lab {lab.number} is not tested here. {error.what}")
+            _prepare(context, args, group)
             ready = True
         if any(part.browser for part in group):
             ensure_browser(context.say, no_install=args.no_install)
@@ -91,3 +72,37 @@ def run(args: argparse.Namespace) -> int:
     for name, code in ended.items():
         context.say(f"{name}: {'passed' if code is ExitCode.OK else 'FAILED'}")
     return int(max(ended.values()))
+
+
+def _chosen(args: argparse.Namespace) -> list[Part]:
+    from checker.authoring.testing import PARTS
+    from checker.errors import MisuseError
+
+    known = {part.name: part for part in PARTS}
+    if unknown := [name for name in args.parts if name not in known]:
+        raise MisuseError(
+            f"There is no part `{unknown[0]}`.", remedy=f"Parts: {', '.join(known)}; or mutants alone."
+        )
+    if (args.engine or args.labs) and args.parts != ["engines"]:
+        raise MisuseError(
+            "--engine and --labs work only with the part `engines`.",
+            remedy="For instance: ./lab test engines --engine 29 --labs 1,2",
+        )
+    return [known[name] for name in args.parts] or [part for part in PARTS if part.usual]
+
+
+def _prepare(context: Context, args: argparse.Namespace, parts: Sequence[Part]) -> None:
+    """Start the engine and get the images of the labs that are tested; a program gets those of the labs it starts."""
+    from checker.engine.ensure import ensure_engine
+    from checker.images.program import MissingProgramError
+    from checker.session.preparing import ensure_images
+
+    ensure_engine(
+        context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say
+    )
+    named = [context.catalogue.find(name) for name in args.labs.split(",") if name.strip()]
+    for lab in [] if all(part.program for part in parts) else named or context.catalogue:
+        try:
+            ensure_images(context, lab)
+        except MissingProgramError as error:
+            context.say(f"lab {lab.number} is not tested here. {error.what}")

@@ -11,6 +11,7 @@ import pytest
 from checker.engine.api import Engine
 from checker.engine.endpoint import Endpoint
 from checker.errors import LabError
+from checker.scene import ports
 from checker.scene.ports import process_on, require_free
 
 if TYPE_CHECKING:
@@ -107,3 +108,35 @@ def test_a_lab_without_ports_asks_nobody(course: Course) -> None:
     nowhere = Engine(Endpoint("tcp://127.0.0.1:1", "test"))
     assert not refusal(nowhere, course, None)
     assert "does not answer" in refusal(nowhere, course, 65000)
+
+
+class Late(Fake):
+    """An engine that lists the container of a port it holds when it is asked for the third time."""
+
+    def __init__(self, *containers: dict[str, Any]) -> None:
+        super().__init__(*containers)
+        self._asked = 0
+
+    def list_all(self, kind: str, **_: Any) -> list[dict[str, Any]]:
+        """List them, from the third time on."""
+        self._asked += 1
+        return super().list_all(kind) if self._asked > 2 else []
+
+
+def test_a_port_that_the_engine_holds_already_for_a_container_of_ours_is_ours(
+    course: Course, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    monkeypatch.setattr(ports, "process_on", lambda _: "`docker-proxy` (process 7)")
+    ours = container(free, **{"io.drydock.lab": course.number})
+    require_free(Late(ours), course.lab(toml=f"ports = [{free}]\n"))
+    with pytest.raises(LabError, match="by the container `web`"):
+        require_free(Late(container(free)), course.lab(toml=f"ports = [{free}]\n"))
+
+
+def test_a_port_that_the_engine_holds_for_nobody_is_told_in_the_end(
+    course: Course, monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    monkeypatch.setattr(ports, "process_on", lambda _: "`docker-proxy` (process 7)")
+    monkeypatch.setattr(ports, "LATE_SECONDS", 0.0)
+    with pytest.raises(LabError, match="docker-proxy"):
+        require_free(Fake(), course.lab(toml=f"ports = [{free}]\n"))
