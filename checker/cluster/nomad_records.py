@@ -208,6 +208,7 @@ class GroupDeployment(_Record, frozen=True):
     """How far a deployment is with a group."""
 
     promoted: bool = False
+    auto_promote: bool = False
     desired_canaries: int = 0
     placed_canaries: list[str] | None = None
     desired_total: int = 0
@@ -243,8 +244,17 @@ class Deployment(_Record, frozen=True):
 
     @property
     def waits(self) -> bool:
-        """Whether it is under way and its canaries wait for somebody to promote them."""
-        return self.status == "running" and self.canaries > 0 and not self.promoted
+        """Whether it is under way and its canaries wait for somebody to promote them; Nomad may have been told to do it."""
+        asked = any(
+            group.desired_canaries and not group.promoted and not group.auto_promote
+            for group in self.task_groups.values()
+        )
+        return self.status == "running" and asked
+
+    @property
+    def lacks_places(self) -> bool:
+        """Whether it is under way and some of its canaries have no place yet."""
+        return self.status == "running" and self.canaries_placed < self.canaries
 
 
 class Unplaced(_Record, frozen=True):

@@ -19,7 +19,9 @@ OLD, NEW = "1.0", "2.0"
 def settled(nomad: Nomad) -> bool:
     """Whether nothing is under way that ends by itself: no deployment runs, or it waits for somebody."""
     newest = next(iter(nomad.deployments()), None)
-    return newest is None or newest.status != "running" or newest.waits
+    if newest is None or newest.status != "running":
+        return True
+    return nomad.unplaced() is not None if newest.lacks_places else newest.waits
 
 
 def require_version_2(nomad: Nomad) -> None:
@@ -32,7 +34,7 @@ def require_version_2(nomad: Nomad) -> None:
         "seen": seen,
         "source": nomad.shows(),
     }
-    if newest and newest.waits and _brings(nomad, newest) == NEW:
+    if newest and (newest.waits or newest.lacks_places) and _brings(nomad, newest) == NEW:
         _fail_waiting(nomad, newest, instances, facts)
     versions = {each.version for each in instances}
     if NEW not in versions:
@@ -72,7 +74,7 @@ def _brings(nomad: Nomad, deployment: Deployment) -> str:
 def _fail_waiting(
     nomad: Nomad, deployment: Deployment, instances: list[Instance], facts: dict[str, str]
 ) -> NoReturn:
-    if deployment.canaries_placed < deployment.canaries:
+    if deployment.lacks_places:
         unplaced = nomad.unplaced()
         placed = deployment.canaries_placed
         those = (

@@ -100,8 +100,12 @@ class Nomad:
         return "nomad job status parcel"
 
 
-def waiting(canaries: int, placed: int) -> Deployment:
-    group = GroupDeployment(desired_canaries=canaries, placed_canaries=[f"a{n}" for n in range(placed)])
+def waiting(canaries: int, placed: int, *, by_itself: bool = False) -> Deployment:
+    group = GroupDeployment(
+        desired_canaries=canaries,
+        placed_canaries=[f"a{n}" for n in range(placed)],
+        auto_promote=by_itself,
+    )
     return Deployment(id="d", job_version=1, status="running", task_groups={"web": group})
 
 
@@ -127,6 +131,22 @@ def test_a_canary_without_a_place_was_handed_over_and_is_told_so(
 def test_a_canary_that_waits_for_somebody_is_told_as_that(checks: Checks) -> None:
     said = told(checks, Nomad("1.0", "1.0", "2.0", deployment=waiting(1, 1)))
     assert "runs on client-3 as a canary" in said
+
+
+def test_a_canary_that_nomad_promotes_by_itself_is_under_way_and_waits_for_nobody(checks: Checks) -> None:
+    settled = checks("11-nomad", "release").settled
+    assert not settled(Nomad("1.0", "1.0", "2.0", deployment=waiting(1, 1, by_itself=True)))
+    assert settled(Nomad("1.0", "1.0", "2.0", deployment=waiting(1, 1)))
+    said = told(checks, Nomad("1.0", "1.0", deployment=waiting(2, 1, by_itself=True)))
+    assert "wants 2 canaries; 1 has a place, and another finds no client" in said
+
+
+def test_a_canary_that_has_no_place_yet_is_under_way_until_nomad_finds_none(checks: Checks) -> None:
+    settled = checks("11-nomad", "release").settled
+    nomad = Nomad("1.0", "1.0", deployment=waiting(1, 0))
+    assert settled(nomad)
+    nomad.unplaced = lambda: None  # type: ignore[method-assign]
+    assert not settled(nomad)
 
 
 def test_more_copies_than_asked_for_are_no_half_done_release(checks: Checks) -> None:
