@@ -1,0 +1,5 @@
+# The name of the file in place of what is in it.
+echo seal.key | docker secret create seal -
+docker service create --quiet --detach --name parcel --replicas 2 \
+    --publish mode=host,published=8080,target=8080 \
+    --env-file parcel.env --secret seal drydock/parcel:1.0
