@@ -27,7 +27,7 @@ GRACE_SECONDS = 10.0
 
 
 _BESIDE = """
-trap : INT
+trap 'kill "$!" 2>/dev/null; exit 130' INT
 { read -r _; kill -KILL 0; } </dev/fd/$1 >/dev/null 2>&1 &
 shift
 "$@"
@@ -36,7 +36,8 @@ kill "$!" 2>/dev/null
 exit "$code"
 """
 """Runs a command, and ends the whole group when the other end of a pipe is closed, as it is when its process dies.
-Ctrl-C is for the command: this waits until that has ended. sh takes no descriptor above 9 by its number alone."""
+Ctrl-C is for the command: this waits until that has ended, and does not begin it any more if it comes first.
+sh takes no descriptor above 9 by its number alone."""
 
 
 def run_to_end(

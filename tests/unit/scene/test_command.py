@@ -12,6 +12,7 @@ import pytest
 
 from checker.errors import LabError
 from checker.grading.author import wait_until
+from checker.scene import command
 from checker.scene.command import run_to_end
 from checker.scene.locks import locked
 
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 RUN = """
 import os, sys
 from pathlib import Path
+from checker.scene import command
 from checker.scene.command import run_to_end
 from checker.scene.locks import locked
 with locked(Path(sys.argv[1]), "lab start 3"):
@@ -30,8 +32,8 @@ WORK = 'sh -c "echo $$ >> {pids}; echo \\$\\$ >> {pids}; sleep 1000 & wait" & wa
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
 
 
-def run(command: str, folder: Path) -> tuple[int, str, str]:
-    done = run_to_end(["sh", "-c", command], environment=os.environ, folder=folder, seconds=60)
+def run(script: str, folder: Path) -> tuple[int, str, str]:
+    done = run_to_end(["sh", "-c", script], environment=os.environ, folder=folder, seconds=60)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -49,6 +51,14 @@ def test_a_command_takes_nothing_of_its_words_for_the_shells(tmp_path: Path) -> 
     words = ["printf", "%s|", "a b", "$HOME", "`id`", "'", ""]
     done = run_to_end(words, environment=os.environ, folder=tmp_path, seconds=5)
     assert done.stdout == "a b|$HOME|`id`|'||"
+
+
+def test_a_command_does_not_begin_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_BESIDE", command._BESIDE.replace("shift", "kill -INT $$; shift"))
+    assert run("touch begun", tmp_path)[0] == 130
+    assert not (tmp_path / "begun").exists()
 
 
 def _lives(pid: int) -> bool:
