@@ -74,7 +74,7 @@ class Ground:
             f"{kind.removesuffix('s')} {(item.get('Names') or [item.get('Name')])[0]}"
             for kind in ("containers", "networks", "volumes")
             for item in self.engine.list_all(kind)
-            if (item.get("Labels") or {}).get(LABEL, lab.number) == lab.number
+            if _may_be_of(lab, item.get("Labels") or {})
         }
         images = self.engine.list_all("images")
         found |= {
@@ -168,6 +168,11 @@ def _marked() -> list[int]:
                 if state not in "ZX":
                     found.append(int(entry.name))
     return found
+
+
+def _may_be_of(lab: Lab, labels: dict[str, str]) -> bool:
+    project = labels.get("com.docker.compose.project", lab.project)
+    return labels.get(LABEL, lab.number) == lab.number and project.startswith(lab.project)
 
 
 def _command(pid: int) -> str:
