@@ -143,7 +143,7 @@ def run_mutants(root: Path, words: Sequence[str], say: Callable[[str], None]) ->
     Args:
         root: the checkout.
         words: the options of `lab test mutants`, as a person writes them after `--`.
-        say: told what is being done, and what came of it.
+        say: called with what is being done, and with each result.
 
     Returns:
         CHECK_FAILED when more survive than the table allows.

@@ -94,6 +94,11 @@ def page(record: Record, kinds: Sequence[tuple[str, str]], labs: Sequence[tuple[
         labs: number and title of each lab, in the order of the rows.
     """
     lines = [
+        "---",
+        "title: Engines that the labs were tried on",
+        "description: Which labs were run on Docker Engine 28 and 29, rootless Docker and Podman, and what went wrong.",
+        "---",
+        "",
         "# Engines that the labs were tried on",
         "",
         "<!-- Written by `./lab test engines` from its runs. -->",
