@@ -330,7 +330,8 @@ def save(images: Iterable[str], file: Path) -> None:
 def _store(info: dict[str, Any]) -> str:
     if keeps_both(info):
         return "containerd's store"
-    return f"the {'classic' if info.get('Driver') == 'overlay2' else 'own'} store ({info.get('Driver')})"
+    driver = info.get("Driver")
+    return f"{'the classic' if driver == 'overlay2' else 'its own'} store ({driver})"
 
 
 def _last(text: str, count: int = 6) -> str:
