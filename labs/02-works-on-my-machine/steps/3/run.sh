@@ -1,1 +1,0 @@
-docker build --tag labels:1.0 labels

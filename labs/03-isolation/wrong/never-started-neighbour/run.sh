@@ -1,2 +1,0 @@
-docker run -d --name tariff-v1 -p 8091:7070 drydock/tariff:1.0
-docker run -d --name tariff-v2 -p 8092:7070 drydock/tariff:2.0

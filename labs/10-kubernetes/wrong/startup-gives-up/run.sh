@@ -1,2 +1,0 @@
-kubectl apply --filename parcel.yaml
-kubectl rollout status deployment/parcel --timeout 60s
