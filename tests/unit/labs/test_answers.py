@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.authoring.new import TEMPLATE
+from checker.course import difference
 from checker.course.answer import CHANGES, FILES, SCRIPT
 from checker.course.catalogue import Catalogue, Lab
 from checker.course.model import LabToml
@@ -53,6 +54,45 @@ def test_an_answer_that_is_based_on_another_is_shorter_than_a_whole_one(lab: Lab
 def test_no_answer_repeats_a_file_of_its_base(lab: Lab) -> None:
     for answer in everything(lab):
         assert not answer.repeated, f"{answer.name}: remove {', '.join(answer.repeated)}"
+
+
+def lines_if_based_on(answer: Answer, base: Answer) -> int:
+    """Count the lines that its folder would have as a difference from another answer."""
+    count = 0
+    for name, entry in answer.contents.items():
+        whole, below = len(entry.data.splitlines()), base.contents.get(name)
+        if below is None or below.text is None or entry.text is None:
+            count += whole * (below != entry)
+        else:
+            count += min(whole, len(difference.written(name, below.text, entry.text).splitlines()))
+    return count
+
+
+def depth(answer: Answer) -> int:
+    """Count the answers below one."""
+    return 1 + depth(answer.base) if answer.base else 0
+
+
+@EVERY_LAB
+def test_no_answer_is_whole_that_is_half_as_long_as_a_difference(lab: Lab) -> None:
+    right = [answer for answer in everything(lab) if answer.kind != "wrong"]
+    for answer in everything(lab):
+        if answer.base or answer.kind in {"solution", "base"}:
+            continue
+        others = [
+            each for each in right if depth(each) <= (answer.kind == "wrong") and each.name != answer.name
+        ]
+        if answer.kind != "wrong":
+            others = [each for each in others if each.kind in {"solution", "step"}]
+        for base in others:
+            less = lines_if_based_on(answer, base)
+            assert lines(answer) < 2 * less or lines(answer) - less < 4, (
+                f"{answer.name} repeats {base.name}: {less} lines based on it, not {lines(answer)}"
+            )
+
+
+def test_many_answers_are_based_on_others() -> None:
+    assert sum(answer.base is not None for lab in LABS for answer in everything(lab)) > 50
 
 
 @EVERY_LAB
