@@ -49,7 +49,7 @@ def cgroups(machine: Machine) -> tuple[Seen, ...]:
     if missing or driver == "none":
         what = ", ".join(missing) or "anything"
         labs = machine.labs_needing("limits", *(["privileged"] if limits_nothing(info) else []))
-        found = f"v{version} ({driver}), and no limit can be set on {what}" + (
+        found = f"v{version} ({driver}); it cannot limit {what}" + (
             f"; needed for lab {labs}" if labs else ""
         )
         return (problem(found, _cgroup_remedy(machine), labs),)

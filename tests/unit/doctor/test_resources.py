@@ -101,10 +101,10 @@ def test_room_for_images_is_judged(machine: Make, free: float, mark: Mark) -> No
 
 def test_what_images_take_is_doubled_where_the_engine_keeps_them_twice(machine: Make) -> None:
     lab = HUNGRY
-    assert "labs take 0.8 GB" in resources.judge_engine_disk(machine(labs=(lab,)), 50e9, 100e9).found
+    assert "labs need 0.8 GB" in resources.judge_engine_disk(machine(labs=(lab,)), 50e9, 100e9).found
     status = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
     twice = resources.judge_engine_disk(machine(labs=(lab,), info=status), 50e9, 100e9)
-    assert "labs take 1.6 GB" in twice.found
+    assert "labs need 1.6 GB" in twice.found
 
 
 @pytest.mark.parametrize(
