@@ -21,7 +21,7 @@ from checker.course.places import find
 from checker.engine.api import connect
 from checker.engine.client import find_client
 from checker.errors import LabError
-from checker.grading.container import Shells
+from checker.grading.container import Shells, kept_in
 from checker.grading.run import grade
 from checker.images.catalogue import Images
 from checker.images.supply import ensure, lacking
@@ -84,7 +84,7 @@ class Bench:
         """Lab 03's assertions on its solution: documented testinfra, a whole `lab check`, warm runs, a notebook's cell."""
         with self.scene("3") as scene, kernel(self.root) as cells:
             scene.apply(scene.lab.solution)
-            shells = Shells(scene.engine)
+            shells = Shells(scene.engine, kept_in(self.places))
 
             def warm() -> float:
                 begin = time.perf_counter()

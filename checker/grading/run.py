@@ -104,6 +104,7 @@ def grade(
             return _judge(lab, engine, work, begun.shells, only, seconds, to_first_failure, trying)
     finally:
         begun.wait()
+        begun.shells.untouched.keep()
         if kept is None:
             begun.shells.close()
 

@@ -8,12 +8,12 @@ is of this kind, the comparison is still valid.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from checker import whole
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ EVENTS = 256
 
 KEPT = 50
 """For how many containers this is kept; the oldest are removed first."""
-
-MARGIN_SECONDS = 1.0
-"""Events up to this much older than a comparison count too, because the engine's clock is not known more exactly."""
 
 HARMLESS = frozenset(
     {
@@ -53,13 +50,16 @@ HARMLESS = frozenset(
 """Events that do not change a container's files; a new start is seen from the time of the start."""
 
 
+_UNKNOWN = ""
+
+
 class _Compared(msgspec.Struct, frozen=True):
     """A comparison which found that the files of a container were those of its image."""
 
     since: float
-    """When that was, in seconds since 1970, by the engine's clock."""
+    """The moment of the engine's last event before it, in seconds since 1970, by the engine's clock."""
     started: str
-    """When the container had started, as the engine writes it."""
+    """When the container had started, as the engine writes it; empty when its files were not those of its image."""
     execs: frozenset[str]
     """The commands that the checker itself ran in it."""
 
@@ -99,16 +99,15 @@ class Untouched:
         ):
             return False
         events = self._happened()
-        since = compared.since - MARGIN_SECONDS
-        # If the engine still has an older event, it has all that came after it.
-        if not events or _moment(events[0]) >= since:
+        # If the engine still has that event, it has all that came after it.
+        if not events or _moment(events[0]) > compared.since:
             return False
         own = compared.execs | self._engine.execs
         probe = _probe(image)
         return not any(
             _touches(event, own, probe)
             for event in events
-            if event.get("Actor", {}).get("ID") == container.id and _moment(event) >= since
+            if event.get("Actor", {}).get("ID") == container.id and _moment(event) > compared.since
         )
 
     def compare(self, container: Container, look: Callable[[], list[str]]) -> list[str]:
@@ -118,16 +117,18 @@ class Untouched:
             container: a container that runs.
             look: asks the engine what differs.
         """
-        since = self._engine.clock.now()
+        events = self._happened()
+        since = _moment(events[-1]) if events else 0.0
         # A command that already runs can change files later, and there is no event for that.
         under_way = set(self._engine.inspect(container.id).get("ExecIDs") or ())
         found = look()
         before = self._find(container.id)
-        own = frozenset(self._engine.execs)
-        if found or not under_way <= own | (before.execs if before else frozenset()):
-            self._forget(container.id)
-        else:
-            self._compared[container.id] = _Compared(since, container.attrs["State"]["StartedAt"], own)
+        # Shells that another command of the course has open in it are known from what that command stored.
+        own = self._engine.execs | (under_way & (before.execs if before else frozenset()))
+        same = bool(events) and not found and under_way <= own
+        started = container.attrs["State"]["StartedAt"] if same else _UNKNOWN
+        # Kept in either case: the next comparison, perhaps by another command, has to know these shells as ours.
+        self._compared[container.id] = _Compared(since, started, frozenset(own))
         return found
 
     def keep(self) -> None:
@@ -135,31 +136,32 @@ class Untouched:
         if self._folder is None or not self._compared:
             return
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            for container, compared in self._compared.items():
-                own = compared.execs | self._engine.execs
-                fresh = self._folder / f"{container}.new"
-                fresh.write_bytes(msgspec.json.encode(msgspec.structs.replace(compared, execs=own)))
-                fresh.replace(self._folder / container)
+            for container in list(self._compared):
+                if (known := self._find(container)) and known != self._stored(container):
+                    whole.write(self._folder / container, msgspec.json.encode(known).decode())
             for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT]:
                 old.unlink(missing_ok=True)
         except OSError:
             return  # the next command compares again
 
-    def _forget(self, container: str) -> None:
-        self._compared.pop(container, None)
-        if self._folder is not None:
-            with contextlib.suppress(OSError):
-                (self._folder / container).unlink(missing_ok=True)
-
     def _find(self, container: str) -> _Compared | None:
-        if container not in self._compared and self._folder is not None:
-            try:
-                kept = msgspec.json.decode((self._folder / container).read_bytes(), type=_Compared)
-            except (OSError, msgspec.DecodeError):
-                return None
-            self._compared[container] = kept
-        return self._compared.get(container)
+        """Return the latest comparison, by this command or by another one, with what both have run in the container."""
+        ours, stored = self._compared.get(container), self._stored(container)
+        both = [each for each in (ours, stored) if each]
+        if not both:
+            return None
+        latest = max(both, key=lambda each: each.since)
+        own = self._engine.execs.union(*(each.execs for each in both))
+        self._compared[container] = msgspec.structs.replace(latest, execs=frozenset(own))
+        return self._compared[container]
+
+    def _stored(self, container: str) -> _Compared | None:
+        if self._folder is None:
+            return None
+        try:
+            return msgspec.json.decode((self._folder / container).read_bytes(), type=_Compared)
+        except (OSError, msgspec.DecodeError):
+            return None
 
     def _happened(self) -> list[dict[str, Any]]:
         """Return all events that the engine still has, oldest first; none if it keeps more than Docker does."""

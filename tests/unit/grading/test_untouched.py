@@ -35,7 +35,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.execs: set[str] = set()
-        self.happened = [START]
+        self.happened = [START, event("pause", COMPARED)]
         self.under_way: list[str] | None = None
         self.clock = SimpleNamespace(now=lambda: COMPARED)
 
@@ -70,6 +70,7 @@ def untouched(engine: Engine) -> Untouched:
     """Give one that has compared a container and found nothing."""
     made = Untouched(engine)  # type: ignore[arg-type]
     assert made.compare(container(), list) == []
+    made.begin()
     return made
 
 
@@ -134,6 +135,7 @@ def test_events_that_reach_less_far_back_than_the_comparison_prove_nothing(
     engine: Engine, untouched: Untouched
 ) -> None:
     engine.happened = [event("pause", COMPARED + 1)]
+    untouched.begin()
     assert not untouched.holds(container(), image())
     engine.happened = []
     untouched.begin()
@@ -200,7 +202,43 @@ def test_the_next_command_knows_it_too(engine: Engine, tmp_path: Path) -> None:
     assert Untouched(second, tmp_path / "kept").holds(container(), image())  # type: ignore[arg-type]
 
     first.compare(container(), lambda: ["C /app/serve.py"])
+    first.keep()
     assert not Untouched(second, tmp_path / "kept").holds(container(), image())  # type: ignore[arg-type]
+
+
+def test_what_another_command_compared_since_holds_here_too(engine: Engine, tmp_path: Path) -> None:
+    one, other = Engine(), Engine()
+    for each in (one, other):
+        each.happened = engine.happened
+    mine = Untouched(one, tmp_path)  # type: ignore[arg-type]
+    mine.compare(container(), list)
+    mine.keep()
+    # Somebody ran a command; the other command of the course compared again, with its own shell open in there.
+    engine.happened.append(event("exec_start: sh", COMPARED + 5))
+    mine.begin()
+    assert not mine.holds(container(), image())
+    other.execs.add("of the other")
+    theirs = Untouched(other, tmp_path)  # type: ignore[arg-type]
+    theirs.compare(container(), list)
+    theirs.keep()
+    engine.happened.append(event("exec_start: sh", COMPARED + 61, execution="of the other"))
+    mine.begin()
+    assert mine.holds(container(), image())
+
+
+def test_a_shell_that_another_command_has_open_does_not_keep_it_from_being_remembered(
+    engine: Engine, tmp_path: Path
+) -> None:
+    watching = Engine()
+    watching.execs.add("watching")
+    first = Untouched(watching, tmp_path)  # type: ignore[arg-type]
+    first.compare(container(), list)
+    first.keep()
+
+    engine.under_way = ["watching"]
+    second = Untouched(engine, tmp_path)  # type: ignore[arg-type]
+    second.compare(container(), list)
+    assert second.holds(container(), image())
 
 
 def test_a_broken_file_is_as_good_as_none(engine: Engine, tmp_path: Path) -> None:
