@@ -18,7 +18,8 @@ from checker.scene.locks import locked
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit that it is ignored
 from pathlib import Path
 from checker.scene import command
 from checker.scene.command import run_to_end
