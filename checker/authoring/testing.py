@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -200,6 +201,9 @@ def _run(command: Sequence[str], places: Places, seconds: int) -> int:
         for key, value in os.environ.items()
         if key not in hidden and not key.startswith("PYTEST_XDIST")  # its own tests run it too
     }
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what runs in the background so, and the tests' own programs would ignore Ctrl-C too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # Many tests read a line that a program of theirs prints and then goes on.
     environment["PYTHONUNBUFFERED"] = "1"
     return subprocess.run(command, cwd=places.root, env=environment, timeout=seconds, check=False).returncode

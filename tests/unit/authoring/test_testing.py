@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,3 +166,19 @@ def test_a_part_that_is_a_program_gets_the_options_and_is_run_once(
     monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, [KNOWN["fire"]], ["--rounds", "3"], print) is told
     assert [command[1:] for command in runs.commands] == [["-m", "tests.fire", "--rounds", "3"]]
+
+
+def test_tests_that_a_shell_runs_in_the_background_can_be_interrupted(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is ignored stays ignored in a program that is started, and a handler does not.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        folder = places.root / "tests" / "unit"
+        (folder / "test_it.py").write_text(
+            "import signal\n\ndef test_it():\n    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN\n"
+        )
+        monkeypatch.setattr(testing, "lanes", lambda: 1)
+        assert run_parts(places, [KNOWN["unit"]], [], lambda _: None) is ExitCode.OK
+    finally:
+        signal.signal(signal.SIGINT, before)
