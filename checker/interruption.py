@@ -13,7 +13,11 @@ class Interruption:
     def __init__(self) -> None:
         self._came = False
         self._before: Any = None
-        self._held = threading.current_thread() is threading.main_thread()
+        self._held = (
+            threading.current_thread() is threading.main_thread()
+            # `nohup` and a shell's background ask for it to be ignored.
+            and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+        )
         if self._held:
             self._before = signal.signal(signal.SIGINT, self._note)
 
