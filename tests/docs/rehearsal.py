@@ -105,7 +105,7 @@ class Rehearsal:
     def clear(self) -> None:
         """Remove what is left of it on the engine."""
         if self.scene is not None:
-            self.scene.stop()
+            self.scene.stop(take=True)  # with a state folder of its own, it is a stranger here
         for kind, options in (("containers", {"force": True, "v": True}), ("images", {"force": True})):
             for item in self.engine.list_all(kind, labels={OWN: self.notebook.number}):
                 with contextlib.suppress(NotFoundError):
