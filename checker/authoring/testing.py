@@ -35,8 +35,6 @@ class Part:
     """Whether it runs when no part is named."""
     side_by_side: bool = False
     """Whether several of its tests can run at the same time: tests of different labs, in different files."""
-    some_alone: bool = False
-    """Whether some of its tests are marked `alone`, and run after the others, one at a time."""
     program: bool = False
     """Whether it is a program of its own instead of pytest's tests."""
 
@@ -49,7 +47,6 @@ PARTS = (
         engine=True,
         seconds=2700,
         side_by_side=True,
-        some_alone=True,
     ),
     Part(
         "course", "every lab through every answer", engine=True, seconds=4500, by_lab=True, side_by_side=True
@@ -148,7 +145,7 @@ def run_parts(
     several = ["--numprocesses", str(lanes()), "--dist", "loadscope"] if side_by_side else []
     one = ["--numprocesses", "1", "--dist", "loadscope"] if side_by_side else []
     try:
-        code = _first_time(parts, [*command, *several], [*command, *one], extra, places, seconds)
+        code = _run([*command, *several, *extra], places, seconds)
         if code == _TESTS_FAILED and any(part.engine and part.usual for part in parts):
             # Containers share the machine with other programs. A test that fails twice is broken. A test that then
             # passes by itself is unsteady, and its failure is shown above for the person who fixes it.
@@ -165,29 +162,7 @@ def run_parts(
     return ExitCode.OK if code == 0 else ExitCode.CHECK_FAILED
 
 
-def _first_time(
-    parts: Sequence[Part],
-    several: Sequence[str],
-    one: Sequence[str],
-    extra: Sequence[str],
-    places: Places,
-    seconds: int,
-) -> int:
-    if not any(part.some_alone for part in parts):
-        return _run([*several, *extra], places, seconds)
-    codes = [
-        _run([*several, "-m", "not alone", *extra], places, seconds),
-        _run([*one, "-m", "alone", *extra], places, seconds),
-    ]
-    # Which tests are wanted may leave one of the two with none.
-    ran = [code for code in codes if code != _NO_TESTS]
-    return max(ran, default=_NO_TESTS)
-
-
 MOST_LANES = 4
-
-_NO_TESTS = 5
-"""pytest's exit code when no test was run."""
 
 _TESTS_FAILED = 1
 """pytest's exit code when tests ran and some failed."""

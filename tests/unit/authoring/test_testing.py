@@ -93,31 +93,6 @@ def test_tests_run_side_by_side_but_for_the_browsers(places: Places, monkeypatch
     assert "--numprocesses" not in browser
 
 
-@pytest.mark.parametrize(
-    ("codes", "expected"),
-    [
-        ((0, 0), ExitCode.OK),
-        ((0, 5), ExitCode.OK),
-        ((5, 0), ExitCode.OK),
-        ((5, 5), ExitCode.CHECK_FAILED),
-        ((1, 0, 1), ExitCode.CHECK_FAILED),
-        ((0, 1, 1), ExitCode.CHECK_FAILED),
-        ((0, 1, 0), ExitCode.OK),
-    ],
-)
-def test_what_must_be_alone_runs_after_the_others_in_one_lane(
-    places: Places, monkeypatch: pytest.MonkeyPatch, codes: tuple[int, ...], expected: ExitCode
-) -> None:
-    runs = Runs(*codes)
-    monkeypatch.setattr(testing, "_run", runs)
-    assert run_parts(places, [KNOWN["integration"]], ["-x"], lambda _: None) is expected
-    others, alone = runs.commands[:2]
-    assert others[others.index("-m", 3) + 1] == "not alone"
-    assert others[others.index("--numprocesses") + 1] == str(lanes())
-    assert alone[alone.index("-m", 3) + 1] == "alone"
-    assert alone[alone.index("--numprocesses") + 1] == "1"
-
-
 def test_what_failed_runs_once_more_in_one_lane_and_is_named_unsteady_when_it_passes(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
