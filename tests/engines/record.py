@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from checker import whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -73,9 +75,7 @@ def read(file: Path) -> Record:
 
 def write(record: Record, file: Path) -> None:
     """Write a record, whole or not at all."""
-    half = file.with_suffix(".part")
-    half.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1) + b"\n")
-    half.replace(file)
+    whole.write(file, msgspec.json.format(msgspec.json.encode(record), indent=1).decode() + "\n")
 
 
 def sentence(text: str) -> str:

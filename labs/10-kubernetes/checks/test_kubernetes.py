@@ -412,7 +412,7 @@ def _why_kept_away(cluster: Kubernetes, source: str) -> str:
     """Return why a release reached no copy; where it is the learner's own quota, end the check."""
     why = cluster.last_failure()
     require(
-        # In another's cluster, quotas are the work of whoever runs it.
+        # On a learner's own cluster, its administrator sets the quotas.
         "exceeded quota" not in why or isinstance(cluster, Elsewhere),
         "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one copy more. "
         "That is no protection from a bad release.",
