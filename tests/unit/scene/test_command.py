@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from checker.grading.author import wait_until
 from checker.scene import command
 from checker.scene.command import run_to_end
 from checker.scene.locks import locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
 RUN = """
@@ -31,6 +35,14 @@ with locked(Path(sys.argv[1]), "lab start 3"):
 WORK = 'sh -c "echo $$ >> {pids}; echo \\$\\$ >> {pids}; sleep 1000 & wait" & wait'
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c() -> Iterator[None]:
+    """Have Ctrl-C not ignored, whatever started the tests: a program inherits that it is, and sh then traps nothing."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def run(script: str, folder: Path) -> tuple[int, str, str]:
