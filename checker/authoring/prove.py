@@ -213,7 +213,7 @@ class Prover:
         )
 
     def _fresh(self, scene: Scene) -> None:
-        self.scene.stop()
+        scene.renew(self._tell)
         shutil.rmtree(self.scene.work, ignore_errors=True)
         scene.start(lambda _: None)
 

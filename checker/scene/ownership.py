@@ -66,8 +66,16 @@ def _built_here(item: dict[str, Any]) -> bool:
     return not any(str(tag).startswith("drydock/") for tag in item.get("RepoTags") or [])
 
 
-def remove_owned(engine: Engine, lab: Lab, *, images: bool = True) -> list[str]:
+def remove_owned(
+    engine: Engine, lab: Lab, *, images: bool = True, keep: frozenset[str] = frozenset()
+) -> list[str]:
     """Remove everything that belongs to a lab and return what was removed, by name.
+
+    Args:
+        engine: the engine.
+        lab: the lab.
+        images: remove the images too that the learner built.
+        keep: the ids of containers and networks, and the names of volumes, that stay.
 
     Raises:
         EngineError: the engine refused; what had been removed until then stays removed.
@@ -75,14 +83,16 @@ def remove_owned(engine: Engine, lab: Lab, *, images: bool = True) -> list[str]:
     removed: list[str] = []
     # More than once: what runs in a toolbox goes on making containers until the toolbox is gone, and what an engine is
     # about to make for a `lab` that was killed it makes all the same. As long as a look finds more, another follows.
-    while more := _remove(
-        engine, owned_containers(engine, lab), owned_networks(engine, lab), owned_volumes(engine, lab)
-    ):
+    while more := _remove(engine, *(_but(keep, several) for several in _owned(engine, lab))):
         removed += more
     for image in owned_images(engine, lab) if images else ():
         if _delete(engine, f"/images/{image['Id']}", force=True):
             removed.append(f"image {(image.get('RepoTags') or [image['Id'][7:19]])[0]}")
     return removed
+
+
+def _owned(engine: Engine, lab: Lab) -> list[list[dict[str, Any]]]:
+    return [owned_containers(engine, lab), owned_networks(engine, lab), owned_volumes(engine, lab)]
 
 
 def scene_ids(engine: Engine, lab: Lab) -> frozenset[str]:
@@ -92,13 +102,16 @@ def scene_ids(engine: Engine, lab: Lab) -> frozenset[str]:
 
 def remove_scene(engine: Engine, lab: Lab, *, keep: frozenset[str]) -> list[str]:
     """Remove what Compose made for the scene, but for what is to be kept; nothing that the learner made."""
-    parts = _scene_parts(engine, lab)
-    return _remove(engine, *([item for item in several if _id(item) not in keep] for several in parts))
+    return _remove(engine, *(_but(keep, several) for several in _scene_parts(engine, lab)))
 
 
 def _scene_parts(engine: Engine, lab: Lab) -> list[list[dict[str, Any]]]:
     labels = {_PROJECT: lab.project}
     return [engine.list_all(kind, labels=labels) for kind in ("containers", "networks", "volumes")]
+
+
+def _but(keep: frozenset[str], several: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [item for item in several if _id(item) not in keep]
 
 
 def _id(item: dict[str, Any]) -> str:

@@ -24,6 +24,7 @@ from checker.scene.loss import MAY_FAIL
 from checker.scene.nodes import load_images
 from checker.scene.ownership import owned_containers, remove_owned, remove_scene, scene_ids, strangers
 from checker.scene.ports import require_free
+from checker.scene.renewal import Renewal
 
 if TYPE_CHECKING:
     import subprocess
@@ -168,6 +169,7 @@ class Scene:
             )
             if not done.returncode:
                 load_images(self.engine, self.lab.project, progress)
+                self._renewal.note(scene_ids(self.engine, self.lab) - before)
         except BaseException:
             self._undo(before)
             raise
@@ -207,6 +209,10 @@ class Scene:
     def _given(self) -> Path:
         """The lab's start/ as its containers mount it."""
         return self.places.state / "given" / self.lab.slug
+
+    @property
+    def _renewal(self) -> Renewal:
+        return Renewal(self.engine, self.lab, self.places.state / "nodes" / f"{self.lab.slug}.json")
 
     def _undo(self, before: frozenset[str]) -> None:
         """Remove what this start made; what the engine was still about to make may appear once more."""
@@ -294,7 +300,7 @@ class Scene:
                 # Said at once: whatever goes wrong from here on, the learner knows where the files are.
                 progress(f"your files were set aside: {aside}")
             workfolder.prepare(self.work, self.lab)
-            remove_owned(self.engine, self.lab)
+            self._renewal.renew(progress, proof=self.proof)
             elsewhere.clear(self.places, self.lab)
             self._start(progress)
             answer = self.lab.step_answer(step)
@@ -302,6 +308,16 @@ class Scene:
                 progress(f"bringing it to where step {step} begins")
                 self.apply(answer)
         return aside
+
+    def renew(self, progress: Callable[[str], None]) -> None:
+        """Remove what was done in the scene, so that the next start finds its nodes as they were when they were new.
+
+        Nodes that cannot be cleaned are removed with everything else of the lab.
+        """
+        with self.lock("reset", progress):
+            require_own(self.engine, self.lab, self.places)
+            self._renewal.renew(progress, proof=self.proof)
+            self._forget_proof()
 
     def apply(self, answer: Answer) -> None:
         """Give an answer as a learner would: its files in the work folder, its script in the toolbox.

@@ -113,39 +113,65 @@ def provide(lab: Lab) -> None:
     ensure(lab.images)
 
 
-@pytest.fixture
-def prover(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[Lab, str], Prover]]:
-    """Give a function that makes a lab's prover for one proof, on a work folder of the test's own; the scene is removed after."""
-    monkeypatch.setenv("DRYDOCK_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("DRYDOCK_WORK", str(tmp_path / "work"))
-    client = find_client(engine.endpoint)
+class Provers:
+    """Gives the prover of one lab at a time, and keeps it for the next proof of the same lab: its nodes are cleaned, not made anew.
 
-    def make(lab: Lab, name: str) -> Prover:
+    Args:
+        engine: the engine.
+        folder: makes a folder of that name for a lab's state and work.
+    """
+
+    def __init__(self, engine: Engine, folder: Callable[[str], Path]) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._lab = ""
+        self._prover: Prover | None = None
+        self._open = contextlib.ExitStack()
+
+    def of(self, lab: Lab) -> Prover:
+        """Return a lab's prover; the scene of another lab is removed first."""
+        if self._prover is None or self._lab != lab.slug:
+            self.close()
+            self._prover, self._lab = self._make(lab), lab.slug
+        return self._prover
+
+    def _make(self, lab: Lab) -> Prover:
+        folder = self._folder(lab.slug)
+        patched = self._open.enter_context(pytest.MonkeyPatch.context())
+        patched.setenv("DRYDOCK_STATE", str(folder / "state"))
+        patched.setenv("DRYDOCK_WORK", str(folder / "work"))
         places = find(ROOT)
-        if what := lacking(images_for(lab, name), places, lambda: engine):
-            pytest.skip(f"{name} of lab {lab.number} needs {what}, which this machine does not have")
-        scene = Scene(lab, places, engine, client, folder_of(places, lab))
-        stack.enter_context(scene.lock("verify"))
+        scene = Scene(lab, places, self._engine, find_client(self._engine.endpoint), folder_of(places, lab))
+        self._open.enter_context(scene.lock("verify"))
         if scene.services():
             pytest.fail(
                 f"lab {lab.number} is started on this engine; end it first: lab stop {int(lab.number)}"
             )
-        return stack.enter_context(contextlib.closing(Prover(scratch_scene(scene), quiet, provide)))
+        return self._open.enter_context(contextlib.closing(Prover(scratch_scene(scene), quiet, provide)))
 
-    with contextlib.ExitStack() as stack:
-        yield make
+    def close(self) -> None:
+        """Remove the scene that was kept."""
+        self._lab, self._prover = "", None
+        self._open.close()
+
+
+@pytest.fixture(scope="module")
+def provers(_connected: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provers]:
+    """Give the labs' provers; the last scene is removed after the last test."""
+    with contextlib.closing(Provers(_connected, tmp_path_factory.mktemp)) as kept:
+        yield kept
 
 
 @pytest.mark.parametrize(
     ("lab", "name"), [(lab, name) for lab, name, _ in TASKS], ids=[sentence for _, _, sentence in TASKS]
 )
-def test_it_ends_as_it_must(prover: Callable[[Lab, str], Prover], lab: Lab, name: str) -> None:
+def test_it_ends_as_it_must(provers: Provers, engine: Engine, lab: Lab, name: str) -> None:
     if not is_due(lab, name, shard_of_this_run()):
         pytest.skip(
             f"lab {lab.number} is slow: {name} is in another shard ({SHARD}), or with {EVERY_ANSWER}=1"
         )
-    proofs = [proof for proof in prover(lab, name).all(name) if proof.answer == name]
+    if what := lacking(images_for(lab, name), find(ROOT), lambda: engine):
+        pytest.skip(f"{name} of lab {lab.number} needs {what}, which this machine does not have")
+    proofs = [proof for proof in provers.of(lab).all(name) if proof.answer == name]
     assert len(proofs) == 1
     assert proofs[0].as_expected, f"{proofs[0].verdict} {proofs[0].check}: {proofs[0].problem}"

@@ -17,6 +17,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "renew" {
+		if err := renew(os.Args[2:]); err != nil {
+			fmt.Fprintf(os.Stderr, "node: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	options, err := readOptions(os.Args[1:], os.Getenv)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "node: %v\nusage: node server|agent [FLAG …]\n", err)

@@ -318,3 +318,71 @@ func TestAVolumeLiesWhereItsPodIs(t *testing.T) {
 		t.Error(left)
 	}
 }
+
+func TestWhatTheClusterWritesByItselfDoesNotChangeAnObjectsLine(t *testing.T) {
+	kind := Kind{"deployments", "/apis/apps/v1", true}
+	read := func(text string) Object {
+		var object Object
+		if err := json.Unmarshal([]byte(text), &object); err != nil {
+			t.Fatal(err)
+		}
+		return object
+	}
+	first := lineFor(kind, read(`{"metadata":{"name":"a","namespace":"default","resourceVersion":"1"},"spec":{"replicas":1}}`))
+	later := lineFor(kind, read(`{"metadata":{"name":"a","namespace":"default","resourceVersion":"9"},"spec":{"replicas":1},"status":{"x":1}}`))
+	other := lineFor(kind, read(`{"metadata":{"name":"a","namespace":"default"},"spec":{"replicas":2}}`))
+	if first != later || first == other || !strings.HasPrefix(first, "apis/apps/v1/namespaces/default/deployments/a ") {
+		t.Error(first, later, other)
+	}
+}
+
+func TestAPodOfTheClusterItselfHasNoLineAndALearnersHas(t *testing.T) {
+	kind := Kind{"pods", "/api/v1", true}
+	pod := func(space string) Object {
+		return Object{"metadata": map[string]any{"name": "a", "namespace": space}}
+	}
+	if line := lineFor(kind, pod(systemSpace)); line != "" {
+		t.Error(line)
+	}
+	if line := lineFor(kind, pod("default")); line != "api/v1/namespaces/default/pods/a" {
+		t.Error(line)
+	}
+}
+
+func TestCleaningDeletesWhatWasNotNotedAndNothingElse(t *testing.T) {
+	things := map[string]string{
+		"/api/v1/namespaces/default/configmaps/old": `{"metadata":{"name":"old","namespace":"default"}}`,
+		"/api/v1/namespaces/default/configmaps/new": `{"metadata":{"name":"new","namespace":"default"}}`,
+	}
+	var deleted []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodDelete:
+			deleted = append(deleted, r.URL.Path)
+			delete(things, r.URL.Path)
+		case r.URL.Path == "/apis":
+			io.WriteString(w, `{"groups":[]}`)
+		case r.URL.Path == "/api/v1":
+			io.WriteString(w, `{"resources":[{"name":"configmaps","namespaced":true,"verbs":["list","delete"]},
+				{"name":"events","namespaced":true,"verbs":["list","delete"]}]}`)
+		case r.URL.Path == "/api/v1/configmaps":
+			var items []string
+			for _, each := range things {
+				items = append(items, each)
+			}
+			io.WriteString(w, `{"items":[`+strings.Join(items, ",")+`]}`)
+		case r.URL.Path == "/api/v1/events":
+			io.WriteString(w, `{"items":[{"metadata":{"name":"e","namespace":"default"}}]}`)
+		}
+	}))
+	defer server.Close()
+	api := &API{server.URL, server.Client()}
+	known := map[string]bool{"api/v1/namespaces/default/configmaps/old": true}
+	if err := cleanCluster(context.Background(), api, known); err != nil {
+		t.Fatal(err)
+	}
+	wanted := []string{"/api/v1/namespaces/default/configmaps/new", "/api/v1/namespaces/default/events"}
+	if !slices.Equal(deleted, wanted) {
+		t.Error(deleted)
+	}
+}

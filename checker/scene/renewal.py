@@ -1,0 +1,251 @@
+"""Nodes kept from one use of a scene to the next: cleaned, compared with what they were when they were new, or given up.
+
+To make a cluster takes longer than all the rest of its scene. A node says in a label how it is cleaned, and how its state
+is printed; the state of a new node is noted. Only if all nodes print the same again, they are kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from checker import whole
+from checker.engine.shell import Shell
+from checker.errors import LabError
+from checker.scene.holder import PROOF
+from checker.scene.ownership import remove_owned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from checker.course.catalogue import Lab
+    from checker.engine.api import Engine
+
+RENEW = "io.drydock.renew"
+"""The label of a node that can be kept, with a command in it: `COMMAND note` prints the node's state, `COMMAND again` first
+removes what was not there when the state was noted."""
+
+COMMAND_SECONDS = 90.0
+"""How long one such command may take."""
+
+HEALTHY_SECONDS = 60.0
+"""How long a node that was lost may take until it is healthy again."""
+
+SAME_SECONDS = 30.0
+"""How long the nodes may take, once cleaned, until they are as they were: the parts of a cluster hear of it one by one."""
+
+T = TypeVar("T")
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """What a node was like when it was new."""
+
+    settings: str
+    """A digest of how its container was made."""
+    files: list[str]
+    """What had been written into its container's own file system."""
+    state: list[str]
+    """What its command printed."""
+
+
+@dataclass(frozen=True)
+class _Node:
+    service: str
+    id: str
+    command: str
+
+
+class Renewal:
+    """The notes about the nodes of one lab's scene.
+
+    Args:
+        engine: the engine that runs the nodes.
+        lab: the lab.
+        file: where the notes are kept.
+    """
+
+    def __init__(self, engine: Engine, lab: Lab, file: Path) -> None:
+        self._engine = engine
+        self._lab = lab
+        self._file = file
+
+    def note(self, made: Collection[str]) -> None:
+        """Note the state of the nodes that were just made.
+
+        Args:
+            made: the ids of the containers that were made; others are not new any more.
+        """
+        nodes = [node for node in self._nodes() if node.id in made]
+        if not nodes:
+            return
+        try:
+            found = dict(zip([node.id for node in nodes], _side_by_side(self._look, nodes), strict=True))
+        except LabError:
+            return  # a scene without notes is made anew next time
+        kept = {id_: noted for id_, noted in self._notes().items() if id_ not in found}
+        with contextlib.suppress(OSError):
+            whole.write(self._file, msgspec.json.encode(kept | found).decode())
+
+    def renew(self, progress: Callable[[str], None], *, proof: bool) -> bool:
+        """Remove everything of the lab but its nodes, and make these what they were when they were new.
+
+        Args:
+            progress: told what is being done.
+            proof: whether the scene is to be one in which `lab verify` proves answers.
+
+        Returns:
+            Whether the nodes are as they were. If not, nothing is left of the lab.
+
+        Raises:
+            EngineError: the engine refused to remove something.
+        """
+        why = self._why_not(proof=proof)
+        if why is None:
+            progress(f"cleaning the nodes of lab {self._lab.number}")
+            try:
+                why = self._clean()
+            except LabError as error:
+                why = f"{error.what} {error.detail}".strip()
+        if why is not None:
+            if why:
+                progress(f"making the nodes anew: {why}")
+            remove_owned(self._engine, self._lab)
+            with contextlib.suppress(OSError):
+                self._file.unlink(missing_ok=True)
+        return why is None
+
+    def _why_not(self, *, proof: bool) -> str | None:
+        """Return why the nodes cannot be kept; empty if there are none, None if they may be."""
+        nodes, notes = self._nodes(), self._notes()
+        if not nodes or not notes:
+            return ""
+        for node in nodes:
+            if node.id not in notes:
+                return f"{node.service} was not there when the lab was started"
+            found = self._engine.inspect(node.id)
+            if bool(found["Config"]["Labels"].get(PROOF)) != proof:
+                return ""
+            if _settings(found) != notes[node.id].settings:
+                return f"{node.service} has other settings than it was started with"
+        return None
+
+    def _clean(self) -> str | None:
+        nodes, notes = self._nodes(), self._notes()
+        # The users and the toolbox go first: nobody is to ask or change anything meanwhile.
+        remove_owned(self._engine, self._lab, keep=self._keep(nodes))
+        _side_by_side(self._wake, nodes)
+        give_up = time.monotonic() + SAME_SECONDS
+        different = nodes
+        while True:
+            states = _side_by_side(lambda node: self._print(node, "again"), different)
+            wrong = [
+                (node, _difference(notes[node.id].state, state))
+                for node, state in zip(different, states, strict=True)
+                if state != notes[node.id].state
+            ]
+            if not wrong:
+                break
+            if time.monotonic() > give_up:
+                node, line = wrong[0]
+                return f"{node.service} is not as it was: {line}"
+            # All once more: what is left on one may have been made by another.
+            different = nodes
+            time.sleep(0.5)
+        for node in nodes:
+            if added := sorted(set(self._files(node)) - set(notes[node.id].files)):
+                return f"{node.service} has files that were not there: {', '.join(added[:3])}"
+        return None
+
+    def _keep(self, nodes: Collection[_Node]) -> frozenset[str]:
+        """Return the ids of the nodes, their networks and their volumes, and what says that this is a proof."""
+        ids: set[str] = set()
+        for node in nodes:
+            found = self._engine.inspect(node.id)
+            ids.add(node.id)
+            ids |= {each["NetworkID"] for each in found["NetworkSettings"]["Networks"].values()}
+            ids |= {each["Name"] for each in found["Mounts"] if each.get("Type") == "volume"}
+        ids |= {each["Name"] for each in self._engine.list_all("volumes", labels={PROOF: ""})}
+        return frozenset(ids)
+
+    def _wake(self, node: _Node) -> None:
+        """Let a node run that was paused, stopped or lost, and wait until it is healthy."""
+        state = self._engine.inspect(node.id)["State"]
+        if state["Paused"]:
+            self._engine.post(f"/containers/{node.id}/unpause")
+        elif not state["Running"]:
+            self._engine.post(f"/containers/{node.id}/start")
+        give_up = time.monotonic() + HEALTHY_SECONDS
+        while True:
+            state = self._engine.inspect(node.id)["State"]
+            if state["Running"] and (state.get("Health") or {}).get("Status", "healthy") == "healthy":
+                return
+            if time.monotonic() > give_up:
+                raise LabError(f"{node.service} did not become healthy within {HEALTHY_SECONDS:g} s.")
+            time.sleep(0.1)
+
+    def _look(self, node: _Node) -> Noted:
+        state = self._print(node, "note")
+        return Noted(_settings(self._engine.inspect(node.id)), self._files(node), state)
+
+    def _print(self, node: _Node, verb: str) -> list[str]:
+        shell = Shell(self._engine, node.id)
+        try:
+            done = shell.run(f"{node.command} {verb}", COMMAND_SECONDS)
+        finally:
+            shell.close()
+        if done.rc:
+            raise LabError(f"`{node.command} {verb}` failed in {node.service}.", detail=done.stderr.strip())
+        return done.stdout.splitlines()
+
+    def _files(self, node: _Node) -> list[str]:
+        changes = self._engine.get(f"/containers/{node.id}/changes") or []
+        return sorted(each["Path"] for each in changes)
+
+    def _nodes(self) -> list[_Node]:
+        found = self._engine.list_all("containers", labels={_PROJECT: self._lab.project, RENEW: ""})
+        nodes = [_Node(item["Labels"].get(_SERVICE, ""), item["Id"], item["Labels"][RENEW]) for item in found]
+        return sorted(nodes, key=lambda node: node.service)
+
+    def _notes(self) -> dict[str, Noted]:
+        try:
+            return msgspec.json.decode(self._file.read_bytes(), type=dict[str, Noted])
+        except (OSError, msgspec.DecodeError):
+            return {}
+
+
+def _settings(found: dict[str, Any]) -> str:
+    """Return a digest of how a container was made and which networks it is on."""
+    networks = sorted((found["NetworkSettings"].get("Networks") or {}).keys())
+    text = json.dumps([found["Image"], found["Config"], found["HostConfig"], networks], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _difference(before: list[str], now: list[str]) -> str:
+    """Return the first line that two states do not share."""
+    added = [line for line in now if line not in before]
+    gone = [line for line in before if line not in now]
+    return (
+        f"new: {added[0]}"
+        if added
+        else f"missing: {gone[0]}"
+        if gone
+        else "the same lines, another number of times"
+    )
+
+
+def _side_by_side(function: Callable[[_Node], T], nodes: Collection[_Node]) -> list[T]:
+    # Imported here: `lab check` reads this module too, and cleans nothing.
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
+        return list(pool.map(function, nodes))

@@ -1,0 +1,392 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// `node renew note` prints the state of this node, and on a server the state of the cluster, one line for each part.
+// `node renew again` first deletes everything that was not there when `node renew note` last ran.
+//
+// A scene whose nodes all print the same lines as when they were new is as good as a new one. Whatever was changed or
+// deleted, and not only added, is not mended here: its line differs, and the scene must be made anew.
+
+const (
+	noteFile     = "/var/lib/drydock-note"
+	systemSpace  = "kube-system"
+	renewSeconds = 60 * time.Second
+)
+
+// derived are the kinds that the cluster writes by itself, from other objects or all the time.
+var derived = map[string]bool{
+	"events": true, "leases": true, "endpoints": true, "endpointslices": true, "ipaddresses": true,
+	"certificatesigningrequests": true, "csinodes": true,
+}
+
+// Object is any object of the API, as JSON.
+type Object map[string]any
+
+func (o Object) meta() Object {
+	found, _ := o["metadata"].(map[string]any)
+	return found
+}
+
+func (o Object) text(name string) string {
+	found, _ := o[name].(string)
+	return found
+}
+
+// isOwned tells whether a controller made this object and deletes it.
+func (o Object) isOwned() bool {
+	owners, _ := o.meta()["ownerReferences"].([]any)
+	for _, each := range owners {
+		if owner, ok := each.(map[string]any); ok && owner["controller"] == true {
+			return true
+		}
+	}
+	return false
+}
+
+// Kind is a resource of the API that can be listed and deleted.
+type Kind struct {
+	Name       string
+	Base       string
+	Namespaced bool
+}
+
+func (k Kind) path(o Object) string {
+	name := o.meta().text("name")
+	if k.Namespaced {
+		return k.Base + "/namespaces/" + o.meta().text("namespace") + "/" + k.Name + "/" + name
+	}
+	return k.Base + "/" + k.Name + "/" + name
+}
+
+// renew is the command `node renew`.
+func renew(words []string) error {
+	if len(words) != 1 || (words[0] != "note" && words[0] != "again") {
+		return errors.New("usage: node renew note|again")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), renewSeconds)
+	defer cancel()
+	api, err := adminAPI()
+	if err != nil {
+		return err
+	}
+	if words[0] == "again" {
+		known, err := os.ReadFile(noteFile)
+		if err != nil {
+			return err
+		}
+		if err := clean(ctx, api, strings.Split(string(known), "\n")); err != nil {
+			return err
+		}
+	}
+	lines, err := stateOf(ctx, api)
+	if err != nil {
+		return err
+	}
+	text := strings.Join(lines, "\n") + "\n"
+	fmt.Print(text)
+	if words[0] == "note" {
+		return os.WriteFile(noteFile, []byte(text), 0o600)
+	}
+	return nil
+}
+
+// adminAPI returns the way to the cluster's API on a server; nil on an agent, which has no such rights.
+func adminAPI() (*API, error) {
+	text, err := os.ReadFile(kubeconfigFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	part := func(name string) []byte {
+		match := regexp.MustCompile(`(?m)^\s*` + name + `: (\S+)$`).FindSubmatch(text)
+		if match == nil {
+			return nil
+		}
+		data, _ := base64.StdEncoding.DecodeString(string(match[1]))
+		return data
+	}
+	server := regexp.MustCompile(`(?m)^\s*server: (\S+)$`).FindSubmatch(text)
+	if server == nil {
+		return nil, fmt.Errorf("%s names no server", kubeconfigFile)
+	}
+	identity := Pair{part("client-certificate-data"), part("client-key-data")}
+	return newAPI(string(server[1]), part("certificate-authority-data"), identity)
+}
+
+func stateOf(ctx context.Context, api *API) ([]string, error) {
+	lines, err := stateOfNode()
+	if err != nil || api == nil {
+		return lines, err
+	}
+	kinds, err := kindsOf(ctx, api)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range kinds {
+		objects, err := list(ctx, api, kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, each := range objects {
+			if line := lineFor(kind, each); line != "" {
+				lines = append(lines, line)
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines, nil
+}
+
+// lineFor returns an object's line: its name and a digest of what was asked for; empty for a part of the cluster itself
+// that follows from another.
+func lineFor(kind Kind, object Object) string {
+	name := keyOf(kind, object)
+	if kind.Name == "pods" || object.isOwned() {
+		if object.meta().text("namespace") == systemSpace {
+			return ""
+		}
+		return name
+	}
+	line := name + " " + digestOf(kind, object)
+	status, _ := object["status"].(map[string]any)
+	switch {
+	case kind.Name == "nodes":
+		line += " ready=" + conditionOf(status, "Ready")
+	case kind.Name == "deployments" && object.meta().text("name") == "coredns":
+		line += " available=" + conditionOf(status, "Available")
+	}
+	return line
+}
+
+func keyOf(kind Kind, object Object) string {
+	return strings.TrimPrefix(kind.path(object), "/")
+}
+
+// digestOf leaves out what the cluster writes: status, versions, times.
+func digestOf(kind Kind, object Object) string {
+	asked := Object{}
+	for name, value := range object {
+		if name != "status" && name != "metadata" && name != "apiVersion" && name != "kind" {
+			asked[name] = value
+		}
+	}
+	meta := object.meta()
+	asked["labels"], asked["finalizers"] = meta["labels"], meta["finalizers"]
+	if kind.Name != "nodes" {
+		// Those of a node hold its address, which may be another after a restart.
+		asked["annotations"] = meta["annotations"]
+	}
+	text, err := json.Marshal(asked)
+	if err != nil {
+		panic(err)
+	}
+	return digest(text)[:16]
+}
+
+func conditionOf(status Object, wanted string) string {
+	conditions, _ := status["conditions"].([]any)
+	for _, each := range conditions {
+		if condition, ok := each.(map[string]any); ok && condition["type"] == wanted {
+			return fmt.Sprint(condition["status"])
+		}
+	}
+	return "Unknown"
+}
+
+// kindsOf returns all kinds that a person can make objects of and delete them.
+func kindsOf(ctx context.Context, api *API) ([]Kind, error) {
+	var groups struct {
+		Groups []struct {
+			PreferredVersion struct {
+				GroupVersion string `json:"groupVersion"`
+			} `json:"preferredVersion"`
+		} `json:"groups"`
+	}
+	if err := api.get(ctx, "/apis", &groups); err != nil {
+		return nil, err
+	}
+	bases := []string{"/api/v1"}
+	for _, each := range groups.Groups {
+		bases = append(bases, "/apis/"+each.PreferredVersion.GroupVersion)
+	}
+	var kinds []Kind
+	for _, base := range bases {
+		var found struct {
+			Resources []struct {
+				Name       string   `json:"name"`
+				Namespaced bool     `json:"namespaced"`
+				Verbs      []string `json:"verbs"`
+			} `json:"resources"`
+		}
+		if err := api.get(ctx, base, &found); err != nil {
+			// An extension of the API may be away, like the metrics; it keeps no objects of its own.
+			if isStatus(err, http.StatusServiceUnavailable) || isStatus(err, http.StatusNotFound) {
+				continue
+			}
+			return nil, err
+		}
+		for _, each := range found.Resources {
+			if !derived[each.Name] && slices.Contains(each.Verbs, "list") && slices.Contains(each.Verbs, "delete") {
+				kinds = append(kinds, Kind{each.Name, base, each.Namespaced})
+			}
+		}
+	}
+	return kinds, nil
+}
+
+func list(ctx context.Context, api *API, kind Kind) ([]Object, error) {
+	var found struct {
+		Items []Object `json:"items"`
+	}
+	err := api.get(ctx, kind.Base+"/"+kind.Name, &found)
+	if isStatus(err, http.StatusNotFound) {
+		// The kind itself was a learner's, and is gone by now.
+		return nil, nil
+	}
+	return found.Items, err
+}
+
+// clean deletes what was not there when the state was noted, and waits until it is gone.
+func clean(ctx context.Context, api *API, note []string) error {
+	known := map[string]bool{}
+	for _, line := range note {
+		name, _, _ := strings.Cut(line, " ")
+		known[name] = true
+	}
+	if api != nil {
+		if err := cleanCluster(ctx, api, known); err != nil {
+			return err
+		}
+	}
+	return cleanNode(known)
+}
+
+func cleanCluster(ctx context.Context, api *API, known map[string]bool) error {
+	// A pod's own grace can be minutes. Its preStop command, too, ends with this.
+	const options = `{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":1,"propagationPolicy":"Background"}`
+	for {
+		kinds, err := kindsOf(ctx, api)
+		if err != nil {
+			return err
+		}
+		left := 0
+		for _, kind := range kinds {
+			objects, err := list(ctx, api, kind)
+			if err != nil {
+				return err
+			}
+			for _, each := range objects {
+				pod := kind.Name == "pods" && each.meta().text("namespace") != systemSpace
+				if lineFor(kind, each) == "" || known[keyOf(kind, each)] {
+					continue
+				}
+				left++
+				if each.isOwned() && !pod {
+					continue
+				}
+				err := api.call(ctx, http.MethodDelete, kind.path(each), "application/json", []byte(options), nil)
+				if err != nil && !isStatus(err, http.StatusNotFound) && !isStatus(err, http.StatusConflict) {
+					return err
+				}
+			}
+		}
+		if left == 0 {
+			return cleanEvents(ctx, api)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		pause(ctx, 200*time.Millisecond)
+	}
+}
+
+// cleanEvents deletes what happened before: nobody who looks for a reason should find one of an earlier time.
+func cleanEvents(ctx context.Context, api *API) error {
+	events := Kind{"events", "/api/v1", true}
+	found, err := list(ctx, api, events)
+	if err != nil {
+		return err
+	}
+	spaces := map[string]bool{}
+	for _, each := range found {
+		spaces[each.meta().text("namespace")] = true
+	}
+	for space := range spaces {
+		if err := api.call(ctx, http.MethodDelete, "/api/v1/namespaces/"+space+"/events", "", nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ctr(words ...string) ([]string, error) {
+	out, err := exec.Command("ctr", append([]string{"--namespace", "k8s.io"}, words...)...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("ctr %s: %w", strings.Join(words, " "), err)
+	}
+	return strings.Fields(string(out)), nil
+}
+
+// stateOfNode tells of the node's images, of its volumes, and of containers that are not the cluster's own.
+func stateOfNode() ([]string, error) {
+	images, err := ctr("images", "ls", "--quiet")
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, each := range images {
+		lines = append(lines, "image/"+each)
+	}
+	tasks, err := ctr("tasks", "ls", "--quiet")
+	if err != nil {
+		return nil, err
+	}
+	own, err := ctr("containers", "ls", "--quiet", `labels."io.kubernetes.pod.namespace"==`+systemSpace)
+	if err != nil {
+		return nil, err
+	}
+	for _, each := range tasks {
+		if !slices.Contains(own, each) {
+			lines = append(lines, "container/"+each)
+		}
+	}
+	for _, folder := range []string{volumesDir, "/etc/kubernetes/manifests"} {
+		found, _ := os.ReadDir(folder)
+		for _, each := range found {
+			lines = append(lines, "file/"+each.Name())
+		}
+	}
+	slices.Sort(lines)
+	return lines, nil
+}
+
+func cleanNode(known map[string]bool) error {
+	images, err := ctr("images", "ls", "--quiet")
+	if err != nil {
+		return err
+	}
+	for _, each := range images {
+		if !known["image/"+each] {
+			if _, err := ctr("images", "rm", each); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
