@@ -41,6 +41,9 @@ HEALTHY_SECONDS = 60.0
 SAME_SECONDS = 30.0
 """How long the nodes may take, once cleaned, until they are as they were: the parts of a cluster hear of it one by one."""
 
+_TEMPORARY = ("/run/", "/tmp/", "/var/run/", "/var/tmp/", "/var/log/", "/var/lib/cni/")  # noqa: S108 - in a node
+"""Where programs write what nobody reads after they end."""
+
 T = TypeVar("T")
 
 _PROJECT = "com.docker.compose.project"
@@ -209,7 +212,8 @@ class Renewal:
 
     def _files(self, node: _Node) -> list[str]:
         changes = self._engine.get(f"/containers/{node.id}/changes") or []
-        return sorted(each["Path"] for each in changes)
+        paths = (each["Path"] for each in changes)
+        return sorted(path for path in paths if not (path + "/").startswith(_TEMPORARY))
 
     def _nodes(self) -> list[_Node]:
         found = self._engine.list_all("containers", labels={_PROJECT: self._lab.project, RENEW: ""})

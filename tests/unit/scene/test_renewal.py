@@ -195,7 +195,7 @@ def test_a_node_with_other_settings_is_made_anew(scene: tuple[Nodes, Renewal]) -
 
 def test_a_node_with_files_of_the_learners_is_made_anew(scene: tuple[Nodes, Renewal]) -> None:
     engine, kept = scene
-    engine.files["one-id"] = ["/etc/docker/daemon.json"]
+    engine.files["one-id"] = ["/run/docker/x", "/etc/docker/daemon.json"]
     told: list[str] = []
     assert not kept.renew(told.append, proof=False)
     assert "one has files that were not there: /etc/docker/daemon.json" in told[-1]
