@@ -89,7 +89,7 @@ def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
             "The browser tests need Chromium.",
             remedy="Install it (Debian: apt-get install chromium), or set CHROMIUM to its path.",
         )
-    from checker.engine import apt  # noqa: PLC0415 - it imports what only Linux has
+    from checker.provision import apt  # noqa: PLC0415 - it imports what only Linux has
 
     say("installing from the distribution's packages: chromium")
     apt.run(["apt-get", "update"], root=True, progress=say)

@@ -139,7 +139,7 @@ def _find_tool(base: Base, workshop: Workshop, platform: Platform) -> str:
             f"{base.image}, the base of the course's images, cannot be pulled, and this machine has no {TOOL} to make it.",
             remedy=remedy,
         )
-    from checker.engine import apt  # noqa: PLC0415 - what it imports exists only on Linux
+    from checker.provision import apt  # noqa: PLC0415 - what it imports exists only on Linux
 
     workshop.say(f"installing {TOOL} from the distribution's packages")
     options = ["-o", f"DPkg::Lock::Timeout={apt.LOCK_SECONDS:.0f}", "-qq"]
@@ -166,7 +166,7 @@ def _find_tool(base: Base, workshop: Workshop, platform: Platform) -> str:
 def _source_lines(suite: str, platform: Platform) -> list[str]:
     if platform.system is not System.LINUX or platform.which("apt-get") is None:
         return []
-    from checker.engine import apt  # noqa: PLC0415 - what it imports exists only on Linux
+    from checker.provision import apt  # noqa: PLC0415 - what it imports exists only on Linux
 
     mirror = find_mirror(apt.read_sources(platform), platform.environ)
     return mirror.lines(suite) if mirror else []

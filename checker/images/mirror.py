@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from checker.engine.apt import Source
+    from checker.provision.apt import Source
 
 VARIABLE = "DRYDOCK_DEBIAN_MIRROR"
 """Sets the archive by hand, for machines whose apt does not use a Debian archive."""

@@ -39,7 +39,7 @@ HEALTHY_SECONDS = 60.0
 """How long a node that was lost may take until it is healthy again."""
 
 SAME_SECONDS = 30.0
-"""How long the nodes may take, once cleaned, until they are as they were: the parts of a cluster hear of it one by one."""
+"""How long the nodes may take, once cleaned, until they are as they were: the parts of a cluster learn of it one by one."""
 
 _TEMPORARY = ("/run/", "/tmp/", "/var/run/", "/var/tmp/", "/var/log/", "/var/lib/cni/")  # noqa: S108 - in a node
 """Where programs write what nobody reads after they end."""
@@ -94,7 +94,7 @@ class Renewal:
         try:
             found = dict(zip([node.id for node in nodes], _side_by_side(self._look, nodes), strict=True))
         except LabError:
-            return  # a scene without notes is made anew next time
+            return  # without notes, the next reset makes a new scene
         kept = {id_: noted for id_, noted in self._notes().items() if id_ not in found}
         with contextlib.suppress(OSError):
             whole.write(self._file, msgspec.json.encode(kept | found).decode())
@@ -121,7 +121,7 @@ class Renewal:
                 why = f"{error.what} {error.detail}".strip()
         if why is not None:
             if why:
-                progress(f"making the nodes anew: {why}")
+                progress(f"making new nodes: {why}")
             remove_owned(self._engine, self._lab)
             with contextlib.suppress(OSError):
                 self._file.unlink(missing_ok=True)

@@ -114,7 +114,7 @@ def provide(lab: Lab) -> None:
 
 
 class Provers:
-    """Gives the prover of one lab at a time, and keeps it for the next proof of the same lab: its nodes are cleaned, not made anew.
+    """Gives the prover of one lab at a time, and keeps it for the next proof of the same lab: its nodes are cleaned, not replaced.
 
     Args:
         engine: the engine.

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checker.engine import leftovers, processes
 from checker.errors import LabError
 from checker.grading.author import wait_until
+from checker.provision import leftovers, processes
 
 if TYPE_CHECKING:
     from checker.engine.endpoint import Endpoint

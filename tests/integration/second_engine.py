@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.engine.daemon import Daemon
+from checker.provision.daemon import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

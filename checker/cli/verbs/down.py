@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     if args.all or args.engine:
         said += [line for lab in context.catalogue if (line := _stop(context, lab))]
     if args.engine:
-        from checker.engine.ensure import engine_stop
+        from checker.provision.ensure import engine_stop
 
         ended = engine_stop(context.places.state)
         said.append(

@@ -93,8 +93,8 @@ def _chosen(args: argparse.Namespace) -> list[Part]:
 
 def _prepare(context: Context, args: argparse.Namespace, parts: Sequence[Part]) -> None:
     """Start the engine and get the images of the labs that are tested; a program gets those of the labs it starts."""
-    from checker.engine.ensure import ensure_engine
     from checker.images.program import MissingProgramError
+    from checker.provision.ensure import ensure_engine
     from checker.session.preparing import ensure_images
 
     ensure_engine(

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Set up, start, check, and say what to do next."""
     from checker.cli.context import Context
-    from checker.engine.ensure import ensure_engine
+    from checker.provision.ensure import ensure_engine
     from checker.scene.locks import locked
     from checker.session.operations import start
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.engine import processes
 from checker.engine.api import Engine
 from checker.engine.client import find_client
 from checker.engine.endpoint import Endpoint
 from checker.errors import LabError
+from checker.provision import processes
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from tests.conftest import FAKE, Course
@@ -21,7 +21,7 @@ from tests.integration.second_engine import needs_dockerd
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from checker.engine.daemon import Daemon
+    from checker.provision.daemon import Daemon
 
 pytestmark = [pytest.mark.engine, needs_dockerd]
 

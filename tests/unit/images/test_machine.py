@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.engine.apt import Source
 from checker.engine.platform import Platform, System
 from checker.errors import LabError
 from checker.images import base, build
@@ -17,6 +16,7 @@ from checker.images.catalogue import Images
 from checker.images.certificates import LARGEST, find_bundle
 from checker.images.mirror import Mirror, find_mirror
 from checker.images.process import run
+from checker.provision.apt import Source
 
 if TYPE_CHECKING:
     from checker.course.places import Places

@@ -143,7 +143,7 @@ def test_a_node_that_is_not_as_it_was_is_told_and_everything_goes(
     printed.lines["two-id"][:] = ["other"]
     told: list[str] = []
     assert not kept.renew(told.append, proof=False)
-    assert told[-1] == "making the nodes anew: two is not as it was: new: other"
+    assert told[-1] == "making new nodes: two is not as it was: new: other"
     assert engine.names() == []
 
 
@@ -157,14 +157,14 @@ def test_something_that_is_missing_in_a_node_is_noticed_too(
     assert "one is not as it was: missing: same" in told[-1]
 
 
-def test_a_node_that_was_never_noted_is_made_anew(course: Course, printed: Printed, tmp_path: Path) -> None:
+def test_a_node_that_was_never_noted_is_replaced(course: Course, printed: Printed, tmp_path: Path) -> None:
     engine = Nodes()
     assert not Renewal(engine, course.lab(), tmp_path / "97.json").renew(quiet, proof=False)
     assert engine.names() == []
     assert printed.asked == []
 
 
-def test_a_node_that_was_made_later_than_the_others_is_made_anew(
+def test_a_node_that_was_made_later_than_the_others_is_replaced(
     course: Course, printed: Printed, tmp_path: Path
 ) -> None:
     engine = Nodes()
@@ -185,7 +185,7 @@ def test_lost_and_paused_nodes_run_before_they_are_cleaned(
     assert "POST /containers/two-id/unpause" in done
 
 
-def test_a_node_with_other_settings_is_made_anew(scene: tuple[Nodes, Renewal]) -> None:
+def test_a_node_with_other_settings_is_replaced(scene: tuple[Nodes, Renewal]) -> None:
     engine, kept = scene
     engine.made["two-id"] = "b"
     told: list[str] = []
@@ -193,7 +193,7 @@ def test_a_node_with_other_settings_is_made_anew(scene: tuple[Nodes, Renewal]) -
     assert "two has other settings than it was started with" in told[-1]
 
 
-def test_a_node_with_files_of_the_learners_is_made_anew(scene: tuple[Nodes, Renewal]) -> None:
+def test_a_node_with_files_of_the_learners_is_replaced(scene: tuple[Nodes, Renewal]) -> None:
     engine, kept = scene
     engine.files["one-id"] = ["/run/docker/x", "/etc/docker/daemon.json"]
     told: list[str] = []

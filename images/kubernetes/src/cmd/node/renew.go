@@ -19,7 +19,7 @@ import (
 // `node renew again` first deletes everything that was not there when `node renew note` last ran.
 //
 // A scene whose nodes all print the same lines as when they were new is as good as a new one. Whatever was changed or
-// deleted, and not only added, is not mended here: its line differs, and the scene must be made anew.
+// deleted, and not only added, is not mended here: its line differs, and a new scene has to be made.
 
 const (
 	noteFile     = "/var/lib/drydock-note"

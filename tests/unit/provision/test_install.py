@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.engine import apt, install
-from checker.engine.install import Plan, apt_options, borrowed_sources, make_plan, read_release
 from checker.errors import EngineError
+from checker.provision import apt, install
+from checker.provision.install import Plan, apt_options, borrowed_sources, make_plan, read_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.engine import ensure, install
 from checker.engine.client import Client
-from checker.engine.daemon import Daemon
 from checker.engine.endpoint import Endpoint, EngineNotFoundError
-from checker.engine.install import Plan
 from checker.engine.platform import Reach, System
 from checker.errors import EngineError
+from checker.provision import ensure, install
+from checker.provision.daemon import Daemon
+from checker.provision.install import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,7 +112,7 @@ def test_without_systemd_a_users_engine_is_started_as_root_by_our_own_module(
     events.platform = machine(programs={**DOCKERD, "sudo": "/usr/bin/sudo"}, terminal=True)
     ensure.ensure_engine(tmp_path, platform=events.platform, confirm=agree)
     assert events.done[0].startswith("sudo -- env PYTHONPATH=")
-    assert events.done[0].endswith(f"-m checker.engine.daemon start {tmp_path}/engine")
+    assert events.done[0].endswith(f"-m checker.provision.daemon start {tmp_path}/engine")
 
 
 @pytest.mark.parametrize("system", [System.MACOS, System.WINDOWS])

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checker.engine import leftovers, processes
 from checker.engine.platform import ADMIN_FOLDERS, Platform
 from checker.errors import EngineError
+from checker.provision import leftovers, processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -182,7 +182,7 @@ _SIGNS = (
 
 
 def main(arguments: list[str]) -> int:
-    """Start or stop the engine as root for another user: `python -m checker.engine.daemon start FOLDER`."""
+    """Start or stop the engine as root for another user: `python -m checker.provision.daemon start FOLDER`."""
     verb, folder = arguments
     daemon = Daemon(Path(folder))
     try:

@@ -10,9 +10,9 @@ import subprocess
 
 import pytest
 
-from checker.engine import leftovers, processes
-from checker.engine.daemon import Daemon
 from checker.errors import EngineError
+from checker.provision import leftovers, processes
+from checker.provision.daemon import Daemon
 from tests.integration.second_engine import needs_dockerd
 
 pytestmark = needs_dockerd

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checker.engine import apt
 from checker.errors import EngineError
+from checker.provision import apt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,7 @@ import socket
 import struct
 from pathlib import Path
 
-from checker.engine import processes
+from checker.provision import processes
 
 # linux/sockios.h, net/if.h
 SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCBRDELBR, IFF_UP = 0x8913, 0x8914, 0x89A1, 0x1

@@ -17,7 +17,7 @@ from checker.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from checker.engine.install import Plan
+    from checker.provision.install import Plan
 
 START_SECONDS = 120.0
 
@@ -53,7 +53,7 @@ def ensure_engine(
             raise error
         # If nothing runs, a newer engine disturbs nobody.
         plan = replace(plan, replaces=plan.replaces and not idle)
-        from checker.engine.install import install  # noqa: PLC0415 - Linux alone has what it imports
+        from checker.provision.install import install  # noqa: PLC0415 - Linux alone has what it imports
 
         install(platform, plan, no_install=no_install, confirm=confirm, progress=progress)
 
@@ -87,7 +87,7 @@ def engine_stop(state: Path, *, platform: Platform | None = None) -> bool:
     platform = platform or Platform()
     if platform.system is not System.LINUX:
         return False
-    from checker.engine.daemon import Daemon  # noqa: PLC0415 - Linux alone has what it imports
+    from checker.provision.daemon import Daemon  # noqa: PLC0415 - Linux alone has what it imports
 
     daemon = Daemon(state / "engine")
     if daemon.running() is None or platform.is_root:
@@ -97,7 +97,7 @@ def engine_stop(state: Path, *, platform: Platform | None = None) -> bool:
 
 
 def _plan(platform: Platform) -> Plan | None:
-    from checker.engine.install import make_plan  # noqa: PLC0415 - Linux alone has what it imports
+    from checker.provision.install import make_plan  # noqa: PLC0415 - Linux alone has what it imports
 
     return make_plan(platform)
 
@@ -137,7 +137,7 @@ def _start(
         progress("Starting the container engine (systemctl start docker)")
         _run([*_sudo(platform), "systemctl", "start", "docker"])
     elif platform.is_root:
-        from checker.engine.daemon import Daemon  # noqa: PLC0415 - Linux alone has what it imports
+        from checker.provision.daemon import Daemon  # noqa: PLC0415 - Linux alone has what it imports
 
         Daemon(folder).start(progress, platform=platform)
     else:
@@ -158,7 +158,7 @@ def _start_by_hand(platform: Platform) -> str:
 def _as_root(arguments: list[str]) -> None:
     root = Path(__file__).parents[2]
     environ = f"PYTHONPATH={root}{os.pathsep}{os.pathsep.join(sys.path)}"
-    _run(["sudo", "--", "env", environ, sys.executable, "-P", "-m", "checker.engine.daemon", *arguments])
+    _run(["sudo", "--", "env", environ, sys.executable, "-P", "-m", "checker.provision.daemon", *arguments])
 
 
 def _run(command: list[str]) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.engine import apt
 from checker.errors import EngineError
+from checker.provision import apt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from checker.engine import apt, install
 from checker.engine.platform import Platform
+from checker.provision import apt, install
 
 RELEASE = install.read_release(Platform())
 pytestmark = pytest.mark.skipif(

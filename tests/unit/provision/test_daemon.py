@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.engine import leftovers, processes
-from checker.engine.daemon import Daemon, main
 from checker.engine.platform import Platform
 from checker.errors import EngineError
+from checker.provision import leftovers, processes
+from checker.provision.daemon import Daemon, main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
