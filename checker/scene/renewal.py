@@ -18,7 +18,7 @@ import msgspec
 from checker import whole
 from checker.engine.shell import Shell
 from checker.errors import LabError
-from checker.scene.holder import PROOF
+from checker.scene.holder import PROOF, left_by_proof
 from checker.scene.ownership import remove_owned
 
 if TYPE_CHECKING:
@@ -130,14 +130,12 @@ class Renewal:
     def _why_not(self, *, proof: bool) -> str | None:
         """Return why the nodes cannot be kept; empty if there are none, None if they may be."""
         nodes, notes = self._nodes(), self._notes()
-        if not nodes or not notes:
+        if not nodes or not notes or left_by_proof(self._engine, self._lab) != proof:
             return ""
         for node in nodes:
             if node.id not in notes:
                 return f"{node.service} was not there when the lab was started"
             found = self._engine.inspect(node.id)
-            if bool(found["Config"]["Labels"].get(PROOF)) != proof:
-                return ""
             if _settings(found) != notes[node.id].settings:
                 return f"{node.service} has other settings than it was started with"
         return None

@@ -10,7 +10,7 @@ import pytest
 from checker.engine.shell import Completed
 from checker.scene import renewal
 from checker.scene.renewal import RENEW, Renewal
-from tests.unit.scene.test_removal import SCENE, Table, thing, volume
+from tests.unit.scene.test_removal import LAB, SCENE, Table, thing, volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,6 @@ class Nodes(Table):
         self.states = {"one-id": "running", "two-id": "running"}
         self.made = {"one-id": "a", "two-id": "a"}
         self.files: dict[str, list[str]] = {"one-id": [], "two-id": []}
-        self.proof = ""
 
     def list_all(self, kind: str, *, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """List what carries all of the labels; an empty value asks for the label alone, as the engine has it."""
@@ -58,7 +57,7 @@ class Nodes(Table):
             "Name": f"/{name}",
             "Image": "sha256:1",
             "State": {"Running": state == "running", "Paused": state == "paused"},
-            "Config": {"Labels": {"io.drydock.proof": self.proof}, "Env": [self.made[name]]},
+            "Config": {"Env": [self.made[name]]},
             "HostConfig": {},
             "NetworkSettings": {"Networks": {"drydock-97_lab": {"NetworkID": "lab-id"}}},
             "Mounts": [{"Type": "volume", "Name": "one-disk"}] if name == "one-id" else [],
@@ -136,6 +135,15 @@ def test_nodes_that_can_be_cleaned_stay_with_their_network_and_volumes_and_all_e
     assert engine.names() == ["one", "two", "lab", "one-disk"]
 
 
+def test_a_proof_keeps_its_nodes_and_what_says_that_they_are_of_a_proof(
+    scene: tuple[Nodes, Renewal],
+) -> None:
+    engine, kept = scene
+    engine.things["volumes"].append(volume("proof", {**LAB, "io.drydock.proof": ""}))
+    assert kept.renew(quiet, proof=True)
+    assert engine.names() == ["one", "two", "lab", "one-disk", "proof"]
+
+
 def test_a_node_that_is_not_as_it_was_is_told_and_everything_goes(
     scene: tuple[Nodes, Renewal], printed: Printed
 ) -> None:
@@ -206,6 +214,7 @@ def test_a_learner_and_a_proof_do_not_get_each_others_nodes(
     scene: tuple[Nodes, Renewal], *, proof: bool
 ) -> None:
     engine, kept = scene
-    engine.proof = "" if proof else "1"
+    if not proof:
+        engine.things["volumes"].append(volume("proof", {**LAB, "io.drydock.proof": ""}))
     assert not kept.renew(quiet, proof=proof)
     assert engine.names() == []
