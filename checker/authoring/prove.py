@@ -6,11 +6,12 @@ import dataclasses
 import functools
 import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from checker.authoring.keeper import Keeper
+from checker.authoring.ledger import time_left
 from checker.course.answer import Answer, read_answer
 from checker.course.model import AnswerToml
 from checker.errors import LabError, MisuseError
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from checker.authoring.ledger import Ledger
     from checker.course.catalogue import Lab
+
+T = TypeVar("T")
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +51,40 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """How its script ended, when that was with an error."""
     seconds: float = 0.0
     check_ms: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One of several equal parts of the proofs: for several machines, or for several days.
+
+    Args:
+        number: which part, from 1.
+        count: how many parts there are.
+    """
+
+    number: int
+    count: int
+
+    def of(self, tasks: list[T]) -> list[T]:
+        """Return every `count`th of some tasks, beginning with that of this part's number."""
+        return tasks[self.number - 1 :: self.count]
+
+
+WHOLE = Part(1, 1)
+
+
+def part_from(text: str) -> Part:
+    """Read a part such as `2/3`.
+
+    Raises:
+        MisuseError: it is none.
+    """
+    number, _, count = text.partition("/")
+    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+        return Part(int(number), int(count))
+    raise MisuseError(
+        f"`{text}` is not a part such as 2/3.", remedy="--shard 1/3 runs the first of three parts."
+    )
 
 
 def collect(folder: Path, lab: Lab) -> list[Answer]:
@@ -90,32 +128,55 @@ class Prover:
         scene: the lab's scene, on a work folder that can be deleted.
         tell: called with a line about what is being done.
         provide: makes sure that the images of a lab's chosen ways are present; leave it out if they are.
+        ledger: what was proven before; leave it out to keep no record.
     """
 
     def __init__(
-        self, scene: Scene, tell: Callable[[str], None], provide: Callable[[Lab], None] = lambda _: None
+        self,
+        scene: Scene,
+        tell: Callable[[str], None],
+        provide: Callable[[Lab], None] = lambda _: None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.scene = scene
         self.lab: Lab = scene.lab
         self._tell = tell
         self._provide = provide
+        self._ledger = ledger
         self._place = ""
         self._images = Keeper(scene.engine, names.file_of(scene.places, scene.lab))
 
-    def all(self, only: str = "") -> Iterator[Proof]:
-        """Prove everything that the lab ships with, or only what has `only` in its name.
+    def all(self, only: str = "", part: Part = WHOLE, *, proceed: bool = False) -> Iterator[Proof]:
+        """Prove everything that the lab ships with, or some of it.
 
         An answer that needs a way which this machine cannot start is left out, and the caller reads that.
+
+        Args:
+            only: prove only what has this in its name.
+            part: prove only this part.
+            proceed: leave out what ended as it must with this very course before.
         """
-        tasks = [(name, prove) for name, prove in self.tasks() if only in name]
+        tasks = part.of([(name, prove) for name, prove in self.tasks() if only in name])
+        if proceed and self._ledger is not None:
+            todo = [(name, prove) for name, prove in tasks if not self._ledger.is_proven(name)]
+            if len(todo) < len(tasks):
+                self._tell(f"{self.lab.number}: {len(tasks) - len(todo)} of {len(tasks)} were proven before")
+            tasks = todo
         for number, (name, prove) in enumerate(tasks, start=1):
-            self._place = f" ({number} of {len(tasks)})"
+            self._place = self._place_of(number, [each for each, _ in tasks])
             try:
-                yield prove()
+                proof = prove()
+                if self._ledger is not None:
+                    self._ledger.add(proof)
+                yield proof
             except MissingProgramError as error:
                 if not self.lab.toml.ways:
                     raise
                 self._tell(f"{name} is left out. {error.what}")
+
+    def _place_of(self, number: int, names: list[str]) -> str:
+        left = self._ledger.seconds_for(names[number - 1 :]) if self._ledger is not None else None
+        return f" ({number} of {len(names)}{f', {time_left(left)}' if left else ''})"
 
     def tasks(self) -> list[tuple[str, Callable[[], Proof]]]:
         """Return everything in the lab that must be proven, by name."""

@@ -52,6 +52,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--repeat", metavar="N", type=int, default=1, help="run each answer N times, to find flaky checks"
     )
+    parser.add_argument(
+        "--shard", metavar="K/N", default="", help="run only part K of N equal parts of the lab's own answers"
+    )
+    parser.add_argument(
+        "--continue",
+        dest="proceed",
+        action="store_true",
+        help="leave out the answers that ended as expected before, if nothing of the course has changed since",
+    )
     parser.add_argument("--full", action="store_true", help="print each reason in full")
 
 
@@ -59,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Test and report."""
     from pathlib import Path
 
-    from checker.authoring.prove import collect
+    from checker.authoring.prove import collect, part_from
     from checker.cli.context import Context, Talk
     from checker.errors import MisuseError
 
@@ -76,6 +85,11 @@ def run(args: argparse.Namespace) -> int:
         raise MisuseError(
             "--answers works with one lab at a time.", remedy="For instance: lab verify 3 --answers DIR"
         )
+    if args.answers and (args.shard or args.proceed):
+        raise MisuseError(
+            "--shard and --continue work with a lab's own answers.", remedy="Leave them out with --answers."
+        )
+    part_from(args.shard or "1/1")
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
     answers = collect(Path(args.answers), labs[0]) if args.answers else []
     if args.explain is not None:
@@ -86,11 +100,14 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _tell_total(context, proofs, interrupted=True)
         raise
-    _tell_total(context, proofs, interrupted=False)
     found = [proof for several in proofs.values() for proof in several]
+    if found or args.json or not args.proceed:
+        _tell_total(context, proofs, interrupted=False)
     if failed is not None:
         return int(failed.code)
-    if not found:
+    if not found and args.proceed:
+        context.say("nothing is left to prove")
+    elif not found:
         raise MisuseError(f"No answer has `{args.only}` in its name.", remedy="Leave --only out to run all.")
     return 0 if all(proof.as_expected for proof in found) else 1
 
@@ -167,7 +184,8 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]
 
     import msgspec
 
-    from checker.authoring.prove import Prover, scratch_scene
+    from checker.authoring.ledger import ledger_of
+    from checker.authoring.prove import Prover, part_from, scratch_scene
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
     from checker.scene.holder import left_by_proof, require_own
@@ -180,12 +198,14 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]
         context.confirm(f"Lab {lab.number} is running. Testing stops it and removes its containers.")
     require_engine(context, lab)
     ensure_images(context, lab.with_ways(lab.toml.usual))
-    prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context))
+    ledger, part = ledger_of(context.places, lab), part_from(args.shard or "1/1")
+    prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context), ledger)
     if not args.json:
         print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"), flush=True)
     with scene.lock("verify"), contextlib.closing(prover):
         for _ in range(args.repeat):
-            for proof in prover.each(answers) if answers else prover.all(args.only):
+            proofs = prover.each(answers) if answers else prover.all(args.only, part, proceed=args.proceed)
+            for proof in proofs:
                 found.append(proof)
                 if args.json:
                     record = {"lab": lab.slug, **msgspec.to_builtins(proof)}
