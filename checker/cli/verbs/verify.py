@@ -100,7 +100,14 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _tell_total(context, proofs, interrupted=True)
         raise
-    found = [proof for several in proofs.values() for proof in several]
+    return _end(context, proofs, failed)
+
+
+def _end(context: Context, proofs: dict[str, list[Proof]], failed: LabError | None) -> int:
+    """Print the totals, and return the exit code."""
+    from checker.errors import MisuseError
+
+    args, found = context.args, [proof for several in proofs.values() for proof in several]
     if found or args.json or not args.proceed:
         _tell_total(context, proofs, interrupted=False)
     if failed is not None:
