@@ -56,7 +56,6 @@ NOT_YET_REWRITTEN: tuple[str, ...] = (
     "checker/scene/notes.py",
     "checker/scene/scene.py",
     "checker/scene/stock.py",
-    "docs/lessons/04-containers-vs-vms.md",
     "docs/lessons/05-limits.md",
     "docs/lessons/06-by-hand.md",
     "docs/lessons/09-swarm.md",
