@@ -1,4 +1,4 @@
-# The same job, and beside what to run it says when a copy is healthy and how a new version comes.
+# The same job, which also says when a copy is healthy and how to release a new version.
 variable "version" {
   default = "1.0"
 }
@@ -15,7 +15,7 @@ job "practice" {
   group "practice" {
     count = 1
 
-    # A copy that is to stop is taken from the list of addresses first, and told to end a second later.
+    # Before a copy stops, Nomad removes its address from the list; one second later it asks the copy to end.
     shutdown_delay = "1s"
 
     network {

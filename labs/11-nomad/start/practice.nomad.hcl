@@ -1,4 +1,4 @@
-# A job for practice: one copy of Parcel on port 9090. Nomad is told what to run, and nothing about how it should be.
+# A job to practise with: one copy of Parcel on port 9090. It says what to run, but not when a copy is healthy.
 variable "version" {
   default = "1.0"
 }
@@ -11,7 +11,7 @@ job "practice" {
   group "practice" {
     count = 1
 
-    # A copy that is to stop is taken from the list of addresses first, and told to end a second later.
+    # Before a copy stops, Nomad removes its address from the list; one second later it asks the copy to end.
     shutdown_delay = "1s"
 
     network {

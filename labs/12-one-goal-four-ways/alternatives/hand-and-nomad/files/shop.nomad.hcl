@@ -7,7 +7,7 @@ job "shop" {
   group "parcel" {
     count = 2
 
-    # A copy that is to stop is taken from the list of addresses first, and told to end a second later.
+    # Before a copy stops, Nomad removes its address from the list; one second later it asks the copy to end.
     shutdown_delay = "1s"
 
     network {
