@@ -1,1 +1,1 @@
-"""A service on several machines as checks see it: kept running by a person, Swarm, Kubernetes or Nomad."""
+"""A service on several machines, as checks see it: kept running by hand, by Swarm, by Kubernetes or by Nomad."""

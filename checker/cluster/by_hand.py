@@ -1,6 +1,6 @@
-"""A service that a person looks after: copies of Parcel on hosts with an engine each, started one by one.
+"""A service that a person looks after: copies of Parcel on hosts, each with its own engine, started one by one.
 
-And what becomes of it when a host dies: nobody restores it but that person, so checks read from the record what was done.
+When a host dies, only that person restores the service, so checks read from the record what happened.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ ASK_SECONDS = 3.0
 """How long a host's engine may take to answer."""
 
 BEFORE_SECONDS = 8.0
-"""How long before a loss the copies that answered then count as serving: each gets several requests a second."""
+"""A copy that answered within this time before a loss counts as serving: each gets several requests a second."""
 
 SOON_SECONDS = 1.5
-"""A copy that answered so shortly before a loss, and so soon after it, was not lost."""
+"""A copy that answered within this time before a loss, and within this time after it, was not lost."""
 
 BACK_SECONDS = 15.0
-"""How long the engine of a host that came back a moment ago may take until it answers."""
+"""How long the engine of a host that has come back may take until it answers."""
 
 LOOK_SECONDS = 12.0
-"""How long to wait for a service that has come back a moment ago."""
+"""How long to wait for a service that is recovering."""
 
 _VERSION = "org.opencontainers.image.version"
 _SWARM = "com.docker.swarm.service.id"
-"""The label of what a swarm has started: a host may be a member of one."""
+"""The label of containers that a swarm has started: a host may be a member of one."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Copy(Instance):
     ports: tuple[int, ...] = ()
     """The ports of the host that lead to it, from other machines."""
     closed: tuple[str, ...] = ()
-    """What it publishes for its host alone, such as `127.0.0.1:8080`."""
+    """What it publishes only for its host, such as `127.0.0.1:8080`."""
 
     @property
     def address(self) -> str:
-        """Where it is reached: `host-1:8080`; empty when no port leads to it."""
+        """Its address: `host-1:8080`; empty when no port leads to it."""
         return f"{self.node}:{self.ports[0]}" if self.ports else ""
 
 
@@ -71,24 +71,24 @@ class Loss:
     container: str
     """The id of the container that stands for it."""
     at: float
-    """When, in seconds since 1970, by the engine's clock, which the users' is too."""
+    """When, in seconds since 1970, by the engine's clock, which the users' record has too."""
     down: bool
-    """Whether it is dead now; else somebody started it again."""
+    """Whether it is dead now; otherwise somebody has started it again."""
     serving: int
-    """How many copies served the users just before, by the names in their answers."""
+    """How many copies served the users shortly before, by the names in their answers."""
     at_once: int
-    """How many did so in the last moment before; fewer than `serving` when one had just been replaced."""
+    """How many of these served in the last moment before; fewer than `serving` when one had just been replaced."""
     carried: bool
-    """Whether one of these fell silent with it."""
+    """Whether one of these stopped answering when the host died."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a host's engine knows of a copy, one that has ended included."""
+    """What a host's engine knows about a copy, even one that has ended."""
 
     node: str
     created: float
-    """When it was made, in seconds since 1970."""
+    """When it was created, in seconds since 1970."""
     started: float
     """When it was last started; 0 when it never was."""
     running: bool
@@ -98,26 +98,26 @@ class Record:
 
 @dataclass(frozen=True)
 class Recovery:
-    """What users met after a loss, until the service was whole again."""
+    """What users saw after a loss, until the service had recovered."""
 
     loss: Loss
     wanted: int
-    """How many copies make it whole."""
+    """How many copies the service needs."""
     after: Timeline
-    """All that is on record since the loss."""
+    """The record since the loss."""
     well: float | None
-    """Seconds until no request failed any more; None when they still do."""
+    """Seconds until no request failed any more; None when requests still fail."""
     answers: dict[str, float]
     """When each copy first answered after the loss."""
 
     @property
     def whole(self) -> bool:
-        """Whether as many copies answer as are wanted, and no request fails."""
+        """Whether enough copies answer, and no request fails."""
         return self.well is not None and len(self.answers) >= self.wanted
 
     @property
     def cost(self) -> tuple[float, int]:
-        """The seconds until it was whole, and the requests lost until then; there is none before it is whole."""
+        """The seconds until it had recovered, and the requests lost until then; to be read only once it has."""
         moment = max(self.loss.at + (self.well or 0.0), sorted(self.answers.values())[self.wanted - 1])
         return round(moment - self.loss.at, 1), self.after.lost(self.loss.at, moment)
 
@@ -127,7 +127,7 @@ class ByHand:
 
     Args:
         lab: the lab whose scene has the hosts, and a prober that reaches their engines.
-        nodes: the hosts, by their services' names.
+        nodes: the names of the hosts' services.
     """
 
     title = "by hand"
@@ -141,7 +141,7 @@ class ByHand:
         return self._lab.node("prober")
 
     def running(self) -> list[str]:
-        """Return the hosts that are there now."""
+        """Return the hosts that run now."""
         found = self._lab.engine.list_all(
             "containers", labels={"com.docker.compose.project": self._lab.course_lab.project}
         )
@@ -153,7 +153,7 @@ class ByHand:
         return list(self.copies())
 
     def copies(self) -> list[Copy]:
-        """Return the copies that run on the hosts that are there, host by host."""
+        """Return the copies that run on the running hosts, host by host."""
         found = []
         for node, item in self._all():
             if item["State"] in {"running", "restarting", "paused"}:
@@ -169,7 +169,7 @@ class ByHand:
         ]
 
     def records(self) -> list[Record]:
-        """Return what the engines of the hosts that are there know of every copy, host by host."""
+        """Return what the engines of the running hosts know about every copy, host by host."""
         found = []
         for node, item in self._all():
             (told,) = self._ask([node], f"/containers/{item['Id']}/json")
@@ -191,7 +191,7 @@ class ByHand:
         return found
 
     def history(self, copy: Copy) -> tuple[int, float]:
-        """Return how often a copy's restart policy has started it again, and for how many seconds it has run since."""
+        """Return how often a copy's restart policy has started it again, and how many seconds it has run since."""
         (record,) = self._ask([copy.node], f"/containers/{copy.id}/json")
         # A host's engine has the clock of the engine that the host is a container of.
         now = self._lab.engine.clock.now()
@@ -234,7 +234,7 @@ class ByHand:
         return f"docker -H tcp://{first}:{PORT} ps, and so on for each host"
 
     def ailing(self) -> str:
-        """Return which of its nodes are lost, and the way back; empty when none is."""
+        """Return which of its nodes are lost, and how to bring them back; empty when none is."""
         return tell_of_lost(self._lab, self.nodes)
 
     def crash(self, instance: Instance) -> None:
@@ -246,7 +246,7 @@ class ByHand:
         lose_node(self._lab, node)
 
     def bring_back(self, node: str) -> None:
-        """Start a lost host; its copies start only if they were told to start by themselves."""
+        """Start a lost host; a copy on it starts only if its restart policy says so."""
         start_node(self._lab, node)
 
     # -- the hosts' engines --------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ class ByHand:
         ]
 
     def _ask(self, nodes: Collection[str], path: str, method: str = "GET") -> list[Any]:
-        """Send the same request to several hosts' engines, by one curl, and return what each answered."""
+        """Send the same request to several hosts' engines, with one curl, and return the answers."""
         lines, trouble = self._said(nodes, path, method)
 
         def all_answer() -> bool:
@@ -271,7 +271,7 @@ class ByHand:
             lines, trouble = self._said(nodes, path)
             return len(lines) == len(nodes)
 
-        # A host that came back a moment ago has its engine a little later.
+        # When a host comes back, its engine answers a little later.
         missing = method == "GET" and len(lines) != len(nodes)
         if missing and not wait_until(all_answer, BACK_SECONDS, every=0.2):
             could_not_run(
@@ -280,10 +280,10 @@ class ByHand:
         try:
             return [json.loads(line) for line in lines]
         except ValueError as error:
-            raise LabError(f"What a host's engine answers cannot be read: {error}.") from error
+            raise LabError(f"The answer of a host's engine cannot be read: {error}.") from error
 
     def _said(self, nodes: Collection[str], path: str, method: str = "GET") -> tuple[list[str], str]:
-        """Return what each host's engine that could be reached answered, a line each, and curl's complaint."""
+        """Return the answers of the engines that could be reached, a line for each, and curl's error message."""
         if not nodes:
             return [], ""
         urls = " ".join(f"'http://{node}:{PORT}{path}'" for node in nodes)
@@ -296,7 +296,7 @@ class ByHand:
     # -- a host's death ------------------------------------------------------------------------------------
 
     def host(self, node: str) -> Container | None:
-        """Return a host's container, also one that is dead; None when somebody removed it."""
+        """Return a host's container, even if it is dead; None when somebody removed it."""
         labels = {
             "com.docker.compose.project": self._lab.course_lab.project,
             "com.docker.compose.service": node,
@@ -309,8 +309,9 @@ class ByHand:
 
         Args:
             traffic: the users.
-            wanted: how many copies make the service whole.
-            since: the scene's service whose start counts as the lab's. An engine's own end is nobody's doing.
+            wanted: how many copies the service needs.
+            since: the scene's service whose start counts as the lab's start, so that a death from a restart of the
+                engine does not count.
         """
         began = _seconds(self._lab.node(since).started_at)
         found = []
@@ -354,7 +355,7 @@ class ByHand:
         )
 
     def _own_port(self, node: str, container: str) -> int:
-        """Return the port that a copy without a network of its own listens on."""
+        """Return the port that a copy on its host's network listens on."""
         (record,) = self._ask([node], f"/containers/{container}/json")
         for entry in record["Config"].get("Env") or []:
             name, _, value = entry.partition("=")
@@ -366,14 +367,14 @@ class ByHand:
 def recovery(
     loss: Loss, traffic: Traffic, wanted: int, steady: float, names: Collection[str] = ()
 ) -> Recovery:
-    """Return what users met since a loss, once the service is whole, or after a while.
+    """Return what users have seen since a loss, once the service has recovered, or after a time limit.
 
     Args:
         loss: the loss.
         traffic: the users.
-        wanted: how many copies make it whole.
-        steady: seconds without a failed request until it counts as well.
-        names: what the copies answer as that count; everybody's answers do, when left out.
+        wanted: how many copies the service needs.
+        steady: seconds without a failed request until the service counts as recovered.
+        names: the names of the copies that count; all count, when left out.
     """
 
     def look() -> Recovery:
@@ -395,9 +396,9 @@ def recovery(
 
 
 def _before(traffic: Traffic, moment: float, wanted: int) -> tuple[int, int, bool]:
-    """Return how many copies served before a moment, how many of them to the last, and whether one fell silent then.
+    """Return how many copies served before a moment, how many of them until then, and whether one stopped answering.
 
-    When the record does not go back so far, a whole service that lost a copy is taken for granted.
+    When the record does not go back far enough, the answer is: all of them served, and one was lost.
     """
     seen = traffic.since(moment - BEFORE_SECONDS)
     if seen.begin > moment - 1:
@@ -405,12 +406,12 @@ def _before(traffic: Traffic, moment: float, wanted: int) -> tuple[int, int, boo
     serving = len(seen.between(moment - BEFORE_SECONDS, moment).instances)
     last = seen.between(moment - SOON_SECONDS, moment).instances
     soon = seen.between(moment + 0.2, moment + 0.2 + SOON_SECONDS).instances
-    # Where the users themselves were held up, what cannot be told is taken for granted too.
+    # If the users' requests were delayed, this cannot be known either, and the same answer is given.
     return serving, len(last), len(last) < wanted or not last.keys() <= soon.keys()
 
 
 def _first_answers(timeline: Timeline) -> dict[str, float]:
-    """Return when each copy first answered in a stretch of the record."""
+    """Return when each copy first answered in a part of the record."""
     found: dict[str, float] = {}
     for request in timeline.good:
         if request.instance:
@@ -419,5 +420,5 @@ def _first_answers(timeline: Timeline) -> dict[str, float]:
 
 
 def _seconds(stamp: str) -> float:
-    """Return an engine's time stamp as seconds since 1970; a time that never was is long ago."""
+    """Return an engine's time stamp as seconds since 1970; 0 for the zero time, which means “never”."""
     return dt.datetime.fromisoformat(stamp).timestamp() if not stamp.startswith("0001") else 0.0

@@ -1,4 +1,4 @@
-"""Kubernetes on a cluster of the learner's own: Parcel in the lab's namespace there, and nothing else looked at or touched."""
+"""Kubernetes on the learner's own cluster: only Parcel in the lab's namespace is looked at and touched."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Elsewhere(Kubernetes):
     """
 
     everywhere = ""
-    # A name that no registry can have, so that nobody's image is ever pulled for a check.
+    # A name that no registry can have, so that a check never pulls an image.
     bad_image = "drydock.invalid/parcel:9.9"
 
     def __init__(self, lab: Lab, choice: Kept) -> None:
@@ -42,21 +42,21 @@ class Elsewhere(Kubernetes):
         return f"/api/v1/namespaces/{self.home}/{kind}{query}"
 
     def lose(self, node: str) -> None:
-        """Refuse: a node of somebody's cluster is never touched."""
-        could_not_run(f"{node} belongs to a cluster that is not the lab's, and is not killed for a check.")
+        """Refuse: a node of the learner's own cluster is never touched."""
+        could_not_run(f"{node} belongs to a cluster that is not the lab's, so no check kills it.")
 
     bring_back = lose
 
     def ailing(self) -> str:
-        """Return nothing: no machine of a learner's own cluster is ever broken for a check."""
+        """Return nothing: a check never breaks a machine of the learner's own cluster."""
         return ""
 
     def crash(self, instance: Instance) -> None:
-        """Refuse, for the same reason: it would be done on the node."""
+        """Refuse, for the same reason: this would happen on the node."""
         self.lose(instance.node)
 
     def may_touch_more(self) -> str:
-        """Return what the lab's identity may change outside its namespace, as far as that is asked; empty for nothing."""
+        """Return what the lab's identity may change outside its namespace, of three examples; empty for nothing."""
         asked = (
             ("delete", "apps", "deployments", "kube-system"),
             ("patch", "", "nodes", ""),
@@ -74,7 +74,7 @@ class Elsewhere(Kubernetes):
         return ""
 
     def evict(self, pod: Pod) -> str:
-        """Have a pod evicted, as `kubectl drain` does it for each of a node's; return why not, empty when it was."""
+        """Evict a pod, as `kubectl drain` evicts each of a node's; return why it was refused, empty when it was not."""
         path = self.listing("pods", f"/{pod.metadata.name}/eviction")
         metadata = {"name": pod.metadata.name, "namespace": pod.metadata.namespace}
         try:

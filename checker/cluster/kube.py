@@ -1,7 +1,7 @@
-"""The API of a scene's Kubernetes, spoken from its toolbox: what checks read there, and the few things they change.
+"""The API of a scene's Kubernetes, called from the toolbox: what checks read there, and the few things they change.
 
-The toolbox has the cluster's kubeconfig and curl. One request costs some 15 ms over its persistent shell; `kubectl`
-would take five times as long. Nothing is published for it.
+The toolbox has the cluster's kubeconfig and curl. One request takes about 15 ms through its persistent shell; `kubectl`
+would take five times as long. No port is published for it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 8.0
 KUBECONFIG = "/kubeconfig/k3s.yaml"
 SERVER = "https://control-plane:6443"
-_KEYS = "/tmp/.drydock-api"  # noqa: S108 - inside the toolbox, nobody else's
+_KEYS = "/tmp/.drydock-api"  # noqa: S108 - inside the toolbox, which has no other users
 
-# The kubeconfig carries the authority, the certificate and its key; curl wants a file for each.
+# The kubeconfig has the authority, the certificate and its key; curl needs a file for each.
 _PREPARE = f"""
 cmp -s {KUBECONFIG} {_KEYS}/source || (
     umask 077; mkdir -p {_KEYS}
@@ -36,24 +36,24 @@ cmp -s {KUBECONFIG} {_KEYS}/source || (
 )
 """
 _END = "\x1e"
-"""What no answer contains: it stands between answers and their status."""
+"""A character that no answer contains: it separates answers from their status."""
 _CURL = f"curl -sS -m {REQUEST_SECONDS:g} --connect-timeout 2 -w '{_END}%{{http_code}}{_END}'"
 _AS_ADMIN = (
     f"--cacert {_KEYS}/certificate-authority --cert {_KEYS}/client-certificate --key {_KEYS}/client-key"
 )
 
 _TIMED_OUT = 28
-"""What curl ends with when an answer did not come in time."""
+"""curl's exit code when an answer did not come in time."""
 
 _T = TypeVar("_T")
 
 
-class Refused(Exception):  # noqa: N818 - an answer, which who asked may have expected
-    """The API server said no.
+class Refused(Exception):  # noqa: N818 - an answer, which the caller may have expected
+    """The API server refused a request.
 
     Args:
         code: the answer's status.
-        message: what it said.
+        message: the server's message.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -67,7 +67,7 @@ class Api:
 
     Args:
         lab: the lab.
-        elsewhere: the cluster of the learner's own that was chosen; None for the scene's.
+        elsewhere: the learner's own cluster, if one was chosen; None for the scene's.
     """
 
     def __init__(self, lab: Lab, elsewhere: Kept | None = None) -> None:
@@ -81,7 +81,7 @@ class Api:
         """GET a path as a record.
 
         Raises:
-            Refused: it is not there.
+            Refused: the path does not exist.
         """
         return msgspec.convert(self.get(path)[0], kind, strict=False)
 
@@ -89,7 +89,7 @@ class Api:
         """GET paths over one connection.
 
         Raises:
-            Refused: one of them is not there.
+            Refused: one of them does not exist.
         """
         urls = " ".join(shlex.quote(self._server + path) for path in paths)
         return self._answers(f"{self._curl} {urls}")
@@ -104,17 +104,17 @@ class Api:
         return self._answers(f"{self._curl} -X {method} {given} {shlex.quote(self._server + path)}")[0]
 
     def knock(self, path: str, seconds: float = 1.0) -> tuple[int, str]:
-        """GET a path that may not answer, such as a pod's by way of the API server.
+        """GET a path that may not answer, such as a pod's through the API server.
 
         Args:
             path: the path.
             seconds: how long it may take.
 
         Returns:
-            The answer's status, 0 when none came in time, and what was said, in one line.
+            The answer's status, 0 when none came in time, and its text, in one line.
 
         Raises:
-            CouldNotRun: it is the API server itself that does not answer.
+            CouldNotRun: the API server itself does not answer.
         """
         command = f"{self._prepare}{self._curl} -m {seconds:g} {shlex.quote(self._server + path)}"
         done = self._lab.node("toolbox").exec(command, timeout=REQUEST_SECONDS)
@@ -134,7 +134,7 @@ class Api:
         )
 
     def merge(self, path: str, change: Any) -> Any:
-        """Change a thing by a strategic merge patch, under the checker's own name."""
+        """Change an object with a strategic merge patch, under the checker's own name."""
         return self.send(
             "PATCH", f"{path}?fieldManager={MANAGER}", change, "application/strategic-merge-patch+json"
         )
@@ -150,7 +150,7 @@ class Api:
             if int(code) == 401:
                 number = int(self._lab.number)
                 could_not_run(
-                    f"The cluster does not know the toolbox any more (401): its token holds for some hours. `lab start {number}` fetches another."
+                    f"The cluster no longer accepts the toolbox's token (401), which is valid for a few hours. `lab start {number}` gets a new one."
                 )
             if int(code) >= 300:
                 raise Refused(int(code), answer.get("message", "") if isinstance(answer, dict) else text)
@@ -159,7 +159,7 @@ class Api:
 
 
 def as_learner(elsewhere: Kept) -> tuple[str, str]:
-    """Return the server of another's cluster by the name in its certificate, and how curl gets there as the learner."""
+    """Return the server of the learner's own cluster by the name in its certificate, and curl's options to reach it."""
     parts = urlsplit(elsewhere.server)
     if parts.scheme == "http":
         return elsewhere.server, "-H @/kubeconfig/header"
@@ -176,7 +176,7 @@ def as_learner(elsewhere: Kept) -> tuple[str, str]:
 
 
 def _message(said: str) -> str:
-    """Return what the API server complained of, or what was answered in its place."""
+    """Return the API server's error message, or else the answer itself."""
     with contextlib.suppress(ValueError):
         answer = json.loads(said)
         if isinstance(answer, dict) and answer.get("kind") == "Status":
@@ -185,4 +185,4 @@ def _message(said: str) -> str:
 
 
 MANAGER = "drydock-check"
-"""Under which name the API server notes what the checker changed."""
+"""The name under which the API server records what the checker changed."""

@@ -1,4 +1,4 @@
-"""The records that Kubernetes' API answers with, as far as checks read them: pods, services, nodes, amounts."""
+"""The parts of Kubernetes' API records that checks read: pods, services, nodes, quantities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Owner(_Record, frozen=True):
-    """What made a thing and looks after it."""
+    """What created an object and looks after it."""
 
     api_version: str = ""
     kind: str = ""
@@ -21,7 +21,7 @@ class Owner(_Record, frozen=True):
 
 
 class Meta(_Record, frozen=True):
-    """What every thing carries."""
+    """What every object has."""
 
     name: str = ""
     namespace: str = ""
@@ -45,13 +45,13 @@ class HttpGet(_Record, frozen=True):
 
 
 class TcpSocket(_Record, frozen=True):
-    """A probe that is content with a connection."""
+    """A probe that only opens a connection."""
 
     port: int | str = 0
 
 
 class Probe(_Record, frozen=True):
-    """A question that the kubelet asks a container again and again."""
+    """A test of a container that the kubelet repeats."""
 
     http_get: HttpGet | None = None
     tcp_socket: TcpSocket | None = None
@@ -71,13 +71,13 @@ class Probe(_Record, frozen=True):
 
     @property
     def noticed_after(self) -> int:
-        """The seconds from the moment in which a container hangs, just after an answer, until it is given up."""
+        """The seconds until the kubelet gives up on a container that hangs just after it has answered."""
         apart = max(self.period_seconds, self.timeout_seconds)
         return self.period_seconds + (self.failure_threshold - 1) * apart + self.timeout_seconds
 
     @property
     def patience(self) -> int:
-        """For how many seconds from a container's start it may fail until that has consequences."""
+        """How many seconds after a container's start the probe may fail without consequences."""
         return self.initial_delay_seconds + self.period_seconds * self.failure_threshold
 
 
@@ -89,14 +89,14 @@ class Port(_Record, frozen=True):
 
 
 class Resources(_Record, frozen=True):
-    """What a container asks for, and what it may not exceed."""
+    """A container's requests and limits."""
 
     requests: dict[str, str] = {}
     limits: dict[str, str] = {}
 
 
 class Variable(_Record, frozen=True):
-    """A variable of a container's environment; one that is taken from somewhere else has no value here."""
+    """A variable of a container's environment; one whose value comes from another object has no value here."""
 
     name: str = ""
     value: str = ""
@@ -108,7 +108,7 @@ class Container(_Record, frozen=True):
     name: str = ""
     image: str = ""
     command: tuple[str, ...] = ()
-    """What it runs in place of its image's own program; empty when it runs that."""
+    """What it runs instead of its image's own program; empty when it runs that."""
     env: tuple[Variable, ...] = ()
     ports: tuple[Port, ...] = ()
     resources: Resources = Resources()
@@ -118,7 +118,7 @@ class Container(_Record, frozen=True):
 
 
 class Toleration(_Record, frozen=True):
-    """What a pod puts up with of a node, and for how long; None is for ever."""
+    """A taint of a node that a pod tolerates, and for how long; None means indefinitely."""
 
     key: str = ""
     operator: str = "Equal"
@@ -127,17 +127,17 @@ class Toleration(_Record, frozen=True):
 
 
 class PodSpec(_Record, frozen=True):
-    """What a pod is to be."""
+    """A pod's desired state."""
 
     containers: tuple[Container, ...] = ()
     resources: Resources = Resources()
-    """Of all its containers together, as newer clusters take it; each container's own come in addition."""
+    """Those of all its containers together, which newer clusters accept; each container may have its own too."""
     node_name: str = ""
     tolerations: tuple[Toleration, ...] = ()
 
 
 class Condition(_Record, frozen=True):
-    """One thing that holds or does not."""
+    """A condition that is met or not."""
 
     type: str = ""
     status: str = ""
@@ -154,14 +154,14 @@ class Reason(_Record, frozen=True):
 
 
 class State(_Record, frozen=True):
-    """What a container does now, or did last."""
+    """A container's state, now or before its last restart."""
 
     waiting: Reason | None = None
     terminated: Reason | None = None
 
 
 class ContainerStatus(_Record, frozen=True):
-    """What became of a container."""
+    """A container's actual state."""
 
     name: str = ""
     ready: bool = False
@@ -172,7 +172,7 @@ class ContainerStatus(_Record, frozen=True):
 
 
 class PodStatus(_Record, frozen=True):
-    """What became of a pod."""
+    """A pod's actual state."""
 
     phase: str = ""
     pod_ip: str = msgspec.field(default="", name="podIP")
@@ -189,12 +189,12 @@ class Pod(_Record, frozen=True):
 
     @property
     def ready(self) -> bool:
-        """Whether it may be sent requests."""
+        """Whether it may get requests."""
         return any(each.type == "Ready" and each.status == "True" for each in self.status.conditions)
 
     @property
     def unschedulable(self) -> str:
-        """Why no node takes it, in the scheduler's words; empty when one has, or nobody has looked yet."""
+        """Why no node can run it, in the scheduler's words; empty when it is placed, or not yet looked at."""
         return next(
             (
                 each.message
@@ -206,7 +206,7 @@ class Pod(_Record, frozen=True):
 
     @property
     def restarts(self) -> int:
-        """How often its containers were started again."""
+        """How often its containers were restarted."""
         return sum(each.restart_count for each in self.status.container_statuses)
 
     @property
@@ -241,7 +241,7 @@ class ServicePort(_Record, frozen=True):
 
 
 class ServiceSpec(_Record, frozen=True):
-    """What a service leads to."""
+    """The pods that a service sends requests to."""
 
     type: str = ""
     selector: dict[str, str] = {}
@@ -276,14 +276,14 @@ class Taint(_Record, frozen=True):
 
 
 class NodeSpec(_Record, frozen=True):
-    """What a node is to be."""
+    """A node's desired state."""
 
     unschedulable: bool = False
     taints: tuple[Taint, ...] = ()
 
 
 class NodeStatus(_Record, frozen=True):
-    """How a node is."""
+    """A node's actual state."""
 
     conditions: tuple[Condition, ...] = ()
 
@@ -302,7 +302,7 @@ class Node(_Record, frozen=True):
 
     @property
     def ready_since(self) -> str:
-        """When it last got ready, as the API writes a moment; empty while it is not."""
+        """When it last became ready, as the API writes time; empty while it is not ready."""
         found = (each for each in self.status.conditions if each.type == "Ready" and each.status == "True")
         return next((each.last_transition_time or "" for each in found), "")
 
@@ -314,7 +314,7 @@ class Nodes(_Record, frozen=True):
 
 
 def resources_of(pod: Pod, container: Container) -> Resources:
-    """Return what counts for a container: what its pod says for all of them together comes before its own."""
+    """Return the requests and limits that apply to a container: those of its pod come before its own."""
     return Resources(
         requests={**container.resources.requests, **pod.spec.resources.requests},
         limits={**container.resources.limits, **pod.spec.resources.limits},
@@ -328,7 +328,7 @@ _SCALE = {
 
 
 def quantity(text: str) -> float:
-    """Return an amount of Kubernetes' as a number, such as 0.02 for `20m` and 33554432 for `32Mi`; 0 for what is none.
+    """Return a Kubernetes quantity as a number, such as 0.02 for `20m` and 33554432 for `32Mi`; 0 if it is not one.
 
     Source: the type Quantity in Kubernetes' API reference.
     """

@@ -1,4 +1,4 @@
-"""Kubernetes: Parcel's pods on a scene's three nodes, as checks see them and break them."""
+"""Kubernetes: Parcel's pods on a scene's three nodes, as checks see and break them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ if TYPE_CHECKING:
 NODES = ("control-plane", "worker-1", "worker-2")
 IMAGE = "drydock/parcel"
 PROBE = "io.drydock.rehearsal"
-"""The label of pods that the checker made itself; they are nobody's copies."""
+"""The label of pods that the checker created itself; they do not count as copies."""
 
 PARTS = ("coredns", "metrics-server")
 BACK_SECONDS = 90.0
 UNDO_SECONDS = 120.0
-"""How long copies may take to be ready again after a bad release: theirs to be patient about, such as a first probe
-after half a minute."""
+"""How long copies may take to be ready again after a bad release: a probe may start only after 30 seconds."""
 
 UNPLACED_SECONDS = 10.0
-"""How long the scheduler has to find no node for a copy until that counts: what frees one takes a moment."""
+"""How long a copy must stay unschedulable until that counts: a place may become free after a moment."""
 
 OWN_TAINTS = "node.kubernetes.io/"
-"""How the taints begin that the cluster itself sets and takes away."""
+"""The prefix of the taints that the cluster itself sets and removes."""
 
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _KNOWN = {"v1", "apps/v1", "batch/v1"}
@@ -53,8 +52,8 @@ class Workload:
         kind: its kind; `Pod` when nothing looks after them.
         namespace: where it is.
         name: its name.
-        version: the API's group and version that its kind belongs to; `v1` for the oldest kinds.
-        plural: its kind in the API's paths; what most have, when left out.
+        version: the API group and version of its kind; `v1` for the core kinds.
+        plural: its kind in the API's paths; the usual plural, when left out.
     """
 
     kind: str
@@ -65,7 +64,7 @@ class Workload:
 
     @property
     def path(self) -> str:
-        """Its place in the API."""
+        """Its path in the API."""
         group = f"/apis/{self.version}" if "/" in self.version else f"/api/{self.version}"
         return f"{group}/namespaces/{self.namespace}/{self.plural or f'{self.kind.lower()}s'}/{self.name}"
 
@@ -85,19 +84,19 @@ class Kubernetes:
     bad_image = "drydock/parcel:9.9"
     """An image that no node can have."""
     home = "default"
-    """The namespace that the toolbox is in."""
+    """The toolbox's default namespace."""
     everywhere = " --all-namespaces"
-    """The option that lists what is in all namespaces that are looked at."""
+    """The option that lists all namespaces in which checks look."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self.api = Api(lab)
         self._among: tuple[str, Mapping[str, str]] | None = None
 
-    # -- the seam ------------------------------------------------------------------------------------------
+    # -- the interface -------------------------------------------------------------------------------------
 
     def instances(self) -> list[Instance]:
-        """Return the pods that run Parcel and are not about to go."""
+        """Return the pods that run Parcel and are not about to be deleted."""
         return [self._instance(pod) for pod in self.pods()]
 
     def shows(self) -> str:
@@ -111,7 +110,7 @@ class Kubernetes:
         """Kill the main process of a pod's container, from its node."""
         pod = next((each for each in self.pods() if self._id(each) == instance.id), None)
         if pod is None or not pod.status.container_statuses:
-            could_not_run(f"The pod {instance.id} went away while it was looked at.")
+            could_not_run(f"The pod {instance.id} disappeared during the check.")
         task = pod.status.container_statuses[0].container_id.rpartition("/")[2]
         self.lab.node(instance.node).exec(f"ctr --namespace k8s.io tasks kill --signal KILL {task}")
 
@@ -120,10 +119,10 @@ class Kubernetes:
         lose_node(self.lab, node)
 
     def bring_back(self, node: str) -> None:
-        """Start a lost node; its health is that the cluster counts it as ready."""
+        """Start a lost node; it is healthy when the cluster counts it as ready."""
         start_node(self.lab, node, BACK_SECONDS)
 
-    # -- more than the seam --------------------------------------------------------------------------------
+    # -- beyond the interface ------------------------------------------------------------------------------
 
     def pods(self) -> list[Pod]:
         """Return the pods behind the instances."""
@@ -131,29 +130,29 @@ class Kubernetes:
         return [pod for pod in found if self._is_copy(pod)]
 
     def narrow(self, namespace: str, labels: Mapping[str, str]) -> None:
-        """Take only the pods of a namespace with these labels for copies from now on; what else runs Parcel is beside the service."""
+        """Count only the pods of a namespace with these labels as copies from now on; others are not behind the service."""
         self._among = (namespace, labels)
 
     def listing(self, kind: str, query: str = "") -> str:
-        """Return the path that lists things of a kind, in every namespace that is looked at."""
+        """Return the path that lists objects of a kind, in every namespace in which checks look."""
         return f"/api/v1/{kind}{query}"
 
     def is_parcel(self, image: str) -> bool:
-        """Whether an image is Parcel's, whatever its tag; the bad release's is, though no registry has its name."""
+        """Whether an image is Parcel's, whatever its tag; the bad release counts, although no registry has its name."""
         return image == self.bad_image or repository_of(image) == self.image
 
     def app(self, containers: Sequence[Container]) -> Container | None:
-        """Return the container that is Parcel, None when none is: a helper may have its image and run something else."""
+        """Return the container that runs Parcel, None when none does: a helper may use its image for something else."""
         found = [each for each in containers if self.is_parcel(each.image)]
         return next((each for each in found if not each.command), found[0] if found else None)
 
     def unready_nodes(self) -> list[str]:
-        """Return the nodes that the cluster lacks or does not count as ready."""
+        """Return the nodes that are missing from the cluster or not ready."""
         ready = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items if node.ready}
         return [name for name in self.nodes if name not in ready]
 
     def ready_since(self, moment: str) -> list[str]:
-        """Return the nodes that got ready after a moment, as the API writes moments; none where nodes may not be read."""
+        """Return the nodes that became ready after a time, as the API writes it; none if nodes may not be read."""
         try:
             found = self.api.read("/api/v1/nodes", Nodes).items
         except Refused:
@@ -161,11 +160,11 @@ class Kubernetes:
         return [node.metadata.name for node in found if node.ready_since > moment]
 
     def closed_nodes(self) -> list[Node]:
-        """Return the nodes that somebody closed to new pods: cordoned, or with a taint that is not the cluster's own."""
+        """Return the nodes that accept no new pods: cordoned, or with a taint that the cluster did not set itself."""
         return [node for node in self.api.read("/api/v1/nodes", Nodes).items if is_closed(node)]
 
     def in_kube_system(self) -> list[Pod]:
-        """Return the pods that run Parcel among the cluster's own; they are nobody's copies."""
+        """Return the pods that run Parcel in `kube-system`; they do not count as copies."""
         try:
             found = self.api.read("/api/v1/namespaces/kube-system/pods", Pods).items
         except Refused:
@@ -173,13 +172,13 @@ class Kubernetes:
         return [pod for pod in found if self._image(pod)]
 
     def missing_parts(self) -> list[str]:
-        """Return the cluster's own parts that are not there, or are told to have no pod."""
+        """Return the cluster's own parts that are missing, or scaled to no pods."""
         there = self.api.get("/apis/apps/v1/namespaces/kube-system/deployments")[0]["items"]
         names = {each["metadata"]["name"] for each in there if each["spec"].get("replicas")}
         return [name for name in PARTS if name not in names]
 
     def last_failure(self) -> str:
-        """Return what the cluster last said of pods that it could not make; empty when it could."""
+        """Return the cluster's last message about pods that it could not create; empty when there is none."""
         path = self.listing("events", "?fieldSelector=reason%3DFailedCreate")
         events = self.api.get(path)[0]["items"]
         last = max(events, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
@@ -202,7 +201,7 @@ class Kubernetes:
         return Workload(owner.kind, space, owner.name, version, self._plural(version, owner.kind))
 
     def _plural(self, version: str, kind: str) -> str:
-        """Return how the API's paths call a kind; empty when that is as usual, or it does not say."""
+        """Return a kind's plural in the API's paths; empty when it is the usual one, or not known."""
         if version in _KNOWN:
             return ""
         with contextlib.suppress(Refused):
@@ -212,7 +211,7 @@ class Kubernetes:
         return ""
 
     def ailing(self) -> str:
-        """Return what is wrong with the nodes: lost, not counted as ready, or closed to pods; empty when nothing is."""
+        """Return what is wrong with the nodes: lost, not ready, or closed to new pods; empty when nothing is."""
         if lost := tell_of_lost(self.lab, self.nodes):
             return lost
         nodes = {node.metadata.name: node for node in self.api.read("/api/v1/nodes", Nodes).items}
@@ -227,25 +226,25 @@ class Kubernetes:
         return ""
 
     def release(self, workload: Workload, image: str, pods: Sequence[Pod] = ()) -> None:
-        """Tell a workload to run another image, as `kubectl set image` does.
+        """Make a workload run another image, as `kubectl set image` does.
 
         Args:
-            workload: what makes the pods.
+            workload: what creates the pods.
             image: the image.
-            pods: the workload's pods, the first of which is deleted when the workload replaces none by itself: the one that comes
-                in its place runs the new image, which is how such kinds are updated.
+            pods: the workload's pods. When the workload does not replace them by itself, the first is deleted: its
+                replacement runs the new image, which is how such kinds are updated.
         """
         made_of = self.api.get(workload.path)[0]["spec"]["template"]["spec"]["containers"]
         container = self.app(msgspec.convert(made_of, list[Container], strict=False))
         if container is None:
-            could_not_run(f"{workload.title} makes no copies of Parcel any more.")
+            could_not_run(f"{workload.title} no longer creates copies of Parcel.")
         self.api.merge(workload.path, _with_image(container.name, image))
         if pods and waits_for_deletion(workload.kind, self.api.get(workload.path)[0]["spec"]):
             found = pods[0].metadata
             self.api.send("DELETE", f"/api/v1/namespaces/{found.namespace}/pods/{found.name}")
 
     def undo(self, workload: Workload, container: str, image: str, wanted: int) -> bool:
-        """Give a workload its old image back, and return whether as many copies as before are ready, and none is bad."""
+        """Restore a workload's old image; return whether as many copies as before are ready, and none has the bad one."""
         self.api.merge(workload.path, _with_image(container, image))
         self._forget_manager(workload)
         by_hand = workload.kind not in {"Deployment", "DaemonSet"} or waits_for_deletion(
@@ -255,7 +254,7 @@ class Kubernetes:
         def is_settled() -> bool:
             pods = self.pods()
             bad = [pod for pod in pods if self._image(pod) == self.bad_image]
-            # A StatefulSet waits for a pod that can never start, and some kinds replace none; somebody has to remove it.
+            # A StatefulSet waits for a pod that can never start, and some kinds replace no pod: the checker removes it.
             for pod in bad if by_hand else ():
                 self.delete(pod)
             return not bad and len(pods) >= wanted and all(pod.ready for pod in pods)
@@ -263,18 +262,18 @@ class Kubernetes:
         return wait_until(is_settled, UNDO_SECONDS, every=0.2)
 
     def has_reached(self, image: str) -> bool:
-        """Whether any copy was told to run an image."""
+        """Whether the spec of any copy has an image."""
         return any(self._image(pod) == image for pod in self.pods())
 
     def why_not_replaced(self, victim: str, within: float = math.inf) -> Callable[[], str]:
-        """Return what says, asked again and again after a loss, why no copy is to be waited for any more.
+        """Return a function that says, after a node was lost, why waiting for new copies is useless.
 
         Args:
             victim: the node that was lost.
-            within: seconds in which copies must be replaced; those that stay with a lost node longer are not waited for.
+            within: seconds in which copies must be replaced; pods that tolerate a lost node longer are not waited for.
 
         Returns:
-            A function that returns the reason; empty while there is hope.
+            A function to be called repeatedly; it returns the reason, or "" while the cluster may still succeed.
         """
         unplaced: dict[str, float] = {}
 
@@ -287,11 +286,11 @@ class Kubernetes:
                 since = unplaced.setdefault(uid, time.monotonic())
                 if time.monotonic() - since >= UNPLACED_SECONDS:
                     return (
-                        f"{victim} was lost, and of the copies made in place of those on it, {pod.metadata.name} finds no "
-                        f"node: {pod.unschedulable} Which line of your pod asks for that?"
+                        f"{victim} was lost, and of the copies that replace those on it, {pod.metadata.name} finds no "
+                        f"node: {pod.unschedulable} Which line of your pod causes that?"
                     )
             bound = [pod for pod in pods if pod.spec.node_name == victim and stay(pod) >= within]
-            # A DaemonSet has all of its pods put up with lost nodes; that is its kind's doing.
+            # Kubernetes makes all pods of a DaemonSet tolerate lost nodes; the learner did not choose that.
             bound = [
                 pod for pod in bound if pod.metadata.owner is None or pod.metadata.owner.kind != "DaemonSet"
             ]
@@ -300,9 +299,9 @@ class Kubernetes:
                 return (
                     f"{victim} was lost with {len(bound)} of the copies, and not all of them run elsewhere"
                     + (
-                        ", nor ever will: these tolerate a lost node for as long as it is lost."
+                        ", and never will: these pods tolerate a lost node for as long as it is lost."
                         if longest == math.inf
-                        else f": these tolerate a lost node for {longest:g} s, and only then are others made in their place."
+                        else f": these pods tolerate a lost node for {longest:g} s, and only then are they replaced."
                     )
                 )
             return ""
@@ -311,17 +310,17 @@ class Kubernetes:
 
     @staticmethod
     def outstays(pod: Pod) -> bool:
-        """Whether a pod says of itself that a lost node is no reason to give it up."""
+        """Whether a pod tolerates a lost node indefinitely."""
         return stay(pod) == math.inf
 
     def delete(self, pod: Pod) -> None:
-        """Delete a pod, without patience."""
+        """Delete a pod at once, without a grace period."""
         path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}"
         with contextlib.suppress(Refused):
             self.api.send("DELETE", f"{path}?gracePeriodSeconds=0")
 
     def _forget_manager(self, workload: Workload) -> None:
-        """Leave no sign of the checker among the managers of a workload's fields: they refuse each other's changes."""
+        """Remove the checker from the managers of a workload's fields: managers refuse each other's changes."""
         fields = self.api.get(workload.path)[0]["metadata"].get("managedFields", [])
         kept = [each for each in fields if each.get("manager") != MANAGER]
         if len(kept) < len(fields):
@@ -339,7 +338,7 @@ class Kubernetes:
         )
 
     def _image(self, pod: Pod) -> str:
-        """Return the image of the container that is Parcel; empty when none is."""
+        """Return the image of the container that runs Parcel; empty when none does."""
         container = self.app(pod.spec.containers)
         return container.image if container else ""
 
@@ -363,13 +362,13 @@ def is_selected(pod: Pod, namespace: str, labels: Mapping[str, str]) -> bool:
 
 
 def stay(pod: Pod) -> float:
-    """Return for how many seconds a pod stays with a node that is lost: its own tolerations say so, the shortest counts.
+    """Return how many seconds a pod stays on a lost node, by the shortest of its tolerations.
 
     Args:
         pod: the pod.
 
     Returns:
-        The seconds from the moment in which the cluster counts the node as lost; infinity for as long as it is lost.
+        The seconds after the cluster counts the node as lost; infinity if the pod tolerates it indefinitely.
     """
     of_a_loss = [
         each.toleration_seconds
@@ -387,13 +386,13 @@ def _with_image(container: str, image: str) -> dict[str, Any]:
 
 
 def is_closed(node: Node) -> bool:
-    """Whether somebody said that a node takes no new pods, or only some."""
+    """Whether a node is set to accept no new pods, or only some."""
     taints = [each for each in node.spec.taints if not each.key.startswith(OWN_TAINTS)]
     return node.spec.unschedulable or bool(taints)
 
 
 def waits_for_deletion(kind: str, spec: Mapping[str, Any]) -> bool:
-    """Whether a workload replaces a pod by one of its new template only when somebody deletes it.
+    """Whether a workload replaces a pod with one from its new template only when somebody deletes the pod.
 
     Args:
         kind: the workload's kind.
@@ -404,7 +403,7 @@ def waits_for_deletion(kind: str, spec: Mapping[str, Any]) -> bool:
 
 
 def held_back(kind: str, spec: Mapping[str, Any]) -> str:
-    """Return what keeps every new version of a workload from its pods, in its own words; empty when nothing does.
+    """Return the setting that keeps every new version of a workload from its pods; empty when there is none.
 
     Args:
         kind: the workload's kind.

@@ -1,4 +1,4 @@
-"""The seam: what a check may ask of a cluster, and what it may do to it. One class for each orchestrator implements it."""
+"""The interface: what a check may ask of a cluster, and do to it. One class for each orchestrator implements it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def repository_of(image: str) -> str:
-    """Return an image's name without the public registry's, its tag and its digest: `drydock/parcel`."""
+    """Return an image's name without the name of the public registry, the tag and the digest: `drydock/parcel`."""
     name = image.partition("@")[0]
     head, _, tail = name.rpartition("/")
     name = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
@@ -28,18 +28,18 @@ def repository_of(image: str) -> str:
 
 @dataclass(frozen=True)
 class Instance:
-    """One copy of the service that is meant to run now."""
+    """One copy of the service that should run now."""
 
     id: str
-    """What the orchestrator calls it: a container, a task, a pod, an allocation."""
+    """The orchestrator's id for it: of a container, a task, a pod or an allocation."""
     node: str
-    """Where it runs; empty while it is placed nowhere."""
+    """Where it runs; empty while it is not placed."""
     version: str
     """Its image's tag, such as `1.0`."""
     ready: bool
     """Whether the orchestrator counts it as able to serve."""
     image: str = ""
-    """The image it was told to run."""
+    """The image that it should run."""
 
 
 class Cluster(Protocol):
@@ -51,16 +51,16 @@ class Cluster(Protocol):
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The scene's services that may carry instances, those that are down included."""
+        """The scene's services that may run instances, including those that are down."""
 
     def instances(self) -> list[Instance]:
-        """Return the copies of the task's service that are meant to run now."""
+        """Return the copies of the task's service that should run now."""
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""
 
     def ailing(self) -> str:
-        """Return what is wrong with its nodes before anything is broken, and the way out; empty when nothing is."""
+        """Return what is already wrong with its nodes, and how to fix it; empty when nothing is."""
 
     def crash(self, instance: Instance) -> None:
         """Kill the main process of one copy."""
@@ -73,20 +73,20 @@ class Cluster(Protocol):
 
 
 class Marks(Protocol):
-    """Where it is noted what was done to the cluster, and what came of it: a lab's traffic."""
+    """The record of what was done to the cluster, and of its effect: a lab's traffic."""
 
     def mark(self, text: str) -> Mark:
         """Leave a mark, now."""
 
     def between(self, begin: float | Mark, end: float | Mark) -> Timeline:
-        """Read what was sent between two moments, once all of it has ended."""
+        """Return the requests sent between two moments, once all of them have ended."""
 
     def now(self) -> float:
-        """Return the moment by the record's clock."""
+        """Return the time by the record's clock."""
 
 
 def lose_node(lab: Lab, node: str) -> None:
-    """Kill the container that is a node, with everything in it."""
+    """Kill the container that stands for a node, with everything in it."""
     loss.lose(lab.engine, loss.Node(node, lab.node(node).id, running=True))
 
 
@@ -94,7 +94,7 @@ def start_node(lab: Lab, node: str, seconds: float = loss.BACK_SECONDS) -> None:
     """Start a lost node, wait until it is healthy, and give it the images that it should have.
 
     Raises:
-        LabError: it does not get healthy; the check could not run then, which is never the learner's fault.
+        LabError: it does not become healthy; then the check could not run, which is never the learner's fault.
     """
     labels = {"com.docker.compose.project": lab.course_lab.project, "com.docker.compose.service": node}
     found = lab.engine.list_all("containers", labels=labels)
@@ -105,13 +105,13 @@ def start_node(lab: Lab, node: str, seconds: float = loss.BACK_SECONDS) -> None:
 
 
 def lost_nodes(lab: Lab, among: Collection[str]) -> list[str]:
-    """Return those of a scene's nodes that do not run now, by name."""
+    """Return the names of a scene's nodes that do not run now."""
     lost = [node.name for node in loss.find_nodes(lab.engine, lab.course_lab) if not node.running]
     return [name for name in lost if name in among]
 
 
 def tell_of_lost(lab: Lab, among: Collection[str]) -> str:
-    """Return which of a scene's nodes are lost, and how they come back, as a sentence; empty when none is."""
+    """Return which of a scene's nodes are lost, and how to bring them back, as a sentence; empty when none is."""
     lost = lost_nodes(lab, among)
     if not lost:
         return ""
@@ -124,10 +124,10 @@ def tell_of_lost(lab: Lab, among: Collection[str]) -> str:
 
 
 def require_whole(cluster: Cluster) -> None:
-    """End the check without a verdict when something of the cluster is broken already.
+    """End the check without a verdict when part of the cluster is already broken.
 
-    Whatever a check breaks to see what happens, it breaks a whole cluster: two losses at once are another question
-    than the task's, and what came of them would be taken for the learner's doing afterwards.
+    A check breaks something only in a cluster that works: the task does not ask what happens after two losses at
+    once, and the learner would be blamed for the result.
     """
     if ailing := cluster.ailing():
         could_not_run(f"{ailing} Until then this check breaks nothing more.")
@@ -135,13 +135,13 @@ def require_whole(cluster: Cluster) -> None:
 
 @contextlib.contextmanager
 def without(cluster: Cluster, node: str, traffic: Marks) -> Iterator[Mark]:
-    """Lose a node while the block runs, and bring it back whatever happens, leaving marks of both.
+    """Lose a node while the block runs, bring it back whatever happens, and leave a mark for both.
 
     Yields:
         The mark of the loss.
 
     Raises:
-        CouldNotRun: something of the cluster is broken already.
+        CouldNotRun: part of the cluster is already broken.
     """
     require_whole(cluster)
     mark = traffic.mark(f"{node} lost")
@@ -158,14 +158,14 @@ def _put_back(cluster: Cluster, node: str, traffic: Marks) -> None:
 
 
 def surely(action: Callable[[], None]) -> None:
-    """Run an action to its end, also when a time limit rings or Ctrl-C comes meanwhile; both are raised afterwards.
+    """Run an action to its end, even if a time limit or Ctrl-C interrupts; the interruption is raised afterwards.
 
-    It runs in a thread of its own, since a check's time limit rings in the main thread, and again every second.
+    The action runs in its own thread, because a check's time limit is raised in the main thread, again every second.
     """
     raised: list[BaseException] = []
     claimed = threading.Lock()
-    # Not the thread's own end: a join that is interrupted takes a thread that still runs for one that has ended
-    # (CPython's bpo-45274, mended in 3.13).
+    # Not the thread's own end: an interrupted join can report that a thread has ended while it still runs
+    # (CPython's bpo-45274, fixed in 3.13).
     ended = threading.Event()
 
     def run() -> None:
@@ -173,7 +173,7 @@ def surely(action: Callable[[], None]) -> None:
             return
         try:
             action()
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
             raised.append(error)
         finally:
             ended.set()
@@ -183,14 +183,14 @@ def surely(action: Callable[[], None]) -> None:
     while not ended.is_set():
         try:
             if not started:
-                # Also its start may be interrupted, after it began or before. Begun twice, it runs once.
+                # Starting it may be interrupted too, before or after it has begun. If it is started twice, it runs once.
                 threading.Thread(target=run).start()
                 started = True
             ended.wait()
         except RuntimeError:
-            # There is no room for another thread: in this one, then, though it may be interrupted.
+            # No other thread can be started, so the action runs in this one, although it may be interrupted.
             run()
-        except BaseException as error:  # noqa: BLE001 - raised below, once all is put back
+        except BaseException as error:  # noqa: BLE001 - raised below, once the action has ended
             interruption = error
     if interruption is not None:
         raise interruption

@@ -1,4 +1,4 @@
-"""Nomad as a cluster: a job's allocations and deployments, asked of the server's API from within its container."""
+"""Nomad as a cluster: a job's allocations and deployments, read from the server's API inside its container."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["CLIENTS", "SERVER", "Allocation", "Deployment", "Group", "Job", "Nom
 SERVER = "server"
 CLIENTS = ("client-1", "client-2", "client-3")
 DEFAULT = "default"
-"""The namespace of a job that names none."""
+"""The namespace of a job without one."""
 
 _COUNTED = {
     "Version",
@@ -48,7 +48,7 @@ _COUNTED = {
     "ModifyIndex",
     "JobModifyIndex",
 }
-"""Fields of a job that change although the job does not."""
+"""Fields of a job that change even when the job does not."""
 
 
 class Nomad:
@@ -57,7 +57,7 @@ class Nomad:
     Args:
         lab: the lab whose scene has it.
         job: the job's name.
-        image: when no job has that name, the one that runs an image of this repository is taken.
+        image: if no job has that name, use the job that runs an image of this repository.
     """
 
     title = "Nomad"
@@ -71,7 +71,7 @@ class Nomad:
 
     @functools.cached_property
     def _found(self) -> tuple[str, str]:
-        """The job's name and namespace, in whichever namespace it is; the default one's comes first."""
+        """The job's name and its namespace, which may be any; a job in the default one comes first."""
         stubs = [each for each in self.api.get("jobs?namespace=*", list[Stub]) or [] if not each.stop]
         stubs.sort(
             key=lambda each: (each.id != self._job, each.namespace != DEFAULT, each.namespace, each.id)
@@ -96,7 +96,7 @@ class Nomad:
 
     @property
     def option(self) -> str:
-        """The option that names the job's namespace to the `nomad` command, with a space before it; empty for the default."""
+        """The `nomad` command's option for the job's namespace, with a space before it; empty for the default."""
         return "" if self.namespace == DEFAULT else f" -namespace {self.namespace}"
 
     def at(self, path: str) -> str:
@@ -110,12 +110,12 @@ class Nomad:
 
     @property
     def job(self) -> Job | None:
-        """The job as it is now; None when there is none, or it was stopped."""
+        """The current job; None when there is none, or it was stopped."""
         found = self.api.get(self.at(f"job/{self.name}"), Job)
         return None if found is None or found.stop else found
 
     def fingerprint(self) -> str:
-        """Return what the job is now, on this cluster, as a hash: the same until somebody changes it."""
+        """Return a hash of the job on this cluster, which stays the same until somebody changes the job."""
         spec: dict[str, Any] = self.api.get(self.at(f"job/{self.name}"), dict[str, Any]) or {}
         said = {name: value for name, value in spec.items() if name not in _COUNTED}
         text = msgspec.json.encode([self.api.server.id, said], order="sorted")
@@ -127,7 +127,7 @@ class Nomad:
         return {job.version: job for job in (found.versions if found else None) or ()}
 
     def allocations(self) -> list[Allocation]:
-        """Return the job's allocations, the oldest first, those that are over included."""
+        """Return the job's allocations, the oldest first, including those that have ended."""
         found = self.api.get(self.at(f"job/{self.name}/allocations"), list[Allocation]) or []
         return sorted(found, key=lambda each: each.create_index)
 
@@ -137,7 +137,7 @@ class Nomad:
         return sorted(found, key=lambda each: -each.create_index)
 
     def instances(self) -> list[Instance]:
-        """Return what is meant to run now of the job."""
+        """Return the copies of the job that should run now."""
         answers = self.api.ask(
             [self.at(f"job/{self.name}/allocations"), self.at(f"job/{self.name}/versions")]
         )
@@ -170,7 +170,7 @@ class Nomad:
         return instances
 
     def check_results(self, allocations: Sequence[Allocation]) -> dict[str, list[CheckResult]]:
-        """Return what the checks of running allocations found last, by allocation."""
+        """Return the last results of the checks of running allocations, by allocation."""
         if not allocations:
             return {}
         answers = self.api.ask([self.at(f"client/allocation/{each.id}/checks") for each in allocations])
@@ -180,7 +180,7 @@ class Nomad:
         }
 
     def refused(self, instance: Instance) -> CheckResult | None:
-        """Return the check that an instance that runs does not pass; None when none says so."""
+        """Return a check that a running instance does not pass; None when it passes all."""
         running = [
             each for each in self.allocations() if each.id == instance.id and each.client_status == "running"
         ]
@@ -188,7 +188,7 @@ class Nomad:
         return next((each for each in found if each.status != "success"), None)
 
     def last_event(self, instance: Instance) -> str:
-        """Return what happened last to an instance, in Nomad's words."""
+        """Return an instance's last event, in Nomad's words."""
         found = self.api.get(self.at(f"allocation/{instance.id}"), Course)
         states = (found.task_states or {}).values() if found else ()
         events = sorted(
@@ -197,7 +197,7 @@ class Nomad:
         return f"{events[-1].type}: {events[-1].display_message}" if events else ""
 
     def unplaced(self) -> Unplaced | None:
-        """Return why copies of the job found no client, when the last look of the scheduler left some without."""
+        """Return why the scheduler's last evaluation could not place copies of the job; None when it placed all."""
         found = self.api.get(self.at(f"job/{self.name}/evaluations"), list[Evaluation]) or []
         for each in sorted(found, key=lambda each: -each.create_index):
             if each.failed_tg_allocs:
@@ -207,7 +207,7 @@ class Nomad:
         return None
 
     def loose(self) -> list[tuple[str, str]]:
-        """Return the containers that run Parcel on a client without a job behind them: client and name."""
+        """Return the containers that run Parcel on a client but belong to no job: client and name."""
         found = []
         for client in self.nodes:
             said = self._lab.node(client).exec(
@@ -224,25 +224,25 @@ class Nomad:
         return f"nomad job status{self.option} {self.name}"
 
     def is_ready(self, node: str) -> bool:
-        """Whether the server counts on a client."""
+        """Whether the server counts a client as ready."""
         return any(each.name == node and each.ready for each in self.api.get("nodes", list[Node]) or ())
 
     # -- what a check does to it ---------------------------------------------------------------------------
 
     def ailing(self) -> str:
-        """Return which of its nodes are lost, and the way back; empty when none is."""
+        """Return which of its nodes are lost, and how to bring them back; empty when none is."""
         return tell_of_lost(self._lab, self.nodes)
 
     def crash(self, instance: Instance) -> None:
-        """End an instance's process, as a crash does."""
+        """Kill an instance's process, as a crash would."""
         self.api.post(self.at(f"client/allocation/{instance.id}/signal"), '{"Signal": "SIGKILL"}')
 
     def lose(self, node: str) -> None:
-        """Kill a client, its engine and all that runs there, as a power cut does."""
+        """Kill a client, its engine and everything that runs there, as a power cut would."""
         lose_node(self._lab, node)
 
     def bring_back(self, node: str) -> None:
-        """Start a client again, and wait until the server counts on it: that is what its health means."""
+        """Start a client again, and wait until it is healthy, which means that the server counts it as ready."""
         start_node(self._lab, node)
 
 

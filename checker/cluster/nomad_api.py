@@ -1,4 +1,4 @@
-"""The conversation with Nomad's HTTP API: curl, in the server's container."""
+"""Requests to Nomad's HTTP API, with curl in the server's container."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from checker.grading.author import Container
 
 API = "http://127.0.0.1:4646"
-"""Where the server answers in its own container."""
+"""The server's address in its own container."""
 
 ANSWER_SECONDS = 10
-"""How long one question may take; an answer comes within 20 ms."""
+"""How long one request may take; an answer usually comes within 20 ms."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Api:
-    """Nomad's HTTP API, asked by curl over the server's persistent shell.
+    """Nomad's HTTP API, called with curl through the server's persistent shell.
 
     Args:
         server: the server's container.
@@ -36,7 +36,7 @@ class Api:
     server: Container
 
     def ask(self, paths: Sequence[str], *, method: str = "GET", body: str = "") -> list[bytes]:
-        """Return the answers to several questions, each on a line of its own; empty for what is not there.
+        """Return the answers to several requests; empty for a path that does not exist.
 
         Raises:
             CouldNotRun: the server does not answer.
@@ -69,11 +69,11 @@ class Api:
         return body
 
     def get(self, path: str, kind: type[_T]) -> _T | None:
-        """Return one answer as a record; None for what is not there."""
+        """Return one answer as a record; None for a path that does not exist."""
         return self.read(self.ask([path])[0], kind)
 
     def post(self, path: str, body: str) -> bytes:
-        """Send something, and return the answer."""
+        """Send a body, and return the answer."""
         return self.ask([path], method="POST", body=body)[0]
 
     @staticmethod
@@ -84,4 +84,4 @@ class Api:
         try:
             return msgspec.json.decode(answer, type=kind)
         except msgspec.MsgspecError as error:
-            raise LabError(f"Nomad answered something unexpected: {error}.") from error
+            raise LabError(f"Nomad's answer was not the expected one: {error}.") from error

@@ -1,4 +1,4 @@
-"""The records that Nomad's API answers with, as far as checks read them: jobs, allocations, deployments, clients."""
+"""The parts of Nomad's API records that checks read: jobs, allocations, deployments, clients."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import msgspec
 
 
 class _Record(msgspec.Struct, frozen=True, rename="pascal"):
-    """A record of Nomad's API: its names are ours, written as there; fields that nobody asks for are left out."""
+    """A record of Nomad's API: our names in its spelling, without the fields that no check reads."""
 
 
 class Health(_Record, frozen=True):
-    """What a deployment thinks of an allocation."""
+    """The health of an allocation in a deployment."""
 
     healthy: bool | None = None
     canary: bool = False
@@ -27,7 +27,7 @@ class Event(_Record, frozen=True):
 
 
 class TaskState(_Record, frozen=True):
-    """How a task of an allocation is."""
+    """The state of an allocation's task."""
 
     state: str = ""
     failed: bool = False
@@ -50,18 +50,18 @@ class Allocation(_Record, frozen=True):
 
     @property
     def wanted(self) -> bool:
-        """Whether it is meant to run now: placed, not yet replaced, and not told to stop."""
+        """Whether it should run now: placed, not yet replaced, and not set to stop."""
         over = self.client_status in {"complete", "lost"} or bool(self.next_allocation)
         return self.desired_status == "run" and not over
 
     @property
     def canary(self) -> bool:
-        """Whether it came as a canary."""
+        """Whether it was placed as a canary."""
         return self.deployment_status is not None and self.deployment_status.canary
 
 
 class Course(_Record, frozen=True):
-    """What became of one allocation: its own page names it otherwise than the list of all, and has more."""
+    """The task states of one allocation: only the answer about this allocation has them, not the list of all."""
 
     task_states: dict[str, TaskState] | None = None
 
@@ -83,7 +83,7 @@ class GroupNetwork(_Record, frozen=True):
 
 
 class ServiceCheck(_Record, frozen=True):
-    """A check of a service, as the job has it."""
+    """A check of a service, as the job defines it."""
 
     type: str = ""
     on_update: str = ""
@@ -98,7 +98,7 @@ class Service(_Record, frozen=True):
 
 
 class Update(_Record, frozen=True):
-    """How a group is brought from one version to the next."""
+    """How a group is updated from one version to the next."""
 
     canary: int = 0
     auto_revert: bool = False
@@ -107,7 +107,7 @@ class Update(_Record, frozen=True):
 
 
 class Lifecycle(_Record, frozen=True):
-    """When a task runs that is not the main one of its group, such as before it."""
+    """When a task runs that is not a main task of its group, such as before it."""
 
     hook: str = ""
 
@@ -123,7 +123,7 @@ class Task(_Record, frozen=True):
 
     @property
     def image(self) -> str:
-        """The image that it runs; empty for one that runs none."""
+        """The image that it runs; empty when it runs none."""
         return str((self.config or {}).get("image") or "")
 
 
@@ -139,7 +139,7 @@ class Group(_Record, frozen=True):
 
     @property
     def main_tasks(self) -> list[Task]:
-        """Its tasks that run as long as it does; what only prepares or follows them is left out."""
+        """Its tasks that run as long as the group, without those that only run before or after them."""
         return [task for task in self.tasks if task.lifecycle is None or not task.lifecycle.hook]
 
     @property
@@ -149,17 +149,17 @@ class Group(_Record, frozen=True):
 
     @property
     def version(self) -> str:
-        """The tag of its image; empty for an image named without."""
+        """The tag of its image; empty when the image's name has none."""
         return tag_of(self.image)
 
     @property
     def checks(self) -> list[ServiceCheck]:
-        """Every check that it has, whatever service it belongs to."""
+        """Every check that it has, of all its services."""
         return [check for service in self._all_services for check in service.checks or ()]
 
     @property
     def unheard(self) -> str:
-        """The line by which a release is judged without its checks; empty when they decide."""
+        """The setting that makes Nomad ignore the checks in a release; empty when they decide."""
         if self.update is not None and self.update.health_check not in {"", "checks"}:
             return f'health_check = "{self.update.health_check}"'
         said = [
@@ -205,7 +205,7 @@ class JobVersions(_Record, frozen=True):
 
 
 class GroupDeployment(_Record, frozen=True):
-    """How far a deployment is with a group."""
+    """A deployment's progress with a group."""
 
     promoted: bool = False
     auto_promote: bool = False
@@ -218,7 +218,7 @@ class GroupDeployment(_Record, frozen=True):
 
 
 class Deployment(_Record, frozen=True):
-    """One move of a job to a new version."""
+    """One rollout of a job to a new version."""
 
     id: str = msgspec.field(name="ID")
     job_version: int
@@ -234,7 +234,7 @@ class Deployment(_Record, frozen=True):
 
     @property
     def canaries_placed(self) -> int:
-        """How many canaries found a place."""
+        """How many canaries were placed."""
         return sum(len(group.placed_canaries or ()) for group in self.task_groups.values())
 
     @property
@@ -244,7 +244,7 @@ class Deployment(_Record, frozen=True):
 
     @property
     def waits(self) -> bool:
-        """Whether it is under way and its canaries wait for somebody to promote them; Nomad may have been told to do it."""
+        """Whether it is running and its canaries wait for a person to promote them, because Nomad may not."""
         asked = any(
             group.desired_canaries and not group.promoted and not group.auto_promote
             for group in self.task_groups.values()
@@ -253,12 +253,12 @@ class Deployment(_Record, frozen=True):
 
     @property
     def lacks_places(self) -> bool:
-        """Whether it is under way and some of its canaries have no place yet."""
+        """Whether it is running and some of its canaries are not placed yet."""
         return self.status == "running" and self.canaries_placed < self.canaries
 
 
 class Unplaced(_Record, frozen=True):
-    """Why copies of a group found no client."""
+    """Why copies of a group could not be placed."""
 
     coalesced_failures: int = 0
     constraint_filtered: dict[str, int] | None = None
@@ -272,7 +272,7 @@ class Unplaced(_Record, frozen=True):
 
 
 class Evaluation(_Record, frozen=True):
-    """One look of the scheduler at a job."""
+    """One evaluation of a job by the scheduler."""
 
     status: str
     create_index: int = 0
@@ -280,13 +280,13 @@ class Evaluation(_Record, frozen=True):
 
 
 class Driver(_Record, frozen=True):
-    """A way to run tasks that a client has."""
+    """A task driver of a client."""
 
     healthy: bool = False
 
 
 class Node(_Record, frozen=True):
-    """A client as the server knows it."""
+    """A client, as the server sees it."""
 
     name: str
     status: str
@@ -295,7 +295,7 @@ class Node(_Record, frozen=True):
 
     @property
     def ready(self) -> bool:
-        """Whether the server places work there, and its engine can take it."""
+        """Whether the server places work there, and its engine can run it."""
         docker = (self.drivers or {}).get("docker")
         return (
             self.status == "ready"
@@ -305,7 +305,7 @@ class Node(_Record, frozen=True):
 
 
 class CheckResult(_Record, frozen=True):
-    """What a check of a service found when it last asked."""
+    """The last result of a service's check."""
 
     status: str
     check: str = ""

@@ -1,7 +1,7 @@
-"""What every orchestration is to achieve, checked in one way: spread, replaced after a loss, a rollout that nobody notices.
+"""What every orchestrator must achieve, checked in one way: copies spread, replaced after a loss, a rollout unnoticed.
 
 Each function is a check's body: it returns what it found, or ends the check with a reason that the learner can act on.
-The words are the same whoever orchestrates; the hint is the lab's own.
+The messages are the same for every orchestrator; the lab provides the hint.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ ARRIVE_SECONDS = 30.0
 """How long a release may take until it reaches a copy."""
 
 SETTLE_SECONDS = 6.0
-"""How long a copy that is not ready may take to get so: a check may come just after a change."""
+"""How long a copy may take to become ready: a check may come just after a change."""
 
 
 @dataclass(frozen=True)
 class Replaced:
-    """What a node's loss came to."""
+    """The effect of losing a node."""
 
     node: str
     seconds: float
-    """Until the wanted number of copies was ready again, on other nodes."""
+    """Seconds until enough copies were ready again, on other nodes."""
     lost: int
     """Requests of the lab's traffic that failed in that time."""
 
@@ -51,12 +51,12 @@ def copies(
     elsewhere: Collection[str] = (),
     patience: float = SETTLE_SECONDS,
 ) -> list[Instance]:
-    """Require that exactly so many copies are ready, and return them.
+    """Require that exactly this many copies are ready, and return them.
 
     Args:
         cluster: where they run.
         wanted: how many.
-        hint: where to look.
+        hint: the hint for the learner.
         version: the version that all must have; any, when left out.
         elsewhere: nodes whose copies do not count.
         patience: seconds to wait for copies that are not ready.
@@ -82,15 +82,15 @@ def copies(
 
 
 def _miscounted(found: Sequence[Instance], wanted: int, version: str) -> str:
-    """Say what is wrong with the copies there are; empty when nothing is."""
+    """Return what is wrong with the copies that exist; empty when nothing is."""
     late = sum(not each.ready for each in found)
     others = [each for each in found if version not in {"", each.version}]
     if not found:
         return "No copy of the service runs."
     if len(found) > wanted:
-        return f"{_count(len(found))} are meant to run, more than the task asks for."
+        return f"The orchestrator is set to run {_count(len(found))}, more than the task asks for."
     if late:
-        return f"Of {_count(len(found))}, {late} did not get ready, and so cannot serve."
+        return f"Of {_count(len(found))}, {late} did not become ready, so {'it' if late == 1 else 'they'} cannot serve."
     if others:
         return (
             f"{_count(len(others))} run{'s' * (len(others) == 1)} version {others[0].version}, not {version}."
@@ -108,14 +108,14 @@ def spread(
     over: Collection[str] = (),
     noun: str = "node",
 ) -> None:
-    """Require that copies are spread over the nodes as evenly as it can be.
+    """Require that copies are spread over the nodes as evenly as possible.
 
     Args:
         cluster: where they run.
         found: the copies.
-        hint: where to look.
-        over: the nodes to be used; all of the cluster's, when left out.
-        noun: what the lesson calls a node.
+        hint: the hint for the learner.
+        over: the nodes to use; all of the cluster's, when left out.
+        noun: the lesson's word for a node.
     """
     nodes = [node for node in cluster.nodes if not over or node in over]
     per = Counter(dict.fromkeys(nodes, 0))
@@ -144,21 +144,21 @@ def replaced(
     node: str = "",
     hopeless: Callable[[], str] = str,
 ) -> Replaced:
-    """Lose a node that carries copies, require that they are replaced on others in time, and bring the node back.
+    """Lose a node that runs copies, require that they are replaced on others in time, and bring the node back.
 
     Args:
         cluster: where they run.
-        traffic: the lab's traffic, which gets marks and tells what was lost.
-        wanted: how many copies there must be again.
-        within: seconds they may take; the check's own `@timeout` must leave room for this and for the return.
-        hint: where to look.
-        node: which node; otherwise the one with the most copies.
-        hopeless: says why nothing more is to be waited for, as the orchestrator does; empty as long as it tries.
+        traffic: the lab's traffic, which gets marks and records the failed requests.
+        wanted: how many copies must be ready again.
+        within: seconds that this may take; the check's own `@timeout` must leave room for it and for the node's return.
+        hint: the hint for the learner.
+        node: which node; the one with the most copies, when left out.
+        hopeless: returns the orchestrator's reason for giving up, or "" while it is still trying.
     """
     before = Counter(each.node for each in cluster.instances() if each.ready)
     require(
         before,
-        "No copy of the service is ready, so none could be replaced.",
+        "No copy of the service is ready, so the check has none to lose.",
         hint=hint,
         source=cluster.shows(),
     )
@@ -203,23 +203,23 @@ def rollout(
     source: str = "",
     unfinished: str = "",
 ) -> Rollout:
-    """Require that the service moved from one version to another without a failed request, and return the move.
+    """Require that the service moved from one version to another without a failed request, and return the rollout.
 
-    The last move between the two counts; one that failed before it is forgiven.
+    The last rollout between the two counts; failures in earlier ones do not matter.
 
     Args:
         timeline: what the lab's traffic recorded.
         before: the old version.
-        after: the new one.
-        hint: where to look.
-        allowed: how many requests may fail in it.
+        after: the new version.
+        hint: the hint for the learner.
+        allowed: how many requests may fail during the rollout.
         source: the command that shows it, such as `lab timeline 9`.
-        unfinished: where to look when the old version still answers; otherwise the same place.
+        unfinished: the hint for a rollout in which the old version still answers; `hint`, when left out.
     """
     moves = [each for each in timeline.rollouts() if (each.before, each.after) == (before, after)]
     if not moves:
         fail(
-            f"The service did not move from version {before} to {after}: the requests sent all the time saw no such change.",
+            f"The service did not move from version {before} to {after}: the answers to the users' requests show no such change.",
             expected=f"answers of version {before}, then of {after}",
             seen=f"answers of version {' and '.join(timeline.versions)}"
             if timeline.versions
@@ -230,8 +230,8 @@ def rollout(
     move = moves[-1]
     if move.withdrawn:
         fail(
-            f"Version {after} answered for a while and went away again.",
-            expected=f"version {after} alone, at the end",
+            f"Version {after} answered for a while, and then no longer.",
+            expected=f"only version {after}, at the end",
             seen=f"version {timeline.latest} answers now",
             source=source,
             hint=hint,
@@ -239,14 +239,14 @@ def rollout(
     require(
         move.completed,
         f"Version {before} still answers, beside {after}: the rollout is not finished.",
-        expected=f"version {after} alone, at the end",
+        expected=f"only version {after}, at the end",
         seen=f"the last answer of {before} came {max(timeline.end - move.last, 0):.0f} s ago",
         source=source,
         hint=unfinished or hint,
     )
     if len(move.failures) > allowed:
         worst = move.outage
-        away = f" For {worst.seconds:.1f} s nobody was served at all." if worst and worst.seconds >= 1 else ""
+        away = f" For {worst.seconds:.1f} s no request was answered." if worst and worst.seconds >= 1 else ""
         fail(
             f"In the rollout from {before} to {after}, {len(move.failures)} of {len(move.requests)} requests failed.{away}",
             expected="no failed request" if not allowed else f"at most {allowed} failed requests",
@@ -269,20 +269,20 @@ def contained(
     arrived: Callable[[], object] = lambda: True,
     kept_away: Callable[[], str] = str,
 ) -> None:
-    """Release something that cannot work, and require that the version that serves goes on serving.
+    """Release a version that cannot work, and require that the version that serves keeps serving.
 
-    A release that reaches no copy proves nothing: the check could not run then.
+    A release that reaches no copy proves nothing: then the check could not run.
 
     Args:
         cluster: where it runs.
         traffic: the lab's traffic.
         release: starts the bad release.
-        withdraw: takes it back; called whatever happens.
-        serving: the version that must go on.
-        seconds: how long to watch, from the moment in which the release has reached a copy.
-        hint: where to look.
-        arrived: whether it has.
-        kept_away: says why it has not.
+        withdraw: rolls it back; called whatever happens.
+        serving: the version that must keep serving.
+        seconds: how long to watch after the release has reached a copy.
+        hint: the hint for the learner.
+        arrived: whether it has reached a copy.
+        kept_away: returns why it has not.
     """
     require_whole(cluster)
     mark = traffic.mark("bad release")
@@ -302,22 +302,22 @@ def contained(
         surely(withdraw)
     if not there and not hurt:
         could_not_run(
-            f"The bad release was told to the cluster and reached no copy within {ARRIVE_SECONDS:g} s, which proves nothing"
+            f"The checker's bad release reached no copy within {ARRIVE_SECONDS:g} s, which proves nothing"
             f"{f': {why}' if why else ''}."
         )
     require(
         not hurt,
         f"A release that cannot work took the whole service down: no copy of version {serving} is left.",
-        expected=f"copies of version {serving} that go on serving",
+        expected=f"copies of version {serving} that keep serving",
         seen=_shown(found),
         source=cluster.shows(),
         hint=hint,
     )
-    # Only now: a request that waited for its answer when the watch ended has got it, or was given up.
+    # Only now: by this time, every request that was still open when the watch ended has its answer, or has timed out.
     seen = traffic.between(mark, until)
     require(
         not seen.failures,
-        f"While a release that cannot work was tried, {len(seen.failures)} of {len(seen.requests)} requests failed.",
+        f"During a release that cannot work, {len(seen.failures)} of {len(seen.requests)} requests failed.",
         expected="every request answered by the version that works",
         seen=seen.summary,
         source=cluster.shows(),
@@ -326,7 +326,7 @@ def contained(
 
 
 def _when(move: Rollout) -> str:
-    """Return when the first request of a move failed, against the new version's first answer."""
+    """Return when the first request of a rollout failed, relative to the new version's first answer."""
     apart = move.failures[0].at - move.first
     where = "before" if apart < 0 else "after"
     return f"{abs(apart):.1f} s {where} the first answer of {move.after}"
@@ -347,7 +347,7 @@ def _evenly(number: int, nodes: int) -> str:
 def _shown(found: Sequence[Instance]) -> str:
     if not found:
         return "no copy"
-    per = Counter(each.node or "nowhere yet" for each in found)
+    per = Counter(each.node or "not placed yet" for each in found)
     where = ", ".join(f"{node}: {number}" for node, number in sorted(per.items()))
     waiting = sum(not each.ready for each in found)
     return f"{_count(len(found))} ({where})" + (f", {waiting} of them not ready" if waiting else "")

@@ -1,4 +1,4 @@
-"""What runs in a container on a node's own engine, and whether its files are still its image's."""
+"""The programs in a container on a node's own engine, and whether its files are still those of its image."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Remote:
 
     Args:
         id: the container.
-        ask: asks that engine's API for a path.
-        run: runs a command on the node, and returns what it prints.
+        ask: returns the answer of that engine's API to a path.
+        run: runs a command on the node, and returns its output.
     """
 
     id: str
@@ -27,7 +27,7 @@ class Remote:
     run: Callable[[str], str]
 
     def processes(self) -> list[Process]:
-        """Return its processes; without their working folders, which cost a look at each."""
+        """Return its processes, without their working folders, which would take a command for each."""
         top: dict[str, Any] = self.ask(f"/containers/{self.id}/top") or {}
         titles = {title: place for place, title in enumerate(top.get("Titles") or ())}
         number, parent = titles.get("PID", 1), titles.get("PPID", 2)
@@ -37,7 +37,7 @@ class Remote:
         ]
 
     def find(self, program: str) -> Process | None:
-        """Return the process of its that is a program, by the program's path in the image; None when there is none."""
+        """Return its process that runs a program, by the program's path in the image; None when there is none."""
         found = self.processes()
         for each in found:
             if runs(each, program):
@@ -49,13 +49,13 @@ class Remote:
         return None
 
     def environment(self, process: Process) -> dict[str, str]:
-        """Return what a process of its was given as variables when it was started."""
+        """Return the environment variables that one of its processes was started with."""
         said = self.run(f"tr '\\n\\0' ' \\n' < /proc/{process.number}/environ; true")
         pairs = (line.partition("=") for line in said.splitlines())
         return {name: value for name, _, value in pairs}
 
     def changed_files(self) -> list[str]:
-        """Return what differs in it from the programs and settings of its image, one line for each."""
+        """Return how it differs from the programs and settings of its image, one line for each difference."""
         record: dict[str, Any] = self.ask(f"/containers/{self.id}/json")
         held = _Held(self.id, record.get("Mounts") or [], record)
         image: dict[str, Any] = self.ask(f"/images/{record['Image']}/json") or {}
@@ -68,7 +68,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class _Held:
-    """A container as `edits` looks at it."""
+    """A container in the form that `edits` reads."""
 
     id: str
     mounts: list[dict[str, Any]]
@@ -77,7 +77,7 @@ class _Held:
 
 @dataclass(frozen=True)
 class _Engine:
-    """An engine as `edits` asks it."""
+    """An engine in the form that `edits` calls."""
 
     ask: Callable[[str], Any]
 

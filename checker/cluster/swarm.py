@@ -1,4 +1,4 @@
-"""Swarm as a cluster: its nodes, services and tasks, asked of its manager."""
+"""Swarm as a cluster: its nodes, services and tasks, read from its manager."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Node", "NotAManagerError", "Port", "Service", "Swarm", "Task"]
 
 MEMBER_SECONDS = 20.0
-"""How long a node that runs again may take until the manager counts it as ready."""
+"""How long a restarted node may take until the manager counts it as ready."""
 
 
 class Swarm(Engines):
@@ -27,9 +27,9 @@ class Swarm(Engines):
 
     Args:
         lab: the lab whose scene has the nodes.
-        nodes: the members, by their services' names.
-        manager: the one that manages the others.
-        image: the service is found by an image with this word in its name, or by a name with it.
+        nodes: the names of the members' services.
+        manager: the manager among them.
+        image: the word by which the service is found, in its own name or in its image's.
     """
 
     title = "Swarm"
@@ -48,7 +48,7 @@ class Swarm(Engines):
     # -- what there is -------------------------------------------------------------------------------------
 
     def members(self) -> list[Node]:
-        """Return the swarm's nodes by name, those that are down included."""
+        """Return the swarm's nodes by name, including those that are down."""
         return self._look()[0]
 
     def services(self) -> list[Service]:
@@ -56,7 +56,7 @@ class Swarm(Engines):
         return self._look()[1]
 
     def service(self) -> Service | None:
-        """Return the service of the task: the one so named, or else the one that runs the image."""
+        """Return the task's service: the one with the name, or else the one that runs the image."""
         return self._choose(self.services())
 
     def _choose(self, services: Sequence[Service]) -> Service | None:
@@ -71,13 +71,13 @@ class Swarm(Engines):
         return ranked[0] if ranked and rank(ranked[0]) < 3 else None
 
     def tasks(self) -> list[Task]:
-        """Return every attempt of the task's service that the manager remembers, the newest first."""
+        """Return every task of the service that the manager remembers, the newest first."""
         _, services, tasks = self._look()
         service = self._choose(services)
         return [task for task in tasks if service and task.service == service.id]
 
     def _look(self) -> tuple[list[Node], list[Service], list[Task]]:
-        """Ask the manager for everything, by one command, and return nodes by name and tasks by age, the newest first."""
+        """Read everything from the manager with one command: nodes by name, and tasks with the newest first."""
         nodes, services, tasks = self.ask_all("/nodes", "/services", "/tasks")
         members = sorted((node_of(each) for each in nodes), key=lambda node: node.name)
         names = {node.id: node.name for node in members}
@@ -85,7 +85,7 @@ class Swarm(Engines):
         return members, [Service(record) for record in services], found
 
     def instances(self) -> list[Instance]:
-        """Return the copies that are meant to run now."""
+        """Return the copies that should run now."""
         return [
             Instance(
                 id=task.id,
@@ -104,7 +104,7 @@ class Swarm(Engines):
         return f"docker service ps {service.name}" if service else "docker service ls"
 
     def loose(self) -> list[tuple[str, str]]:
-        """Return the containers that run the image on a node without a service behind them: node and name."""
+        """Return the containers that run the image on a node but belong to no service: node and name."""
         found = []
         for node in self.nodes:
             for item in self.ask("/containers/json", node=node, absent=[]):
@@ -114,7 +114,7 @@ class Swarm(Engines):
         return found
 
     def remote(self, task: Task) -> Remote:
-        """Return the copy of a task that runs, as its node's engine knows it."""
+        """Return the copy of a running task, as its node's engine knows it."""
 
         def run(command: str) -> str:
             return str(self._lab.node(task.node).exec(command).stdout)
@@ -124,7 +124,7 @@ class Swarm(Engines):
     # -- what is done to it --------------------------------------------------------------------------------
 
     def ailing(self) -> str:
-        """Return which of its nodes are lost, and the way back; empty when none is."""
+        """Return which of its nodes are lost, and how to bring them back; empty when none is."""
         return tell_of_lost(self._lab, self.nodes)
 
     def crash(self, instance: Instance) -> None:
@@ -138,12 +138,12 @@ class Swarm(Engines):
         lose_node(self._lab, node)
 
     def bring_back(self, node: str) -> None:
-        """Start a lost node, and wait until the manager counts it as ready; it was a member, and still is."""
+        """Start a lost node, which is still a member of the swarm, and wait until the manager counts it as ready."""
         start_node(self._lab, node)
         if not wait_until(lambda: self._is_ready(node), MEMBER_SECONDS, every=0.1):
             raise LabError(
-                f"{node} runs again, and its manager does not see it.",
-                remedy=f"`lab reset {int(self._lab.number)}` begins with a new swarm.",
+                f"{node} is running again, but the swarm's manager does not count it as ready.",
+                remedy=f"`lab reset {int(self._lab.number)}` starts with a new swarm.",
             )
 
     def _is_ready(self, name: str) -> bool:

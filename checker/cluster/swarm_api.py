@@ -1,4 +1,4 @@
-"""The conversation with the engines of a swarm's nodes: curl, in the manager's container."""
+"""Requests to the engines of a swarm's nodes, with curl in the manager's container."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _OWN = "--unix-socket /run/docker.sock http://engine"
 
 
 class NotAManagerError(LabError):
-    """The node that should manage the swarm does not: the swarm, or its majority, is gone."""
+    """The node that should manage the swarm does not: the swarm, or the majority of its managers, is gone."""
 
 
 class Engines:
-    """The engines of a swarm's nodes, spoken to from within the manager's container.
+    """The engines of a swarm's nodes, called from inside the manager's container.
 
     Args:
         lab: the lab whose scene has the nodes.
-        manager: the node that manages the others.
+        manager: the manager's name.
     """
 
     def __init__(self, lab: Lab, manager: str) -> None:
@@ -42,16 +42,16 @@ class Engines:
         return self._lab.node(self.manager)
 
     def ask(self, path: str, *, node: str = "", method: str = "GET", absent: Any = None) -> Any:
-        """Send one request to a node's engine, the manager's when none is named, and return its answer.
+        """Send one request to a node's engine, and return its answer.
 
         Args:
-            path: of the engine's API.
-            node: whose engine.
+            path: a path of the engine's API.
+            node: the node; the manager, when left out.
             method: the HTTP method.
-            absent: returned when the node does not answer; without it that is an error.
+            absent: returned when the node does not answer; if left out, that is an error.
 
         Raises:
-            NotAManagerError: the manager's engine manages no swarm, or cannot decide.
+            NotAManagerError: the manager's engine manages no swarm, or has no majority.
             LabError: the engine does not answer, or refuses.
         """
         where = f"http://{node}:{PORT}" if node else _OWN
@@ -59,18 +59,18 @@ class Engines:
         return answer
 
     def ask_all(self, *paths: str) -> list[Any]:
-        """GET several paths of the manager's engine by one command, and return the answers."""
+        """GET several paths of the manager's engine with one command, and return the answers."""
         urls = " ".join(f"http://engine{path}" for path in paths)
         return self._send(self.manager, "GET", f"--unix-socket /run/docker.sock {urls}", len(paths), None)
 
     def _send(self, node: str, method: str, where: str, count: int, absent: Any) -> list[Any]:
-        """Send requests by one curl, and return what was answered to each."""
+        """Send requests with one curl, and return the answers."""
         done = self._shell.exec(
             f"curl -sS --noproxy '*' --max-time {ASK_SECONDS:g} -X {method} -w '\\n%{{http_code}}\\n' {where}",
             timeout=ASK_SECONDS * count + 2,
         )
         lines = [line for line in done.stdout.split("\n") if line]
-        # An answer is one line of JSON, or none; the status stands in the next.
+        # An answer is one line of JSON, or none; the next line has the status.
         answers: list[Any] = []
         body = ""
         for line in lines:
@@ -92,7 +92,7 @@ class Engines:
         raise LabError(f"The engine of {node} answers with {status or 'nothing'}: {said}")
 
     def get(self, node: str, path: str) -> tuple[int, Any]:
-        """GET a path of what listens on the service's port of a node; return the status, 0 for none, and the answer."""
+        """GET a path on the service's port of a node; return the status, 0 for none, and the answer."""
         done = self._shell.exec(
             f"curl -sS --noproxy '*' --max-time 2 -w '\\n%{{http_code}}' http://{node}:8080{shlex.quote(path)}",
             timeout=4.0,

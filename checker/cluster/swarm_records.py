@@ -1,4 +1,4 @@
-"""The records that a swarm's manager answers with, as far as checks read them: members, services, tasks."""
+"""The parts of a swarm manager's records that checks read: members, services, tasks."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Task:
     node: str
     slot: int
     state: str
-    """`running`, `pending`, `rejected` and the like."""
+    """Such as `running`, `pending` or `rejected`."""
     wanted: bool
-    """Whether it is still meant to run."""
+    """Whether it should still run."""
     error: str
-    """Why it ended, or why it waits; empty when there is no reason."""
+    """Why it ended or waits; empty when there is no reason."""
     container: str
     image: str
     created: str
@@ -57,10 +57,10 @@ class Port:
 
 @dataclass(frozen=True)
 class Service:
-    """A service: what the swarm was asked to keep running.
+    """A service: what the swarm keeps running.
 
     Args:
-        record: what the manager's API says of it.
+        record: its record in the manager's API.
     """
 
     record: Mapping[str, Any]
@@ -72,18 +72,18 @@ class Service:
 
     @property
     def name(self) -> str:
-        """Its name; in a stack it begins with the stack's."""
+        """Its name; in a stack it begins with the stack's name."""
         return str(self.spec["Name"])
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """What was asked for."""
+        """Its desired state."""
         found: Mapping[str, Any] = self.record["Spec"]
         return found
 
     @property
     def container(self) -> Mapping[str, Any]:
-        """What each copy's container is to be."""
+        """The definition of each copy's container."""
         found: Mapping[str, Any] = self.spec["TaskTemplate"].get("ContainerSpec") or {}
         return found
 
@@ -99,7 +99,7 @@ class Service:
 
     @property
     def replicas(self) -> int | None:
-        """How many copies are wanted; None for one on each node."""
+        """How many copies should run; None for one on each node."""
         if self.mode != "Replicated":
             return None
         return int(self.spec["Mode"]["Replicated"].get("Replicas") or 0)
@@ -112,7 +112,7 @@ class Service:
 
     @property
     def laid_in(self) -> list[tuple[str, str]]:
-        """What is laid into each copy beside its image: the place, and what comes there."""
+        """What each copy gets besides its image: the path, and what is mounted there."""
         container = self.container
         mounts = [
             (
@@ -130,7 +130,7 @@ class Service:
 
     @property
     def ports(self) -> list[Port]:
-        """What it publishes; a port that the swarm chose is among them."""
+        """The ports that it publishes, including those that the swarm chose."""
         found = (self.record.get("Endpoint") or {}).get("Ports") or (self.spec.get("EndpointSpec") or {}).get(
             "Ports"
         )
@@ -146,17 +146,17 @@ class Service:
 
     @property
     def created(self) -> float:
-        """When it was made, in seconds since 1970."""
+        """When it was created, in seconds since 1970."""
         return dt.datetime.fromisoformat(str(self.record["CreatedAt"])).timestamp()
 
     @property
     def digest(self) -> str:
-        """A digest of what was asked for; another one after every change."""
+        """A digest of its desired state, which differs after every change."""
         return hashlib.sha256(json.dumps(self.record["Spec"], sort_keys=True).encode()).hexdigest()
 
 
 def node_of(record: Mapping[str, Any]) -> Node:
-    """Return the member that the manager's API tells of."""
+    """Return the member that a record of the manager's API describes."""
     return Node(
         id=str(record["ID"]),
         name=str(record["Description"]["Hostname"]),
@@ -167,7 +167,7 @@ def node_of(record: Mapping[str, Any]) -> Node:
 
 
 def task_of(record: Mapping[str, Any], names: Mapping[str, str]) -> Task:
-    """Return the task that the manager's API tells of; `names` are the members' names by their ids."""
+    """Return the task that a record of the manager's API describes; `names` are the members' names by their ids."""
     status = record["Status"]
     state = str(status["State"])
     wanted = record.get("DesiredState") in {"running", "ready", "accepted"}

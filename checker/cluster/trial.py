@@ -1,4 +1,4 @@
-"""A pod made after a workload's own, to try its probes on: what of it is kept, and what has to be changed."""
+"""A copy of a workload's pod on which its probes are tested: what is kept of it, and what has to change."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENT_SECONDS = 30
-"""A startup probe that gives up sooner than this ends a copy that takes long to get ready."""
+"""A startup probe that gives up sooner than this restarts a copy that takes long to become ready."""
 
 STARTED_SECONDS = 600
-"""For how long a copy may take until it listens; what it does then is what is tried."""
+"""How long a copy may take until it listens; the trial begins after that."""
 
 COMMAND_SECONDS = 5
-"""How often a probe's command is run at most: one that starts a program each second uses up a small CPU limit."""
+"""The shortest period of a probe that runs a command: starting a program each second uses up a small CPU limit."""
 
 FAILURES = 3
-"""After how many failures in a row the trial's copy is given up at the latest."""
+"""The highest failure threshold of the trial's liveness probe."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A pod for the API, and what it has that the learner did not write."""
+    """A pod for the API, and how it differs from the learner's."""
 
     pod: dict[str, Any]
     changed: tuple[str, ...]
@@ -32,7 +32,7 @@ class Trial:
     @property
     def told(self) -> str:
         """What was changed, as a sentence for the learner."""
-        return f"Tried on a copy of your pod, changed in this: {', '.join(self.changed)}."
+        return f"Tested on a copy of your pod with these changes: {', '.join(self.changed)}."
 
 
 def make(
@@ -45,19 +45,18 @@ def make(
     env: dict[str, str],
     moved: bool = False,
 ) -> Trial:
-    """Make a pod like a template's that no service leads to, and whose probes are asked often.
+    """Make a pod from a template that no service selects, with probes that run often.
 
-    Its delays are left out; in their place nothing is asked before it listens. So what takes long to start is not
-    judged by how long it takes.
+    The probes have no delay; instead, they wait until the application listens. So a slow start makes no difference.
 
     Args:
         template: the workload's pod template.
         is_app: whether an image is the application's.
-        port: where the application listens in the pod.
-        labels: the pod's labels, in place of the learner's.
-        prefix: how the pod's name begins.
+        port: the port that the application listens on in the pod.
+        labels: the pod's labels, which replace the learner's.
+        prefix: the beginning of the pod's name.
         env: variables that its container gets besides its own.
-        moved: whether it is made in another namespace than the workload's.
+        moved: whether it is created in another namespace than the workload's.
     """
     spec = copy.deepcopy(template["spec"])
     changed = ["without your labels", *_place(spec), *_leave_behind(spec, moved=moved)]
@@ -68,7 +67,7 @@ def make(
         if is_app(container["image"]):
             kept = [each for each in container.get("env") or [] if each["name"] not in env]
             container["env"] = [*kept, *({"name": name, "value": value} for name, value in env.items())]
-            changed += [f"with a {name} of its own" for name in env]
+            changed += [f"with its own {name}" for name in env]
             changed += _quicken(container, port)
     metadata: dict[str, Any] = {"generateName": prefix, "labels": labels}
     if annotations := (template.get("metadata") or {}).get("annotations"):
@@ -78,35 +77,35 @@ def make(
 
 
 def interval(probe: dict[str, Any]) -> int:
-    """Return how many seconds lie between two questions of a probe of the trial's that fails at once."""
+    """Return the seconds between two runs of one of the trial's probes that fails at once."""
     return int(probe.get("periodSeconds", 10))
 
 
 def failing(probe: dict[str, Any]) -> int:
-    """Return for how many seconds a probe of the trial's may fail to get an answer until that has consequences."""
+    """Return how many seconds one of the trial's probes may get no answer without consequences."""
     apart = max(interval(probe), int(probe.get("timeoutSeconds", 1)))
     return apart * (int(probe.get("failureThreshold", 3)) + 1)
 
 
 def patience(probe: dict[str, Any]) -> int:
-    """Return for how many seconds from a start a probe may fail; what is left out is as the cluster fills it in."""
+    """Return how many seconds after a start a probe may fail, with the cluster's defaults for missing fields."""
     return interval(probe) * int(probe.get("failureThreshold", 3)) + int(probe.get("initialDelaySeconds", 0))
 
 
 def _quicken(container: dict[str, Any], port: int) -> list[str]:
-    """Have a container's probes asked often, from the moment in which it listens."""
+    """Make a container's probes run often, as soon as it listens."""
     changed = []
     for name in ("readinessProbe", "livenessProbe"):
         if probe := container.get(name):
             often = min(interval(probe), COMMAND_SECONDS) if probe.get("exec") else 1
             probe.update(periodSeconds=often, initialDelaySeconds=0)
-            # What its probe says of how long it may take to end counts for the learner's pods as for this one.
+            # The probe's own terminationGracePeriodSeconds stays: it holds for the learner's pods too.
             if name == "livenessProbe":
                 probe["failureThreshold"] = min(int(probe.get("failureThreshold", 3)), FAILURES)
-            changed.append("its probes asked more often, and without a delay, once it listens")
+            changed.append("its probes run more often, and without a delay, once it listens")
     startup = container.get("startupProbe")
     if startup is None or patience(startup) >= PATIENT_SECONDS:
-        # A patient one would only put off what the two others ask.
+        # A patient startup probe would only delay the two others.
         container["startupProbe"] = {
             "tcpSocket": {"port": port},
             "periodSeconds": 1,
@@ -118,22 +117,22 @@ def _quicken(container: dict[str, Any], port: int) -> list[str]:
 
 
 def _place(spec: dict[str, Any]) -> list[str]:
-    """Let a pod run where its like run already."""
+    """Let a pod run on the same node as the learner's pods."""
     affinity = spec.get("affinity") or {}
     beside = [affinity.pop(name, None) for name in ("podAffinity", "podAntiAffinity")]
     beside.append(spec.pop("topologySpreadConstraints", None))
     beside.append(spec.pop("hostNetwork", None))
-    return ["on any node that takes it"] if any(beside) else []
+    return ["on any node that accepts it"] if any(beside) else []
 
 
 def _free_ports(container: dict[str, Any]) -> list[str]:
-    """Leave a node's ports to the learner's own copies."""
+    """Leave the ports of a node to the learner's own copies."""
     taken = [port.pop("hostPort", None) for port in container.get("ports") or []]
     return ["no port of its node"] if any(taken) else []
 
 
 def _leave_behind(spec: dict[str, Any], *, moved: bool) -> list[str]:
-    """Take away what only the workload's own namespace has."""
+    """Remove what exists only in the workload's own namespace."""
     if not moved:
         return []
     for name in ("serviceAccountName", "serviceAccount", "imagePullSecrets"):
@@ -141,11 +140,11 @@ def _leave_behind(spec: dict[str, Any], *, moved: bool) -> list[str]:
     for volume in spec.get("volumes") or []:
         if volume.pop("persistentVolumeClaim", None):
             volume["emptyDir"] = {}
-    return ["in a namespace of the checker's own, since yours has no room for it"]
+    return ["in the checker's own namespace, because yours has no room for it"]
 
 
 def _lay_in_missing_volumes(spec: dict[str, Any], container: dict[str, Any]) -> list[str]:
-    """Give an empty volume for each that only a StatefulSet's own pods have."""
+    """Add an empty volume for each one that only a StatefulSet's own pods have."""
     known = {each["name"] for each in spec.get("volumes") or []}
     missing = [each["name"] for each in container.get("volumeMounts") or [] if each["name"] not in known]
     if not missing:
@@ -179,4 +178,4 @@ _REFERENCES = {
     "secretRef": "secrets",
     "secretKeyRef": "secrets",
 }
-"""The fields of a pod's spec that name such a thing."""
+"""The fields of a pod's spec that name a ConfigMap or a Secret."""

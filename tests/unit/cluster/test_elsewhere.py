@@ -120,7 +120,7 @@ def test_what_the_identity_may_do_outside_is_told() -> None:
 
 
 def test_a_token_that_ran_out_is_no_wrong_answer() -> None:
-    with pytest.raises(CouldNotRun, match="`lab start 97` fetches another"):
+    with pytest.raises(CouldNotRun, match="`lab start 97` gets a new one"):
         cluster(Toolbox({"message": "Unauthorized"}, 401)).instances()
 
 

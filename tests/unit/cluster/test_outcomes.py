@@ -118,7 +118,7 @@ def test_the_wanted_number_of_copies_is_returned() -> None:
     [
         ((), "No copy of the service runs"),
         (("one",), "Only 1 copy runs."),
-        (("one", "two", "three"), "3 copies are meant to run, more than"),
+        (("one", "two", "three"), "is set to run 3 copies, more than"),
     ],
 )
 def test_another_number_is_told(placed: tuple[str, ...], words: str) -> None:
@@ -132,7 +132,7 @@ def test_copies_that_do_not_get_ready_are_told_apart_from_missing_ones() -> None
     cluster = Fake("one", "two")
     cluster.found[1] = replace(cluster.found[1], ready=False)
     said = told(lambda: outcomes.copies(cluster, 2, hint="h", patience=0))
-    assert "Of 2 copies, 1 did not get ready" in said
+    assert "Of 2 copies, 1 did not become ready" in said
     assert "1 of them not ready" in said
 
 

@@ -114,17 +114,17 @@ def test_in_another_namespace_it_has_nothing_that_only_the_learner_s_has() -> No
     found = made(moved=True, serviceAccountName="me", volumes=[claim])
     assert "serviceAccountName" not in found.pod["spec"]
     assert found.pod["spec"]["volumes"] == [{"name": "data", "emptyDir": {}}]
-    assert "in a namespace of the checker's own" in found.told
+    assert "in the checker's own namespace" in found.told
 
 
 def test_what_was_changed_is_told_and_nothing_else() -> None:
     assert (
         made().told
-        == "Tried on a copy of your pod, changed in this: without your labels, with a DELAY of its own."
+        == "Tested on a copy of your pod with these changes: without your labels, with its own DELAY."
     )
     found = made({"livenessProbe": dict(HTTP), "ports": [{"containerPort": 1, "hostPort": 1}]})
     assert "no port of its node" in found.told
-    assert "asked more often" in found.told
+    assert "run more often" in found.told
 
 
 def test_a_variable_of_the_learner_s_gives_way_and_the_others_stay() -> None:

@@ -38,14 +38,6 @@ Tests are read by contributors alone, and quote what the rest says, so their Pyt
 """
 
 NOT_YET_REWRITTEN: tuple[str, ...] = (
-    "checker/cluster/by_hand.py",
-    "checker/cluster/elsewhere.py",
-    "checker/cluster/kube.py",
-    "checker/cluster/kube_records.py",
-    "checker/cluster/model.py",
-    "checker/cluster/nomad_records.py",
-    "checker/cluster/outcomes.py",
-    "checker/cluster/swarm_records.py",
     "checker/scene/adapted.py",
     "checker/scene/budget.py",
     "checker/scene/chosen.py",
