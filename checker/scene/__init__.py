@@ -1,1 +1,1 @@
-"""A lab's containers: start, stop, reset, goto, through Compose; and the learner's work folder."""
+"""A lab's containers, which Compose starts, stops, resets and moves to a step; and the learner's work folder."""

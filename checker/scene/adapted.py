@@ -1,4 +1,4 @@
-"""What a lab says, and what its answers hold, as a cluster that is not its own needs it."""
+"""A lab's messages, and the files of its answers, adapted to the learner's own cluster."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ if TYPE_CHECKING:
     from checker.scene.chosen import Kept
 
 NODE_PORT = 30080
-"""The port that the lab's service asks of the nodes; in a cluster of somebody's it may be taken."""
+"""The node port of the lab's service; on the learner's own cluster it may already be in use."""
 
 
 def told(choice: Kept, lab: Lab) -> list[str]:
-    """Return what a learner has to know of a cluster that is not the lab's own, a sentence each."""
+    """Return what a learner has to know about running the lab on their own cluster, one sentence each."""
     where = (
-        f"It runs on the cluster of `{choice.context}`, in the namespace {choice.namespace}: all that the toolbox may change. "
-        f"Its nodes are let be, and `lab stop {int(lab.number)}` removes the namespace."
+        f"It runs on the cluster of `{choice.context}`. The toolbox may change only the namespace {choice.namespace}. "
+        f"The cluster's nodes are never touched, and `lab stop {int(lab.number)}` removes the namespace."
     )
     users = (
-        "Users reach your service by way of the cluster's API server, not by a port of the nodes: "
-        "what differs from the lesson is told in its how-to page, “Use a cluster that you have”."
+        "Users reach your service through the cluster's API server, not through a node port. "
+        "The how-to page “Use a cluster that you have” explains what differs from the lesson."
     )
     said = [where, users]
     if choice.port_taken:
         said.append(
-            f"Port {NODE_PORT} of the nodes is another's here: leave `nodePort` out, and users are led to your service of type NodePort."
+            f"Node port {NODE_PORT} is already in use on this cluster. Leave `nodePort` out; the lab sends its traffic to your "
+            "NodePort service, whatever port it gets."
         )
     if choice.prefix:
         said.append(f"Write {choice.parcel} where the lesson writes drydock/parcel.")
     if len(choice.nodes) == 1:
         said.append(
-            "The cluster has one node that takes pods: that copies are spread over nodes is not judged."
+            "The cluster has only one node that accepts pods, so the checks do not ask for copies on several nodes."
         )
     if not choice.reads_nodes:
         said.append(
-            "You may not let the lab's identity read nodes, so `kubectl get nodes` is refused in the toolbox."
+            "You do not have the right to let the lab's identity read nodes, so `kubectl get nodes` is refused in the toolbox."
         )
     return said
 
 
 def adapted(text: str, choice: Kept) -> str:
-    """Return a text of the lab's as this cluster needs it: the image's name, and no port that is another's."""
+    """Return one of the lab's texts with this cluster's name for the image, and without a node port that is in use."""
     if choice.prefix:
         text = re.sub(r"(?<![\w./-])drydock/parcel\b", choice.parcel, text)
     if choice.port_taken:
@@ -55,7 +56,7 @@ def adapted(text: str, choice: Kept) -> str:
 
 
 def adapt(files: Iterable[str], work: Path, choice: Kept) -> None:
-    """Adapt what an answer laid over the work folder."""
+    """Adapt the files that an answer has written to the work folder."""
     for name in files:
         laid = work / name
         if laid.suffix != ".yaml":

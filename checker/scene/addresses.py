@@ -1,10 +1,10 @@
-"""The addresses of labs' networks: free of each other and of this machine's routes, and what to do when none is left.
+"""The addresses of labs' networks: they overlap neither each other nor this machine's routes; what to do if none is free.
 
-Scenes name no subnet: the engine chooses, and leaves out what other networks of containers have and what this
-machine reaches directly. It overlooks what is reached through a gateway (an office network behind a VPN): with
-the lab's network on the same addresses, these would vanish while the lab runs. Then we choose instead.
+Scenes name no subnet: the engine chooses one, and avoids those of other container networks and those that this machine
+reaches directly. It does not avoid networks behind a gateway (such as an office network behind a VPN): if the lab's
+network had the same addresses, the other network could not be reached while the lab runs. Then we choose instead.
 
-An engine in a virtual machine has routes of its own. This machine reaches labs there by published ports alone, so
+An engine in a virtual machine has its own routes. This machine reaches labs there only through published ports, so
 its routes do not matter.
 """
 
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
     Network = ipaddress.IPv4Network
 
 POOLS = (ipaddress.IPv4Network("172.16.0.0/12"), ipaddress.IPv4Network("192.168.0.0/16"))
-"""What the engine chooses from, unless it was told of other pools (libnetwork/ipamutils)."""
+"""The engine's default pools (libnetwork/ipamutils)."""
 
 _GATEWAY = 0x2
 """RTF_GATEWAY of <linux/route.h>: reached through another machine."""
 
 
 def routes(platform: Platform, *, beyond_a_gateway: bool = False) -> list[Network]:
-    """Return the networks that this machine has routes to, but for the default one (proc(5), /proc/net/route).
+    """Return the networks that this machine has routes to, except the default route (proc(5), /proc/net/route).
 
     Args:
-        platform: the seam to this machine; systems without that file have no routes for us.
-        beyond_a_gateway: only those that are reached through another machine.
+        platform: the interface to this machine; on systems without that file, the result is empty.
+        beyond_a_gateway: only networks that are reached through another machine.
     """
     found = []
     for line in (platform.read(Path("/proc/net/route")) or "").splitlines()[1:]:
         fields = line.split()
         if len(fields) < 8:
             continue
-        # Addresses are written as the processor has them; those that run containers have the low byte first.
+        # Addresses have the processor's byte order; processors that run containers are little-endian.
         address, mask = (int.from_bytes(bytes.fromhex(fields[at]), "little") for at in (1, 7))
         if mask and (int(fields[3], 16) & _GATEWAY or not beyond_a_gateway):
             found.append(ipaddress.IPv4Network((address & mask, mask.bit_count())))
@@ -69,7 +69,7 @@ def taken(engine: Engine) -> list[Network]:
 
 
 def engine_may_choose_wrong(engine: Engine, platform: Platform | None = None) -> bool:
-    """Whether this machine reaches, through a gateway, addresses that the engine may give to a network."""
+    """Whether this machine reaches addresses through a gateway that the engine may give to a network."""
     platform = platform or Platform()
     beyond = routes(platform, beyond_a_gateway=True)
     if not beyond:
@@ -89,9 +89,9 @@ def engine_may_choose_wrong(engine: Engine, platform: Platform | None = None) ->
 
 
 def free_subnets(engine: Engine, platform: Platform | None = None) -> Iterator[Network]:
-    """Yield subnets of 254 addresses that overlap no route and no network, those of the engine's choice first.
+    """Yield subnets of 254 addresses that overlap no route and no network, those in the engine's pools first.
 
-    What clusters use inside their nodes (10.0.0.0/8 up to 10.127) is left out.
+    Addresses that clusters use inside their nodes (10.0.0.0/8 up to 10.127) are left out.
     """
     used = [*routes(platform or Platform()), *taken(engine)]
     blocks = [*POOLS, ipaddress.IPv4Network("10.128.0.0/9")]
@@ -105,7 +105,7 @@ def override(config: Mapping[str, Any], subnets: Iterator[Network]) -> str:
 
     Args:
         config: the scene, as `docker compose config --format json` prints it.
-        subnets: free ones.
+        subnets: free subnets.
     """
     networks = {}
     for name, network in (config.get("networks") or {}).items():
@@ -125,17 +125,17 @@ _OVERLAP = re.compile(r"pool overlaps with other one|conflicts with network|over
 
 
 def is_about_addresses(said: str) -> bool:
-    """Whether what an engine said is that it has no addresses for a network."""
+    """Whether an engine's message says that it has no addresses for a network."""
     return bool(_NONE_LEFT.search(said) or _OVERLAP.search(said))
 
 
 def trouble(said: str, engine: Engine, lab: Lab) -> LabError | None:
-    """Return why a lab's network got no addresses, when that is what the engine said.
+    """Return why a lab's network got no addresses, if that is what the engine's message says.
 
     Args:
-        said: what was printed when the scene was started.
-        engine: the engine, asked for the networks that there are.
-        lab: the lab that was to be started.
+        said: the output of the command that started the scene.
+        engine: the engine, which is asked for its networks.
+        lab: the lab that should start.
     """
     if not is_about_addresses(said):
         return None
@@ -144,24 +144,24 @@ def trouble(said: str, engine: Engine, lab: Lab) -> LabError | None:
     last = next((line.strip() for line in reversed(said.splitlines()) if is_about_addresses(line)), "")
     if _NONE_LEFT.search(said):
         count, labs = _networks(engine)
-        there = f": it has {count} networks, and what else is free is reached by this machine's own routes"
+        there = f": it has {count} networks, and this machine's own routes use the rest"
         stop = "".join(f"`lab stop {int(number)}`, " for number in labs if number.isdecimal())
         return LabError(
             f"The engine has no addresses left for the network {name} of lab {lab.number}{there if count else ''}.",
             remedy=f"Remove networks that nothing uses: {stop}`docker network prune`. "
-            "Or leave the VPN, or give the engine more (`default-address-pools` in its daemon.json).",
+            "Or disconnect from the VPN, or give the engine more addresses (`default-address-pools` in its daemon.json).",
             detail=last,
         )
     return LabError(
         f"The network {name} of lab {lab.number} asks for addresses that another network has.",
-        remedy="See which: docker network inspect $(docker network ls --quiet). Remove that network, "
-        "or take the subnet out of the lab's compose.yaml: the engine then chooses a free one.",
+        remedy="Find it: docker network inspect $(docker network ls --quiet). Remove that network, "
+        "or remove the subnet from the lab's compose.yaml, so that the engine chooses a free one.",
         detail=last,
     )
 
 
 def _networks(engine: Engine) -> tuple[int, list[str]]:
-    """Return how many networks have addresses, and the numbers of the labs that have some of them."""
+    """Return how many networks have addresses, and the numbers of the labs that some of them belong to."""
     try:
         found = engine.list_all("networks")
     except EngineError:

@@ -1,4 +1,4 @@
-"""Whether a lab fits beside what runs: its measured memory and disk against what the engine's machine has left."""
+"""Whether a lab fits beside what runs: its measured memory and disk against what is free on the engine's machine."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 MARGIN = 1.2
-"""A lab at work takes more than at rest, where it is measured: new versions run beside old ones."""
+"""A lab in use takes more than an idle one, which was measured: new versions run beside old ones."""
 
 BUILD_SHARE = 2.0
 """An image that is built leaves about its own size in the build cache."""
 
 NODES_DISK = 600 * MB
-"""Nodes keep images of their own on volumes, and refuse work when their disk is nearly full."""
+"""Nodes keep their own images on volumes, and refuse work when their disk is nearly full."""
 
 LEAST_DISK = 200 * MB
-"""Logs, databases and what containers write."""
+"""Space for logs, databases and the files that containers write."""
 
 UNKNOWN_IMAGE = 300 * MB
-"""What an image takes that was never measured."""
+"""The assumed size of an image that was never measured."""
 
 
 def require_room(
@@ -40,26 +40,26 @@ def require_room(
     find: Callable[[str], Lab],
     platform: Platform | None = None,
 ) -> None:
-    """Refuse to start a lab that does not fit; one that runs already is only mended and always may.
+    """Refuse to start a lab that does not fit; a lab that already runs is only repaired, so it is never refused.
 
-    It costs a few requests to the engine, about 10 ms together.
+    This takes a few requests to the engine, about 10 ms in total.
 
     Args:
         engine: the engine.
-        lab: the lab to be started.
+        lab: the lab that should start.
         places: the course's folders.
-        find: gives a lab by its number.
-        platform: the seam to this machine.
+        find: returns a lab by its number.
+        platform: the interface to this machine.
 
     Raises:
-        LabError: what is short, in numbers, and what to do.
+        LabError: the lab does not fit; the message says how much is missing, and what to do.
     """
     platform = platform or Platform()
     running = [item for item in engine.list_all("containers") if item.get("State") == "running"]
     started = {str((item.get("Labels") or {}).get(LABEL, "")) for item in running} - {""}
     freed = 0
     if lab.number in started:
-        # Other ways of its may be started in place of those that run, whose memory is free then.
+        # Other ways of this lab may replace those that run, and then free their memory.
         standing = find(lab.number) if lab.chosen else lab
         if set(lab.chosen) <= set(standing.chosen):
             return
@@ -79,19 +79,19 @@ def _others(numbers: Iterable[str], find: Callable[[str], Lab]) -> list[Lab]:
         try:
             found.append(find(number))
         except LabError:
-            continue  # another course's, or one whose lab.toml is broken: its size is not known
+            continue  # another course's lab, or one whose lab.toml is broken: its size is not known
     return found
 
 
 def memory_needed(lab: Lab) -> int:
-    """Return the bytes that a lab wants, with the ways that are chosen; 0 when it was never measured."""
+    """Return the bytes of memory that a lab needs, with its chosen ways; 0 when it was never measured."""
     measured = lab.toml.measured
     if measured is None:
         return 0
     ways, most = measured.ways, measured.memory_mb
     if lab.chosen and {*lab.chosen, *lab.toml.usual} <= ways.keys():
-        # The lab was measured solved and with its usual ways, each way alone and with nothing of the learner's. What
-        # ways share counts for each of them: a little too much rather than too little.
+        # The lab was measured with its solution and its usual ways; each way was measured alone and without a
+        # solution. What ways share counts for each of them: the result is a little too large rather than too small.
         solved = max(0.0, most - sum(ways[name] for name in lab.toml.usual))
         most = sum(ways[name] for name in lab.chosen) + solved
     return int(most * MB * MARGIN)
@@ -105,9 +105,9 @@ def memory_short(
     Args:
         lab: the lab.
         others: the labs that run beside it.
-        there: what the engine's machine has.
+        there: the memory and disk of the engine's machine.
         platform: this machine.
-        freed: what becomes free when the lab is started, since it takes the place of what it runs now.
+        freed: the bytes that become free when the lab starts, because it replaces what it runs now.
     """
     need = memory_needed(lab)
     together = need + sum(memory_needed(other) for other in others)
@@ -139,14 +139,14 @@ def memory_short(
             + (f", and {beside} {'is' if len(others) == 1 else 'are'} started." if beside else "."),
             f"Stop what you do not use: {stop}"
             if stop
-            else "End containers and programs that you do not need.",
+            else "Stop containers and programs that you do not need.",
             lab,
         )
     return None
 
 
 def disk_needed(engine: Engine, lab: Lab, places: Places) -> int:
-    """Return the bytes that a lab wants on the engine's disk: images that are missing, and its nodes' own."""
+    """Return the bytes that a lab needs on the engine's disk, for missing images and for its nodes."""
     need = LEAST_DISK + (NODES_DISK if "privileged" in lab.toml.needs else 0)
     if not lab.images:
         return need
@@ -166,23 +166,21 @@ def _image_size(measured: str) -> int:
 
 
 def disk_short(lab: Lab, need: int, there: Capacity) -> LabError | None:
-    """Return why a lab does not fit on the engine's disk, None when it does or when that cannot be known."""
+    """Return why a lab does not fit on the engine's disk, None when it fits or when that cannot be known."""
     if there.disk_free is None or need <= there.disk_free:
         return None
     return _refusal(
         f"Lab {lab.number} needs {_size(need)} on the engine's disk, and {_size(there.disk_free)}"
         + (f" of {_size(there.disk)}" if there.disk else "")
         + " are free.",
-        "Make room: `lab images prune` removes the course's old images, `docker system df` shows the rest.",
+        "Free some space: `lab images prune` removes the course's old images, `docker system df` shows the rest.",
         lab,
     )
 
 
 def _refusal(what: str, remedy: str, lab: Lab) -> LabError:
     stop = "" if remedy.endswith(".") else "."
-    return LabError(
-        what, remedy=f"{remedy}{stop} Or try it all the same: lab start {int(lab.number)} --force"
-    )
+    return LabError(what, remedy=f"{remedy}{stop} Or start it anyway: lab start {int(lab.number)} --force")
 
 
 def _size(count: float) -> str:

@@ -1,6 +1,6 @@
-"""The cluster of the person's own that was chosen for a lab, and what is kept of the choice until `lab stop`.
+"""The learner's own cluster that was chosen for a lab, and what is stored about the choice until `lab stop`.
 
-All lies in one folder below `.lab/`, for nobody but the person.
+Everything is in one folder below `.lab/`, which only the learner may read.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wish:
-    """What `lab start` is asked for.
+    """The cluster that `lab start` was asked to use.
 
     Args:
-        context: the context of the person's kubeconfig.
-        namespace: the name of the namespace; empty for the usual one.
+        context: the context in the learner's kubeconfig.
+        namespace: the name of the namespace; empty for the default.
         prefix: where the cluster pulls the lab's images from; empty when they come from this machine.
     """
 
@@ -38,7 +38,7 @@ class Wish:
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of the choice until `lab stop`."""
+    """What is stored about the choice until `lab stop`."""
 
     context: str
     namespace: str
@@ -47,12 +47,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     """The kubeconfig files that the context is in."""
     nodes: tuple[str, ...] = ()
-    """The nodes that take pods; empty when the person may not list nodes."""
+    """The nodes that accept pods; empty when the learner may not list nodes."""
     port_taken: bool = False
-    """Whether the lab's port of the nodes is another's."""
+    """Whether the lab's node port is already in use on the cluster."""
     reads_nodes: bool = False
     server: str = ""
-    """The server's address as the lab's containers reach it."""
+    """The server's address for the lab's containers."""
     server_name: str = ""
     """The name in its certificate."""
     insecure: bool = False
@@ -64,35 +64,35 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def kept(places: Places, lab: Lab) -> Kept | None:
-    """Return the choice that is in force for a lab, None when it has its own cluster."""
+    """Return the choice that applies to a lab, None when it has its own cluster."""
     try:
         return msgspec.json.decode((folder_of(places, lab) / "choice.json").read_bytes(), type=Kept)
     except (FileNotFoundError, NotADirectoryError):
-        return None  # a state folder that is no folder holds no choice, and is told by who writes there
+        return None  # a state folder that is not a folder holds no choice; whoever writes there reports it
     except (OSError, msgspec.MsgspecError) as error:
         raise LabError(
             f"The choice of lab {lab.number}'s cluster cannot be read: {error}.",
-            remedy=f"Remove {folder_of(places, lab)}, and the namespace with the label io.drydock.lab={lab.number} in the cluster.",
+            remedy=f"Remove {folder_of(places, lab)}, and the cluster's namespace with the label io.drydock.lab={lab.number}.",
         ) from error
 
 
 def folder_of(places: Places, lab: Lab) -> Path:
-    """Return the folder of a lab's choice."""
+    """Return the folder that stores a lab's choice."""
     return places.state / "elsewhere" / lab.slug
 
 
 def toolbox_folder(places: Places, lab: Lab) -> Path:
-    """Return the folder in it that the toolbox sees."""
+    """Return the folder inside it that the toolbox sees."""
     return folder_of(places, lab) / "toolbox"
 
 
 def keep(places: Places, lab: Lab, choice: Kept) -> None:
-    """Keep a choice."""
+    """Store a choice."""
     write(folder_of(places, lab), {"choice.json": msgspec.json.encode(choice)})
 
 
 def write(folder: Path, contents: dict[str, bytes]) -> None:
-    """Write files that nobody else may read, each at once."""
+    """Write files that nobody else may read, each whole or not at all."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -108,12 +108,12 @@ def write(folder: Path, contents: dict[str, bytes]) -> None:
 
 
 def forget(places: Places, lab: Lab) -> None:
-    """Forget a lab's choice."""
+    """Remove a lab's choice."""
     shutil.rmtree(folder_of(places, lab), ignore_errors=True)
 
 
 def owner_of(places: Places) -> str:
-    """Return the mark of this checkout: two learners may share a cluster, and neither takes the other's namespace."""
+    """Return the id of this checkout, so that two learners who share a cluster do not use each other's namespace."""
     file = places.state / "elsewhere" / "owner"
     with contextlib.suppress(OSError):
         if text := file.read_text(encoding="ascii").strip():

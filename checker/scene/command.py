@@ -1,7 +1,7 @@
-"""Running Compose so that nothing of it outlives us: an interruption ends it in order, and waits for that.
+"""Running Compose so that it never outlives us: an interruption ends it cleanly, and waits for that.
 
-Should we be killed ourselves (`kill -9`, no memory left), a small shell beside it ends it, and the lock on the scene stays
-taken until then: a Compose that nobody knows of would go on making what the next command has just removed.
+If we are killed ourselves (`kill -9`, out of memory), a small shell beside it ends it, and the lock on the scene is held
+until then: otherwise Compose would keep creating what the next command has just removed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GRACE_SECONDS = 10.0
-"""How long a command may take to end when it is told to; Compose finishes the request it has under way."""
+"""How long a command may take to end after the signal; Compose finishes its current request."""
 
 
 _BESIDE = """
@@ -35,18 +35,18 @@ code=$?
 kill "$!" 2>/dev/null
 exit "$code"
 """
-"""Runs a command, and ends the whole group when the other end of a pipe is closed, as it is when its process dies.
-Ctrl-C is for the command: this waits until that has ended, and does not begin it any more if it comes first.
-sh takes no descriptor above 9 by its number alone."""
+"""Runs a command, and kills the whole process group when the other end of a pipe closes, as it does when its process dies.
+Ctrl-C is for the command: this waits until the command has ended; if Ctrl-C comes first, the command never starts.
+It reads /dev/fd/N because sh accepts only one digit in a redirection such as <&9."""
 
 
 def run_to_end(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, seconds: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command and return how it ended; it and what it started never outlive this call.
+    """Run a command and return how it ended; neither it nor what it started outlives this call.
 
-    It gets a process group of its own, so that Ctrl-C reaches us alone, and we end it before we undo its work:
-    the client starts Compose as another process, which would go on if only the client were killed.
+    It gets its own process group, so that only we get Ctrl-C, and end the group before we undo its work:
+    the client starts Compose as another process, which would continue if only the client were killed.
 
     Raises:
         LabError: it cannot be started, or takes longer than it may.
@@ -59,7 +59,7 @@ def run_to_end(
 
 @contextlib.contextmanager
 def _living() -> Iterator[int | None]:
-    """Give the end of a pipe whose other end is open as long as the block runs, and this process lives."""
+    """Yield one end of a pipe whose other end stays open as long as the block runs and this process lives."""
     if os.name != "posix":
         yield None
         return

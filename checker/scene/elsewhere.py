@@ -1,7 +1,7 @@
-"""A lab's scene on a cluster that the person has: what is prepared there, and how it is left.
+"""A lab's scene on the learner's own cluster: how it is prepared, and how it is removed.
 
 The lab's containers stay on the engine: the toolbox, the front, the users. The cluster gets one namespace, and an
-identity that may do everything in it; the toolbox knows that identity alone.
+identity that may do everything in it; this is the only identity that the toolbox has.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from checker.foreign.server import Server
 
 COMPOSE = "compose.elsewhere.yaml"
-"""The scene of a lab that can run on a cluster of the person's own."""
+"""The scene of a lab that can run on the learner's own cluster."""
 
 READY_SECONDS = 30.0
 
 
 def can(lab: Lab) -> bool:
-    """Whether a lab can run on a cluster of the person's own."""
+    """Whether a lab can run on the learner's own cluster."""
     return (lab.folder / COMPOSE).is_file()
 
 
@@ -46,7 +46,7 @@ def compose_files(places: Places, lab: Lab) -> tuple[Path, ...]:
 
 
 def environment(places: Places, lab: Lab, choice: Kept) -> dict[str, str]:
-    """Return the variables that these files are filled with."""
+    """Return the variables for these files."""
     return {
         "DRYDOCK_ELSEWHERE": str(toolbox_folder(places, lab)),
         "DRYDOCK_NAMESPACE": choice.namespace,
@@ -54,7 +54,7 @@ def environment(places: Places, lab: Lab, choice: Kept) -> dict[str, str]:
     }
 
 
-# -- coming ----------------------------------------------------------------------------------------------------
+# -- starting --------------------------------------------------------------------------------------------------
 
 
 def settle(
@@ -66,18 +66,18 @@ def settle(
     *,
     started: bool,
 ) -> Kept | None:
-    """Prepare the chosen cluster, or one that was chosen before, and return the choice; None for the lab's own.
+    """Prepare the cluster that is chosen now or was chosen before, and return the choice; None for the lab's own.
 
     Args:
         places: the course's folders.
         lab: the lab.
         engine: the engine that runs the lab's containers.
-        wish: what was asked for now, if anything was.
-        progress: told what is being done.
-        started: whether something of the lab's scene is there already.
+        wish: the cluster that is asked for now, if any.
+        progress: called with messages about what is being done.
+        started: whether part of the lab's scene already exists.
 
     Raises:
-        LabError: the cluster cannot be used, and why; then nothing is left in it that was not there before.
+        LabError: the cluster cannot be used; then nothing new is left in it.
     """
     before = kept(places, lab)
     if before is None and wish is None:
@@ -85,20 +85,20 @@ def settle(
     number = int(lab.number)
     if not can(lab):
         raise MisuseError(
-            f"Lab {lab.number} brings its own machines and runs on no other cluster.",
+            f"Lab {lab.number} has its own machines and cannot run on another cluster.",
             remedy=f"Leave --context out: lab start {number}",
         )
     if before is None and started:
         raise MisuseError(
-            f"Lab {lab.number} is started on a cluster of its own.",
+            f"Lab {lab.number} is already started on its own cluster.",
             remedy=f"Stop it first: lab stop {number}",
         )
     if before is not None and wish is not None and not _same(before, wish):
         raise MisuseError(
-            f"Lab {lab.number} is started on the cluster of `{before.context}`, in the namespace {before.namespace}.",
+            f"Lab {lab.number} is already started on the cluster of `{before.context}`, in the namespace {before.namespace}.",
             remedy=f"Stop it first: lab stop {number}",
         )
-    # What speaks to another's cluster is loaded by who has chosen one: most never do.
+    # These modules are imported only when a learner has chosen their own cluster, which most never do.
     from checker.foreign import kubeconfig  # noqa: PLC0415
     from checker.foreign.room import Room  # noqa: PLC0415
     from checker.foreign.server import Server  # noqa: PLC0415
@@ -134,9 +134,9 @@ def settle(
         insecure=context.insecure,
     )
     try:
-        # First of all, so that whatever goes wrong from here on, `lab stop` knows what to remove.
+        # This comes first, so that `lab stop` knows what to remove if anything goes wrong from here on.
         keep(places, lab, choice)
-        progress(f"making the namespace {choice.namespace}")
+        progress(f"creating the namespace {choice.namespace}")
         choice = msgspec.structs.replace(choice, reads_nodes=room.make())
         stock.bring(engine, server, room, plan, choice.parcel, progress)
         keep(places, lab, choice)
@@ -163,12 +163,12 @@ def _require_name(name: str) -> None:
     if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name) or name.startswith("kube-"):
         raise MisuseError(
             f"`{name}` cannot be the name of the lab's namespace.",
-            remedy="Small letters, digits and dashes, such as drydock-10-anna.",
+            remedy="Use small letters, digits and dashes, such as drydock-10-anna.",
         )
 
 
 def _port_taken(server: Server, namespace: str) -> bool:
-    """Whether the lab's port of the nodes is another's; where that may not be seen, it is taken to be free."""
+    """Whether the lab's node port is already in use; assumed to be free if we may not list services."""
     from checker.foreign.server import Denied  # noqa: PLC0415 - as in settle
 
     try:
@@ -203,7 +203,7 @@ def _for_toolbox(choice: Kept, authority: bytes, token: str) -> dict[str, bytes]
             }
         ],
         "clusters": [{"name": "cluster", "cluster": cluster}],
-        # From a file, which is read again when `lab start` fetched another token.
+        # From a file, which is read again after `lab start` has fetched a new token.
         "users": [{"name": "learner", "user": {"tokenFile": "/kubeconfig/token"}}],
     }
     return {
@@ -215,10 +215,10 @@ def _for_toolbox(choice: Kept, authority: bytes, token: str) -> dict[str, bytes]
 
 
 def require_ready(engine: Engine, toolbox: str, choice: Kept) -> None:
-    """Require that the toolbox reaches the cluster as its own identity.
+    """Require that the toolbox reaches the cluster with its own identity.
 
     Raises:
-        LabError: it does not.
+        LabError: it does not reach it.
     """
     shell = Shell(engine, toolbox)
     try:
@@ -231,20 +231,20 @@ def require_ready(engine: Engine, toolbox: str, choice: Kept) -> None:
         shell.close()
     if done.rc:
         raise LabError(
-            f"The toolbox does not get through to the cluster of `{choice.context}`.",
-            remedy="See the last line below.",
+            f"The toolbox cannot reach the cluster of `{choice.context}`.",
+            remedy="The last line below says why.",
             detail=f"{choice.server}: {done.stderr.strip()}",
         )
 
 
-# -- leaving ---------------------------------------------------------------------------------------------------
+# -- stopping --------------------------------------------------------------------------------------------------
 
 
 def leave(places: Places, lab: Lab) -> list[str]:
-    """Remove what the lab has in the chosen cluster, forget the choice, and return what was removed.
+    """Remove what the lab has in the chosen cluster, remove the choice, and return what was removed.
 
     Raises:
-        LabError: the cluster does not answer; the choice stays, and with it the knowledge of what to remove.
+        LabError: the cluster does not answer; the choice stays, so that it is still known what to remove.
     """
     choice = kept(places, lab)
     if choice is None:
@@ -258,7 +258,7 @@ def clear(places: Places, lab: Lab) -> list[str]:
     """Remove what the lab has in the chosen cluster; the choice stays.
 
     Raises:
-        LabError: the cluster does not answer, or is not in the kubeconfig any more.
+        LabError: the cluster does not answer, or is no longer in the kubeconfig.
     """
     choice = kept(places, lab)
     if choice is None:
@@ -273,7 +273,7 @@ def clear(places: Places, lab: Lab) -> list[str]:
     except LabError as error:
         raise LabError(
             f"The namespace {choice.namespace} could not be removed from the cluster of `{choice.context}`. {error.what}",
-            remedy=f"Try again when it can be reached: lab stop {int(lab.number)}. "
+            remedy=f"Try again when the cluster can be reached: lab stop {int(lab.number)}. "
             f"If the cluster is gone for good, remove the folder {folder_of(places, lab)}.",
             detail=error.detail,
         ) from error

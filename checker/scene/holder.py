@@ -1,7 +1,7 @@
-"""Who a lab on an engine belongs to: two checkouts, or two people, that use one engine do not take each other's.
+"""Who a lab on an engine belongs to, so that two checkouts or two people on one engine do not touch each other's labs.
 
-A lab is one Compose project with names and ports of its own, so an engine has it once. Its toolbox says in a label who
-started it and from where; where there is none, Compose's own label says from which folder.
+A lab is one Compose project with its own names and ports, so an engine has it only once. A label of its toolbox says who
+started it and from where; without a toolbox, Compose's own label says from which folder.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 HOLDER = "io.drydock.holder"
-"""The label, `PERSON@MACHINE:STATE FOLDER`. Each learner has a state folder of their own, whatever else is shared."""
+"""The label, `PERSON@MACHINE:STATE FOLDER`. Each learner has their own state folder, whatever else is shared."""
 
 PROOF = "io.drydock.proof"
-"""The label of what `lab verify` made to prove an answer, and of a volume that is there as long as it does."""
+"""The label of everything that `lab verify` creates to prove an answer, and of a volume that exists while it does."""
 
 _PROJECT = "com.docker.compose.project"
 _FOLDER = "com.docker.compose.project.working_dir"
@@ -41,7 +41,7 @@ class Holder:
 
     Args:
         person: `ada@laptop`; empty when it is not known.
-        place: the state folder; of a lab that says nothing of it, the lab's own folder.
+        place: the state folder; the lab's own folder when its label does not name one.
     """
 
     person: str
@@ -56,7 +56,7 @@ class Holder:
 
     @property
     def checkout(self) -> str:
-        """The folder to go to: that of the course where the state folder is in its usual place."""
+        """The holder's folder: the course's if the state folder is in its usual place, otherwise the state folder."""
         place = Path(self.place)
         if not self.person:
             return str(place.parent.parent)
@@ -64,7 +64,7 @@ class Holder:
 
 
 def myself(places: Places) -> Holder:
-    """Return what this person's labs say of their holder."""
+    """Return the holder of labs that this person starts."""
     return Holder(f"{_name()}@{socket.gethostname()}", str(places.state))
 
 
@@ -90,13 +90,13 @@ def holder_of(engine: Engine, lab: Lab) -> Holder | None:
 
 
 def stranger(engine: Engine, lab: Lab, places: Places | None = None) -> Holder | None:
-    """Return who holds a lab on an engine when that is not us; one whose checkout is gone holds nothing."""
+    """Return who holds a lab on an engine, if that is not us; a holder whose checkout is gone does not count."""
     held = holder_of(engine, lab)
     if held is None:
         return None
     me = myself(places or find())
     if held.person == me.person and held.proof:
-        return None  # a proof at work holds the lab's lock; one that does not was interrupted
+        return None  # a running proof holds the lab's lock; without the lock, it was interrupted
     if not held.person:
         own = Path(held.place) == lab.folder
         return None if own or _is_gone(held.checkout) else held
@@ -110,15 +110,15 @@ def _is_gone(folder: str) -> bool:
     try:
         Path(folder).stat()
     except OSError as error:
-        return error.errno in {errno.ENOENT, errno.ENOTDIR}  # what we may not look at is there
+        return error.errno in {errno.ENOENT, errno.ENOTDIR}  # a folder that we may not read exists
     return False
 
 
 def require_own(engine: Engine, lab: Lab, places: Places | None = None) -> None:
-    """Refuse to touch or judge a lab that another checkout or person holds.
+    """Refuse to touch or check a lab that another checkout or person holds.
 
     Raises:
-        HeldError: names the holder, and the ways out.
+        HeldError: the message names the holder, and what to do.
     """
     held = stranger(engine, lab, places)
     if held is None:
@@ -128,20 +128,20 @@ def require_own(engine: Engine, lab: Lab, places: Places | None = None) -> None:
     raise HeldError(
         f"Lab {lab.number} on this engine was started by {who}.",
         remedy=f"Stop it there (`lab stop {number}` in that folder), or take it over, which removes its containers: "
-        f"lab stop {number} --take. Other labs can run beside it; to have lab {lab.number} twice, give one of you "
+        f"lab stop {number} --take. Other labs can run beside it; to run lab {lab.number} twice, one of you needs "
         "another machine or virtual machine (how-to: Two people on one engine).",
     )
 
 
 def mark_proof(engine: Engine, lab: Lab) -> None:
-    """Leave a mark on the engine that what is there from now on is a proof's; it goes with the lab's volumes."""
+    """Mark on the engine that a proof creates the lab from now on; the mark is removed with the lab's volumes."""
     engine.post(
         "/volumes/create", {"Name": f"{lab.project}_proof", "Labels": {LABEL: lab.number, PROOF: "1"}}
     )
 
 
 def left_by_proof(engine: Engine, lab: Lab) -> bool:
-    """Whether what there is of a lab was made by `lab verify`, which was ended before it could remove it."""
+    """Whether what exists of a lab was left by a `lab verify` that ended before it could remove it."""
     volumes = engine.list_all("volumes", labels={LABEL: lab.number, PROOF: ""})
     containers = engine.list_all("containers", labels={_PROJECT: lab.project, PROOF: ""})
     return bool(volumes) or any(item["Labels"].get(PROOF) for item in containers)

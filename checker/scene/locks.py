@@ -1,4 +1,4 @@
-"""One `lab` at a time changes a scene: a lock that the system releases when its holder dies."""
+"""A lock, so that only one `lab` at a time changes a scene; the system releases it when its holder dies."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _held: list[int] = []
 def held() -> tuple[int, ...]:
     """Return the descriptors of the locks that this process holds.
 
-    What changes a scene for us is given them: should we be killed, the lock is taken until that has ended too.
+    A program that changes a scene for us inherits them: if we are killed, the lock is held until it has ended too.
     """
     return tuple(_held)
 
 
 def lab_lock(host: str, number: str, what: str = "") -> Path:
-    """Return the file that is locked while a lab's scene changes, or while something else of it is under way.
+    """Return the file that is locked while a lab's scene changes, or during another operation on it.
 
-    A scene lives in the engine, so every checkout of this person that uses the same engine shares the lock.
+    A scene is in the engine, so all checkouts of this person that use the same engine share the lock.
 
     Args:
         host: the engine's address.
         number: the lab's number, such as "03".
-        what: a lock of its own for something that may go on beside a change; empty for the scene's.
+        what: the name of a separate lock, for an operation that may run beside a change; empty for the scene's lock.
     """
     who = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
     engine = hashlib.sha256(host.encode()).hexdigest()[:12]
@@ -63,13 +63,13 @@ def locked(
 
     Args:
         file: the lock file; its text says who holds it.
-        doing: what the holder does, for whoever finds it taken, such as `lab start 3`.
+        doing: what the holder does, such as `lab start 3`; shown to anyone who finds the lock held.
         wait: seconds to wait for another holder.
-        tell: told once when there is somebody to wait for.
-        needed: False where a lock that cannot be made, on a full disk, is done without.
+        tell: called once with a message when there is another holder to wait for.
+        needed: False to continue without a lock if it cannot be made, for example on a full disk.
 
     Raises:
-        LabError: another process holds it still, and the message says which and what it does; or it cannot be made.
+        LabError: another process still holds it, and the message says which and what it does; or it cannot be made.
     """
     try:
         opened = _opened(file)
@@ -83,16 +83,16 @@ def locked(
         told = False
         while not take(handle.fileno()):
             handle.seek(0)
-            holder = handle.read().strip() or "another process"
+            holder = handle.read().strip()
+            busy = f"Another command is still running{holder and f': {holder}'}"
             if time.monotonic() >= give_up:
-                raise LabError(
-                    f"`{holder}` is at work.", remedy="Wait until it ends, or end it, and try again."
-                )
+                raise LabError(f"{busy}.", remedy="Wait until it ends, or stop it, and try again.")
             if tell and not told:
-                tell(f"`{holder}` is at work; waiting for it")
+                tell(f"{busy}; waiting for it")
                 told = True
             time.sleep(0.05)
-        _say(handle, f"{doing} (process {os.getpid()})\n")
+        what = f"`{doing}`" if doing.startswith("lab ") else doing
+        _say(handle, f"{what} (PID {os.getpid()})\n")
         _held.append(handle.fileno())
         try:
             yield
@@ -103,7 +103,7 @@ def locked(
 
 
 def _say(handle: IO[str], who: str) -> None:
-    """Write who holds the lock, for others to read; a full disk takes the words, and not the lock."""
+    """Write who holds the lock, for others to read; on a full disk the text is missing, but the lock still holds."""
     with contextlib.suppress(OSError):
         handle.seek(0)
         handle.truncate()

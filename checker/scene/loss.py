@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 MAY_FAIL = "io.drydock.may-fail"
-"""The label of a service without which its scene goes on."""
+"""The label of a service that may be killed: its scene can continue without it."""
 
 BACK_SECONDS = 60.0
 """How long a node may take until it is healthy again."""
 
 END_SECONDS = 20.0
-"""How long the engine may take to see that a killed node has ended: all that runs in it ends with it."""
+"""How long the engine may take to see that a killed node has ended: everything in it ends with it."""
 
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
@@ -36,7 +36,7 @@ class Node:
     Args:
         name: its service in the scene, which is its host name too.
         container: the id of the container that stands for it.
-        running: whether it is there now.
+        running: whether it runs now.
     """
 
     name: str
@@ -52,22 +52,22 @@ def find_nodes(engine: Engine, lab: Lab) -> list[Node]:
 
 
 def choose(engine: Engine, lab: Lab, name: str = "", *, running: bool = True) -> Node:
-    """Return a node by name, or by lot when none is named.
+    """Return a node by name, or a random one when no name is given.
 
     Args:
         engine: the engine that runs them.
         lab: the lab.
         name: the node's name; empty for any.
-        running: whether it has to be one that runs, or one that is lost.
+        running: True for a node that runs, False for one that is lost.
 
     Raises:
-        MisuseError: there is none such.
+        MisuseError: there is no such node.
     """
     number = int(lab.number)
     nodes = find_nodes(engine, lab)
     if not nodes:
         raise MisuseError(
-            f"No node of lab {lab.number} can be lost.",
+            f"Lab {lab.number} has no node that can be lost.",
             remedy="Labs with several machines have such nodes: lab list",
         )
     named = [node for node in nodes if name in {"", node.name}]
@@ -78,17 +78,19 @@ def choose(engine: Engine, lab: Lab, name: str = "", *, running: bool = True) ->
         )
     fitting = [node for node in named if node.running == running]
     if fitting:
-        return random.choice(fitting)  # noqa: S311 - which machine breaks is no secret
+        return random.choice(fitting)  # noqa: S311 - the choice does not have to be secret
     which = name or "Every node"
     if running:
-        raise MisuseError(f"{which} is lost already.", remedy=f"Bring it back: lab lose {number} --back")
-    raise MisuseError(f"{which} runs: nothing is lost.", remedy=f"Lose one: lab lose {number}")
+        raise MisuseError(f"{which} is already lost.", remedy=f"Bring it back: lab lose {number} --back")
+    raise MisuseError(
+        f"{which} is running, so it cannot be brought back.", remedy=f"Lose a node: lab lose {number}"
+    )
 
 
 def lose(engine: Engine, node: Node) -> None:
-    """Kill a node: the container that stands for it, with everything in it, at once and without a word."""
+    """Kill a node: the container that stands for it, with everything in it, at once and without warning."""
     engine.post(f"/containers/{node.container}/kill", signal="KILL")
-    # The engine says so as soon as the signal is sent; until it has seen the end, a start would do nothing.
+    # The engine answers as soon as the signal is sent; until it has seen the container end, a start would do nothing.
     engine.request(
         "POST", f"/containers/{node.container}/wait", query={"condition": "not-running"}, seconds=END_SECONDS
     )
@@ -99,10 +101,10 @@ def bring_back(
 ) -> None:
     """Start a lost node, wait until it is healthy, and give it the images that it should have.
 
-    What was on its disk is there again; what had been running in it is not, unless it starts by itself.
+    Its disk is as before; what was running in it is not running, unless it starts by itself.
 
     Raises:
-        LabError: it does not get healthy in time.
+        LabError: it does not become healthy in time.
     """
     engine.post(f"/containers/{node.container}/start")
     give_up = time.monotonic() + seconds
@@ -110,7 +112,7 @@ def bring_back(
         if time.monotonic() > give_up:
             raise LabError(
                 f"{node.name} did not come back within {seconds:g} s.",
-                remedy=f"`lab start {int(lab.number)}` mends the scene.",
+                remedy=f"`lab start {int(lab.number)}` restarts whatever has stopped.",
                 detail=engine.logs(node.container, 5),
             )
         time.sleep(0.05)

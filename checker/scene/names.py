@@ -1,6 +1,6 @@
-"""The engine's image names while an answer is proven: noted before, and given back to their images after.
+"""The engine's image names while an answer is proven: recorded before, and restored after.
 
-They are noted in a file, too: a `lab verify` that is killed gives nothing back, and the next command on the lab does.
+They are recorded in a file too: if `lab verify` is killed, the next command on the lab restores them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ NAMESPACE = "drydock/"
 
 
 class Names(msgspec.Struct, frozen=True):
-    """What each name meant before an answer was given.
+    """The image of each name before an answer is applied.
 
     Args:
         images: the id of each name's image.
-        answer: the text of the answer's files: only names that it mentions can be its own.
+        answer: the text of the answer's files: only names in this text can come from the answer.
     """
 
     images: dict[str, str]
@@ -38,17 +38,17 @@ class Names(msgspec.Struct, frozen=True):
 
 
 def file_of(places: Places, lab: Lab) -> Path:
-    """Return where the names are noted while a lab's answers are proven."""
+    """Return the file that records the names while a lab's answers are proven."""
     return places.state / "verify" / f"{lab.slug}.names.json"
 
 
 def look(engine: Engine, answer: str) -> Names:
-    """Return what each name means now."""
+    """Return the image of each name now."""
     return Names(_images(engine), answer)
 
 
 def note(file: Path, names: Names) -> None:
-    """Note names in a file, whole or not at all.
+    """Write names to a file, whole or not at all.
 
     Raises:
         LabError: it cannot be written.
@@ -60,11 +60,11 @@ def note(file: Path, names: Names) -> None:
 
 
 def put_back(engine: Engine, names: Names) -> list[str]:
-    """Give each of the course's names back to its image, remove what the answer brought in, and say so."""
+    """Restore each of the course's names to its image, remove what the answer added, and return messages about it."""
     now = _images(engine)
     said = [line for name, image in names.images.items() if (line := _restore(engine, name, image, now))]
     for name in sorted(now.keys() - names.images.keys()):
-        # Other labs may be at work on this engine: only what this answer names is its own.
+        # Other labs may be in use on this engine: only names in this answer's text belong to it.
         if name in names.answer:
             with contextlib.suppress(NotFoundError, RefusedError):
                 _remove(engine, name)
@@ -72,7 +72,7 @@ def put_back(engine: Engine, names: Names) -> list[str]:
 
 
 def put_back_noted(engine: Engine, file: Path) -> list[str]:
-    """Give back what was noted in a file, if there is one, and remove it; one that cannot be read says nothing."""
+    """Restore the names recorded in a file, if there is one, and remove it; an unreadable file is ignored."""
     try:
         text = file.read_bytes()
     except OSError:
@@ -102,13 +102,13 @@ def _restore(engine: Engine, name: str, image: str, now: dict[str, str]) -> str:
     try:
         engine.post(f"/images/{quote(image, safe='')}/tag", repo=repository, tag=tag)
     except NotFoundError:
-        return f"the answer removed {name}; it is made again when it is needed"
+        return f"the answer removed {name}; it is built again when it is needed"
     if replaced:
         with contextlib.suppress(NotFoundError, RefusedError):
             record = engine.image(replaced) or {}
             if not record.get("RepoTags"):
                 _remove(engine, replaced)
-    return f"the answer put another image in the place of {name}; the course's is back"
+    return f"the answer replaced the image {name}; the course's image is restored"
 
 
 def _remove(engine: Engine, name: str) -> None:

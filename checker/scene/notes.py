@@ -1,8 +1,8 @@
-"""What a scene has to say of the machine: one sentence, found by trying, kept until the machine boots again.
+"""What a scene finds out about the machine: one sentence, kept until the machine boots again.
 
-A service of the scene has the label `io.drydock.note`, a command to run in it. What the command prints is told to the
-learner when the lab starts. It may take seconds, so its words are kept: they hold for this kernel's boot and for the
-image that the command is in.
+A service of the scene has the label `io.drydock.note`, a command to run in it. The learner sees the command's output
+when the lab starts. The command may take seconds, so its output is kept; it stays valid for this boot of the kernel
+and for the image that has the command.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _PROJECT = "com.docker.compose.project"
 
 
 def notes(engine: Engine, project: str, folder: Path, progress: Callable[[str], None]) -> list[str]:
-    """Return what a started scene has to say, a sentence for each service with something to say.
+    """Return what a started scene has found out, a sentence for each service that has one.
 
     Args:
         engine: the engine that runs it.
         project: the scene's Compose project.
         folder: where sentences are kept between runs.
-        progress: told when something has to be found out.
+        progress: called with a message before a command runs.
     """
     found = engine.list_all("containers", labels={_PROJECT: project})
     noted = [item for item in found if NOTE in item["Labels"] and item["State"] == "running"]
@@ -44,7 +44,7 @@ def notes(engine: Engine, project: str, folder: Path, progress: Callable[[str], 
 
 
 def _note(engine: Engine, item: dict[str, Any], folder: Path, progress: Callable[[str], None]) -> str:
-    """Return one service's sentence; empty when its command could not tell, which is then asked again next time."""
+    """Return one service's sentence; empty when its command failed, and then it runs again next time."""
     command = item["Labels"][NOTE]
     shell = Shell(engine, item["Id"])
     try:
@@ -66,7 +66,7 @@ def _note(engine: Engine, item: dict[str, Any], folder: Path, progress: Callable
 
 
 def _keep(file: Path, sentence: str) -> None:
-    """Keep a sentence, and of all only the youngest; where nothing can be written, it is found anew."""
+    """Keep a sentence and remove old ones; if nothing can be written, the command runs again next time."""
     try:
         whole.write(file, f"{sentence}\n")
         for old in sorted(file.parent.iterdir(), key=lambda each: each.stat().st_mtime)[:-KEPT]:

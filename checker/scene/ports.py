@@ -1,4 +1,4 @@
-"""Who holds a port of this machine, so that "port taken" comes with a name."""
+"""Who uses a port of this machine, so that the message about a port in use can name it."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _ADDRESSES = (
     (socket.AF_INET, "127.0.0.1"),
     (socket.AF_INET6, "::"),
 )
-"""What the engine publishes a port on, and where a program of this machine's own usually listens."""
+"""The addresses on which the engine publishes a port, and on which this machine's own programs usually listen."""
 
 
 ENGINES_OWN = "docker-proxy"
-"""The program that holds published ports for the engine."""
+"""The engine's program that listens on published ports."""
 
 LATE_SECONDS = 10.0
-"""How long the engine may take to list a container after it took its port; mostly milliseconds."""
+"""How long the engine may take to list a container after it has opened its port; usually milliseconds."""
 
 
 def require_free(engine: Engine, lab: Lab) -> None:
-    """Refuse when something that is not this lab's holds a port that its answer will use.
+    """Refuse when a container or program outside this lab uses a port that the lab's answer will need.
 
     Raises:
-        LabError: names the port and who holds it.
+        LabError: the message names the port and who uses it.
     """
     if not lab.ports:
         return
@@ -73,9 +73,9 @@ def _published(engine: Engine) -> dict[int, dict[str, Any]]:
 
 
 def _told_late(engine: Engine, port: int, who: str) -> tuple[dict[str, Any] | None, str]:
-    """Return the container that publishes a port, or else who holds it.
+    """Return the container that publishes a port, or else the program that uses it.
 
-    The engine holds a port a moment before it lists the container that it is starting, and a moment after one ended.
+    The engine opens a port a moment before it lists the container that it starts, and closes it a moment after one ends.
     """
     give_up = time.monotonic() + LATE_SECONDS
     while True:
@@ -87,8 +87,8 @@ def _told_late(engine: Engine, port: int, who: str) -> tuple[dict[str, Any] | No
 
 
 def process_on(port: int) -> str:
-    """Return who holds a port of this machine, empty when it is free; `another program` when it cannot be told."""
-    # Some systems let a listener on every address stand beside one on a single address; each is asked.
+    """Return who uses a port of this machine, empty when it is free; `another program` when that is not known."""
+    # Some systems allow a listener on all addresses beside one on a single address, so each address is tested.
     for family, address in _ADDRESSES:
         try:
             probe = socket.socket(family, socket.SOCK_STREAM)
@@ -110,7 +110,7 @@ def process_on(port: int) -> str:
 
 
 def _name_of_listener(port: int) -> str:
-    """Find the listening process by /proc (Linux); empty elsewhere, or when it is another user's."""
+    """Find the listening process in /proc (Linux); empty on other systems, or if it is another user's."""
     inodes = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with contextlib.suppress(OSError):
@@ -123,5 +123,5 @@ def _name_of_listener(port: int) -> str:
             for handle in (process / "fd").iterdir():
                 with contextlib.suppress(OSError):
                     if str(handle.readlink()) in inodes:
-                        return f"`{(process / 'comm').read_text().strip()}` (process {process.name})"
+                        return f"`{(process / 'comm').read_text().strip()}` (PID {process.name})"
     return ""

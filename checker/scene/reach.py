@@ -1,8 +1,8 @@
-"""The way from a container of the lab to a server that the person's own machine reaches: found by trying.
+"""The route from a container of the lab to a server that the learner's machine reaches; the first that works is used.
 
 A cluster made by kind, k3d or Docker Desktop listens on the machine's loopback address, which in a container is the
-container itself. Ways are tried in this order: the address as it is; the network of the container that stands behind
-it; the machine by the name that the engine gives it; the machine's own network, through a relay.
+container itself. Routes are tried in this order: the address as it is; the network of the container that publishes
+it; the machine, by the name that the engine gives it; the machine's own network, through a relay.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TOOLBOX = "drydock/toolbox:1.0"
 MACHINE = "host.docker.internal"
-"""What the engine calls the machine that it runs on, for containers that ask to know."""
+"""The engine's name for its machine, in containers that request it with `host-gateway`."""
 
 TRY_SECONDS = 4
 _ANY_NETWORK = frozenset({"bridge", "podman", "host", "none"})
@@ -42,7 +42,8 @@ class Way:
         host: the name or address to connect to.
         port: the port.
         network: the engine's network that the lab's containers have to be on; empty for none.
-        relay: where a relay in the machine's own network has to listen and lead to, `LISTEN TO`; empty for none.
+        relay: the address on which a relay in the machine's own network listens, and the one it forwards to, as
+            `LISTEN TO`; empty for none.
     """
 
     host: str
@@ -51,12 +52,12 @@ class Way:
     relay: str = ""
 
     def address(self, scheme: str, path: str) -> str:
-        """Return the server's address by this way."""
+        """Return the server's address on this route."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.port}{path}"
 
     def parts(self) -> dict[str, Any]:
-        """Return what this way adds to the scene, as a Compose file."""
+        """Return what this route adds to the scene, as a Compose file."""
         parts: dict[str, Any] = {}
         if self.network:
             networks = {"lab": None, "cluster": None}
@@ -85,15 +86,15 @@ class Way:
 
 
 def find(engine: Engine, lab: str, context: Context) -> Way:
-    """Return the first way that works.
+    """Return the first route that works.
 
     Args:
         engine: the engine that runs the lab's containers.
-        lab: the lab's number, whose label the container that tries carries.
+        lab: the lab's number, for the label of the container that tries the routes.
         context: the cluster.
 
     Raises:
-        LabError: none does; what each came to is the detail.
+        LabError: none works; the detail has the error of each.
     """
     failed: list[str] = []
     with _trier(engine, lab) as trier:
@@ -106,8 +107,8 @@ def find(engine: Engine, lab: str, context: Context) -> Way:
     if relayed is not None:
         return relayed
     raise LabError(
-        f"Containers do not reach the cluster of the context `{context.name}` at {context.server}.",
-        remedy="Have the API server listen on an address that containers reach (kind: `apiServerAddress`, k3d: "
+        f"Containers cannot reach the cluster of the context `{context.name}` at {context.server}.",
+        remedy="Make the API server listen on an address that containers can reach (kind: `apiServerAddress`, k3d: "
         "`--api-port`), or allow the engine's networks in the firewall.",
         detail="\n".join(failed),
     )
@@ -135,7 +136,7 @@ def _place(context: Context) -> tuple[str, int]:
 
 
 def is_own_machine(host: str) -> bool:
-    """Whether a host is the machine itself: a loopback address, a name that leads to one, or k3d's 0.0.0.0."""
+    """Whether a host is the machine itself: a loopback address, a name that resolves to one, or k3d's 0.0.0.0."""
     try:
         found = {str(each[4][0]) for each in socket.getaddrinfo(host, None)}
     except OSError:
@@ -147,7 +148,7 @@ def is_own_machine(host: str) -> bool:
 def behind(
     containers: list[dict[str, Any]], host: str, port: int, *, at_home: bool
 ) -> Iterator[tuple[Way, str]]:
-    """Yield the ways to containers of this engine that stand behind an address, each with its container's name."""
+    """Yield the routes to containers of this engine behind an address, each with its container's name."""
     for item in containers:
         if item.get("State") != "running":
             continue
@@ -162,14 +163,14 @@ def behind(
         for network, at in networks.items():
             if network in {"host", "none"} or not at.get("IPAddress"):
                 continue
-            # On a network that somebody made, the name goes on leading to it when it gets another address.
+            # On a user-defined network, the name still leads to the container when its address changes.
             where = at["IPAddress"] if network in _ANY_NETWORK else name
             for each in sorted(inside):
                 yield Way(where, int(each), network=network), name
 
 
 class _Trier:
-    """A container that tries ways, as the lab's own would use them."""
+    """A container that tries routes as the lab's own containers would use them."""
 
     def __init__(self, engine: Engine, container: str) -> None:
         self._engine = engine
@@ -178,14 +179,14 @@ class _Trier:
         self._joined: set[str] = set()
 
     def join(self, network: str) -> None:
-        """Go on a network too."""
+        """Connect it to a network too."""
         if network in {"bridge", "podman"} or network in self._joined:
             return
         self._engine.post(f"/networks/{network}/connect", {"Container": self._id})
         self._joined.add(network)
 
     def ask(self, context: Context, way: Way) -> str:
-        """Ask the server by a way and return what went wrong, empty when it answered."""
+        """Send a request to the server on a route; return the error, empty when the server answered."""
         parts = urlsplit(context.server)
         port = _place(context)[1]
         trust = "--insecure" if context.insecure else ""
@@ -207,11 +208,11 @@ class _Trier:
         )
 
     def run(self, command: str) -> str:
-        """Run a command in it and return what it prints."""
+        """Run a command in it and return its output."""
         return self._shell.run(command, TRY_SECONDS + 5).stdout.strip()
 
     def close(self) -> None:
-        """Leave it."""
+        """Close its shell."""
         self._shell.close()
 
 
@@ -234,7 +235,7 @@ def _trier(engine: Engine, lab: str, network: str = "bridge") -> Iterator[_Trier
 
 
 def _through_machine(engine: Engine, lab: str, context: Context, failed: list[str]) -> Way | None:
-    """Return the way through a relay in the machine's own network, None when the server is not reached from there."""
+    """Return the route through a relay in the machine's own network, None if that cannot reach the server either."""
     host, port = _place(context)
     to = "127.0.0.1" if is_own_machine(host) else host
     try:
@@ -248,6 +249,6 @@ def _through_machine(engine: Engine, lab: str, context: Context, failed: list[st
     with _trier(engine, lab) as inside:
         gateway = inside.run(f"getent ahostsv4 {MACHINE} | head -n 1 | cut -d ' ' -f 1")
     if not gateway:
-        failed.append(f"by a relay: the engine does not say what {MACHINE} is")
+        failed.append(f"through a relay: {MACHINE} has no address in a container")
         return None
     return Way(MACHINE, port, relay=f"{gateway}:{port} {to}:{port}")

@@ -1,6 +1,6 @@
-"""The lab's images in a cluster that is not ours: into nodes that are containers here, or found to be there.
+"""The lab's images in the learner's own cluster: loaded into nodes that are containers here, or found in the nodes.
 
-Nothing is believed: in a node that we cannot give them to, a pod that may not pull tries whether they are there.
+Nothing is assumed: in a node that we cannot load them into, a pod that may not pull tests whether they are there.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from checker.foreign.server import Server
 
 IMAGES = ("parcel:1.0", "parcel:2.0")
-"""What runs in the cluster; everything else of the lab runs on the engine."""
+"""The images that run in the cluster; everything else of the lab runs on the engine."""
 
 LOADS = {"containerd": "ctr --namespace k8s.io images import -", "docker": "docker load"}
-"""The command that takes an archive of images, by the node's runtime."""
+"""The command that loads an archive of images, by the node's runtime."""
 
 TRY_SECONDS = 90.0
-"""How long trying may take: a registry may be far."""
+"""How long the test may take: a registry may be slow."""
 
 MOST_NODES = 20
-"""In how many nodes it is tried."""
+"""The most nodes in which the images are tested."""
 
 _ABSENT = {"ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff", "InvalidImageName"}
 
@@ -44,7 +44,7 @@ class Node:
         name: its name.
         addresses: its addresses.
         runtime: what runs its containers, such as `containerd`.
-        takes_pods: whether the scheduler may give it pods that ask for nothing special.
+        takes_pods: whether it accepts pods without tolerations.
     """
 
     name: str
@@ -55,12 +55,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the images get there.
+    """How the images get into the cluster.
 
     Args:
-        containers: the ids of containers that are nodes, by node and by the command that loads.
-        tried: the nodes in which a pod tries; an empty name lets the cluster choose.
-        pulled: whether the nodes may pull.
+        containers: the ids of containers that are nodes, by node and by the command that loads the images.
+        tried: the nodes in which a pod tests for the images; an empty name lets the cluster choose.
+        pulled: whether the nodes may pull them.
     """
 
     containers: dict[str, dict[str, str]]
@@ -69,7 +69,7 @@ class Plan:
 
 
 def nodes(server: Server) -> list[Node]:
-    """Return the cluster's nodes that are ready; none when the person may not list them."""
+    """Return the cluster's nodes that are ready; none when the learner may not list them."""
     try:
         items = server.get("/api/v1/nodes")["items"]
     except Denied:
@@ -96,14 +96,14 @@ def _node(item: dict[str, Any]) -> Node:
 
 
 def plan(engine: Engine, found: Sequence[Node], prefix: str, context: str) -> Plan:
-    """Decide how the images get into the cluster, before anything is made there.
+    """Decide how the images get into the cluster, before anything is created there.
 
     Raises:
-        LabError: no node takes pods.
+        LabError: no node accepts pods.
     """
     if found and not any(each.takes_pods for each in found):
         raise LabError(
-            f"The cluster of `{context}` has no node that takes pods.",
+            f"The cluster of `{context}` has no node that accepts pods.",
             remedy=f"See why: kubectl --context {context} get nodes",
         )
     taking = [each for each in found if each.takes_pods]
@@ -121,7 +121,7 @@ def plan(engine: Engine, found: Sequence[Node], prefix: str, context: str) -> Pl
 def containers_of(found: Sequence[Node], containers: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Return the containers of this engine that are nodes, by the node's name.
 
-    One is a node when it has its address, and is called like it or bears its name inside.
+    A container is a node when it has the node's address, and the node's name as its own or as its Compose service's.
     """
     here = {}
     for item in containers:
@@ -145,15 +145,15 @@ def bring(
     parcel: str,
     progress: Callable[[str], None],
 ) -> None:
-    """Bring the images into the cluster, and require that they are there.
+    """Load the images into the cluster, and require that they are there.
 
     Raises:
-        LabError: they are not in some node and cannot be brought there; what can be done is told.
+        LabError: a node does not have them, and they cannot be loaded into it; the message says what to do.
     """
     for load, containers in planned.containers.items():
         load_into(engine, containers, IMAGES, load, progress)
     if planned.tried:
-        progress("trying whether the nodes have the lab's images")
+        progress("checking whether the nodes have the lab's images")
         _require(server, room, planned, parcel)
 
 
@@ -165,8 +165,8 @@ def _require(server: Server, room: Room, planned: Plan, parcel: str) -> None:
         lacking = _watch(server, room, made)
     except Denied as denied:
         raise LabError(
-            f"Whether the lab's images are in the cluster could not be tried: {denied.message}.",
-            remedy="Ask who runs the cluster what pods it takes.",
+            f"The lab could not check whether its images are in the cluster: {denied.message}.",
+            remedy="Ask the cluster's administrator which pods it accepts.",
         ) from denied
     finally:
         for name in made:
@@ -177,7 +177,7 @@ def _require(server: Server, room: Room, planned: Plan, parcel: str) -> None:
 
 
 def _watch(server: Server, room: Room, made: dict[str, str]) -> dict[str, str]:
-    """Wait for what the pods come to, and return what was said by each node that lacks something."""
+    """Wait for the results of the pods, and return the error of each node that lacks an image."""
     give_up = time.monotonic() + TRY_SECONDS
     waiting, lacking = dict(made), {}
     while waiting and time.monotonic() < give_up:
@@ -220,7 +220,7 @@ def _pod(name: str, node: str, parcel: str, *, pulled: bool) -> dict[str, Any]:
 
 
 def _look(pod: dict[str, Any]) -> str | None:
-    """Return what a pod came to: empty when both images ran, None as long as that is open."""
+    """Return a pod's result: empty when both images ran, None while it is not known."""
     statuses = pod["status"].get("containerStatuses") or []
     for each in statuses:
         waiting = (each.get("state") or {}).get("waiting") or {}
@@ -247,12 +247,12 @@ def _missing(context: str, lacking: dict[str, str], parcel: str, *, pulled: bool
         )
         return LabError(
             f"The nodes of `{context}` cannot run {parcel}: {where}.",
-            remedy=f"Push the images there, where the nodes may pull them: {push}",
+            remedy=f"Push the images to that registry, and let the nodes pull from it: {push}",
             detail=detail,
         )
     return LabError(
-        f"The lab's images are not in the cluster of `{context}`, and its nodes are no containers of this engine: {where}.",
-        remedy="Give them a registry that the nodes pull from: --image-prefix REGISTRY/NAME. Or load drydock/parcel:1.0 and "
-        "drydock/parcel:2.0 into the nodes by the cluster's own means, and start the lab again.",
+        f"The lab's images are not in the cluster of `{context}`, and its nodes are not containers of this engine: {where}.",
+        remedy="Name a registry that the nodes pull from: --image-prefix REGISTRY/NAME. Or load drydock/parcel:1.0 and "
+        "drydock/parcel:2.0 into the nodes with the cluster's own tools, and start the lab again.",
         detail=detail,
     )

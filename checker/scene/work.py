@@ -1,4 +1,4 @@
-"""The learner's work folder of a lab: made from start/, set aside before a reset, never lost."""
+"""The learner's work folder of a lab: created from start/, set aside before a reset, never lost."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def folder_of(places: Places, lab: Lab) -> Path:
-    """Return where the learner's files of a lab are."""
+    """Return the folder of a learner's files for a lab."""
     return places.work / lab.slug
 
 
 def prepare(work: Path, lab: Lab) -> bool:
-    """Fill the work folder from the lab's start/ if there is nothing in it, and return whether that was done.
+    """Fill the work folder from the lab's start/ if it is empty, and return whether that was done.
 
-    The copy is made beside its place first, so that an interruption leaves no half of it. A folder that is there is
-    filled, not replaced: a terminal may stand in it.
+    The copy is first made beside the work folder, so that an interruption leaves nothing half-done. An existing folder
+    is filled, not replaced: it may be a terminal's current folder.
 
     Raises:
         LabError: it cannot be written.
@@ -56,7 +56,7 @@ def prepare(work: Path, lab: Lab) -> bool:
 
 
 def _whole(work: Path) -> Path:
-    """Return where a whole copy of start/ waits beside the work folder while files are put there, or taken away."""
+    """Return where a complete copy of start/ is kept beside the work folder while files are moved in or out."""
     return work.with_name(f".{work.name}.whole")
 
 
@@ -68,7 +68,7 @@ def _lay_out(lab: Lab, whole: Path) -> None:
 
 
 def cut_short(work: Path) -> Path | None:
-    """Return where a reset that was killed has set files aside; None when none was."""
+    """Return where a reset that was killed has set files aside; None when there was no such reset."""
     if not _whole(work).is_dir():
         return None
     return max(
@@ -77,9 +77,9 @@ def cut_short(work: Path) -> Path | None:
 
 
 def give(lab: Lab, folder: Path) -> None:
-    """Lay the lab's start/ out for containers that mount it, in a folder that is left alone while it is the same.
+    """Copy the lab's start/ for containers that mount it, to a folder that is not touched while it is the same.
 
-    The checkout's own may be closed to a container's user (`umask 077`).
+    A container's user may not be allowed to read the checkout's own (`umask 077`).
 
     Raises:
         LabError: it cannot be written.
@@ -95,13 +95,13 @@ def give(lab: Lab, folder: Path) -> None:
 
 
 def changed(work: Path, lab: Lab) -> bool:
-    """Whether the work folder differs from what the learner was given."""
-    # An empty folder is filled by the next start.
+    """Whether the work folder differs from the lab's start/."""
+    # The next start fills an empty folder.
     return work.is_dir() and any(work.iterdir()) and _contents(work) != _contents(lab.folder / "start")
 
 
 def _contents(folder: Path) -> dict[str, tuple[object, ...]]:
-    """Return each file and link below a folder with what it holds; a file that we may not read differs from all."""
+    """Return each file and link below a folder with its content; an unreadable file differs from every other."""
     found: dict[str, tuple[object, ...]] = {}
     for path in folder.rglob("*") if folder.is_dir() else ():
         name = path.relative_to(folder).as_posix()
@@ -118,14 +118,14 @@ def _contents(folder: Path) -> dict[str, tuple[object, ...]]:
 
 
 def set_aside(work: Path, lab: Lab) -> Path | None:
-    """Move what is in the work folder aside if anything of it is the learner's, and return where it is now.
+    """Set the work folder's files aside if any of them is the learner's, and return where they are now.
 
-    The folder itself stays, empty: a terminal that stands in it goes on standing in the lab's work folder.
+    The folder itself stays, empty, so that it remains a terminal's current folder.
 
     Raises:
-        LabError: it cannot be moved; nothing was changed then.
+        LabError: the files cannot be moved; then nothing was changed.
     """
-    # What a start was about to put there, when it was interrupted, is none of the learner's.
+    # Files that an interrupted start was about to put there are not the learner's.
     shutil.rmtree(_whole(work), ignore_errors=True)
     if not work.is_dir() or not any(work.iterdir()):
         return None
@@ -138,7 +138,7 @@ def set_aside(work: Path, lab: Lab) -> Path | None:
         aside = aside.with_name(f"{work.name}-{stamp}-{number}")
     try:
         aside.parent.mkdir(parents=True, exist_ok=True)
-        # First of all: if we are killed half-way, the next start puts what is missing then in its place.
+        # This comes first: if we are killed half-way, the next start adds the missing files.
         _lay_out(lab, _whole(work))
         _move(work, aside)
     except OSError as error:
@@ -151,7 +151,7 @@ def set_aside(work: Path, lab: Lab) -> Path | None:
         ) from error
     if mine:
         return aside
-    # Files of another user, made in a container, may be what cannot be deleted; then they stay where they are now.
+    # Files that a container created as another user may not be deletable; then they stay where they are now.
     shutil.rmtree(aside, ignore_errors=True)
     if aside.exists():
         return aside
@@ -161,9 +161,9 @@ def set_aside(work: Path, lab: Lab) -> Path | None:
 
 
 def _move(work: Path, aside: Path) -> None:
-    """Move what is in a folder; the folder as a whole where some of it may not be moved alone.
+    """Move a folder's content; if part of it may not be moved alone, move the folder as a whole.
 
-    Linux lets nobody give another user's folder a new parent, but the owner of what it lies in may be moved.
+    Linux does not let us move another user's folder to a new parent, but we may move the folder that it is in.
     """
     aside.mkdir()
     moved: list[Path] = []
@@ -215,10 +215,10 @@ def _open_folder(folder: Path, work: Path) -> None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a folder over another, open to every reader whatever the checkout's modes are.
+    """Copy a folder over another, readable for everybody whatever the checkout's modes are.
 
-    What is copied is mounted into containers and copied into images, where another user reads it. Only whether a
-    file can be run is kept, as Git keeps it.
+    The copies are mounted into containers and copied into images, where another user reads them. Of the modes, only
+    the executable bit is kept, as Git keeps it.
     """
     if not target.is_dir():
         target.mkdir(parents=True)

@@ -337,7 +337,7 @@ def test_a_port_taken_by_a_program_stops_the_start_before_anything_is_made(
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         lab = course.lab(toml=f"ports = [{port}]\n", files={"compose.yaml": COMPOSE})
-        with pytest.raises(LabError, match=rf"Port {port} .* is taken by `.*` \(process \d+\)"):
+        with pytest.raises(LabError, match=rf"Port {port} .* is taken by `.*` \(PID \d+\)"):
             make_scene(lab).start(quiet)
     assert everything(engine, lab.number) == set()
     assert not course.places.work.exists()
@@ -401,7 +401,7 @@ def test_two_starts_of_one_lab_wait_for_each_other(scene: Scene, course: Course)
         ended.append((process.returncode, out + err))
     assert [code for code, _ in ended] == [0, 0, 0], ended
     assert scene.is_running()
-    assert any("is at work; waiting for it" in said for _, said in ended)
+    assert any("is still running: " in said and "; waiting for it" in said for _, said in ended)
 
 
 def test_a_path_with_spaces_and_letters_beyond_ascii_works_end_to_end(

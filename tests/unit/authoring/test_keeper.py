@@ -76,7 +76,7 @@ def replace(engine: FakeEngine) -> None:
 
 
 SCRIPT = "docker build -t drydock/parcel:1.0 . && docker import box.tar flat:1"
-SAID = ["the answer put another image in the place of drydock/parcel:1.0; the course's is back"]
+SAID = ["the answer replaced the image drydock/parcel:1.0; the course's image is restored"]
 
 
 def test_a_name_of_the_courses_means_its_image_again_and_what_was_brought_in_goes(
@@ -98,7 +98,7 @@ def test_an_image_that_the_answer_removed_is_told(engine: FakeEngine, file: Path
     keeper.look(None)
     del engine.names["drydock/parcel:1.0"]
     engine.there.discard("sha256:ours")
-    assert keeper.put_back() == ["the answer removed drydock/parcel:1.0; it is made again when it is needed"]
+    assert keeper.put_back() == ["the answer removed drydock/parcel:1.0; it is built again when it is needed"]
 
 
 def test_what_a_killed_verify_did_not_put_back_the_next_command_does(

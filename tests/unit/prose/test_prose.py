@@ -38,16 +38,7 @@ Tests are read by contributors alone, and quote what the rest says, so their Pyt
 """
 
 NOT_YET_REWRITTEN: tuple[str, ...] = (
-    "checker/scene/adapted.py",
-    "checker/scene/budget.py",
-    "checker/scene/chosen.py",
-    "checker/scene/command.py",
-    "checker/scene/elsewhere.py",
-    "checker/scene/locks.py",
-    "checker/scene/loss.py",
-    "checker/scene/notes.py",
     "checker/scene/scene.py",
-    "checker/scene/stock.py",
     "labs/01-first-container/checks/named.py",
     "labs/02-works-on-my-machine/checks/answers.py",
     "labs/02-works-on-my-machine/checks/inside.py",

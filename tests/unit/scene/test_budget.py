@@ -160,7 +160,7 @@ def test_memory_that_other_programs_hold_is_seen_where_the_engine_is_on_this_mac
 ) -> None:
     with pytest.raises(LabError, match=r"900 MB of the 8\.0 GB of the engine's machine are free") as caught:
         ask(lab, course, FakeEngine(), replace(HERE, available=900))
-    assert "End containers and programs" in caught.value.remedy
+    assert "Stop containers and programs" in caught.value.remedy
 
 
 def test_memory_that_containers_hold_is_counted_where_the_engine_is_in_a_virtual_machine(

@@ -42,14 +42,14 @@ def test_a_second_holder_is_told_who_the_first_is(tmp_path: Path) -> None:
     file = tmp_path / "locks" / "03.lock"
     process = holder(file)
     try:
-        taken = pytest.raises(LabError, match=rf"`lab start 3 \(process {process.pid}\)` is at work")
+        taken = pytest.raises(LabError, match=rf"still running: `lab start 3` \(PID {process.pid}\)\.")
         with taken as caught, locked(file, "lab stop 3"):
             pass
         assert caught.value.code == 3
     finally:
         process.communicate("", timeout=10)
     with locked(file, "lab stop 3"):
-        assert file.read_text().startswith("lab stop 3 (process ")
+        assert file.read_text().startswith("`lab stop 3` (PID ")
     assert file.read_text() == ""
 
 

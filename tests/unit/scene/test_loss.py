@@ -71,7 +71,7 @@ def test_only_nodes_of_this_lab_that_may_fail_can_be_lost(course: Course) -> Non
         loss.choose(engine, course.lab(), "front")
     assert caught.value.remedy == "It has worker-1, worker-2."
     bare: Any = Engine(c=needed)
-    with pytest.raises(MisuseError, match="No node of lab 97 can be lost"):
+    with pytest.raises(MisuseError, match="Lab 97 has no node that can be lost"):
         loss.choose(bare, course.lab())
 
 
@@ -80,12 +80,12 @@ def test_only_a_node_that_runs_is_lost_and_only_one_that_is_lost_comes_back(cour
     engine: Any = Engine(a=container("worker-1"), b=container("worker-2", state="exited"))
     assert {loss.choose(engine, lab).name for _ in range(20)} == {"worker-1"}
     assert {loss.choose(engine, lab, running=False).name for _ in range(20)} == {"worker-2"}
-    with pytest.raises(MisuseError, match="worker-2 is lost already") as lost:
+    with pytest.raises(MisuseError, match="worker-2 is already lost") as lost:
         loss.choose(engine, lab, "worker-2")
     assert lost.value.remedy == "Bring it back: lab lose 97 --back"
-    with pytest.raises(MisuseError, match="worker-1 runs") as there:
+    with pytest.raises(MisuseError, match="worker-1 is running") as there:
         loss.choose(engine, lab, "worker-1", running=False)
-    assert there.value.remedy == "Lose one: lab lose 97"
+    assert there.value.remedy == "Lose a node: lab lose 97"
 
 
 def test_without_a_name_every_node_that_runs_may_be_the_one(course: Course) -> None:

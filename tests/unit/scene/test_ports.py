@@ -70,7 +70,7 @@ def test_a_program_that_listens_is_named(course: Course, address: str) -> None:
         pytest.skip(f"this machine has no {address}")
     with server:
         port = server.getsockname()[1]
-        with pytest.raises(LabError, match=rf"Port {port} .* is taken by .*\(process {os.getpid()}\)"):
+        with pytest.raises(LabError, match=rf"Port {port} .* is taken by .*\(PID {os.getpid()}\)"):
             require_free(Fake(), course.lab(toml=f"ports = [{port}]\n"))
         # On an engine elsewhere, this machine's ports are not the ones that matter.
         assert not refusal(Fake(host="ssh://far"), course, port)
@@ -126,7 +126,7 @@ class Late(Fake):
 def test_a_port_that_the_engine_holds_already_for_a_container_of_ours_is_ours(
     course: Course, monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
-    monkeypatch.setattr(ports, "process_on", lambda _: "`docker-proxy` (process 7)")
+    monkeypatch.setattr(ports, "process_on", lambda _: "`docker-proxy` (PID 7)")
     ours = container(free, **{"io.drydock.lab": course.number})
     require_free(Late(ours), course.lab(toml=f"ports = [{free}]\n"))
     with pytest.raises(LabError, match="by the container `web`"):
@@ -136,7 +136,7 @@ def test_a_port_that_the_engine_holds_already_for_a_container_of_ours_is_ours(
 def test_a_port_that_the_engine_holds_for_nobody_is_told_in_the_end(
     course: Course, monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
-    monkeypatch.setattr(ports, "process_on", lambda _: "`docker-proxy` (process 7)")
+    monkeypatch.setattr(ports, "process_on", lambda _: "`docker-proxy` (PID 7)")
     monkeypatch.setattr(ports, "LATE_SECONDS", 0.0)
     with pytest.raises(LabError, match="docker-proxy"):
         require_free(Fake(), course.lab(toml=f"ports = [{free}]\n"))
