@@ -125,7 +125,7 @@ def _samples(containers: list[Any], seconds: float) -> Iterator[dict[str, Any]]:
     """Yield the rows of `watch_stats` as they come, until the time is over or a container has ended.
 
     Raises:
-        LabError: the engine falls silent.
+        LabError: the engine stops answering.
     """
     samples: queue.Queue[tuple[str, float, Mapping[str, Any] | None]] = queue.Queue()
     begin = time.monotonic()
