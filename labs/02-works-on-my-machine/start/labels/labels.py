@@ -31,7 +31,7 @@ def read_parcels() -> dict:
 
 
 def seal(number: str, key: str) -> str:
-    """Return the seal of a parcel number: only who has the key can make it or check it."""
+    """Return the seal of a parcel number: making or checking it takes the key."""
     return hmac.new(key.encode(), number.encode(), hashlib.sha256).hexdigest()[:12]
 
 
