@@ -68,7 +68,9 @@ def kept(places: Places, lab: Lab) -> Kept | None:
     try:
         return msgspec.json.decode((folder_of(places, lab) / "choice.json").read_bytes(), type=Kept)
     except (FileNotFoundError, NotADirectoryError):
-        return None  # a state folder that is not a folder holds no choice; whoever writes there reports it
+        return (
+            None  # a state folder that is not a folder holds no choice; the code that writes there reports it
+        )
     except (OSError, msgspec.MsgspecError) as error:
         raise LabError(
             f"The choice of lab {lab.number}'s cluster cannot be read: {error}.",
