@@ -16,7 +16,7 @@ from checker.course.answer import Answer, read_answer
 from checker.course.model import AnswerToml
 from checker.errors import LabError, MisuseError
 from checker.grading.run import grade
-from checker.images.program import MissingProgramError
+from checker.images.third_party import MissingProgramError
 from checker.results import CheckResult, Report, Status
 from checker.scene import names
 from checker.scene.scene import Scene, ScriptFailedError, scratch_of

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Talk:
+class ProgressPrinter:
     """Progress lines on stderr, with the time since the command began on a terminal."""
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -42,7 +42,7 @@ class Context(Session):
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
-        super().__init__(Talk(quiet=bool(getattr(args, "json", False))))
+        super().__init__(ProgressPrinter(quiet=bool(getattr(args, "json", False))))
         self.args = args
 
     def lab(self) -> Lab:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cluster.kube import Api, Refused
 from checker.cluster.kubernetes import Kubernetes
+from checker.cluster.kubernetes_api import Api, Refused
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
-    from checker.cluster.kube_records import Pod
-    from checker.cluster.model import Instance
+    from checker.cluster.interface import Instance
+    from checker.cluster.kubernetes_records import Pod
     from checker.grading.author import Lab
     from checker.scene.chosen import Kept
 

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.kube import MANAGER, Api, Refused
-from checker.cluster.kube_records import Container, Nodes, Pod, Pods
-from checker.cluster.model import Instance, lose_node, repository_of, start_node, tell_of_lost
+from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tell_of_lost
+from checker.cluster.kubernetes_api import MANAGER, Api, Refused
+from checker.cluster.kubernetes_records import Container, Nodes, Pod, Pods
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from checker.cluster.kube_records import Node, Owner
+    from checker.cluster.kubernetes_records import Node, Owner
     from checker.grading.author import Lab
 
 NODES = ("control-plane", "worker-1", "worker-2")

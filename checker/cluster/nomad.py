@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.model import Instance, lose_node, repository_of, start_node, tell_of_lost
+from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tell_of_lost
 from checker.cluster.nomad_api import Api
 from checker.cluster.nomad_records import (
     Allocation,

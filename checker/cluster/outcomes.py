@@ -11,14 +11,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.cluster.model import require_whole, surely, without
+from checker.cluster.interface import require_whole, run_uninterrupted, without
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run, fail, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from checker.cluster.model import Cluster, Instance, Marks
+    from checker.cluster.interface import Cluster, Instance, Marks
     from checker.timeline.model import Rollout, Timeline
 
 ARRIVE_SECONDS = 30.0
@@ -142,7 +142,7 @@ def replaced(
     within: float,
     hint: str,
     node: str = "",
-    hopeless: Callable[[], str] = str,
+    gave_up: Callable[[], str] = str,
 ) -> Replaced:
     """Lose a node that runs copies, require that they are replaced on others in time, and bring the node back.
 
@@ -153,7 +153,7 @@ def replaced(
         within: seconds that this may take; the check's own `@timeout` must leave room for it and for the node's return.
         hint: the hint for the learner.
         node: which node; the one with the most copies, when left out.
-        hopeless: returns the orchestrator's reason for giving up, or "" while it is still trying.
+        gave_up: returns the orchestrator's reason for giving up, or "" while it is still trying.
     """
     before = Counter(each.node for each in cluster.instances() if each.ready)
     require(
@@ -168,7 +168,7 @@ def replaced(
 
     def is_replaced() -> bool:
         nonlocal left, why
-        why = hopeless()
+        why = gave_up()
         left = [each for each in cluster.instances() if each.node not in {victim, ""} and each.ready]
         return len(left) >= wanted
 
@@ -299,7 +299,7 @@ def contained(
         found = cluster.instances()
         until = traffic.now()
     finally:
-        surely(withdraw)
+        run_uninterrupted(withdraw)
     if not there and not hurt:
         could_not_run(
             f"The checker's bad release reached no copy within {ARRIVE_SECONDS:g} s, which proves nothing"

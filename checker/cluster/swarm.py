@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cluster.model import Instance, lose_node, start_node, tell_of_lost
+from checker.cluster.interface import Instance, lose_node, start_node, tell_of_lost
 from checker.cluster.remote import Remote
 from checker.cluster.swarm_api import Engines, NotAManagerError
 from checker.cluster.swarm_records import Node, Port, Service, Task, node_of, task_of

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import NotFoundError, RefusedError
-from checker.engine.stragglers import Mark, end_all
+from checker.engine.orphans import Mark, end_all
 from checker.errors import EngineError, LabError
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from checker.course import places
 from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
 from checker.errors import EngineError
 from checker.grading import edits, reaching, running
-from checker.grading.container import Container, Shells, at_once
+from checker.grading.container import Container, Shells, in_parallel
 from checker.grading.forms import PLAIN, form_in, forms
 from checker.grading.history import STEADY_SECONDS, age, moment, past_events
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.programs import Process, Processes, read_processes, runs
+from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import Blocked, Door, insides
-from checker.grading.remembered import Remembered, digest_of
 from checker.grading.running import Reason, Wanted, last_lines
 from checker.grading.sheet import Sheet, read
 from checker.grading.starting import wait_for_service
@@ -61,13 +61,13 @@ __all__ = [
     "Traffic",
     "Wanted",
     "age",
-    "at_once",
     "could_not_run",
     "digest_of",
     "fail",
     "form_in",
     "forms",
     "guard",
+    "in_parallel",
     "insides",
     "last_lines",
     "moment",

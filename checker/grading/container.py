@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 
 
-def at_once(function: Callable[[_Item], object], items: Iterable[_Item]) -> None:
+def in_parallel(function: Callable[[_Item], object], items: Iterable[_Item]) -> None:
     """Call a function for every item, each in its own thread, and wait for all of them.
 
     Use it for a few calls that mostly wait: a thread pool takes longer to import (16 ms) than it saves here. If calls
@@ -76,7 +76,7 @@ class Shells:
         with self._lock:
             shells, self._open = list(self._open.values()), {}
         # Each asks its container once what is still running. They ask in parallel, because that is mostly waiting.
-        at_once(Shell.close, shells)
+        in_parallel(Shell.close, shells)
         self.untouched.keep()
 
 
@@ -249,7 +249,7 @@ class Container:
 
     def host(self, user: str | None = None) -> Any:
         """Return testinfra's host for this container, over its persistent shell."""
-        from checker.grading.backend import host_of  # noqa: PLC0415 - testinfra is loaded when first used
+        from checker.grading.testinfra_backend import host_of  # noqa: PLC0415 - testinfra is loaded when first used
 
         return host_of(self._shells.of(self.id, user))
 

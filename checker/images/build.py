@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from checker.images.base import Workshop
     from checker.images.catalogue import Image
-    from checker.images.program import Found
+    from checker.images.third_party import Found
 
 SILENCE_SECONDS = 3600.0
 """How long a build may print nothing and do nothing. A compiler may print nothing for a long time."""

@@ -13,8 +13,8 @@ from msgspec import Meta
 
 from checker.course.places import find
 from checker.errors import LabError, MisuseError
-from checker.images.program import Found, Program, find_program
-from checker.images.source import LENGTH, hash_folders
+from checker.images.content_hash import LENGTH, hash_folders
+from checker.images.third_party import Found, Program, find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

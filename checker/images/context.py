@@ -11,14 +11,14 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from checker.images.source import IGNORED
+from checker.images.content_hash import IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from checker.images.catalogue import Image
-    from checker.images.program import Found
+    from checker.images.third_party import Found
 
 
 def lay_out(image: Image, programs: Mapping[str, Found], folder: Path) -> Path:

@@ -17,9 +17,9 @@ from checker.images import base, bundle, publish
 from checker.images.base import Workshop
 from checker.images.build import build
 from checker.images.catalogue import Image, Images
-from checker.images.program import MissingProgramError, take_out
 from checker.images.pull import configured_registry, pull
 from checker.images.store import RECIPE, SOURCE, Origin, Store
+from checker.images.third_party import MissingProgramError, take_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from checker.engine.platform import ADMIN_FOLDERS, Platform
 from checker.errors import EngineError
-from checker.provision import leftovers, processes
+from checker.provision import processes, stale_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ class Daemon:
             raise EngineError(
                 "There is no dockerd on this machine.", remedy="Install the engine: `./lab up`."
             )
-        if removed := leftovers.clear(self.socket, self.pid_file, self.exec_root, self.bridge):
+        if removed := stale_files.clear(self.socket, self.pid_file, self.exec_root, self.bridge):
             progress(f"Removed what a killed engine had left behind: {', '.join(removed)}")
         progress("Starting the container engine (dockerd)")
         child = self._spawn(program, platform)

@@ -139,7 +139,7 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
         found.append((f"First answer at {clock(met)}; there was no service before it.", ""))
     served = timeline.served
     found.append((sentence(served.summary), "red" if served.failures else "green"))
-    worst = served.neither()
+    worst = served.longest_outage()
     if worst is not None and worst.seconds > MOMENT:
         found.append((outage_words(worst), "red"))
     found += [(rollout_words(move), "red" if move.failures else "") for move in served.rollouts()]

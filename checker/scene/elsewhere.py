@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.course.places import Places
     from checker.engine.api import Engine
-    from checker.foreign.server import Server
+    from checker.external.server import Server
 
 COMPOSE = "compose.elsewhere.yaml"
 """The scene of a lab that can run on the learner's own cluster."""
@@ -99,9 +99,9 @@ def settle(
             remedy=f"Stop it first: lab stop {number}",
         )
     # These modules are imported only when a learner has chosen their own cluster, which most never do.
-    from checker.foreign import kubeconfig  # noqa: PLC0415
-    from checker.foreign.room import Room  # noqa: PLC0415
-    from checker.foreign.server import Server  # noqa: PLC0415
+    from checker.external import kubeconfig  # noqa: PLC0415
+    from checker.external.namespace import LabNamespace  # noqa: PLC0415
+    from checker.external.server import Server  # noqa: PLC0415
     from checker.scene import reach, stock  # noqa: PLC0415
 
     context = (
@@ -119,7 +119,7 @@ def settle(
     _require_name(choice.namespace)
     progress(f"looking at the cluster of the context {context.name}")
     server = Server(context)
-    room = Room(server, choice.namespace, lab.number, choice.owner)
+    room = LabNamespace(server, choice.namespace, lab.number, choice.owner)
     room.require_ours_or_free()
     nodes = stock.nodes(server)
     plan = stock.plan(engine, nodes, choice.prefix, context.name)
@@ -169,7 +169,7 @@ def _require_name(name: str) -> None:
 
 def _port_taken(server: Server, namespace: str) -> bool:
     """Whether the lab's node port is already in use; assumed to be free if we may not list services."""
-    from checker.foreign.server import Denied  # noqa: PLC0415 - as in settle
+    from checker.external.server import Denied  # noqa: PLC0415 - as in settle
 
     try:
         services = server.get("/api/v1/services")["items"]
@@ -263,13 +263,13 @@ def clear(places: Places, lab: Lab) -> list[str]:
     choice = kept(places, lab)
     if choice is None:
         return []
-    from checker.foreign import kubeconfig  # noqa: PLC0415 - as in settle
-    from checker.foreign.room import Room  # noqa: PLC0415
-    from checker.foreign.server import Server  # noqa: PLC0415
+    from checker.external import kubeconfig  # noqa: PLC0415 - as in settle
+    from checker.external.namespace import LabNamespace  # noqa: PLC0415
+    from checker.external.server import Server  # noqa: PLC0415
 
     try:
         context = kubeconfig.read(choice.context, [Path(each) for each in choice.files])
-        return Room(Server(context), choice.namespace, lab.number, choice.owner).remove()
+        return LabNamespace(Server(context), choice.namespace, lab.number, choice.owner).remove()
     except LabError as error:
         raise LabError(
             f"The namespace {choice.namespace} could not be removed from the cluster of `{choice.context}`. {error.what}",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checker.engine.api import Engine
-    from checker.foreign.kubeconfig import Context
+    from checker.external.kubeconfig import Context
 
 TOOLBOX = "drydock/toolbox:1.0"
 MACHINE = "host.docker.internal"

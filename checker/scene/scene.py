@@ -15,13 +15,13 @@ from checker import whole
 from checker.engine.api import NotFoundError, UnreadableLogsError
 from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError, not_written
-from checker.scene import adapted, addresses, chosen, elsewhere, names, notes
+from checker.scene import adapted, addresses, capabilities, chosen, elsewhere, names
 from checker.scene import work as workfolder
-from checker.scene.command import run_to_end
+from checker.scene.compose import run_to_end
+from checker.scene.faults import MAY_FAIL
 from checker.scene.holder import PROOF, left_by_proof, mark_proof, myself, require_own
 from checker.scene.locks import lab_lock, locked
-from checker.scene.loss import MAY_FAIL
-from checker.scene.nodes import load_images
+from checker.scene.node_images import load_images
 from checker.scene.ownership import owned_containers, remove_owned, remove_scene, scene_ids, strangers
 from checker.scene.ports import require_free
 from checker.scene.renewal import Renewal
@@ -91,7 +91,9 @@ class Scene:
 
     def notes(self, progress: Callable[[str], None]) -> list[str]:
         """Return what the started scene has to say of this machine, a sentence each."""
-        return notes.notes(self.engine, self.lab.project, self.places.state / "cache" / "notes", progress)
+        return capabilities.notes(
+            self.engine, self.lab.project, self.places.state / "cache" / "notes", progress
+        )
 
     def require_running(self) -> None:
         """Raise LabError unless the scene runs."""

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.errors import LabError
-from checker.foreign.server import Denied
-from checker.scene.nodes import load_into
+from checker.external.server import Denied
+from checker.scene.node_images import load_into
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from checker.engine.api import Engine
-    from checker.foreign.room import Room
-    from checker.foreign.server import Server
+    from checker.external.namespace import LabNamespace
+    from checker.external.server import Server
 
 IMAGES = ("parcel:1.0", "parcel:2.0")
 """The images that run in the cluster; everything else of the lab runs on the engine."""
@@ -140,7 +140,7 @@ def containers_of(found: Sequence[Node], containers: Sequence[dict[str, Any]]) -
 def bring(
     engine: Engine,
     server: Server,
-    room: Room,
+    room: LabNamespace,
     planned: Plan,
     parcel: str,
     progress: Callable[[str], None],
@@ -157,7 +157,7 @@ def bring(
         _require(server, room, planned, parcel)
 
 
-def _require(server: Server, room: Room, planned: Plan, parcel: str) -> None:
+def _require(server: Server, room: LabNamespace, planned: Plan, parcel: str) -> None:
     made = {f"drydock-images-{number}": node for number, node in enumerate(planned.tried)}
     try:
         for name, node in made.items():
@@ -176,7 +176,7 @@ def _require(server: Server, room: Room, planned: Plan, parcel: str) -> None:
         raise _missing(server.context.name, lacking, parcel, pulled=planned.pulled)
 
 
-def _watch(server: Server, room: Room, made: dict[str, str]) -> dict[str, str]:
+def _watch(server: Server, room: LabNamespace, made: dict[str, str]) -> dict[str, str]:
     """Wait for the results of the pods, and return the error of each node that lacks an image."""
     give_up = time.monotonic() + TRY_SECONDS
     waiting, lacking = dict(made), {}

@@ -146,15 +146,15 @@ def lose(session: Session, lab: Lab, node: str = "") -> Lost:
     Raises:
         LabError: the lab does not run, or has no such node.
     """
-    from checker.scene import loss  # noqa: PLC0415 - few labs have nodes
+    from checker.scene import faults  # noqa: PLC0415 - few labs have nodes
     from checker.timeline.traffic import mark_all  # noqa: PLC0415
 
     require_started(session, lab)
     with session.scene(lab).lock("lose", session.say):
-        chosen = loss.choose(session.engine, lab, node)
+        chosen = faults.choose(session.engine, lab, node)
         # Mark it before it happens: no request that fails because of it must come before the mark.
         mark_all(session.engine, lab.project, f"{chosen.name} lost")
-        loss.lose(session.engine, chosen)
+        faults.lose(session.engine, chosen)
     return Lost(lab, (chosen.name,), back=False)
 
 
@@ -164,17 +164,17 @@ def bring_back(session: Session, lab: Lab, node: str = "") -> Lost:
     Raises:
         LabError: the lab does not run, or no such node is lost.
     """
-    from checker.scene import loss  # noqa: PLC0415 - few labs have nodes
+    from checker.scene import faults  # noqa: PLC0415 - few labs have nodes
     from checker.timeline.traffic import mark_all  # noqa: PLC0415
 
     require_started(session, lab)
     with session.scene(lab).lock("lose", session.say):
-        nodes = [loss.choose(session.engine, lab, node, running=False)]
+        nodes = [faults.choose(session.engine, lab, node, running=False)]
         if not node:
-            nodes = [each for each in loss.find_nodes(session.engine, lab) if not each.running]
+            nodes = [each for each in faults.find_nodes(session.engine, lab) if not each.running]
         for each in nodes:
             session.say(f"bringing {each.name} back")
-            loss.bring_back(session.engine, lab, each, session.say)
+            faults.bring_back(session.engine, lab, each, session.say)
             mark_all(session.engine, lab.project, f"{each.name} back")
     return Lost(lab, tuple(each.name for each in nodes), back=True)
 

@@ -69,10 +69,10 @@ def require_room(session: Session, lab: Lab, *, force: bool) -> None:
     Raises:
         LabError: there is not enough memory or disk; the message says what to do.
     """
-    from checker.scene import budget  # noqa: PLC0415 - reads figures of every lab that runs
+    from checker.scene import admission  # noqa: PLC0415 - reads figures of every lab that runs
 
     try:
-        budget.require_room(session.engine, lab, session.places, session.catalogue.find)
+        admission.require_room(session.engine, lab, session.places, session.catalogue.find)
     except LabError as error:
         if not force:
             raise
@@ -85,8 +85,8 @@ def ensure_images(session: Session, lab: Lab) -> None:
     Raises:
         LabError: one cannot be pulled, loaded or built.
     """
-    from checker.images.program import MissingProgramError  # noqa: PLC0415 - building is rare
     from checker.images.supply import ensure  # noqa: PLC0415
+    from checker.images.third_party import MissingProgramError  # noqa: PLC0415 - building is rare
 
     # No name at all would mean every image of the course.
     if not lab.images:

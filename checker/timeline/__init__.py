@@ -6,11 +6,11 @@ A check uses the fixture `timeline`, a `Traffic`: it reads the record while it g
         killed = timeline.mark("node-2 killed")
         ...
         seen = timeline.since(killed)          # a Timeline: a snapshot that never changes
-        seen = timeline.settled(killed)        # the same, once every rollout in it has ended; for rollouts()
+        seen = timeline.await_settled(killed)        # the same, once every rollout in it has ended; for rollouts()
         seen.served                            # without requests from before there was a service
         seen.failures                          # failed requests, with time, kind, and kept-alive or fresh
         seen.rollouts()                        # changes from one version to another, with their failures
-        seen.neither()                         # the longest time without a good answer, or None
+        seen.longest_outage()                         # the longest time without a good answer, or None
         seen.recovery(killed)                  # seconds until the service had recovered, or None
 
 All times are seconds since 1970 by the clock of the sender, which is the clock of the engine's machine. A mark has

@@ -163,7 +163,7 @@ class Timeline:
         """Return every time between two good answers in which all requests failed, in order."""
         return outages_of(self)
 
-    def neither(self) -> Outage | None:
+    def longest_outage(self) -> Outage | None:
         """Return the longest time in which no request got a good answer; None if there was none."""
         return max(self.outages(), key=lambda outage: outage.seconds, default=None)
 

@@ -128,7 +128,7 @@ class Traffic:
             time.sleep(0.1)
         return found.between(begin, end)
 
-    def settled(self, moment: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
+    def await_settled(self, moment: Moment, seconds: float = SETTLE_SECONDS) -> Timeline:
         """Read what was recorded since a moment, once every rollout in it has ended, or after `seconds`.
 
         A version counts as gone only after it has not answered for a while. So without waiting, a rollout that has

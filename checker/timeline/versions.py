@@ -137,7 +137,7 @@ def _rollout(timeline: Timeline, times: Sequence[float], before: Band, after: Ba
         completed=not withdrawn and _was_away(times, before.end, after.end),
         withdrawn=withdrawn,
         requests=part.requests,
-        outage=part.neither(),
+        outage=part.longest_outage(),
         begin=begin,
         end=end,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from checker.errors import LabError
 from checker.grading.author import wait_until
-from checker.provision import leftovers, processes
+from checker.provision import processes, stale_files
 
 if TYPE_CHECKING:
     from checker.engine.endpoint import Endpoint
@@ -76,7 +76,7 @@ class LocalEngine:
         Raises:
             LabError: it ends, or does not answer.
         """
-        leftovers.clear(self.socket, self._option("--pidfile"), self._exec_root, "")
+        stale_files.clear(self.socket, self._option("--pidfile"), self._exec_root, "")
         log = Path(os.devnull).open("w")  # noqa: SIM115 - the engine keeps it
         process = subprocess.Popen(
             ["nsenter", f"--net=/proc/{os.getpid()}/fd/{self.network}", *self.command],

@@ -175,8 +175,8 @@ def _pull(context: Context, images: Images, store: Store) -> int:
 
 def _save(context: Context, images: Images, store: Store) -> int:
     from checker.images import bundle
-    from checker.images.program import MissingProgramError
     from checker.images.supply import ensure, locked
+    from checker.images.third_party import MissingProgramError
 
     file, names = _file(context)
     found = []

@@ -55,7 +55,7 @@ def complete_nodes(prefix: str, parsed_args: argparse.Namespace, **_: object) ->
     from checker.course.places import find
     from checker.engine.api import connect
     from checker.errors import LabError
-    from checker.scene.loss import find_nodes
+    from checker.scene.faults import find_nodes
 
     try:
         nodes = find_nodes(connect(), Catalogue(find()).find(parsed_args.lab))

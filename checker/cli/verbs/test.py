@@ -9,7 +9,7 @@ The part `fire` runs only when you name it: it kills `lab`, fills the disk or ki
 and looks whether anything is lost or left. Its options come after `--`: lab test fire -- --help
 
 `lab test mutants` runs only when you name it: it puts small faults into the modules that decide, one at a time, and lists
-those that no test notices. Its options come after `--`: lab test mutants -- --sample 20 checker/scene/loss.py
+those that no test notices. Its options come after `--`: lab test mutants -- --sample 20 checker/scene/faults.py
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _chosen(args: argparse.Namespace) -> list[Part]:
 
 def _prepare(context: Context, args: argparse.Namespace, parts: Sequence[Part]) -> None:
     """Start the engine and get the images of the labs that are tested; a program gets those of the labs it starts."""
-    from checker.images.program import MissingProgramError
+    from checker.images.third_party import MissingProgramError
     from checker.provision.ensure import ensure_engine
     from checker.session.preparing import ensure_images
 

@@ -69,12 +69,12 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from checker.authoring.prove import collect, part_from
-    from checker.cli.context import Context, Talk
+    from checker.cli.context import Context, ProgressPrinter
     from checker.errors import MisuseError
 
     context = Context(args)
     # Each proof can take minutes, so progress is shown even to readers of --json.
-    context.say = Talk()
+    context.say = ProgressPrinter()
     if args.repeat < 1:
         raise MisuseError("--repeat takes a number of 1 or more.")
     if args.explain and not args.labs:
@@ -150,7 +150,7 @@ def _prove_all(
 ) -> LabError | None:
     """Test labs one after another; if one of several cannot be tested, continue with the others and return the reason."""
     from checker.errors import LabError
-    from checker.images.program import MissingProgramError
+    from checker.images.third_party import MissingProgramError
 
     failed = None
     for lab in labs:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from checker.errors import LabError
-from checker.grading.author import at_once
+from checker.grading.author import in_parallel
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab
@@ -20,7 +20,7 @@ def early(lab: Lab) -> None:
     found = [container for container in lab.containers() if _name(container) in NAMES and container.running]
     for container in found:
         lab.look_ahead(container)
-    at_once(_open, found)
+    in_parallel(_open, found)
 
 
 def _name(container: Container) -> str:

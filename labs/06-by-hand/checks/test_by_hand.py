@@ -7,13 +7,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
-from checker.cluster.by_hand import recovery
+from checker.cluster.manual import recovery
 from checker.grading.author import STEADY_SECONDS, fail, needs, require, timeout
 
 from .world import WANTED
 
 if TYPE_CHECKING:
-    from checker.cluster.by_hand import Copy
+    from checker.cluster.manual import Copy
     from checker.grading.author import Lab, Outside, Prober, Reply, Traffic
 
     from .world import World

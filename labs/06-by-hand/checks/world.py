@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.cluster.by_hand import ByHand
+from checker.cluster.manual import ByHand
 
 if TYPE_CHECKING:
-    from checker.cluster.by_hand import Copy, Loss
+    from checker.cluster.manual import Copy, Loss
     from checker.grading.author import Lab, Traffic
 
 HOSTS = ("host-1", "host-2", "host-3", "host-4", "host-5")

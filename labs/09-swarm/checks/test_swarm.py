@@ -120,10 +120,10 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
     proof = ("updated", service.id, service.digest)
     if lab.recall(*proof) is not None:
         return
-    parcel.require_moved_itself("1.0", "2.0", timeline.settled(moment(lab.node("toolbox").started_at)))
+    parcel.require_moved_itself("1.0", "2.0", timeline.await_settled(moment(lab.node("toolbox").started_at)))
     outcomes.rollout(
         # What another service did before does not count for this one.
-        timeline.settled(service.created),
+        timeline.await_settled(service.created),
         before="1.0",
         after="2.0",
         source="lab timeline 9",
@@ -163,7 +163,7 @@ def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic
             wanted,
             within=LOSS_SECONDS,
             node=victim,
-            hopeless=parcel.gave_up,
+            gave_up=parcel.gave_up,
             hint=f"`docker service ps {service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
             "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "
             "nodes are left for how many copies?",

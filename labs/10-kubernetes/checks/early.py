@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from checker.errors import LabError
-from checker.grading.author import at_once
+from checker.grading.author import in_parallel
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
@@ -19,4 +19,4 @@ def early(lab: Lab) -> None:
         with suppress(LabError):
             lab.node(service).open_shell()
 
-    at_once(open_shell, ["toolbox", "traffic"])
+    in_parallel(open_shell, ["toolbox", "traffic"])

@@ -12,8 +12,8 @@ from .parcel import space
 from .rehearsal import HUNG, LATE, Rehearsal, rehearsal
 
 if TYPE_CHECKING:
-    from checker.cluster.kube_records import Container, Probe, Service
     from checker.cluster.kubernetes import Workload
+    from checker.cluster.kubernetes_records import Container, Probe, Service
 
     from .parcel import Parcel
 

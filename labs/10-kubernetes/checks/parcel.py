@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.kube import Refused
-from checker.cluster.kube_records import Pod, Pods, Service, Services
 from checker.cluster.kubernetes import is_selected
+from checker.cluster.kubernetes_api import Refused
+from checker.cluster.kubernetes_records import Pod, Pods, Service, Services
 from checker.grading.author import could_not_run
 
 if TYPE_CHECKING:
-    from checker.cluster.kube_records import Container, ServicePort
     from checker.cluster.kubernetes import Kubernetes, Workload
+    from checker.cluster.kubernetes_records import Container, ServicePort
 
 NODE_PORT = 30080
 LISTENS = 8080

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.kube_records import quantity, resources_of
-from checker.cluster.model import lost_nodes
+from checker.cluster.interface import lost_nodes
+from checker.cluster.kubernetes_records import quantity, resources_of
 from checker.grading.author import could_not_run, fail, require
 
 from .parcel import LISTENS, NODE_PORT, labels_of, space
 
 if TYPE_CHECKING:
-    from checker.cluster.kube_records import Container, Pod, Service
     from checker.cluster.kubernetes import Kubernetes, Workload
+    from checker.cluster.kubernetes_records import Container, Pod, Service
     from checker.grading.author import Lab
 
     from .parcel import Parcel

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from checker.cluster import trial
-from checker.cluster.kube import Refused
-from checker.cluster.kube_records import ContainerStatus, Pod
 from checker.cluster.kubernetes import PROBE
+from checker.cluster.kubernetes_api import Refused
+from checker.cluster.kubernetes_records import ContainerStatus, Pod
 from checker.grading.author import could_not_run, wait_until
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .parcel import Parcel
 
 START_SECONDS = 120.0
-"""How long both may take until they listen; what is known to be hopeless is not waited for so long."""
+"""How long both may take until they listen; what is known to be gave_up is not waited for so long."""
 STUCK_SECONDS = 10.0
 """How long something that keeps a pod from starting, or from being reached, has to stand until it counts."""
 NEVER_MS = "86400000"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.kube import Refused
-from checker.cluster.kube_records import quantity, resources_of
+from checker.cluster.interface import tell_of_lost
 from checker.cluster.kubernetes import OWN_TAINTS, held_back
-from checker.cluster.model import tell_of_lost
+from checker.cluster.kubernetes_api import Refused
+from checker.cluster.kubernetes_records import quantity, resources_of
 from checker.grading.author import (
     could_not_run,
     fail,
@@ -444,7 +444,7 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
         within=NEVER_SECONDS if never else REPLACED_SECONDS,
         node=victim,
         hint=never or WHO_COUNTS,
-        hopeless=cluster.why_not_replaced(victim, REPLACED_SECONDS),
+        gave_up=cluster.why_not_replaced(victim, REPLACED_SECONDS),
     )
     lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
     lab.record("requests lost with a node", found.lost, "requests", "kubernetes")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.cluster.model import repository_of
+from checker.cluster.interface import repository_of
 from checker.grading.author import fail, require
 
 if TYPE_CHECKING:
-    from checker.cluster.model import Instance
+    from checker.cluster.interface import Instance
     from checker.cluster.nomad import Group, Job, Nomad
     from checker.grading.author import Lab
 

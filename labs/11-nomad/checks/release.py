@@ -10,13 +10,13 @@ from checker.grading.author import fail, require
 from .job import COPIES, PORT
 
 if TYPE_CHECKING:
-    from checker.cluster.model import Instance
+    from checker.cluster.interface import Instance
     from checker.cluster.nomad import Deployment, Job, Nomad
 
 OLD, NEW = "1.0", "2.0"
 
 
-def settled(nomad: Nomad) -> bool:
+def await_settled(nomad: Nomad) -> bool:
     """Whether nothing is under way that ends by itself: no deployment runs, or it waits for somebody."""
     newest = next(iter(nomad.deployments()), None)
     if newest is None or newest.status != "running":

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.model import repository_of, require_whole, surely
+from checker.cluster.interface import repository_of, require_whole, run_uninterrupted
 from checker.grading.author import fail, require, wait_until
 
 from .job import COPIES, REPOSITORY, group_of
@@ -117,7 +117,7 @@ def _released(nomad: Nomad) -> Iterator[int]:
         job = nomad.job
         yield job.version if job else before + 1
     finally:
-        surely(lambda: _put_back(nomad, before))
+        run_uninterrupted(lambda: _put_back(nomad, before))
 
 
 def _put_back(nomad: Nomad, before: int) -> None:

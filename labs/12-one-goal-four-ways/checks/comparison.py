@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.grading.author import at_once, fail, require
+from checker.grading.author import fail, in_parallel, require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,7 +192,7 @@ def memory(lab: Lab, way: Way) -> float:
         cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
         used.append((stats["usage"] - cache) / MEBIBYTE)
 
-    at_once(measure, way.machines)
+    in_parallel(measure, way.machines)
     return round(sum(used), 1)
 
 

@@ -10,12 +10,12 @@ import json
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster import outcomes
-from checker.cluster.by_hand import ByHand, recovery
 from checker.cluster.kubernetes import Kubernetes
+from checker.cluster.manual import ByHand, recovery
 from checker.grading.author import Reply, could_not_run, fail, require, wait_until
 
 if TYPE_CHECKING:
-    from checker.cluster.by_hand import Loss, Recovery
+    from checker.cluster.manual import Loss, Recovery
     from checker.grading.author import Lab, Outside, Prober
 
     from .ways import Way
@@ -183,7 +183,7 @@ class Goal:
             within=LOSS_SECONDS,
             hint=REPLACE[way.key],
             node=victim,
-            hopeless=cluster.why_not_replaced(victim, LOSS_SECONDS)
+            gave_up=cluster.why_not_replaced(victim, LOSS_SECONDS)
             if isinstance(cluster, Kubernetes)
             else str,
         )
@@ -256,11 +256,11 @@ class Goal:
             "and start the missing copy then."
         )
         require(
-            loss.at_once <= WANTED,
-            f"{loss.host} died while {loss.at_once} copies served: there was one more than the goal's {WANTED}, so that the loss "
+            loss.in_parallel <= WANTED,
+            f"{loss.host} died while {loss.in_parallel} copies served: there was one more than the goal's {WANTED}, so that the loss "
             "left a whole service and nothing had to be restored.",
             expected=f"{WANTED} copies that serve when a host with one of them is lost",
-            seen=f"{loss.at_once} names in the last answers before the loss",
+            seen=f"{loss.in_parallel} names in the last answers before the loss",
             source=way.drawn,
             hint=hint,
         )

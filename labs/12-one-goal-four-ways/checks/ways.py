@@ -6,8 +6,8 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.cluster.by_hand import ByHand
 from checker.cluster.kubernetes import Kubernetes
+from checker.cluster.manual import ByHand
 from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.swarm import NotAManagerError, Swarm
 from checker.grading.author import Lab, Traffic
@@ -15,7 +15,7 @@ from checker.grading.author import Lab, Traffic
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from checker.cluster.model import Cluster
+    from checker.cluster.interface import Cluster
 
 HOSTS = ("host-1", "host-2", "host-3")
 

@@ -13,7 +13,7 @@ from checker.grading.author import Lab as JudgedLab
 from checker.grading.author import wait_until
 from checker.grading.container import Shells
 from checker.images.supply import lacking
-from checker.scene import loss
+from checker.scene import faults
 from tests.conftest import ROOT, Course
 
 if TYPE_CHECKING:
@@ -109,16 +109,16 @@ class Cluster:
         """Whether the server counts on all three clients, within the time."""
         return wait_until(lambda: all(map(self.nomad.is_ready, CLIENTS)), SECONDS, every=0.2)
 
-    def kill(self, *nodes: str) -> list[loss.Node]:
+    def kill(self, *nodes: str) -> list[faults.Node]:
         """Kill nodes, and return them."""
-        lost = [loss.Node(node, self.judged.node(node).id, running=False) for node in nodes]
+        lost = [faults.Node(node, self.judged.node(node).id, running=False) for node in nodes]
         for node in nodes:
             self.judged.node(node).kill()
         return lost
 
-    def back(self, node: loss.Node) -> None:
+    def back(self, node: faults.Node) -> None:
         """Start a lost node again."""
-        loss.bring_back(self.scene.engine, self.scene.lab, node, quiet)
+        faults.bring_back(self.scene.engine, self.scene.lab, node, quiet)
 
 
 @pytest.fixture

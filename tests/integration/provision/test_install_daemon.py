@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from checker.errors import EngineError
-from checker.provision import leftovers, processes
+from checker.provision import processes, stale_files
 from checker.provision.daemon import Daemon
 from tests.integration.second_engine import needs_dockerd
 
@@ -65,10 +65,10 @@ def test_an_idle_bridge_is_deleted_and_one_in_use_is_kept() -> None:
         run("set", name, "up")
         run("add", port, "type", "veth", "peer", "name", f"{port}x")
         run("set", port, "master", name)
-        assert not leftovers._is_idle_bridge(name)
+        assert not stale_files._is_idle_bridge(name)
         run("del", port)
-        assert leftovers._is_idle_bridge(name)
-        assert leftovers._delete_bridge(name)
+        assert stale_files._is_idle_bridge(name)
+        assert stale_files._delete_bridge(name)
         assert name not in names()
     finally:
         for left in {name, port} & names():

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.course.catalogue import Catalogue
-from checker.foreign import kubeconfig
-from checker.foreign.server import Server
+from checker.external import kubeconfig
+from checker.external.server import Server
 from checker.grading.run import grade
 from checker.images.catalogue import Images
 from checker.results import Status

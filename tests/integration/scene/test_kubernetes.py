@@ -10,7 +10,7 @@ from checker.cluster.kubernetes import NODES
 from checker.engine.shell import Completed, Shell
 from checker.grading.author import wait_until
 from checker.images.catalogue import Images
-from checker.scene import loss
+from checker.scene import faults
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -82,9 +82,11 @@ class Cluster:
         """Tell the cluster what is wanted."""
         self.run(f"kubectl apply --filename - <<'END'\n{manifest}\nEND")
 
-    def node(self, name: str) -> loss.Node:
+    def node(self, name: str) -> faults.Node:
         """Return one of the nodes, as what can be lost."""
-        return next(each for each in loss.find_nodes(self.scene.engine, self.scene.lab) if each.name == name)
+        return next(
+            each for each in faults.find_nodes(self.scene.engine, self.scene.lab) if each.name == name
+        )
 
 
 @pytest.fixture
@@ -162,22 +164,22 @@ def test_a_cluster_survives_its_nodes_one_by_one(cluster: Cluster) -> None:
 
     # The control plane dies: what runs goes on, and nothing can be changed until it is back with all it knew.
     control = cluster.node("control-plane")
-    loss.lose(engine, control)
+    faults.lose(engine, control)
     assert cluster.try_("kubectl get nodes --request-timeout 3s").rc != 0
     served = "curl -s -m 2 --retry 8 --retry-all-errors --retry-delay 0 http://worker-1:30090/"
     assert '"service": "parcel"' in cluster.run(served)
-    loss.bring_back(engine, lab, control, quiet, 90.0)
+    faults.bring_back(engine, lab, control, quiet, 90.0)
     cluster.run("kubectl rollout status deployment/practice --timeout 90s")
     cluster.run("kubectl wait --for condition=Ready nodes --all --timeout 60s")
 
     # A worker dies in the middle of a rollout: the rollout is carried through on the others.
     cluster.run("kubectl set image deployment/practice parcel=drydock/parcel:2.0")
     worker = cluster.node("worker-1")
-    loss.lose(engine, worker)
+    faults.lose(engine, worker)
     cluster.run("kubectl rollout status deployment/practice --timeout 90s", 100)
     images = "kubectl get pods --selector app=practice --field-selector spec.nodeName!=worker-1 --output jsonpath='{.items[*].spec.containers[0].image}'"
     assert cluster.run(images).split().count("drydock/parcel:2.0") >= 3
-    loss.bring_back(engine, lab, worker, quiet, 90.0)
+    faults.bring_back(engine, lab, worker, quiet, 90.0)
     cluster.run("kubectl wait --for condition=Ready nodes --all --timeout 60s")
 
     # A learner deletes parts of the cluster itself: a reset makes it anew.

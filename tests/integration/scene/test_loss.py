@@ -9,8 +9,8 @@ import pytest
 
 from checker.engine.shell import Shell
 from checker.errors import LabError, MisuseError
-from checker.scene import loss
-from checker.scene.nodes import load_images
+from checker.scene import faults
+from checker.scene.node_images import load_images
 from checker.scene.scene import require_running
 from checker.timeline.traffic import FOLDER
 from tests.conftest import ROOT, TOOLS, Course
@@ -117,30 +117,30 @@ def test_a_node_that_gets_no_image_is_named_and_nothing_is_left(
 
 
 def test_a_scene_goes_on_without_a_node_that_may_fail(nodes: Scene, engine: Engine) -> None:
-    node = loss.choose(engine, nodes.lab, "node-2")
+    node = faults.choose(engine, nodes.lab, "node-2")
     inside(nodes, "node-2", "docker run -d --name kept --entrypoint sleep drydock/parcel:1.0 1000")
-    loss.lose(engine, node)
-    assert [(each.name, each.running) for each in loss.find_nodes(engine, nodes.lab)] == [
+    faults.lose(engine, node)
+    assert [(each.name, each.running) for each in faults.find_nodes(engine, nodes.lab)] == [
         ("node-1", True),
         ("node-2", False),
     ]
     require_running(engine, nodes.lab)
     with pytest.raises(MisuseError, match="node-2 is already lost"):
-        loss.choose(engine, nodes.lab, "node-2")
-    assert loss.choose(engine, nodes.lab).name == "node-1"
-    loss.bring_back(engine, nodes.lab, node, lambda _: None)
+        faults.choose(engine, nodes.lab, "node-2")
+    assert faults.choose(engine, nodes.lab).name == "node-1"
+    faults.bring_back(engine, nodes.lab, node, lambda _: None)
     # Its disk is as it was, and its engine has forgotten that anything ran.
     assert inside(
         nodes, "node-2", "docker inspect --format '{{.State.Status}} {{.State.ExitCode}}' kept"
     ).startswith("exited")
     with pytest.raises(MisuseError, match="is running, so it cannot be brought back"):
-        loss.choose(engine, nodes.lab, "node-2", running=False)
+        faults.choose(engine, nodes.lab, "node-2", running=False)
     with pytest.raises(MisuseError, match="has no node node-9"):
-        loss.choose(engine, nodes.lab, "node-9")
+        faults.choose(engine, nodes.lab, "node-9")
 
 
 def test_starting_the_lab_again_brings_a_lost_node_back(nodes: Scene, engine: Engine) -> None:
-    loss.lose(engine, loss.choose(engine, nodes.lab, "node-1"))
+    faults.lose(engine, faults.choose(engine, nodes.lab, "node-1"))
     nodes.start(lambda _: None)
     inside(nodes, "node-1", "docker image inspect drydock/parcel:1.0")
 
@@ -169,7 +169,7 @@ def test_the_verb_loses_by_lot_brings_all_back_and_marks_both_in_every_timeline(
     record = json.loads(out)
     assert record["lost"], err
     assert record["nodes"][0] in NODES
-    assert [node.name for node in loss.find_nodes(engine, recorded.lab) if not node.running] == record[
+    assert [node.name for node in faults.find_nodes(engine, recorded.lab) if not node.running] == record[
         "nodes"
     ]
     lost = record["nodes"][0]

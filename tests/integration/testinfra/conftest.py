@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import testinfra
 
-import checker.grading.backend  # noqa: F401 - registers the backend under its name
+import checker.grading.testinfra_backend  # noqa: F401 - registers the backend under its name
 from checker.engine.api import NotFoundError
 from checker.engine.client import find_client
 from checker.engine.shell import Shell

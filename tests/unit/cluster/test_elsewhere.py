@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.kube import as_learner
-from checker.cluster.kube_records import Pod
+from checker.cluster.kubernetes_api import as_learner
+from checker.cluster.kubernetes_records import Pod
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 from checker.scene.chosen import Kept

@@ -11,9 +11,9 @@ import msgspec
 import pytest
 
 from checker.cluster import kubernetes
-from checker.cluster.kube import Api, Refused
-from checker.cluster.kube_records import Pod, quantity, resources_of
 from checker.cluster.kubernetes import NODES, PROBE, Kubernetes, Workload, held_back, waits_for_deletion
+from checker.cluster.kubernetes_api import Api, Refused
+from checker.cluster.kubernetes_records import Pod, quantity, resources_of
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from checker.cluster.model import lost_nodes, tell_of_lost
-from checker.scene import loss
-from checker.scene.loss import Node
+from checker.cluster.interface import lost_nodes, tell_of_lost
+from checker.scene import faults
+from checker.scene.faults import Node
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give lab 09 with three nodes, of which two are lost."""
     nodes = [Node("node-1", "1", running=True), Node("node-2", "2", running=False)]
     nodes.append(Node("node-3", "3", running=False))
-    monkeypatch.setattr(loss, "find_nodes", lambda *_: nodes)
+    monkeypatch.setattr(faults, "find_nodes", lambda *_: nodes)
     return SimpleNamespace(engine=None, course_lab=None, number="09")
 
 

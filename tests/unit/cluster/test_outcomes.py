@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.cluster import outcomes
-from checker.cluster.model import Instance, surely, without
+from checker.cluster.interface import Instance, run_uninterrupted, without
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from checker.timeline.model import Timeline, make
 from checker.timeline.record import Connection, Failure, Mark, Request
@@ -197,7 +197,7 @@ def test_a_copy_without_a_place_is_told_in_the_orchestrators_words_and_not_waite
     cluster = Fake("one", "two", replaces=False)
     said = told(
         lambda: outcomes.replaced(
-            cluster, Traffic(), 2, within=600, node="one", hint="h", hopeless=lambda: "no suitable node"
+            cluster, Traffic(), 2, within=600, node="one", hint="h", gave_up=lambda: "no suitable node"
         )
     )
     assert said.startswith("no suitable node")
@@ -238,8 +238,8 @@ def test_a_node_comes_back_however_the_check_ends(interruption: type[BaseExcepti
 def test_putting_back_ends_before_an_interruption_is_told() -> None:
     done: list[str] = []
     with pytest.raises(RuntimeError, match="no room"):
-        surely(lambda: (_ for _ in ()).throw(RuntimeError("no room")))
-    surely(lambda: done.append("back"))
+        run_uninterrupted(lambda: (_ for _ in ()).throw(RuntimeError("no room")))
+    run_uninterrupted(lambda: done.append("back"))
     assert done == ["back"]
 
 
@@ -262,7 +262,7 @@ def test_an_interruption_while_something_is_put_back_comes_afterwards() -> None:
     before = signal.signal(signal.SIGUSR1, ring)
     try:
         with pytest.raises(Interrupted):
-            surely(put_back)
+            run_uninterrupted(put_back)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert done == ["back"]

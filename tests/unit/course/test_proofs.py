@@ -8,7 +8,7 @@ import pytest
 
 from checker.authoring.prove import Prover, images_for
 from checker.errors import LabError
-from checker.images.program import MissingProgramError
+from checker.images.third_party import MissingProgramError
 from checker.scene.scene import Scene
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checker.grading.container import at_once
+from checker.grading.container import in_parallel
 
 
 def test_what_goes_wrong_at_once_is_raised_when_all_have_ended(capfd: pytest.CaptureFixture[str]) -> None:
@@ -16,6 +16,6 @@ def test_what_goes_wrong_at_once_is_raised_when_all_have_ended(capfd: pytest.Cap
         done.append(number)
 
     with pytest.raises(LookupError, match="gone"):
-        at_once(work, range(4))
+        in_parallel(work, range(4))
     assert sorted(done) == [0, 2, 3]
     assert capfd.readouterr().err == ""

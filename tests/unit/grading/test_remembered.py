@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.grading import remembered
-from checker.grading.remembered import Remembered, digest_of
+from checker.grading import proof_cache
+from checker.grading.proof_cache import Remembered, digest_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def test_a_change_of_what_decides_forgets_everything_and_of_what_draws_nothing(
     texts = {
         "cluster/outcomes.py": "from checker.timeline.model import Timeline\n",
         "timeline/model.py": "from checker.timeline import (\n    events,\n)\n",
-        "timeline/events.py": "def read():\n    importlib.import_module('checker.scene.loss')\n",
+        "timeline/events.py": "def read():\n    importlib.import_module('checker.scene.faults')\n",
         "timeline/__init__.py": "",
         "scene/loss.py": "",
         "grading/plugin.py": "import checker.engine.shell\n",
@@ -82,17 +82,17 @@ def test_a_change_of_what_decides_forgets_everything_and_of_what_draws_nothing(
 
 
 def test_the_proofs_of_every_lab_hold_while_this_checker_is_the_same() -> None:
-    for folder in sorted((remembered.CODE.parent / "labs").glob("*/checks")):
+    for folder in sorted((proof_cache.CODE.parent / "labs").glob("*/checks")):
         names = {
-            file.relative_to(remembered.CODE).as_posix()
-            for file in remembered.imported(remembered.CODE, sorted(folder.glob("*.py")))
+            file.relative_to(proof_cache.CODE).as_posix()
+            for file in proof_cache.imported(proof_cache.CODE, sorted(folder.glob("*.py")))
         }
         assert {"grading/author.py", "grading/verdicts.py", "engine/shell.py"} <= names, folder
         assert not {name for name in names if name.startswith(("cli/", "site/", "authoring/"))}, folder
 
 
 def test_only_so_many_are_kept(tmp_path: Path, checks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remembered, "KEPT", 3)
+    monkeypatch.setattr(proof_cache, "KEPT", 3)
     kept = Remembered(tmp_path / "kept", checks)
     for number in range(6):
         kept.remember(str(number))

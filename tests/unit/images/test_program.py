@@ -10,9 +10,9 @@ import pytest
 from checker.errors import ExitCode, LabError
 from checker.images import bundle
 from checker.images.catalogue import Images
-from checker.images.program import MissingProgramError
 from checker.images.store import RECIPE, SOURCE, Origin
 from checker.images.supply import Supply, ensure, lacking
+from checker.images.third_party import MissingProgramError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from checker.cluster.kube_records import Pod, Service
 from checker.cluster.kubernetes import Workload
+from checker.cluster.kubernetes_records import Pod, Service
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:

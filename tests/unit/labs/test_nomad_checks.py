@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from checker.cluster.model import Instance
+from checker.cluster.interface import Instance
 from checker.cluster.nomad_records import Deployment, GroupDeployment, Job
 from checker.grading.verdicts import CheckFailed
 

@@ -14,7 +14,7 @@ import pytest
 
 from checker.engine.platform import Platform
 from checker.errors import EngineError
-from checker.provision import leftovers, processes
+from checker.provision import processes, stale_files
 from checker.provision.daemon import Daemon, main
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_the_files_of_a_living_engine_are_not_touched(
 ) -> None:
     daemon = make()
     daemon.start(quiet, platform=machine_with_dockerd)
-    assert leftovers.clear(daemon.socket, daemon.pid_file, daemon.exec_root, "") == []
+    assert stale_files.clear(daemon.socket, daemon.pid_file, daemon.exec_root, "") == []
     assert daemon.is_ready
 
 

@@ -31,7 +31,7 @@ class Stream(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_parallel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait for what a person would wait for."""
     for name in ("SOON_SECONDS", "LONG_SECONDS", "TICK_SECONDS"):
         monkeypatch.setattr(trying, name, 0.001)

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from checker.errors import LabError, MisuseError
-from checker.foreign.kubeconfig import Context, User
+from checker.external.kubeconfig import Context, User
 from checker.scene import adapted, chosen, elsewhere, reach, stock
 from checker.scene.chosen import Kept, Wish
 from checker.scene.stock import Node
-from tests.unit.foreign.clusters import Cluster
+from tests.unit.external.clusters import Cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -276,8 +276,8 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """Give a cluster of the learner's own, with a namespace of theirs, that our toolbox can reach."""
     cluster = Cluster({"/api/v1/namespaces/theirs": {}, "/api/v1/nodes": {"items": []}})
     cluster.things["/api/v1/services"] = {"items": []}
-    monkeypatch.setattr("checker.foreign.kubeconfig.read", lambda *_: cluster.context)
-    monkeypatch.setattr("checker.foreign.server.Server", lambda _: cluster)
+    monkeypatch.setattr("checker.external.kubeconfig.read", lambda *_: cluster.context)
+    monkeypatch.setattr("checker.external.server.Server", lambda _: cluster)
     monkeypatch.setattr(reach, "find", lambda *_: reach.Way("kind-control-plane", 6443, network="kind"))
     monkeypatch.setattr(stock, "plan", lambda *_: stock.Plan({}, (), pulled=False))
     monkeypatch.setattr(stock, "bring", lambda *_: None)

@@ -10,7 +10,7 @@ import pytest
 from checker.course.choice import kept
 from checker.errors import LabError, MisuseError
 from checker.results import CheckResult, Failure, Report, Status
-from checker.scene import budget, loss
+from checker.scene import admission, faults
 from checker.session import judging, operations
 from checker.session.operations import StartRequest
 from checker.session.session import Session
@@ -101,7 +101,7 @@ class FakeSession(Session):
 @pytest.fixture
 def session(course: Course, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     found = FakeSession(course)
-    monkeypatch.setattr(budget, "require_room", lambda *_: found.done.append("room"))
+    monkeypatch.setattr(admission, "require_room", lambda *_: found.done.append("room"))
     monkeypatch.setattr("checker.images.supply.ensure", lambda *_: found.done.append("images"))
     monkeypatch.setattr("checker.scene.scene.require_running", lambda *_: found.done.append("running"))
     monkeypatch.setattr(traffic, "mark_all", lambda _e, _p, text: found.done.append(f"mark {text}"))
@@ -126,7 +126,7 @@ def test_a_lab_that_does_not_fit_is_not_started(
     def refuse(*_: object) -> None:
         raise LabError("It takes 9 GB.")
 
-    monkeypatch.setattr(budget, "require_room", refuse)
+    monkeypatch.setattr(admission, "require_room", refuse)
     lab = course.lab(toml=IMAGES, files=SOLUTION)
     for operation in (operations.start, operations.reset, operations.solve):
         with pytest.raises(LabError, match="9 GB"):
@@ -212,10 +212,10 @@ def test_a_stop_says_what_was_removed(course: Course, session: FakeSession) -> N
 def test_a_node_is_marked_lost_before_it_is_killed_and_back_after(
     course: Course, session: FakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there, gone = loss.Node("host-1", "1", running=True), loss.Node("host-2", "2", running=False)
-    monkeypatch.setattr(loss, "find_nodes", lambda *_: [there, gone])
-    monkeypatch.setattr(loss, "lose", lambda _, node: session.done.append(f"kill {node.name}"))
-    monkeypatch.setattr(loss, "bring_back", lambda *words: session.done.append(f"start {words[2].name}"))
+    there, gone = faults.Node("host-1", "1", running=True), faults.Node("host-2", "2", running=False)
+    monkeypatch.setattr(faults, "find_nodes", lambda *_: [there, gone])
+    monkeypatch.setattr(faults, "lose", lambda _, node: session.done.append(f"kill {node.name}"))
+    monkeypatch.setattr(faults, "bring_back", lambda *words: session.done.append(f"start {words[2].name}"))
     lab = course.lab()
     assert operations.lose(session, lab).nodes == ("host-1",)
     assert operations.bring_back(session, lab).nodes == ("host-2",)

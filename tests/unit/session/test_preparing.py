@@ -9,7 +9,7 @@ import pytest
 
 from checker.errors import LabError
 from checker.images import supply
-from checker.images.program import MissingProgramError
+from checker.images.third_party import MissingProgramError
 from checker.session.preparing import ensure_images, prepare
 from checker.session.session import Session
 

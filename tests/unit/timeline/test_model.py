@@ -15,7 +15,7 @@ def test_nothing_recorded_answers_every_question() -> None:
     empty = make([], now=50.0)
     assert (empty.begin, empty.end, empty.summary) == (50.0, 50.0, "no request was sent")
     assert empty.outages() == ()
-    assert empty.neither() is None
+    assert empty.longest_outage() is None
     assert empty.rollouts() == ()
     assert empty.recovery(0.0) is None
     assert empty.latency(99) == 0.0
@@ -64,7 +64,7 @@ def test_the_longest_moment_without_an_answer() -> None:
     seen = timeline(
         stream(0, 5, "1.0"), stream(5, 6, REFUSED), stream(6, 10, "1.0", REFUSED), stream(10, 13, LATE)
     )
-    worst = seen.neither()
+    worst = seen.longest_outage()
     assert worst is not None
     assert worst.begin == 9.9
     assert (worst.lost, worst.over) == (61, False)
@@ -83,7 +83,7 @@ def test_what_nobody_watched_does_not_lengthen_an_outage() -> None:
 
 def test_a_gap_alone_is_no_outage() -> None:
     seen = timeline(stream(0, 5, "1.0"), [Gap(5.0, 600.0, Cause.PAUSED)], stream(600, 605, "1.0"))
-    assert seen.neither() is None
+    assert seen.longest_outage() is None
     assert len(seen.bands) == 1
 
 

@@ -114,7 +114,7 @@ def test_a_rollout_that_has_just_ended_is_waited_for(folder: Path) -> None:
 
     later = threading.Timer(0.1, go_on)
     later.start()
-    (move,) = reader.settled(now - 20).rollouts()
+    (move,) = reader.await_settled(now - 20).rollouts()
     later.join()
     assert move.completed
 
@@ -122,7 +122,7 @@ def test_a_rollout_that_has_just_ended_is_waited_for(folder: Path) -> None:
 def test_a_rollout_that_does_not_end_is_not_waited_for_for_ever(folder: Path) -> None:
     now = time.time()
     (folder / "record").write_text(versions(now - 20, now - 1, "1.0") + versions(now - 1, now, "2.0"))
-    assert Traffic(Here()).settled(0.0, seconds=0.3).rollouts()[0].under_way
+    assert Traffic(Here()).await_settled(0.0, seconds=0.3).rollouts()[0].under_way
     assert Traffic(Here()).everything(0.0).rollouts()[0].under_way
 
 

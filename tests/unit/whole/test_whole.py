@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from checker import whole
-from checker.grading.remembered import Remembered
+from checker.grading.proof_cache import Remembered
 
 
 @pytest.fixture

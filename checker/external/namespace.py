@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.errors import LabError
-from checker.foreign.server import Denied
+from checker.external.server import Denied
 
 if TYPE_CHECKING:
-    from checker.foreign.server import Server
+    from checker.external.server import Server
 
 LABEL = "io.drydock.lab"
 OWNER = "io.drydock.owner"
@@ -32,7 +32,7 @@ _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 @dataclass(frozen=True)
-class Room:
+class LabNamespace:
     """A namespace for one lab.
 
     Args:

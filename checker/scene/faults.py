@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker.errors import LabError, MisuseError
-from checker.scene.nodes import load_images
+from checker.scene.node_images import load_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from checker.errors import LabError, MisuseError
-from checker.foreign import kubeconfig, login
-from checker.foreign.kubeconfig import Context, User
+from checker.external import credentials, kubeconfig
+from checker.external.kubeconfig import Context, User
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,7 +157,7 @@ def test_data_in_the_file_comes_before_a_path(tmp_path: Path) -> None:
 def test_a_token_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     written(tmp_path, "secret\n", "token")
     found = kubeconfig.read("one", [written(tmp_path, config("one", user={"tokenFile": "token"}))])
-    assert login.headers(found.user) == {"Authorization": "Bearer secret"}
+    assert credentials.headers(found.user) == {"Authorization": "Bearer secret"}
 
 
 def test_nothing_secret_is_shown_with_a_user() -> None:
@@ -193,7 +193,7 @@ def test_a_login_program_is_run_as_kubectl_runs_it(tmp_path: Path) -> None:
         "token = ' '.join([*sys.argv[1:], os.environ['CLOUD_PROFILE'], asked['kind'], asked['apiVersion']])\n"
         "print(json.dumps({'kind': 'ExecCredential', 'status': {'token': token}}))",
     )
-    said = login.headers(login.logged_in(context))["Authorization"]
+    said = credentials.headers(credentials.logged_in(context))["Authorization"]
     assert said == "Bearer get-token --cluster=lab class ExecCredential client.authentication.k8s.io/v1beta1"
 
 
@@ -208,7 +208,7 @@ def test_a_login_program_is_run_as_kubectl_runs_it(tmp_path: Path) -> None:
 )
 def test_a_login_program_that_gives_nothing_is_named(tmp_path: Path, script: str, said: str) -> None:
     with pytest.raises(LabError, match=said) as caught:
-        login.logged_in(plugged(tmp_path, script))
+        credentials.logged_in(plugged(tmp_path, script))
     assert "cloud-login" in caught.value.what
     assert "kubectl --context one" in caught.value.remedy
 
@@ -216,19 +216,19 @@ def test_a_login_program_that_gives_nothing_is_named(tmp_path: Path, script: str
 def test_a_login_program_that_is_missing_is_told_in_its_makers_words(tmp_path: Path) -> None:
     context = plugged(tmp_path, "", command="no-such-cloud-login", installHint="Install it\nfrom our page.")
     with pytest.raises(LabError, match="the program no-such-cloud-login, which was not found") as caught:
-        login.logged_in(context)
+        credentials.logged_in(context)
     assert caught.value.remedy == "Install it from our page."
 
 
 def test_a_certificate_that_is_none_is_told_with_its_context() -> None:
     with pytest.raises(LabError, match="certificate of the context `one`"):
         broken = User(certificate=b"no PEM", key=b"")
-        login.encryption(Context("one", "https://one", broken), broken)
+        credentials.encryption(Context("one", "https://one", broken), broken)
 
 
 def test_a_server_that_is_not_looked_at_is_so_only_when_the_person_says_so() -> None:
-    careful = login.encryption(Context("one", "https://one", User()), User())
+    careful = credentials.encryption(Context("one", "https://one", User()), User())
     assert careful.verify_mode is ssl.CERT_REQUIRED
     assert careful.check_hostname
-    careless = login.encryption(Context("one", "https://one", User(), insecure=True), User())
+    careless = credentials.encryption(Context("one", "https://one", User(), insecure=True), User())
     assert careless.verify_mode is ssl.CERT_NONE

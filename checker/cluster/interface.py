@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from checker.grading.verdicts import could_not_run
-from checker.scene import loss
+from checker.scene import faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -87,10 +87,10 @@ class Marks(Protocol):
 
 def lose_node(lab: Lab, node: str) -> None:
     """Kill the container that stands for a node, with everything in it."""
-    loss.lose(lab.engine, loss.Node(node, lab.node(node).id, running=True))
+    faults.lose(lab.engine, faults.Node(node, lab.node(node).id, running=True))
 
 
-def start_node(lab: Lab, node: str, seconds: float = loss.BACK_SECONDS) -> None:
+def start_node(lab: Lab, node: str, seconds: float = faults.BACK_SECONDS) -> None:
     """Start a lost node, wait until it is healthy, and give it the images that it should have.
 
     Raises:
@@ -100,13 +100,13 @@ def start_node(lab: Lab, node: str, seconds: float = loss.BACK_SECONDS) -> None:
     found = lab.engine.list_all("containers", labels=labels)
     if not found:
         could_not_run(f"The node {node} is missing; `lab start {int(lab.number)}` brings it back.")
-    lost = loss.Node(node, found[0]["Id"], running=False)
-    loss.bring_back(lab.engine, lab.course_lab, lost, lambda _: None, seconds)
+    lost = faults.Node(node, found[0]["Id"], running=False)
+    faults.bring_back(lab.engine, lab.course_lab, lost, lambda _: None, seconds)
 
 
 def lost_nodes(lab: Lab, among: Collection[str]) -> list[str]:
     """Return the names of a scene's nodes that do not run now."""
-    lost = [node.name for node in loss.find_nodes(lab.engine, lab.course_lab) if not node.running]
+    lost = [node.name for node in faults.find_nodes(lab.engine, lab.course_lab) if not node.running]
     return [name for name in lost if name in among]
 
 
@@ -149,7 +149,7 @@ def without(cluster: Cluster, node: str, traffic: Marks) -> Iterator[Mark]:
         cluster.lose(node)
         yield mark
     finally:
-        surely(lambda: _put_back(cluster, node, traffic))
+        run_uninterrupted(lambda: _put_back(cluster, node, traffic))
 
 
 def _put_back(cluster: Cluster, node: str, traffic: Marks) -> None:
@@ -157,7 +157,7 @@ def _put_back(cluster: Cluster, node: str, traffic: Marks) -> None:
     traffic.mark(f"{node} back")
 
 
-def surely(action: Callable[[], None]) -> None:
+def run_uninterrupted(action: Callable[[], None]) -> None:
     """Run an action to its end, even if a time limit or Ctrl-C interrupts; the interruption is raised afterwards.
 
     The action runs in its own thread, because a check's time limit is raised in the main thread, again every second.

@@ -18,7 +18,7 @@ from checker.engine.capacity import capacity
 from checker.engine.endpoint import Endpoint
 from checker.engine.platform import Platform, System
 from checker.errors import LabError
-from checker.scene.budget import require_room
+from checker.scene.admission import require_room
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from checker.foreign.kubeconfig import Context, User
-from checker.foreign.server import Denied
+from checker.external.kubeconfig import Context, User
+from checker.external.server import Denied
 
 
 @dataclass

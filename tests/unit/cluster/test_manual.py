@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from checker.cluster import by_hand
-from checker.cluster.by_hand import ByHand
+from checker.cluster import manual
+from checker.cluster.manual import ByHand
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 
@@ -120,7 +120,7 @@ def test_a_host_that_is_down_is_not_asked() -> None:
 
 
 def test_an_engine_that_does_not_answer_is_nobodys_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_hand, "BACK_SECONDS", 0.0)
+    monkeypatch.setattr(manual, "BACK_SECONDS", 0.0)
     lab = Lab({"host-1": [container()], "host-2": []}, silent=("host-2",))
     with pytest.raises(CouldNotRun, match="does not answer"):
         ByHand(lab, ("host-1", "host-2")).copies()  # type: ignore[arg-type]

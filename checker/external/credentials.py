@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from checker.errors import LabError
 
 if TYPE_CHECKING:
-    from checker.foreign.kubeconfig import Context, Plugin, User
+    from checker.external.kubeconfig import Context, Plugin, User
 
 LOGIN_SECONDS = 120.0
 """How long a login program may take: it may ask the learner something in a browser."""

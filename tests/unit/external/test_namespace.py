@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from checker.errors import LabError
-from checker.foreign.room import LABEL, OWNER, Room
-from tests.unit.foreign.clusters import Cluster
+from checker.external.namespace import LABEL, OWNER, LabNamespace
+from tests.unit.external.clusters import Cluster
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 NAMESPACE = "/api/v1/namespaces/drydock-97"
 
 
-def room(cluster: Cluster, owner: str = "me") -> Room:
-    return Room(cluster, "drydock-97", "97", owner)  # type: ignore[arg-type]
+def room(cluster: Cluster, owner: str = "me") -> LabNamespace:
+    return LabNamespace(cluster, "drydock-97", "97", owner)  # type: ignore[arg-type]
 
 
 def thing(**labels: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from checker.engine.stragglers import END_SECONDS, Mark, end_all
+from checker.engine.orphans import END_SECONDS, Mark, end_all
 
 
 class Exec:
@@ -56,19 +56,19 @@ def mark() -> Mark:
 
 def test_an_ending_that_gets_on_is_waited_for(mark: Mark, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Exec(".", ".", ".", ".", mark.token, seconds=END_SECONDS - 1)
-    monkeypatch.setattr("checker.engine.stragglers.time.monotonic", lambda: engine.now)
+    monkeypatch.setattr("checker.engine.orphans.time.monotonic", lambda: engine.now)
     assert end_all(cast("Any", engine), "box", mark, None)
     assert engine.now > 2 * END_SECONDS
 
 
 def test_an_ending_that_says_nothing_is_given_up(mark: Mark, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Exec(mark.token, seconds=END_SECONDS + 1)
-    monkeypatch.setattr("checker.engine.stragglers.time.monotonic", lambda: engine.now)
+    monkeypatch.setattr("checker.engine.orphans.time.monotonic", lambda: engine.now)
     assert not end_all(cast("Any", engine), "box", mark, None)
     assert engine.asked == 2  # the shell's own user, and root
 
 
 def test_an_ending_that_never_ends_is_given_up(mark: Mark, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Exec(*"." * 100, mark.token, seconds=END_SECONDS - 1)
-    monkeypatch.setattr("checker.engine.stragglers.time.monotonic", lambda: engine.now)
+    monkeypatch.setattr("checker.engine.orphans.time.monotonic", lambda: engine.now)
     assert not end_all(cast("Any", engine), "box", mark, None)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.errors import LabError, MisuseError
-from checker.scene import loss
-from checker.scene.loss import MAY_FAIL, Node
+from checker.scene import faults
+from checker.scene.faults import MAY_FAIL, Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ class Engine:
 
     def request(self, method: str, path: str, *, query: Mapping[str, str], seconds: float) -> None:
         """Note what is waited for."""
-        assert (method, seconds) == ("POST", loss.END_SECONDS)
+        assert (method, seconds) == ("POST", faults.END_SECONDS)
         self.done.append(" ".join([path, *query.values()]))
 
     def inspect(self, container: str) -> dict[str, Any]:
@@ -63,39 +63,39 @@ def test_only_nodes_of_this_lab_that_may_fail_can_be_lost(course: Course) -> Non
     del needed["Labels"][MAY_FAIL]
     theirs = container("other", **{"com.docker.compose.project": "drydock-98"})
     engine: Any = Engine(b=container("worker-2", state="exited"), a=container("worker-1"), c=needed, d=theirs)
-    assert loss.find_nodes(engine, course.lab()) == [
+    assert faults.find_nodes(engine, course.lab()) == [
         Node("worker-1", "id of worker-1", running=True),
         Node("worker-2", "id of worker-2", running=False),
     ]
     with pytest.raises(MisuseError, match="no node front") as caught:
-        loss.choose(engine, course.lab(), "front")
+        faults.choose(engine, course.lab(), "front")
     assert caught.value.remedy == "It has worker-1, worker-2."
     bare: Any = Engine(c=needed)
     with pytest.raises(MisuseError, match="Lab 97 has no node that can be lost"):
-        loss.choose(bare, course.lab())
+        faults.choose(bare, course.lab())
 
 
 def test_only_a_node_that_runs_is_lost_and_only_one_that_is_lost_comes_back(course: Course) -> None:
     lab = course.lab()
     engine: Any = Engine(a=container("worker-1"), b=container("worker-2", state="exited"))
-    assert {loss.choose(engine, lab).name for _ in range(20)} == {"worker-1"}
-    assert {loss.choose(engine, lab, running=False).name for _ in range(20)} == {"worker-2"}
+    assert {faults.choose(engine, lab).name for _ in range(20)} == {"worker-1"}
+    assert {faults.choose(engine, lab, running=False).name for _ in range(20)} == {"worker-2"}
     with pytest.raises(MisuseError, match="worker-2 is already lost") as lost:
-        loss.choose(engine, lab, "worker-2")
+        faults.choose(engine, lab, "worker-2")
     assert lost.value.remedy == "Bring it back: lab lose 97 --back"
     with pytest.raises(MisuseError, match="worker-1 is running") as there:
-        loss.choose(engine, lab, "worker-1", running=False)
+        faults.choose(engine, lab, "worker-1", running=False)
     assert there.value.remedy == "Lose a node: lab lose 97"
 
 
 def test_without_a_name_every_node_that_runs_may_be_the_one(course: Course) -> None:
     engine: Any = Engine(a=container("worker-1"), b=container("worker-2"))
-    assert {loss.choose(engine, course.lab()).name for _ in range(200)} == {"worker-1", "worker-2"}
+    assert {faults.choose(engine, course.lab()).name for _ in range(200)} == {"worker-1", "worker-2"}
 
 
 def test_a_node_is_lost_when_the_engine_has_seen_its_end() -> None:
     engine: Any = Engine()
-    loss.lose(engine, Node("worker-1", "x", running=True))
+    faults.lose(engine, Node("worker-1", "x", running=True))
     assert engine.done == ["/containers/x/kill KILL", "/containers/x/wait not-running"]
 
 
@@ -103,7 +103,7 @@ def test_a_node_is_lost_when_the_engine_has_seen_its_end() -> None:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let every node take its images, and return which did."""
     found: list[str] = []
-    monkeypatch.setattr(loss, "load_images", lambda _engine, _project, _say, only: found.extend(only))
+    monkeypatch.setattr(faults, "load_images", lambda _engine, _project, _say, only: found.extend(only))
     return found
 
 
@@ -122,7 +122,7 @@ def test_a_node_is_back_when_it_is_healthy_or_runs_and_has_no_health_check(
 ) -> None:
     engine: Any = Engine()
     engine.states = iter([not_yet, not_yet, back])
-    loss.bring_back(engine, course.lab(), Node("worker-1", "x", running=False), lambda _: None)
+    faults.bring_back(engine, course.lab(), Node("worker-1", "x", running=False), lambda _: None)
     assert engine.done == ["/containers/x/start", *["look at x"] * 3]
     assert loaded == ["worker-1"]
 
@@ -133,7 +133,7 @@ def test_a_node_that_does_not_get_healthy_is_given_up_with_its_last_lines(
     engine: Any = Engine()
     engine.states = iter([{"Running": True, "Health": {"Status": "unhealthy"}}] * 2)
     with pytest.raises(LabError, match=r"worker-1 did not come back within -1 s") as caught:
-        loss.bring_back(engine, course.lab(), Node("worker-1", "x", running=False), lambda _: None, -1)
+        faults.bring_back(engine, course.lab(), Node("worker-1", "x", running=False), lambda _: None, -1)
     assert caught.value.detail == "the last 5 lines of x"
     assert "lab start 97" in caught.value.remedy
     assert loaded == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
-from checker.scene import nodes
+from checker.scene import node_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,12 +118,12 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[..., No
     def run(behave: Callable[..., None]) -> str:
         engine = Engine(behave)
         engines.append(engine)
-        node = nodes._Node("n1", "node-1", ("parcel:1.0",), "docker load", note="a note")
-        nodes._stream(engine, node.images, [node])  # type: ignore[arg-type]
+        node = node_images._Node("n1", "node-1", ("parcel:1.0",), "docker load", note="a note")
+        node_images._stream(engine, node.images, [node])  # type: ignore[arg-type]
         return node.problem
 
-    monkeypatch.setattr(nodes, "_archive", lambda *_: Archive())
-    monkeypatch.setattr(nodes, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(node_images, "_archive", lambda *_: Archive())
+    monkeypatch.setattr(node_images, "ASK_SECONDS", 0.05)
     yield run
     for engine in engines:
         for far in engine.kept:
@@ -142,7 +142,7 @@ def test_a_command_that_fails_is_noticed_without_waiting_and_its_words_are_told(
     load: Callable[..., str], behave: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Whoever waited for the engine to hang up would wait this long.
-    monkeypatch.setattr(nodes, "LOAD_SECONDS", 3600.0)
+    monkeypatch.setattr(node_images, "LOAD_SECONDS", 3600.0)
     assert load(behave) == "no space left there"
 
 
@@ -153,6 +153,6 @@ def test_a_code_that_the_engine_tells_late_is_waited_for(load: Callable[..., str
 def test_a_node_that_takes_nothing_is_given_up(
     load: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes, "LOAD_SECONDS", 0.2)
-    monkeypatch.setattr(nodes, "_CODE_SECONDS", 0.1)
+    monkeypatch.setattr(node_images, "LOAD_SECONDS", 0.2)
+    monkeypatch.setattr(node_images, "_CODE_SECONDS", 0.1)
     assert "took nothing of the archive" in load(does_nothing)

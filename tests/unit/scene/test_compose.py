@@ -13,8 +13,8 @@ import pytest
 
 from checker.errors import LabError
 from checker.grading.author import wait_until
-from checker.scene import command
-from checker.scene.command import run_to_end
+from checker.scene import compose
+from checker.scene.compose import run_to_end
 from checker.scene.locks import locked
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ RUN = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background inherit that it is ignored
 from pathlib import Path
-from checker.scene import command
-from checker.scene.command import run_to_end
+from checker.scene import compose
+from checker.scene.compose import run_to_end
 from checker.scene.locks import locked
 with locked(Path(sys.argv[1]), "lab start 3"):
     run_to_end(["sh", "-c", sys.argv[2]], environment=os.environ, folder=Path("/"), seconds=100)
@@ -69,7 +69,7 @@ def test_a_command_takes_nothing_of_its_words_for_the_shells(tmp_path: Path) -> 
 def test_a_command_does_not_begin_after_an_interruption(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_BESIDE", command._BESIDE.replace("shift", "kill -INT $$; shift"))
+    monkeypatch.setattr(compose, "_BESIDE", compose._BESIDE.replace("shift", "kill -INT $$; shift"))
     assert run("touch begun", tmp_path)[0] == 130
     assert not (tmp_path / "begun").exists()
 

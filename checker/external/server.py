@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from checker.errors import LabError
-from checker.foreign import login
+from checker.external import credentials
 
 if TYPE_CHECKING:
-    from checker.foreign.kubeconfig import Context
+    from checker.external.kubeconfig import Context
 
 REQUEST_SECONDS = 20.0
 
@@ -44,15 +44,15 @@ class Server:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        user = login.logged_in(context)
-        self._headers = {"Accept": "application/json", **login.headers(user)}
+        user = credentials.logged_in(context)
+        self._headers = {"Accept": "application/json", **credentials.headers(user)}
         parts = urlsplit(context.server)
         self._base = parts.path.rstrip("/")
         self._host, self._port = (
             parts.hostname or "",
             parts.port or (443 if parts.scheme == "https" else 80),
         )
-        self._tls = login.encryption(context, user) if parts.scheme == "https" else None
+        self._tls = credentials.encryption(context, user) if parts.scheme == "https" else None
 
     def get(self, path: str) -> Any:
         """GET a path.
