@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .parcel import Parcel
 
 START_SECONDS = 120.0
-"""How long both may take until they listen; what is known to be gave_up is not waited for so long."""
+"""How long both may take until they listen; what is known to have failed is not waited for so long."""
 STUCK_SECONDS = 10.0
 """How long something that keeps a pod from starting, or from being reached, has to stand until it counts."""
 NEVER_MS = "86400000"
