@@ -111,6 +111,11 @@ class Shell:
         """The id of the container the shell runs in."""
         return self._id
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open; the next command finds out whether its container still runs."""
+        return self._socket is not None
+
     # -- opening and closing -------------------------------------------------------------------------------
 
     def open(self, seconds: float = COMMAND_SECONDS) -> None:

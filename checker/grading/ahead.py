@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Ahead:
-    """Questions in progress, by name. Each answer is used once; after that, the engine is asked again."""
+ANSWER_SECONDS = 3.0
+"""How old an answer may be when it is used; a check may wait for a minute before it asks."""
 
-    def __init__(self) -> None:
-        self._under_way: dict[str, tuple[threading.Thread, list[Any]]] = {}
+
+class Ahead:
+    """Questions in progress, by name. Each answer is used once and while it is new; after that, the engine is asked again.
+
+    Args:
+        clock: tells the time, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._under_way: dict[str, tuple[threading.Thread, list[tuple[Any, float]]]] = {}
 
     def begin(self, name: str, question: Callable[[], Any]) -> None:
         """Ask a question in its own thread."""
-        answers: list[Any] = []
+        answers: list[tuple[Any, float]] = []
 
         def ask() -> None:
             # If this fails, the check asks again itself and meets the error.
             try:
-                answers.append(question())
+                answers.append((question(), self._clock()))
             except Exception:  # noqa: BLE001 - whatever it is, it is no answer
                 answers.clear()
 
@@ -41,8 +51,8 @@ class Ahead:
         if begun is not None:
             thread, answers = begun
             thread.join()
-            if answers:
-                return answers[0]
+            if answers and self._clock() - answers[0][1] <= ANSWER_SECONDS:
+                return answers[0][0]
         return question()
 
     def forget(self) -> None:

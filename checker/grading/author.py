@@ -142,7 +142,10 @@ class Lab:
         return running.find(self, wanted)
 
     def require_container(
-        self, wanted: Wanted, ended: Callable[[Container], None] | None = None
+        self,
+        wanted: Wanted,
+        ended: Callable[[Container], None] | None = None,
+        absent: Callable[[], None] | None = None,
     ) -> Container:
         """Return the container that the task asks for; unless it runs and stays up, fail and say what happened to it.
 
@@ -153,8 +156,9 @@ class Lab:
         Args:
             wanted: its name, image and purpose, and the lesson's own hints by `Reason`.
             ended: called with a container that does not run or stay up, to give a more exact message; it may return.
+            absent: called if there is no such container, to give a more exact message; it may return.
         """
-        return running.require_container(self, wanted, ended)
+        return running.require_container(self, wanted, ended, absent)
 
     def require_steady(self, container: Container, hint: str = "") -> None:
         """Fail if a container, even if it runs right now, keeps dying and being restarted."""

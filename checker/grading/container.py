@@ -71,6 +71,12 @@ class Shells:
                 self._open[key] = Shell(self.engine, container, user)
             return self._open[key]
 
+    def has_open(self, container: str) -> bool:
+        """Whether the shell of the container with this id is open."""
+        with self._lock:
+            shell = self._open.get((container, None))
+        return shell is not None and shell.is_open
+
     def close(self) -> None:
         """Close all shells, and end the processes that their commands left running."""
         with self._lock:
@@ -215,12 +221,22 @@ class Container:
         return self.engine.logs(self.id, tail)
 
     def processes(self) -> list[tuple[str, str]]:
-        """Return the user and the command line of each of its processes, as the engine sees them from outside."""
-        found: dict[str, Any] = self.engine.get(f"/containers/{self.id}/top")
+        """Return the user and the command line of each of its processes, as the engine sees them from outside.
+
+        If a lab's `early` looked ahead, the first call returns what the processes were then.
+        """
+        found: dict[str, Any] = self._shells.ahead.answer(f"processes {self.id}", self._top)
         titles = list(found["Titles"])
         user = next((titles.index(name) for name in ("UID", "USER") if name in titles), 0)
         command = next((titles.index(name) for name in ("CMD", "COMMAND") if name in titles), -1)
         return [(row[user], row[command]) for row in found.get("Processes") or []]
+
+    def look_ahead(self) -> None:
+        """Start to find out what `processes` will return; for a lab's `early`. It takes 15 ms."""
+        self._shells.ahead.begin(f"processes {self.id}", self._top)
+
+    def _top(self) -> Any:
+        return self.engine.get(f"/containers/{self.id}/top")
 
     def stats(self) -> dict[str, Any]:
         """Return the engine's counters at this moment: memory, CPU, network."""
@@ -238,6 +254,11 @@ class Container:
             ShellError: it has no shell, is not running, or the command took longer than `timeout` seconds.
         """
         return self._shells.of(self.id, user).run(command, timeout)
+
+    @property
+    def has_open_shell(self) -> bool:
+        """Whether its shell is open, from an earlier verdict."""
+        return self._shells.has_open(self.id)
 
     def open_shell(self) -> None:
         """Open its shell before the first command; for a lab's `early`.

@@ -99,6 +99,9 @@ def grade(
                 # The other run may have killed the containers in which these shells are open.
                 begun.wait()
                 begun.shells.close()
+                # What was asked ahead is from before the other run, which may have changed it.
+                begun.shells.ahead.forget()
+                begun.shells.untouched.begin()
             if first:
                 first()
             return _judge(lab, engine, work, begun.shells, only, seconds, to_first_failure, trying)

@@ -129,7 +129,10 @@ def find(lab: Lab, wanted: Wanted) -> Container | None:
 
 
 def require_container(
-    lab: Lab, wanted: Wanted, ended: Callable[[Container], None] | None = None
+    lab: Lab,
+    wanted: Wanted,
+    ended: Callable[[Container], None] | None = None,
+    absent: Callable[[], None] | None = None,
 ) -> Container:
     """Return the container; unless it runs and stays up, fail and say what happened to it.
 
@@ -137,12 +140,13 @@ def require_container(
         lab: the lab being judged.
         wanted: what the task asks for.
         ended: called with a container that does not run, to give a more exact message; it may return.
+        absent: called if there is no such container, to give a more exact message; it may return.
     """
     container = find(lab, wanted)
     if container is None:
+        if absent:
+            absent()
         _fail_absent(lab, wanted)
-    # A restart policy may have started it a moment ago: what happened before counts, not this moment.
-    events = past_events(lab.engine, container.id, since=moment(container.created) - 1)
     if container.status == "created":
         _fail_created(wanted, container)
     if container.status == "paused":
@@ -154,12 +158,14 @@ def require_container(
             hint=wanted.hint(Reason.PAUSED),
         )
     if not container.running or container.restarts:
+        # A restart policy may have started it a moment ago: what happened before counts, not this moment.
+        events = past_events(lab.engine, container.id, since=moment(container.created) - 1)
         if ended and (not container.running or keeps_dying(container, events)):
             ended(container)
         if keeps_dying(container, events):
             _fail_restarting(wanted, container, events)
-    if not container.running:
-        _fail_ended(wanted, container, events)
+        if not container.running:
+            _fail_ended(wanted, container, events)
     return container
 
 

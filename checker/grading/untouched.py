@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 EVENTS = 256
 """How many of its last events Docker Engine keeps (moby, daemon/events/events.go, eventsLimit)."""
 
+SLACK_SECONDS = 1e-5
+"""How much earlier than a known event's time events are asked for, because times are rounded on the way."""
+
+SETTLED_SECONDS = 1.0
+"""How long after an event another one with an earlier time may still appear."""
+
+STORED_SECONDS = 10.0
+"""How much longer a comparison must have held to be stored again."""
+
 KEPT = 50
 """For how many containers this is kept; the oldest are removed first."""
 
@@ -77,6 +86,7 @@ class Untouched:
         self._folder = folder
         self._compared: dict[str, _Compared] = {}
         self._events: list[dict[str, Any]] | None = None
+        self._from = 0.0
         self._lock = threading.Lock()
 
     def begin(self) -> None:
@@ -98,17 +108,24 @@ class Untouched:
             or not _runs_own_command(container, image)
         ):
             return False
-        events = self._happened()
+        # Its time is not exact to the nanosecond, so a little earlier.
+        events = self._happened(compared.since - SLACK_SECONDS)
         # If the engine still has that event, it has all that came after it.
         if not events or _moment(events[0]) > compared.since:
             return False
         own = compared.execs | self._engine.execs
         probe = _probe(image)
-        return not any(
+        if any(
             _touches(event, own, probe)
             for event in events
             if event.get("Actor", {}).get("ID") == container.id and _moment(event) > compared.since
-        )
+        ):
+            return False
+        # So the next time fewer events are read, and the engine may forget these.
+        settled = _moment(events[-1]) - SETTLED_SECONDS
+        since = max(each for each in (compared.since, *map(_moment, events)) if each <= max(settled, compared.since))
+        self._compared[container.id] = msgspec.structs.replace(compared, since=since)
+        return True
 
     def compare(self, container: Container, look: Callable[[], list[str]]) -> list[str]:
         """Compare a container's files with those of its image, and remember it if nothing differs.
@@ -117,7 +134,7 @@ class Untouched:
             container: a container that runs.
             look: asks the engine what differs.
         """
-        events = self._happened()
+        events = self._happened(0.0)
         since = _moment(events[-1]) if events else 0.0
         # A command that already runs can change files later, and there is no event for that.
         under_way = set(self._engine.inspect(container.id).get("ExecIDs") or ())
@@ -135,11 +152,14 @@ class Untouched:
         """Store what is known, with the commands that the checker itself has run so far."""
         if self._folder is None or not self._compared:
             return
+        wrote = False
         try:
             for container in list(self._compared):
-                if (known := self._find(container)) and known != self._stored(container):
+                known = self._find(container)
+                if known and _worth_storing(known, self._stored(container)):
                     whole.write(self._folder / container, msgspec.json.encode(known).decode())
-            for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT]:
+                    wrote = True
+            for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT] if wrote else ():
                 old.unlink(missing_ok=True)
         except OSError:
             return  # the next command compares again
@@ -150,7 +170,8 @@ class Untouched:
         both = [each for each in (ours, stored) if each]
         if not both:
             return None
-        latest = max(both, key=lambda each: each.since)
+        # Of two from the same moment, the one that found a difference.
+        latest = max(both, key=lambda each: (each.since, each.started == _UNKNOWN))
         own = self._engine.execs.union(*(each.execs for each in both))
         self._compared[container] = msgspec.structs.replace(latest, execs=frozenset(own))
         return self._compared[container]
@@ -163,13 +184,17 @@ class Untouched:
         except (OSError, msgspec.DecodeError):
             return None
 
-    def _happened(self) -> list[dict[str, Any]]:
-        """Return all events that the engine still has, oldest first; none if it keeps more than Docker does."""
+    def _happened(self, since: float) -> list[dict[str, Any]]:
+        """Return the engine's events from a moment on, oldest first; none if these are more than Docker keeps.
+
+        They are asked for once a verdict, or again if an earlier moment is named.
+        """
         with self._lock:
-            if self._events is None:
+            if self._events is None or since < self._from:
+                self._from = since
                 found: list[dict[str, Any]] = []
                 try:
-                    for event in self._engine.events(since=0, until=self._engine.clock.now()):
+                    for event in self._engine.events(since=since, until=self._engine.clock.now()):
                         found.append(event)
                         if len(found) > EVENTS:
                             found.clear()
@@ -178,6 +203,13 @@ class Untouched:
                     found.clear()
                 self._events = found
             return self._events
+
+
+def _worth_storing(known: _Compared, stored: _Compared | None) -> bool:
+    """Whether a comparison is news to the next command; that it still holds a few seconds later is not."""
+    if stored is None or known.since - stored.since > STORED_SECONDS:
+        return True
+    return msgspec.structs.replace(known, since=stored.since) != stored
 
 
 def _moment(event: dict[str, Any]) -> float:

@@ -11,7 +11,7 @@ import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checker.course.places import Places, find
 from checker.engine.api import LABEL
@@ -79,9 +79,11 @@ def _name() -> str:
         return str(os.getuid())
 
 
-def holder_of(engine: Engine, lab: Lab) -> Holder | None:
-    """Return who holds a lab on an engine; None when nobody started it."""
-    found = [item["Labels"] for item in engine.list_all("containers", labels={_PROJECT: lab.project})]
+def holder_of(engine: Engine, lab: Lab, scene: list[dict[str, Any]] | None = None) -> Holder | None:
+    """Return who holds a lab on an engine; None when nobody started it. `scene` is as for `require_own`."""
+    if scene is None:
+        scene = engine.list_all("containers", labels={_PROJECT: lab.project})
+    found = [item["Labels"] for item in scene]
     for labels in found:
         if text := labels.get(HOLDER):
             person, _, place = text.partition(":")
@@ -89,9 +91,11 @@ def holder_of(engine: Engine, lab: Lab) -> Holder | None:
     return next((Holder("", labels[_FOLDER]) for labels in found if labels.get(_FOLDER)), None)
 
 
-def stranger(engine: Engine, lab: Lab, places: Places | None = None) -> Holder | None:
+def stranger(
+    engine: Engine, lab: Lab, places: Places | None = None, scene: list[dict[str, Any]] | None = None
+) -> Holder | None:
     """Return who holds a lab on an engine, if that is not us; a holder whose checkout is gone does not count."""
-    held = holder_of(engine, lab)
+    held = holder_of(engine, lab, scene)
     if held is None:
         return None
     me = myself(places or find())
@@ -114,13 +118,21 @@ def _is_gone(folder: str) -> bool:
     return False
 
 
-def require_own(engine: Engine, lab: Lab, places: Places | None = None) -> None:
+def require_own(
+    engine: Engine, lab: Lab, places: Places | None = None, scene: list[dict[str, Any]] | None = None
+) -> None:
     """Refuse to touch or check a lab that another checkout or person holds.
+
+    Args:
+        engine: the engine that runs it.
+        lab: the lab.
+        places: the course's folders; if left out, they are found.
+        scene: the containers of its scene as the engine lists them; if left out, the engine is asked.
 
     Raises:
         HeldError: the message names the holder, and what to do.
     """
-    held = stranger(engine, lab, places)
+    held = stranger(engine, lab, places, scene)
     if held is None:
         return
     who = f"{held.person}, from {held.checkout}" if held.person else f"another checkout, {held.checkout}"

@@ -469,7 +469,7 @@ def require_running(engine: Engine, lab: Lab) -> None:
     number = int(lab.number)
     if not found:
         raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")
-    require_own(engine, lab)
+    require_own(engine, lab, scene=found)
     if any(item["Labels"].get(PROOF) for item in found):
         raise LabError(
             f"What runs of lab {lab.number} is not yours: `lab verify` made it, and is at work or was interrupted.",

@@ -1,4 +1,4 @@
-"""Opens the shells in the three containers, and looks at their files, while the checks are being read."""
+"""Opens the shells in the three containers, and looks at their files and processes, while the checks are being read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ NAMES = ("tariff-v1", "tariff-v2", NEIGHBOUR)
 
 
 def early(lab: Lab) -> None:
-    """Look at the files of each, and open a shell wherever one can be."""
+    """Look at the files and processes of each, and open a shell wherever one can be."""
     found = [container for container in lab.containers() if _name(container) in NAMES and container.running]
     for container in found:
         lab.look_ahead(container)
+        container.look_ahead()
     in_parallel(_open, found)
 
 
@@ -28,6 +29,8 @@ def _name(container: Container) -> str:
 
 
 def _open(container: Container) -> None:
+    if container.has_open_shell:
+        return
     # A command started in the neighbour before its first kill would ask for memory at the worst moment.
     if _name(container) == NEIGHBOUR and (
         container.host_config.get("OomKillDisable") or "was killed" not in container.logs(200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import could_not_run, fail, guard, needs, require, timeout, wait_until
+from checker.grading.author import in_parallel, could_not_run, fail, guard, needs, require, timeout, wait_until
 
 from .limits import NO_LIMIT, read_cpu, read_memory
 from .three import (
@@ -20,11 +20,12 @@ from .three import (
     present,
     require_answer,
     require_running,
+    require_said,
 )
 from .walls import reaches_into_host, require_nothing_shared
 
 if TYPE_CHECKING:
-    from checker.grading.author import Container, Engine, Lab, Outside
+    from checker.grading.author import Container, Engine, Lab, Outside, Reply
 
 MEMORY_MOST = 256 << 20
 """What the task allows the neighbour."""
@@ -173,14 +174,16 @@ def require_version(asked: Asked, said: dict[str, Any]) -> None:
 def test_own_ledger(lab: Lab, outside: Outside) -> None:
     """What one version writes, the other never sees."""
     mark = f"check-{secrets.token_hex(4)}"
-    ledger = str(require_answer(lab, outside, V1, require_running(lab, V1)).get("ledger") or LEDGER)
+    boxes = {asked: require_running(lab, asked) for asked in VERSIONS}
+    ledger = str(require_said(lab, outside, V1, boxes[V1]).get("ledger") or LEDGER)
+    files = {asked: container.host().file(ledger) for asked, container in boxes.items()}
     for writer, reader in ((V1, V2), (V2, V1)):
         reply = outside.post(f"{writer.url}/orders", mark, timeout=5.0)
         try:
-            mine = require_running(lab, writer).host().file(ledger)
-            its = require_running(lab, reader).host().file(ledger)
+            found: dict[Asked, bool] = {}
+            in_parallel(lambda asked: found.update({asked: files[asked].contains(mark)}), VERSIONS)
             require(
-                reply.ok and mine.contains(mark),
+                reply.ok and found[writer],
                 f"`{writer.name}` was sent an order, and its ledger does not have it.",
                 expected=f"a line {mark} in {ledger} of {writer.name}",
                 seen=reply.summary,
@@ -188,7 +191,7 @@ def test_own_ledger(lab: Lab, outside: Outside) -> None:
                 hint=f"May {writer.name} write there? `docker logs {writer.name}` may say more.",
             )
             require(
-                not its.contains(mark),
+                not found[reader],
                 f"An order for `{writer.name}` is in the ledger of `{reader.name}`: both write to one file, in two "
                 "formats, and each will break what the other wrote.",
                 expected=f"{mark} in the ledger of {writer.name} alone",
@@ -386,7 +389,7 @@ def test_others_hold(lab: Lab, outside: Outside) -> None:
     for asked in VERSIONS:
         _require_unharmed(asked, require_running(lab, asked))
     killed = _last_killed(outside)
-    records = {asked: _pace(outside, asked, killed) for asked in VERSIONS}
+    records = _paces(outside, killed)
     if not all(record.get("quotes") for record in records.values()):
         # The last kill is older than one of the two: watch another one.
         container = require_running(lab, CRUNCHER)
@@ -395,29 +398,38 @@ def test_others_hold(lab: Lab, outside: Outside) -> None:
         wait_until(lambda: _kills_seen(container) > before, KILL_SECONDS, every=0.25)
         killed = _last_killed(outside)
         wait_until(
-            lambda: all(_pace(outside, asked, killed).get("quotes") for asked in VERSIONS), 5.0, every=0.25
+            lambda: all(record.get("quotes") for record in _paces(outside, killed).values()), 5.0, every=0.25
         )
-        records = {asked: _pace(outside, asked, killed) for asked in VERSIONS}
+        records = _paces(outside, killed)
+    replies: dict[Asked, Reply] = {}
+    in_parallel(
+        lambda asked: replies.update({asked: outside.get(f"{asked.url}/quote?grams=500", timeout=5.0)}),
+        VERSIONS,
+    )
     for asked, record in records.items():
-        now = outside.get(f"{asked.url}/quote?grams=500", timeout=5.0)
+        now = replies[asked]
         median, slowest = (
             float(record.get("median_ms", SLOWEST_MS)),
             float(record.get("slowest_ms", SLOWEST_MS)),
         )
-        require(
+        if (
             record.get("quotes")
             and median <= MEDIAN_MS
             and slowest <= SLOWEST_MS
             and now.ok
-            and now.ms <= SLOWEST_MS,
+            and now.ms <= SLOWEST_MS
+        ):
+            continue
+        container = require_running(lab, asked)
+        fail(
             f"`{asked.name}` was slow while the neighbour was at work: walls are in place, and it has no room within "
             "its own.",
             expected=f"quotes within {MEDIAN_MS:.0f} ms at the median and {SLOWEST_MS:.0f} ms at the worst",
             seen=f"{median:g} ms and {slowest:g} ms around the last kill; now {now.ms:g} ms"
             + (f" ({now.error})" if now.error else ""),
             source=f"curl {asked.url}/pace",
-            evidence=f"limits of {asked.name}: memory {mb(require_running(lab, asked).host_config.get('Memory') or NO_LIMIT)}, "
-            f"CPU {_told_cpu(require_running(lab, asked))}",
+            evidence=f"limits of {asked.name}: memory {mb(container.host_config.get('Memory') or NO_LIMIT)}, "
+            f"CPU {_told_cpu(container)}",
             hint=f"`docker stats {asked.name}`: is it limited itself, and to how much?",
         )
 
@@ -452,6 +464,12 @@ def _pace(outside: Outside, asked: Asked, moment: float) -> dict[str, float]:
         return {}
     window = f"from={moment - AROUND_SECONDS:.3f}&to={moment + AROUND_SECONDS:.3f}"
     found: dict[str, float] = outside.get(f"{asked.url}/pace?{window}", timeout=5.0).json()
+    return found
+
+
+def _paces(outside: Outside, moment: float) -> dict[Asked, dict[str, float]]:
+    found: dict[Asked, dict[str, float]] = {}
+    in_parallel(lambda asked: found.update({asked: _pace(outside, asked, moment)}), VERSIONS)
     return found
 
 

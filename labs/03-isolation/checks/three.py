@@ -94,12 +94,16 @@ def present(lab: Lab) -> dict[Asked, Container]:
 
 def require_running(lab: Lab, asked: Asked) -> Container:
     """Return the container; fail, with what became of it, unless it runs and stays up."""
-    if find(lab, asked) is None and asked is not CRUNCHER:
-        _require_no_box_for_two(lab, asked)
-    return lab.require_container(asked.wanted, lambda container: _tell_ended(asked, container))
+    return lab.require_container(
+        asked.wanted,
+        lambda container: _tell_ended(asked, container),
+        lambda: _require_no_box_for_two(lab, asked),
+    )
 
 
 def _require_no_box_for_two(lab: Lab, asked: Asked) -> None:
+    if asked is CRUNCHER:
+        return
     others = [item for item in present(lab).values() if insides(item, asked.port)]
     if not others:
         return
@@ -180,6 +184,13 @@ def _fail_strangled(asked: Asked, container: Container, seen: str) -> None:
 
 def require_answer(lab: Lab, outside: Outside, asked: Asked, container: Container) -> dict[str, Any]:
     """Return what the service says on its port; fail unless it is this service, in this container."""
+    said = require_said(lab, outside, asked, container)
+    _require_program(asked, container)
+    return said
+
+
+def require_said(lab: Lab, outside: Outside, asked: Asked, container: Container) -> dict[str, Any]:
+    """Return what the service says on its port; fail unless it says that it is this service."""
 
     def silent(found: Container, reply: Reply) -> None:
         if found.oom_killed and reply.error:
@@ -195,18 +206,19 @@ def require_answer(lab: Lab, outside: Outside, asked: Asked, container: Containe
             source=f"curl {asked.url}/",
             hint=f"Which image does `{asked.name}` run? Lesson, “Your turn”, names the one that is asked for.",
         )
-    _require_program(asked, container)
     return said
 
 
 def _require_program(asked: Asked, container: Container) -> None:
     """Fail when the service's program is not among the container's processes: something else answers in its place."""
-    # Asked from outside: a command started in the neighbour would ask for memory at the worst moment.
-    commands = [command for _, command in container.processes()]
     # Which of the two versions answers is told by its answer.
     programs = {each.program for each in ALL if each.service == asked.service}
-    if any(programs & set(command.split()) for command in commands):
-        return
+    # What was asked ahead may be from before it was ready, so only the second answer can fail.
+    for _ in range(2):
+        # Asked from outside: a command started in the neighbour would ask for memory at the worst moment.
+        commands = [command for _, command in container.processes()]
+        if any(programs & set(command.split()) for command in commands):
+            return
     fail(
         f"What answers for `{asked.name}` is not the program of {asked.image}: the container was started with one of its own, "
         "which gives the same answer.",

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from checker.grading.ahead import Ahead
+from checker.grading.ahead import ANSWER_SECONDS, Ahead
 
 
 def test_a_question_under_way_is_not_asked_again() -> None:
@@ -40,6 +40,13 @@ def test_what_nobody_asked_for_is_forgotten() -> None:
     ahead.begin("files", lambda: "of the verdict before")
     ahead.forget()
     assert ahead.answer("files", lambda: "now") == "now"
+
+
+def test_an_old_answer_is_not_used() -> None:
+    moments = iter([0.0, ANSWER_SECONDS + 0.1])
+    ahead = Ahead(clock=lambda: next(moments))
+    ahead.begin("files", lambda: "early")
+    assert ahead.answer("files", lambda: "late") == "late"
 
 
 def test_the_answer_is_waited_for() -> None:

@@ -37,6 +37,7 @@ class Engine:
         self.execs: set[str] = set()
         self.happened = [START, event("pause", COMPARED)]
         self.under_way: list[str] | None = None
+        self.asked: list[float] = []
         self.clock = SimpleNamespace(now=lambda: COMPARED)
 
     def inspect(self, name: str) -> dict[str, Any]:
@@ -46,8 +47,9 @@ class Engine:
 
     def events(self, *, since: float, until: float | None = None) -> Iterator[dict[str, Any]]:
         """Yield what happened."""
-        assert (since, until) == (0, COMPARED)
-        yield from self.happened
+        assert until == COMPARED
+        self.asked.append(since)
+        yield from (each for each in self.happened if each["timeNano"] >= since * 1e9)
 
 
 def image(**config: Any) -> dict[str, Any]:
@@ -148,7 +150,7 @@ def test_an_engine_that_keeps_more_events_than_docker_is_not_read_to_the_end(
     def endless() -> Iterator[dict[str, Any]]:
         for number in range(EVENTS + 2):
             assert number <= EVENTS
-            yield START
+            yield event("pause", COMPARED)
 
     engine.happened = endless()  # type: ignore[assignment]
     assert not untouched.holds(container(), image())
@@ -189,6 +191,36 @@ def test_what_happened_is_asked_once_a_verdict(engine: Engine, untouched: Untouc
     engine.happened.append(event("exec_create: sh", COMPARED + 1))
     untouched.begin()
     assert not untouched.holds(container(), image())
+
+
+def test_each_verdict_reads_the_events_since_the_one_before(engine: Engine, untouched: Untouched) -> None:
+    for number in range(1, 5):
+        engine.happened.append(event("top", COMPARED + 10 * number))
+        untouched.begin()
+        assert untouched.holds(container(), image())
+    assert [round(since - COMPARED) for since in engine.asked] == [-1000, 0, 0, 10, 20]
+    # What was said of the comparison is forgotten by now; the engine keeps a few of its events only.
+    del engine.happened[:4]
+    untouched.begin()
+    assert untouched.holds(container(), image())
+
+
+def test_an_event_that_appears_late_is_seen_by_the_next_verdict(engine: Engine, untouched: Untouched) -> None:
+    engine.happened.append(event("top", COMPARED + 10))
+    assert untouched.holds(container(), image())
+    engine.happened.append(event("exec_start: sh", COMPARED + 9.9))
+    untouched.begin()
+    assert not untouched.holds(container(), image())
+
+
+def test_of_two_comparisons_at_one_moment_the_one_that_found_something_counts(
+    tmp_path: Path,
+) -> None:
+    mine, theirs = (Untouched(Engine(), tmp_path) for _ in range(2))  # type: ignore[arg-type]
+    mine.compare(container(), list)
+    theirs.compare(container(), lambda: ["C /app/serve.py"])
+    theirs.keep()
+    assert not mine.holds(container(), image())
 
 
 def test_the_next_command_knows_it_too(engine: Engine, tmp_path: Path) -> None:
