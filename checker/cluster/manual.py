@@ -76,7 +76,7 @@ class Loss:
     """Whether it is dead now; otherwise somebody has started it again."""
     serving: int
     """How many copies served the users shortly before, by the names in their answers."""
-    in_parallel: int
+    at_once: int
     """How many of these served in the last moment before; fewer than `serving` when one had just been replaced."""
     carried: bool
     """Whether one of these stopped answering when the host died."""
@@ -321,9 +321,9 @@ class ByHand:
                 continue
             ended = _seconds(container.attrs["State"]["FinishedAt"])
             if not container.running or ended > began:
-                serving, in_parallel, carried = _before(traffic, ended, wanted)
+                serving, at_once, carried = _before(traffic, ended, wanted)
                 found.append(
-                    Loss(node, container.id, ended, not container.running, serving, in_parallel, carried)
+                    Loss(node, container.id, ended, not container.running, serving, at_once, carried)
                 )
         return sorted(found, key=lambda loss: loss.at)
 

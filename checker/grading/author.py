@@ -192,7 +192,7 @@ class Lab:
         These are edited, added or removed files as `docker diff` prints them, what is mounted over the image's files,
         and variables that make a program load other code.
         """
-        image = self.image(container.image_id) or {"Config": {}}
+        image = self._image_of(container) or {"Config": {}}
         return [
             *edits.mounted_over(container),
             *self.shells.ahead.answer(f"changed {container.id}", lambda: self._changed(container)),
@@ -207,10 +207,17 @@ class Lab:
         self.shells.ahead.begin(f"changed {container.id}", lambda: self._changed(container))
 
     def _changed(self, container: Container) -> list[str]:
-        image = self.image(container.image_id)
+        image = self._image_of(container)
         if image and self.shells.untouched.holds(container, image):
             return []
         return self.shells.untouched.compare(container, lambda: edits.changed(self.engine, container))
+
+    def _image_of(self, container: Container) -> dict[str, Any] | None:
+        """Return the engine's record of the image that a container runs; a digest always names the same image."""
+        known = self.shells.images
+        if container.image_id not in known and (image := self.image(container.image_id)):
+            known[container.image_id] = image
+        return known.get(container.image_id)
 
     def node(self, service: str) -> Container:
         """Return the container of one of the scene's services.

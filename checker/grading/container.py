@@ -60,6 +60,8 @@ class Shells:
         self.engine = engine
         self.ahead = Ahead()
         self.untouched = Untouched(engine, kept)
+        self.images: dict[str, dict[str, Any]] = {}
+        """The engine's records of images, by digest."""
         self._open: dict[tuple[str, str | None], Shell] = {}
         self._lock = threading.Lock()
 

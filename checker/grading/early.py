@@ -7,14 +7,17 @@ A lab can have a `checks/early.py` with a function `early(lab)`. It does slow th
 from __future__ import annotations
 
 import contextlib
-import runpy
 import threading
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from checker.course.catalogue import Lab as CourseLab
+    from checker.grading.author import Lab
     from checker.grading.container import Shells
 
 
@@ -43,11 +46,20 @@ class Early:
 
         # If something goes wrong here, the checks find and report it.
         with contextlib.suppress(Exception):
-            runpy.run_path(str(self._file))["early"](
-                Lab(self._lab, self.shells.engine, self._work, self.shells)
-            )
+            _function(self._file)(Lab(self._lab, self.shells.engine, self._work, self.shells))
 
     def wait(self) -> None:
         """Wait until it has ended, so that it opens nothing after everything was closed."""
         if self._thread.ident is not None:
             self._thread.join(timeout=15.0)
+
+
+def _function(file: Path) -> Callable[[Lab], None]:
+    """Return the function of a lab; the file is compiled again only when it has changed."""
+    loader = SourceFileLoader("early", str(file))
+    spec = spec_from_loader("early", loader)
+    assert spec is not None  # noqa: S101 - a loader was given
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    found: Callable[[Lab], None] = module.early
+    return found

@@ -38,7 +38,7 @@ TURN_SECONDS = RUN_SECONDS + 60.0
 _UNUSED = (
     "cacheprovider", "doctest", "faulthandler", "junitxml", "logging", "pastebin", "recwarn", "setuponly",
     "setupplan", "stepwise", "tmpdir", "monkeypatch", "unittest", "warnings", "unraisableexception",
-    "threadexception", "nose", "debugging", "legacypath", "pytester_assertions", "subtests",
+    "threadexception", "nose", "debugging", "legacypath", "pytester_assertions", "subtests", "skipping", "reports",
 )  # fmt: skip
 
 

@@ -123,7 +123,9 @@ class Untouched:
             return False
         # So the next time fewer events are read, and the engine may forget these.
         settled = _moment(events[-1]) - SETTLED_SECONDS
-        since = max(each for each in (compared.since, *map(_moment, events)) if each <= max(settled, compared.since))
+        since = max(
+            each for each in (compared.since, *map(_moment, events)) if each <= max(settled, compared.since)
+        )
         self._compared[container.id] = msgspec.structs.replace(compared, since=since)
         return True
 
@@ -159,7 +161,9 @@ class Untouched:
                 if known and _worth_storing(known, self._stored(container)):
                     whole.write(self._folder / container, msgspec.json.encode(known).decode())
                     wrote = True
-            for old in sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT] if wrote else ():
+            for old in (
+                sorted(self._folder.iterdir(), key=lambda file: file.stat().st_mtime)[:-KEPT] if wrote else ()
+            ):
                 old.unlink(missing_ok=True)
         except OSError:
             return  # the next command compares again

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import in_parallel, could_not_run, fail, guard, needs, require, timeout, wait_until
+from checker.grading.author import could_not_run, fail, guard, needs, require, timeout, wait_until
 
 from .limits import NO_LIMIT, read_cpu, read_memory
 from .three import (
@@ -17,6 +17,7 @@ from .three import (
     Asked,
     find,
     mb,
+    of_each,
     present,
     require_answer,
     require_running,
@@ -25,7 +26,7 @@ from .three import (
 from .walls import reaches_into_host, require_nothing_shared
 
 if TYPE_CHECKING:
-    from checker.grading.author import Container, Engine, Lab, Outside, Reply
+    from checker.grading.author import Container, Engine, Lab, Outside
 
 MEMORY_MOST = 256 << 20
 """What the task allows the neighbour."""
@@ -180,8 +181,7 @@ def test_own_ledger(lab: Lab, outside: Outside) -> None:
     for writer, reader in ((V1, V2), (V2, V1)):
         reply = outside.post(f"{writer.url}/orders", mark, timeout=5.0)
         try:
-            found: dict[Asked, bool] = {}
-            in_parallel(lambda asked: found.update({asked: files[asked].contains(mark)}), VERSIONS)
+            found = of_each(lambda asked: files[asked].contains(mark))
             require(
                 reply.ok and found[writer],
                 f"`{writer.name}` was sent an order, and its ledger does not have it.",
@@ -255,8 +255,9 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
         _fail_way_round(
             container, "may put as much as it likes into swap: then the disk is what everybody waits for"
         )
-    require(
-        memory.kills or container.reload().oom_killed,
+    if memory.kills or container.reload().oom_killed:
+        return
+    fail(
         f"cruncher has a limit of {mb(memory.limit)}, and has not met it: no process of it was killed for want of "
         "memory, although it was asked for another round.",
         expected="a worker killed by the kernel when it reaches the limit",
@@ -401,11 +402,7 @@ def test_others_hold(lab: Lab, outside: Outside) -> None:
             lambda: all(record.get("quotes") for record in _paces(outside, killed).values()), 5.0, every=0.25
         )
         records = _paces(outside, killed)
-    replies: dict[Asked, Reply] = {}
-    in_parallel(
-        lambda asked: replies.update({asked: outside.get(f"{asked.url}/quote?grams=500", timeout=5.0)}),
-        VERSIONS,
-    )
+    replies = of_each(lambda asked: outside.get(f"{asked.url}/quote?grams=500", timeout=5.0))
     for asked, record in records.items():
         now = replies[asked]
         median, slowest = (
@@ -435,8 +432,9 @@ def test_others_hold(lab: Lab, outside: Outside) -> None:
 
 
 def _require_unharmed(asked: Asked, container: Container) -> None:
-    require(
-        not container.oom_killed and not container.restarts,
+    if not container.oom_killed and not container.restarts:
+        return
+    fail(
         f"`{asked.name}` was itself ended and started again: the one to be protected was harmed.",
         expected="no restart, no OOM kill",
         seen=f"restarted {container.restarts} times, OOMKilled: {str(container.oom_killed).lower()}",
@@ -468,9 +466,7 @@ def _pace(outside: Outside, asked: Asked, moment: float) -> dict[str, float]:
 
 
 def _paces(outside: Outside, moment: float) -> dict[Asked, dict[str, float]]:
-    found: dict[Asked, dict[str, float]] = {}
-    in_parallel(lambda asked: found.update({asked: _pace(outside, asked, moment)}), VERSIONS)
-    return found
+    return of_each(lambda asked: _pace(outside, asked, moment))
 
 
 @needs("v1-answers", "v2-answers", "neighbour-memory")

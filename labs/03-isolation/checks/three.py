@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from checker.grading.author import Blocked, Door, Reason, Wanted, fail, insides, last_lines
+from checker.grading.author import Blocked, Door, Reason, Wanted, at_once, fail, insides, last_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from checker.grading.author import Container, Lab, Outside, Reply
 
 INSIDE = 7070
@@ -87,6 +89,16 @@ def find(lab: Lab, asked: Asked) -> Container | None:
 def present(lab: Lab) -> dict[Asked, Container]:
     """Return those of the three that exist."""
     return {asked: found for asked in ALL if (found := find(lab, asked))}
+
+
+_Found = TypeVar("_Found")
+
+
+def of_each(function: Callable[[Asked], _Found], several: Iterable[Asked] = VERSIONS) -> dict[Asked, _Found]:
+    """Return what a function returns for each of several containers; it waits for all of them at the same time."""
+    found: dict[Asked, _Found] = {}
+    in_parallel(lambda asked: found.update({asked: function(asked)}), several)
+    return found
 
 
 # -- up? -----------------------------------------------------------------------------------------------------

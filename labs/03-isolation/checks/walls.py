@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import in_parallel, fail
+from checker.grading.author import fail
 
-from .three import Asked, present
+from .three import Asked, of_each, present
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Engine, Lab
@@ -82,8 +82,7 @@ def _folder_of_host(container: Container) -> tuple[str, str] | None:
 def require_nothing_shared(lab: Lab, engine: Engine) -> None:
     """Fail when two of the three share a namespace, a network that somebody made, or a place for files."""
     here = present(lab)
-    rooms: dict[Asked, dict[str, str]] = {}
-    in_parallel(lambda asked: rooms.update({asked: _rooms(here[asked])}), here)
+    rooms = of_each(lambda asked: _rooms(here[asked]), here)
     for (one, first), (two, second) in combinations(here.items(), 2):
         for kind, what in NAMESPACES.items():
             _require_apart(one, two, kind, what, rooms)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OLD, NEW = "1.0", "2.0"
 
 
-def await_settled(nomad: Nomad) -> bool:
+def settled(nomad: Nomad) -> bool:
     """Whether nothing is under way that ends by itself: no deployment runs, or it waits for somebody."""
     newest = next(iter(nomad.deployments()), None)
     if newest is None or newest.status != "running":

@@ -256,11 +256,11 @@ class Goal:
             "and start the missing copy then."
         )
         require(
-            loss.in_parallel <= WANTED,
-            f"{loss.host} died while {loss.in_parallel} copies served: there was one more than the goal's {WANTED}, so that the loss "
+            loss.at_once <= WANTED,
+            f"{loss.host} died while {loss.at_once} copies served: there was one more than the goal's {WANTED}, so that the loss "
             "left a whole service and nothing had to be restored.",
             expected=f"{WANTED} copies that serve when a host with one of them is lost",
-            seen=f"{loss.in_parallel} names in the last answers before the loss",
+            seen=f"{loss.at_once} names in the last answers before the loss",
             source=way.drawn,
             hint=hint,
         )

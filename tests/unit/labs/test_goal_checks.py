@@ -36,8 +36,8 @@ def record(node: str, made: float, name: str = "parcel", *, running: bool = True
     return Record(node, created=LOST_AT + made, started=LOST_AT + made, running=running, instance=name)
 
 
-def loss(serving: int = 2, in_parallel: int = 2, *, down: bool = False) -> Loss:
-    return Loss("host-3", "c", LOST_AT, down, serving, in_parallel, carried=True)
+def loss(serving: int = 2, at_once: int = 2, *, down: bool = False) -> Loss:
+    return Loss("host-3", "c", LOST_AT, down, serving, at_once, carried=True)
 
 
 def way(*found: Record) -> Any:
