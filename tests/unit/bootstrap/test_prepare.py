@@ -57,6 +57,15 @@ def test_a_verb_gets_its_packages_on_top_when_it_is_first_used(
     assert checkout.is_ready("run.txt", "notebook.txt")
 
 
+def test_help_on_a_verb_installs_nothing_for_it(checkout: Any) -> None:
+    checkout.prepare("notebook", "--help")
+    checkout.prepare("test", "-h")
+    assert checkout.installed == ["run.txt"]
+    # Behind two dashes, the words are for pytest.
+    checkout.prepare("test", "unit", "--", "--help")
+    assert checkout.installed == ["run.txt", "notebook.txt", "test.txt"]
+
+
 def test_tests_get_theirs_and_those_of_notebooks(checkout: Any) -> None:
     checkout.prepare("notebook")
     assert not checkout.is_ready("run.txt", "notebook.txt", "test.txt")

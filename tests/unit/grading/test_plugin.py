@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import pytest
 from checker.engine.api import Engine
 from checker.engine.endpoint import Endpoint
 from checker.errors import LabError
+from checker.grading.container import Shells
+from checker.grading.early import Early
 from checker.grading.run import grade
 from checker.results import CheckResult, Kind, Report, Status
 from checker.scene.locks import lab_lock, locked
@@ -397,7 +400,29 @@ def test_a_run_waits_for_another_of_the_same_lab_and_looks_at_the_scene_after_it
         lab, Engine(NOWHERE), course.root / "work", tell=tell, first=lambda: order.append("looked")
     )
     assert report.passed
-    assert [said.split(" (")[0] for said in order] == [
-        "Another command is still running: `lab check 97`",
-        "looked",
-    ]
+    assert [said.split(" (")[0] for said in order] == ["`lab check 97", "looked"]
+
+
+def test_what_was_asked_ahead_of_another_run_is_asked_again_after_it(course: Course) -> None:
+    checks = "def test_a(lab):\n    'T'\n    fail(lab.shells.ahead.answer('state', lambda: 'after it'), hint='h')\n"
+    lab = course.lab(HEAD + checks, ids=("a",))
+    engine = Engine(NOWHERE)
+    early = Early(lab, course.root / "work", Shells(engine))
+    early.shells.ahead.begin("state", lambda: "before it")
+    with contextlib.ExitStack() as other:
+        other.enter_context(locked(lab_lock(NOWHERE.host, lab.number, "check"), "lab check 97", wait=60))
+        report = grade(lab, engine, course.root / "work", early=early, tell=lambda _: other.close())
+    failure = only(report).failure
+    assert failure is not None
+    assert failure.rationale == "after it"
+
+
+def test_a_labs_early_work_is_read_anew_when_it_changed(course: Course) -> None:
+    lab = course.lab(HEAD + "def test_a():\n    'T'\n", ids=("a",))
+    file = lab.folder / "checks" / "early.py"
+    for word in ("first", "the second"):
+        file.write_text(f"def early(lab):\n    (lab.work / 'word').write_text({word!r})\n")
+        work = course.root / "work"
+        work.mkdir(exist_ok=True)
+        grade(lab, Engine(NOWHERE), work)
+        assert (work / "word").read_text() == word

@@ -188,6 +188,13 @@ def test_a_lab_may_say_something_more_exact_of_an_end() -> None:
     assert seen == ["parcel-b"]
 
 
+def test_a_lab_may_say_something_more_exact_of_an_absence() -> None:
+    asked: list[str] = []
+    with pytest.raises(CheckFailed, match="There is no container named `parcel-b`"):
+        require_container(World().lab(), WANTED, absent=lambda: asked.append("absent"))
+    assert asked == ["absent"]
+
+
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [("parcel_b", "parcel-b"), ("parcelb", "parcel-b"), ("tarif-v1", "tariff-v1"), ("Parcel-b", "parcel-b")],
