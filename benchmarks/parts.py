@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 START_ROUNDS = 3
 """Starting a lab takes a second or more, so it is measured fewer times."""
 
+TRIES = 3
+"""How often bare assertions may end what they look at before that counts as a failure."""
+
 SETTLE_SECONDS = 30.0
 """How long a solved scene may take until its solution passes."""
 
@@ -99,13 +102,26 @@ class Bench:
 
             # Until the neighbour has met its limit once; bare assertions do not wait for it as the checks do.
             settle(warm)
-            testinfra = [
+            command = [
                 self.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull,
                 str(self.root / "benchmarks/lab03_testinfra"),
             ]  # fmt: skip
+
+            def testinfra() -> float:
+                for _ in range(TRIES):
+                    try:
+                        return self.process(command)
+                    except BenchmarkError:
+                        # It starts commands in the neighbour while this has no memory left, and may end it by that.
+                        if scene.engine.inspect("cruncher")["State"]["Running"]:
+                            raise
+                        scene.apply(scene.lab.solution)
+                        settle(warm)
+                return self.process(command)
+
             times = interleave(
                 {
-                    "documented testinfra": functools.partial(self.process, testinfra),
+                    "documented testinfra": testinfra,
                     "lab check 3": functools.partial(self.process, [*self.lab, "check", "3"]),
                     "warm, as in lab watch": warm,
                     "check(3) in a warm kernel": functools.partial(cells.check, 3),

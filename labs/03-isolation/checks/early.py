@@ -31,9 +31,9 @@ def _name(container: Container) -> str:
 def _open(container: Container) -> None:
     if container.has_open_shell:
         return
-    # A command started in the neighbour before its first kill would ask for memory at the worst moment.
+    # A command started in the neighbour while it grows would ask for memory at the worst moment.
     if _name(container) == NEIGHBOUR and (
-        container.host_config.get("OomKillDisable") or "was killed" not in container.logs(200)
+        container.host_config.get("OomKillDisable") or "was killed" not in container.logs(1)
     ):
         return
     with suppress(LabError):
