@@ -66,6 +66,11 @@ def test_help_on_a_verb_installs_nothing_for_it(checkout: Any) -> None:
     assert checkout.installed == ["run.txt", "notebook.txt", "test.txt"]
 
 
+def test_to_stop_jupyterlab_does_not_install_it(checkout: Any) -> None:
+    checkout.prepare("notebook", "--stop")
+    assert checkout.installed == ["run.txt"]
+
+
 def test_tests_get_theirs_and_those_of_notebooks(checkout: Any) -> None:
     checkout.prepare("notebook")
     assert not checkout.is_ready("run.txt", "notebook.txt", "test.txt")
