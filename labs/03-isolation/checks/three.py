@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from checker.grading.author import Blocked, Door, Reason, Wanted, at_once, fail, insides, last_lines
+from checker.grading.author import Blocked, Door, Reason, Wanted, fail, in_parallel, insides, last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
