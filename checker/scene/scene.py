@@ -107,7 +107,7 @@ class Scene:
     # -- changes -------------------------------------------------------------------------------------------
 
     def start(self, progress: Callable[[str], None], wish: chosen.Wish | None = None) -> None:
-        """Start the scene, or mend what is not running, and wait until it is ready.
+        """Start the scene, or start again what is not running, and wait until it is ready.
 
         Args:
             progress: told what is being done.
@@ -181,7 +181,7 @@ class Scene:
             if (trouble := addresses.trouble(done.stderr, self.engine, self.lab)) is not None:
                 raise trouble
             raise LabError(
-                f"The scene of lab {self.lab.number} did not get ready.",
+                f"The scene of lab {self.lab.number} did not become ready.",
                 remedy="`lab doctor` looks at the machine; then start the lab again.",
                 detail=detail,
             )
@@ -472,7 +472,7 @@ def require_running(engine: Engine, lab: Lab) -> None:
     require_own(engine, lab, scene=found)
     if any(item["Labels"].get(PROOF) for item in found):
         raise LabError(
-            f"What runs of lab {lab.number} is not yours: `lab verify` made it, and is at work or was interrupted.",
+            f"What runs of lab {lab.number} is not yours: `lab verify` made it, and is still running or was interrupted.",
             remedy=f"`lab start {number}` removes what is left of it and starts the lab.",
         )
     # A node that can be lost is missed by nobody but those whose task it is.
@@ -484,7 +484,7 @@ def require_running(engine: Engine, lab: Lab) -> None:
     if down:
         raise LabError(
             f"Part of lab {lab.number}'s scene does not run: {', '.join(down)}.",
-            remedy=f"`lab start {number}` mends it and keeps your work.",
+            remedy=f"`lab start {number}` repairs it and keeps your work.",
         )
 
 

@@ -37,7 +37,7 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
     host_name = container.attrs["Config"]["Hostname"]
     if not named and says == host_name and container.id.startswith(host_name):
         fail(
-            f"`{copy.name}` was given no name to answer with, so it took its host name, which the engine makes up anew "
+            f"`{copy.name}` was given no name to answer with, so it took its host name, which the engine makes up "
             f"for every container: nobody can tell which copy `{says}` is, and the next one is called something else.",
             expected=expected,
             seen=f"{NAME_VARIABLE} {unset}; it answers with {says}",
@@ -57,13 +57,13 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
         )
     fail(
         f"`{copy.name}` answers with a name that its environment does not give it: something inside the container "
-        "was edited. Whoever runs the same image again gets a copy without that edit.",
+        "was edited. If you run the same image again, the copy does not have that edit.",
         expected=expected,
         seen=f"{NAME_VARIABLE} {f'is {named}' if named else unset}; it answers with {says}",
         source=f"docker inspect --format '{{{{json .Mounts}}}}' {copy.name}"
         if container.mounts
         else f"docker diff {copy.name}",
-        hint="Lesson, “Change something inside”: what became of such a change in the next container?",
+        hint="Lesson, “Change something inside”: what happened to such a change in the next container?",
     )
 
 

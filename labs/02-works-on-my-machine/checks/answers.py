@@ -197,7 +197,7 @@ def _why_ended(log: str) -> tuple[str, str]:
         )
     if _NOT_THERE.search(log):
         return (
-            "the program that it is told to start is not where it looks for it.",
+            "the program that it should start is not where it looks for it.",
             (
                 "The last line of its log has the whole path. Which folder do your `COPY` lines fill, and in which one does the program start "
                 "(`WORKDIR`)? Lesson, “Read the recipe”."

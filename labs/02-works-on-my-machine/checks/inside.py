@@ -116,7 +116,7 @@ def require_no_clutter(found: Contents, *, which: str = "The image", source: str
         kind = (
             "a git history: every version of every file, and whatever was ever committed by mistake"
             if "/.git/" in inner
-            else "a virtual environment, made for the machine and the Python of whoever built it"
+            else "a virtual environment, made for the machine and the Python of the person who built it"
             if "/.venv/" in inner
             else "the file with the builder's own settings and secrets"
         )
@@ -142,7 +142,7 @@ def require_adds_little(engine: Engine, found: Contents) -> None:
         return
     number, largest = max(enumerate(found.layers, start=1), key=lambda pair: pair[1].size)
     fail(
-        f"The image is {more / 1e6:.0f} MB larger than {BASE}; the service and its library are less than one. Whoever moves it, moves all of it. "
+        f"The image is {more / 1e6:.0f} MB larger than {BASE}; the service and its library are less than one. If you move the image, you move all of it. "
         f"Most comes from `{largest.made_by[:120]}`. {_why_large(largest.made_by)}",
         expected=f"at most {LIMIT / 1e6:.0f} MB more than {BASE}",
         seen=f"{more / 1e6:.1f} MB more, {largest.size / 1e6:.1f} MB of them in layer {number} of the {len(found.layers)} that you added",

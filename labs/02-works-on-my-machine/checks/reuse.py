@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def require_library_kept(engine: Engine, recipe: Recipe) -> None:
-    """Fail when the build after a change to the code made the layer of the library anew."""
+    """Fail when the build after a change to the code made the layer of the library again."""
     first, second = recipe.build(), recipe.build_after_edit()
     if not second.ok:
         fail(

@@ -81,7 +81,7 @@ def test_not_root(lab: Lab, alone: Alone) -> None:
     roots = [command for user, command in processes if user in {"root", "0"}]
     require(
         not roots,
-        "The service runs as root, the administrator of the container. Whoever breaks into it may change every file "
+        "The service runs as root, the administrator of the container. An attacker who breaks into it may change every file "
         "of it, and is root towards the kernel that all containers share.",
         expected="no process of the container runs as root (user 0)",
         seen=f"root runs {roots[0] if roots else ''}",
@@ -114,7 +114,7 @@ def require_stops(alone: Alone) -> None:
     if code == 137 and signal.upper().removeprefix("SIG") in {"KILL", "9"}:
         fail(
             f"Asked to stop, it was killed at once: the image itself says so, by `STOPSIGNAL {signal}`. What it had in hand "
-            "is lost, for nobody asked it to close.",
+            "is lost, because nothing asked it to close.",
             expected=f"it ends by itself within {STOP_SECONDS:g} s of being asked, exit code not 137",
             seen=f"killed after {seconds:.1f} s: exit code 137",
             source=f"docker image inspect --format '{{{{.Config.StopSignal}}}}' {IMAGE}",
@@ -255,7 +255,9 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> Non
     if build.layers != (lab.image(IMAGE) or {})["RootFS"]["Layers"]:
         found = searched(lab.engine, build.image["Id"], recipe.key)
         source = "docker build COPY-OF-YOUR-FOLDER"
-        require_no_key(found, recipe.key, whose="The key of whoever builds it", which=COPY, source=source)
+        require_no_key(
+            found, recipe.key, whose="The key of the person who builds it", which=COPY, source=source
+        )
         require_no_clutter(found, which=COPY[0].upper() + COPY[1:], source=source)
         alone.require_same(build.image["Id"])
 
@@ -269,7 +271,7 @@ def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
         require(
             not unpinned(base),
             f"The recipe builds on `{short(base)}`. The tag `latest`, which is also what no tag means, is no version: it names whatever somebody "
-            "tagged last, so the same recipe makes another image tomorrow, and nobody is told.",
+            "tagged last. The same recipe may make another image tomorrow, without notice.",
             expected="a base with the tag of one version, or a digest",
             seen=short(base),
             source="docker build COPY-OF-YOUR-FOLDER",

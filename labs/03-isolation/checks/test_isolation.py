@@ -32,7 +32,7 @@ MEMORY_MOST = 256 << 20
 """What the task allows the neighbour."""
 
 SWAP_MOST = 2 * MEMORY_MOST
-"""An engine that is told nothing about swap allows as much of it as of memory."""
+"""Without a setting for swap, an engine allows as much of it as of memory."""
 
 CORES_MOST = 1.0
 
@@ -139,7 +139,7 @@ def test_v2_answers(lab: Lab, outside: Outside) -> None:
 
 
 def require_image(lab: Lab, asked: Asked, container: Container) -> None:
-    """Fail when it runs another image than one of the two versions; which of them answers is told by its answer."""
+    """Fail when it runs another image than one of the two versions; its answer says which of the two it is."""
     images = [lab.image(each.image) for each in VERSIONS]
     if not all(images):
         could_not_run(
@@ -279,7 +279,7 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
 def _kills_seen(container: Container) -> int:
     """Count the kills that the neighbour told of, each when it was over.
 
-    Read from outside: while the kernel takes back a killed worker's memory, every command started in the same
+    Read from outside: while the kernel frees a killed worker's memory, every command started in the same
     container asks for more, and another process of it may have to die for that.
     """
     return container.logs(200).count("was killed")

@@ -105,7 +105,7 @@ def of_each(function: Callable[[Asked], _Found], several: Iterable[Asked] = VERS
 
 
 def require_running(lab: Lab, asked: Asked) -> Container:
-    """Return the container; fail, with what became of it, unless it runs and stays up."""
+    """Return the container; if it does not run and stay up, fail with what happened to it."""
     return lab.require_container(
         asked.wanted,
         lambda container: _tell_ended(asked, container),

@@ -124,7 +124,7 @@ class Own:
         return Sample(returned, answered, memory, with_cache, disk, virtual)
 
     def _settled(self, box: Container) -> tuple[float, float]:
-        """Return a box's memory once it has stopped growing, or after some seconds."""
+        """Return a box's memory once it has stopped growing, or after a few seconds."""
         read = [memory_of(box)]
 
         def still() -> bool:

@@ -333,7 +333,7 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
             + ("" if any(silent[0].networks.values()) else f"; {silent[0].name} is on no network"),
             source=f"docker logs {silent[0].name}",
             evidence=silent[0].logs(2),
-            hint="A VM needs some seconds to boot, longer when several boot at once. What does its log say last?",
+            hint="A VM needs a few seconds to boot, longer when several boot at once. What does its log say last?",
         )
 
 

@@ -96,7 +96,7 @@ class Programs:
         lines = self.in_vm(_REPORT.replace("PORTS", " ".join(map(str, PORTS.values())))).splitlines()
         if len(lines) < 2 or not lines[1].count("-"):
             could_not_run(
-                f"The virtual machine does not answer by ssh; `lab start {int(self.lab.number)}` mends it."
+                f"The virtual machine does not answer by ssh; `lab start {int(self.lab.number)}` repairs it."
             )
         files: dict[int, dict[str, str]] = {}
         for line in lines[2:]:

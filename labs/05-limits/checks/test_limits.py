@@ -57,7 +57,7 @@ def test_no_privilege(lab: Lab, programs: Programs) -> None:
             seen=f"{box.name}: {opened}, on kernel {programs.kernel}",
             source=f"docker inspect {box.name}",
             evidence=box.logs(2),
-            hint="Lesson, “With all rights”, tried it, and read what came of it.",
+            hint="Lesson, “With all rights”, tried it, and showed the result.",
         )
 
 
@@ -297,7 +297,7 @@ def _fail_not_in_vm(name: str, programs: Programs, serving: Serving, said: dict[
             expected=f"{name} in the virtual machine, on its kernel",
             seen=f"the run of the kernel that {box.name} names is the toolbox's, {programs.boot[:8]}…",
             source="cat /proc/sys/kernel/random/boot_id",
-            hint="What a program is told of its kernel can be changed; the kernel cannot, from inside a container.",
+            hint="What a program learns about its kernel can be changed; the kernel cannot, from inside a container.",
         )
     boxes = serving.boxes_of(name)
     if boxes:

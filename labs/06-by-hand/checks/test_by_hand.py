@@ -210,7 +210,7 @@ def _require_steady(world: World, copy: Copy) -> None:
     require(
         not restarts or seconds >= STEADY_SECONDS,
         f"{copy.name} on {copy.node} does not stay up: its program ends again and again, and a restart policy starts it. Each time, "
-        "users wait in vain.",
+        "users wait and get no answer.",
         expected="copies that run, and go on",
         seen=f"restarted {restarts} times, the last time {seconds:.0f} s ago",
         source=f"docker -H tcp://{copy.node}:2375 inspect --format '{{{{.RestartCount}}}}' {copy.name}",
@@ -397,7 +397,7 @@ def _tell_of_dead(world: World, seen: str) -> None:
         else f"{dead.host}, which was lost"
     )
     fail(
-        f"The front still passes requests to {where}: every time its turn comes, a user waits in vain.",
+        f"The front still passes requests to {where}: every time its turn comes, a user waits and gets no answer.",
         expected=f"only servers on {', '.join(world.left)}, or a front that finds out by itself who is gone",
         seen=f"server {dead.name} {dead.written} in front.cfg; {seen}",
         source="docker logs drydock-06-front-1",

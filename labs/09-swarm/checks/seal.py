@@ -79,7 +79,7 @@ def require_given(swarm: Swarm, service: Service, known: list[str]) -> None:
             expected=f"fingerprint {' or '.join(wanted)}",
             seen=f"fingerprint {said.get('fingerprint')}",
             source=source,
-            hint="What was the secret made from? Its content cannot be shown again, and cannot be changed: make one anew.",
+            hint="What was the secret made from? Its content cannot be shown again, and cannot be changed: make a new one.",
         )
 
 
@@ -135,7 +135,7 @@ def _require_from_secret(service: Service, file: str) -> None:
         expected="PARCEL_SECRET_FILE names the file of a secret that the service is given",
         seen=f"PARCEL_SECRET_FILE={file}; secrets: {', '.join(given) or 'none'}; mounts: {_mounted(service)}",
         source=f"docker service inspect --pretty {service.name}",
-        hint="Lesson, “Hand over a secret”: where does a secret lie in each copy? Compare with the file that Parcel is told of.",
+        hint="Lesson, “Hand over a secret”: where does a secret lie in each copy? Compare with the file that Parcel reads.",
     )
 
 
@@ -212,7 +212,7 @@ def _readable(swarm: Swarm, service: Service) -> Iterator[_Place]:
             f"the config `{name}`",
             data,
             f"docker config inspect --pretty {name}",
-            "A config and a secret are given to a service alike, and a config's content is shown to whoever asks.",
+            "A config and a secret are given to a service alike, and a config's content is shown to anyone who asks.",
         )
 
 
@@ -257,7 +257,7 @@ def _require_course_image(lab: Lab, swarm: Swarm, service: Service, known: list[
             done = lab.node(node).exec(f"{archive} | grep -qaF {patterns}; echo $?", SEARCH_SECONDS)
             require(
                 done.stdout.strip() != "0",
-                f"The key is in the image {image}: whoever has the image has the key, for ever, and so has every node.",
+                f"The key is in the image {image}: anyone who has the image has the key, and so has every node.",
                 expected="no key in the image",
                 seen=f"the key in {image} on {node}",
                 source=f"{archive} | grep -c …",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ADDRESS = "http://127.0.0.1:8090/"
 WARM_UP_MS = 3000
 LOSS_SECONDS = 60.0
-"""How long a lost copy may take to be replaced: some 6 s until the node is given up, 5 s of the swarm's own pause, and
+"""How long a lost copy may take to be replaced: about 6 s until the node is given up, 5 s of the swarm's own pause, and
 what the new copy needs; measured at 11 to 16 s on two cores."""
 
 

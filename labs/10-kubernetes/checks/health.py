@@ -35,7 +35,7 @@ def require_heeded(service: Service) -> None:
     source = f"kubectl get service {name}{space(service)} --output yaml"
     require(
         not service.spec.publish_not_ready_addresses,
-        f"The service {name} leads users to copies that are not ready as well: `publishNotReadyAddresses` is true, so nobody "
+        f"The service {name} sends users to copies that are not ready as well: `publishNotReadyAddresses` is true, so nobody "
         "heeds what the readiness probe finds.",
         expected="a service that leads to copies that are ready",
         seen="publishNotReadyAddresses: true",
@@ -44,7 +44,7 @@ def require_heeded(service: Service) -> None:
     )
     require(
         service.spec.selector,
-        f"The service {name} has no selector: its addresses were written by hand, and stay as they are whatever becomes of "
+        f"The service {name} has no selector: its addresses were written by hand, and stay as they are whatever happens to "
         "the copies, ready or not.",
         expected="a service that finds its pods by their labels",
         seen="no selector",
@@ -68,7 +68,7 @@ def judge(parcel: Parcel, workload: Workload) -> None:
     )
     require(
         container.liveness_probe,
-        "Nobody asks the copies whether they live: one that hangs is a copy that runs, for ever.",
+        "Nobody asks the copies whether they live: a copy that hangs still counts as running, and is never restarted.",
         expected="a liveness probe",
         seen=f"none in {workload.title}",
         source=source,
@@ -207,7 +207,7 @@ class _Trial:
         fail(
             f"A copy that lives, but is not ready yet, was killed by its {kind} probe. It would start again, be killed "
             f"again, and never get ready: the {kind} probe asks whether it is ready ({asks}).",
-            expected="a copy that gets ready slowly is left alone",
+            expected="a copy that becomes ready slowly is left alone",
             seen="killed while it was getting ready",
             source=self._source,
             evidence=complaint or said,

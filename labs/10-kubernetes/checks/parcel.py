@@ -122,7 +122,7 @@ class Parcel:
 
     @functools.cached_property
     def listens(self) -> int:
-        """The port in the pods that users are led to; Parcel's usual one as long as they are led nowhere."""
+        """The port in the pods that users reach; Parcel's usual one as long as they reach none."""
         target = self.target(self.service, self.pods[0]) if self.service and self.pods else ""
         return int(target) if target.isdecimal() else LISTENS
 
@@ -151,7 +151,7 @@ class Parcel:
         )
 
     def answers_at(self, pod: Pod, port: str) -> bool:
-        """Whether a pod's own port answers as Parcel does, asked by way of the API server."""
+        """Whether a pod's own port answers as Parcel does, asked through the API server."""
         if not port.isdecimal():
             return False
         path = f"/api/v1/namespaces/{pod.metadata.namespace}/pods/{pod.metadata.name}:{port}/proxy/healthz"
@@ -163,7 +163,7 @@ class Parcel:
         return isinstance(self.cluster, Elsewhere) and self.cluster.choice.port_taken
 
     def port(self, service: Service) -> ServicePort | None:
-        """Return the port of a service that users are led to; None when they are led elsewhere."""
+        """Return the port of a service that users reach; None if they reach another one."""
         fitting = [each for each in service.spec.ports if each.node_port == NODE_PORT]
         if self.any_port:
             fitting += [each for each in service.spec.ports if each.node_port]

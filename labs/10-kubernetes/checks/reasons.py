@@ -106,7 +106,7 @@ def fail_not_ready(lab: Lab, parcel: Parcel, late: list[Pod]) -> NoReturn:
             seen=f"{name}: 0/1",
             source=source,
             evidence=unready,
-            hint=f"Unless it is told another one, Parcel listens on port {LISTENS}; it answers /readyz and /healthz. Which port and which path does the probe name?",
+            hint=f"Unless it is set to another one, Parcel listens on port {LISTENS}; it answers /readyz and /healthz. Which port and which path does the probe name?",
         )
     fail(
         f"{counted} are not ready, and so get no requests.",
@@ -124,7 +124,7 @@ def _require_room_in_memory(pod: Pod, container: Container, counted: str, source
         not limit or quantity(limit) >= NEEDED_BYTES,
         f"{counted} cannot be started: their limit of memory is {limit}, and that is {quantity(limit):.3g} bytes. "
         "`m` is a thousandth; memory is counted in `Mi`, 1,048,576 bytes each.",
-        expected="a limit that Parcel fits into: it needs some 25 MB",
+        expected="a limit that Parcel fits into: it needs about 25 MB",
         seen=f"limit {limit}",
         source=source,
         evidence=warning,
@@ -137,7 +137,7 @@ def _require_room_in_memory(pod: Pod, container: Container, counted: str, source
     require(
         not killed,
         f"{counted} are killed by their own memory limit, {limit}.",
-        expected="a limit that Parcel fits into: it needs some 25 MB",
+        expected="a limit that Parcel fits into: it needs about 25 MB",
         seen="OOMKilled",
         source=source,
         evidence=warning,
@@ -178,7 +178,7 @@ def fail_without_a_node(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:
 
 
 def standing_still(parcel: Parcel) -> Pod | None:
-    """Return a copy that a rollout waits for in vain, while older ones of the same workload serve; None when none does."""
+    """Return a copy that keeps a rollout waiting while older ones of the same workload serve; None if there is none."""
     serving = {(parcel.owner(pod), parcel.container(pod).image) for pod in parcel.pods if pod.ready}
     for pod in parcel.pods:
         owner, image = parcel.owner(pod), parcel.container(pod).image
@@ -198,7 +198,7 @@ def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
         f"A rollout stands still: {'1 copy' if serving == 1 else f'{serving} copies'} of {' and '.join(old)} "
         f"{'serves' if serving == 1 else 'serve'}, and a copy of {image} does not get ready "
         f"({trouble}). It waits until somebody takes the rollout back, or makes a version that can start.",
-        expected="a rollout that is done, or was taken back",
+        expected="a rollout that is complete, or was rolled back",
         seen=f"{pod.metadata.name}: {trouble}",
         source=f"kubectl rollout status {owner.title}{space(pod)}",
         evidence=parcel.last_warning(pod),
@@ -211,7 +211,7 @@ def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     pod = parcel.pods_of(workload)[0]
     fail(
         f"A rollout of {workload.title} stands still: the cluster refuses to make a copy of the new version.",
-        expected="a rollout that is done, or was taken back",
+        expected="a rollout that is complete, or was rolled back",
         seen=refused,
         source=f"kubectl describe {workload.title}{space(pod)}",
         hint="A usual rollout makes one copy more before it takes an old one away. Has your namespace room for one more? "
@@ -275,7 +275,7 @@ def fail_unreachable(parcel: Parcel) -> NoReturn:
         source=f"curl {SHOWN}",
         hint=f"In the toolbox, `curl http://worker-1:{NODE_PORT}/` asks a node itself."
         if not isinstance(parcel.cluster, Elsewhere)
-        else "Users come by way of the API server: `kubectl get --raw "
+        else "Users come through the API server: `kubectl get --raw "
         f"/api/v1/namespaces/{service.metadata.namespace}/services/{name}:{service.spec.ports[0].port}/proxy/`.",
     )
 

@@ -1,6 +1,6 @@
 """Two pods of the checker's own, made after the learner's: one that says it is not ready yet, one that hangs.
 
-What a probe asks shows in what becomes of these two. They have the learner's probes, asked often, and none of the
+What a probe asks shows in what happens to these two. They have the learner's probes, asked often, and none of the
 learner's labels, so that no service sends them anything and nothing of the learner's is disturbed.
 """
 
@@ -169,7 +169,7 @@ class Rehearsal:
         return self.status(name).ready
 
     def is_given_up(self, name: str) -> bool:
-        """Whether one of them was started again, or is told to end so that it can be."""
+        """Whether one of them was started again, or is being stopped so that it can be."""
         return bool(self.status(name).restart_count) or bool(self.killing(name))
 
     def killing(self, name: str) -> str:
@@ -197,7 +197,7 @@ class Rehearsal:
         return dict(app.get(kind) or {})
 
     def answers(self, name: str, path: str = "/healthz") -> tuple[int, str]:
-        """Ask one of them itself, by way of the API server: the answer's status, 0 for none, and what was said."""
+        """Ask one of them itself, through the API server: the answer's status, 0 for none, and what was said."""
         return self._api.knock(self._path(f"/{self._made[name].metadata.name}:{self.port}/proxy{path}"), 2.0)
 
     def hang(self) -> None:

@@ -126,7 +126,7 @@ def _require_open(cluster: Kubernetes) -> None:
     names = " and ".join(tainted)
     require(
         not tainted,
-        f"{names} {'has a taint' if len(tainted) == 1 else 'have taints'} that somebody set: pods that do not put up with it "
+        f"{names} {'has a taint' if len(tainted) == 1 else 'have taints'} that somebody set: pods that do not tolerate it "
         "are kept away, and what is lost elsewhere cannot move there.",
         expected="three nodes as they were, without taints",
         seen="; ".join(f"{name}: {', '.join(taints)}" for name, taints in tainted.items()),
@@ -255,7 +255,7 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
         expected="copies on two nodes at least",
         seen=", ".join(f"{node}: {count}" for node, count in per.items()),
         source=CHECKED,
-        hint="New copies are placed afresh. `kubectl rollout restart` makes new ones, one after the other, as a new version does.",
+        hint="The scheduler chooses nodes again for new copies. `kubectl rollout restart` makes new ones, one after the other, as a new version does.",
     )
     fail(
         f"All {len(parcel.pods)} copies are on {here}: when that node is lost, all are lost.",
@@ -295,7 +295,7 @@ def test_requests_and_limits(parcel: Parcel) -> None:
             not little,
             f"The copies of {owner.title} request {' and '.join(f'{amount} of {name}' for name, amount in little.items())}: that is as "
             "good as nothing, so the scheduler puts any number of them on a node.",
-            expected="requests that say what a copy needs: Parcel takes some 25 MB of memory",
+            expected="requests that say what a copy needs: Parcel uses about 25 MB of memory",
             seen=", ".join(f"{name}: {amount}" for name, amount in little.items()),
             source=f"kubectl describe {owner.title}{space(pod)}",
             hint="`kubectl top pods` shows what a copy uses. `m` is a thousandth: of a core that is much, of a byte nothing.",
@@ -358,7 +358,7 @@ def _is_moved(parcel: Parcel, workload: Workload) -> bool:
 @needs("moved-without-failure")
 @timeout(360)
 def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
-    """A release that cannot start takes nothing down, and can be taken back."""
+    """A release that cannot start takes nothing down, and can be rolled back."""
     if lab.recall("bad release", parcel.key) is not None:
         return
     for workload in parcel.workloads:
@@ -400,7 +400,7 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
         could_not_run(f"The bad release could not be tried: {refused.message}")
     require(
         all(back),
-        f"After {cluster.bad_image} was taken back, not all copies got ready again.",
+        f"After {cluster.bad_image} was rolled back, not all copies became ready again.",
         expected=f"{wanted} copies of version {AFTER}, all ready",
         seen=f"{sum(pod.ready for pod in cluster.pods())} ready",
         source=CHECKED,
@@ -458,7 +458,7 @@ def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoRet
     staying = [pod for pod in parcel.pods if cluster.outstays(pod)]
     require(
         not staying,
-        f"{len(staying)} of {len(parcel.pods)} copies say that they tolerate a lost node for ever. Nobody gives them up when "
+        f"{len(staying)} of {len(parcel.pods)} copies tolerate a lost node without a time limit. Nobody gives them up when "
         "theirs is lost, so not all of them run elsewhere then.",
         expected="copies that are given up some time after their node was lost",
         seen="a toleration of lost nodes without tolerationSeconds",

@@ -118,7 +118,7 @@ def require_two_copies(nomad: Nomad, job: Job) -> None:
             expected="two copies on two clients",
             seen=", ".join(f"{each.id[:8]} on {each.node}" for each in ready),
             source=shows,
-            hint="Lesson, “Your turn”: what cannot be had twice on one client?",
+            hint="Lesson, “Your turn”: what can a client have only once?",
         )
     unready = next(each for each in instances if not each.ready)
     if refused := nomad.refused(unready):

@@ -84,7 +84,7 @@ def _fail_waiting(
         )
         fail(
             f"The release wants {those} finds no client with port {PORT} free. It cannot be promoted before all of its canaries "
-            "are healthy, so it waits for ever.",
+            "are healthy, so it never ends.",
             **{**facts, "seen": f"{facts['seen']}; not placed: {unplaced.why if unplaced else 'a canary'}"},
             evidence=deployment.status_description,
             hint="Three clients, two copies: how many canaries find a place beside them?",
@@ -92,7 +92,7 @@ def _fail_waiting(
     new = next((each.node for each in instances if each.version == NEW), "a client")
     fail(
         f"Version {NEW} runs on {new} as a canary, beside the copies of {OLD}, and waits for somebody to promote it. "
-        "A canary is a question; Nomad does not answer it by itself unless it is told to.",
+        "A canary is a question; Nomad answers it by itself only if the job says so.",
         **facts,
         evidence=deployment.status_description,
         hint="Lesson, “A canary”: which command says that the canary did well?",

@@ -1,4 +1,4 @@
-"""Lab 11: two copies of Parcel that Nomad keeps, a release by way of a canary, and what is lost without either."""
+"""Lab 11: two copies of Parcel that Nomad keeps, a release through a canary, and what is lost without either."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_canary_first(nomad: Nomad) -> None:
 @needs("version-2")
 @timeout(150)
 def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
-    """A release that answers nobody is found out, taken back, and noticed by no one."""
+    """A release that answers nobody is detected, rolled back, and noticed by nobody."""
     proof = ("bad-release-reverted", nomad.fingerprint())
     if lab.recall(*proof) is not None:
         return

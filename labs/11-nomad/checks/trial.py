@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from checker.timeline.model import Timeline
 
 LISTENS = 8080
-"""Where Parcel listens that is told nothing else."""
+"""Where Parcel listens if nothing else is set."""
 
 SECOND = 10**9
 """Nomad's API counts in nanoseconds."""
@@ -46,7 +46,7 @@ HUNG = (
     "import os, signal, socket; p = os.environ.get('PARCEL_PORT', ''); "
     "s = [socket.create_server(('', n), backlog=128) for n in {PORTS} | {int(p) if p.isdecimal() else 8080}]; signal.pause()"
 )
-"""A program that accepts connections and answers nobody, as one that hangs does: on the port that Parcel is told to listen
+"""A program that accepts connections and answers nobody, as one that hangs does: on the port that Parcel should listen
 on, and on those that the job's ports lead to."""
 
 
@@ -81,7 +81,7 @@ def _ports(group: dict[str, Any]) -> set[int]:
 
 
 def release_bad(nomad: Nomad) -> Verdict:
-    """Hand a bad release to Nomad, watch what becomes of it, and put the job back whatever that is."""
+    """Hand a bad release to Nomad, watch what happens to it, and restore the job in any case."""
     require_whole(nomad)
     verdict = Verdict()
     with _released(nomad) as number:
@@ -138,7 +138,7 @@ def _is_well(nomad: Nomad) -> bool:
 
 
 def require_contained(nomad: Nomad, verdict: Verdict, seen: Timeline) -> None:
-    """Fail unless the bad release was never called healthy, was taken back, and cost no request."""
+    """Fail unless the bad release was never called healthy, was rolled back, and cost no request."""
     deployment = verdict.deployment
     told = (
         f"deployment {deployment.id[:8]}: {deployment.status}; {deployment.status_description}"
@@ -182,7 +182,7 @@ def require_contained(nomad: Nomad, verdict: Verdict, seen: Timeline) -> None:
     )
     require(
         not seen.failures,
-        f"The bad release was found out and taken back, but meanwhile {len(seen.failures)} of {len(seen.requests)} requests "
+        f"The bad release was detected and rolled back, but meanwhile {len(seen.failures)} of {len(seen.requests)} requests "
         "failed.",
         expected="every request is answered by the copies that are well",
         seen=seen.summary,

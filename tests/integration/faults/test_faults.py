@@ -61,7 +61,7 @@ def test_a_scene_that_never_gets_ready_shows_its_last_words(lab: Run, course: Co
     number = course.lab(files={"compose.yaml": COMPOSE + NEVER_READY}).number
     done = lab("start", number)
     assert done.returncode == 3
-    assert "did not get ready" in done.stderr
+    assert "did not become ready" in done.stderr
     assert "the disk is missing" in done.stderr
     assert "Traceback" not in done.stderr
 

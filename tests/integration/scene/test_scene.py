@@ -158,7 +158,7 @@ def test_a_part_that_never_gets_ready_is_named_with_its_state_and_last_words(
     make_scene: Callable[[Lab], Scene], course: Course, engine: Engine
 ) -> None:
     lab = course.lab(files={"compose.yaml": COMPOSE + NEVER_READY})
-    with pytest.raises(LabError, match="did not get ready") as caught:
+    with pytest.raises(LabError, match="did not become ready") as caught:
         make_scene(lab).start(quiet)
     assert "stuck: running, unhealthy" in caught.value.detail
     assert "the disk is missing" in caught.value.detail

@@ -400,7 +400,10 @@ def test_a_run_waits_for_another_of_the_same_lab_and_looks_at_the_scene_after_it
         lab, Engine(NOWHERE), course.root / "work", tell=tell, first=lambda: order.append("looked")
     )
     assert report.passed
-    assert [said.split(" (")[0] for said in order] == ["Another command is still running: `lab check 97`", "looked"]
+    assert [said.split(" (")[0] for said in order] == [
+        "Another command is still running: `lab check 97`",
+        "looked",
+    ]
 
 
 def test_what_was_asked_ahead_of_another_run_is_asked_again_after_it(course: Course) -> None:

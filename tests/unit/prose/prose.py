@@ -37,6 +37,8 @@ class Form:
         words = [r"\d+(?:[.,]\d+)*" if word == "NUMBER" else re.escape(word) for word in self.said.split()]
         # A comma may follow anything; a word must not be the end of a longer one.
         before = "" if self.said.startswith(",") else r"(?<![\w-])"
+        if self.said[0].isdigit():
+            before += "(?<!Version )"  # a name, as in "Version 1 answers"
         return re.compile(before + r"\s+".join(words) + r"(?![\w-])", re.IGNORECASE)
 
     @functools.cached_property

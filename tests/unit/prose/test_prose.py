@@ -37,35 +37,6 @@ READ = (
 Tests are read by contributors alone, and quote what the rest says, so their Python is left out.
 """
 
-NOT_YET_REWRITTEN: tuple[str, ...] = (
-    "checker/scene/scene.py",
-    "labs/01-first-container/checks/named.py",
-    "labs/02-works-on-my-machine/checks/answers.py",
-    "labs/02-works-on-my-machine/checks/inside.py",
-    "labs/02-works-on-my-machine/checks/reuse.py",
-    "labs/02-works-on-my-machine/checks/test_labels.py",
-    "labs/03-isolation/checks/test_isolation.py",
-    "labs/03-isolation/checks/three.py",
-    "labs/04-containers-vs-vms/checks/own.py",
-    "labs/04-containers-vs-vms/checks/test_measurements.py",
-    "labs/05-limits/checks/programs.py",
-    "labs/05-limits/checks/test_limits.py",
-    "labs/06-by-hand/checks/test_by_hand.py",
-    "labs/09-swarm/checks/seal.py",
-    "labs/09-swarm/checks/test_swarm.py",
-    "labs/10-kubernetes/checks/health.py",
-    "labs/10-kubernetes/checks/parcel.py",
-    "labs/10-kubernetes/checks/reasons.py",
-    "labs/10-kubernetes/checks/rehearsal.py",
-    "labs/10-kubernetes/checks/test_kubernetes.py",
-    "labs/10-kubernetes/wrong/not-ready-published/answer.toml",
-    "labs/11-nomad/checks/job.py",
-    "labs/11-nomad/checks/release.py",
-    "labs/11-nomad/checks/test_nomad.py",
-    "labs/11-nomad/checks/trial.py",
-)
-"""Files that still use a form. Rewrite one and take it off the list; never add one."""
-
 FORMS = forms()
 IDS = [form.said for form in FORMS]
 
@@ -87,25 +58,8 @@ def files() -> Iterator[str]:
 def test_pages_and_messages_are_in_plain_english() -> None:
     read = sorted(set(files()))
     assert len(read) > 200, "the files were not found"
-    found = [
-        str(each)
-        for name in read
-        if name not in NOT_YET_REWRITTEN
-        for each in findings(name, (ROOT / name).read_text("utf-8"), FORMS)
-    ]
+    found = [str(each) for name in read for each in findings(name, (ROOT / name).read_text("utf-8"), FORMS)]
     assert not found, "\n".join(["write these more plainly:", *found])
-
-
-@pytest.mark.parametrize("name", NOT_YET_REWRITTEN)
-def test_a_file_that_is_on_the_list_still_has_to_be_rewritten(name: str) -> None:
-    path = ROOT / name
-    still = findings(name, path.read_text("utf-8"), FORMS) if path.is_file() else []
-    assert still, f"{name} is in plain English now: take it off NOT_YET_REWRITTEN"
-
-
-def test_the_list_names_each_file_once_and_in_order() -> None:
-    assert list(NOT_YET_REWRITTEN) == sorted(set(NOT_YET_REWRITTEN))
-    assert set(NOT_YET_REWRITTEN) <= set(files()), "a file on the list is not read at all"
 
 
 def test_no_form_stands_in_the_list_twice_and_each_has_a_better_one() -> None:
