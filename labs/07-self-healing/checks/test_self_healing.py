@@ -1,0 +1,370 @@
+"""Lab 07: what the service on the server must survive without a human, and what must be seen of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from checker.grading.author import Failure, fail, needs, require, timeout, wait_until
+
+from .causes import tell_why
+from .server import ADDRESS, MARK, PROGRAM, Healing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.grading.author import Lab, Traffic
+    from checker.timeline.outages import Outage
+
+    from .server import Server
+
+LEAST_LOST = 15
+"""Requests that a hang costs at least: what is over within half a second, no human has ended."""
+
+SHORT_SECONDS = 20.0
+"""How long a fault may last; a watchdog that asks every two seconds and three times needs some eight."""
+
+LEAK_MIB = 16
+MOST_MIB = 256
+"""The memory that the service may take at most."""
+
+WATCH_SECONDS = 10.0
+"""How long the tries to start on a store that cannot be restored are counted; those in the second half have to be few."""
+
+MOST_TRIES = 4
+"""In five seconds. A restart policy that doubles its pause makes one or two by then, a swarm one; a loop makes ten or more."""
+
+
+def test_by_hand(lab: Lab, timeline: Traffic) -> None:
+    """You healed a hang by hand, and know how long the users waited."""
+    said = lab.sheet(
+        "by-hand.toml",
+        rule="a number stands alone behind its `=`, without a unit.",
+        like="seconds = 34.5",
+    )
+    seconds = said.number("hung", "seconds")
+    record = timeline.everything().served
+    faults = [mark.at for mark in record.marks if mark.text.startswith(MARK)]
+    found = [
+        outage
+        for outage in record.outages()
+        if outage.over and not any(outage.begin - 2 <= at <= outage.end for at in faults)
+    ]
+
+    def is_hang(outage: Outage) -> bool:
+        # Where nobody listens, requests are refused; where somebody hangs, they wait, until they give up or he is ended.
+        refused = record.between(outage.begin, outage.end).kinds.get(Failure.REFUSED, 0)
+        return outage.lost >= LEAST_LOST and refused < outage.lost / 2
+
+    hangs = [each for each in found if is_hang(each)]
+    require(
+        hangs,
+        "The users have met no hang yet that a human ended.",
+        expected="a time in which Parcel took requests and answered none, and after it an answer",
+        seen="no such time on record",
+        source="lab timeline 7",
+        hint="The lesson's section “A human heals it” makes Parcel hang, and restarts it.",
+    )
+    human = min(hangs, key=lambda each: abs(each.seconds - seconds))
+    require(
+        abs(human.seconds - seconds) <= max(1.5, human.seconds / 10),
+        "by-hand.toml does not say what the users met."
+        if seconds
+        else "by-hand.toml does not say yet how long the users waited.",
+        expected="the seconds in which nobody was answered while Parcel hung, by the users' own record",
+        seen=said.shown("hung", "seconds"),
+        source="lab timeline 7",
+        hint="Look at the line `Longest time without an answer`.",
+    )
+    lab.record("healed after a hang", round(human.seconds, 1), "s", "by a human")
+    lab.record("requests lost in a hang", human.lost, "requests", "by a human")
+
+
+@timeout(30)
+def test_answers(server: Server) -> None:
+    """Parcel 1.1 answers at http://localhost:8070, from one container on the server."""
+    reply = server.get("/")
+    wait_until(lambda: server.get("/").ok, 15 if server.parcels() else 0, every=0.2)
+    found = server.parcels()
+    where = "docker ps --all, in the toolbox"
+    require(
+        found,
+        "No container of Parcel 1.1 is on the server.",
+        expected="one container of drydock/parcel:1.1, or of an image that is based on it",
+        seen=", ".join(
+            f"{each['Name'].lstrip('/')} ({each['Config']['Image']})" for each in server.containers()
+        )
+        or "no container",
+        source=where,
+        hint="Parcel 1.0 has no store. Which image does the task name?",
+    )
+    running = [each for each in found if each["State"]["Running"]]
+    require(
+        len(running) <= 1,
+        f"{len(running)} containers run Parcel on the server. Two programs that write to one store damage it themselves.",
+        expected="one container",
+        seen=", ".join(each["Name"].lstrip("/") for each in running),
+        source=where,
+        hint="Is a trial of the lesson left? `docker rm -f NAME` removes it.",
+    )
+    reply = server.get("/")
+    said = reply.json() if reply.ok else {}
+    if not isinstance(said, dict) or said.get("version") != "1.1":
+        tell_why(server, "does not answer the users", seen=reply.summary)
+    kept = server.get("/parcels")
+    require(
+        kept.ok and PROGRAM in server.top(found[0]) and server.is_image_s(found[0]),
+        "What answers on port 8080 is not the Parcel of the image: its program was left out or changed.",
+        expected=f"{PROGRAM} of drydock/parcel:1.1, which keeps its parcels in a store",
+        seen=kept.summary,
+        source=f"docker top {found[0]['Name'].lstrip('/')}",
+        hint="What you add starts Parcel, and looks after it. It does not take its place.",
+    )
+
+
+@needs("answers")
+def test_outlives(server: Server) -> None:
+    """Its store and the second copy outlive the container."""
+    name = server.parcels()[0]["Name"].lstrip("/")
+    store, copy = server.folders
+    for folder, variable, what in (
+        (store, "PARCEL_DATA", "store"),
+        (copy, "PARCEL_COPY", "second copy of the store"),
+    ):
+        require(
+            folder,
+            f"The {what} lies in the container's own layer: whoever replaces the container throws the parcels away.",
+            expected=f"a volume on the folder that {variable} names",
+            seen="no volume there",
+            source=f"docker inspect --format '{{{{json .Mounts}}}}' {name}",
+            hint="The lesson's section “The store” names both folders.",
+        )
+    require(
+        store != copy,
+        "The store and its second copy are the same file: what damages one damages the other.",
+        expected="two folders",
+        seen=f"both in {store}",
+        source=f"docker inspect --format '{{{{json .Mounts}}}}' {name}",
+        hint="Give each of the two folders a volume of its own.",
+    )
+    for number in range(1, 4):
+        require(
+            server.accept(f"Canal Street {number}"),
+            "Parcel accepts no parcels: it cannot write its store, or the second copy.",
+            expected="HTTP 201 from POST /parcels",
+            seen=server.prober.post(f"{ADDRESS}/parcels", b"Canal Street").summary,
+            source="curl -d 'Canal Street' http://server:8080/parcels",
+            hint=f"`docker logs {name}` says which file cannot be written. Parcel is no root in its container.",
+        )
+
+
+@needs("outlives")
+@timeout(50)
+def test_crash_healed(server: Server) -> None:
+    """It crashes, and serves again by itself."""
+    _heals(server, "crash", lambda: server.get("/crash"), "has crashed, and nobody has started it again")
+
+
+@needs("crash-healed")
+@timeout(60)
+def test_leak_healed(server: Server) -> None:
+    """It takes memory without end, is stopped by its limit, and serves again by itself."""
+    taken = 0
+
+    def leak() -> None:
+        nonlocal taken
+        starts = server.starts()
+        while taken <= MOST_MIB and server.starts() == starts:
+            # An answer that does not come is what its end looks like from here.
+            taken += LEAK_MIB
+            if not server.get(f"/leak?mb={LEAK_MIB}").ok:
+                wait_until(lambda: server.starts() > starts, 3, every=0.1)
+
+    def why() -> None:
+        limit = int(server.parcels()[0]["HostConfig"]["Memory"])
+        if taken > MOST_MIB and server.get("/").ok:
+            server.restore()
+            fail(
+                f"Parcel has taken {taken} MiB more and more memory, and nobody has stopped it. On a real server everything else "
+                "gets slow first, and then the kernel ends whatever it likes.",
+                expected=f"a limit of {MOST_MIB} MB or less, at which the kernel ends Parcel",
+                seen=f"a limit of {limit >> 20} MiB" if limit else "no limit",
+                source="docker stats --no-stream, in the toolbox",
+                hint="Which option of lab 03 held the neighbour that ate memory?",
+            )
+
+    _heals(
+        server,
+        "leak",
+        leak,
+        "was ended by the kernel at its memory limit, and nobody has started it again",
+        why,
+    )
+
+
+@needs("leak-healed")
+@timeout(50)
+def test_hang_healed(server: Server) -> None:
+    """It hangs, is noticed and ended, and serves again by itself."""
+    _heals(
+        server,
+        "hang",
+        lambda: server.prober.get(f"{ADDRESS}/hang", timeout=0.3),
+        "hangs: it runs, and answers nobody",
+    )
+
+
+@needs("hang-healed")
+@timeout(60)
+def test_store_healed(server: Server) -> None:
+    """Its store is damaged, and it serves again by itself with every parcel."""
+    server.require_up()
+    last = f"Station Road {server.starts()}"
+    server.accept(last)
+    before = server.kept()
+
+    def damage() -> None:
+        server.damage(server.folders[0])
+        server.get("/crash")
+
+    def is_lost(now: list[str]) -> bool:
+        return now[: len(before)] != before
+
+    saved = server.read(f"{server.folders[0]}/parcels")
+    _heals(
+        server,
+        "damaged store",
+        damage,
+        "cannot start on its store, which is damaged",
+        lambda: _put_back(server, saved),
+    )
+    now = server.kept()
+    if is_lost(now):
+        _put_back(server, saved)
+        server.restore()
+        fail(
+            "Parcel serves again, and has forgotten parcels that it had accepted before its store was damaged. Whoever sent one "
+            "was told that it is on its way.",
+            expected=f"{len(before)} parcels, the last one to {last}",
+            seen=f"{len(now)} parcels" + (f", the last one to {now[-1]}" if now else ""),
+            source="curl http://server:8080/parcels",
+            hint="Parcel writes a second copy with every parcel. What took the place of the damaged store, and how old was it?",
+        )
+
+
+@needs("store-healed")
+@timeout(90)
+def test_gives_up_slowly(server: Server) -> None:
+    """When its store cannot be restored, it is tried again more and more rarely, or no more."""
+    key = ("gives up", server.fingerprint)
+    if server.lab.recall(*key) is not None:
+        return
+    server.require_up()
+    before = server.kept()
+    saved = {folder: server.read(f"{folder}/parcels") for folder in server.folders}
+    server.traffic.mark(f"{MARK}store and copy damaged")
+    server.damage(*server.folders)
+    server.get("/crash")
+    try:
+        half = WATCH_SECONDS / 2
+        served = wait_until(lambda: server.get("/parcels").ok, half, every=0.5)
+        first = server.tries()
+        served = served or wait_until(lambda: server.get("/parcels").ok, half, every=0.5)
+        tries = server.tries() - first
+        now = server.kept()
+    finally:
+        for folder, content in saved.items():
+            server.write(f"{folder}/parcels", content)
+        server.restore()
+    require(
+        not served or now[: len(before)] == before,
+        "With its store and the copy damaged, Parcel was started on an empty store: it serves, and every parcel is forgotten. A "
+        "service that stands still is found and mended; one that has forgotten everything looks healthy.",
+        expected="no answer until a human has put a whole store there",
+        seen=f"{len(now)} of {len(before)} parcels",
+        source="curl http://server:8080/parcels",
+        hint="What does your start do when the copy is damaged as well?",
+    )
+    require(
+        tries <= MOST_TRIES,
+        "On a store that nobody can restore, Parcel is started again and again at full speed. That heals nothing, keeps the server "
+        "busy, and buries the reason in the log.",
+        expected=f"at most {MOST_TRIES} tries in the last {half:g} of {WATCH_SECONDS:g} s",
+        seen=f"{tries} tries",
+        source="docker logs, in the toolbox",
+        hint="Who starts it, and how long does that one wait before the next try?",
+    )
+    server.lab.remember(*key)
+
+
+@needs("store-healed")
+@timeout(30)
+def test_visible(server: Server) -> None:
+    """What was healed can be counted afterwards."""
+    source = "sh healed.sh, in the toolbox"
+    for name, healing in server.healings.items():
+        before, after = healing.counted
+        if before is None or after is None:
+            done = server.lab.node("toolbox").exec("ls healed.sh; timeout 8 sh healed.sh", timeout=10)
+            fail(
+                "healed.sh does not say how often your service was healed. Nobody who was away can tell that it is dying.",
+                expected="a script healed.sh in the work folder, whose last line is a number",
+                seen=(
+                    done.stdout.strip().splitlines()
+                    or [done.stderr.strip().splitlines()[-1] if done.stderr else "nothing"]
+                )[-1],
+                source=source,
+                hint="Where does what you built leave a trace of each healing: a log line, a count, a file?",
+            )
+        require(
+            after > before,
+            f"Parcel was healed after a {name}, and healed.sh does not know of it. A program that dies every night and is healed "
+            "each time looks well, until it is not.",
+            expected=f"more than {before}, which it said before",
+            seen=f"{after}",
+            source=source,
+            hint="Does the trace belong to something that goes when it is healed? A container that is replaced takes its log and its "
+            "count along.",
+        )
+        require(
+            after - before <= 10,
+            f"healed.sh counts something else than healings: a single {name} made its number grow by {after - before}.",
+            expected="one more for each healing",
+            seen=f"{before}, then {after}",
+            source=source,
+            hint="Run it twice when nothing happens. What does it count?",
+        )
+    first, second = server.count(), server.count()
+    require(
+        first == second,
+        "The number of healed.sh grows although nothing was healed.",
+        expected=f"{first} twice",
+        seen=f"{first}, then {second}",
+        source=source,
+        hint="What does it count?",
+    )
+
+
+def _heals(
+    server: Server, name: str, make: Callable[[], object], what: str, why: Callable[[], object] | None = None
+) -> None:
+    """Make a fault, and fail unless the service heals in time; an earlier pass of the same service counts."""
+    lab, key = server.lab, (name, server.fingerprint)
+    if (kept := lab.recall(*key)) is not None:
+        told = json.loads(kept)
+        found = Healing(healed=True, at=0.0, seconds=told[0], lost=told[1], counted=(told[2], told[3]))
+    else:
+        server.require_up()
+        found = server.fault(name, make, SHORT_SECONDS)
+        if not found.healed:
+            if why:
+                why()
+            tell_why(server, what, seen=server.traffic.since(found.at).summary)
+        lab.remember(*key, text=json.dumps([found.seconds, found.lost, *found.counted]))
+    server.healings[name] = found
+    lab.record(f"healed after a {name}", found.seconds, "s", "by itself")
+    lab.record(f"requests lost in a {name}", found.lost, "requests", "by itself")
+
+
+def _put_back(server: Server, content: str) -> None:
+    server.write(f"{server.folders[0]}/parcels", content)

@@ -1,0 +1,3 @@
+# What was healed, and how often; the last line is the number.
+docker logs parcel 2>&1 | grep "^guard:"
+docker logs parcel 2>&1 | grep -c "started again"

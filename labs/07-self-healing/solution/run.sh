@@ -1,0 +1,15 @@
+# By hand first: Parcel hangs, and whoever notices restarts it.
+docker run -d --name trial -p 8080:8080 drydock/parcel:1.1
+until curl -sf -o /dev/null http://server:8080/; do :; done
+curl -s -m 1 http://server:8080/hang || began=$(date +%s%N)
+docker restart trial
+until curl -sf -m 1 -o /dev/null http://server:8080/; do :; done
+# The second in which /hang was asked belongs to it.
+sed -i "s/^seconds = .*/seconds = $(($(date +%s%N) / 10000000 - began / 10000000 + 100))e-2/" by-hand.toml
+docker rm -f trial
+
+docker run -d --name parcel -p 8080:8080 \
+    --restart unless-stopped --memory 128m \
+    -v parcels:/var/lib/parcel -v parcels-copy:/var/lib/parcel-copy \
+    -v "$PWD/guard.sh:/guard.sh:ro" \
+    drydock/parcel:1.1 sh /guard.sh
