@@ -149,7 +149,6 @@ def main() -> int:
     except DamagedError as error:
         parcel.log("store damaged", level="error", file=str(folder / "parcels"), error=str(error))
         return DAMAGED
-    parcel.log("store opened", parcels=len(STORE[0].parcels))
     return parcel.main()
 
 

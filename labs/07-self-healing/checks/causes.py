@@ -79,12 +79,12 @@ def _cause(server: Server, parcel: dict[str, Any]) -> dict[str, str]:
             "seen": f"{name}: running, unhealthy, {restarts} restarts",
             "expected": "somebody who ends or replaces what is unhealthy",
             "source": "docker ps, in the toolbox",
-            "hint": f"{SECTION} “Unhealthy, for ever” names three who can.",
+            "hint": f"{SECTION} “Unhealthy, and nothing happens” names three that can.",
         }
     if health == "healthy":
         return {
-            "rationale": "And yet its health check calls it healthy: it asks something that a hung program still does. Whoever acts "
-            "on it acts never.",
+            "rationale": "And yet its health check calls it healthy: it asks for something that a hung program still does. A healer "
+            "that waits for this check never acts.",
             "seen": f"{name}: running, healthy; its check: {' '.join(test)}",
             "expected": "a check that asks what the users ask, with a time-out",
             "source": f"docker inspect --format '{{{{json .Config.Healthcheck}}}}' {name}",
@@ -95,5 +95,5 @@ def _cause(server: Server, parcel: dict[str, Any]) -> dict[str, str]:
         "seen": f"{name}: running, {restarts} restarts" + (f", {health}" if health else ", no health check"),
         "expected": "somebody who asks, and ends what does not answer",
         "source": f"docker inspect --format '{{{{json .State.Health}}}}' {name}",
-        "hint": f"{SECTION} “Unhealthy, for ever” names three who can.",
+        "hint": f"{SECTION} “Unhealthy, and nothing happens” names three that can.",
     }

@@ -191,7 +191,7 @@ class Server:
         """Heal what did not heal by itself, as a human would, so that the next check finds a service.
 
         Args:
-            patient: wait for it; whoever has a verdict already need not.
+            patient: wait until it serves again; not needed after a verdict.
         """
         for parcel in self.parcels()[:1]:
             self.run(f"docker restart --time 1 {parcel['Id']}", seconds=20)

@@ -1,4 +1,4 @@
-# By hand first: Parcel hangs, and whoever notices restarts it.
+# By hand first: Parcel hangs, and a human who notices restarts it.
 docker run -d --name trial -p 8080:8080 drydock/parcel:1.1
 until curl -sf -o /dev/null http://server:8080/; do :; done
 curl -s -m 1 http://server:8080/hang || began=$(date +%s%N)

@@ -27,9 +27,9 @@ SECONDS = 10.0
 class Running:
     """A Parcel that listens on a port of its own choosing."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], program: Path = PARCEL) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(PARCEL)],
+            [sys.executable, str(program)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -51,10 +51,15 @@ class Running:
                 return record
 
     def ask(
-        self, path: str, method: str = "GET", body: bytes | None = None, **headers: str
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        seconds: float = SECONDS,
+        **headers: str,
     ) -> tuple[int, bytes]:
         """Make one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

@@ -1,0 +1,16 @@
+docker run -d --name trial -p 8080:8080 drydock/parcel:1.1
+until curl -sf -o /dev/null http://server:8080/; do :; done
+curl -s -m 1 http://server:8080/hang || began=$(date +%s%N)
+docker restart trial
+until curl -sf -m 1 -o /dev/null http://server:8080/; do :; done
+sed -i "s/^seconds = .*/seconds = $(($(date +%s%N) / 10000000 - began / 10000000 + 100))e-2/" by-hand.toml
+docker rm -f trial
+
+docker swarm init --advertise-addr "$(getent hosts server | cut -d' ' -f1)"
+docker service create --quiet --no-resolve-image --name parcel --publish mode=host,target=8080,published=8080 \
+    --mount type=volume,source=parcels,target=/var/lib/parcel \
+    --mount type=volume,source=parcels-copy,target=/var/lib/parcel-copy \
+    --mount "type=bind,source=$PWD/start.sh,target=/start.sh,readonly" \
+    --limit-memory 128m --restart-delay 2s \
+    --health-interval 1s --health-timeout 2s --health-retries 3 \
+    drydock/parcel:1.1 sh /start.sh
