@@ -80,7 +80,7 @@ class Server:
         """Return the processes of a container."""
         return self.run(f"docker top {container['Id']} -o pid,args 2>/dev/null; true")
 
-    def is_image_s(self, container: dict[str, Any]) -> bool:
+    def has_the_images_program(self, container: dict[str, Any]) -> bool:
         """Whether the program in a container is the one of the image."""
         sums = f"sha256sum {PROGRAM} /app/parcel.py"
         said = self.run(
@@ -129,6 +129,14 @@ class Server:
         said = self.run(f"wc -l < {shlex.quote(self.folders[0])}/starts 2>/dev/null; true").strip()
         return int(said or 0)
 
+    def busy(self) -> float:
+        """Return how many seconds of processor time the server has used since it was started."""
+        said = self.run(
+            "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || "
+            "sed -n 's/^usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat"
+        )
+        return float(said.strip() or 0) / 1e9
+
     def tries(self) -> int:
         """Return how often somebody has tried to start on a damaged store: starts of Parcel, of containers, or looks at it."""
         said = self.run(
@@ -170,6 +178,7 @@ class Server:
             within: how many seconds it may take.
         """
         counted, starts = self.count(), self.starts()
+        self.cut_off(within)
         mark = self.traffic.mark(MARK + name)
         make()
         recovered: float | None = None
@@ -180,12 +189,30 @@ class Server:
                 recovered = self.traffic.since(mark).recovery(mark, STEADY_SECONDS)
             return recovered is not None
 
-        if not wait_until(is_healed, within + STEADY_SECONDS, every=0.25):
+        healed = wait_until(is_healed, within + STEADY_SECONDS, every=0.25)
+        self.cut_off(0)
+        if not healed:
             return Healing(healed=False, at=mark.at)
         seconds = round(recovered or 0.0, 1)
         # A request that was sent while nobody answered ends up to two seconds later.
         lost = self.traffic.between(mark, mark.at + seconds).lost(mark, mark.at + seconds + STEADY_SECONDS)
         return Healing(healed=True, at=mark.at, seconds=seconds, lost=lost, counted=(counted, self.count()))
+
+    def cut_off(self, seconds: float) -> None:
+        """Keep the toolbox from the server for a while, for what heals from there is not there at night; 0 lets it in again.
+
+        It ends by itself, so that a check that was interrupted leaves nothing.
+        """
+        network = f"{self.lab.course_lab.project}_lab"
+        route = f"blackhole {self.lab.node('toolbox').networks[network]}/32"
+        self.run(
+            f"ip route del {route} 2>/dev/null; "
+            + (
+                f"ip route add {route} && (sleep {seconds + 5:g}; ip route del {route}) > /dev/null 2>&1 &"
+                if seconds
+                else "true"
+            )
+        )
 
     def restore(self, *, patient: bool = True) -> None:
         """Heal what did not heal by itself, as a human would, so that the next check finds a service.

@@ -38,6 +38,10 @@ MOST_TRIES = 4
 """In five seconds. A restart policy that doubles its pause makes one or two by then, a swarm one; a loop makes ten or more."""
 
 
+MOST_BUSY = 0.8
+"""Of a core, in the same time: a loop that says nothing of its tries is seen by what it uses."""
+
+
 def test_by_hand(lab: Lab, timeline: Traffic) -> None:
     """You healed a hang by hand, and know how long the users waited."""
     said = lab.sheet(
@@ -70,7 +74,7 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
     )
     human = min(hangs, key=lambda each: abs(each.seconds - seconds))
     require(
-        abs(human.seconds - seconds) <= max(1.5, human.seconds / 10),
+        seconds > 0 and abs(human.seconds - seconds) <= max(2.0, human.seconds * 0.15),
         "by-hand.toml does not say what the users met."
         if seconds
         else "by-hand.toml does not say yet how long the users waited.",
@@ -121,7 +125,7 @@ def test_answers(server: Server) -> None:
         tell_why(server, "does not answer the users", seen=reply.summary)
     kept = server.get("/parcels")
     require(
-        kept.ok and PROGRAM in server.top(found[0]) and server.is_image_s(found[0]),
+        kept.ok and PROGRAM in server.top(found[0]) and server.has_the_images_program(found[0]),
         "What answers on port 8080 is not the Parcel of the image: its program was left out or changed.",
         expected=f"{PROGRAM} of drydock/parcel:1.1, which keeps its parcels in a store",
         seen=kept.summary,
@@ -277,9 +281,9 @@ def test_gives_up_slowly(server: Server) -> None:
     try:
         half = WATCH_SECONDS / 2
         served = wait_until(lambda: server.get("/parcels").ok, half, every=0.5)
-        first = server.tries()
+        first, busy = server.tries(), server.busy()
         served = served or wait_until(lambda: server.get("/parcels").ok, half, every=0.5)
-        tries = server.tries() - first
+        tries, busy = server.tries() - first, server.busy() - busy
         now = server.kept()
     finally:
         for folder, content in saved.items():
@@ -295,11 +299,11 @@ def test_gives_up_slowly(server: Server) -> None:
         hint="What does your start do when the copy is damaged as well?",
     )
     require(
-        tries <= MOST_TRIES,
+        tries <= MOST_TRIES and busy < MOST_BUSY * half,
         "On a store that nobody can restore, Parcel is started again and again at full speed. That heals nothing, keeps the server "
         "busy, and buries the reason in the log.",
         expected=f"at most {MOST_TRIES} tries in the last {half:g} of {WATCH_SECONDS:g} s",
-        seen=f"{tries} tries",
+        seen=f"{tries} tries, and {busy / half:.0%} of a core in use",
         source="docker logs, in the toolbox",
         hint="Who starts it, and how long does that one wait before the next try?",
     )
