@@ -73,6 +73,8 @@ class Server:
     def parcels(self) -> list[dict[str, Any]]:
         """Return the containers in which Parcel 1.1 itself runs; without one, those in which it did."""
         ours = [each for each in self.containers() if _keeps_store(each)]
+        # A healer may run from the same image; it does not have the store where Parcel looks for it.
+        ours.sort(key=lambda each: not _folders(each)[0])
         running = [each for each in ours if each["State"]["Running"] and PROGRAM in self.top(each)]
         return running or ours
 
@@ -102,12 +104,7 @@ class Server:
     @functools.cached_property
     def folders(self) -> tuple[str, str]:
         """Where the server itself has Parcel's store and the second copy; empty for one that is on no volume."""
-        (parcel, *_) = self.parcels()
-        environment = dict(each.split("=", 1) for each in parcel["Config"]["Env"] or ())
-        return (
-            _source(parcel, environment.get("PARCEL_DATA", "")),
-            _source(parcel, environment.get("PARCEL_COPY", "")),
-        )
+        return _folders(self.parcels()[0])
 
     def read(self, file: str) -> str:
         """Return a file of the server's, in base64; empty when there is none."""
@@ -261,6 +258,12 @@ def _keeps_store(container: dict[str, Any]) -> bool:
     return (
         labels.get("io.drydock.image") == "parcel" and labels.get("org.opencontainers.image.version") == "1.1"
     )
+
+
+def _folders(container: dict[str, Any]) -> tuple[str, str]:
+    """Return where the server itself has a container's store and the second copy."""
+    environment = dict(each.split("=", 1) for each in container["Config"]["Env"] or () if "=" in each)
+    return tuple(_source(container, environment.get(name, "")) for name in ("PARCEL_DATA", "PARCEL_COPY"))  # type: ignore[return-value]
 
 
 def _source(container: dict[str, Any], folder: str) -> str:

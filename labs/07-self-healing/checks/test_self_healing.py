@@ -121,8 +121,17 @@ def test_answers(server: Server) -> None:
     )
     reply = server.get("/")
     said = reply.json() if reply.ok else {}
-    if not isinstance(said, dict) or said.get("version") != "1.1":
+    served = isinstance(said, dict) and said.get("version") == "1.1"
+    if not served and not running:
         tell_why(server, "does not answer the users", seen=reply.summary)
+    require(
+        served,
+        "Parcel runs on the server, and its users do not reach it: they ask port 8080 of the server.",
+        expected="Parcel's answer from http://server:8080/",
+        seen=reply.summary,
+        source=where,
+        hint="The column PORTS says which port of the server leads where. The users' port stands before the arrow.",
+    )
     kept = server.get("/parcels")
     require(
         kept.ok and PROGRAM in server.top(found[0]) and server.has_the_images_program(found[0]),
@@ -240,19 +249,12 @@ def test_store_healed(server: Server) -> None:
         server.damage(server.folders[0])
         server.get("/crash")
 
-    def is_lost(now: list[str]) -> bool:
-        return now[: len(before)] != before
-
     saved = server.read(f"{server.folders[0]}/parcels")
-    _heals(
-        server,
-        "damaged store",
-        damage,
-        "cannot start on its store, which is damaged",
-        lambda: _put_back(server, saved),
-    )
-    now = server.kept()
-    if is_lost(now):
+
+    def require_all() -> None:
+        now = server.kept()
+        if now[: len(before)] == before:
+            return
         _put_back(server, saved)
         server.restore()
         fail(
@@ -263,6 +265,15 @@ def test_store_healed(server: Server) -> None:
             source="curl http://server:8080/parcels",
             hint="Parcel writes a second copy with every parcel. What took the place of the damaged store, and how old was it?",
         )
+
+    _heals(
+        server,
+        "damaged store",
+        damage,
+        "cannot start on its store, which is damaged",
+        lambda: _put_back(server, saved),
+        then=require_all,
+    )
 
 
 @needs("store-healed")
@@ -372,6 +383,7 @@ def _heals(
     what: str,
     why: Callable[[], object] | None = None,
     within: float = SHORT_SECONDS,
+    then: Callable[[], object] | None = None,
 ) -> None:
     """Make a fault, and fail unless the service heals in time; an earlier pass of the same service counts.
 
@@ -382,6 +394,7 @@ def _heals(
         what: what is wrong when it is not healed, as a clause that follows "Parcel".
         why: looks for a cause of its own first, and puts back what the fault broke.
         within: how many seconds it may last.
+        then: fails when it is healed at somebody's cost.
     """
     lab, key = server.lab, (name, server.fingerprint)
     if (kept := lab.recall(*key)) is not None:
@@ -394,6 +407,8 @@ def _heals(
             if why:
                 why()
             tell_why(server, what, seen=server.traffic.since(found.at).summary)
+        if then:
+            then()
         # `lab timeline 7` lists the marks: a table of what was healed.
         server.traffic.mark(f"{MARK}{name}, healed after {found.seconds:.1f} s, {found.lost} requests lost")
         lab.remember(*key, text=json.dumps([found.seconds, found.lost, *found.counted]))
