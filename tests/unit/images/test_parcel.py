@@ -27,6 +27,9 @@ SECONDS = 10.0
 class Running:
     """A Parcel that listens on a port of its own choosing."""
 
+    seconds = SECONDS
+    """How long an answer may take."""
+
     def __init__(self, environment: dict[str, str], program: Path = PARCEL) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(program)],
@@ -55,11 +58,10 @@ class Running:
         path: str,
         method: str = "GET",
         body: bytes | None = None,
-        seconds: float = SECONDS,
         **headers: str,
     ) -> tuple[int, bytes]:
         """Make one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.seconds)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

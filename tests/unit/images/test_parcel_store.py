@@ -95,9 +95,9 @@ def test_an_address_of_no_use_is_refused(start: Callable[[], Running], body: byt
 
 def test_a_program_that_hangs_answers_nobody_and_still_stops(start: Callable[[], Running]) -> None:
     parcel = start()
-    with pytest.raises(TimeoutError):
-        parcel.ask("/hang", seconds=0.3)
-    with pytest.raises(TimeoutError):
-        parcel.ask("/", seconds=0.3)
+    parcel.seconds = 0.3
+    for path in ("/hang", "/"):
+        with pytest.raises(TimeoutError):
+            parcel.ask(path)
     parcel.process.terminate()
     assert parcel.process.wait(10) == 0
