@@ -72,9 +72,15 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
         source="lab timeline 7",
         hint="The lesson's section “A human heals it” makes Parcel hang, and restarts it.",
     )
-    human = min(hangs, key=lambda each: abs(each.seconds - seconds))
+
+    def is_near(outage: Outage) -> bool:
+        # Seconds in which the users' own machine stood still are in the one number and not in the other.
+        give = max(2.0, outage.seconds * 0.15)
+        return outage.seconds - give <= seconds <= outage.end - outage.begin + give
+
+    human = next((each for each in hangs if is_near(each)), hangs[-1])
     require(
-        seconds > 0 and abs(human.seconds - seconds) <= max(2.0, human.seconds * 0.15),
+        seconds > 0 and is_near(human),
         "by-hand.toml does not say what the users met."
         if seconds
         else "by-hand.toml does not say yet how long the users waited.",
