@@ -13,5 +13,5 @@ docker rm -f trial
 docker run -d --name parcel -p 8080:8080 \
     --restart unless-stopped --memory 128m \
     -v parcels:/var/lib/parcel -v parcels-copy:/var/lib/parcel-copy \
-    -v "$PWD/guard.sh:/guard.sh:ro" \
-    drydock/parcel:1.1 sh /guard.sh
+    -v "$PWD/start.sh:/start.sh:ro" \
+    drydock/parcel:1.1 sh /start.sh

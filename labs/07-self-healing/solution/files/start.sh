@@ -8,7 +8,7 @@ if [ -e "$store" ] && ! python3 /app/store.py verify "$store"; then
     python3 /app/store.py verify "$copy" || exit 65
     mv "$store" "$store.damaged"
     cp "$copy" "$store"
-    echo "guard: the store was damaged, and is restored from its copy"
+    echo "start: the store was damaged, and is restored from its copy"
 fi
 
 python3 /app/store.py &
@@ -20,12 +20,12 @@ trap 'kill $parcel; wait $parcel; exit 0' TERM
     while sleep 1; do
         if python3 -I -S /app/health.py; then misses=0; else misses=$((misses + 1)); fi
         if [ $misses -ge 3 ]; then
-            echo "guard: Parcel has not answered three times, and is ended"
+            echo "watchdog: Parcel has not answered three times, and is ended"
             kill -9 $parcel
         fi
     done
 ) &
 
 wait $parcel
-echo "guard: Parcel ended with exit code $?, and is started again"
+echo "start: Parcel ended with exit code $?, and is started again"
 exit 1
