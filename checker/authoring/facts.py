@@ -32,6 +32,7 @@ def facts_page(lab: Lab) -> str:
     """Return the snippet: what the lab costs, what it needs, and what it was last tested with."""
     toml, measured = lab.toml, lab.toml.measured
     needs = "a container engine" + "".join(f" {_NEEDS.get(need, need)}" for need in toml.needs)
+    needs = needs.replace("containers that", "containers and that")
     rows = [("Time", f"{toml.minutes} minutes")]
     if measured is None:
         rows += [("Memory", _UNMEASURED), ("Disk", _UNMEASURED)]
