@@ -202,9 +202,11 @@ def rollout(
     allowed: int = 0,
     source: str = "",
     unfinished: str = "",
+    because: Callable[[Rollout], str] = lambda _move: "",
 ) -> Rollout:
     """Require that the service moved from one version to another without a failed request, and return the rollout.
 
+    In a lab whose users download, no download that is in progress may be cut off either.
     The last rollout between the two counts; failures in earlier ones do not matter.
 
     Args:
@@ -215,6 +217,7 @@ def rollout(
         allowed: how many requests may fail during the rollout.
         source: the command that shows it, such as `lab timeline 9`.
         unfinished: the hint for a rollout in which the old version still answers; `hint`, when left out.
+        because: says what cost the users something, as a sentence; empty if it cannot be told.
     """
     moves = [each for each in timeline.rollouts() if (each.before, each.after) == (before, after)]
     if not moves:
@@ -248,13 +251,27 @@ def rollout(
         worst = move.outage
         away = f" For {worst.seconds:.1f} s no request was answered." if worst and worst.seconds >= 1 else ""
         fail(
-            f"In the rollout from {before} to {after}, {len(move.failures)} of {len(move.requests)} requests failed.{away}",
+            f"In the rollout from {before} to {after}, {len(move.failures)} of {len(move.requests)} requests failed.{away}"
+            + _reason(because(move)),
             expected="no failed request" if not allowed else f"at most {allowed} failed requests",
             seen=f"first failure: {move.failures[0].outcome}, {_when(move)}",
             source=source,
             hint=hint,
         )
+    if move.cut:
+        fail(
+            f"In the rollout from {before} to {after}, {len(move.cut)} of the {len(move.downloads)} downloads under way were "
+            f"cut off, though every short request was answered.{_reason(because(move))}",
+            expected="every download that was under way arrives whole",
+            seen=f"the first was cut off after {move.cut[0].ms / 1000:.1f} s: {move.cut[0].outcome}",
+            source=source,
+            hint=hint,
+        )
     return move
+
+
+def _reason(text: str) -> str:
+    return f" {text}" if text else ""
 
 
 def contained(

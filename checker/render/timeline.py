@@ -57,6 +57,9 @@ def timeline_lines(timeline: Timeline, number: str, style: Style) -> list[str]:
         strip = "".join(_share(bucket, version, style) for bucket in buckets)
         lines.append(f"{name:<{margin}}{style.paint(strip.rstrip(), _COLOURS[index % len(_COLOURS)])}")
     lines.append(_failures(buckets, margin, style))
+    if any(bucket.cut for bucket in buckets):
+        strip = "".join(style.symbol("×", "x") if bucket.cut else " " for bucket in buckets)
+        lines.append(f"{'cut off':<{margin}}{style.paint(strip.rstrip(), 'red')}".rstrip())
     if any(bucket.blind for bucket in buckets):
         strip = "".join("~" if bucket.blind else " " for bucket in buckets)
         lines.append(f"{'no record':<{margin}}{style.paint(strip.rstrip(), 'yellow')}".rstrip())
@@ -138,11 +141,11 @@ def _findings(timeline: Timeline) -> list[tuple[str, str]]:
     if met - timeline.begin > MOMENT:
         found.append((f"First answer at {clock(met)}; there was no service before it.", ""))
     served = timeline.served
-    found.append((sentence(served.summary), "red" if served.failures else "green"))
+    found.append((sentence(served.summary), "red" if served.failures or served.cut else "green"))
     worst = served.longest_outage()
     if worst is not None and worst.seconds > MOMENT:
         found.append((outage_words(worst), "red"))
-    found += [(rollout_words(move), "red" if move.failures else "") for move in served.rollouts()]
+    found += [(rollout_words(move), "red" if move.failures or move.cut else "") for move in served.rollouts()]
     if resent := len(served.resent):
         times = "once" if resent == 1 else f"{resent} times"
         found.append(
@@ -178,8 +181,9 @@ def rollout_words(move: Rollout) -> str:
         words += f"from {clock(move.begin)} to {clock(move.end)}, {length(move.seconds)}"
     else:
         words += f"started at {clock(move.begin)}, not finished"
+    cut = f"; {len(move.cut)} of {len(move.downloads)} downloads cut off" if move.cut else ""
     return printable(words) + (
-        f"; {lost} request{'' if lost == 1 else 's'} failed." if lost else "; none failed."
+        f"; {lost} request{'' if lost == 1 else 's'} failed{cut}." if lost else f"; none failed{cut}."
     )
 
 

@@ -61,7 +61,8 @@ class _Drawing:
         # As fine as the pixels and the requests allow: 20 requests a second are two in 0.1 s.
         self.buckets = cut(timeline, max(1, min(self.room // COLUMN, int(self.seconds * 10))))
         self.versions = versions(self.buckets)
-        self.bottom = TOP + (len(self.versions) + 1) * (LANE + SPACE)
+        self.cut = [each.cut for each in self.buckets]
+        self.bottom = TOP + (len(self.versions) + (2 if any(self.cut) else 1)) * (LANE + SPACE)
         self.words = plain_findings(timeline)
         self.rows = [row for words in self.words for row in textwrap.wrap(words, CHARACTERS)]
         self.marks_top = self.bottom + 52
@@ -112,12 +113,16 @@ class _Drawing:
         return " ".join([*parts, *self.words])
 
     def lanes(self) -> Iterator[str]:
-        """Draw a lane for each version, as high as its share of the requests, and a lane for the failures."""
+        """Draw a lane for each version, as high as its share of the requests, and lanes for failures and for downloads that were cut off."""
         for index, version in enumerate(self.versions):
             colour = VERSIONS[index % len(VERSIONS)]
             yield from self.lane(index, version, colour, [_share(each, version) for each in self.buckets])
         failed = [each.failed / each.total if each.failed else 0.0 for each in self.buckets]
         yield from self.lane(len(self.versions), "failed", RED, failed)
+        if any(self.cut):
+            yield from self.lane(
+                len(self.versions) + 1, "cut off", RED, [min(each, 1.0) for each in self.cut]
+            )
         unmet = [1.0 if each.unmet and not each.answers else 0.0 for each in self.buckets]
         y = TOP + len(self.versions) * (LANE + SPACE) + LANE
         if path := self.columns(unmet, y - 3, 3):

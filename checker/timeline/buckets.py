@@ -25,6 +25,8 @@ class Bucket:
     """Requests that failed, once there was a service."""
     unmet: int = 0
     """Requests that failed before the very first good answer: there was no service yet."""
+    cut: int = 0
+    """Downloads that were cut off in it."""
     blind: float = 0.0
     """The share of it without a record, 0 to 1."""
 
@@ -55,6 +57,9 @@ def cut(timeline: Timeline, count: int) -> list[Bucket]:
             bucket.unmet += 1
         else:
             bucket.failed += 1
+    for download in timeline.cut:
+        if met is not None and download.at >= met:
+            buckets[_place(download.end, timeline.begin, width, count)].cut += 1
     for gap in timeline.gaps:
         first = _place(gap.begin, timeline.begin, width, count)
         for bucket in buckets[first : _place(gap.end, timeline.begin, width, count) + 1]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from checker.timeline.outages import Outage, outages_of, recovery_of
-from checker.timeline.record import Begin, Connection, Failure, Gap, Mark, Request
+from checker.timeline.record import Begin, Connection, Download, Failure, Gap, Mark, Request
 from checker.timeline.versions import Band, Rollout, bands_of, rollouts_of
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Timeline:
         gaps: in order, none overlapping the next.
         to: the last address that requests were sent to.
         first_good: when the first good answer of the record was requested; requests before it met no service yet.
+        downloads: requests whose answers take seconds, in the order in which they were sent. In a part of a timeline
+            they are those that were under way in it.
     """
 
     begin: float
@@ -53,6 +55,7 @@ class Timeline:
     gaps: tuple[Gap, ...] = ()
     to: str = ""
     first_good: float | None = None
+    downloads: tuple[Download, ...] = ()
 
     # -- parts of it ---------------------------------------------------------------------------------------
 
@@ -76,6 +79,7 @@ class Timeline:
                 for gap in self.gaps
                 if gap.begin < last and gap.end > first
             ),
+            downloads=tuple(each for each in self.downloads if each.at <= last and each.end >= first),
         )
 
     @property
@@ -102,6 +106,11 @@ class Timeline:
     def good(self) -> tuple[Request, ...]:
         """The requests that got a good answer."""
         return tuple(request for request in self.requests if request.good)
+
+    @property
+    def cut(self) -> tuple[Download, ...]:
+        """The downloads that did not arrive whole."""
+        return tuple(download for download in self.downloads if not download.good)
 
     @property
     def kinds(self) -> dict[Failure, int]:
@@ -202,10 +211,11 @@ class Timeline:
         total = len(self.requests)
         if not total:
             return "no request was sent"
+        cut = f"; {len(self.cut)} of {len(self.downloads)} downloads cut off" if self.cut else ""
         if not self.failures:
-            return f"{_count(total)} answered"
+            return f"{_count(total)} answered{cut}"
         ways = ", ".join(f"{number} {kind.words}" for kind, number in self.kinds.items())
-        return f"{len(self.failures)} of {_count(total)} failed: {ways}"
+        return f"{len(self.failures)} of {_count(total)} failed: {ways}{cut}"
 
 
 def _count(number: int) -> str:
@@ -227,10 +237,13 @@ def make(lines: Iterable[Line], *, now: float | None = None, first_good: float |
     requests: list[Request] = []
     marks: list[Mark] = []
     gaps: list[Gap] = []
+    downloads: list[Download] = []
     to = ""
     times: list[float] = []
     for line in lines:
-        if isinstance(line, Request):
+        if isinstance(line, Download):
+            downloads.append(line)
+        elif isinstance(line, Request):
             requests.append(line)
         elif isinstance(line, Mark):
             marks.append(line)
@@ -241,6 +254,7 @@ def make(lines: Iterable[Line], *, now: float | None = None, first_good: float |
             to = line.to
             times.append(line.at)
     requests.sort(key=_at)
+    downloads.sort(key=_at)
     marks.sort(key=lambda mark: mark.at)
     times += [mark.at for mark in marks]
     if requests:
@@ -256,6 +270,7 @@ def make(lines: Iterable[Line], *, now: float | None = None, first_good: float |
         first_good=next((request.at for request in requests if request.good), None)
         if first_good is None
         else first_good,
+        downloads=tuple(downloads),
     )
 
 

@@ -108,6 +108,10 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag="r"):
         return self.failure.words
 
 
+class Download(Request, frozen=True, array_like=True, tag="d"):
+    """A request whose answer takes seconds, in a lab whose traffic has such; it is kept apart from the others."""
+
+
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):
     """Something that happened, recorded by a check or by `lab`."""
 
@@ -146,7 +150,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True, tag="s"):
     by: float
 
 
-Line = Request | Mark | Gap | Begin | Step
+Line = Request | Download | Mark | Gap | Begin | Step
 
 _DECODER = msgspec.json.Decoder(Line)
 

@@ -24,6 +24,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn: bool
     failed: int
     """How many requests failed, from a little before it to a little after."""
+    cut: int
+    """How many downloads that were under way in it were cut off."""
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """When the sender sent nothing, and why."""
     latency_ms: dict[str, float]
     """Within how many milliseconds 50, 90 and 99 % of the good answers came."""
+    downloads: int
+    """How many downloads were under way; 0 in labs whose traffic has none."""
+    cut: tuple[Failed, ...]
+    """The downloads that did not arrive whole."""
 
 
 def summarize(timeline: Timeline) -> Summary:
@@ -102,6 +108,7 @@ def summarize(timeline: Timeline) -> Summary:
                 completed=move.completed,
                 withdrawn=move.withdrawn,
                 failed=len(move.failures),
+                cut=len(move.cut),
             )
             for move in timeline.rollouts()
         ),
@@ -109,6 +116,8 @@ def summarize(timeline: Timeline) -> Summary:
         marks=tuple(_happening(mark) for mark in timeline.marks),
         gaps=tuple(_unknown(gap) for gap in timeline.gaps),
         latency_ms={str(percent): timeline.latency(percent) for percent in (50, 90, 99)},
+        downloads=len(timeline.downloads),
+        cut=tuple(_failed(download) for download in timeline.cut),
     )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from checker.timeline.model import Timeline
     from checker.timeline.outages import Outage
-    from checker.timeline.record import Request
+    from checker.timeline.record import Download, Request
 
 APART_SECONDS = 3.0
 """How long a version must not answer, while others do, before it counts as gone.
@@ -59,6 +59,8 @@ class Rollout:
     """When it began: the first answer of the new version, or the last of the old one if that was earlier."""
     end: float
     """When it ended: the last answer of the version that disappeared."""
+    downloads: tuple[Download, ...] = ()
+    """The downloads that were under way in it, in labs whose traffic has them."""
 
     @property
     def seconds(self) -> float:
@@ -74,6 +76,11 @@ class Rollout:
     def failures(self) -> tuple[Request, ...]:
         """The requests that failed in it."""
         return tuple(request for request in self.requests if not request.good)
+
+    @property
+    def cut(self) -> tuple[Download, ...]:
+        """The downloads under way in it that did not arrive whole."""
+        return tuple(download for download in self.downloads if not download.good)
 
 
 def bands_of(timeline: Timeline) -> tuple[Band, ...]:
@@ -140,4 +147,5 @@ def _rollout(timeline: Timeline, times: Sequence[float], before: Band, after: Ba
         outage=part.longest_outage(),
         begin=begin,
         end=end,
+        downloads=part.downloads,
     )

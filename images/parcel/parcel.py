@@ -8,6 +8,8 @@ It uses nothing but Python's standard library and is configured by its environme
                          kept in memory and the note in the working folder
   PARCEL_VERSION         the version it answers with; set when the image is built
   PARCEL_READY_DELAY_MS  how long after its start /readyz begins to say yes; 0
+  PARCEL_WARM_UP_MS      how long after its start all paths but /healthz answer 503; 0
+  PARCEL_FAULT           `front` for a front page that answers 500, whatever the other paths say
   PARCEL_DRAIN_MS        how long a stop waits for requests under way; 1000
   PARCEL_SECRET_FILE     a file with a secret, whose fingerprint /secret tells; read at each request
 """
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 LONGEST_NOTE = 64 * 1024
 LONGEST_WORK_MS = 60_000
+LONGEST_DOWNLOAD = 60
+PIECES_A_SECOND = 4
 MEBIBYTE = 1024 * 1024
 
 
@@ -48,6 +52,8 @@ class Settings(NamedTuple):
     data: Path | None
     secret: Path | None
     ready_delay: float
+    warm_up: float
+    fault: str
     drain: float
 
     @classmethod
@@ -72,6 +78,8 @@ class Settings(NamedTuple):
             data=Path(data) if data else None,
             secret=Path(secret) if secret else None,
             ready_delay=number("PARCEL_READY_DELAY_MS", 0) / 1000,
+            warm_up=number("PARCEL_WARM_UP_MS", 0) / 1000,
+            fault=environ.get("PARCEL_FAULT", ""),
             drain=number("PARCEL_DRAIN_MS", 1000) / 1000,
         )
 
@@ -133,7 +141,8 @@ class Parcel(ThreadingMixIn, HTTPServer):
         super().__init__((settings.bind, settings.port), Handler)
         self.settings = settings
         self.counter = Counter(settings.data)
-        self.ready_at = time.monotonic() + settings.ready_delay
+        self.warm_at = time.monotonic() + settings.warm_up
+        self.ready_at = time.monotonic() + max(settings.ready_delay, settings.warm_up)
         self.hung = threading.Event()
         self.stopping = threading.Event()
         self.leaked: list[bytearray] = []
@@ -243,8 +252,11 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if self.server.hung.is_set():
                 self._hang()
-            route = ROUTES.get((self.command, self.path.partition("?")[0]))
-            if route is None:
+            path = self.path.partition("?")[0]
+            route = ROUTES.get((self.command, path))
+            if time.monotonic() < self.server.warm_at and path not in {"/healthz", "/readyz"}:
+                self._answer_cold()
+            elif route is None:
                 self._answer_unknown()
             else:
                 route(self)
@@ -275,15 +287,18 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing: each request is logged once, as JSON, when it is answered."""
 
-    def _send(self, status: int, body: bytes, kind: str) -> None:
+    def _begin(self, status: int, length: int, kind: str) -> None:
         self.status = status
         self.send_response(status)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length))
         self.send_header("Cache-Control", "no-store")
         if self.server.stopping.is_set():
             self.send_header("Connection", "close")
         self.end_headers()
+
+    def _send(self, status: int, body: bytes, kind: str) -> None:
+        self._begin(status, len(body), kind)
         if self.command != "HEAD":
             self.wfile.write(body)
 
@@ -301,17 +316,33 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_front(self) -> None:
         """Say who answers and how often; a page for browsers, JSON for everybody else."""
-        settings = self.server.settings
-        facts = {
-            "service": "parcel",
-            "version": settings.version,
-            "instance": settings.instance,
-            "counter": self.server.counter.increase(),
-        }
+        if self.server.settings.fault == "front":
+            return self._send_json(500, error="the front page cannot be made: no column named `status`")
+        facts = {**self._name, "counter": self.server.counter.increase()}
         if "text/html" in self.headers.get("Accept", ""):
-            self._send(200, make_page(facts), "text/html; charset=utf-8")
-        else:
-            self._send_json(200, **facts)
+            return self._send(200, make_page(facts), "text/html; charset=utf-8")
+        return self._send_json(200, **facts)
+
+    @property
+    def _name(self) -> dict[str, object]:
+        settings = self.server.settings
+        return {"service": "parcel", "version": settings.version, "instance": settings.instance}
+
+    def answer_download(self) -> None:
+        """Send a list of parcels, piece by piece over `seconds` seconds, as a program does that makes it on the way."""
+        try:
+            seconds = self._number("seconds", 8, LONGEST_DOWNLOAD)
+        except ValueError as error:
+            return self._send_json(400, error=str(error))
+        pieces = [f'"parcel {number:04d} is on its way"' for number in range(seconds * PIECES_A_SECOND)]
+        head = json.dumps({**self._name, "parcels": []})[:-2]
+        body = [head + ",\n".join(pieces[:1]), *(",\n" + each for each in pieces[1:]), "]}\n"]
+        self._begin(200, sum(map(len, body)), "application/json")
+        for piece in body:
+            self.wfile.write(piece.encode())
+            self.wfile.flush()
+            time.sleep(0 if piece is body[-1] else 1 / PIECES_A_SECOND)
+        return None
 
     def answer_healthz(self) -> None:
         """Say that the process lives."""
@@ -407,6 +438,12 @@ class Handler(BaseHTTPRequestHandler):
             return self._send_json(507, error=str(error))
         return self._send_json(200, written=len(text))
 
+    def _answer_cold(self) -> None:
+        # The body of a request that nobody reads would be taken for the next request.
+        self.close_connection = True
+        left = round((self.server.warm_at - time.monotonic()) * 1000)
+        self._send_json(503, status="warming up", ready_in_ms=max(0, left))
+
     def _answer_unknown(self) -> None:
         # The body of a request that nobody reads would be taken for the next request.
         self.close_connection = True
@@ -423,6 +460,7 @@ ROUTES: dict[tuple[str, str], Callable[[Handler], None]] = {
     ("HEAD", "/"): Handler.answer_front,
     ("GET", "/healthz"): Handler.answer_healthz,
     ("GET", "/readyz"): Handler.answer_readyz,
+    ("GET", "/download"): Handler.answer_download,
     ("GET", "/work"): Handler.answer_work,
     ("GET", "/crash"): Handler.answer_crash,
     ("POST", "/crash"): Handler.answer_crash,

@@ -2,8 +2,10 @@
 
 Twenty times a second it sends a request on a new connection, and five times a second one on a connection that is kept
 alive. It uses only Python's standard library and one thread for all requests. Environment variables configure it:
-  DRYDOCK_TRAFFIC_TO      where to send, such as http://front:8080/
-  DRYDOCK_TRAFFIC_RECORD  the folder of the record; /var/lib/traffic
+  DRYDOCK_TRAFFIC_TO        where to send, such as http://front:8080/
+  DRYDOCK_TRAFFIC_DOWNLOAD  a path there that takes seconds to answer, such as /download?seconds=8; if it is set, a
+                            download of it begins once a second, on a connection of its own, and is recorded apart
+  DRYDOCK_TRAFFIC_RECORD    the folder of the record; /var/lib/traffic
 
 It looks up the name in the address twice a second, not for every request, and again when a connection fails: it tries
 the addresses that it then finds before the request counts as failed. No request's latency includes the look-up.
@@ -37,8 +39,12 @@ if TYPE_CHECKING:
 FORMAT = 1
 FRESH_SECONDS = 1 / 20
 KEPT_SECONDS = 1 / 5
+DOWNLOAD_SECONDS = 1.0
 GIVE_UP_SECONDS = 2.0
 """How long a request may take, from its sending to the end of its answer."""
+
+DOWNLOAD_GIVE_UP_SECONDS = 30.0
+"""How long a download may take."""
 
 SLIP_SECONDS = 0.25
 """How late a request may be sent; later, nobody knows what the service did in the meantime: that is a gap."""
@@ -189,7 +195,7 @@ def time_of(line: bytes) -> float:
     """Return the last time that a line tells of, 0 when it is no line."""
     try:
         letter, first, second = json.loads(line)[:3]
-        return float(second if letter == "g" else first + second / 1000 if letter == "r" else first)
+        return float(second if letter == "g" else first + second / 1000 if letter in {"r", "d"} else first)
     except (ValueError, TypeError):
         return 0.0
 
@@ -257,6 +263,7 @@ class Exchange:
         "address",
         "begin",
         "body_at",
+        "download",
         "failure",
         "got",
         "kept",
@@ -267,9 +274,10 @@ class Exchange:
         "waits",
     )
 
-    def __init__(self, begin: float, *, kept: bool) -> None:
+    def __init__(self, begin: float, *, kept: bool, download: bool = False) -> None:
         self.begin = begin
         self.kept = kept
+        self.download = download
         self.sock: Any = None
         self.address: Any = None
         """Where its connection leads, while it is being opened."""
@@ -285,6 +293,11 @@ class Exchange:
         """How many bytes its answer has: 0 not known yet, -1 until the connection ends, -2 in chunks."""
         self.resent = False
 
+    @property
+    def give_up(self) -> float:
+        """When it has taken too long."""
+        return self.begin + (DOWNLOAD_GIVE_UP_SECONDS if self.download else GIVE_UP_SECONDS)
+
 
 class Sender:
     """Sends the requests and records what each comes to.
@@ -292,14 +305,18 @@ class Sender:
     Args:
         to: where to send.
         folder: where the record is.
+        download: a path that is downloaded all the time as well; none if empty.
     """
 
-    def __init__(self, to: str, folder: str) -> None:
+    def __init__(self, to: str, folder: str, download: str = "") -> None:
         parts = urlsplit(to)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        head = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: drydock-traffic\r\nAccept: application/json\r\n"
-        self._fresh_request = f"{head}Connection: close\r\n\r\n".encode()
-        self._kept_request = f"{head}\r\n".encode()
+        head = f" HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: drydock-traffic\r\nAccept: application/json\r\n"
+        self._fresh_request = f"GET {path}{head}Connection: close\r\n\r\n".encode()
+        self._kept_request = f"GET {path}{head}\r\n".encode()
+        self._download_request = (
+            f"GET {download}{head}Connection: close\r\n\r\n".encode() if download else b""
+        )
         self._clock = Clock()
         self._record = Record(folder, to)
         self._woken, wake = socket.socketpair()
@@ -309,6 +326,8 @@ class Sender:
         self._poll.register(self._woken, select.POLLIN)
         self._open: dict[Exchange, None] = {}
         """The requests under way, each by itself, the oldest first."""
+        self._downloads: dict[Exchange, None] = {}
+        """The downloads under way, the oldest first."""
         self._by_file: dict[int, Exchange] = {}
         """The same, by the number of the socket that each waits for."""
         self._idle: socket.socket | None = None
@@ -320,22 +339,26 @@ class Sender:
     def run(self) -> NoReturn:
         """Send until the process is ended."""
         self._begin()
-        fresh = kept = alive = running()
+        fresh = kept = download = alive = running()
         while True:
             now = running()
             if now - fresh > SLIP_SECONDS:
                 self._miss(alive, now)
-                fresh = kept = now
+                fresh = kept = download = now
             alive = now
             if now >= fresh:
                 self._follow_clock(now)
-                self._send(now, kept=False)
+                self._send(now)
                 fresh += FRESH_SECONDS * (math.floor((now - fresh) / FRESH_SECONDS) + 1)
             if now >= kept:
                 if not self._kept_busy:
                     self._send(now, kept=True)
                 kept += KEPT_SECONDS * (math.floor((now - kept) / KEPT_SECONDS) + 1)
                 self._record.turn(self._clock.at(now))
+            # The requests wake us often enough; a download may begin a twentieth of a second late.
+            if self._download_request and now >= download:
+                self._send(now, download=True)
+                download += DOWNLOAD_SECONDS * (math.floor((now - download) / DOWNLOAD_SECONDS) + 1)
             wait = min(fresh, kept, self._next_give_up()) - running()
             events = self._poll.poll(max(0, math.ceil(wait * 1000)))
             now = running()
@@ -366,7 +389,7 @@ class Sender:
         self._names.trust()
 
     def _forget_all(self) -> None:
-        for exchange in list(self._open):
+        for exchange in [*self._open, *self._downloads]:
             self._close(exchange)
         self._drop_idle()
 
@@ -380,9 +403,9 @@ class Sender:
 
     # -- sending -------------------------------------------------------------------------------------------
 
-    def _send(self, now: float, *, kept: bool) -> None:
-        exchange = Exchange(now, kept=kept)
-        self._open[exchange] = None
+    def _send(self, now: float, *, kept: bool = False, download: bool = False) -> None:
+        exchange = Exchange(now, kept=kept, download=download)
+        (self._downloads if download else self._open)[exchange] = None
         if kept:
             self._kept_busy = True
             if self._idle is not None and has_ended(self._idle):
@@ -469,8 +492,8 @@ class Sender:
         self._woken.recv(4096)
         found = self._names.found()
         current = {address for _, address in found}
-        for exchange in list(self._open):
-            if exchange not in self._open:
+        for exchange in [*self._open, *self._downloads]:
+            if exchange not in self._open and exchange not in self._downloads:
                 continue  # forgotten on the way
             if exchange.waits:
                 if exchange.sock is None and self._names.ended >= exchange.waits:
@@ -484,7 +507,7 @@ class Sender:
         error = exchange.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if not error:
             try:
-                exchange.sock.send(self._kept_request if exchange.kept else self._fresh_request)
+                exchange.sock.send(self._request_of(exchange))
             except BlockingIOError:
                 return  # this event was an earlier socket's of the same number
             except OSError as trouble:
@@ -496,6 +519,11 @@ class Sender:
         self._let_go(exchange)
         exchange.failure = kind_of(error)
         self._try_addresses(exchange, self._names.found(), now)
+
+    def _request_of(self, exchange: Exchange) -> bytes:
+        if exchange.download:
+            return self._download_request
+        return self._kept_request if exchange.kept else self._fresh_request
 
     def _read(self, exchange: Exchange, now: float) -> None:
         try:
@@ -520,12 +548,12 @@ class Sender:
             self._end(exchange, now, outcome)
 
     def _next_give_up(self) -> float:
-        return next(iter(self._open)).begin + GIVE_UP_SECONDS if self._open else math.inf
+        return next(iter(self._open)).give_up if self._open else math.inf
 
     def _give_up(self, now: float) -> None:
-        while self._open and self._next_give_up() <= now:
-            exchange = next(iter(self._open))
-            self._end(exchange, now, exchange.failure if exchange.sock is None else TIMED_OUT)
+        for under_way in (self._open, self._downloads):
+            while under_way and (exchange := next(iter(under_way))).give_up <= now:
+                self._end(exchange, now, exchange.failure if exchange.sock is None else TIMED_OUT)
 
     # -- endings -------------------------------------------------------------------------------------------
 
@@ -544,8 +572,9 @@ class Sender:
         at = self._clock.at(exchange.begin)
         if not failure:
             self._record.meet(at)
+        letter = "d" if exchange.download else "r"
         self._record.write(
-            f'["r",{at:.3f},{(now - exchange.begin) * 1000:.1f},{status},{kind},{version},{instance},"{way}"'
+            f'["{letter}",{at:.3f},{(now - exchange.begin) * 1000:.1f},{status},{kind},{version},{instance},"{way}"'
             + (",true]" if exchange.resent else "]"),
             self._clock.at(now),
         )
@@ -572,7 +601,7 @@ class Sender:
 
     def _close(self, exchange: Exchange) -> None:
         self._let_go(exchange)
-        self._open.pop(exchange, None)
+        (self._downloads if exchange.download else self._open).pop(exchange, None)
         if exchange.kept:
             self._kept_busy = False
 
@@ -724,13 +753,18 @@ def end(*_: object) -> NoReturn:
 def main() -> None:
     """Send until told to stop."""
     to = address_of(os.environ)
+    download = os.environ.get("DRYDOCK_TRAFFIC_DOWNLOAD") or ""
+    if download and not (download.startswith("/") and download.isascii() and download.isprintable()):
+        raise SystemExit(
+            f"DRYDOCK_TRAFFIC_DOWNLOAD is {download!r}. It must be a path, such as /download?seconds=8."
+        )
     folder = os.environ.get("DRYDOCK_TRAFFIC_RECORD") or "/var/lib/traffic"
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     log(
         f"sending {round(1 / FRESH_SECONDS)} requests a second to {to}, and {round(1 / KEPT_SECONDS)} on a kept connection"
     )
-    Sender(to, folder).run()
+    Sender(to, folder, download).run()
 
 
 if __name__ == "__main__":

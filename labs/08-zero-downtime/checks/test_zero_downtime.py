@@ -1,0 +1,90 @@
+"""Lab 08: a new version, and the way back, without a user noticing; and a release that must not reach anybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.cluster import outcomes
+from checker.grading.author import needs, timeout
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
+    from .script import Script
+    from .service import Service
+
+TIMELINE = "lab timeline 8"
+BAD = "2.1"
+"""A release that starts, says that it is ready, and answers its front page with an error."""
+
+OTHER = {"1.0": "2.0", "2.0": "1.0"}
+
+
+@timeout(30)
+def test_proxy_in_front(service: Service) -> None:
+    """A proxy answers the users for a Parcel behind it."""
+    service.require_proxy()
+
+
+@needs("proxy-in-front")
+@timeout(30)
+def test_released(service: Service) -> None:
+    """Version 2.0 took the place of 1.0, and no user lost anything."""
+    outcomes.rollout(
+        service.record,
+        before="1.0",
+        after="2.0",
+        because=service.because,
+        source=TIMELINE,
+        hint="Start, wait, move, wait, stop: which of the five was too early, or left out? To try again, go back to 1.0 first.",
+        unfinished="Whom does the proxy still ask? Its file, or its runtime, says so.",
+    )
+
+
+@needs("released")
+@timeout(30)
+def test_old_gone(service: Service) -> None:
+    """Only the version that the users have is running."""
+    service.require_alone()
+
+
+@needs("released")
+@timeout(30)
+def test_rolled_back(service: Service) -> None:
+    """Version 1.0 came back from 2.0, and no user lost anything."""
+    outcomes.rollout(
+        service.record,
+        before="2.0",
+        after="1.0",
+        because=service.because,
+        source=TIMELINE,
+        hint="The way back is a release like any other, of an image that is there already. To try again, release 2.0 first.",
+        unfinished="Whom does the proxy still ask? Its file, or its runtime, says so.",
+    )
+    service.require_own_image()
+
+
+@needs("old-gone", "rolled-back")
+@timeout(180)
+def test_script_releases(service: Service, script: Script, lab: Lab) -> None:
+    """release.sh moves the users to the other version, and back."""
+    proof = ("moves", script.text, service.proxy.id)
+    if lab.recall(*proof) is not None:
+        return
+    there = service.version()
+    other = OTHER.get(there, "2.0")
+    seconds = script.require_moves(there, other)
+    lab.record("release", round(seconds, 1), "s", "the script")
+    seconds = script.require_moves(other, there)
+    lab.record("rollback", round(seconds, 1), "s", "the script")
+    lab.remember(*proof)
+
+
+@needs("script-releases")
+@timeout(180)
+def test_bad_refused(service: Service, script: Script, lab: Lab) -> None:
+    """release.sh refuses version 2.1, which is ready and answers wrong."""
+    proof = ("refuses", script.text, service.proxy.id)
+    if lab.recall(*proof) is None:
+        script.require_refuses(BAD, service.version())
+        lab.remember(*proof)
