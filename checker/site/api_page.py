@@ -171,7 +171,8 @@ def _timeline() -> str:
         "Timeline",
         f"{first_line(model.Timeline)}\n"
         "`.begin` and `.end` say which time it covers, `.requests`, `.marks` and `.gaps` are in order, "
-        "`.to` is the address of the requests, `.first_good` is when the very first good answer was requested.",
+        "`.to` is the address of the requests, `.first_good` is when the very first good answer was requested. "
+        "`.downloads` are the requests that take seconds, in labs whose traffic has them; they are not in `.requests`.",
         model.Timeline,
     )
     text += _class(
@@ -185,7 +186,7 @@ def _timeline() -> str:
         "Rollout",
         "A change from one version to another: `.before`, `.after`, `.begin`, `.end`, `.first` (answer of the new), "
         "`.last` (answer of the old), `.completed`, `.withdrawn`, `.requests` from a little before to a little after, "
-        "`.outage`.",
+        "`.outage`, `.downloads` that were under way.",
         model.Rollout,
     )
     return text + (

@@ -66,6 +66,16 @@ def test_rolled_back(service: Service) -> None:
 
 @needs("old-gone", "rolled-back")
 @timeout(180)
+def test_bad_refused(service: Service, script: Script, lab: Lab) -> None:
+    """release.sh refuses version 2.1, which is ready and answers wrong."""
+    proof = ("refuses", script.text, service.proxy.id)
+    if lab.recall(*proof) is None:
+        script.require_refuses(BAD, service.version())
+        lab.remember(*proof)
+
+
+@needs("bad-refused")
+@timeout(180)
 def test_script_releases(service: Service, script: Script, lab: Lab) -> None:
     """release.sh moves the users to the other version, and back."""
     proof = ("moves", script.text, service.proxy.id)
@@ -78,13 +88,3 @@ def test_script_releases(service: Service, script: Script, lab: Lab) -> None:
     seconds = script.require_moves(other, there)
     lab.record("rollback", round(seconds, 1), "s", "the script")
     lab.remember(*proof)
-
-
-@needs("script-releases")
-@timeout(180)
-def test_bad_refused(service: Service, script: Script, lab: Lab) -> None:
-    """release.sh refuses version 2.1, which is ready and answers wrong."""
-    proof = ("refuses", script.text, service.proxy.id)
-    if lab.recall(*proof) is None:
-        script.require_refuses(BAD, service.version())
-        lab.remember(*proof)

@@ -1,3 +1,4 @@
+sed -i 's/server .*:8080;/server parcel-1.0:8080;/' nginx.conf
 docker run --detach --name parcel-1.0 --network parcel --env-file parcel.env drydock/parcel:1.0
 docker create --name proxy --network parcel --publish 8088:8080 drydock/proxy:1.0
 docker cp --quiet nginx.conf proxy:/etc/nginx/nginx.conf

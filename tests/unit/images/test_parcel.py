@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,52 @@ def test_it_is_ready_only_after_its_delay(start: Callable[..., Running]) -> None
     assert parcel.ask("/readyz")[0] == 503
     assert parcel.ask("/healthz")[0] == 200
     assert start().ask("/readyz")[0] == 200
+
+
+def test_while_it_warms_up_it_turns_everybody_away_and_lives(start: Callable[..., Running]) -> None:
+    cold = start(PARCEL_WARM_UP_MS="60000")
+    for path in ("/", "/download?seconds=1", "/nowhere"):
+        status, answer = cold.ask(path)
+        assert (status, json.loads(answer)["status"]) == (503, "warming up")
+    assert cold.json("/readyz")["status"] == "starting"
+    assert cold.ask("/healthz")[0] == 200
+    warm = start(PARCEL_WARM_UP_MS="1")
+    assert (warm.ask("/readyz")[0], warm.ask("/")[0]) == (200, 200)
+
+
+def test_a_faulty_release_is_ready_and_fails_on_its_front_page(start: Callable[..., Running]) -> None:
+    parcel = start(PARCEL_FAULT="front")
+    assert (parcel.ask("/healthz")[0], parcel.ask("/readyz")[0]) == (200, 200)
+    assert parcel.ask("/")[0] == 500
+    assert "counter" not in parcel.json("/")
+
+
+def test_a_download_comes_in_pieces_and_is_whole(start: Callable[..., Running]) -> None:
+    parcel = start(PARCEL_VERSION="2.0")
+    began = time.monotonic()
+    answer = parcel.json("/download?seconds=1")
+    assert time.monotonic() - began >= 0.9
+    assert answer["version"] == "2.0"
+    assert len(answer["parcels"]) == 4
+    assert parcel.json("/download?seconds=0")["parcels"] == []
+    assert parcel.ask("/download?seconds=61")[0] == 400
+
+
+def test_a_stop_cuts_off_a_download_that_takes_longer_than_the_drain(start: Callable[..., Running]) -> None:
+    for drain, whole in (("100", False), ("5000", True)):
+        parcel = start(PARCEL_DRAIN_MS=drain)
+        connection = http.client.HTTPConnection("127.0.0.1", parcel.port, timeout=SECONDS)
+        connection.request("GET", "/download?seconds=2")
+        answer = connection.getresponse()
+        assert answer.read(10)
+        assert parcel.stop() == 0
+        if whole:
+            answer.read()
+        else:
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                answer.read()
+        assert parcel.next_log("stopped")["cut_off"] == (0 if whole else 1)
+        connection.close()
 
 
 def test_a_secret_is_proven_by_its_fingerprint_and_never_told(

@@ -249,6 +249,41 @@ def test_a_port_where_nothing_listens_refuses(
     assert set(send(service).until(both_ways).kinds) == {Failure.REFUSED}
 
 
+DOWNLOADS = (
+    "import os; os.environ['DRYDOCK_TRAFFIC_DOWNLOAD'] = '/slow?seconds=1'; traffic.DOWNLOAD_SECONDS = 0.05"
+)
+
+
+def test_downloads_are_sent_beside_the_requests_and_recorded_apart(
+    serve: Callable[..., Service], send: Callable[..., Sender]
+) -> None:
+    service = serve()
+    seen = send(service, DOWNLOADS).until(lambda seen: both_ways(seen) and len(seen.downloads) >= 3)
+    assert not seen.cut
+    assert {each.version for each in seen.downloads} == {"1.0"}
+    assert any(request.startswith(b"GET /slow?seconds=1 HTTP/1.1") for request in service.requests)
+    assert any(request.startswith(b"GET / HTTP/1.1") for request in service.requests)
+
+
+def test_a_download_may_take_longer_than_a_request_and_is_cut_off_with_its_connection(
+    serve: Callable[..., Service], send: Callable[..., Sender]
+) -> None:
+    service = serve("silent")
+    sender = send(service, f"{DOWNLOADS}; traffic.GIVE_UP_SECONDS = 0.3")
+    assert not sender.until(lambda seen: len(seen.failures) >= 5).downloads
+    service.cut()
+    cut = sender.until(lambda seen: len(seen.cut) >= 3).cut
+    assert {each.failure for each in cut} <= {Failure.EMPTY, Failure.RESET}
+    assert cut[0].ms > 300
+
+
+def test_a_path_of_downloads_that_is_none_is_named(send: Callable[..., Sender]) -> None:
+    sender = send("http://nowhere.test/", "import os; os.environ['DRYDOCK_TRAFFIC_DOWNLOAD'] = 'slow'")
+    assert sender.process.wait(SECONDS) == 1
+    assert sender.process.stdout
+    assert "must be a path, such as /download?seconds=8" in sender.process.stdout.read()
+
+
 def test_a_name_that_nobody_knows_is_told_apart(send: Callable[..., Sender]) -> None:
     # RFC 6761: `.invalid` never resolves; without a name server nothing does.
     assert set(send("http://parcel.invalid:8080/").until(both_ways).kinds) == {Failure.NO_NAME}

@@ -12,7 +12,7 @@ from checker.render.timeline import clock, findings, timeline_lines
 from checker.render.timeline_svg import RED, timeline_svg
 from checker.timeline.buckets import cut
 from checker.timeline.model import Timeline, make
-from checker.timeline.record import Begin, Cause, Failure, Gap, Mark
+from checker.timeline.record import Begin, Cause, Connection, Download, Failure, Gap, Mark
 from tests.unit.timeline.streams import stream, timeline
 
 PLAIN = Style(colour=False, width=100, unicode=True, terminal=False)
@@ -68,6 +68,17 @@ def test_failures_have_a_strip_of_their_own_and_other_signs_before_there_was_a_s
     assert set(failed[36:43]) == {"×"}
     assert "████" in failed[53:58]
     assert failed[58:].strip() == ""
+
+
+def test_downloads_that_were_cut_off_have_a_row_only_if_there_are_any() -> None:
+    cut = Download(NOON + 41, 4000.0, 0, Failure.BAD_ANSWER, "", "", Connection.FRESH)
+    told = make([*stream(NOON, NOON + 50, "1.0"), cut, *stream(NOON + 50, NOON + 100, "2.0")], now=NOON + 100)
+    row = strip(timeline_lines(told, "08", PLAIN), "cut off")
+    assert row.strip() == "×"
+    assert row.index("×") == 40
+    assert "1.0 to 2.0: " in " ".join(findings(told, PLAIN))
+    assert "cut off" in timeline_svg(told, "08")
+    assert not any(line.startswith("cut off") for line in timeline_lines(story(), "09", PLAIN))
 
 
 def test_what_the_sender_missed_and_what_happened_are_in_their_columns() -> None:

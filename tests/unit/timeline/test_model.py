@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checker.timeline.model import make
-from checker.timeline.record import Cause, Connection, Failure, Gap, Mark, Request, read_lines
+from checker.timeline.record import Cause, Connection, Download, Failure, Gap, Mark, Request, read_lines
 from tests.unit.timeline.streams import stream, timeline
 
 REFUSED, LATE = Failure.REFUSED, Failure.TIMED_OUT
@@ -21,6 +21,40 @@ def test_nothing_recorded_answers_every_question() -> None:
     assert empty.latency(99) == 0.0
     assert empty.since(10.0).requests == ()
     assert empty.latest == ""
+
+
+def download(at: float, ms: float, failure: Failure | None = None) -> Download:
+    """Make one; a cut one has an answer that is incomplete."""
+    return Download(at, ms, 0 if failure else 200, failure, "" if failure else "1.0", "", Connection.FRESH)
+
+
+def test_downloads_are_kept_apart_and_belong_to_every_time_in_which_they_were_under_way() -> None:
+    cut = download(4.0, 3000.0, Failure.BAD_ANSWER)
+    seen = timeline(stream(0, 10, "1.0"), stream(10, 20, "2.0"), [download(1.0, 8000.0), cut])
+    assert len(seen.requests) == 400
+    assert seen.failures == ()
+    assert seen.latency(99) == 2.0
+    assert seen.cut == (cut,)
+    assert seen.summary == "400 requests answered; 1 of 2 downloads cut off"
+    assert seen.between(8.0, 9.0).downloads == (download(1.0, 8000.0),)
+    assert seen.between(0.0, 0.5).downloads == ()
+
+
+def test_a_rollout_has_the_downloads_that_were_under_way_in_it() -> None:
+    early, late = download(0.0, 2000.0, Failure.RESET), download(3.5, 7500.0, Failure.BAD_ANSWER)
+    whole = download(9.0, 8000.0)
+    (move,) = timeline(stream(0, 10, "1.0"), stream(10, 20, "2.0"), [early, late, whole]).rollouts()
+    assert move.failures == ()
+    assert move.downloads == (late, whole)
+    assert move.cut == (late,)
+
+
+def test_a_download_is_read_from_its_own_kind_of_line() -> None:
+    lines = read_lines(
+        b'["r",1.0,2.0,200,null,"1.0","a","fresh"]\n["d",1.0,8000.0,200,null,"1.0","a","fresh"]\n'
+    )
+    seen = make(lines)
+    assert (len(seen.requests), len(seen.downloads), seen.end) == (1, 1, 1.002)
 
 
 def test_since_and_between_cut_requests_marks_and_gaps() -> None:
