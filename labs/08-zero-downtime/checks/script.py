@@ -115,7 +115,7 @@ class Script:
             )
         require(
             done.rc,
-            f"`{shown}` ended with exit code 0, as if {bad} had been released. Whoever called it, a person or a pipeline, "
+            f"`{shown}` ended with exit code 0, as if {bad} had been released. The person or the pipeline that called it "
             "takes that for a success.",
             expected="an exit code other than 0",
             seen=f"exit code 0; the users have {good}",

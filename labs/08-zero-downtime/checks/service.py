@@ -140,8 +140,8 @@ class Service:
             seen=reply.summary,
             source=f"curl -i {ADDRESS}",
             evidence=self.lab.logs(proxy, tail=2),
-            hint="`docker logs proxy` says whom it asked in vain; `docker ps` and the proxy's file say who is there, and "
-            "whom it is told to ask.",
+            hint="`docker logs proxy` says whom it asked without an answer; `docker ps` and the proxy's file say who is there, and "
+            "whom it is to ask.",
         )
 
     def _require_behind(self, proxy: Container) -> None:

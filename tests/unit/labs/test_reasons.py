@@ -29,7 +29,7 @@ def failure(function: Any, *arguments: Any) -> Any:
 
 def parcel(**changed: bytes) -> dict[str, bytes]:
     """Return the files of the course's own image, some of them changed."""
-    files = {file.name: file.read_bytes() for file in (ROOT / "images/parcel").iterdir()}
+    files = {file.name: file.read_bytes() for file in (ROOT / "images/parcel").iterdir() if file.is_file()}
     files = {name: content for name, content in files.items() if name.endswith((".py", ".html"))}
     return {**files, "__pycache__/parcel.cpython-313.pyc": b"", **{f"{n}.py": c for n, c in changed.items()}}
 
