@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from checker.timeline.model import Timeline
+    from checker.timeline.record import Request
+
+COLUMNS = ["at [s]", "latency [ms]", "status", "outcome", "version", "instance", "good", "connection"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,14 @@ class Traffic:
         requests: a row a request: `at [s]`, seconds since the stretch began; `latency [ms]`; `status`, 0 without an
             answer; `outcome`, in words; `version` and `instance`, empty without an answer; `good`, whether a whole
             answer with a status below 400 came in time; `connection`, `fresh` or `kept`.
+        downloads: the same for requests whose answers take seconds, in labs whose traffic has them.
         marks: a row for each thing that happened: `at [s]` and `what`.
         summary: the same in one sentence.
     """
 
     lab: str
     requests: pd.DataFrame
+    downloads: pd.DataFrame
     marks: pd.DataFrame
     summary: str
     _timeline: Timeline = field(repr=False)
@@ -61,29 +66,32 @@ def timeline(number: int | str, *, of: str = "", seconds: float | None = 600.0) 
     course, found, _ = fresh(number)
     with changing():
         said = timeline_of(course, found, name=of, seconds=seconds)
-    requests = pandas.DataFrame(
-        [
-            (
-                each.at - said.begin,
-                each.ms,
-                each.status,
-                each.outcome,
-                each.version,
-                each.instance,
-                each.good,
-                str(each.connection),
-            )
-            for each in said.requests
-        ],
-        columns=["at [s]", "latency [ms]", "status", "outcome", "version", "instance", "good", "connection"],
+    requests, downloads = (
+        pandas.DataFrame([_row(each, said.begin) for each in those], columns=COLUMNS)
+        for those in (said.requests, said.downloads)
     )
     marks = pandas.DataFrame(
         [(mark.at - said.begin, mark.text) for mark in said.marks], columns=["at [s]", "what"]
     )
-    for frame in (requests, marks):
+    for frame in (requests, downloads, marks):
         frame["at [s]"] = frame["at [s]"].round(3)
         frame.attrs = {"lab": found.slug, "units": {"at [s]": "s"}, "begin": said.begin}
-    requests.attrs["units"]["latency [ms]"] = "ms"
+    for frame in (requests, downloads):
+        frame.attrs["units"]["latency [ms]"] = "ms"
     # What failed before the first copy was there met no service yet.
     told = said.served.summary
-    return Traffic(found.number, requests, marks, f"{told[:1].upper()}{told[1:]}.", said)
+    return Traffic(found.number, requests, downloads, marks, f"{told[:1].upper()}{told[1:]}.", said)
+
+
+def _row(each: Request, begin: float) -> tuple[Any, ...]:
+    """Return the row of a request, in the order of COLUMNS."""
+    return (
+        each.at - begin,
+        each.ms,
+        each.status,
+        each.outcome,
+        each.version,
+        each.instance,
+        each.good,
+        str(each.connection),
+    )
