@@ -88,6 +88,7 @@ class Script:
         )
         self.service.require_alone()
         self.service.require_own_image()
+        self.service.require_warm_up()
         return took
 
     def require_refuses(self, bad: str, good: str) -> None:
@@ -98,11 +99,21 @@ class Script:
         until = service.traffic.now()
         seen = service.traffic.between(mark, until)
         left = [each for each in service.copies() if each.env.get("PARCEL_VERSION") == bad]
-        serving = service.version() == good
+        now = service.version()
+        serving = now == good
         tried = service.was_tried(bad, mark.at)
         if left or not serving:
             self._put_back(good, [each.name for each in left])
         shown = f"sh {FILE} {bad}"
+        if now and now not in {good, bad} and not seen.failures:
+            fail(
+                f"`{shown}` moved the users to {now}: it does what it always does, whatever version it is given.",
+                expected=f"the users keep {good}",
+                seen=f"the users had {now}",
+                source=f"{shown}; curl http://proxy:8080/",
+                evidence=last_line(done),
+                hint="How does your script know which version is wanted, and which one the users have?",
+            )
         if seen.failures or not serving:
             fail(
                 f"`{shown}` gave the users a version that says it is ready and answers them with errors: "

@@ -31,6 +31,8 @@ NEAR_SECONDS = 12.0
 """How long before and after a move what happened to a container may be its cause: longer than a download takes."""
 
 KILL = {"9", "KILL", "SIGKILL"}
+KILLED = 137
+"""The exit code of a process that a SIGKILL ended."""
 
 
 class Service:
@@ -57,9 +59,9 @@ class Service:
         return [each for each in found if each.id not in scene and each.running]
 
     def copies(self) -> list[Container]:
-        """Return the running containers of Parcel on the users' network, oldest first."""
-        found = [each for each in self.on_network() if is_parcel(each)]
-        return sorted(found, key=lambda each: each.created)
+        """Return the running containers of Parcel, oldest first: on the users' network, or the learner's anywhere else."""
+        found = {each.id: each for each in (*self.on_network(), *self.lab.containers()) if is_parcel(each)}
+        return sorted((each for each in found.values() if each.running), key=lambda each: each.created)
 
     def holders(self) -> list[Container]:
         """Return the running containers to which the name `proxy` leads."""
@@ -135,7 +137,7 @@ class Service:
         reply = self.prober.get(ADDRESS)
         fail(
             "The proxy runs, and the users get no good answer from it."
-            + ("" if self.copies() else " No copy of Parcel runs on their network that it could ask."),
+            + ("" if self.copies() else " No copy of Parcel runs that it could ask."),
             expected=f"HTTP 200 from {ADDRESS}",
             seen=reply.summary,
             source=f"curl -i {ADDRESS}",
@@ -150,14 +152,18 @@ class Service:
         behind = [each for each in copies if answers_as(each) == said.get("instance")]
         require(
             said.get("service") == "parcel" and behind,
-            "What answers under the name `proxy` is not a copy of Parcel on the users' network.",
+            "What answers under the name `proxy` is no copy of Parcel that runs in this lab.",
             expected=f"an answer of one of {', '.join(each.name for each in copies) or 'the copies'}",
             seen=f"service {said.get('service')}, instance {said.get('instance')}",
             source=f"curl {ADDRESS}",
             evidence=self.lab.logs(proxy, tail=1),
             hint="`docker ps` lists what runs, and the answer says which container it is from.",
         )
-        for each in copies:
+        self.require_warm_up()
+
+    def require_warm_up(self) -> None:
+        """Require that each copy needs its three seconds until it can serve."""
+        for each in self.copies():
             value = each.env.get(WARM_UP, "")
             require(
                 value.isdecimal() and int(value) >= WARM_UP_MS,
@@ -182,7 +188,7 @@ class Service:
             not left,
             f"The users have {version}, and `{left[0].name if left else ''}` still runs beside it: nobody asks it, it costs "
             "memory all the same, and at the next release nobody knows which of the two is the old one.",
-            expected=f"only version {version} running on the network",
+            expected=f"only version {version} running",
             seen=", ".join(f"{each.name} ({each.env.get('PARCEL_VERSION')})" for each in self.copies()),
             source="docker ps",
             hint="The third part of a release: when may the old version go, and who sends it away?",
@@ -240,17 +246,20 @@ class Service:
     def _because_cut(self, move: Rollout, deaths: Sequence[_Happened], events: Sequence[_Happened]) -> str:
         moment_of_cut = min(each.end for each in move.cut)
         near = [each for each in deaths if abs(each.event.at - moment_of_cut) < 2.0]
-        if not near:
+        asked = [
+            each.event
+            for each in events
+            if near and each.event.container == near[0].event.container and each.event.action == "kill"
+        ]
+        # Who was asked to stop only after the cut has not made it. The engine writes a signal down a moment after it was sent.
+        first = min((event.at for event in asked), default=moment_of_cut)
+        by_force = near and near[0].event.exit_code == KILLED
+        if not near or (first > moment_of_cut + 0.05 and not by_force):
             return (
                 "Both versions ran on at that moment: the proxy dropped the connections that it had open when it was told of "
                 "the change. How long may its old workers go on?"
             )
         death = near[0]
-        asked = [
-            each.event
-            for each in events
-            if each.event.container == death.event.container and each.event.action == "kill"
-        ]
         killed = [event for event in asked if event.signal in KILL]
         told = [event for event in asked if event.signal not in KILL]
         if killed and told:
@@ -258,7 +267,7 @@ class Service:
                 f"`{death.name}` was asked to stop, and killed {killed[0].at - told[0].at:.1f} s later in the middle of them: a "
                 "download takes 8 s, and nobody waits longer than the stop's time-out."
             )
-        if killed or death.event.exit_code == 137:
+        if killed or by_force:
             return f"`{death.name}` was killed (SIGKILL) in the middle of them: it could finish nothing."
         took = death.event.at - told[0].at if told else 0.0
         return (
