@@ -14,7 +14,7 @@ from checker.cluster import outcomes
 from checker.cluster.interface import Instance, run_uninterrupted, without
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from checker.timeline.model import Timeline, make
-from checker.timeline.record import Connection, Failure, Mark, Request
+from checker.timeline.record import Connection, Download, Failure, Mark, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -318,6 +318,20 @@ def test_the_last_move_counts_and_one_that_failed_before_it_is_forgiven() -> Non
 
 def test_a_last_move_that_failed_is_not_made_good_by_one_before_it() -> None:
     assert "1 of" in told(lambda: outcomes.rollout(two_moves(45.5), before="1.0", after="2.0", hint="h"))
+
+
+def test_a_download_that_was_cut_off_in_a_rollout_fails_it_and_the_cause_is_said() -> None:
+    cut = Download(8.0, 2500.0, 0, Failure.BAD_ANSWER, "", "", Connection.FRESH)
+    whole = Download(9.0, 8000.0, 200, None, "2.0", "", Connection.FRESH)
+    seen = replace(move(), downloads=(cut, whole))
+    said = told(
+        lambda: outcomes.rollout(
+            seen, before="1.0", after="2.0", hint="h", because=lambda _: "It was killed."
+        )
+    )
+    assert "1 of the 2 downloads under way were cut off" in said
+    assert "It was killed." in said
+    outcomes.rollout(replace(move(), downloads=(whole,)), before="1.0", after="2.0", hint="h")
 
 
 def test_as_many_may_fail_as_is_allowed() -> None:
