@@ -78,7 +78,7 @@ class Script:
                 hint="Run it yourself as `sh -x release.sh VERSION`: the last line before the end is where it stopped.",
             )
         outcomes.rollout(
-            self.service.traffic.settled(mark.at - 2),
+            self.service.traffic.await_settled(mark.at - 2),
             before=before,
             after=after,
             because=self.service.because,

@@ -80,7 +80,7 @@ class Service:
     @functools.cached_property
     def record(self) -> Timeline:
         """What the users met since the scene was started, once the last move has ended."""
-        return self.traffic.settled(self.begun)
+        return self.traffic.await_settled(self.begun)
 
     def answer(self) -> dict[str, Any]:
         """Return what the users are answered now; empty without a good answer."""
