@@ -1,0 +1,142 @@
+"""What the front shows while tracking, from which it reads, is broken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.author import fail, require, wait_until
+
+from .services import FRONT, PATIENCE_MS, STOPPED, TOLD
+
+if TYPE_CHECKING:
+    from checker.grading.author import Reply, Timeline
+
+    from .services import Services
+
+WATCH_SECONDS = 3.0
+SETTLE_SECONDS = 1.0
+"""What may pass until the front has noticed; a stop alone takes a moment."""
+
+MOST_PER_PAGE = 4.0
+"""How many requests to tracking one front page may cost: the first and three retries are what people set most often."""
+
+AGAIN_SECONDS = 10.0
+
+
+def require_holds_without(services: Services, fault: str) -> None:
+    """Break tracking, and require that the front serves without it, says so, and has it again afterwards."""
+    number, place = services.tracked
+    proof = ("tracking", fault, services.fingerprint)
+    if services.lab.recall(*proof) is not None:
+        return
+    mark = services.traffic.mark(f"check: tracking {TOLD[fault]}")
+    with services.broken("tracking", fault):
+        begin = services.traffic.now()
+        seen = services.watch(begin, SETTLE_SECONDS + WATCH_SECONDS)
+        met = 0 if fault == STOPPED else services.met("tracking")
+        page = services.prober.get(f"{FRONT}/", timeout=6)
+        accepted = services.accept("Mill Lane 2")
+    _require_served(seen, fault)
+    _require_said(page, accepted, fault)
+    if fault == "wrong":
+        _require_no_storm(services, met, len(seen.requests))
+    back = wait_until(lambda: services.parcel(number).get("tracking") == "ok", AGAIN_SECONDS, every=0.2)
+    if not back:
+        _fail_not_found_again(services, number)
+    require(
+        services.parcel(number).get("place") == place,
+        f"Tracking is back, and has forgotten where parcel {number} is.",
+        expected=f'"place": "{place}"',
+        seen=str(services.parcel(number)),
+        source=f"curl {FRONT}/parcels/{number}",
+        hint="Where does tracking keep its data? What was there before it was stopped, and what is there now?",
+    )
+    services.lab.record(
+        f"front page, tracking {fault}", round(seen.latency(95)), "ms", "95 % of the requests"
+    )
+    services.lab.remember(*proof)
+    services.traffic.mark(f"check: tracking repaired after {services.traffic.now() - mark.at:.1f} s")
+
+
+def _require_served(seen: Timeline, fault: str) -> None:
+    source = "lab timeline 13"
+    if seen.failures:
+        first = seen.failures[0]
+        late = "timed_out" in str(first.failure).lower() or "time" in first.outcome
+        fail(
+            f"Tracking {TOLD[fault]}, and the front failed with it: "
+            + (
+                "its users waited until they gave up, because it waited for an answer itself. A request without a limit on its "
+                "time takes as long as the slowest service behind it."
+                if late
+                else "one down, all down. Two containers that can only work together are one program with a network in between."
+            ),
+            expected="every front page answered, without the places",
+            seen=f"{seen.summary}; the first: {first.outcome}",
+            source=source,
+            hint="Lesson, “Give up in time”: how long does the front wait?"
+            if late
+            else "Lesson, “Say what is missing”: what can the front show when it gets no answer, or an error?",
+        )
+    slow = seen.latency(95)
+    require(
+        slow <= PATIENCE_MS,
+        f"Tracking {TOLD[fault]}, and the front made its users wait for it.",
+        expected=f"95 % of the front pages within {PATIENCE_MS} ms",
+        seen=f"95 % within {slow:.0f} ms",
+        source=source,
+        hint="How long may one try take, and how many tries are there?",
+    )
+
+
+def _require_said(page: Reply, accepted: Reply, fault: str) -> None:
+    said = page.json() if page.ok else {}
+    told = said.get("tracking") if isinstance(said, dict) else None
+    require(
+        told and told != "ok",
+        f"Tracking {TOLD[fault]}, and the front page does not say so. Users take what is missing, or old, for the truth.",
+        expected='"tracking": "unavailable"',
+        seen=page.summary,
+        source=f"curl {FRONT}/",
+        hint="Lesson, “Say what is missing”: what does the field `tracking` say, and when?",
+    )
+    require(
+        accepted.status == 201,
+        f"Tracking {TOLD[fault]}, and the front accepts no parcels, which has nothing to do with tracking.",
+        expected="201 from POST /parcels",
+        seen=accepted.summary,
+        source=f"""curl -d '{{"to": "Mill Lane 2"}}' {FRONT}/parcels""",
+        hint="Whom does your front ask before it accepts a parcel?",
+    )
+
+
+def _require_no_storm(services: Services, met: int, pages: int) -> None:
+    each = met / max(pages, 1)
+    services.lab.record("requests to a failing tracking", round(each, 1), "a page")
+    require(
+        each <= MOST_PER_PAGE,
+        f"Tracking answered with errors, and was asked {each:.0f} times for each front page: a retry storm. A service that is "
+        "failing because it has too much to do gets many times more of it.",
+        expected=f"at most {MOST_PER_PAGE:g} requests a page",
+        seen=f"{met} requests for {pages} pages",
+        source="curl http://tracking:8080/fault",
+        hint="How many tries may one page cost, and how long does it wait between two?",
+    )
+
+
+def _fail_not_found_again(services: Services, number: int) -> None:
+    before, now = services.moved
+    tracking = services.get_one("tracking")
+    fail(
+        "Tracking is back, and the front does not find it any more"
+        + (
+            f": its address was {before} and is {now} now. An address goes with its container; the name stays."
+            if before != now
+            else "."
+        ),
+        expected=f'"tracking": "ok" within {AGAIN_SECONDS:g} s',
+        seen=str(services.parcel(number) or services.prober.get(f"{FRONT}/parcels/{number}").summary),
+        source=f"curl {FRONT}/parcels/{number}",
+        evidence=services.lab.logs(tracking, tail=1),
+        hint="When does your front find out where tracking is: once at its start, or for each request?",
+    )
