@@ -41,6 +41,7 @@ from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from email.message import Message
 
     Answer = tuple[int, dict[str, Any]]
 
@@ -68,7 +69,7 @@ class Request(NamedTuple):
     path: str
     query: dict[str, str]
     body: dict[str, Any]
-    headers: Mapping[str, str]
+    headers: Message
 
 
 def fetch(
@@ -211,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
                 log("request", id=number, method=self.command, path=self.path, status=status, ms=ms)
             self._send(status, answer, number)
 
-    do_GET = do_POST = do_PUT = do_DELETE = _answer
+    do_GET = do_POST = _answer  # noqa: N815 - the names that http.server looks for
 
     def _ask(self, request: Request) -> Answer:
         mode, seconds = self.server.fault.meet(request.id)
@@ -230,9 +231,8 @@ class Handler(BaseHTTPRequestHandler):
         return status, answer
 
     def _send(self, status: int, answer: dict[str, Any], number: str) -> None:
-        body = (
-            json.dumps({"service": NAME, "version": VERSION, "instance": INSTANCE, **answer}).encode() + b"\n"
-        )
+        told = {"service": NAME, "version": VERSION, "instance": INSTANCE, "request": number, **answer}
+        body = json.dumps(told).encode() + b"\n"
         with suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -271,7 +271,7 @@ class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind without HTTPServer's look-up of the host's full name, which can take seconds without DNS."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)  # type: ignore[arg-type]
+        self.socket.bind(self.server_address)
         self.server_name, self.server_port = "", self.socket.getsockname()[1]
 
 

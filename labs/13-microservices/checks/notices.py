@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 KEY = "parcel-7f3a91c2d5e84b60"
 COUNT = 5
-FAULT_SECONDS = 4.0
-MOST_TRIES = 80
+FAULT_SECONDS = 3.0
+MOST_TRIES = 60
 """How many requests the broken notification may get in that time: four tries a second for each of the five notices."""
 
 TWICE_SECONDS = 1.5

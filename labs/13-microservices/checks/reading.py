@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
     from .services import Services
 
-WATCH_SECONDS = 3.0
-SETTLE_SECONDS = 1.0
-"""What may pass until the front has noticed; a stop alone takes a moment."""
+WATCH_SECONDS = 2.5
 
 MOST_PER_PAGE = 4.0
 """How many requests to tracking one front page may cost: the first and three retries are what people set most often."""
@@ -32,7 +30,7 @@ def require_holds_without(services: Services, fault: str) -> None:
     mark = services.traffic.mark(f"check: tracking {TOLD[fault]}")
     with services.broken("tracking", fault):
         begin = services.traffic.now()
-        seen = services.watch(begin, SETTLE_SECONDS + WATCH_SECONDS)
+        seen = services.watch(begin, WATCH_SECONDS)
         met = 0 if fault == STOPPED else services.met("tracking")
         page = services.prober.get(f"{FRONT}/", timeout=6)
         accepted = services.accept("Mill Lane 2")

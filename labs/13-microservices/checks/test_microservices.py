@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, needs, require, timeout, wait_until
+from checker.grading.author import needs, require, timeout, wait_until
 
 from . import notices, traces
 from .apart import require_apart
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @timeout(30)
 def test_front_answers(services: Services) -> None:
-    """The front answers its users, and accepts parcels"""
+    """The front answers its users, and accepts parcels."""
     services.require_one("front")
     wait_until(services.page, 10, every=0.2)
     reply = services.prober.get(f"{FRONT}/")
@@ -49,7 +49,7 @@ def test_front_answers(services: Services) -> None:
 @needs("front-answers")
 @timeout(30)
 def test_tracking_apart(services: Services) -> None:
-    """Tracking is a service of its own, and its data is its own"""
+    """Tracking is a service of its own, and its data is its own."""
     require_apart(services, "tracking")
     number, place = services.tracked
     scanned = services.scan(number, place)
@@ -67,34 +67,34 @@ def test_tracking_apart(services: Services) -> None:
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_stopped(services: Services) -> None:
-    """With tracking stopped, the front serves, says what is missing, and finds it again"""
+    """With tracking stopped, the front serves, says what is missing, and finds it again."""
     require_holds_without(services, STOPPED)
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_slow(services: Services) -> None:
-    """With tracking slow, the front serves in its usual time, and says what is missing"""
+    """With tracking slow, the front serves in its usual time, and says what is missing."""
     require_holds_without(services, "slow")
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_wrong(services: Services) -> None:
-    """With tracking answering errors, the front serves, says so, and does not storm it"""
+    """With tracking answering errors, the front serves, says so, and does not storm it."""
     require_holds_without(services, "wrong")
 
 
 @needs("tracking-stopped", "tracking-slow", "tracking-wrong")
 def test_notification_apart(services: Services) -> None:
-    """Notification is a service of its own, and its data is its own"""
+    """Notification is a service of its own, and its data is its own."""
     require_apart(services, "notification")
 
 
 @needs("notification-apart")
 @timeout(60)
 def test_notified_once(services: Services) -> None:
-    """Every receiver gets one message"""
+    """Every receiver gets one message."""
     receivers = services.accept_several(5, "everything works")
     notices.require_sent_once(services, receivers, "everything worked")
 
@@ -102,7 +102,7 @@ def test_notified_once(services: Services) -> None:
 @needs("notified-once")
 @timeout(150)
 def test_made_up_for(services: Services, lab: Lab) -> None:
-    """What notification missed while it was stopped, slow or wrong is made up for"""
+    """What notification missed while it was stopped, slow or wrong is made up for."""
     proof = ("made up for", services.fingerprint)
     if lab.recall(*proof) is None:
         for fault in (STOPPED, "slow", "wrong"):
@@ -113,7 +113,7 @@ def test_made_up_for(services: Services, lab: Lab) -> None:
 @needs("made-up-for")
 @timeout(90)
 def test_queue_survives(services: Services, lab: Lab) -> None:
-    """A restart of front and notification loses no message"""
+    """A restart of front and notification loses no message."""
     proof = ("survives", services.fingerprint)
     if lab.recall(*proof) is None:
         notices.require_survives(services)
@@ -123,14 +123,14 @@ def test_queue_survives(services: Services, lab: Lab) -> None:
 @needs("queue-survives")
 @timeout(60)
 def test_key_untold(services: Services) -> None:
-    """The gateway's key is in no address, no log, and with no service that does not need it"""
+    """The gateway's key is in no address, no log, and with no service that does not need it."""
     notices.require_key_untold(services)
 
 
 @needs("key-untold")
 @timeout(60)
 def test_one_id(services: Services) -> None:
-    """A request has one id in the log of every service it went through"""
+    """A request has one id in the log of every service it went through."""
     number, _ = services.tracked
     mine = f"check-{secrets.token_hex(4)}"
     services.prober.get(f"{FRONT}/parcels/{number}", headers={"X-Request-Id": mine})
@@ -138,28 +138,28 @@ def test_one_id(services: Services) -> None:
     receiver = f"Mill Lane {secrets.token_hex(3)}"
     reply = services.accept(receiver)
     notices.require_sent_once(services, [receiver], "everything worked")
-    given = {name.lower(): value for name, value in reply.headers.items()}.get("x-request-id", "")
-    if not given:
-        fail(
-            "The front's answer has no X-Request-Id, so a customer who complains cannot say which request it was.",
-            expected="a header X-Request-Id",
-            seen=reply.summary,
-            source=f"curl -i {FRONT}/parcels/{number}",
-            hint="The library sends it with every answer. What answers in its place?",
-        )
+    given = str(reply.json().get("request") or "")
+    require(
+        given,
+        "The front's answer does not say which id the request has, so a customer who complains cannot say it either.",
+        expected='"request": an id',
+        seen=reply.summary,
+        source=f"curl {FRONT}/parcels/{number}",
+        hint="The library adds it to every answer. What answers in its place?",
+    )
     traces.require_in_logs(services, given, ("front", "notification", "gateway"), "POST /parcels")
 
 
 @needs("one-id")
 def test_slow_found(services: Services, lab: Lab) -> None:
-    """slow.toml names the slow request of customers.sh, and who took the time"""
+    """slow.toml names the slow request of customers.sh, and who took the time."""
     traces.require_found(services, lab)
 
 
 @needs("slow-found")
 @timeout(150)
 def test_released_alone(services: Services, lab: Lab) -> None:
-    """release.sh gives tracking another version, and the old one again; nobody else notices"""
+    """release.sh gives tracking another version, and the old one again; nobody else notices."""
     script = Script(services)
     proof = ("released", script.text)
     if lab.recall(*proof) is None:

@@ -29,7 +29,7 @@ def places_of(parcels):
 
 
 def notify(parcel, receiver):
-    status, answer = fetch("POST", GATEWAY, {"to": receiver, "text": f"Parcel {parcel} is on its way."})
+    status, _ = fetch("POST", GATEWAY, {"to": receiver, "text": f"Parcel {parcel} is on its way."})
     log("message sent", parcel=parcel, status=status)
 
 

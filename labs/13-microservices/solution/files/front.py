@@ -11,13 +11,9 @@ store = Store(
 def places_of(parcels, request):
     """Return the places, or None while tracking gives no good answer."""
     numbers = ",".join(str(parcel) for parcel in parcels)
+    address = f"http://tracking:8080/scans?parcels={numbers}"
     try:
-        status, answer = fetch(
-            "GET",
-            f"http://tracking:8080/scans?parcels={numbers}",
-            timeout=0.5,
-            headers={"X-Request-Id": request.id},
-        )
+        status, answer = fetch("GET", address, timeout=0.5, headers={"X-Request-Id": request.id})
     except OSError:
         return None
     return answer["places"] if status == 200 else None
