@@ -1,6 +1,6 @@
-"""The gateway: a company that sends text messages for whoever has a key. It sends what it gets, as often as it gets it.
+"""The gateway: a company that sends text messages for anyone who has a key. It sends what it gets, as often as it gets it.
 
-A message with a `reference` that it has had already is not sent again.
+A message with a `reference` that it has had already, for the same receiver, is not sent again.
 Its environment: GATEWAY_KEY, the key; and what `service` reads.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 KEY = os.environ.get("GATEWAY_KEY") or ""
 sent: Counter[str] = Counter()
-references: set[str] = set()
+references: set[tuple[str, str]] = set()
 lock = threading.Lock()
 
 
@@ -30,9 +30,9 @@ def send(request: Request) -> tuple[int, dict[str, Any]]:
     if not to:
         return 400, {"error": "to whom? The message has no `to`"}
     with lock:
-        if reference and reference in references:
+        if reference and (to, reference) in references:
             return 200, {"sent": False, "known": True}
-        references.add(reference)
+        references.add((to, reference))
         sent[to] += 1
     return 200, {"sent": True}
 

@@ -50,7 +50,7 @@ def require_own_data(services: Services, name: str, mine: Container) -> None:
         if shared:
             writes = "writes to it too" if shared[0].get("RW") else "reads it"
             fail(
-                f"`{other.name}` has the volume of `{name}` as well, and {writes}: a shared database. Whoever changes its tables "
+                f"`{other.name}` has the volume of `{name}` as well, and {writes}: a shared database. A change of its tables "
                 "changes two services at once, and one of them does not know it.",
                 expected=f"a volume that only `{name}` has",
                 seen=f"{_source(shared[0])} in {mine.name} and in {other.name}",

@@ -62,7 +62,7 @@ def _last(services: Services) -> str:
 
 
 def require_made_up_for(services: Services, fault: str) -> None:
-    """Break notification while parcels are accepted, and require that every receiver is told afterwards, once."""
+    """Break notification while parcels are accepted, and require that every receiver gets one message afterwards."""
     begin = services.traffic.mark(f"check: notification {TOLD[fault]}").at
     with services.broken("notification", fault):
         receivers = services.accept_several(COUNT, f"notification {TOLD[fault]}")
@@ -133,7 +133,7 @@ def require_key_untold(services: Services) -> None:
         each = services.get_one(name)
         require(
             each.id == notification.id or not form_in("\n".join(each.env.values()).encode(), KEY),
-            f"`{name}` has the gateway's key and sends no messages. Whoever breaks into it can send them.",
+            f"`{name}` has the gateway's key and sends no messages. Anyone who breaks into it can send them.",
             expected="the key with `notification` alone",
             seen=f"the key in the environment of {each.name}",
             source=f"docker inspect {each.name}",

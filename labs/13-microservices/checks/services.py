@@ -73,7 +73,7 @@ class Services:
         return self._known[name]
 
     def require_one(self, name: str) -> Container:
-        """Return the container of a service; fail if there is none or it is another's."""
+        """Return the container of a service; fail if there is none."""
         found = self.holders(name)
         if not found:
             here = self.on_network()
@@ -123,7 +123,7 @@ class Services:
             reply = self.accept(receiver)
             if reply.status != 201 or reply.ms > PATIENCE_MS:
                 fail(
-                    f"While {when}, the front did not accept a parcel in time. Whoever brings one does not have to wait for "
+                    f"While {when}, the front did not accept a parcel in time. The person who brings one does not have to wait for "
                     "anything but the front's own data.",
                     expected=f"201 within {PATIENCE_MS} ms",
                     seen=f"{reply.summary}, after {reply.ms:.0f} ms",
