@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 FILE = "release.sh"
 RUN_SECONDS = 60
 TIMED_OUT = 124
+KINDS = {".sh", ".py", ".yaml", ".yml"}
 
 
 class Script:
@@ -40,6 +42,14 @@ class Script:
         )
         return file.read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def fingerprint(self) -> str:
+        """What decides how it acts: the learner's programs, scripts and Compose files."""
+        files = sorted(
+            each for each in self.lab.work.iterdir() if each.suffix in KINDS or each.name == "Dockerfile"
+        )
+        return hashlib.sha256(b"".join(each.read_bytes() for each in files if each.is_file())).hexdigest()
+
     def version(self) -> str:
         """Return the version of tracking that answers."""
         said = self.services.prober.get("http://tracking:8080/healthz").json()
@@ -51,36 +61,9 @@ class Script:
         self.services.scan(number, place)
         others = {name: self._seen(name) for name in ("front", "notification")}
         mark = self.services.traffic.mark(f"check: {FILE} tracking {version}")
-        toolbox = self.lab.node("toolbox")
-        folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))
         shown = f"sh {FILE} tracking {version}"
-        done = toolbox.exec(
-            f"cd {folder} && ( timeout {RUN_SECONDS} bash {FILE} tracking {version} ) 2>&1 < /dev/null",
-            RUN_SECONDS + 5,
-        )
+        self._require_run(version, shown)
         took = self.services.traffic.now() - mark.at
-        evidence = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
-        require(
-            done.rc == 0,
-            f"`{shown}` did not finish within {RUN_SECONDS} s."
-            if done.rc == TIMED_OUT
-            else f"`{shown}` ended with an error.",
-            expected="exit code 0",
-            seen=f"exit code {done.rc}",
-            source=f"{shown}; echo $?",
-            evidence=evidence,
-            hint="Run it yourself as `sh -x release.sh tracking 1.1`: the last line before the end is where it stopped.",
-        )
-        wait_until(lambda: self.version() == version, 10, every=0.2)
-        require(
-            self.version() == version,
-            f"`{shown}` is done, and tracking is still {self.version() or 'away'}.",
-            expected=f'"version": "{version}" from http://tracking:8080/healthz',
-            seen=self.services.prober.get("http://tracking:8080/healthz").summary,
-            source="curl http://tracking:8080/healthz",
-            evidence=evidence,
-            hint="Where does VERSION come from, in Dockerfile and in compose.yaml, and who makes the image again?",
-        )
         self._require_untouched(others, shown)
         wait_until(lambda: self.services.parcel(number).get("tracking") == "ok", 10, every=0.2)
         said = self.services.parcel(number)
@@ -103,6 +86,36 @@ class Script:
         )
         self.services.forget("tracking")
         return round(took, 1)
+
+    def _require_run(self, version: str, shown: str) -> None:
+        toolbox = self.lab.node("toolbox")
+        folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))
+        done = toolbox.exec(
+            f"cd {folder} && ( timeout {RUN_SECONDS} bash {FILE} tracking {version} ) 2>&1 < /dev/null",
+            RUN_SECONDS + 5,
+        )
+        evidence = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
+        require(
+            done.rc == 0,
+            f"`{shown}` did not finish within {RUN_SECONDS} s."
+            if done.rc == TIMED_OUT
+            else f"`{shown}` ended with an error.",
+            expected="exit code 0",
+            seen=f"exit code {done.rc}",
+            source=f"{shown}; echo $?",
+            evidence=evidence,
+            hint="Run it yourself as `sh -x release.sh tracking 1.1`: the last line before the end is where it stopped.",
+        )
+        wait_until(lambda: self.version() == version, 10, every=0.2)
+        require(
+            self.version() == version,
+            f"`{shown}` is done, and tracking is still {self.version() or 'away'}.",
+            expected=f'"version": "{version}" from http://tracking:8080/healthz',
+            seen=self.services.prober.get("http://tracking:8080/healthz").summary,
+            source="curl http://tracking:8080/healthz",
+            evidence=evidence,
+            hint="Where does VERSION come from, in Dockerfile and in compose.yaml, and who makes the image again?",
+        )
 
     def _seen(self, name: str) -> tuple[str, str]:
         container = self.services.require_one(name)

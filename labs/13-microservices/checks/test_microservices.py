@@ -161,7 +161,7 @@ def test_slow_found(services: Services, lab: Lab) -> None:
 def test_released_alone(services: Services, lab: Lab) -> None:
     """release.sh gives tracking another version, and the old one again; nobody else notices."""
     script = Script(services)
-    proof = ("released", script.text)
+    proof = ("released", script.text, script.fingerprint)
     if lab.recall(*proof) is None:
         there = script.version()
         other = "1.1" if there != "1.1" else "1.0"
