@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import at_once
+from checker.grading.author import in_parallel
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
@@ -12,4 +12,4 @@ if TYPE_CHECKING:
 
 def early(lab: Lab) -> None:
     """Open all three."""
-    at_once(lambda service: lab.node(service).open_shell(), ("prober", "traffic", "toolbox"))
+    in_parallel(lambda service: lab.node(service).open_shell(), ("prober", "traffic", "toolbox"))
