@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import IMAGE, LABEL, Engine, NotFoundError, RefusedError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
 
 _PROJECT = "com.docker.compose.project"
+_UNNAMED = re.compile(r"[0-9a-f]{64}")
 
 
 def _belongs(lab: Lab, labels: dict[str, str]) -> bool:
@@ -98,6 +100,19 @@ def _owned(engine: Engine, lab: Lab) -> list[list[dict[str, Any]]]:
 def scene_ids(engine: Engine, lab: Lab) -> frozenset[str]:
     """Return the ids of the containers, networks and volumes that Compose made for the scene itself."""
     return frozenset(_id(item) for several in _scene_parts(engine, lab) for item in several)
+
+
+def unnamed_volumes(engine: Engine, lab: Lab) -> frozenset[str]:
+    """Return the volumes of the scene's containers that have no name of their own: no label says whose they are."""
+    containers = engine.list_all("containers", labels={_PROJECT: lab.project})
+    names = (mount.get("Name") or "" for item in containers for mount in item.get("Mounts") or [])
+    return frozenset(name for name in names if _UNNAMED.fullmatch(name))
+
+
+def remove_unused(engine: Engine, volumes: frozenset[str]) -> None:
+    """Remove those volumes that no container mounts any more: Compose leaves them when it removes a container."""
+    for name in sorted(volumes):
+        _delete(engine, f"/volumes/{name}")
 
 
 def remove_scene(engine: Engine, lab: Lab, *, keep: frozenset[str]) -> list[str]:

@@ -22,7 +22,15 @@ from checker.scene.faults import MAY_FAIL
 from checker.scene.holder import PROOF, left_by_proof, mark_proof, myself, require_own
 from checker.scene.locks import lab_lock, locked
 from checker.scene.node_images import load_images
-from checker.scene.ownership import owned_containers, remove_owned, remove_scene, scene_ids, strangers
+from checker.scene.ownership import (
+    owned_containers,
+    remove_owned,
+    remove_scene,
+    remove_unused,
+    scene_ids,
+    strangers,
+    unnamed_volumes,
+)
 from checker.scene.ports import require_free
 from checker.scene.renewal import Renewal
 
@@ -162,13 +170,14 @@ class Scene:
             self._drop_stale_mounts()
         workfolder.give(self.lab, self._given)
         self._drop_unplugged()
-        before = scene_ids(self.engine, self.lab)
+        before, unnamed = scene_ids(self.engine, self.lab), unnamed_volumes(self.engine, self.lab)
         self._choose_addresses()
         progress(f"starting the scene of lab {self.lab.number}")
         try:
             done = self._compose(
                 "up", "--detach", "--wait", "--wait-timeout", str(READY_SECONDS), "--remove-orphans"
             )
+            remove_unused(self.engine, unnamed)
             if not done.returncode:
                 load_images(self.engine, self.lab.project, progress)
                 self._renewal.note(scene_ids(self.engine, self.lab) - before)

@@ -14,7 +14,9 @@ from checker.scene.ownership import (
     owned_volumes,
     remove_owned,
     remove_scene,
+    remove_unused,
     scene_ids,
+    unnamed_volumes,
 )
 
 if TYPE_CHECKING:
@@ -177,3 +179,23 @@ def test_of_a_scene_goes_what_compose_made_but_for_what_is_kept(course: Course) 
     assert [item["Name"] for several in engine.things.values() for item in several] == [
         *("new", "learners", "learners", "kept", "learners")
     ]
+
+
+def test_only_volumes_without_a_name_of_the_scenes_containers_are_unnamed(course: Course) -> None:
+    unnamed, theirs = "a" * 64, "b" * 64
+    mounts = [{"Type": "volume", "Name": unnamed}, {"Type": "volume", "Name": "disk"}, {"Type": "bind"}]
+    engine = Table(
+        containers=[
+            thing("node", SCENE, Mounts=mounts),
+            thing("other", LAB, Mounts=[{"Type": "volume", "Name": theirs}]),
+        ]
+    )
+    assert unnamed_volumes(engine, course.lab()) == {unnamed}
+
+
+def test_an_unused_volume_goes_and_one_that_is_in_use_stays() -> None:
+    unused, used = "a" * 64, "b" * 64
+    engine = Table(volumes=[volume(unused), volume(used)])
+    engine.errors[f"DELETE /volumes/{used}"] = RefusedError("volume is in use", 409)
+    remove_unused(engine, frozenset({unused, used}))
+    assert [step for step, _ in engine.steps] == [f"DELETE /volumes/{unused}", f"DELETE /volumes/{used}"]

@@ -11,7 +11,17 @@ import time
 STORE = pathlib.Path(os.environ["PARCEL_DATA"], "parcels")
 COPY = pathlib.Path(os.environ["PARCEL_COPY"], "parcels")
 JOURNAL = STORE.with_name("healed")
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+RUNNING = STORE.with_name("running")
+
+
+def end(*_: object) -> None:
+    RUNNING.unlink(missing_ok=True)
+    sys.exit(0)
+
+
+def note(text: str) -> None:
+    with JOURNAL.open("a") as journal:
+        journal.write(f"{time.strftime('%F %T')} {text}\n")
 
 
 def is_whole(file: pathlib.Path) -> bool:
@@ -30,6 +40,11 @@ def live() -> int:
     return parcel.returncode
 
 
+signal.signal(signal.SIGTERM, end)
+# Out of memory, the kernel may kill this program together with Parcel; then Docker starts both again.
+if RUNNING.exists():
+    note("ended together with its supervisor")
+RUNNING.touch()
 pause = 0.5
 while True:
     if STORE.exists() and not is_whole(STORE) and is_whole(COPY):
@@ -37,7 +52,6 @@ while True:
         shutil.copy(COPY, STORE)
     began = time.monotonic()
     code = live()
-    with JOURNAL.open("a") as journal:
-        journal.write(f"{time.strftime('%F %T')} ended with {code}\n")
+    note(f"ended with {code}")
     pause = 0.5 if time.monotonic() - began > 10 else min(pause * 2, 60)
     time.sleep(pause)
