@@ -107,18 +107,25 @@ def bring_back(
         LabError: it does not become healthy in time.
     """
     engine.post(f"/containers/{node.container}/start")
-    give_up = time.monotonic() + seconds
-    while not _is_healthy(engine, node):
-        if time.monotonic() > give_up:
-            raise LabError(
-                f"{node.name} did not come back within {seconds:g} s.",
-                remedy=f"`lab start {int(lab.number)}` restarts whatever has stopped.",
-                detail=engine.logs(node.container, 5),
-            )
-        time.sleep(0.05)
+    if not becomes_healthy(engine, node.container, seconds):
+        raise LabError(
+            f"{node.name} did not come back within {seconds:g} s.",
+            remedy=f"`lab start {int(lab.number)}` restarts whatever has stopped.",
+            detail=engine.logs(node.container, 5),
+        )
     load_images(engine, lab.project, progress, only={node.name})
 
 
-def _is_healthy(engine: Engine, node: Node) -> bool:
-    state = engine.inspect(node.container)["State"]
+def becomes_healthy(engine: Engine, container: str, seconds: float) -> bool:
+    """Wait until a container runs and is healthy, and return whether it was within this many seconds."""
+    give_up = time.monotonic() + seconds
+    while not _is_healthy(engine, container):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _is_healthy(engine: Engine, container: str) -> bool:
+    state = engine.inspect(container)["State"]
     return bool(state["Running"]) and (state.get("Health") or {}).get("Status", "healthy") == "healthy"

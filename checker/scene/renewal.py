@@ -18,6 +18,7 @@ import msgspec
 from checker import whole
 from checker.engine.shell import Shell
 from checker.errors import LabError
+from checker.scene.faults import BACK_SECONDS, becomes_healthy
 from checker.scene.holder import PROOF, left_by_proof
 from checker.scene.ownership import remove_owned
 
@@ -34,9 +35,6 @@ removes what was not there when the state was noted."""
 
 COMMAND_SECONDS = 90.0
 """How long one such command may take."""
-
-HEALTHY_SECONDS = 60.0
-"""How long a node that was lost may take until it is healthy again."""
 
 SAME_SECONDS = 30.0
 """How long the nodes may take, once cleaned, until they are as they were: the parts of a cluster learn of it one by one."""
@@ -112,11 +110,12 @@ class Renewal:
         Raises:
             EngineError: the engine refused to remove something.
         """
-        why = self._why_not(proof=proof)
+        nodes, notes = self._nodes(), self._notes()
+        why = self._why_not(nodes, notes, proof=proof)
         if why is None:
             progress(f"cleaning the nodes of lab {self._lab.number}")
             try:
-                why = self._clean()
+                why = self._clean(nodes, notes)
             except LabError as error:
                 why = f"{error.what} {error.detail}".strip()
         if why is not None:
@@ -127,9 +126,8 @@ class Renewal:
                 self._file.unlink(missing_ok=True)
         return why is None
 
-    def _why_not(self, *, proof: bool) -> str | None:
+    def _why_not(self, nodes: list[_Node], notes: dict[str, Noted], *, proof: bool) -> str | None:
         """Return why the nodes cannot be kept; empty if there are none, None if they may be."""
-        nodes, notes = self._nodes(), self._notes()
         if not nodes or not notes or left_by_proof(self._engine, self._lab) != proof:
             return ""
         for node in nodes:
@@ -140,18 +138,18 @@ class Renewal:
                 return f"{node.service} has other settings than it was started with"
         return None
 
-    def _clean(self) -> str | None:
-        nodes, notes = self._nodes(), self._notes()
+    def _clean(self, nodes: list[_Node], notes: dict[str, Noted]) -> str | None:
+        """Clean the nodes, and return what is not as it was; None if nothing is."""
         # The users and the toolbox go first: nobody is to ask or change anything meanwhile.
         remove_owned(self._engine, self._lab, keep=self._keep(nodes))
         _side_by_side(self._wake, nodes)
         give_up = time.monotonic() + SAME_SECONDS
-        different = nodes
         while True:
-            states = _side_by_side(lambda node: self._print(node, "again"), different)
+            # All of them each time: what is left on one may have been made by another.
+            states = _side_by_side(lambda node: self._print(node, "again"), nodes)
             wrong = [
                 (node, _difference(notes[node.id].state, state))
-                for node, state in zip(different, states, strict=True)
+                for node, state in zip(nodes, states, strict=True)
                 if state != notes[node.id].state
             ]
             if not wrong:
@@ -159,8 +157,6 @@ class Renewal:
             if time.monotonic() > give_up:
                 node, line = wrong[0]
                 return f"{node.service} is not as it was: {line}"
-            # All once more: what is left on one may have been made by another.
-            different = nodes
             time.sleep(0.5)
         for node in nodes:
             if added := sorted(set(self._files(node)) - set(notes[node.id].files)):
@@ -185,14 +181,8 @@ class Renewal:
             self._engine.post(f"/containers/{node.id}/unpause")
         elif not state["Running"]:
             self._engine.post(f"/containers/{node.id}/start")
-        give_up = time.monotonic() + HEALTHY_SECONDS
-        while True:
-            state = self._engine.inspect(node.id)["State"]
-            if state["Running"] and (state.get("Health") or {}).get("Status", "healthy") == "healthy":
-                return
-            if time.monotonic() > give_up:
-                raise LabError(f"{node.service} did not become healthy within {HEALTHY_SECONDS:g} s.")
-            time.sleep(0.1)
+        if not becomes_healthy(self._engine, node.id, BACK_SECONDS):
+            raise LabError(f"{node.service} did not become healthy within {BACK_SECONDS:g} s.")
 
     def _look(self, node: _Node) -> Noted:
         state = self._print(node, "note")
