@@ -162,8 +162,9 @@ class Prover:
             if len(todo) < len(tasks):
                 self._tell(f"{self.lab.number}: {len(tasks) - len(todo)} of {len(tasks)} were proven before")
             tasks = todo
+        names = [name for name, _ in tasks]
         for number, (name, prove) in enumerate(tasks, start=1):
-            self._place = self._place_of(number, [each for each, _ in tasks])
+            self._place = self._place_of(number, names)
             try:
                 proof = prove()
                 if self._ledger is not None:

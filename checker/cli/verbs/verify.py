@@ -17,7 +17,7 @@ from checker.cli.context import complete_labs
 if TYPE_CHECKING:
     import argparse
 
-    from checker.authoring.prove import Proof
+    from checker.authoring.prove import Part, Proof
     from checker.cli.context import Context
     from checker.course.answer import Answer
     from checker.course.catalogue import Lab
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     """Test and report."""
     from pathlib import Path
 
-    from checker.authoring.prove import collect, part_from
+    from checker.authoring.prove import WHOLE, collect, part_from
     from checker.cli.context import Context, ProgressPrinter
     from checker.errors import MisuseError
 
@@ -89,14 +89,14 @@ def run(args: argparse.Namespace) -> int:
         raise MisuseError(
             "--shard and --continue work with a lab's own answers.", remedy="Leave them out with --answers."
         )
-    part_from(args.shard or "1/1")
+    part = part_from(args.shard) if args.shard else WHOLE
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
     answers = collect(Path(args.answers), labs[0]) if args.answers else []
     if args.explain is not None:
         return _explain(context, labs, answers)
     proofs: dict[str, list[Proof]] = {lab.slug: [] for lab in labs}
     try:
-        failed = _prove_all(context, labs, answers, proofs)
+        failed = _prove_all(context, labs, answers, part, proofs)
     except KeyboardInterrupt:
         _tell_total(context, proofs, interrupted=True)
         raise
@@ -146,7 +146,7 @@ def _explain(context: Context, labs: list[Lab], answers: list[Answer]) -> int:
 
 
 def _prove_all(
-    context: Context, labs: list[Lab], answers: list[Answer], proofs: dict[str, list[Proof]]
+    context: Context, labs: list[Lab], answers: list[Answer], part: Part, proofs: dict[str, list[Proof]]
 ) -> LabError | None:
     """Test labs one after another; if one of several cannot be tested, continue with the others and return the reason."""
     from checker.errors import LabError
@@ -155,7 +155,7 @@ def _prove_all(
     failed = None
     for lab in labs:
         try:
-            _prove(context, lab, answers, proofs[lab.slug])
+            _prove(context, lab, answers, part, proofs[lab.slug])
         except MissingProgramError as error:
             if context.args.labs:
                 raise
@@ -184,7 +184,7 @@ def _tell_total(context: Context, proofs: dict[str, list[Proof]], *, interrupted
     print("\n".join(lines), flush=True)
 
 
-def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]) -> None:
+def _prove(context: Context, lab: Lab, answers: list[Answer], part: Part, found: list[Proof]) -> None:
     """Run a lab's answers, add each verdict to the list, and print it as soon as it is known."""
     import contextlib
     import functools
@@ -192,7 +192,7 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]
     import msgspec
 
     from checker.authoring.ledger import ledger_of
-    from checker.authoring.prove import Prover, part_from, scratch_scene
+    from checker.authoring.prove import Prover, scratch_scene
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
     from checker.scene.holder import left_by_proof, require_own
@@ -205,7 +205,7 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], found: list[Proof]
         context.confirm(f"Lab {lab.number} is running. Testing stops it and removes its containers.")
     require_engine(context, lab)
     ensure_images(context, lab.with_ways(lab.toml.usual))
-    ledger, part = ledger_of(context.places, lab), part_from(args.shard or "1/1")
+    ledger = ledger_of(context.places, lab)
     prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context), ledger)
     if not args.json:
         print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"), flush=True)
