@@ -58,10 +58,10 @@ def server(checks: Checks, *found: dict[str, Any], top: str = "python3 /app/stor
 
 def test_a_store_is_found_on_a_volume_of_its_own_and_below_one_of_a_folder_above(checks: Checks) -> None:
     assert server(checks, container("parcel", VOLUME)).folders == ("/disk/parcels", "")
-    above = {"Type": "bind", "Destination": "/var/lib/", "Source": "/work/lib"}
+    above = {"Type": "bind", "Destination": "/var/lib/", "Source": "/srv/lib"}
     assert server(checks, container("parcel", above)).folders == (
-        "/work/lib/parcel",
-        "/work/lib/parcel-copy",
+        "/srv/lib/parcel",
+        "/srv/lib/parcel-copy",
     )
     memory = {"Type": "tmpfs", "Destination": "/var/lib/parcel", "Source": ""}
     assert server(checks, container("parcel", memory)).folders == ("", "")
