@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.grading.author import wait_until
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -142,6 +144,7 @@ def test_while_it_warms_up_it_turns_everybody_away_and_lives(start: Callable[...
     assert cold.json("/readyz")["status"] == "starting"
     assert cold.ask("/healthz")[0] == 200
     warm = start(PARCEL_WARM_UP_MS="1")
+    wait_until(lambda: warm.ask("/readyz")[0] == 200, 5)
     assert (warm.ask("/readyz")[0], warm.ask("/")[0]) == (200, 200)
 
 
