@@ -34,6 +34,10 @@ ROLE = "io.drydock.role"
 IMAGE = "io.drydock.image"
 """The label that every image of the course carries and its containers inherit."""
 
+KEPT = "io.drydock.kept"
+"""The label of a volume that scenes share, with the name of the image whose containers do. It belongs to no lab, and
+`lab stop` keeps it."""
+
 LOCAL_REGISTRY = "localhost/"
 """What Podman puts before the name of an image that did not come from a registry."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from checker.engine.api import IMAGE, NotFoundError, RefusedError, keeps_both
+from checker.engine.api import IMAGE, KEPT, NotFoundError, RefusedError, keeps_both
 from checker.images.catalogue import NAMESPACE, Image, Images
 
 if TYPE_CHECKING:
@@ -161,6 +162,26 @@ class Store:
                 kept.append(each)
         self.refresh()
         return removed, kept
+
+    def unused_volumes(self, images: Images) -> list[str]:
+        """Return the volumes that nodes of the course's images share and that no container uses, running or not."""
+        found = {
+            str(item["Name"])
+            for item in self.engine.list_all("volumes", labels={KEPT: ""})
+            if item["Labels"][KEPT] in images.toml.images
+        }
+        for item in self.engine.list_all("containers") if found else ():
+            found -= {mount.get("Name") for mount in item.get("Mounts") or []}
+        return sorted(found)
+
+    def remove_volumes(self, names: Iterable[str]) -> list[str]:
+        """Remove volumes that are not in use, and return the removed ones."""
+        removed = []
+        for name in names:
+            with contextlib.suppress(NotFoundError, RefusedError):  # a lab has just started to use it
+                self.engine.request("DELETE", f"/volumes/{quote(name, safe='')}", seconds=DELETE_SECONDS)
+                removed.append(name)
+        return removed
 
 
 def _is_made_of(image: Image, stored: Stored) -> bool:

@@ -26,6 +26,12 @@ IMAGES = "io.drydock.images"
 LOAD = "io.drydock.load"
 """The label with the command in the node that takes their archive on its standard input."""
 
+PREPARE = "io.drydock.prepare"
+"""The label with the command in the node that also takes the archive, and unpacks it for nodes that start later.
+
+They may have the images from the beginning, by what their own note says. The command gets that note as its argument.
+"""
+
 LOAD_SECONDS = 120.0
 """How long a node may take nothing of the archive, or say nothing when it has it all."""
 
@@ -62,6 +68,7 @@ class _Node:
     service: str
     images: tuple[str, ...]
     load: str
+    prepare: str = ""
     note: str = ""
     """What its note must say when it has them all."""
     has_them: bool = False
@@ -133,7 +140,8 @@ def _load(engine: Engine, nodes: list[_Node], progress: Callable[[str], None]) -
     for images in sorted({node.images for node in lacking}):
         group = [node for node in lacking if node.images == images]
         progress(f"loading {', '.join(images)} into {_listed([node.service for node in group])}")
-        _stream(engine, images, group)
+        if problem := _stream(engine, images, group):
+            progress(f"note: the next start has to load them again, because keeping them failed: {problem}")
     if broken := [node for node in nodes if node.problem]:
         first = broken[0]
         raise LabError(
@@ -152,7 +160,8 @@ def _find(engine: Engine, project: str, only: Collection[str] | None) -> list[_N
         if item["State"] == "running" and (only is None or service in only):
             images = tuple(sorted(labels[IMAGES].split()))
             if images:
-                found.append(_Node(item["Id"], service, images, labels.get(LOAD) or "docker load"))
+                load = labels.get(LOAD) or "docker load"
+                found.append(_Node(item["Id"], service, images, load, labels.get(PREPARE, "")))
     return sorted(found, key=lambda node: node.service)
 
 
@@ -186,27 +195,45 @@ def _look(engine: Engine, node: _Node) -> None:
     )
 
 
-def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> None:
-    """Read the archive once and write it to all nodes, then wait for what each has to say."""
+def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> str:
+    """Read the archive once and write it to all nodes, then wait for what each has to say.
+
+    Returns:
+        What went wrong where it is kept for nodes that start later. The scene's own nodes have the images all the same.
+    """
+    keepers = _keepers(nodes)
+    takers = nodes + keepers
     try:
-        _each(nodes, lambda node: _open(engine, node))
+        _each(takers, lambda node: _open(engine, node))
         with _archive(engine, images) as archive:
             while chunk := archive.read(CHUNK_BYTES):
-                for node in nodes:
+                for node in takers:
                     _send(engine, node, chunk)
-                if all(node.problem for node in nodes):
+                if all(node.problem for node in takers):
                     break
-        _each(nodes, lambda node: _finish(engine, node))
+        _each(takers, lambda node: _finish(engine, node))
     finally:
-        for node in nodes:
+        for node in takers:
             if node.sink is not None:
                 node.sink.close()
+    return next((keeper.problem for keeper in keepers if keeper.problem), "")
+
+
+def _keepers(nodes: list[_Node]) -> list[_Node]:
+    """Return what takes the archive as well, so that later nodes need none: one for each way of keeping it."""
+    ways = {node.prepare: node for node in reversed(nodes) if node.prepare}
+    return [
+        _Node(node.id, node.service, node.images, f"{way} {shlex.quote(node.note)}", note_file="")
+        for way, node in ways.items()
+    ]
 
 
 def _open(engine: Engine, node: _Node) -> None:
     """Start the node's load command, to be fed by its sink."""
     note = shlex.quote(node.note)
-    command = f"rm -f {node.note_file} && {node.load} && printf '%s\\n' {note} > {node.note_file}"
+    command = node.load
+    if node.note_file:
+        command = f"rm -f {node.note_file} && {node.load} && printf '%s\\n' {note} > {node.note_file}"
     options = {"AttachStdin": True, "AttachStdout": True, "AttachStderr": True, "Cmd": ["sh", "-c", command]}
     node.exec_id = engine.new_exec(node.id, options)
     node.sink, rest = engine.hijack(f"/exec/{node.exec_id}/start", {"Detach": False, "Tty": False})

@@ -6,7 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from checker.engine.api import IMAGE, LABEL, Engine, NotFoundError, RefusedError
+from checker.engine.api import IMAGE, KEPT, LABEL, Engine, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
     from checker.course.catalogue import Lab
@@ -16,6 +16,8 @@ _UNNAMED = re.compile(r"[0-9a-f]{64}")
 
 
 def _belongs(lab: Lab, labels: dict[str, str]) -> bool:
+    if KEPT in labels:
+        return False  # Compose labels it with the project that happened to create it
     return labels.get(LABEL) == lab.number or labels.get(_PROJECT, "") in {lab.project, f"{lab.project}-work"}
 
 
@@ -122,7 +124,8 @@ def remove_scene(engine: Engine, lab: Lab, *, keep: frozenset[str]) -> list[str]
 
 def _scene_parts(engine: Engine, lab: Lab) -> list[list[dict[str, Any]]]:
     labels = {_PROJECT: lab.project}
-    return [engine.list_all(kind, labels=labels) for kind in ("containers", "networks", "volumes")]
+    found = [engine.list_all(kind, labels=labels) for kind in ("containers", "networks", "volumes")]
+    return [[item for item in several if KEPT not in (item.get("Labels") or {})] for several in found]
 
 
 def _but(keep: frozenset[str], several: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -273,20 +273,24 @@ def _load(context: Context, images: Images, store: Store) -> int:
 
 
 def _prune(context: Context, images: Images, store: Store) -> int:
-    old = store.old(images)
-    if not old:
+    old, volumes = store.old(images), store.unused_volumes(images)
+    if not old and not volumes:
         if context.args.json:
             _print_json({"removed": [], "kept": []})
         else:
             print("There are no old images of the course.")
         return 0
-    context.confirm(f"Remove {_counted(old, 'old image')} of the course ({', '.join(_names(old))})?")
+    what = [f"{_counted(old, 'old image')} of the course ({', '.join(_names(old))})"] if old else []
+    # The next start of a lab that uses such a volume fills it again.
+    what += [f"the volume {name}, with images that are ready for nodes" for name in volumes]
+    context.confirm(f"Remove {'; '.join(what)}?")
     removed, kept = store.remove(old)
+    gone = [*_names(removed), *store.remove_volumes(volumes)]
     if context.args.json:
-        _print_json({"removed": _names(removed), "kept": _names(kept)})
+        _print_json({"removed": gone, "kept": _names(kept)})
         return 0
-    if removed:
-        print(f"Removed: {', '.join(_names(removed))}.")
+    if gone:
+        print(f"Removed: {', '.join(gone)}.")
     if kept:
         print(f"Kept, because a container uses it: {', '.join(_names(kept))}.")
     return 0

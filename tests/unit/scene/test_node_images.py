@@ -27,6 +27,7 @@ class Engine:
         self.running = True
         self.code: int | None = None
         self.kept: list[socket.socket] = []
+        self.commands: list[str] = []
 
     def ended(self, code: int) -> None:
         """Let the engine know that the load command has ended."""
@@ -35,16 +36,17 @@ class Engine:
     def new_exec(self, container: str, options: dict[str, Any]) -> str:
         """Make an exec of the node."""
         assert container == "n1", options
-        return "e1"
+        self.commands.append(options["Cmd"][-1])
+        return f"e{len(self.commands)}"
 
     def get(self, path: str) -> dict[str, Any]:
         """Tell the exec's state."""
-        assert path == "/exec/e1/json"
+        assert path in {"/exec/e1/json", "/exec/e2/json"}
         return {"Running": self.running, "ExitCode": self.code}
 
     def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
         """Start the exec and give its connection."""
-        assert path == "/exec/e1/start", body
+        assert path in {"/exec/e1/start", "/exec/e2/start"}, body
         near, far = socket.socketpair()
         # As the engine does, which has the far end open as long as it likes.
         self.kept.append(far)
@@ -94,6 +96,17 @@ def leaves_the_padding(engine: Engine, far: socket.socket) -> None:
 
 def does_nothing(engine: Engine, far: socket.socket) -> None:
     """Neither read nor write."""
+
+
+def keeps_nothing(engine: Engine, far: socket.socket) -> None:
+    """Load all of it, but end with an error where it is to be kept for later."""
+    keeps = far is not engine.kept[0]
+    while far.recv(1 << 20):
+        pass
+    if keeps:
+        far.sendall(FULL)
+    engine.codes["e2" if keeps else "e1"] = 7 if keeps else 0
+    far.close()
 
 
 @pytest.fixture

@@ -93,6 +93,16 @@ def test_networks_and_volumes_are_the_labs_by_their_label(course: Course) -> Non
     assert [item["Name"] for item in owned_volumes(engine, course.lab())] == ["ours", "scene"]
 
 
+def test_a_volume_that_labs_share_stays_whichever_labs_compose_made_it(course: Course) -> None:
+    engine = Table(volumes=[volume("scene", SCENE), volume("shared", {**SCENE, "io.drydock.kept": "node"})])
+    assert [item["Name"] for item in owned_volumes(engine, course.lab())] == ["scene"]
+    assert scene_ids(engine, course.lab()) == {"scene"}
+    # A start that failed takes back what it made, and this too is nobody's.
+    assert remove_scene(engine, course.lab(), keep=frozenset()) == ["volume scene"]
+    assert remove_owned(engine, course.lab()) == []
+    assert [item["Name"] for item in engine.things["volumes"]] == ["shared"]
+
+
 def test_everything_of_a_lab_goes_by_name_and_nothing_else(course: Course) -> None:
     engine = Table(
         containers=[thing("ours"), thing("theirs", {})],

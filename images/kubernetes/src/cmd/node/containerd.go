@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -26,7 +27,7 @@ const (
 // writeContainerdConfig says how containerd runs pods on this ground.
 func writeContainerdConfig(ground Ground) error {
 	return writeFile(containerdConfig, fmt.Appendf(nil, `version = 2
-root = "%[1]s/agent/containerd"
+root = "%[1]s"
 state = "/run/containerd"
 disabled_plugins = [
   "io.containerd.internal.v1.opt", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp",
@@ -60,11 +61,11 @@ disabled_plugins = [
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = "%[6]s"
-`, dataDir, containerdSocket, pauseImage, !ground.MayLowerOOM, ground.Snapshotter, cniFolder), 0o644)
+`, containerdDir, containerdSocket, pauseImage, !ground.MayLowerOOM, ground.Snapshotter, cniFolder), 0o644)
 }
 
-// importPause gives containerd the image of one program that pods are held by.
-func importPause(ctx context.Context) error {
+// importPause gives a containerd the image of one program that pods are held by, as soon as it answers.
+func importPause(ctx context.Context, socket string) error {
 	program, err := os.ReadFile(pauseProgram)
 	if err != nil {
 		return err
@@ -75,17 +76,30 @@ func importPause(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	if err := awaitSocket(ctx, socket); err != nil {
+		return err
+	}
 	return until(ctx, 100*time.Millisecond, func() error {
-		if _, err := os.Stat(containerdSocket); err != nil {
-			return err
-		}
-		command := exec.CommandContext(ctx, "ctr", "--namespace", "k8s.io", "images", "import", "-")
-		command.Stdin = bytes.NewReader(archive)
-		if out, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
-		}
-		return nil
+		return importArchive(ctx, socket, bytes.NewReader(archive))
 	})
+}
+
+// awaitSocket waits until a containerd listens.
+func awaitSocket(ctx context.Context, socket string) error {
+	return until(ctx, 50*time.Millisecond, func() error {
+		_, err := os.Stat(socket)
+		return err
+	})
+}
+
+// importArchive gives a containerd the images of an archive, in the form that `docker save` writes.
+func importArchive(ctx context.Context, socket string, archive io.Reader) error {
+	command := exec.CommandContext(ctx, "ctr", "--address", socket, "--namespace", "k8s.io", "images", "import", "-")
+	command.Stdin = archive
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
 }
 
 // imageArchive makes an image of a single program, in the form that `docker save` writes.

@@ -106,14 +106,18 @@ anonymous:
 func startControllers(processes *Processes, options Options, pki *PKI) {
 	controllers := pki.file("controller-manager.conf")
 	processes.keep("kube-controller-manager", flags{
-		"allocate-node-cidrs":              "true",
-		"authentication-kubeconfig":        controllers,
-		"authorization-kubeconfig":         controllers,
-		"bind-address":                     "127.0.0.1",
-		"client-ca-file":                   pki.file("ca.crt"),
-		"cluster-cidr":                     options.PodCIDR,
-		"cluster-signing-cert-file":        pki.file("ca.crt"),
-		"cluster-signing-key-file":         pki.file("ca.key"),
+		"allocate-node-cidrs":       "true",
+		"authentication-kubeconfig": controllers,
+		"authorization-kubeconfig":  controllers,
+		"bind-address":              "127.0.0.1",
+		"client-ca-file":            pki.file("ca.crt"),
+		"cluster-cidr":              options.PodCIDR,
+		"cluster-signing-cert-file": pki.file("ca.crt"),
+		"cluster-signing-key-file":  pki.file("ca.key"),
+		// It makes an account and a token for each of its forty controllers before any of them starts, and by default
+		// it allows itself 20 requests a second.
+		"kube-api-burst":                   "400",
+		"kube-api-qps":                     "400",
 		"kubeconfig":                       controllers,
 		"leader-elect":                     "false",
 		"profiling":                        "false",

@@ -16,9 +16,15 @@ import (
 	"time"
 )
 
+// commands are what `lab` asks a running node for.
+var commands = map[string]func(words []string) error{
+	"renew":   renew,
+	"prepare": func(words []string) error { return prepareImages(words, os.Stdin) },
+}
+
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "renew" {
-		if err := renew(os.Args[2:]); err != nil {
+	if len(os.Args) > 1 && commands[os.Args[1]] != nil {
+		if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 			fmt.Fprintf(os.Stderr, "node: %v\n", err)
 			os.Exit(1)
 		}
@@ -60,12 +66,21 @@ func run(ctx context.Context, options Options) error {
 	if err := writeContainerdConfig(ground); err != nil {
 		return err
 	}
+	ready := adopt(options.Images, ground)
 	processes.keep("containerd", "containerd", "--config", containerdConfig, "--log-level", "warn")
 
+	imported := make(chan error, 1)
+	go func() {
+		if ready {
+			imported <- awaitSocket(ctx, containerdSocket)
+		} else {
+			imported <- importPause(ctx, containerdSocket)
+		}
+	}()
 	if options.Server {
-		err = serve(ctx, processes, options, ground)
+		err = serve(ctx, processes, options, ground, imported)
 	} else {
-		err = join(ctx, processes, options, ground)
+		err = join(ctx, processes, options, ground, imported)
 	}
 	if err != nil {
 		return err
@@ -76,13 +91,11 @@ func run(ctx context.Context, options Options) error {
 }
 
 // serve makes this node the control plane, and a node for pods as well.
-func serve(ctx context.Context, processes *Processes, options Options, ground Ground) error {
+func serve(ctx context.Context, processes *Processes, options Options, ground Ground, imported <-chan error) error {
 	health.set("equipped", false)
 	if !options.Disabled["coredns"] {
 		health.set("names", false)
 	}
-	imported := make(chan error, 1)
-	go func() { imported <- importPause(ctx) }()
 	pki, api, err := runServer(ctx, processes, &options, ground)
 	if err != nil {
 		return err
@@ -113,10 +126,7 @@ func serve(ctx context.Context, processes *Processes, options Options, ground Gr
 }
 
 // join makes this node one more for pods.
-func join(ctx context.Context, processes *Processes, options Options, ground Ground) error {
-	if err := importPause(ctx); err != nil {
-		return err
-	}
+func join(ctx context.Context, processes *Processes, options Options, ground Ground, imported <-chan error) error {
 	var ca []byte
 	patience, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
@@ -131,5 +141,8 @@ func join(ctx context.Context, processes *Processes, options Options, ground Gro
 		return fmt.Errorf("joining %s: %w", options.URL, err)
 	}
 	say("the server at %s knows the token", options.URL)
+	if err := <-imported; err != nil {
+		return err
+	}
 	return startWorker(ctx, processes, options, ground, ca, nil)
 }

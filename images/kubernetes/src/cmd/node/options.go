@@ -27,6 +27,8 @@ type Options struct {
 	URL        string
 	Name       string
 	Kubeconfig string
+	// The images that a scene gives its nodes, by name and tag.
+	Images     string
 	Mode       fs.FileMode
 	SANs       []string
 	Labels     []string
@@ -59,6 +61,7 @@ func readOptions(args []string, environ func(string) string) (Options, error) {
 		URL:        environ("K3S_URL"),
 		Name:       environ("K3S_NODE_NAME"),
 		Kubeconfig: environ("K3S_KUBECONFIG_OUTPUT"),
+		Images:     environ("DRYDOCK_IMAGES"),
 		Disabled:   map[string]bool{},
 		PodCIDR:    "10.42.0.0/16",
 		ServiceNet: "10.43.0.0/16",
