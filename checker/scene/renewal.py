@@ -39,6 +39,9 @@ COMMAND_SECONDS = 90.0
 SAME_SECONDS = 30.0
 """How long the nodes may take, once cleaned, until they are as they were: the parts of a cluster learn of it one by one."""
 
+AGAIN_SECONDS = 0.2
+"""How long to wait until nodes that are not as they were are cleaned once more."""
+
 _TEMPORARY = ("/run/", "/tmp/", "/var/run/", "/var/tmp/", "/var/log/", "/var/lib/cni/")  # noqa: S108 - in a node
 """Where programs write what nobody reads after they end."""
 
@@ -157,9 +160,9 @@ class Renewal:
             if time.monotonic() > give_up:
                 node, line = wrong[0]
                 return f"{node.service} is not as it was: {line}"
-            time.sleep(0.5)
-        for node in nodes:
-            if added := sorted(set(self._files(node)) - set(notes[node.id].files)):
+            time.sleep(AGAIN_SECONDS)
+        for node, files in zip(nodes, _side_by_side(self._files, nodes), strict=True):
+            if added := sorted(set(files) - set(notes[node.id].files)):
                 return f"{node.service} has files that were not there: {', '.join(added[:3])}"
         return None
 

@@ -11,6 +11,7 @@ from checker.engine.shell import Completed, Shell
 from checker.grading.author import wait_until
 from checker.images.catalogue import Images
 from checker.scene import faults
+from checker.scene.node_images import load_images
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -191,3 +192,47 @@ def test_a_cluster_survives_its_nodes_one_by_one(cluster: Cluster) -> None:
     cluster.run("kubectl wait --for condition=Ready nodes --all --timeout 60s")
     assert len(cluster.run("kubectl get nodes --no-headers").splitlines()) == len(NODES)
     cluster.run("kubectl rollout status deployment/coredns --namespace kube-system --timeout 60s")
+
+
+def test_a_later_cluster_has_its_images_from_the_beginning_and_nodes_do_not_share_what_they_do_to_them(
+    cluster: Cluster,
+) -> None:
+    scene = cluster.scene
+    engine = scene.engine
+    cluster.shell.close()
+    assert "volume drydock-prepared-kubernetes" not in scene.stop(), (
+        "it belongs to all clusters of the machine"
+    )
+    said: list[str] = []
+    scene.start(said.append)
+    assert [line for line in said if line.startswith(("loading", "note: the next start"))] == []
+    cluster.shell = Shell(engine, scene.toolbox())
+    cluster.apply(MANIFEST)
+    cluster.run("kubectl rollout status deployment/practice --timeout 60s")
+    cluster.run("kubectl delete deployment practice --now")
+
+    # One node loses an image and gets it again, whatever lies ready; the others keep theirs all the while.
+    def on(node: str, command: str) -> str:
+        shell = Shell(engine, f"{scene.lab.project}-{node}-1")
+        try:
+            done = shell.run(command)
+            assert done.rc == 0, done.stderr
+            return str(done.stdout)
+        finally:
+            shell.close()
+
+    layers = "/var/lib/rancher/k3s/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
+    assert "-> /prepared/" in on("worker-1", f"ls -l {layers}"), "the layers are copies"
+    on(
+        "worker-1",
+        "ctr --namespace k8s.io images rm --sync docker.io/drydock/parcel:1.0 docker.io/drydock/parcel:2.0",
+    )
+    said.clear()
+    load_images(engine, scene.lab.project, said.append)
+    assert said == ["loading parcel:1.0, parcel:2.0 into worker-1"]
+    for node in NODES:
+        cluster.run(
+            f"kubectl run try-{node} --image drydock/parcel:2.0 --image-pull-policy Never --restart Never "
+            f'--overrides \'{{"spec": {{"nodeName": "{node}"}}}}\' --command -- python3 -c pass'
+        )
+        cluster.run(f"kubectl wait --for jsonpath={{.status.phase}}=Succeeded pod/try-{node} --timeout 30s")

@@ -57,6 +57,8 @@ class FakeEngine:
     def __init__(self) -> None:
         self.images: dict[str, dict[str, Any]] = {}
         self.used: set[str] = set()
+        self.volumes: list[dict[str, Any]] = []
+        self.containers: list[dict[str, Any]] = []
         self.arch = "amd64"
         self.parts: list[dict[str, str]] = [{"Name": "Engine"}]
 
@@ -92,12 +94,20 @@ class FakeEngine:
     def image(self, reference: str) -> dict[str, Any] | None:
         return self._find(reference)
 
-    def list_all(self, _kind: str, *, labels: dict[str, str]) -> list[dict[str, Any]]:
+    def list_all(self, kind: str, *, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        labels = labels or {}
+        if kind == "volumes":
+            return [volume for volume in self.volumes if set(labels) <= set(volume["Labels"])]
+        if kind == "containers":
+            return self.containers
         return [image for image in self.images.values() if set(labels) <= set(image["Labels"])]
 
     def request(self, method: str, path: str, *, seconds: float) -> None:
         assert method == "DELETE"
         assert seconds >= 60, "removing an image takes long on a busy disk"
+        if path.startswith("/volumes/"):
+            self._remove_volume(unquote(path.removeprefix("/volumes/")))
+            return
         reference = unquote(path.removeprefix("/images/"))
         image = self._find(reference)
         if image is None:
@@ -108,6 +118,13 @@ class FakeEngine:
             image["RepoTags"].remove(reference)
         if not image["RepoTags"]:
             del self.images[image["Id"]]
+
+    def _remove_volume(self, name: str) -> None:
+        if any(mount.get("Name") == name for item in self.containers for mount in item["Mounts"] or ()):
+            raise RefusedError("in use", 409)
+        if name not in {volume["Name"] for volume in self.volumes}:
+            raise NotFoundError(name)
+        self.volumes = [volume for volume in self.volumes if volume["Name"] != name]
 
     def post(self, path: str, *, repo: str, tag: str) -> None:
         image = self._find(unquote(path.removeprefix("/images/").removesuffix("/tag")))

@@ -112,3 +112,19 @@ def _lab(places: Places, slug: str, image: str) -> Lab:
         steps=(Step(title="a step"),),
     )
     return Lab(places.labs / slug, toml)
+
+
+def test_volumes_that_nodes_share_go_when_no_container_has_them(
+    engine: FakeEngine, store: Store, images: Images
+) -> None:
+    def listed(name: str, image: str) -> dict[str, object]:
+        return {"Name": name, "Labels": {"io.drydock.kept": image}}
+
+    engine.volumes = [listed("free", "hello"), listed("used", "hello"), listed("foreign", "another")]
+    engine.containers = [{"Mounts": [{"Type": "volume", "Name": "used"}, {"Type": "bind"}]}, {"Mounts": None}]
+    assert store.unused_volumes(images) == ["free"]
+    # Between the question and the answer, a lab may have started.
+    engine.containers.append({"Mounts": [{"Name": "late"}]})
+    engine.volumes.append(listed("late", "hello"))
+    assert store.remove_volumes(["free", "late", "gone"]) == ["free"]
+    assert [each["Name"] for each in engine.volumes] == ["used", "foreign", "late"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -28,6 +30,8 @@ class Engine:
         self.code: int | None = None
         self.kept: list[socket.socket] = []
         self.commands: list[str] = []
+        self.codes: dict[str, int] = {}
+        """How each exec ended, where they end differently."""
 
     def ended(self, code: int) -> None:
         """Let the engine know that the load command has ended."""
@@ -42,6 +46,8 @@ class Engine:
     def get(self, path: str) -> dict[str, Any]:
         """Tell the exec's state."""
         assert path in {"/exec/e1/json", "/exec/e2/json"}
+        if (code := self.codes.get(path.split("/")[2])) is not None:
+            return {"Running": False, "ExitCode": code}
         return {"Running": self.running, "ExitCode": self.code}
 
     def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
@@ -100,7 +106,7 @@ def does_nothing(engine: Engine, far: socket.socket) -> None:
 
 def keeps_nothing(engine: Engine, far: socket.socket) -> None:
     """Load all of it, but end with an error where it is to be kept for later."""
-    keeps = far is not engine.kept[0]
+    keeps = engine.kept.index(far) == 1
     while far.recv(1 << 20):
         pass
     if keeps:
@@ -169,3 +175,27 @@ def test_a_node_that_takes_nothing_is_given_up(
     monkeypatch.setattr(node_images, "LOAD_SECONDS", 0.2)
     monkeypatch.setattr(node_images, "_CODE_SECONDS", 0.1)
     assert "took nothing of the archive" in load(does_nothing)
+
+
+def test_the_archive_is_kept_for_later_nodes_once_and_what_goes_wrong_there_is_not_the_nodes_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(node_images, "_archive", lambda *_: contextlib.nullcontext(io.BytesIO(ARCHIVE)))
+    monkeypatch.setattr(node_images, "ASK_SECONDS", 0.05)
+    engine = Engine(keeps_nothing)
+    nodes = [
+        node_images._Node(
+            "n1", name, ("parcel:1.0",), "ctr import", prepare="node prepare", note="parcel:1.0=sha256:1"
+        )
+        for name in ("node-1", "node-2")
+    ]
+    problem = node_images._stream(engine, ("parcel:1.0",), nodes[:1])  # type: ignore[arg-type]
+    assert problem == "no space left there"
+    assert nodes[0].problem == ""
+    assert engine.commands == [
+        "rm -f /var/lib/drydock-images && ctr import && printf '%s\\n' parcel:1.0=sha256:1 > /var/lib/drydock-images",
+        "node prepare parcel:1.0=sha256:1",
+    ]
+    assert len(node_images._keepers(nodes)) == 1
+    for far in engine.kept:
+        far.close()

@@ -25,7 +25,11 @@ const (
 	noteFile     = "/var/lib/drydock-note"
 	systemSpace  = "kube-system"
 	renewSeconds = 60 * time.Second
+	straySeconds = 10 * time.Second
 )
+
+// serverLine is where a kubeconfig says how the cluster is reached.
+var serverLine = regexp.MustCompile(`(?m)^\s*server: (\S+)$`)
 
 // derived are the kinds that the cluster writes by itself, from other objects or all the time.
 var derived = map[string]bool{
@@ -121,7 +125,7 @@ func adminAPI() (*API, error) {
 		data, _ := base64.StdEncoding.DecodeString(string(match[1]))
 		return data
 	}
-	server := regexp.MustCompile(`(?m)^\s*server: (\S+)$`).FindSubmatch(text)
+	server := serverLine.FindSubmatch(text)
 	if server == nil {
 		return nil, fmt.Errorf("%s names no server", kubeconfigFile)
 	}
@@ -274,46 +278,76 @@ func clean(ctx context.Context, api *API, note []string) error {
 			return err
 		}
 	}
+	if err := endStrays(ctx, known); err != nil {
+		return err
+	}
 	return cleanNode(known)
 }
 
+// cleanCluster deletes what was not there, its owners before what they own: a pod alone would be replaced at once.
 func cleanCluster(ctx context.Context, api *API, known map[string]bool) error {
-	// A pod's own grace can be minutes. Its preStop command, too, ends with this.
-	const options = `{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":1,"propagationPolicy":"Background"}`
-	for {
-		kinds, err := kindsOf(ctx, api)
-		if err != nil {
-			return err
+	kinds, err := kindsOf(ctx, api)
+	if err != nil {
+		return err
+	}
+	isPods := func(kind Kind) bool { return kind.Name == "pods" }
+	slices.SortStableFunc(kinds, func(a, b Kind) int {
+		switch {
+		case isPods(a) == isPods(b):
+			return 0
+		case isPods(a):
+			return 1
 		}
-		left := 0
+		return -1
+	})
+	for {
+		var left []Kind
 		for _, kind := range kinds {
-			objects, err := list(ctx, api, kind)
+			more, err := cleanKind(ctx, api, kind, known)
 			if err != nil {
 				return err
 			}
-			for _, each := range objects {
-				pod := kind.Name == "pods" && each.meta().text("namespace") != systemSpace
-				if lineFor(kind, each) == "" || known[keyOf(kind, each)] {
-					continue
-				}
-				left++
-				if each.isOwned() && !pod {
-					continue
-				}
-				err := api.call(ctx, http.MethodDelete, kind.path(each), "application/json", []byte(options), nil)
-				if err != nil && !isStatus(err, http.StatusNotFound) && !isStatus(err, http.StatusConflict) {
-					return err
-				}
+			if more {
+				left = append(left, kind)
 			}
 		}
-		if left == 0 {
+		if len(left) == 0 {
 			return cleanEvents(ctx, api)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		pause(ctx, 200*time.Millisecond)
+		// Whoever asked compares all of the state at last; until then, only what is left is looked at.
+		kinds = left
+		pause(ctx, 100*time.Millisecond)
 	}
+}
+
+// cleanKind deletes the objects of one kind that were not there, and tells whether it found any.
+func cleanKind(ctx context.Context, api *API, kind Kind, known map[string]bool) (bool, error) {
+	// A pod's own grace can be minutes, and whatever ran in it is ended on its node: see endStrays.
+	grace := 1
+	if kind.Name == "pods" {
+		grace = 0
+	}
+	options := fmt.Appendf(nil,
+		`{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":%d,"propagationPolicy":"Background"}`, grace)
+	objects, err := list(ctx, api, kind)
+	if err != nil {
+		return false, err
+	}
+	found := false
+	for _, each := range objects {
+		if lineFor(kind, each) == "" || known[keyOf(kind, each)] {
+			continue
+		}
+		found = true
+		err := api.call(ctx, http.MethodDelete, kind.path(each), "application/json", options, nil)
+		if err != nil && !isStatus(err, http.StatusNotFound) && !isStatus(err, http.StatusConflict) {
+			return found, err
+		}
+	}
+	return found, nil
 }
 
 // cleanEvents deletes what happened before: nobody who looks for a reason should find one of an earlier time.
@@ -353,18 +387,12 @@ func stateOfNode() ([]string, error) {
 	for _, each := range images {
 		lines = append(lines, "image/"+each)
 	}
-	tasks, err := ctr("tasks", "ls", "--quiet")
-	if err != nil {
-		return nil, err
-	}
-	own, err := ctr("containers", "ls", "--quiet", `labels."io.kubernetes.pod.namespace"==`+systemSpace)
+	tasks, err := tasksOfPods()
 	if err != nil {
 		return nil, err
 	}
 	for _, each := range tasks {
-		if !slices.Contains(own, each) {
-			lines = append(lines, "container/"+each)
-		}
+		lines = append(lines, "container/"+each)
 	}
 	for _, folder := range []string{volumesDir, "/etc/kubernetes/manifests"} {
 		found, _ := os.ReadDir(folder)
@@ -374,6 +402,100 @@ func stateOfNode() ([]string, error) {
 	}
 	slices.Sort(lines)
 	return lines, nil
+}
+
+// tasksOfPods returns the containers that run here, but for those of the cluster's own pods.
+func tasksOfPods() ([]string, error) {
+	tasks, err := ctr("tasks", "ls", "--quiet")
+	if err != nil || len(tasks) == 0 {
+		return nil, err
+	}
+	own, err := ctr("containers", "ls", "--quiet", `labels."io.kubernetes.pod.namespace"==`+systemSpace)
+	return slices.DeleteFunc(tasks, func(task string) bool { return slices.Contains(own, task) }), err
+}
+
+// endStrays kills containers whose pod is gone. The kubelet would end them too, but leaves each two seconds and more.
+func endStrays(ctx context.Context, known map[string]bool) error {
+	// What is still in a pod by then is a difference, which whoever asked will see.
+	ctx, cancel := context.WithTimeout(ctx, straySeconds)
+	defer cancel()
+	for {
+		tasks, err := tasksOfPods()
+		if err != nil {
+			return err
+		}
+		tasks = slices.DeleteFunc(tasks, func(task string) bool { return known["container/"+task] })
+		if len(tasks) == 0 || ctx.Err() != nil {
+			return nil
+		}
+		kept, err := tasksOfLivingPods(ctx)
+		if err != nil {
+			return err
+		}
+		for _, each := range tasks {
+			if !kept[each] {
+				// It may have ended meanwhile.
+				_, _ = ctr("tasks", "kill", "--signal", "KILL", each)
+			}
+		}
+		pause(ctx, 100*time.Millisecond)
+	}
+}
+
+// tasksOfLivingPods returns the containers of the pods that the cluster wants on this node.
+func tasksOfLivingPods(ctx context.Context) (map[string]bool, error) {
+	api, name, err := nodeAPI()
+	if err != nil {
+		return nil, err
+	}
+	var pods struct {
+		Items []struct {
+			Metadata struct {
+				UID       string `json:"uid"`
+				Namespace string `json:"namespace"`
+			} `json:"metadata"`
+		} `json:"items"`
+	}
+	if err := api.get(ctx, "/api/v1/pods?fieldSelector=spec.nodeName%3D"+name, &pods); err != nil {
+		return nil, err
+	}
+	kept := map[string]bool{}
+	for _, each := range pods.Items {
+		if each.Metadata.Namespace == systemSpace {
+			continue
+		}
+		found, err := ctr("containers", "ls", "--quiet", `labels."io.kubernetes.pod.uid"==`+each.Metadata.UID)
+		if err != nil {
+			return nil, err
+		}
+		for _, task := range found {
+			kept[task] = true
+		}
+	}
+	return kept, nil
+}
+
+// nodeAPI returns the way to the cluster's API that the node itself has, and the node's name.
+func nodeAPI() (*API, string, error) {
+	text, err := os.ReadFile(nodeConf)
+	if err != nil {
+		return nil, "", err
+	}
+	server := serverLine.FindSubmatch(text)
+	if server == nil {
+		return nil, "", fmt.Errorf("%s names no server", nodeConf)
+	}
+	ca, caErr := os.ReadFile(authority)
+	pair, pairErr := os.ReadFile(kubeletCert)
+	if err := errors.Join(caErr, pairErr); err != nil {
+		return nil, "", err
+	}
+	cert, err := parseCert(pair)
+	if err != nil {
+		return nil, "", err
+	}
+	api, err := newAPI(string(server[1]), ca, Pair{pair, pair})
+	return api, strings.TrimPrefix(cert.Subject.CommonName, "system:node:"), err
 }
 
 func cleanNode(known map[string]bool) error {
