@@ -51,25 +51,18 @@ var addonFiles = []struct{ name, file string }{
 	{"local-storage", "local-storage.yaml"},
 }
 
-// equip applies everything that a new cluster lacks; what is there already stays as it should be.
-func equip(ctx context.Context, api *API, options Options, ca []byte) error {
-	token := bootstrapToken(options.Token)
-	secret, err := tokenManifest(token)
-	if err != nil {
-		return err
-	}
-	info, err := clusterInfoManifest(token, "https://"+options.Name+":6443", ca)
-	if err != nil {
-		return err
-	}
+// grant applies what nodes may do.
+func grant(ctx context.Context, api *API, options Options) error {
 	rights, err := readManifests("rights.yaml", options)
 	if err != nil {
 		return err
 	}
-	all := append(rights,
-		Manifest{"/api/v1/namespaces/kube-system/secrets/bootstrap-token-" + token.ID, secret},
-		Manifest{clusterInfo, info},
-	)
+	return applyAll(ctx, api, rights)
+}
+
+// equip applies everything else that a new cluster lacks; what is there already stays as it should be.
+func equip(ctx context.Context, api *API, options Options) error {
+	var all []Manifest
 	for _, addon := range addonFiles {
 		if options.Disabled[addon.name] {
 			continue
@@ -80,10 +73,30 @@ func equip(ctx context.Context, api *API, options Options, ca []byte) error {
 		}
 		all = append(all, more...)
 	}
+	return applyAll(ctx, api, all)
+}
+
+// welcome lays out what other nodes join with: they come as soon as they can read it.
+func welcome(ctx context.Context, api *API, options Options, ca []byte) error {
+	token := bootstrapToken(options.Token)
+	secret, err := tokenManifest(token)
+	if err != nil {
+		return err
+	}
+	info, err := clusterInfoManifest(token, "https://"+options.Name+":6443", ca)
+	if err != nil {
+		return err
+	}
+	return applyAll(ctx, api, []Manifest{
+		{"/api/v1/namespaces/kube-system/secrets/bootstrap-token-" + token.ID, secret}, {clusterInfo, info},
+	})
+}
+
+func applyAll(ctx context.Context, api *API, all []Manifest) error {
 	for _, each := range all {
 		// A namespace may be a moment in coming.
 		try, cancel := context.WithTimeout(ctx, 30*time.Second)
-		err := until(try, 200*time.Millisecond, func() error { return api.apply(try, each.Path, each.Text) })
+		err := until(try, 100*time.Millisecond, func() error { return api.apply(try, each.Path, each.Text) })
 		cancel()
 		if err != nil {
 			return fmt.Errorf("%s: %w", each.Path, err)
@@ -103,7 +116,7 @@ func markControlPlane(ctx context.Context, api *API, name string) error {
 // awaitNames waits until names can be resolved in pods, and says so to the health check.
 func awaitNames(ctx context.Context, api *API) {
 	const slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices?labelSelector=kubernetes.io/service-name%3Dkube-dns"
-	_ = until(ctx, 200*time.Millisecond, func() error {
+	_ = until(ctx, 100*time.Millisecond, func() error {
 		var text string
 		if err := api.get(ctx, slices, &text); err != nil {
 			return err

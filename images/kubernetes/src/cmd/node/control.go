@@ -169,19 +169,19 @@ func runServer(ctx context.Context, processes *Processes, options *Options, grou
 	if err := startControlPlane(processes, *options, pki, ground.Address); err != nil {
 		return nil, nil, err
 	}
-	if err := awaitAPI(ctx, api); err != nil {
+	// It answers a second and a half before it has made the roles and namespaces that it calls itself ready with.
+	if err := awaitAPI(ctx, api, "/readyz/ping"); err != nil {
 		return nil, nil, err
 	}
-	say("the API server is ready")
-	startControllers(processes, *options, pki)
+	say("the API server answers")
 	return pki, api, nil
 }
 
-// awaitAPI waits until the API server says that it is ready.
-func awaitAPI(ctx context.Context, api *API) error {
+// awaitAPI waits until the API server says at a path that it is ready.
+func awaitAPI(ctx context.Context, api *API, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	err := until(ctx, 100*time.Millisecond, func() error { return api.get(ctx, "/readyz", nil) })
+	err := until(ctx, 50*time.Millisecond, func() error { return api.get(ctx, path, nil) })
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("the API server did not get ready: %w", err)
 	}

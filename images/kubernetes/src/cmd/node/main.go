@@ -100,13 +100,28 @@ func serve(ctx context.Context, processes *Processes, options Options, ground Gr
 	if err != nil {
 		return err
 	}
-	equipped := make(chan error, 1)
-	go func() { equipped <- equip(ctx, api, options, pki.CA.Cert) }()
+	granted, equipped := make(chan error, 1), make(chan error, 1)
+	go func() {
+		granted <- grant(ctx, api, options)
+		equipped <- equip(ctx, api, options)
+	}()
 	go approveServing(ctx, api)
 	if err := <-imported; err != nil {
 		return err
 	}
-	if err := startWorker(ctx, processes, options, ground, pki.CA.Cert, pki); err != nil {
+	// The kubelet may do what it does by being a node. Everything else needs roles, which are there with readiness.
+	open := func() error {
+		if err := awaitAPI(ctx, api, "/readyz"); err != nil {
+			return err
+		}
+		say("the API server is ready")
+		startControllers(processes, options, pki)
+		if err := <-granted; err != nil {
+			return err
+		}
+		return welcome(ctx, api, options, pki.CA.Cert)
+	}
+	if err := startWorker(ctx, processes, options, ground, pki.CA.Cert, pki, open); err != nil {
 		return err
 	}
 	if err := markControlPlane(ctx, api, options.Name); err != nil {
@@ -144,5 +159,5 @@ func join(ctx context.Context, processes *Processes, options Options, ground Gro
 	if err := <-imported; err != nil {
 		return err
 	}
-	return startWorker(ctx, processes, options, ground, ca, nil)
+	return startWorker(ctx, processes, options, ground, ca, nil, nil)
 }

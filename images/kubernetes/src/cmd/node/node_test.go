@@ -12,11 +12,13 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -384,5 +386,63 @@ func TestCleaningDeletesWhatWasNotNotedAndNothingElse(t *testing.T) {
 	wanted := []string{"/api/v1/namespaces/default/configmaps/new", "/api/v1/namespaces/default/events"}
 	if !slices.Equal(deleted, wanted) {
 		t.Error(deleted)
+	}
+}
+
+func TestWhatMakesPodsIsDeletedBeforeThePodsWhichGoAtOnce(t *testing.T) {
+	things := map[string][]string{
+		"/api/v1/pods":                   {"/api/v1/namespaces/default/pods/a-1-x"},
+		"/apis/apps/v1/deployments":      {"/apis/apps/v1/namespaces/default/deployments/a"},
+		"/apis/apps/v1/replicasets":      {"/apis/apps/v1/namespaces/default/replicasets/a-1"},
+		"/api/v1/events":                 nil,
+		"/apis/apps/v1/daemonsets":       nil,
+		"/api/v1/replicationcontrollers": nil,
+	}
+	owned := `,"ownerReferences":[{"controller":true}]`
+	var deleted []string
+	listed := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			body, _ := io.ReadAll(r.Body)
+			var options struct{ GracePeriodSeconds int }
+			_ = json.Unmarshal(body, &options)
+			deleted = append(deleted, fmt.Sprint(path.Base(r.URL.Path), options.GracePeriodSeconds))
+			for kind, some := range things {
+				things[kind] = slices.DeleteFunc(some, func(each string) bool { return each == r.URL.Path })
+			}
+			return
+		}
+		switch r.URL.Path {
+		case "/apis":
+			io.WriteString(w, `{"groups":[{"preferredVersion":{"groupVersion":"apps/v1"}}]}`)
+		case "/api/v1":
+			io.WriteString(w, `{"resources":[{"name":"pods","namespaced":true,"verbs":["list","delete"]},
+				{"name":"replicationcontrollers","namespaced":true,"verbs":["list","delete"]}]}`)
+		case "/apis/apps/v1":
+			io.WriteString(w, `{"resources":[{"name":"daemonsets","namespaced":true,"verbs":["list","delete"]},
+				{"name":"deployments","namespaced":true,"verbs":["list","delete"]},
+				{"name":"replicasets","namespaced":true,"verbs":["list","delete"]}]}`)
+		default:
+			listed[r.URL.Path]++
+			var items []string
+			for _, each := range things[r.URL.Path] {
+				meta := `{"name":"` + path.Base(each) + `","namespace":"default"`
+				if !strings.HasSuffix(r.URL.Path, "deployments") {
+					meta += owned
+				}
+				items = append(items, `{"metadata":`+meta+`}}`)
+			}
+			io.WriteString(w, `{"items":[`+strings.Join(items, ",")+`]}`)
+		}
+	}))
+	defer server.Close()
+	if err := cleanCluster(context.Background(), &API{server.URL, server.Client()}, map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(deleted, []string{"a1", "a-11", "a-1-x0"}) {
+		t.Error(deleted)
+	}
+	if listed["/api/v1/pods"] != 2 || listed["/apis/apps/v1/daemonsets"] != 1 {
+		t.Error("what is gone is looked at again, or what is left is not:", listed)
 	}
 }

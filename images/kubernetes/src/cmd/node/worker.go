@@ -37,7 +37,11 @@ func trust(ca []byte) error {
 }
 
 // startWorker starts what runs pods: containerd is running already; the kubelet, and kube-proxy for services.
-func startWorker(ctx context.Context, processes *Processes, options Options, ground Ground, ca []byte, control *PKI) error {
+//
+// On the control plane, `open` is called between the two, and returns when nodes have the roles that they need.
+func startWorker(
+	ctx context.Context, processes *Processes, options Options, ground Ground, ca []byte, control *PKI, open func() error,
+) error {
 	if err := trust(ca); err != nil {
 		return err
 	}
@@ -80,7 +84,11 @@ func startWorker(ctx context.Context, processes *Processes, options Options, gro
 		kubelet["register-with-taints"] = strings.Join(options.Taints, ",")
 	}
 	processes.keep("kubelet", kubelet.with("kubelet", options.Args["kubelet"])...)
-
+	if open != nil {
+		if err := open(); err != nil {
+			return err
+		}
+	}
 	identity, err := awaitIdentity(ctx)
 	if err != nil {
 		return err
