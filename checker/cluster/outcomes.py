@@ -267,6 +267,15 @@ def rollout(
             source=source,
             hint=hint,
         )
+    if move.refused:
+        fail(
+            f"In the rollout from {before} to {after}, {len(move.refused)} of {len(move.downloads)} downloads got no good answer, "
+            "though every short request was answered.",
+            expected="every download is answered",
+            seen=f"the first: {move.refused[0].outcome}",
+            source=source,
+            hint=hint,
+        )
     return move
 
 

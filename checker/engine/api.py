@@ -31,6 +31,9 @@ LABEL = "io.drydock.lab"
 ROLE = "io.drydock.role"
 """The label with the role of the course's own containers: toolbox, prober, node, checker."""
 
+VARIANT = "io.drydock.variant"
+"""The label of an image that a check made from one of the course's."""
+
 IMAGE = "io.drydock.image"
 """The label that every image of the course carries and its containers inherit."""
 

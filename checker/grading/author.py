@@ -13,17 +13,18 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from checker.course import places
-from checker.engine.api import LABEL, ROLE, Engine, NotFoundError
+from checker.engine.api import LABEL, ROLE, VARIANT, Engine, NotFoundError
 from checker.errors import EngineError
 from checker.grading import edits, reaching, running
 from checker.grading.container import Container, Shells, in_parallel
 from checker.grading.forms import PLAIN, form_in, forms
-from checker.grading.history import STEADY_SECONDS, age, moment, past_events
+from checker.grading.history import STEADY_SECONDS, Ending, Event, age, endings, moment, past_events
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import Blocked, Door, insides
 from checker.grading.running import Reason, Wanted, last_lines
+from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
 from checker.grading.starting import wait_for_service
 from checker.grading.verdicts import could_not_run, fail, guard, needs, not_judged, require, timeout
@@ -45,7 +46,9 @@ __all__ = [
     "Blocked",
     "Container",
     "Door",
+    "Ending",
     "Engine",
+    "Event",
     "Failure",
     "Lab",
     "Mark",
@@ -56,6 +59,8 @@ __all__ = [
     "Reason",
     "Reply",
     "Request",
+    "Run",
+    "Script",
     "Sheet",
     "Timeline",
     "Traffic",
@@ -63,6 +68,7 @@ __all__ = [
     "age",
     "could_not_run",
     "digest_of",
+    "endings",
     "fail",
     "form_in",
     "forms",
@@ -117,6 +123,7 @@ class Lab:
         self.shells = shells
         self.measurements: list[Measurement] = []
         self._made: list[str] = []
+        self._variants: list[str] = []
 
     def container(self, name: str) -> Container | None:
         """Return the container of exactly this name, or None. It need not be the learner's."""
@@ -136,6 +143,15 @@ class Lab:
                 except NotFoundError:
                     continue
         return sorted(found, key=lambda container: container.created)
+
+    def on_network(self, network: str) -> list[Container]:
+        """Return the running containers on a network, oldest first, without those of the scene."""
+        found = []
+        for item in self.engine.get(f"/networks/{network}").get("Containers") or ():
+            with contextlib.suppress(NotFoundError):
+                found.append(Container(self.engine, self.shells, self.engine.inspect(item)))
+        theirs = [each for each in found if each.running and not each.labels.get(ROLE)]
+        return sorted(theirs, key=lambda container: container.created)
 
     def find_container(self, wanted: Wanted) -> Container | None:
         """Return the container that the task asks for, running or not, or None; it may be that of a Compose service."""
@@ -242,6 +258,28 @@ class Lab:
         """Return the engine's record of an image, or None."""
         return self.engine.image(reference)
 
+    def variant(self, reference: str, tag: str, env: Mapping[str, str]) -> str:
+        """Make an image that is like another but for its tag and some variables, and return its name.
+
+        It is removed when the run ends. While a container of it runs the engine keeps it, and `lab stop` removes it.
+
+        Args:
+            reference: the image that it is like.
+            tag: its tag, under the same name as the other.
+            env: the variables that differ.
+        """
+        name = reference.partition(":")[0]
+        body = {"Image": reference, "Labels": {LABEL: self.number, ROLE: "checker"}}
+        made = str(self.engine.post("/containers/create", body)["Id"])
+        changes = [f"ENV {key}={value}" for key, value in env.items()]
+        changes += [f"LABEL org.opencontainers.image.version={tag} {VARIANT}=true {ROLE}="]
+        try:
+            self.engine.post("/commit", {}, container=made, repo=name, tag=tag, changes="\n".join(changes))
+        finally:
+            self.engine.delete(f"/containers/{made}", force=True, v=True)
+        self._variants.append(f"{name}:{tag}")
+        return f"{name}:{tag}"
+
     def image_files(self, reference: str, folder: str) -> dict[str, bytes]:
         """Return the files below a folder of an image, by their path in that folder; empty if there is no such folder.
 
@@ -347,12 +385,16 @@ class Lab:
         """
         return read(self.work / file, int(self.number), rule=rule, like=like, hint=hint)
 
+    def script(self, file: str) -> Script:
+        """Return a script in the work folder, which a check runs as the learner does."""
+        return Script(self.work / file, lambda: self.node("toolbox"))
+
     def logs(self, container: Container, tail: int = 5) -> str:
         """Return the last lines that a container wrote."""
         return container.logs(tail)
 
     def close(self) -> None:
-        """Remove the containers that the checker started.
+        """Remove the containers that the checker started, and the images that it made.
 
         If the engine is gone by now, the verdicts so far are still reported. Containers that remain carry the lab's
         label, so `lab stop` removes them.
@@ -360,3 +402,7 @@ class Lab:
         while self._made:
             with contextlib.suppress(EngineError):
                 self.engine.delete(f"/containers/{self._made.pop()}", force=True, v=True)
+        while self._variants:
+            # One that a container still runs stays.
+            with contextlib.suppress(EngineError):
+                self.engine.delete(f"/images/{self._variants.pop()}")

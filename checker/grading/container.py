@@ -174,6 +174,13 @@ class Container:
         found = self.attrs["NetworkSettings"].get("Networks") or {}
         return {name: str(data.get("IPAddress") or "") for name, data in found.items()}
 
+    def names_on(self, network: str) -> set[str]:
+        """Return the names that lead to it on a network, its aliases among them; empty if it is not attached."""
+        attached = (self.attrs["NetworkSettings"].get("Networks") or {}).get(network)
+        if attached is None:
+            return set()
+        return {self.name, *(attached.get("Aliases") or ()), *(attached.get("DNSNames") or ())}
+
     @property
     def ports(self) -> dict[int, list[tuple[str, int]]]:
         """Published TCP ports: for each container port, the host addresses and ports that lead to it."""

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from checker.engine.api import Engine
     from checker.grading.container import Container
 
 ACTIONS = ("create", "start", "attach", "detach", "kill", "stop", "die", "destroy")
 """The events of a container that are read; an engine keeps only the last 256 events of all objects together."""
+
+
+KILL = {"9", "KILL", "SIGKILL"}
+"""The names of the signal that no process can handle."""
 
 
 def moment(text: str) -> float:
@@ -55,20 +59,36 @@ class Event:
     """The container's id."""
     signal: str = ""
     exit_code: int | None = None
+    name: str = ""
+    """The container's name."""
+    image: str = ""
+    """The name of the image that was given when the container was created."""
+    version: str = ""
+    """The version that the image states in its labels."""
 
 
-def past_events(engine: Engine, name: str, *, since: float) -> list[Event]:
+def past_events(
+    engine: Engine,
+    name: str = "",
+    *,
+    since: float,
+    until: float | None = None,
+    actions: Sequence[str] = ACTIONS,
+) -> list[Event]:
     """Return the events of the containers with a name or id, oldest first.
 
     Args:
         engine: whose events are read.
-        name: a container's name or id.
+        name: a container's name or id; all containers if left out.
         since: seconds since 1970.
+        until: the same; now if left out.
+        actions: which events.
     """
-    filters = {"type": ["container"], "container": [name], "event": list(ACTIONS)}
-    records = engine.events(since=since, until=time.time(), filters=filters)
+    filters = {"type": ["container"], "event": list(actions)} | ({"container": [name]} if name else {})
+    now = time.time()
+    records = engine.events(since=since, until=now if until is None else min(until, now), filters=filters)
     # The engine also matches the beginning of a name: `parcel` gives the events of `parcel-b` too.
-    return [read(record) for record in records if name in _names(record)]
+    return [read(record) for record in records if not name or name in _names(record)]
 
 
 def _names(record: dict[str, Any]) -> set[str]:
@@ -86,7 +106,43 @@ def read(record: dict[str, Any]) -> Event:
         container=str(record.get("Actor", {}).get("ID", "")),
         signal=str(attributes.get("signal", "")),
         exit_code=int(code) if code.lstrip("-").isdigit() else None,
+        name=str(attributes.get("name", "")),
+        image=str(attributes.get("image", "")),
+        version=str(attributes.get("org.opencontainers.image.version", "")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a container's main process ended."""
+
+    died: Event
+    told: float | None
+    """When it was first asked to end by a signal that it can handle, such as SIGTERM."""
+    killed: float | None
+    """When it was first sent SIGKILL."""
+
+    @property
+    def by_force(self) -> bool:
+        """Whether it was killed, and so could finish nothing; the engine may still have to record the signal."""
+        return self.killed is not None or self.died.exit_code == 137
+
+
+def endings(events: Iterable[Event]) -> list[Ending]:
+    """Return how the containers in a list of events ended, in the order of their ends."""
+    found: list[Ending] = []
+    sent: dict[str, list[Event]] = {}
+    for event in events:
+        if event.action == "start":
+            sent.pop(event.container, None)
+        elif event.action == "kill":
+            sent.setdefault(event.container, []).append(event)
+        elif event.action == "die":
+            signals = sent.pop(event.container, [])
+            told = [each.at for each in signals if each.signal not in KILL]
+            killed = [each.at for each in signals if each.signal in KILL]
+            found.append(Ending(event, min(told, default=None), min(killed, default=None)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +222,7 @@ class Removal:
         gone = next((event.at for event in reversed(self._events) if event.action == "destroy"), None)
         if gone is None or self.death is None:
             return gone is not None
-        killed = any(event.action == "kill" and event.signal in {"9", "KILL"} for event in self._events)
+        killed = any(event.action == "kill" and event.signal in KILL for event in self._events)
         return killed or self._has("stop") or gone - self.death.at > 2.0
 
     @property

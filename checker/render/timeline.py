@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from checker.render.style import Style, printable
 from checker.timeline.buckets import Bucket, cut, place, versions
+from checker.timeline.model import downloads_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,7 +182,7 @@ def rollout_words(move: Rollout) -> str:
         words += f"from {clock(move.begin)} to {clock(move.end)}, {length(move.seconds)}"
     else:
         words += f"started at {clock(move.begin)}, not finished"
-    cut = f"; {len(move.cut)} of {len(move.downloads)} downloads cut off" if move.cut else ""
+    cut = downloads_words(move)
     return printable(words) + (
         f"; {lost} request{'' if lost == 1 else 's'} failed{cut}." if lost else f"; none failed{cut}."
     )

@@ -6,7 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from checker.engine.api import IMAGE, KEPT, LABEL, Engine, NotFoundError, RefusedError
+from checker.engine.api import IMAGE, KEPT, LABEL, VARIANT, Engine, NotFoundError, RefusedError
 
 if TYPE_CHECKING:
     from checker.course.catalogue import Lab
@@ -66,8 +66,10 @@ def owned_images(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
 
 
 def _built_here(item: dict[str, Any]) -> bool:
-    # An image built on one of the course's inherits its label; its own tags tell it apart.
-    return not any(str(tag).startswith("drydock/") for tag in item.get("RepoTags") or [])
+    # An image built on one of the course's inherits its label; its own tags, or the check that made it, tell it apart.
+    return VARIANT in (item.get("Labels") or {}) or not any(
+        str(tag).startswith("drydock/") for tag in item.get("RepoTags") or []
+    )
 
 
 def remove_owned(

@@ -109,8 +109,13 @@ class Timeline:
 
     @property
     def cut(self) -> tuple[Download, ...]:
-        """The downloads that did not arrive whole."""
-        return tuple(download for download in self.downloads if not download.good)
+        """The downloads that were under way, and did not arrive whole."""
+        return tuple(download for download in self.downloads if download.cut_off)
+
+    @property
+    def refused(self) -> tuple[Download, ...]:
+        """The downloads that never began: no connection, or an error in place of the answer."""
+        return tuple(download for download in self.downloads if download.refused)
 
     @property
     def kinds(self) -> dict[Failure, int]:
@@ -211,11 +216,21 @@ class Timeline:
         total = len(self.requests)
         if not total:
             return "no request was sent"
-        cut = f"; {len(self.cut)} of {len(self.downloads)} downloads cut off" if self.cut else ""
+        cut = downloads_words(self)
         if not self.failures:
             return f"{_count(total)} answered{cut}"
         ways = ", ".join(f"{number} {kind.words}" for kind, number in self.kinds.items())
         return f"{len(self.failures)} of {_count(total)} failed: {ways}{cut}"
+
+
+def downloads_words(part: Timeline | Rollout) -> str:
+    """Return what became of the downloads, as the end of a sentence; empty if all arrived whole."""
+    ways = {"cut off": len(part.cut), "refused": len(part.refused)}
+    told = [f"{number} {way}" for way, number in ways.items() if number]
+    if told:
+        first, _, way = told[0].partition(" ")
+        told[0] = f"{first} of {len(part.downloads)} downloads {way}"
+    return f"; {' and '.join(told)}" if told else ""
 
 
 def _count(number: int) -> str:

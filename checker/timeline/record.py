@@ -111,6 +111,16 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag="r"):
 class Download(Request, frozen=True, array_like=True, tag="d"):
     """A request whose answer takes seconds, in a lab whose traffic has such; it is kept apart from the others."""
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether it was under way, and did not arrive whole."""
+        return not self.good and not self.refused
+
+    @property
+    def refused(self) -> bool:
+        """Whether it never began: there was no connection, or an error in place of its answer."""
+        return self.failure in {Failure.REFUSED, Failure.NO_NAME, Failure.UNREACHABLE, Failure.STATUS}
+
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, tag="m"):
     """Something that happened, recorded by a check or by `lab`."""

@@ -26,6 +26,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     """How many requests failed, from a little before it to a little after."""
     cut: int
     """How many downloads that were under way in it were cut off."""
+    refused: int
+    """How many downloads were tried in it and never began."""
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +85,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     downloads: int
     """How many downloads were under way; 0 in labs whose traffic has none."""
     cut: tuple[Failed, ...]
-    """The downloads that did not arrive whole."""
+    """The downloads that were under way, and did not arrive whole."""
+    refused: tuple[Failed, ...]
+    """The downloads that never began: no connection, or an error in place of the answer."""
 
 
 def summarize(timeline: Timeline) -> Summary:
@@ -109,6 +113,7 @@ def summarize(timeline: Timeline) -> Summary:
                 withdrawn=move.withdrawn,
                 failed=len(move.failures),
                 cut=len(move.cut),
+                refused=len(move.refused),
             )
             for move in timeline.rollouts()
         ),
@@ -118,6 +123,7 @@ def summarize(timeline: Timeline) -> Summary:
         latency_ms={str(percent): timeline.latency(percent) for percent in (50, 90, 99)},
         downloads=len(timeline.downloads),
         cut=tuple(_failed(download) for download in timeline.cut),
+        refused=tuple(_failed(download) for download in timeline.refused),
     )
 
 

@@ -80,7 +80,12 @@ class Rollout:
     @property
     def cut(self) -> tuple[Download, ...]:
         """The downloads under way in it that did not arrive whole."""
-        return tuple(download for download in self.downloads if not download.good)
+        return tuple(download for download in self.downloads if download.cut_off)
+
+    @property
+    def refused(self) -> tuple[Download, ...]:
+        """The downloads that were tried in it and never began."""
+        return tuple(download for download in self.downloads if download.refused)
 
 
 def bands_of(timeline: Timeline) -> tuple[Band, ...]:

@@ -6,94 +6,100 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.grading.author import fail
 
+from .server import PROGRAM
+
 if TYPE_CHECKING:
     from .server import Server
 
-SECTION = "The lesson's section"
+UNHEALTHY = "The lesson's section “Unhealthy, and nothing happens” shows three things that can do that."
+RESTARTS = "docker inspect --format '{{{{json .HostConfig.RestartPolicy}}}}' {name}"
+
+GONE = (
+    "Its container was removed, and nothing has made another one.",
+    "a container that is kept, or replaced",
+    "docker ps --all, in the toolbox",
+    "Which option removes a container when its program ends?",
+)
+LEFT = (
+    "{name} has ended, and its restart policy says that the engine must not start it again.",
+    "something on the server that notices that a program has ended, and starts it",
+    RESTARTS,
+    "The lesson's section “What a restart policy sees”.",
+)
+GAVE_UP = (
+    (
+        "{name} has ended, and its restart policy does not act on this end: `on-failure` leaves a program alone that ends with 0, "
+        "and it stops after the number of tries that it was given."
+    ),
+    *LEFT[1:],
+)
+AGAIN = (
+    "It is started again and again, and ends each time for the same reason.",
+    "something that removes the reason before the next start",
+    "docker logs --tail 5 {name}",
+    "The lesson's section “The store” shows what Parcel does with a damaged store, and where a whole one is.",
+)
+IGNORED = (
+    "Its health check fails, and nothing acts on that: a restart policy waits for an end, and this program does not end.",
+    "something that ends or replaces what is unhealthy",
+    "docker ps, in the toolbox",
+    UNHEALTHY,
+)
+FOOLED = (
+    (
+        "And its health check calls it healthy, because the check tests something that a hung program still does. So nothing that "
+        "waits for this check acts."
+    ),
+    "a check that sends the same request as the users, with a time-out",
+    "docker inspect --format '{{{{json .Config.Healthcheck}}}}' {name}",
+    "Run the check's command yourself while Parcel hangs: which exit code does it have?",
+)
+NOBODY = (
+    "Nothing tests whether it answers: it has no health check, and no watchdog of yours has ended it.",
+    "something that sends it requests, and ends it when it does not answer",
+    "docker inspect --format '{{{{json .State.Health}}}}' {name}",
+    UNHEALTHY,
+)
 
 
 def tell_why(server: Server, what: str, *, seen: str) -> NoReturn:
-    """End the check: say what is in the way, then heal the service as a human would.
+    """End the check: say why Parcel did not heal, then restart it as a human would.
 
     Args:
         server: the server.
         what: what is wrong with Parcel, as a clause that follows its name.
         seen: what the users met.
     """
-    found = server.parcels()
-    told = _cause(server, found[0]) if found else _gone()
-    evidence = server.logs(found[0]) if found else ""
-    if found:
-        server.restore(patient=False)
+    parcel = next(iter(server.parcels()), None)
+    evidence = server.logs(parcel) if parcel else ""
+    rationale, expected, source, hint = _cause(server, parcel) if parcel else GONE
+    name = parcel["Name"].lstrip("/") if parcel else ""
+    server.restart()
     fail(
-        f"Parcel {what}. {told['rationale']}",
-        seen=f"{told['seen']}; users: {seen}",
+        f"Parcel {what}. {rationale.format(name=name)}",
+        expected=expected,
+        seen=f"{_state(parcel) if parcel else 'no container of Parcel'}; users: {seen}",
+        source=source.format(name=name),
         evidence=evidence,
-        **_rest(told),
+        hint=hint,
     )
 
 
-def _rest(told: dict[str, str]) -> dict[str, Any]:
-    return {key: told[key] for key in ("expected", "source", "hint")}
-
-
-def _gone() -> dict[str, str]:
-    return {
-        "rationale": "Its container is gone altogether, and nothing has made another.",
-        "seen": "no container of Parcel",
-        "expected": "a container that is kept, or replaced",
-        "source": "docker ps --all, in the toolbox",
-        "hint": "Which option removes a container when its program ends?",
-    }
-
-
-def _cause(server: Server, parcel: dict[str, Any]) -> dict[str, str]:
-    name, state = parcel["Name"].lstrip("/"), parcel["State"]
-    policy = parcel["HostConfig"]["RestartPolicy"]
-    health = (state.get("Health") or {}).get("Status", "")
-    test = (parcel["Config"].get("Healthcheck") or {}).get("Test") or []
-    restarts = int(parcel.get("RestartCount") or 0)
+def _cause(server: Server, parcel: dict[str, Any]) -> tuple[str, str, str, str]:
+    state = parcel["State"]
     if not state["Running"] and not state["Restarting"]:
-        return {
-            "rationale": f"{name} has ended, and its engine was told to leave it so."
-            if policy["Name"] in {"", "no"}
-            else f"{name} has ended, and its restart policy has given up, or does not count this end."
-            " One that waits for a failure leaves a program alone that ends with 0, and one with a bound counts.",
-            "seen": f"{name}: exited with {state['ExitCode']}, restart policy {policy['Name'] or 'no'}, {restarts} restarts",
-            "expected": "somebody on the server who sees that a program has ended, and starts it",
-            "source": f"docker inspect --format '{{{{json .HostConfig.RestartPolicy}}}}' {name}",
-            "hint": f"{SECTION} “What a restart policy sees”.",
-        }
-    if state["Restarting"] or not server.top(parcel).count("/app/store.py"):
-        return {
-            "rationale": "It is started again and again, and ends each time for the same reason.",
-            "seen": f"{name}: {restarts} restarts",
-            "expected": "something that takes the reason away before the next start",
-            "source": f"docker logs --tail 5 {name}",
-            "hint": f"{SECTION} “The store” shows what Parcel does with a damaged store, and where a whole one is.",
-        }
-    if health == "unhealthy":
-        return {
-            "rationale": "Its health check knows it, and nobody acts on that: a restart policy waits for an end, and this program "
-            "does not end.",
-            "seen": f"{name}: running, unhealthy, {restarts} restarts",
-            "expected": "somebody who ends or replaces what is unhealthy",
-            "source": "docker ps, in the toolbox",
-            "hint": f"{SECTION} “Unhealthy, and nothing happens” names three that can.",
-        }
-    if health == "healthy":
-        return {
-            "rationale": "And yet its health check calls it healthy: it asks for something that a hung program still does. A healer "
-            "that waits for this check never acts.",
-            "seen": f"{name}: running, healthy; its check: {' '.join(test)}",
-            "expected": "a check that asks what the users ask, with a time-out",
-            "source": f"docker inspect --format '{{{{json .Config.Healthcheck}}}}' {name}",
-            "hint": "Run the check's command yourself while Parcel hangs: what does it end with?",
-        }
-    return {
-        "rationale": "Nobody asks it whether it answers: it has no health check, and no watchdog of yours has ended it.",
-        "seen": f"{name}: running, {restarts} restarts" + (f", {health}" if health else ", no health check"),
-        "expected": "somebody who asks, and ends what does not answer",
-        "source": f"docker inspect --format '{{{{json .State.Health}}}}' {name}",
-        "hint": f"{SECTION} “Unhealthy, and nothing happens” names three that can.",
-    }
+        return LEFT if parcel["HostConfig"]["RestartPolicy"]["Name"] in {"", "no"} else GAVE_UP
+    if state["Restarting"] or PROGRAM not in server.top(parcel):
+        return AGAIN
+    return {"unhealthy": IGNORED, "healthy": FOOLED}.get(_health(parcel), NOBODY)
+
+
+def _health(parcel: dict[str, Any]) -> str:
+    return str((parcel["State"].get("Health") or {}).get("Status", "no health check"))
+
+
+def _state(parcel: dict[str, Any]) -> str:
+    state, policy = parcel["State"], parcel["HostConfig"]["RestartPolicy"]["Name"] or "no"
+    runs = f"running, {_health(parcel)}" if state["Running"] else f"exited with {state['ExitCode']}"
+    name = parcel["Name"].lstrip("/")
+    return f"{name}: {runs}, restart policy {policy}, {int(parcel.get('RestartCount') or 0)} restarts"

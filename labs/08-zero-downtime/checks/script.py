@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
+import secrets
 from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
-from checker.grading.author import fail, require
+from checker.grading.author import fail, past_events, require
+
+from .service import version_of
 
 if TYPE_CHECKING:
-    from checker.engine.shell import Completed
-    from checker.grading.author import Lab
+    from checker.grading.author import Lab, Run
 
     from .service import Service
 
 FILE = "release.sh"
-RUN_SECONDS = 60
+RUN_SECONDS = 60.0
 """How long the script may take; a release that waits for everything takes about 15 s."""
-
-TIMED_OUT = 124
 
 
 class Script:
@@ -32,136 +31,110 @@ class Script:
     def __init__(self, lab: Lab, service: Service) -> None:
         self.lab = lab
         self.service = service
+        # Two releases that nobody can have heard of, so the script has to find out which of them is good.
+        self.good, self.bad = (f"{major}.{secrets.randbelow(900) + 100}" for major in (2, 3))
 
     @property
     def text(self) -> str:
         """What it says; without one, the check that needs it fails."""
-        file = self.lab.work / FILE
-        require(
-            file.is_file(),
-            f"There is no {FILE} in the work folder: what was typed by hand has to be typed again for the next release, at "
-            "whatever hour that is.",
+        return self.lab.script(FILE).require(
+            f"There is no {FILE} in the work folder: you would have to type every command again for the next release, at any hour.",
             expected=f"a file {FILE} that takes the version as its argument",
-            seen=", ".join(sorted(each.name for each in self.lab.work.iterdir())) or "an empty folder",
-            source="ls",
-            hint="Lesson, “Your turn”, says what the script is called and what it is given.",
-        )
-        return file.read_text(encoding="utf-8", errors="replace")
-
-    def run(self, version: str) -> Completed:
-        """Run it for a version, as the learner would in the toolbox."""
-        toolbox = self.lab.node("toolbox")
-        folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))
-        # One with a first line of its own may be in any language.
-        how = (
-            f'if [ -x {FILE} ]; then set -- ./{FILE}; else set -- bash {FILE}; fi; timeout {RUN_SECONDS} "$@"'
-        )
-        return toolbox.exec(
-            f"cd {folder} && ( {how} {shlex.quote(version)} ) 2>&1 < /dev/null", RUN_SECONDS + 5
+            hint="Lesson, “Your turn”, says what the script is called and what its argument is.",
         )
 
-    def require_moves(self, before: str, after: str) -> float:
-        """Run it to release a version, require that nobody loses anything by it, and return the seconds it took."""
-        mark = self.service.traffic.mark(f"{FILE} {after}, run by the check")
-        done = self.run(after)
-        took = self.service.traffic.now() - mark.at
-        shown = f"sh {FILE} {after}"
-        if done.rc:
-            fail(
-                f"`{shown}` did not finish within {RUN_SECONDS} s."
-                if done.rc == TIMED_OUT
-                else f"`{shown}` ended with an error, although {after} is a version that works.",
-                expected="exit code 0",
-                seen=f"exit code {done.rc}; the users have {self.service.version() or 'nothing'}",
-                source=f"sh {FILE} {after}; echo $?",
-                evidence=last_line(done),
-                hint="Run it yourself as `sh -x release.sh VERSION`: the last line before the end is where it stopped.",
-            )
+    def run(self, version: str) -> tuple[Run, float]:
+        """Run it for a version, and return how it ended and when it began, by the users' clock."""
+        mark = self.service.traffic.mark(f"{FILE} {version}, run by the check")
+        return self.lab.script(FILE).run(version, seconds=RUN_SECONDS), mark.at
+
+    def require_moves(self, before: str, after: str) -> None:
+        """Run it to release a version, and require that nobody loses anything by it."""
+        run, begin = self.run(after)
+        took = self.service.traffic.now() - begin
+        require(
+            run.ok,
+            f"`{run.shown}` {run.ending}, although {after} is a version that works.",
+            expected=f"exit code 0 within {RUN_SECONDS:g} s",
+            seen=f"exit code {run.done.rc}; the users have {self.service.version() or 'nothing'}",
+            source=f"{run.shown}; echo $?",
+            evidence=run.evidence,
+            hint="Run it yourself as `sh -x release.sh VERSION`: the last line before the end is where it stopped. It has to work "
+            "for a version that nobody has heard of, too.",
+        )
         outcomes.rollout(
-            self.service.traffic.await_settled(mark.at - 2),
+            self.service.traffic.await_settled(begin - 2),
             before=before,
             after=after,
             because=self.service.because,
             source="lab timeline 8",
-            hint=f"The check ran `{shown}`. Start, wait, move, wait, stop: which of them is missing in the script?",
-            unfinished="Whom does the proxy still ask when the script has ended?",
+            hint=f"The check ran `{run.shown}`. Start, wait, move, wait, stop: which of them is missing in the script?",
+            unfinished="Which version does the proxy still use when the script has ended?",
         )
         self.service.require_alone()
         self.service.require_own_image()
         self.service.require_warm_up()
-        return took
+        self.lab.record(
+            "rollback" if after in {"1.0", "2.0"} else "release", round(took, 1), "s", "the script"
+        )
 
     def require_refuses(self, bad: str, good: str) -> None:
         """Run it for a release that answers wrong, and require that no user meets it and that it is gone afterwards."""
-        service = self.service
-        mark = service.traffic.mark(f"{FILE} {bad}, run by the check")
-        done = self.run(bad)
-        until = service.traffic.now()
-        seen = service.traffic.between(mark, until)
-        left = [each for each in service.copies() if each.env.get("PARCEL_VERSION") == bad]
-        now = service.version()
-        serving = now == good
-        tried = service.was_tried(bad, mark.at)
-        if left or not serving:
-            self._put_back(good, [each.name for each in left])
-        shown = f"sh {FILE} {bad}"
-        if now and now not in {good, bad} and not seen.failures:
+        run, begin = self.run(bad)
+        seen = self.service.traffic.between(begin, self.service.traffic.now())
+        left = [each for each in self.service.copies() if version_of(each) == bad]
+        now = self.service.version()
+        tried = any(
+            each.version == bad for each in past_events(self.lab.engine, since=begin, actions=["start"])
+        )
+        if left or now != good:
+            self.run(good)
+            for each in left:
+                each.remove()
+        if now not in {"", good, bad} and not seen.failures:
             fail(
-                f"`{shown}` moved the users to {now}: it does what it always does, whatever version it is given.",
+                f"`{run.shown}` moved the users to {now}: it does the same, whatever version it gets.",
                 expected=f"the users keep {good}",
                 seen=f"the users had {now}",
-                source=f"{shown}; curl http://proxy:8080/",
-                evidence=last_line(done),
+                source=f"{run.shown}; curl http://proxy:8080/",
+                evidence=run.evidence,
                 hint="How does your script know which version is wanted, and which one the users have?",
             )
-        if seen.failures or not serving:
-            fail(
-                f"`{shown}` gave the users a version that says it is ready and answers them with errors: "
-                f"{len(seen.failures)} of {len(seen.requests)} requests failed. Ready is what a program says of itself.",
-                expected=f"{bad} refused before the first user meets it",
-                seen=seen.summary,
-                source="lab timeline 8",
-                evidence=last_line(done),
-                hint="Lesson, “Ready, and wrong”: which question did it answer well, and which one do the users ask?",
-            )
         require(
-            done.rc,
-            f"`{shown}` ended with exit code 0, as if {bad} had been released. The person or the pipeline that called it "
-            "takes that for a success.",
+            not seen.failures and now == good,
+            f"`{run.shown}` gave the users a version that says it is ready and answers with errors: {len(seen.failures)} of "
+            f"{len(seen.requests)} requests failed. Ready is what a program says of itself.",
+            expected=f"{bad} refused before the first user gets it",
+            seen=seen.summary,
+            source="lab timeline 8",
+            evidence=run.evidence,
+            hint="Lesson, “Ready, and wrong”: which request did it answer well, and which one do the users send?",
+        )
+        require(
+            not run.ok,
+            f"`{run.shown}` ended with exit code 0, as if {bad} had been released. The person or the pipeline that ran it takes "
+            "that for a success.",
             expected="an exit code other than 0",
             seen=f"exit code 0; the users have {good}",
-            source=f"{shown}; echo $?",
-            evidence=last_line(done),
+            source=f"{run.shown}; echo $?",
+            evidence=run.evidence,
             hint="Which command of your script decides its exit code when it refuses?",
         )
         require(
             tried,
-            f"`{shown}` refused {bad} without having started it. It knows the names of good versions, and the next bad one has a "
-            "name that nobody knows yet.",
-            expected=f"a copy of {bad} that is started, asked and sent away",
+            f"`{run.shown}` refused {bad} without having started it. It knows the names of versions, and a name says nothing about "
+            "the answers.",
+            expected=f"a copy of {bad} that is started, tested and removed",
             seen="no container of that image was started",
             source="docker events --since 2m --until 0s --filter event=start",
-            evidence=last_line(done),
-            hint="Lesson, “Ready, and wrong”: whom would you ask whether a version answers as it should?",
+            evidence=run.evidence,
+            hint="Lesson, “Ready, and wrong”: how did you find out whether a version answers as it should?",
         )
         require(
             not left,
-            f"`{shown}` refused {bad} and left its copy running: at the next try its name is taken, and somebody may yet send "
-            "users to it.",
+            f"`{run.shown}` refused {bad} and left its copy running: at the next try its name is in use, and it uses memory.",
             expected=f"no copy of {bad}",
             seen=", ".join(each.name for each in left),
             source="docker ps",
-            hint="Before your script gives up, what has it made that nobody needs now?",
+            hint="What has your script made that nobody needs when it gives up?",
         )
-
-    def _put_back(self, good: str, left: list[str]) -> None:
-        """Bring back what the users had, as far as the script can."""
-        self.run(good)
-        for name in left:
-            if container := self.lab.container(name):
-                container.remove()
-
-
-def last_line(done: Completed) -> str:
-    """Return the last line that a command said."""
-    return next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")

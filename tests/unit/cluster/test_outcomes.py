@@ -334,6 +334,14 @@ def test_a_download_that_was_cut_off_in_a_rollout_fails_it_and_the_cause_is_said
     outcomes.rollout(replace(move(), downloads=(whole,)), before="1.0", after="2.0", hint="h")
 
 
+def test_a_download_that_was_refused_in_a_rollout_fails_it_and_is_not_said_to_be_cut_off() -> None:
+    refused = Download(9.0, 1.0, 404, Failure.STATUS, "", "", Connection.FRESH)
+    seen = replace(move(), downloads=(refused,))
+    said = told(lambda: outcomes.rollout(seen, before="1.0", after="2.0", hint="h"))
+    assert "1 of 1 downloads got no good answer" in said
+    assert "cut off" not in said
+
+
 def test_as_many_may_fail_as_is_allowed() -> None:
     outcomes.rollout(move(10.5), before="1.0", after="2.0", allowed=1, hint="h")
 

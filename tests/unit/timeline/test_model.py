@@ -40,6 +40,17 @@ def test_downloads_are_kept_apart_and_belong_to_every_time_in_which_they_were_un
     assert seen.between(0.0, 0.5).downloads == ()
 
 
+def test_a_download_that_never_began_is_refused_and_not_cut_off() -> None:
+    ways = (Failure.REFUSED, Failure.NO_NAME, Failure.UNREACHABLE, Failure.STATUS)
+    never = [download(1.0 + at, 1.0, way) for at, way in enumerate(ways)]
+    cut = download(6.0, 3000.0, Failure.EMPTY)
+    seen = timeline(stream(0, 10, "1.0"), stream(10, 20, "2.0"), [*never, cut])
+    assert seen.refused == tuple(never)
+    assert seen.cut == (cut,)
+    assert seen.summary == "400 requests answered; 1 of 5 downloads cut off and 4 refused"
+    assert timeline(stream(0, 10, "1.0"), never).summary == "200 requests answered; 4 of 4 downloads refused"
+
+
 def test_a_rollout_has_the_downloads_that_were_under_way_in_it() -> None:
     early, late = download(0.0, 2000.0, Failure.RESET), download(3.5, 7500.0, Failure.BAD_ANSWER)
     whole = download(9.0, 8000.0)

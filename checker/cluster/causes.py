@@ -1,0 +1,94 @@
+"""Why a release of plain containers cost its users something, from what their engine remembers of it.
+
+Swarm, Kubernetes and Nomad say themselves what they did. Where a script replaces containers, only the engine's events say
+in which order it started, stopped and killed them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.history import endings, past_events
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checker.engine.api import Engine
+    from checker.grading.history import Event
+    from checker.timeline.model import Rollout
+
+NEAR_SECONDS = 12.0
+"""How long before and after a release its cause may lie: longer than a user's download takes."""
+
+SAME_SECONDS = 2.0
+"""How far the end of a container may be from the end of the downloads that it cut off: a request times out after that."""
+
+RECORDED_SECONDS = 0.05
+"""How long after a signal was sent the engine records it, at most; measured as 0.5 ms on an idle machine."""
+
+
+def because(engine: Engine, move: Rollout, *, proxy: str, warm_up: float) -> str:
+    """Say what in a release cost the users something, as a sentence; empty if it cannot be told.
+
+    Args:
+        engine: the engine that runs the versions and the proxy.
+        move: the release.
+        proxy: the name of the proxy's container.
+        warm_up: seconds that a copy needs from its start until it can serve.
+    """
+    begin, end = move.begin - NEAR_SECONDS, move.end + NEAR_SECONDS
+    events = past_events(engine, since=begin, until=end, actions=("start", "kill", "die"))
+    ends = [each.at for each in events if each.name == proxy and each.action == "die"]
+    if any(move.begin - SAME_SECONDS <= at <= move.end + SAME_SECONDS for at in ends):
+        return (
+            "The proxy itself was stopped, with every connection that went through it. A proxy can read its file again while "
+            "it runs."
+        )
+    versions = [each for each in events if each.name != proxy]
+    return _failed(move, versions, warm_up) if move.failures else _cut_off(move, versions)
+
+
+def _failed(move: Rollout, events: Sequence[Event], warm_up: float) -> str:
+    first = move.failures[0].at
+    deaths = [each.at for each in events if _is(each, move.before) and each.action == "die"]
+    starts = [each.at for each in events if _is(each, move.after) and each.action == "start"]
+    if deaths and deaths[-1] < min(move.first - 0.5, first + 3):
+        return (
+            f"{move.before} had ended {move.first - deaths[-1]:.1f} s before {move.after} first answered: the old version was "
+            "stopped first, and the new one started, or warmed up, after that."
+        )
+    if starts and first - starts[-1] < warm_up + 0.5:
+        return (
+            f"The users were sent to {move.after} {max(first - starts[-1], 0):.1f} s after its start: it runs, and cannot serve "
+            f"yet, because it needs {warm_up:g} s until it is ready."
+        )
+    return ""
+
+
+def _cut_off(move: Rollout, events: Sequence[Event]) -> str:
+    cut = min((each.end for each in move.cut), default=0.0)
+    old = [each for each in endings(events) if _is(each.died, move.before)]
+    near = [each for each in old if abs(each.died.at - cut) < SAME_SECONDS]
+    asked = min((at for each in near[:1] for at in (each.told, each.killed) if at is not None), default=cut)
+    if not near or (asked > cut + RECORDED_SECONDS and not near[0].by_force):
+        return (
+            "Both versions were running at that moment: the proxy dropped its open connections when it read its file again. How "
+            "long may its old workers continue?"
+        )
+    end = near[0]
+    if end.told and end.killed:
+        return (
+            f"`{end.died.name}` was asked to stop, and killed {end.killed - end.told:.1f} s later: a download takes longer, and "
+            "the time-out of the stop was over."
+        )
+    if end.by_force:
+        return f"`{end.died.name}` was killed (SIGKILL) in the middle of them: it could finish nothing."
+    return (
+        f"`{end.died.name}` was asked to stop while they were under way, and ended by itself "
+        f"{end.died.at - (end.told or end.died.at):.1f} s later, before they had."
+    )
+
+
+def _is(event: Event, version: str) -> bool:
+    """Whether an event is of a container of this version."""
+    return version in {event.version, event.image.rpartition(":")[2]}

@@ -1,0 +1,98 @@
+"""The learner's scripts in the work folder, run as the learner runs them: in the toolbox."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checker.grading.verdicts import require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from checker.engine.shell import Completed
+    from checker.grading.container import Container
+
+TIMED_OUT = 124
+"""The exit code of `timeout` when it ended the command (coreutils)."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a script ended that a check ran.
+
+    Args:
+        shown: the command that does the same, as a learner types it.
+        done: exit code and output.
+        seconds: how long it was allowed to take.
+    """
+
+    shown: str
+    done: Completed
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended with exit code 0."""
+        return self.done.rc == 0
+
+    @property
+    def ending(self) -> str:
+        """How it ended, as a clause that follows its name."""
+        if self.done.rc == TIMED_OUT:
+            return f"did not finish within {self.seconds:g} s"
+        return f"ended with exit code {self.done.rc}"
+
+    @property
+    def last(self) -> str:
+        """The last line that it printed as its result."""
+        return _last(self.done.stdout)
+
+    @property
+    def evidence(self) -> str:
+        """The last line of its errors; without errors, the last line that it printed."""
+        return _last(self.done.stderr) or self.last
+
+
+class Script:
+    """A script in the work folder.
+
+    Args:
+        file: its path.
+        toolbox: where it runs.
+    """
+
+    def __init__(self, file: Path, toolbox: Callable[[], Container]) -> None:
+        self.file = file
+        self._toolbox = toolbox
+
+    def require(self, rationale: str, *, expected: str, hint: str) -> str:
+        """Return what it says; if there is no such file, the check fails with this reason."""
+        require(
+            self.file.is_file(),
+            rationale,
+            expected=expected,
+            seen=", ".join(sorted(each.name for each in self.file.parent.iterdir())) or "an empty folder",
+            source="ls",
+            hint=hint,
+        )
+        return self.file.read_text(encoding="utf-8", errors="replace")
+
+    def run(self, *words: str, seconds: float) -> Run:
+        """Run it with these arguments; without input, for so many seconds at most."""
+        name, said = self.file.name, " ".join(map(shlex.quote, words))
+        toolbox = self._toolbox()
+        folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))
+        done = toolbox.exec(
+            # An executable one may be in any language: its first line says in which.
+            f"cd {folder} && if [ -x {name} ]; then set -- ./{name}; else set -- bash {name}; fi; "
+            f'timeout {seconds:g} "$@" {said} < /dev/null',
+            seconds + 5,
+        )
+        return Run(f"sh {name} {said}".rstrip(), done, seconds)
+
+
+def _last(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")
