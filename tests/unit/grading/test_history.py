@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from checker.grading import history
-from checker.grading.history import Event, Removal, keeps_dying, lives
+from checker.grading.history import Event, Removal, endings, keeps_dying, lives, past_events
 
 
 def told(*steps: str) -> list[Event]:
@@ -115,3 +115,40 @@ def test_lives_are_counted_from_start_to_death() -> None:
 def test_an_engines_nanoseconds_are_read() -> None:
     assert history.moment("2026-11-28T10:00:00.123456789Z") == pytest.approx(1795860000.123456, abs=1e-3)
     assert history.moment("never") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("steps", "told_at", "killed_at", "by_force"),
+    [
+        (("start", "kill 15", "+1", "die 0"), 1000.1, None, False),
+        (("start", "kill 15", "+2", "kill 9", "die 137"), 1000.1, 1002.2, True),
+        (("start", "kill SIGKILL", "die 137"), None, 1000.1, True),
+        (("start", "die 137"), None, None, True),  # the engine has yet to record the signal
+        (("start", "die 1"), None, None, False),
+        # A signal that it survived in an earlier life did not end this one.
+        (("start", "kill 15", "start", "die 1"), None, None, False),
+    ],
+)
+def test_an_end_is_told_with_the_signals_that_led_to_it(
+    steps: tuple[str, ...], told_at: float | None, killed_at: float | None, by_force: bool
+) -> None:
+    (end,) = endings(told(*steps))
+    assert end.told == pytest.approx(told_at)
+    assert end.killed == pytest.approx(killed_at)
+    assert end.by_force is by_force
+
+
+def test_events_of_all_containers_have_their_name_image_and_version() -> None:
+    label = "org.opencontainers.image.version"
+    record = {
+        "Action": "start",
+        "timeNano": 5_000_000_000,
+        "Actor": {"ID": "c1", "Attributes": {"name": "blue", "image": "parcel:1.0", label: "1.0"}},
+    }
+    asked: list[Any] = []
+    engine: Any = SimpleNamespace(events=lambda **query: asked.append(query) or [record])
+    assert past_events(engine, since=1.0, until=9.0, actions=["start"]) == [
+        Event(5.0, "start", "c1", name="blue", image="parcel:1.0", version="1.0")
+    ]
+    assert asked[0]["filters"] == {"type": ["container"], "event": ["start"]}
+    assert asked[0]["until"] == 9.0

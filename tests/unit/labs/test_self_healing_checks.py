@@ -52,7 +52,7 @@ def server(checks: Checks, *found: dict[str, Any], top: str = "python3 /app/stor
     )
     lab = SimpleNamespace(node=lambda _service: node)
     made = checks("07-self-healing", "server").Server(lab, None, None)
-    made.restore = lambda **_: None
+    made.restart = lambda: None
     return made
 
 
@@ -77,12 +77,12 @@ def test_a_healer_from_the_same_image_is_not_taken_for_parcel(checks: Checks) ->
 @pytest.mark.parametrize(
     ("state", "top", "words"),
     [
-        ({"Running": False, "ExitCode": 1}, "", "was told to leave it so"),
+        ({"Running": False, "ExitCode": 1}, "", "says that the engine must not start it again"),
         ({"Running": False, "policy": "on-failure"}, "", "leaves a program alone that ends with 0"),
         ({"Restarting": True}, "", "started again and again"),
         ({"Health": {"Status": "unhealthy"}}, "/app/store.py", "a restart policy waits for an end"),
         ({"Health": {"Status": "healthy"}}, "/app/store.py", "its health check calls it healthy"),
-        ({}, "/app/store.py", "Nobody asks it whether it answers"),
+        ({}, "/app/store.py", "Nothing tests whether it answers"),
     ],
 )
 def test_what_did_not_heal_is_said_as_what_it_is(
@@ -97,4 +97,4 @@ def test_what_did_not_heal_is_said_as_what_it_is(
 def test_a_container_that_is_gone_is_said_to_be_gone(checks: Checks) -> None:
     with pytest.raises(CheckFailed) as failed:
         checks("07-self-healing", "causes").tell_why(server(checks), "has crashed", seen="none")
-    assert "is gone altogether" in failed.value.failure.rationale
+    assert "was removed, and nothing has made another" in failed.value.failure.rationale

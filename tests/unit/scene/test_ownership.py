@@ -67,6 +67,11 @@ def test_containers_without_labels_or_names_are_nobodys(course: Course) -> None:
         ({"io.drydock.lab": "97"}, None, True),
         ({"io.drydock.lab": "97", "io.drydock.image": "python"}, ["mine:1"], True),
         ({"io.drydock.lab": "97", "io.drydock.image": "python"}, ["drydock/python:1.0"], False),
+        (
+            {"io.drydock.lab": "97", "io.drydock.image": "python", "io.drydock.variant": "true"},
+            ["drydock/python:1.7"],
+            True,
+        ),
     ],
 )
 def test_an_image_that_the_learner_built_is_the_labs_and_the_courses_own_is_not(

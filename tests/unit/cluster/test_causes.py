@@ -1,0 +1,78 @@
+"""Why a release of plain containers cost something: each cause, from events as an engine records them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checker.cluster.causes import because
+from checker.timeline.record import Connection, Download, Failure, Request
+
+
+def event(at: float, what: str, name: str, version: str, **more: str) -> dict[str, Any]:
+    """Return an event of the engine."""
+    words = {"name": name, "image": f"drydock/parcel:{version}", "org.opencontainers.image.version": version}
+    return {
+        "Action": what,
+        "timeNano": int(at * 1e9),
+        "Actor": {"ID": name, "Attributes": words | more},
+    }
+
+
+def move(*, failed: float | None = None, cut: float | None = None, first: float = 100.0) -> Any:
+    """Return a release from 1.0 to 2.0 whose first answer came at a moment; what failed, and when downloads were cut off."""
+    requests = (Request(failed, 1.0, 502, Failure.STATUS, "", "", Connection.FRESH),) if failed else ()
+    downloads = (Download(cut - 3, 3000.0, 0, Failure.RESET, "", "", Connection.FRESH),) if cut else ()
+    return SimpleNamespace(
+        before="1.0", after="2.0", begin=99.0, end=first, first=first, failures=requests, cut=downloads
+    )
+
+
+def cause(release: Any, *events: dict[str, Any]) -> str:
+    """Return the cause that is told."""
+    engine: Any = SimpleNamespace(events=lambda **_: sorted(events, key=lambda each: each["timeNano"]))
+    return because(engine, release, proxy="proxy", warm_up=3.0)
+
+
+STOP = event(99.0, "kill", "blue", "1.0", signal="15")
+KILL = event(99.5, "kill", "blue", "1.0", signal="9")
+
+
+@pytest.mark.parametrize(
+    ("release", "events", "words"),
+    [
+        (
+            move(failed=99.5),
+            [event(99.2, "die", "proxy", "1.0", exitCode="0")],
+            "The proxy itself was stopped",
+        ),
+        (
+            move(failed=97.0),
+            [event(96.9, "die", "blue", "1.0", exitCode="0")],
+            "stopped first, and the new one",
+        ),
+        (move(failed=99.5), [event(99.0, "start", "green", "2.0")], "0.5 s after its start"),
+        (move(failed=99.5), [event(90.0, "start", "green", "2.0")], ""),
+        (move(cut=100.0), [], "the proxy dropped its open connections"),
+        (
+            move(cut=100.0),
+            [STOP, event(100.0, "die", "blue", "1.0", exitCode="0")],
+            "ended by itself 1.0 s later",
+        ),
+        (
+            move(cut=99.6),
+            [STOP, KILL, event(99.6, "die", "blue", "1.0", exitCode="137")],
+            "and killed 0.5 s later",
+        ),
+        (move(cut=99.6), [KILL, event(99.6, "die", "blue", "1.0", exitCode="137")], "was killed (SIGKILL)"),
+        # It was asked to stop after the cut, and so is not the cause.
+        (move(cut=98.5), [STOP, event(99.1, "die", "blue", "1.0", exitCode="0")], "the proxy dropped"),
+        # The new version's end says nothing about the old one's downloads.
+        (move(cut=99.6), [event(99.6, "die", "green", "2.0", exitCode="137")], "the proxy dropped"),
+    ],
+)
+def test_what_a_release_cost_is_said_as_what_it_is(release: Any, events: list[Any], words: str) -> None:
+    found = cause(release, *events)
+    assert (words in found) if words else (found == "")

@@ -1,0 +1,63 @@
+"""The learner's script: what is said when there is none, how it is run, and how it ended."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.grading.scripts import TIMED_OUT, Run, Script
+from checker.grading.verdicts import CheckFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def done(rc: int = 0, stdout: str = "", stderr: str = "") -> Any:
+    return SimpleNamespace(rc=rc, stdout=stdout, stderr=stderr)
+
+
+def script(folder: Path, result: Any = None, asked: list[Any] | None = None) -> Script:
+    """Return a script whose toolbox notes what it is asked to run."""
+    toolbox: Any = SimpleNamespace(
+        attrs={"Config": {"WorkingDir": "/my work"}},
+        exec=lambda *words: (asked if asked is not None else []).append(words) or result,
+    )
+    return Script(folder / "release.sh", lambda: toolbox)
+
+
+def test_a_script_that_is_not_there_fails_the_check_and_what_is_there_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "relase.sh").write_text("true\n")
+    with pytest.raises(CheckFailed) as failed:
+        script(tmp_path).require("There is none.", expected="one", hint="look")
+    assert failed.value.failure.rationale == "There is none."
+    assert failed.value.failure.seen == "relase.sh"
+
+
+def test_a_script_that_is_there_is_returned(tmp_path: Path) -> None:
+    (tmp_path / "release.sh").write_text("echo hello\n")
+    assert script(tmp_path).require("There is none.", expected="one", hint="look") == "echo hello\n"
+
+
+def test_it_runs_in_the_toolboxs_folder_with_its_arguments_quoted_and_a_limit(tmp_path: Path) -> None:
+    asked: list[Any] = []
+    run = script(tmp_path, done(), asked).run("2.0", "a b", seconds=60.0)
+    (command, seconds) = asked[0]
+    assert command.startswith("cd '/my work' && ")
+    assert "timeout 60 \"$@\" 2.0 'a b' < /dev/null" in command
+    assert seconds > 60
+    assert run.shown == "sh release.sh 2.0 'a b'"
+
+
+@pytest.mark.parametrize(
+    ("result", "ok", "ending", "last", "evidence"),
+    [
+        (done(0, "one\ntwo\n\n"), True, "ended with exit code 0", "two", "two"),
+        (done(3, "one\n", "bad\n"), False, "ended with exit code 3", "one", "bad"),
+        (done(TIMED_OUT), False, "did not finish within 8 s", "", ""),
+    ],
+)
+def test_how_it_ended_is_told(result: Any, ok: bool, ending: str, last: str, evidence: str) -> None:
+    run = Run("sh release.sh", result, 8.0)
+    assert (run.ok, run.ending, run.last, run.evidence) == (ok, ending, last, evidence)
