@@ -72,8 +72,8 @@ def _cut_off(move: Rollout, events: Sequence[Event]) -> str:
     asked = min((at for each in near[:1] for at in (each.told, each.killed) if at is not None), default=cut)
     if not near or (asked > cut + RECORDED_SECONDS and not near[0].by_force):
         return (
-            "Both versions were running at that moment: the proxy dropped its open connections when it read its file again. How "
-            "long may its old workers continue?"
+            "Both versions were running at that moment, so something between them and the users dropped the open connections: the "
+            "proxy, when it read its file again, or the network."
         )
     end = near[0]
     if end.told and end.killed:

@@ -81,7 +81,7 @@ class Script:
         return self.file.read_text(encoding="utf-8", errors="replace")
 
     def run(self, *words: str, seconds: float) -> Run:
-        """Run it with these arguments; without input, for so many seconds at most."""
+        """Run it with these arguments; without input, for this number of seconds at most."""
         name, said = self.file.name, " ".join(map(shlex.quote, words))
         toolbox = self._toolbox()
         folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))

@@ -224,7 +224,7 @@ class Timeline:
 
 
 def downloads_words(part: Timeline | Rollout) -> str:
-    """Return what became of the downloads, as the end of a sentence; empty if all arrived whole."""
+    """Return how the downloads ended, as the end of a sentence; empty if all arrived whole."""
     ways = {"cut off": len(part.cut), "refused": len(part.refused)}
     told = [f"{number} {way}" for way, number in ways.items() if number]
     if told:

@@ -40,7 +40,7 @@ AGAIN = (
     "The lesson's section “The store” shows what Parcel does with a damaged store, and where a whole one is.",
 )
 IGNORED = (
-    "Its health check fails, and nothing acts on that: a restart policy waits for an end, and this program does not end.",
+    "Its health check fails, and nothing has acted on that in time: a restart policy waits for an end, and this program does not end.",
     "something that ends or replaces what is unhealthy",
     "docker ps, in the toolbox",
     UNHEALTHY,
@@ -55,7 +55,7 @@ FOOLED = (
     "Run the check's command yourself while Parcel hangs: which exit code does it have?",
 )
 NOBODY = (
-    "Nothing tests whether it answers: it has no health check, and no watchdog of yours has ended it.",
+    "Nothing tests whether it answers: it has no health check, and no watchdog of yours has ended it in time.",
     "something that sends it requests, and ends it when it does not answer",
     "docker inspect --format '{{{{json .State.Health}}}}' {name}",
     UNHEALTHY,

@@ -142,7 +142,7 @@ class Server:
         return [float(each) for each in self.run(f"cat {shlex.quote(self.folders[0])}/starts").split()]
 
     def tries(self, seconds: float) -> int:
-        """Watch for so many seconds how often something tries to start on the store: each try reads it, or its copy."""
+        """Watch for a number of seconds how often something tries to start on the store: each try reads it, or its copy."""
         store, copy = map(shlex.quote, self.folders)
         said = self.run(
             f"echo {WATCH} | base64 -d | docker run --rm --interactive --network none --user root "

@@ -55,7 +55,7 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
         ),
         (move(failed=99.5), [event(99.0, "start", "green", "2.0")], "0.5 s after its start"),
         (move(failed=99.5), [event(90.0, "start", "green", "2.0")], ""),
-        (move(cut=100.0), [], "the proxy dropped its open connections"),
+        (move(cut=100.0), [], "something between them and the users dropped"),
         (
             move(cut=100.0),
             [STOP, event(100.0, "die", "blue", "1.0", exitCode="0")],
@@ -68,9 +68,17 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
         ),
         (move(cut=99.6), [KILL, event(99.6, "die", "blue", "1.0", exitCode="137")], "was killed (SIGKILL)"),
         # It was asked to stop after the cut, and so is not the cause.
-        (move(cut=98.5), [STOP, event(99.1, "die", "blue", "1.0", exitCode="0")], "the proxy dropped"),
+        (
+            move(cut=98.5),
+            [STOP, event(99.1, "die", "blue", "1.0", exitCode="0")],
+            "something between them and the users",
+        ),
         # The new version's end says nothing about the old one's downloads.
-        (move(cut=99.6), [event(99.6, "die", "green", "2.0", exitCode="137")], "the proxy dropped"),
+        (
+            move(cut=99.6),
+            [event(99.6, "die", "green", "2.0", exitCode="137")],
+            "something between them and the users",
+        ),
     ],
 )
 def test_what_a_release_cost_is_said_as_what_it_is(release: Any, events: list[Any], words: str) -> None:
