@@ -146,7 +146,7 @@ class Server:
         store, copy = map(shlex.quote, self.folders)
         said = self.run(
             f"echo {WATCH} | base64 -d | docker run --rm --interactive --network none --user root "
-            f"-v {store}:/store:ro -v {copy}:/copy:ro drydock/parcel:1.1 python3 - {seconds:g}",
+            f"-v {store}:/store:ro -v {copy}:/copy:ro drydock/parcel:1.1 python3 - {seconds:g} /store /copy",
             seconds + 20,
         )
         if not said.strip().isdecimal():

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.grading.author import wait_until
 from checker.grading.verdicts import CheckFailed
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import ModuleType
 
     Checks = Callable[[str, str], ModuleType]
@@ -98,3 +103,37 @@ def test_a_container_that_is_gone_is_said_to_be_gone(checks: Checks) -> None:
     with pytest.raises(CheckFailed) as failed:
         checks("07-self-healing", "causes").tell_why(server(checks), "has crashed", seen="none")
     assert "was removed, and nothing has made another" in failed.value.failure.rationale
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
+@pytest.mark.parametrize(
+    ("store", "copy", "tries"),
+    [
+        (0, 0, 0),
+        (3, 0, 3),  # tried again and again, and nothing looks at the copy
+        (0, 3, 3),  # a loop that waits for a whole copy, and says nothing
+        (6, 3, 3),  # each try verifies the store, starts on it, and verifies the copy
+    ],
+)
+def test_a_try_is_counted_by_what_it_reads_whether_or_not_it_says_anything(
+    tmp_path: Path, store: int, copy: int, tries: int
+) -> None:
+    folders = [tmp_path / "store", tmp_path / "copy"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "parcels").write_text("damaged")
+    watch = ROOT / "labs/07-self-healing/checks/watch.py"
+    words = [sys.executable, watch, "2", *folders]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
+
+        def is_watching() -> bool:
+            files = (ROOT / f"/proc/{child.pid}/fdinfo").glob("*")
+            return sum(file.read_text().count("inotify wd:") for file in files) == 2
+
+        assert wait_until(is_watching, 10)
+        for folder, times in zip(folders, (store, copy), strict=True):
+            (folder / "starts").touch()  # another file does not count
+            for _ in range(times):
+                (folder / "parcels").read_text()
+        assert child.stdout
+        assert child.stdout.read().strip() == str(tries)
