@@ -146,7 +146,12 @@ def test_events_of_all_containers_have_their_name_image_and_version() -> None:
         "Actor": {"ID": "c1", "Attributes": {"name": "blue", "image": "parcel:1.0", label: "1.0"}},
     }
     asked: list[Any] = []
-    engine: Any = SimpleNamespace(events=lambda **query: asked.append(query) or [record])
+
+    def events(**query: Any) -> list[dict[str, Any]]:
+        asked.append(query)
+        return [record]
+
+    engine: Any = SimpleNamespace(events=events)
     assert past_events(engine, since=1.0, until=9.0, actions=["start"]) == [
         Event(5.0, "start", "c1", name="blue", image="parcel:1.0", version="1.0")
     ]

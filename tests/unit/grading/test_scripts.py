@@ -20,10 +20,13 @@ def done(rc: int = 0, stdout: str = "", stderr: str = "") -> Any:
 
 def script(folder: Path, result: Any = None, asked: list[Any] | None = None) -> Script:
     """Return a script whose toolbox notes what it is asked to run."""
-    toolbox: Any = SimpleNamespace(
-        attrs={"Config": {"WorkingDir": "/my work"}},
-        exec=lambda *words: (asked if asked is not None else []).append(words) or result,
-    )
+
+    def run(*words: Any) -> Any:
+        if asked is not None:
+            asked.append(words)
+        return result
+
+    toolbox: Any = SimpleNamespace(attrs={"Config": {"WorkingDir": "/my work"}}, exec=run)
     return Script(folder / "release.sh", lambda: toolbox)
 
 

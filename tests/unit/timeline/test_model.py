@@ -48,7 +48,9 @@ def test_a_download_that_never_began_is_refused_and_not_cut_off() -> None:
     assert seen.refused == tuple(never)
     assert seen.cut == (cut,)
     assert seen.summary == "400 requests answered; 1 of 5 downloads cut off and 4 refused"
-    assert timeline(stream(0, 10, "1.0"), never).summary == "200 requests answered; 4 of 4 downloads refused"
+    assert (
+        timeline(stream(0, 10, "1.0"), [*never]).summary == "200 requests answered; 4 of 4 downloads refused"
+    )
 
 
 def test_a_rollout_has_the_downloads_that_were_under_way_in_it() -> None:
