@@ -1,4 +1,4 @@
-"""Counts for some seconds how often the stores in two folders are opened (inotify(7)): python3 watch.py SECONDS FOLDER FOLDER.
+"""Counts for a number of seconds how often the stores in two folders are opened (inotify(7)): python3 watch.py SECONDS FOLDER FOLDER.
 
 It runs on the server, in a container of Parcel's image.
 """
