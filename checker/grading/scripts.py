@@ -57,7 +57,7 @@ class Run:
 
 
 class Script:
-    """A script in the work folder.
+    """A script in the work folder, as `lab.script(…)` gives it.
 
     Args:
         file: its path.

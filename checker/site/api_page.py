@@ -110,6 +110,10 @@ def check_api_page() -> str:
     )
     text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
     text += _class("Sheet", f"{first_line(author.Sheet)}\n`.file` is its name.", author.Sheet)
+    text += _class("Script", f"{first_line(author.Script)}\n`.file` is its path.", author.Script)
+    text += _class(
+        "Run", f"{first_line(author.Run)}\n`.shown` is the command that does the same.", author.Run
+    )
     text += _class("Container", first_line(author.Container), author.Container)
     text += _ladders() + _looks()
     text += _class(
@@ -151,6 +155,7 @@ def _looks() -> str:
         (forms.form_in, "form_in(content, secret)"),
         (reaching.insides, "insides(container, port)"),
         (history.past_events, "past_events(engine, name, since=…)"),
+        (history.endings, "endings(events)"),
         (history.moment, "moment(text)"),
         (starting.wait_for_service, "wait_for_service(container, answers)"),
         (running.last_lines, "last_lines(container, count)"),
