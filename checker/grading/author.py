@@ -20,6 +20,7 @@ from checker.grading.container import Container, Shells, in_parallel
 from checker.grading.forms import PLAIN, form_in, forms
 from checker.grading.history import STEADY_SECONDS, Ending, Event, age, endings, moment, past_events
 from checker.grading.http import Outside, Prober, Reply
+from checker.grading.inside import Inner, Inside
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import Blocked, Door, insides
@@ -50,6 +51,8 @@ __all__ = [
     "Engine",
     "Event",
     "Failure",
+    "Inner",
+    "Inside",
     "Lab",
     "Mark",
     "Outside",
@@ -253,6 +256,10 @@ class Lab:
                 f"{service} is not running ({container.status}): `lab start {int(self.number)}` starts it again."
             )
         return container
+
+    def inside(self, service: str) -> Inside:
+        """Return the engine that runs in one of the scene's nodes."""
+        return Inside(self.node(service))
 
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return the engine's record of an image, or None."""

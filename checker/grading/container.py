@@ -168,6 +168,15 @@ class Container:
         """Its volumes and bind mounts, as the engine lists them."""
         return list(self.attrs.get("Mounts") or [])
 
+    def mounted_on(self, folder: str) -> str:
+        """Return what of the engine's machine is mounted on a folder, or above it; empty if the folder is the container's own."""
+        for mount in sorted(self.mounts, key=lambda each: len(each["Destination"]), reverse=True):
+            at = mount["Destination"].rstrip("/")
+            if folder == at or folder.startswith(at + "/"):
+                kept = mount.get("Type") in {"volume", "bind"}
+                return mount["Source"] + folder[len(at) :] if kept else ""
+        return ""
+
     @property
     def networks(self) -> dict[str, str]:
         """The networks it is attached to, each with the container's address on it."""

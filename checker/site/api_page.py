@@ -115,6 +115,7 @@ def check_api_page() -> str:
         "Run", f"{first_line(author.Run)}\n`.shown` is the command that does the same.", author.Run
     )
     text += _class("Container", first_line(author.Container), author.Container)
+    text += _class("Inside", f"{first_line(author.Inside)} `lab.inside(…)` gives it.", author.Inside)
     text += _ladders() + _looks()
     text += _class(
         "Outside and Prober",

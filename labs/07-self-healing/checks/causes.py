@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from checker.grading.author import fail
 
-from .server import PROGRAM
+from .server import runs_parcel
 
 if TYPE_CHECKING:
+    from checker.grading.author import Inner
+
     from .server import Server
 
 UNHEALTHY = "The lesson's section “Unhealthy, and nothing happens” shows three things that can do that."
@@ -71,35 +73,36 @@ def tell_why(server: Server, what: str, *, seen: str) -> NoReturn:
         seen: what the users met.
     """
     parcel = next(iter(server.parcels()), None)
-    evidence = server.logs(parcel) if parcel else ""
-    rationale, expected, source, hint = _cause(server, parcel) if parcel else GONE
-    name = parcel["Name"].lstrip("/") if parcel else ""
+    evidence = server.last_line(parcel) if parcel else ""
+    rationale, expected, source, hint = _cause(parcel) if parcel else GONE
+    state, name = (_state(parcel), parcel.name) if parcel else ("no container of Parcel", "")
     server.restart()
     fail(
         f"Parcel {what}. {rationale.format(name=name)}",
         expected=expected,
-        seen=f"{_state(parcel) if parcel else 'no container of Parcel'}; users: {seen}",
+        seen=f"{state}; users: {seen}",
         source=source.format(name=name),
         evidence=evidence,
         hint=hint,
     )
 
 
-def _cause(server: Server, parcel: dict[str, Any]) -> tuple[str, str, str, str]:
-    state = parcel["State"]
-    if not state["Running"] and not state["Restarting"]:
-        return LEFT if parcel["HostConfig"]["RestartPolicy"]["Name"] in {"", "no"} else GAVE_UP
-    if state["Restarting"] or PROGRAM not in server.top(parcel):
+def _cause(parcel: Inner) -> tuple[str, str, str, str]:
+    if parcel.status == "restarting" or (parcel.running and not runs_parcel(parcel)):
         return AGAIN
+    if not parcel.running:
+        return LEFT if _policy(parcel) == "no" else GAVE_UP
     return {"unhealthy": IGNORED, "healthy": FOOLED}.get(_health(parcel), NOBODY)
 
 
-def _health(parcel: dict[str, Any]) -> str:
-    return str((parcel["State"].get("Health") or {}).get("Status", "no health check"))
+def _policy(parcel: Inner) -> str:
+    return parcel.host_config["RestartPolicy"]["Name"] or "no"
 
 
-def _state(parcel: dict[str, Any]) -> str:
-    state, policy = parcel["State"], parcel["HostConfig"]["RestartPolicy"]["Name"] or "no"
-    runs = f"running, {_health(parcel)}" if state["Running"] else f"exited with {state['ExitCode']}"
-    name = parcel["Name"].lstrip("/")
-    return f"{name}: {runs}, restart policy {policy}, {int(parcel.get('RestartCount') or 0)} restarts"
+def _health(parcel: Inner) -> str:
+    return str((parcel.attrs["State"].get("Health") or {}).get("Status", "no health check"))
+
+
+def _state(parcel: Inner) -> str:
+    now = f"running, {_health(parcel)}" if parcel.running else f"{parcel.status} with {parcel.exit_code}"
+    return f"{parcel.name}: {now}, restart policy {_policy(parcel)}, {parcel.restarts} restarts"

@@ -8,14 +8,14 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from checker.grading.author import could_not_run, digest_of, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from checker.grading.author import Lab, Prober, Reply, Traffic
+    from checker.grading.author import Inner, Inside, Lab, Prober, Reply, Traffic
 
 ADDRESS = "http://server:8080"
 MARK = "check: "
@@ -56,43 +56,32 @@ class Server:
 
     # -- what runs there -----------------------------------------------------------------------------------
 
+    @property
+    def inside(self) -> Inside:
+        """The server's own engine."""
+        return self.lab.inside("server")
+
     def run(self, command: str, seconds: float = 10.0) -> str:
         """Run a shell command on the server, and return what it prints."""
-        return str(
-            self.lab.node("server").exec(f"{{ {command}; }} 2>/dev/null; true", timeout=seconds).stdout
-        )
+        return self.inside.run(command, seconds)
 
-    def containers(self) -> list[dict[str, Any]]:
-        """Return what the server's engine knows of every container, ended ones included; the newest first."""
-        said = self.run('set -- $(docker ps --all --quiet --no-trunc); [ $# = 0 ] || docker inspect "$@"')
-        return sorted(json.loads(said or "[]"), key=lambda each: each["Created"], reverse=True)
-
-    def parcels(self) -> list[dict[str, Any]]:
+    def parcels(self) -> list[Inner]:
         """Return the containers in which Parcel 1.1 itself runs; without one, those in which it did."""
-        ours = [each for each in self.containers() if _is_parcel(each)]
+        ours = [each for each in self.inside.containers() if _is_parcel(each)]
         # A healer may run from the same image; it does not have the store where Parcel looks for it.
         ours.sort(key=lambda each: not _folders(each)[0])
-        running = [each for each in ours if each["State"]["Running"] and PROGRAM in self.top(each)]
-        return running or ours
+        return [each for each in ours if each.running and runs_parcel(each)] or ours
 
-    def top(self, container: dict[str, Any]) -> str:
-        """Return the processes of a container."""
-        return self.run(f"docker top {container['Id']} -o pid,args")
-
-    def has_the_images_program(self, container: dict[str, Any]) -> bool:
+    def has_the_images_program(self, parcel: Inner) -> bool:
         """Whether the program in a container is the one of the image."""
         sums = f"sha256sum {PROGRAM} /app/parcel.py"
-        said = self.run(
-            f"docker exec {container['Id']} {sums}; docker run --rm --network none drydock/parcel:1.1 {sums}",
-            20,
-        ).splitlines()
-        return len(said) == 4 and said[:2] == said[2:]
+        shipped = self.run(f"docker run --rm --network none drydock/parcel:1.1 {sums}", 20)
+        return bool(shipped) and parcel.exec(sums).stdout == shipped
 
-    def logs(self, container: dict[str, Any]) -> str:
+    def last_line(self, parcel: Inner) -> str:
         """Return the last line that a container wrote, requests left out."""
-        return self.run(
-            f"docker logs --tail 300 {container['Id']} 2>&1 | grep -v '\"request\"' | tail -n 1"
-        ).strip()
+        lines = [each for each in parcel.logs(300).splitlines() if '"request"' not in each]
+        return lines[-1] if lines else ""
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -109,8 +98,8 @@ class Server:
             "Mounts",
         )
         made = {
-            json.dumps([(each["Config"] | each["HostConfig"]).get(key) for key in keys])
-            for each in self.containers()
+            json.dumps([(each.attrs["Config"] | each.attrs["HostConfig"]).get(key) for key in keys])
+            for each in self.inside.containers()
         }
         return f"{digest_of(self.lab.work)} {sorted(made)}"
 
@@ -227,7 +216,7 @@ class Server:
     def restart(self) -> None:
         """Restart Parcel, as a human would."""
         for parcel in self.parcels()[:1]:
-            self.run(f"docker restart --time 1 {parcel['Id']}", seconds=20)
+            parcel.restart()
 
     def require_up(self) -> None:
         """End the check without a verdict when the service is away before anything was done to it."""
@@ -235,25 +224,17 @@ class Server:
             could_not_run("Parcel was away before this check did anything to it. Check again.")
 
 
-def _is_parcel(container: dict[str, Any]) -> bool:
-    labels = container["Config"].get("Labels") or {}
-    return (labels.get("io.drydock.image"), labels.get("org.opencontainers.image.version")) == (
-        "parcel",
-        "1.1",
-    )
+def runs_parcel(container: Inner) -> bool:
+    """Whether Parcel's program runs in a container."""
+    return any(PROGRAM in command for _, command in container.processes())
 
 
-def _folders(container: dict[str, Any]) -> tuple[str, str]:
+def _is_parcel(container: Inner) -> bool:
+    labels = [container.labels.get(key) for key in ("io.drydock.image", "org.opencontainers.image.version")]
+    return labels == ["parcel", "1.1"]
+
+
+def _folders(container: Inner) -> tuple[str, str]:
     """Return where the server itself has a container's store and the second copy."""
-    env = dict(each.split("=", 1) for each in container["Config"]["Env"] or () if "=" in each)
-    return _source(container, env.get("PARCEL_DATA", "")), _source(container, env.get("PARCEL_COPY", ""))
-
-
-def _source(container: dict[str, Any], folder: str) -> str:
-    """Return what of the server is mounted on a folder of a container, or above it; empty when nothing is."""
-    best = ""
-    for mount in container["Mounts"]:
-        at = mount["Destination"].rstrip("/")
-        if (folder == at or folder.startswith(at + "/")) and mount.get("Type") in {"volume", "bind"}:
-            best = mount["Source"] + folder[len(at) :]
-    return best
+    store, copy = (container.env.get(key, "") for key in ("PARCEL_DATA", "PARCEL_COPY"))
+    return container.mounted_on(store), container.mounted_on(copy)

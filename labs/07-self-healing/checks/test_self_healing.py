@@ -8,7 +8,7 @@ from checker.grading.author import Failure, fail, needs, require, timeout, wait_
 
 from .causes import tell_why
 from .healing import LONG_SECONDS, heals, require_calm, require_counted
-from .server import ADDRESS, MARK, PROGRAM
+from .server import ADDRESS, MARK, PROGRAM, runs_parcel
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Traffic
@@ -84,7 +84,7 @@ def test_answers(server: Server) -> None:
     """Parcel 1.1 serves at http://localhost:8070, from a single container on the server."""
     server.serves(15 if server.parcels() else 0)
     found = server.parcels()
-    names = [f"{each['Name'].lstrip('/')} ({each['Config']['Image']})" for each in server.containers()]
+    names = [f"{each.name} ({each.image})" for each in server.inside.containers()]
     require(
         found,
         "No container of Parcel 1.1 is on the server.",
@@ -93,7 +93,7 @@ def test_answers(server: Server) -> None:
         source=CONTAINERS,
         hint="Parcel 1.0 has no store. Which image does the task name?",
     )
-    running = [each["Name"].lstrip("/") for each in found if each["State"]["Running"]]
+    running = [each.name for each in found if each.running]
     require(
         len(running) <= 1,
         f"{len(running)} containers run Parcel on the server. Two programs that write to one store damage it.",
@@ -116,10 +116,10 @@ def test_answers(server: Server) -> None:
         hint="In the column PORTS, the port before the arrow is the server's. Which one do the users need?",
     )
     kept = server.get("/parcels")
-    proof = ("program", found[0]["Id"], str(found[0]["State"]["StartedAt"]))
+    proof = ("program", found[0].id, found[0].started_at)
     require(
         kept.ok
-        and PROGRAM in server.top(found[0])
+        and runs_parcel(found[0])
         and (server.lab.recall(*proof) is not None or server.has_the_images_program(found[0])),
         "What answers on port 8080 is not the Parcel of the image: its program was left out or changed.",
         expected=f"{PROGRAM} of drydock/parcel:1.1, which keeps its parcels in a store",
@@ -133,7 +133,7 @@ def test_answers(server: Server) -> None:
 @needs("answers")
 def test_outlives(server: Server) -> None:
     """Its store and the second copy outlive the container."""
-    name = server.parcels()[0]["Name"].lstrip("/")
+    name = server.parcels()[0].name
     mounts = f"docker inspect --format '{{{{json .Mounts}}}}' {name}"
     variables = ("PARCEL_DATA", "PARCEL_COPY")
     for folder, variable, what in zip(server.folders, variables, ("store", "second copy"), strict=True):
@@ -188,7 +188,7 @@ def test_leak_healed(server: Server) -> None:
                 wait_until(lambda: len(server.starts()) > starts, 3, every=0.1)
 
     def require_stopped() -> None:
-        limit = int(server.parcels()[0]["HostConfig"]["Memory"])
+        limit = int(server.parcels()[0].host_config["Memory"])
         if taken > MOST_MIB and server.get("/").ok:
             server.restart()
             fail(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.grading.author import wait_until
+from checker.grading.author import Inside, wait_until
 from checker.grading.verdicts import CheckFailed
 from tests.conftest import ROOT
 
@@ -34,7 +34,7 @@ def container(
         "Created": "2026-11-29T07:00:00Z",
         "RestartCount": 0,
         "Mounts": list(mounts),
-        "State": {"Running": True, "Restarting": False, "ExitCode": 0, **state},
+        "State": {"Running": True, "Restarting": False, "Status": "running", "ExitCode": 0, **state},
         "HostConfig": {"RestartPolicy": {"Name": policy}},
         "Config": {
             "Image": "drydock/parcel:1.1",
@@ -50,12 +50,13 @@ def container(
 
 def server(checks: Checks, *found: dict[str, Any], top: str = "python3 /app/store.py") -> Any:
     """Return a server with these containers, whose processes are what `top` says."""
-    node = SimpleNamespace(
-        exec=lambda command, **_: SimpleNamespace(
-            stdout=json.dumps(found) if "inspect" in command else top if " top " in command else ""
-        )
-    )
-    lab = SimpleNamespace(node=lambda _service: node)
+
+    def run(command: str, **_: Any) -> Any:
+        rows = f"USER COMMAND\nparcel {top}\n" if " top " in command else ""
+        return SimpleNamespace(stdout=json.dumps(found) if "inspect" in command else rows)
+
+    node: Any = SimpleNamespace(exec=run)
+    lab = SimpleNamespace(inside=lambda _service: Inside(node))
     made = checks("07-self-healing", "server").Server(lab, None, None)
     made.restart = lambda: None
     return made
@@ -75,16 +76,24 @@ def test_a_store_is_found_on_a_volume_of_its_own_and_below_one_of_a_folder_above
 def test_a_healer_from_the_same_image_is_not_taken_for_parcel(checks: Checks) -> None:
     healer = container("healer", {"Type": "volume", "Destination": "/data", "Source": "/disk/parcels"})
     ended = container("parcel", VOLUME, Running=False)
-    names = [each["Name"] for each in server(checks, healer, ended, top="python3 /healer.py").parcels()]
-    assert names == ["/parcel", "/healer"]
+    names = [each.name for each in server(checks, healer, ended, top="python3 /healer.py").parcels()]
+    assert names == ["parcel", "healer"]
 
 
 @pytest.mark.parametrize(
     ("state", "top", "words"),
     [
-        ({"Running": False, "ExitCode": 1}, "", "says that the engine must not start it again"),
-        ({"Running": False, "policy": "on-failure"}, "", "leaves a program alone that ends with 0"),
-        ({"Restarting": True}, "", "started again and again"),
+        (
+            {"Running": False, "Status": "exited", "ExitCode": 1},
+            "",
+            "says that the engine must not start it again",
+        ),
+        (
+            {"Running": False, "Status": "exited", "policy": "on-failure"},
+            "",
+            "leaves a program alone that ends with 0",
+        ),
+        ({"Restarting": True, "Status": "restarting"}, "", "started again and again"),
         ({"Health": {"Status": "unhealthy"}}, "/app/store.py", "a restart policy waits for an end"),
         ({"Health": {"Status": "healthy"}}, "/app/store.py", "its health check calls it healthy"),
         ({}, "/app/store.py", "Nothing tests whether it answers"),
