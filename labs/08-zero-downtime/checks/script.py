@@ -31,8 +31,9 @@ class Script:
     def __init__(self, lab: Lab, service: Service) -> None:
         self.lab = lab
         self.service = service
-        # Two releases that nobody can have heard of, so the script has to find out which of them is good.
-        self.good, self.bad = (f"{major}.{secrets.randbelow(900) + 100}" for major in (2, 3))
+        # Two releases that nobody has heard of, with nothing in their names that tells the good one from the bad one.
+        numbers = secrets.SystemRandom().sample(range(100, 1000), 2)
+        self.good, self.bad = (f"2.{number}" for number in numbers)
 
     @property
     def text(self) -> str:
