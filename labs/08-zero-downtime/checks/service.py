@@ -107,7 +107,7 @@ class Service:
         )
         said, copies = self.answer(), self.copies()
         require(
-            said.get("service") == "parcel" and said.get("instance") in map(answers_as, copies),
+            said.get("service") == "parcel" and said.get("instance") in [answers_as(each) for each in copies],
             "What answers under the name `proxy` is no copy of Parcel that runs in this lab.",
             expected=f"an answer of {' or '.join(each.name for each in copies) or 'a copy'}",
             seen=f"service {said.get('service')}, instance {said.get('instance')}",
