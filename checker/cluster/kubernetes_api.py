@@ -94,6 +94,19 @@ class Api:
         urls = " ".join(shlex.quote(self._server + path) for path in paths)
         return self._answers(f"{self._curl} {urls}")
 
+    def text(self, path: str) -> str:
+        """GET a path whose answer is plain text, such as a pod's log; empty when the server refuses.
+
+        Raises:
+            CouldNotRun: the API server does not answer.
+        """
+        command = f"{self._prepare}{self._curl} {shlex.quote(self._server + path)}"
+        done = self._lab.node("toolbox").exec(command, timeout=REQUEST_SECONDS + 4)
+        if done.rc:
+            self._tell_of_silence(done.stderr, done.rc)
+        said, code = (*done.stdout.split(_END), "", "")[:2]
+        return said if code == "200" else ""
+
     def send(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
         """Send a body to a path and return the answer.
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import shlex
+from typing import TYPE_CHECKING, Any
 
-from checker.cluster.interface import Instance, lose_node, start_node, tell_of_lost
+from checker.cluster.interface import Instance, lose_node, run_uninterrupted, start_node, tell_of_lost
 from checker.cluster.remote import Remote
-from checker.cluster.swarm_api import Engines, NotAManagerError
+from checker.cluster.swarm_api import PORT, Engines, NotAManagerError
 from checker.cluster.swarm_records import Node, Port, Service, Task, node_of, task_of
 from checker.errors import LabError
 from checker.grading.author import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from checker.grading.author import Lab
 
@@ -49,11 +51,11 @@ class Swarm(Engines):
 
     def members(self) -> list[Node]:
         """Return the swarm's nodes by name, including those that are down."""
-        return self._look()[0]
+        return self.look()[0]
 
     def services(self) -> list[Service]:
         """Return every service of the swarm."""
-        return self._look()[1]
+        return self.look()[1]
 
     def service(self) -> Service | None:
         """Return the task's service: the one with the name, or else the one that runs the image."""
@@ -72,11 +74,11 @@ class Swarm(Engines):
 
     def tasks(self) -> list[Task]:
         """Return every task of the service that the manager remembers, the newest first."""
-        _, services, tasks = self._look()
+        _, services, tasks = self.look()
         service = self._choose(services)
         return [task for task in tasks if service and task.service == service.id]
 
-    def _look(self) -> tuple[list[Node], list[Service], list[Task]]:
+    def look(self) -> tuple[list[Node], list[Service], list[Task]]:
         """Read everything from the manager with one command: nodes by name, and tasks with the newest first."""
         nodes, services, tasks = self.ask_all("/nodes", "/services", "/tasks")
         members = sorted((node_of(each) for each in nodes), key=lambda node: node.name)
@@ -113,6 +115,15 @@ class Swarm(Engines):
                     found.append((node, str(item["Names"][0]).lstrip("/")))
         return found
 
+    def inspect(self, task: Task) -> dict[str, Any]:
+        """Return the record of a task's container from its node's engine; empty when the node does not answer."""
+        found: dict[str, Any] = self.ask(f"/containers/{task.container}/json", node=task.node, absent={})
+        return found
+
+    def container_logs(self, node: str, container: str, tail: int) -> str:
+        """Return the last lines that a container on a node wrote, to both streams."""
+        return str(self.run(f"docker --host tcp://{node}:{PORT} logs --tail {tail} {container} 2>&1; true"))
+
     def remote(self, task: Task) -> Remote:
         """Return the copy of a running task, as its node's engine knows it."""
 
@@ -126,6 +137,22 @@ class Swarm(Engines):
     def ailing(self) -> str:
         """Return which of its nodes are lost, and how to bring them back; empty when none is."""
         return tell_of_lost(self._lab, self.nodes)
+
+    def scale(self, service: str, count: int) -> None:
+        """Tell the swarm how many copies of a service should run; it does not wait for them."""
+        self.run(f"docker service scale --detach {shlex.quote(service)}={count}")
+
+    @contextlib.contextmanager
+    def closed(self, node: str) -> Iterator[None]:
+        """Keep the swarm from starting anything on a node while the block runs; what runs there is not touched."""
+        try:
+            self.run(f"docker node update --availability pause {node}")
+            yield
+        finally:
+            run_uninterrupted(lambda: self._open(node))
+
+    def _open(self, node: str) -> None:
+        self.run(f"docker node update --availability active {node}")
 
     def crash(self, instance: Instance) -> None:
         """Kill the main process of one copy."""

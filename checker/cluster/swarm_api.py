@@ -91,6 +91,17 @@ class Engines:
             raise NotAManagerError(f"{self.manager} does not manage the swarm: {said}")
         raise LabError(f"The engine of {node} answers with {status or 'nothing'}: {said}")
 
+    def run(self, command: str, seconds: float = 10.0) -> str:
+        """Run a command in the manager's container, and return its output.
+
+        Raises:
+            LabError: it ended with an error.
+        """
+        done = self._shell.exec(command, timeout=seconds)
+        if done.rc:
+            raise LabError(f"`{command}` failed on {self.manager}.", detail=done.stderr.strip())
+        return str(done.stdout)
+
     def get(self, node: str, path: str) -> tuple[int, Any]:
         """GET a path on the service's port of a node; return the status, 0 for none, and the answer."""
         done = self._shell.exec(

@@ -111,6 +111,15 @@ class Service:
         return {name: value for name, _, value in pairs}
 
     @property
+    def aliases(self) -> frozenset[str]:
+        """The names besides its own that lead to it on its networks; in a stack, the name without the stack's."""
+        task = self.spec["TaskTemplate"]
+        attached = [*(task.get("Networks") or []), *(self.spec.get("Networks") or [])]
+        stack = (self.spec.get("Labels") or {}).get("com.docker.stack.namespace")
+        short = [self.name.removeprefix(f"{stack}_")] if stack else []
+        return frozenset([*(name for each in attached for name in each.get("Aliases") or []), *short])
+
+    @property
     def laid_in(self) -> list[tuple[str, str]]:
         """What each copy gets besides its image: the path, and what is mounted there."""
         container = self.container

@@ -1,63 +1,55 @@
-"""Whether a service is one of its own: a container, data that nobody else reaches, a name in place of an address."""
+"""Whether a service is separate: a copy that no other name leads to, and data that nothing else reaches."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cluster.named import leading
 from checker.grading.author import fail, require
 
-from .services import NETWORK
-
 if TYPE_CHECKING:
-    from checker.grading.author import Container
+    from checker.cluster.named import Copy
 
     from .services import Services
 
-OTHERS = ("front", "tracking", "notification")
+NAMES = ("front", "tracking", "notification")
 
 
 def require_apart(services: Services, name: str) -> None:
-    """Require that a service has a container and a store for itself."""
+    """Require that a service has a copy and a store for itself."""
     mine = services.require_one(name)
-    for other in OTHERS:
-        if other != name and any(each.id == mine.id for each in services.holders(other)):
+    for other in NAMES:
+        if other != name and any(each.id == mine.id for each in leading(services.copies, other)):
             fail(
-                f"The names `{name}` and `{other}` lead to one container: two names for one program. When it stops, both are gone, "
-                "and neither can be released without the other.",
+                f"The names `{name}` and `{other}` lead to the same container: two names for one program. When it stops, both are "
+                "gone, and neither can be released without the other.",
                 expected=f"a container for `{name}`, and another one for `{other}`",
                 seen=f"both are {mine.name}",
-                source=f"docker network inspect {NETWORK}",
+                source=mine.inspected,
                 hint="Lesson, “Tracking moves out”: how many services does compose.yaml have?",
             )
-    require_own_data(services, name, mine)
-
-
-def require_own_data(services: Services, name: str, mine: Container) -> None:
-    """Require that a service keeps its data on a volume that no other container has."""
-    places = {_source(mount): mount for mount in mine.mounts if mount.get("Type") in {"volume", "bind"}}
-    kept = [mount for mount in places.values() if mount.get("RW")]
     require(
-        kept,
-        f"`{name}` keeps its data in its container: the next release makes a new container, and the data is gone with the old one.",
+        any(store.writable for store in mine.stores),
+        f"`{name}` stores its data in its container. The next release makes a new container, and the data is gone with the old one.",
         expected="a volume on /data",
         seen="no volume",
-        source=f"docker inspect --format '{{{{json .Mounts}}}}' {mine.name}",
-        hint="The front's part of compose.yaml has a line `volumes`. What stands there for this service?",
+        source=mine.inspected,
+        hint="Which line of the front's settings gives it a volume? What does this service have there?",
     )
-    for other in services.on_network():
-        shared = [mount for mount in other.mounts if other.id != mine.id and _source(mount) in places]
-        shared = [mount for mount in shared if mount.get("RW") or places[_source(mount)].get("RW")]
-        if shared:
-            writes = "writes to it too" if shared[0].get("RW") else "reads it"
-            fail(
-                f"`{other.name}` has the volume of `{name}` as well, and {writes}: a shared database. A change of its tables "
-                "changes two services at once, and one of them does not know it.",
-                expected=f"a volume that only `{name}` has",
-                seen=f"{_source(shared[0])} in {mine.name} and in {other.name}",
-                source=f"docker inspect --format '{{{{json .Mounts}}}}' {mine.name} {other.name}",
-                hint="What does the other one want to know, and whom could it ask?",
-            )
+    for copy in services.copies:
+        _require_not_shared(name, mine, copy)
 
 
-def _source(mount: dict[str, object]) -> str:
-    return str(mount.get("Name") or mount.get("Source") or "")
+def _require_not_shared(name: str, mine: Copy, other: Copy) -> None:
+    stores = {store.source: store for store in mine.stores}
+    shared = [store for store in other.stores if other.id != mine.id and store.source in stores]
+    shared = [store for store in shared if store.writable or stores[store.source].writable]
+    require(
+        not shared,
+        f"`{other.name}` also has the volume of `{name}`, and {'writes to it' if shared and shared[0].writable else 'reads it'}: a "
+        "shared database. A change of its tables changes two services at once, and one of them does not know it.",
+        expected=f"a volume that only `{name}` has",
+        seen=f"{shared[0].source if shared else ''} in {mine.name} and in {other.name}",
+        source=other.inspected,
+        hint="What does the other service want to know, and which service can it ask?",
+    )

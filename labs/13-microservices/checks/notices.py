@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, form_in, require, wait_until
+from checker.grading.author import form_in, require, wait_until
 
-from .services import BACK_SECONDS, STOPPED, TOLD
+from .services import BACK_SECONDS, DRAWN, GATEWAY, STOPPED, TOLD
 
 if TYPE_CHECKING:
     from .services import Services
 
 KEY = "parcel-7f3a91c2d5e84b60"
+ANOTHER_WAY = "Lesson, “A key is not an address”: in which other way does the gateway accept it?"
 COUNT = 5
 FAULT_SECONDS = 3.0
 MOST_TRIES = 60
@@ -21,44 +22,51 @@ TWICE_SECONDS = 1.5
 """How long a second message of the same kind is waited for."""
 
 
-def require_sent_once(services: Services, receivers: list[str], when: str) -> None:
-    """Require that the gateway writes to each receiver once, in time."""
+def require_sent(services: Services, receivers: list[str], when: str) -> None:
+    """Require that the gateway sends a message to each receiver, in time."""
 
     def missing() -> list[str]:
         sent = services.sent()
         return [each for each in receivers if not sent.get(each)]
 
-    wait_until(lambda: not missing(), BACK_SECONDS, every=0.25)
+    wait_until(lambda: not missing(), BACK_SECONDS, every=0.1)
     lost = missing()
     require(
         not lost,
-        f"{len(lost)} of {len(receivers)} receivers were never told of their parcels, which were accepted while {when}.",
+        f"{len(lost)} of {len(receivers)} receivers got no message about their parcels, which were accepted while {when}.",
         expected=f"a message to each within {BACK_SECONDS:g} s",
         seen=f"no message to {lost[0] if lost else ''}",
         source="curl http://gateway:8080/messages",
-        evidence=_last(services),
-        hint="Follow one notice: where is it kept, who takes it from there, and when is it removed?",
+        evidence=services.log("notification", 1),
+        hint="Follow one notice: where is it stored, which service takes it from there, and when is it removed?",
     )
-    wait_until(lambda: _twice(services, receivers), TWICE_SECONDS, every=0.5)
+
+
+def require_sent_once(services: Services, receivers: list[str], when: str) -> None:
+    """Require that the gateway sends one message to each receiver, in time."""
+    require_sent(services, receivers, when)
+    wait_until(lambda: _twice(services, receivers), TWICE_SECONDS, every=0.25)
     again = _twice(services, receivers)
     require(
         not again,
-        f"{len(again)} of {len(receivers)} receivers were told more than once, of parcels that were accepted while {when}. Who gets "
-        "no answer asks again, and the first request may have been done all the same.",
+        f"{len(again)} of {len(receivers)} receivers got more than one message about parcels that were accepted while {when}. "
+        "A service that gets no answer sends its request again, and the first request may have been done all the same.",
         expected="one message to each",
         seen=f"{services.sent().get(again[0] if again else '')} messages to {again[0] if again else ''}",
         source="curl http://gateway:8080/messages",
-        hint="How can notification, or the gateway, tell that a notice is one it has had before?",
+        hint="How can notification, or the gateway, tell that it has had a notice before?",
     )
+
+
+def require_each_sent_once(services: Services) -> None:
+    """Have several parcels accepted, and require one message for each."""
+    receivers = services.accept_several(COUNT, "everything works")
+    require_sent_once(services, receivers, "everything worked")
 
 
 def _twice(services: Services, receivers: list[str]) -> list[str]:
     sent = services.sent()
     return [each for each in receivers if sent.get(each, 0) > 1]
-
-
-def _last(services: Services) -> str:
-    return services.lab.logs(services.get_one("notification"), tail=1)
 
 
 def require_made_up_for(services: Services, fault: str) -> None:
@@ -73,7 +81,7 @@ def require_made_up_for(services: Services, fault: str) -> None:
         f"Notification {TOLD[fault]}, and the front page failed with it.",
         expected="every front page answered",
         seen=seen.summary,
-        source="lab timeline 13",
+        source=DRAWN,
         hint="What does the front page have to do with messages?",
     )
     if fault != STOPPED:
@@ -91,62 +99,56 @@ def require_made_up_for(services: Services, fault: str) -> None:
 
 
 def require_survives(services: Services) -> None:
-    """Restart notification with notices in its hands, and the front with notices in its own; require that none is lost."""
-    front, notification = services.get_one("front"), services.get_one("notification")
+    """Restart notification and the front while they have notices to send, and require that none is lost."""
     services.traffic.mark("check: front and notification restarted")
-    with services.broken("gateway", "wrong"):
+    with services.broken(GATEWAY, "wrong"):
         receivers = services.accept_several(3, "the gateway answered with errors")
         # Until the notices have been handed over, or at least tried.
-        wait_until(lambda: services.met("gateway") > 0, 5, every=0.25)
-        notification.stop(1)
-        receivers += services.accept_several(3, "notification was stopped")
-        front.stop(1)
-        front.start()
-        notification.start()
-        up = ("front", "notification")
-        wait_until(
-            lambda: all(services.prober.get(f"http://{each}:8080/healthz").ok for each in up), 15, every=0.2
-        )
+        wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
+        with services.broken("notification", STOPPED):
+            receivers += services.accept_several(3, "notification was stopped")
+            with services.broken("front", STOPPED):
+                pass
     require_sent_once(services, receivers, "front and notification were being restarted")
 
 
 def require_key_untold(services: Services) -> None:
-    """Require that the key of the gateway is with notification alone, and in no address and no log."""
-    for each in services.on_network():
+    """Require that only notification has the key of the gateway, and that it is in no address."""
+    for each in services.copies:
         for name, value in each.env.items():
-            if "://" in value and form_in(value.encode(), KEY):
-                fail(
-                    f"The gateway's key is part of an address, in {name} of `{each.name}`. Addresses are written to logs, by "
-                    "everybody who sees them.",
-                    expected="the key in a file or a header, never in an address",
-                    seen=f"{name}={value.replace(KEY, '(the key)')}",
-                    source=f"docker inspect {each.name}",
-                    hint="Lesson, “A key is not an address”: how else does the gateway take it?",
-                )
-    notification = services.get_one("notification")
+            require(
+                "://" not in value or not form_in(value.encode(), KEY),
+                f"The gateway's key is part of an address, in {name} of `{each.name}`. Whoever sees an address may write it to a log.",
+                expected="the key in a file or a header, never in an address",
+                seen=f"{name}={value.replace(KEY, '(the key)')}",
+                source=each.inspected,
+                hint=ANOTHER_WAY,
+            )
+    notification = services.require_one("notification")
     for name in ("front", "tracking"):
-        each = services.get_one(name)
+        each = services.require_one(name)
         require(
             each.id == notification.id or not form_in("\n".join(each.env.values()).encode(), KEY),
-            f"`{name}` has the gateway's key and sends no messages. Anyone who breaks into it can send them.",
-            expected="the key with `notification` alone",
+            f"`{name}` has the gateway's key, and sends no messages. Anyone who breaks into it can send them.",
+            expected="the key only in `notification`",
             seen=f"the key in the environment of {each.name}",
-            source=f"docker inspect {each.name}",
-            hint="Which service needs the key, and which part of compose.yaml gives it?",
+            source=each.inspected,
+            hint="Which service needs the key, and which of your settings gives it to this one?",
         )
-    receivers = services.accept_several(1, "everything works")
-    require_sent_once(services, receivers, "everything worked")
-    gateway = [each for each in services.lab.node("gateway").logs(40).splitlines() if "POST" in each][-1:]
-    for each, text in [
-        *((each, each.logs(20000)) for each in services.on_network()),
-        (services.lab.node("gateway"), "\n".join(gateway)),
-    ]:
+
+
+def require_key_unlogged(services: Services) -> None:
+    """Have a message sent, and require that no service and not the gateway wrote the key to its log."""
+    require_sent_once(services, services.accept_several(1, "everything works"), "everything worked")
+    gateway = [each for each in services.log(GATEWAY, 40).splitlines() if "POST" in each][-1:]
+    logs = [(each.name, services.on.logs(each, 20000)) for each in services.copies]
+    for name, text in [*logs, (GATEWAY, "\n".join(gateway))]:
         line = next((line for line in text.splitlines() if form_in(line.encode(), KEY)), "")
         require(
             not line,
-            f"The gateway's key is in the log of `{each.name}`, for anyone who may read logs: it was sent as part of an address.",
+            f"The gateway's key is in the log of `{name}`, where everybody who may read logs can see it: it was sent as part of an address.",
             expected="no line with the key",
             seen=line.replace(KEY, "(the key)"),
-            source=f"docker logs {each.name}",
-            hint="Lesson, “A key is not an address”: how else does the gateway take it?",
+            source=services.on.shows_logs(name),
+            hint=ANOTHER_WAY,
         )

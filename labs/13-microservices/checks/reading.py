@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import fail, require, wait_until
 
-from .services import FRONT, PATIENCE_MS, STOPPED, TOLD
+from .services import DRAWN, FRONT, PATIENCE_MS, STOPPED, TOLD
 
 if TYPE_CHECKING:
     from checker.grading.author import Reply, Timeline
@@ -24,9 +24,6 @@ AGAIN_SECONDS = 10.0
 def require_holds_without(services: Services, fault: str) -> None:
     """Break tracking, and require that the front serves without it, says so, and has it again afterwards."""
     number, place = services.tracked
-    proof = ("tracking", fault, services.fingerprint)
-    if services.lab.recall(*proof) is not None:
-        return
     mark = services.traffic.mark(f"check: tracking {TOLD[fault]}")
     with services.broken("tracking", fault):
         begin = services.traffic.now()
@@ -52,12 +49,10 @@ def require_holds_without(services: Services, fault: str) -> None:
     services.lab.record(
         f"front page, tracking {fault}", round(seen.latency(95)), "ms", "95 % of the requests"
     )
-    services.lab.remember(*proof)
     services.traffic.mark(f"check: tracking repaired after {services.traffic.now() - mark.at:.1f} s")
 
 
 def _require_served(seen: Timeline, fault: str) -> None:
-    source = "lab timeline 13"
     if seen.failures:
         first = seen.failures[0]
         late = "timed_out" in str(first.failure).lower() or "time" in first.outcome
@@ -71,7 +66,7 @@ def _require_served(seen: Timeline, fault: str) -> None:
             ),
             expected="every front page answered, without the places",
             seen=f"{seen.summary}; the first: {first.outcome}",
-            source=source,
+            source=DRAWN,
             hint="Lesson, “Give up in time”: how long does the front wait?"
             if late
             else "Lesson, “Say what is missing”: what can the front show when it gets no answer, or an error?",
@@ -82,7 +77,7 @@ def _require_served(seen: Timeline, fault: str) -> None:
         f"Tracking {TOLD[fault]}, and the front made its users wait for it.",
         expected=f"95 % of the front pages within {PATIENCE_MS} ms",
         seen=f"95 % within {slow:.0f} ms",
-        source=source,
+        source=DRAWN,
         hint="How long may one try take, and how many tries are there?",
     )
 
@@ -123,18 +118,16 @@ def _require_no_storm(services: Services, met: int, pages: int) -> None:
 
 
 def _fail_not_found_again(services: Services, number: int) -> None:
-    before, now = services.moved
-    tracking = services.get_one("tracking")
     fail(
         "Tracking is back, and the front does not find it any more"
         + (
-            f": its address was {before} and is {now} now. An address goes with its container; the name stays."
-            if before != now
+            f": {services.moved}. An address goes with its container; the name stays."
+            if services.moved
             else "."
         ),
         expected=f'"tracking": "ok" within {AGAIN_SECONDS:g} s',
         seen=str(services.parcel(number) or services.prober.get(f"{FRONT}/parcels/{number}").summary),
         source=f"curl {FRONT}/parcels/{number}",
-        evidence=services.lab.logs(tracking, tail=1),
+        evidence=services.log("tracking", 1),
         hint="When does your front find out where tracking is: once at its start, or for each request?",
     )

@@ -6,15 +6,22 @@ import hashlib
 import shlex
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, require, wait_until
+from checker.cluster.named import leading
+from checker.grading.author import require, wait_until
+
+from .apart import NAMES
+from .notices import require_sent_once
+from .services import DRAWN, FRONT, GATEWAY
 
 if TYPE_CHECKING:
+    from checker.cluster.named import Copy
+
     from .services import Services
 
 FILE = "release.sh"
-RUN_SECONDS = 60
+RUN_SECONDS = 90
 TIMED_OUT = 124
-KINDS = {".sh", ".py", ".yaml", ".yml"}
+KINDS = {".sh", ".py", ".yaml", ".yml", ".json"}
 
 
 class Script:
@@ -50,85 +57,106 @@ class Script:
         )
         return hashlib.sha256(b"".join(each.read_bytes() for each in files if each.is_file())).hexdigest()
 
-    def version(self) -> str:
-        """Return the version of tracking that answers."""
-        said = self.services.prober.get("http://tracking:8080/healthz").json()
+    def version(self, name: str) -> str:
+        """Return the version of a service that answers."""
+        said = self.services.prober.get(f"http://{name}:8080/healthz").json()
         return str(said.get("version", "")) if isinstance(said, dict) else ""
 
-    def require_releases(self, version: str) -> float:
-        """Run it for tracking, require that nobody else notices, and return the seconds it took."""
+    def require_tracking(self) -> float:
+        """Release another version of tracking and the old one, require that it keeps its data; return seconds for the first."""
         number, place = self.services.tracked
         self.services.scan(number, place)
-        others = {name: self._seen(name) for name in ("front", "notification")}
-        mark = self.services.traffic.mark(f"check: {FILE} tracking {version}")
-        shown = f"sh {FILE} tracking {version}"
-        self._require_run(version, shown)
-        took = self.services.traffic.now() - mark.at
-        self._require_untouched(others, shown)
-        wait_until(lambda: self.services.parcel(number).get("tracking") == "ok", 10, every=0.2)
+        there = self.version("tracking")
+        took = self.require_releases("tracking", another(there))
+        wait_until(lambda: self.services.parcel(number).get("tracking") == "ok", 10, every=0.1)
         said = self.services.parcel(number)
         require(
             said.get("place") == place,
-            f"After `{shown}` the front no longer shows where parcel {number} is.",
+            f"After `sh {FILE} tracking {another(there)}`, the front no longer shows where parcel {number} is.",
             expected=f'"place": "{place}"',
             seen=str(said),
-            source=f"curl http://front:8080/parcels/{number}",
+            source=f"curl {FRONT}/parcels/{number}",
             hint="Does the new container have the old one's volume, and its name?",
         )
-        seen = self.services.traffic.between(mark, self.services.traffic.now())
+        self.require_releases("tracking", there)
+        return took
+
+    def require_notification(self) -> None:
+        """Release another version of notification while it has a notice to send, and the old one; require the message."""
+        there = self.version("notification")
+        with self.services.broken(GATEWAY, "wrong"):
+            receivers = self.services.accept_several(1, "the gateway answered with errors")
+            # It has the notice when it has tried to send it.
+            wait_until(lambda: self.services.met(GATEWAY) > 1, 8, every=0.1)
+            self.require_releases("notification", another(there))
+        require_sent_once(self.services, receivers, "notification was released")
+        self.require_releases("notification", there)
+
+    def require_releases(self, name: str, version: str) -> float:
+        """Run it for a service, require that nobody else notices, and return the seconds it took."""
+        services = self.services
+        others = {each: services.require_one(each) for each in NAMES if each != name}
+        mark = services.traffic.mark(f"check: {FILE} {name} {version}")
+        shown = f"sh {FILE} {name} {version}"
+        self._require_run(name, version, shown)
+        took = services.traffic.now() - mark.at
+        services.look_again()
+        self._require_untouched(others, shown)
+        seen = services.traffic.between(mark, services.traffic.now())
         require(
             not seen.failures,
-            f"`{shown}` cost {len(seen.failures)} of {len(seen.requests)} users of the front their answer.",
+            f"During `{shown}`, {len(seen.failures)} of {len(seen.requests)} users of the front got no answer.",
             expected="no failed request",
             seen=f"the first: {seen.failures[0].outcome}" if seen.failures else "",
-            source="lab timeline 13",
+            source=DRAWN,
             hint="What else does your script stop or start?",
         )
-        self.services.forget("tracking")
         return round(took, 1)
 
-    def _require_run(self, version: str, shown: str) -> None:
+    def _require_run(self, name: str, version: str, shown: str) -> None:
         toolbox = self.lab.node("toolbox")
         folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))
         done = toolbox.exec(
-            f"cd {folder} && ( timeout {RUN_SECONDS} bash {FILE} tracking {version} ) 2>&1 < /dev/null",
+            f"cd {folder} && ( timeout {RUN_SECONDS} bash {FILE} {name} {version} ) 2>&1 < /dev/null",
             RUN_SECONDS + 5,
         )
         evidence = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
+        ended = f"did not finish within {RUN_SECONDS} s" if done.rc == TIMED_OUT else "ended with an error"
         require(
             done.rc == 0,
-            f"`{shown}` did not finish within {RUN_SECONDS} s."
-            if done.rc == TIMED_OUT
-            else f"`{shown}` ended with an error.",
+            f"`{shown}` {ended}.",
             expected="exit code 0",
             seen=f"exit code {done.rc}",
             source=f"{shown}; echo $?",
             evidence=evidence,
-            hint="Run it yourself as `sh -x release.sh tracking 1.1`: the last line before the end is where it stopped.",
+            hint=f"Run it yourself as `sh -x {FILE} {name} {version}`: the last line before the end is where it stopped.",
         )
-        wait_until(lambda: self.version() == version, 10, every=0.2)
+        wait_until(lambda: self.version(name) == version, 10, every=0.1)
+        there = self.version(name)
         require(
-            self.version() == version,
-            f"`{shown}` is done, and tracking is still {self.version() or 'away'}.",
-            expected=f'"version": "{version}" from http://tracking:8080/healthz',
-            seen=self.services.prober.get("http://tracking:8080/healthz").summary,
-            source="curl http://tracking:8080/healthz",
+            there == version,
+            f"`{shown}` is done, and {name} is still {there or 'not there'}.",
+            expected=f'"version": "{version}" from http://{name}:8080/healthz',
+            seen=self.services.prober.get(f"http://{name}:8080/healthz").summary,
+            source=f"curl http://{name}:8080/healthz",
             evidence=evidence,
-            hint="Where does VERSION come from, in Dockerfile and in compose.yaml, and who makes the image again?",
+            hint="Where does VERSION come from, in Dockerfile and in your settings, and who builds the image again?",
         )
 
-    def _seen(self, name: str) -> tuple[str, str]:
-        container = self.services.require_one(name)
-        return container.id, container.started_at
-
-    def _require_untouched(self, before: dict[str, tuple[str, str]], shown: str) -> None:
+    def _require_untouched(self, before: dict[str, Copy], shown: str) -> None:
         for name, was in before.items():
-            if not self.services.holders(name) or self._seen(name) != was:
-                fail(
-                    f"`{shown}` also replaced or restarted `{name}`. What can only be released together is one program, in several "
-                    "containers: a distributed monolith.",
-                    expected=f"`{name}` runs on, untouched",
-                    seen=f"{name} was started again",
-                    source="docker compose ps",
-                    hint="Which services does your command name, and which does Compose add by itself?",
-                )
+            now = leading(self.services.copies, name)
+            require(
+                now and (now[0].id, now[0].started) == (was.id, was.started),
+                f"`{shown}` also replaced or restarted `{name}`. Services that can only be released together are one program in "
+                "several containers: a distributed monolith.",
+                expected=f"`{name}` continues to run, untouched",
+                seen=f"{name} was started again",
+                source=self.services.on.lists,
+                hint="Which services does your command name, and which does the tool add by itself?",
+            )
+
+
+def another(version: str) -> str:
+    """Return a version that is not this one."""
+    return "1.1" if version != "1.1" else "1.0"

@@ -1,43 +1,64 @@
-"""The learner's services on the network: who there is, what they answer, how they are broken and repaired."""
+"""The learner's services as their users see them: what they answer, how they are broken and repaired."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import Container, fail, require, wait_until
+from checker.cluster.named import OnNetwork, leading
+from checker.grading.author import fail, require, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from checker.cluster.named import Copy, Named
     from checker.grading.author import Lab, Prober, Reply, Timeline, Traffic
 
 NETWORK = "parcel-net"
-SCENE = ("toolbox", "traffic", "prober", "gateway")
 FRONT = "http://front:8080"
+DRAWN = "lab timeline 13"
 PATIENCE_MS = 1000
 """How long a user waits for the front page, by the task; a time-out of half a second leaves room for a busy machine."""
 
 BACK_SECONDS = 20.0
-"""How long what was missed may take to be made up for, by the task."""
+"""How long it may take, by the task, until what was missed is sent."""
 
+UP_SECONDS = 20.0
+GATEWAY = "gateway"
 STOPPED = "stopped"
-FAULTS = {
+FAULTS: dict[str, dict[str, Any]] = {
     "slow": {"mode": "slow", "seconds": 5},
     "wrong": {"mode": "wrong"},
 }
 TOLD = {STOPPED: "was stopped", "slow": "answered after 5 s", "wrong": "answered with errors (500)"}
 
 
+def runs_on(lab: Lab) -> Named:
+    """Return what runs the services: what the learner has chosen with `--with`."""
+    (way,) = lab.course_lab.chosen
+    if way == "swarm":
+        from checker.cluster.named_swarm import NamedOnSwarm  # noqa: PLC0415 - only who chose it waits for the import
+        from checker.cluster.swarm import Swarm  # noqa: PLC0415
+
+        return NamedOnSwarm(Swarm(lab))
+    if way == "kubernetes":
+        from checker.cluster.kubernetes_api import Api  # noqa: PLC0415
+        from checker.cluster.named_kubernetes import NamedOnKubernetes  # noqa: PLC0415
+
+        return NamedOnKubernetes(Api(lab))
+    return OnNetwork(lab, NETWORK)
+
+
 class Services:
-    """The containers that the learner has put on the network.
+    """The services that the learner runs, and their users.
 
     Args:
         lab: the lab.
-        prober: asks from where the users ask.
+        prober: sends requests from where the users send theirs.
         traffic: the users.
     """
 
@@ -45,60 +66,71 @@ class Services:
         self.lab = lab
         self.prober = prober
         self.traffic = traffic
-        self._known: dict[str, Container] = {}
-        self.moved = ("", "")
-        """The address of the service that was last stopped, before and after."""
+        self.on = runs_on(lab)
+        self._seen: dict[str, Copy] = {}
+        self._receiver = ""
+        self.accepted_as = ""
+        """The request id of the parcel that tracking knows."""
+        self.moved = ""
+        """What changed about the place of the service that was last stopped, as a sentence."""
 
     # -- who there is --------------------------------------------------------------------------------------
 
-    def on_network(self) -> list[Container]:
-        """Return the learner's running containers on the network, oldest first."""
-        scene = {self.lab.node(name).id for name in SCENE}
-        there = self.lab.engine.get(f"/networks/{NETWORK}").get("Containers") or {}
-        found = [
-            Container(self.lab.engine, self.lab.shells, self.lab.engine.inspect(each))
-            for each in there
-            if each not in scene
-        ]
-        return sorted((each for each in found if each.running), key=lambda each: each.created)
+    @functools.cached_property
+    def copies(self) -> Sequence[Copy]:
+        """The copies that run, since somebody last looked; `look_again` after a change."""
+        return self.on.copies()
 
-    def holders(self, name: str) -> list[Container]:
-        """Return the running containers to which a name on the network leads."""
-        return [each for each in self.on_network() if name in _names(each)]
+    def look_again(self) -> None:
+        """Ask once more which copies run."""
+        self.__dict__.pop("copies", None)
 
-    def get_one(self, name: str) -> Container:
-        """Return the container of a service, running or not, once it was seen running."""
-        if name not in self._known:
-            self._known[name] = self.require_one(name)
-        return self._known[name]
-
-    def require_one(self, name: str) -> Container:
-        """Return the container of a service; fail if there is none."""
-        found = self.holders(name)
+    def require_one(self, name: str) -> Copy:
+        """Return the copy that a name leads to; fail if there is none, or more than one."""
+        found = leading(self.copies, name)
         if not found:
-            here = self.on_network()
             fail(
-                f"Nobody on the network is called `{name}`.",
-                expected=f"a container that the name `{name}` leads to, on the network {NETWORK}",
-                seen=", ".join(each.name for each in here) or "no container of yours runs there",
-                source=f"docker network inspect {NETWORK}",
-                evidence=self._ended(name),
-                hint="`docker compose ps --all` lists what runs and what has ended, and `docker compose logs` says why.",
+                f"The name `{name}` leads to no service.",
+                expected=f"one running service with the name `{name}`",
+                seen=f"running: {', '.join(each.name for each in self.copies)}"
+                if self.copies
+                else "nothing of yours runs",
+                source=self.on.lists,
+                evidence=self.on.ended(name),
+                hint=f"`{self.on.lists}` shows what runs, and `{self.on.shows_logs(name)}` why something does not.",
             )
+        self._seen[name] = found[0]
+        services = {each.name for each in found}
+        require(
+            len(found) == 1 or len(services) > 1 or self.on.title == "Compose",
+            f"`{name}` has {len(found)} copies, each with a store of its own: a request reaches one of them, and the others do "
+            "not know of it.",
+            expected="one copy",
+            seen=f"{len(found)} copies",
+            source=self.on.lists,
+            hint="How many copies did you ask for? A store of this kind is one file.",
+        )
         return found[0]
 
-    def forget(self, name: str) -> None:
-        """Look for the container of a service again, because it was replaced."""
-        self._known.pop(name, None)
+    def get_one(self, name: str) -> Copy:
+        """Return the copy that a name leads to; if none runs now, the one that was last seen."""
+        found = leading(self.copies, name)
+        return found[0] if found else self._seen.get(name) or self.require_one(name)
 
-    def _ended(self, name: str) -> str:
-        ended = [each for each in self.lab.containers() if name in each.name and not each.running]
-        return self.lab.logs(ended[-1], tail=1) if ended else ""
+    def once(self, what: str, prove: Callable[[], object]) -> None:
+        """Run a slow test, unless it has passed before with the same programs and settings."""
+        proof = (what, self.on.title, *sorted(each.revision for each in self.copies), self._mounted)
+        if self.lab.recall(*proof) is None:
+            prove()
+            self.lab.remember(*proof)
 
     @property
-    def fingerprint(self) -> str:
-        """What decides how the services act: which containers there are."""
-        return " ".join(sorted(each.id for each in self.on_network()))
+    def _mounted(self) -> str:
+        """The programs in the work folder, if a copy may have them mounted, where an image does not show a change."""
+        if not any(store.is_folder for each in self.copies for store in each.stores):
+            return ""
+        files = sorted(each for each in self.lab.work.rglob("*.py") if each.is_file())
+        return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
 
     # -- what they answer ----------------------------------------------------------------------------------
 
@@ -140,7 +172,9 @@ class Services:
     @functools.cached_property
     def tracked(self) -> tuple[int, str]:
         """A parcel that tracking knows, and its place."""
-        reply = self.accept(f"Mill Lane {secrets.token_hex(3)}")
+        self._receiver = f"Mill Lane {secrets.token_hex(3)}"
+        reply = self.accept(self._receiver)
+        self.accepted_as = str(_read(reply).get("request") or "")
         number, place = int(_read(reply).get("parcel") or 0), f"Depot {secrets.token_hex(2)}"
         require(
             reply.status == 201 and number,
@@ -148,19 +182,31 @@ class Services:
             expected='201 and {"parcel": a number}',
             seen=reply.summary,
             source=f"""curl -d '{{"to": "Mill Lane 1"}}' {FRONT}/parcels""",
-            hint="`docker compose logs front` says what happened to the request.",
+            hint=f"`{self.on.shows_logs('front')}` says what happened to the request.",
         )
         self.scan(number, place)
         return number, place
+
+    @property
+    def receiver(self) -> str:
+        """Who gets the parcel that tracking knows."""
+        _ = self.tracked
+        return self._receiver
 
     def sent(self) -> dict[str, int]:
         """Return how often the gateway has written to each receiver."""
         found = _read(self.prober.get("http://gateway:8080/messages")).get("messages")
         return dict(found) if isinstance(found, dict) else {}
 
-    def lines(self, container: Container, number: str) -> list[dict[str, Any]]:
-        """Return the lines of a container's log with a request id, as far as they can be read."""
-        return [_line(each) for each in container.logs(20000).splitlines() if number in each]
+    def log(self, name: str, tail: int = 20000) -> str:
+        """Return the last lines of a service's log, or of the gateway's."""
+        if name == GATEWAY:
+            return self.lab.node(name).logs(tail)
+        return self.on.logs(self.get_one(name), tail)
+
+    def lines(self, name: str, number: str) -> list[dict[str, Any]]:
+        """Return the lines of a service's log with a request id, as far as they can be read."""
+        return [_line(each) for each in self.log(name).splitlines() if number in each]
 
     # -- faults --------------------------------------------------------------------------------------------
 
@@ -169,37 +215,52 @@ class Services:
         """Break a service, and repair it in the end.
 
         Args:
-            name: the service.
+            name: the service, or `gateway`.
             fault: `stopped`, `slow` or `wrong`.
         """
-        container = self.lab.node(name) if name == "gateway" else self.get_one(name)
         if fault == STOPPED:
-            container.stop(1)
+            copy = self.get_one(name)
+            self.on.stop(copy)
         else:
             self._tell(name, FAULTS[fault])
         try:
             yield
         finally:
             if fault == STOPPED:
-                # It comes back with another address, as it may after any restart.
-                address = container.networks.get(NETWORK) or ""
-                self.lab.run("drydock/toolbox:1.0", command=["sleep", "60"], network=NETWORK)
-                container.start()
-                container.reload()
-                self.moved = (address, container.networks.get(NETWORK) or "")
-                wait_until(lambda: self.prober.get(f"http://{name}:8080/healthz").ok, 10, every=0.1)
+                self.moved = self.on.start(copy)
+                self.await_up(name)
             else:
                 self._tell(name, {"mode": "none"})
 
+    def await_up(self, *names: str) -> None:
+        """Wait until services that were started answer, and look which copies run now."""
+        wait_until(
+            lambda: all(self.prober.get(f"http://{name}:8080/healthz").ok for name in names),
+            UP_SECONDS,
+            every=0.1,
+        )
+        self.look_again()
+
     def _tell(self, name: str, fault: dict[str, Any]) -> None:
-        reply = self.prober.post(f"http://{name}:8080/fault", json.dumps(fault).encode())
+        url = f"http://{name}:8080"
+        body = json.dumps(fault).encode()
+        reply = self.prober.post(f"{url}/fault", body)
+        taken = reply.ok
+        if taken and fault["mode"] == "wrong":
+            # A program without the course's library has to fail when it is told to, or the check would test nothing.
+            reply = self.prober.get(f"{url}/", timeout=3)
+            # Told once more, it begins to count again.
+            taken = reply.status >= 500 and self.prober.post(f"{url}/fault", body).ok
         require(
-            reply.ok,
-            f"`{name}` does not take the fault that the check gives it. Every program on the course's library does.",
-            expected="200 from POST /fault",
+            taken,
+            f"`{name}` does not take the fault that the check gives it, so nothing can be tested with it. Every program on the "
+            "course's library does.",
+            expected="500 from GET /, after this POST /fault"
+            if fault["mode"] == "wrong"
+            else "200 from POST /fault",
             seen=reply.summary,
-            source=f"curl -d '{json.dumps(fault)}' http://{name}:8080/fault",
-            hint="Which program answers there? Dockerfile, in your work folder, builds on the image that has the library.",
+            source=f"curl -d '{json.dumps(fault)}' {url}/fault",
+            hint="Lesson, “The whole, on your own”, says what a program answers on /fault. Which program answers there now?",
         )
 
     def met(self, name: str) -> int:
@@ -210,11 +271,6 @@ class Services:
         """Wait until that many seconds have passed since a moment, and return what the users met in them."""
         wait_until(lambda: self.traffic.now() >= since + seconds, seconds + 5, every=0.1)
         return self.traffic.between(since, since + seconds)
-
-
-def _names(container: Container) -> set[str]:
-    attached = container.attrs["NetworkSettings"]["Networks"].get(NETWORK, {})
-    return {container.name, *(attached.get("Aliases") or ()), *(attached.get("DNSNames") or ())}
 
 
 def _read(reply: Reply) -> dict[str, Any]:

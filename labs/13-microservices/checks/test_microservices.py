@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,8 @@ def test_front_answers(services: Services) -> None:
         expected='HTTP 200 with "latest" and "tracking"',
         seen=reply.summary,
         source=f"curl {FRONT}/",
-        evidence=services.lab.logs(services.require_one("front"), tail=1),
-        hint="`docker compose logs front` says what happened to the request.",
+        evidence=services.log("front", 1),
+        hint=f"`{services.on.shows_logs('front')}` says what happened to the request.",
     )
     number, _ = services.tracked
     require(
@@ -68,21 +69,21 @@ def test_tracking_apart(services: Services) -> None:
 @timeout(60)
 def test_tracking_stopped(services: Services) -> None:
     """With tracking stopped, the front serves, says what is missing, and finds it again."""
-    require_holds_without(services, STOPPED)
+    services.once("tracking stopped", lambda: require_holds_without(services, STOPPED))
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_slow(services: Services) -> None:
     """With tracking slow, the front serves in its usual time, and says what is missing."""
-    require_holds_without(services, "slow")
+    services.once("tracking slow", lambda: require_holds_without(services, "slow"))
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_wrong(services: Services) -> None:
     """With tracking answering errors, the front serves, says so, and does not storm it."""
-    require_holds_without(services, "wrong")
+    services.once("tracking wrong", lambda: require_holds_without(services, "wrong"))
 
 
 @needs("tracking-stopped", "tracking-slow", "tracking-wrong")
@@ -95,36 +96,31 @@ def test_notification_apart(services: Services) -> None:
 @timeout(60)
 def test_notified_once(services: Services) -> None:
     """Every receiver gets one message."""
-    receivers = services.accept_several(5, "everything works")
-    notices.require_sent_once(services, receivers, "everything worked")
+    notices.require_sent(services, [services.receiver], "everything worked")
+    services.once("notified once", lambda: notices.require_each_sent_once(services))
 
 
 @needs("notified-once")
-@timeout(150)
-def test_made_up_for(services: Services, lab: Lab) -> None:
-    """What notification missed while it was stopped, slow or wrong is made up for."""
-    proof = ("made up for", services.fingerprint)
-    if lab.recall(*proof) is None:
-        for fault in (STOPPED, "slow", "wrong"):
-            notices.require_made_up_for(services, fault)
-        lab.remember(*proof)
+@timeout(200)
+def test_made_up_for(services: Services) -> None:
+    """What notification missed while it was stopped, slow or wrong is sent later."""
+    for fault in (STOPPED, "slow", "wrong"):
+        services.once(f"made up for {fault}", functools.partial(notices.require_made_up_for, services, fault))
 
 
 @needs("made-up-for")
-@timeout(90)
-def test_queue_survives(services: Services, lab: Lab) -> None:
+@timeout(120)
+def test_queue_survives(services: Services) -> None:
     """A restart of front and notification loses no message."""
-    proof = ("survives", services.fingerprint)
-    if lab.recall(*proof) is None:
-        notices.require_survives(services)
-        lab.remember(*proof)
+    services.once("survives", lambda: notices.require_survives(services))
 
 
 @needs("queue-survives")
 @timeout(60)
 def test_key_untold(services: Services) -> None:
-    """The gateway's key is in no address, no log, and with no service that does not need it."""
+    """The gateway's key is in no address, in no log, and only in the service that needs it."""
     notices.require_key_untold(services)
+    services.once("key unlogged", lambda: notices.require_key_unlogged(services))
 
 
 @needs("key-untold")
@@ -135,36 +131,32 @@ def test_one_id(services: Services) -> None:
     mine = f"check-{secrets.token_hex(4)}"
     services.prober.get(f"{FRONT}/parcels/{number}", headers={"X-Request-Id": mine})
     traces.require_in_logs(services, mine, ("front", "tracking"), f"GET /parcels/{number}")
-    receiver = f"Mill Lane {secrets.token_hex(3)}"
-    reply = services.accept(receiver)
-    notices.require_sent_once(services, [receiver], "everything worked")
-    given = str(reply.json().get("request") or "")
     require(
-        given,
+        services.accepted_as,
         "The front's answer does not say which id the request has, so a customer who complains cannot say it either.",
         expected='"request": an id',
-        seen=reply.summary,
+        seen="no field `request`",
         source=f"curl {FRONT}/parcels/{number}",
         hint="The library adds it to every answer. What answers in its place?",
     )
-    traces.require_in_logs(services, given, ("front", "notification", "gateway"), "POST /parcels")
+    traces.require_in_logs(
+        services, services.accepted_as, ("front", "notification", "gateway"), "POST /parcels"
+    )
 
 
 @needs("one-id")
-def test_slow_found(services: Services, lab: Lab) -> None:
-    """slow.toml names the slow request of customers.sh, and who took the time."""
-    traces.require_found(services, lab)
+def test_slow_found(found: traces.Found) -> None:
+    """slow.toml names the slow request of customers.sh, and the service that took the time."""
+    found.require()
 
 
 @needs("slow-found")
-@timeout(150)
+@timeout(400)
 def test_released_alone(services: Services, lab: Lab) -> None:
-    """release.sh gives tracking another version, and the old one again; nobody else notices."""
+    """release.sh gives one service another version, and the old one again; nobody else notices, and nothing is lost."""
     script = Script(services)
-    proof = ("released", script.text, script.fingerprint)
+    proof = ("released", services.on.title, script.text, script.fingerprint)
     if lab.recall(*proof) is None:
-        there = script.version()
-        other = "1.1" if there != "1.1" else "1.0"
-        lab.record("release of tracking", script.require_releases(other), "s")
-        script.require_releases(there)
+        lab.record("release of tracking", script.require_tracking(), "s")
+        script.require_notification()
         lab.remember(*proof)

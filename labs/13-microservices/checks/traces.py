@@ -2,91 +2,117 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from checker.cluster.named import leading
 from checker.grading.author import fail, require, wait_until
 
 if TYPE_CHECKING:
-    from checker.grading.author import Container, Lab
+    from checker.grading.author import Lab
 
     from .services import Services
 
 SLOW_MS = 550
 """customers.sh makes one service take 600 ms longer; nothing else here takes that long."""
 
+LOGGED_SECONDS = 5.0
+
 
 def require_in_logs(services: Services, number: str, names: tuple[str, ...], what: str) -> None:
     """Require that the log of each service has a line with an id."""
-    for name in names:
-        container = _container(services, name)
+    missing = list(names)
 
-        def found(container: Container = container) -> bool:
-            return bool(services.lines(container, number))
+    def all_found() -> bool:
+        missing[:] = [name for name in missing if not services.lines(name, number)]
+        return not missing
 
-        if wait_until(found, 3, every=0.25):
-            continue
-        told = services.lines(_container(services, names[0]), number)
-        fail(
-            f"{what} has the id {number} in the log of `{names[0]}`, and no line of `{name}` has it. Who looks for the reason of a "
-            f"slow answer loses the trail between the two.",
-            expected=f"a line with {number} in the log of {name}",
-            seen=f"{names[0]}: {len(told)} lines, {name}: none",
-            source=f"docker compose logs | grep {number}",
-            evidence=services.lab.logs(container, tail=1),
-            hint="Which header carries the id, and who sends it on? What is kept until later keeps its id with it.",
-        )
-
-
-def require_found(services: Services, lab: Lab) -> None:
-    """Require that the sheet names a request that was slow, and the service that took the time."""
-    sheet = lab.sheet("slow.toml", rule="a text stands in quotes behind its `=`.", like='`service = "front"`')
-    number, service = sheet.text("slow", "id"), sheet.text("slow", "service")
-    if lab.recall("slow", number, service) is not None:
+    if wait_until(all_found, LOGGED_SECONDS, every=0.1):
         return
-    require(
-        number.startswith("customer-"),
-        "The slow request of customers.sh is not named yet.",
-        expected="the id of a request, which begins with customer-",
-        seen=sheet.shown("slow", "id"),
-        source=sheet.source,
-        hint="`sh customers.sh`, then the front's log: which line of a customer has the largest `ms`?",
+    name = missing[0]
+    fail(
+        f"{what} has the id {number} in the log of `{names[0]}`, and no line of `{name}` has it. When somebody looks for the reason "
+        "of a slow answer, the trail ends between the two.",
+        expected=f"a line with {number} in the log of {name}",
+        seen=f"{names[0]}: {len(services.lines(names[0], number))} lines, {name}: none",
+        source=f"{services.on.shows_logs(name)} | grep {number}",
+        evidence=services.log(name, 1),
+        hint="Which header has the id, and which service sends it on? What is stored until later needs its id stored with it.",
     )
-    took = {name: _took(services, name, number) for name in ("front", "tracking")}
-    require(
-        took["front"] >= 0,
-        "The front's log has no such request. A container that is made again begins a new log.",
-        expected=f"a line with {number}",
-        seen="no line",
-        source=f"docker compose logs front | grep {number}",
-        hint="Run customers.sh again, and look for the id before you change a container.",
-    )
-    require(
-        max(took.values()) >= SLOW_MS,
-        "That request was not the slow one.",
-        expected="the customer's request with the largest `ms`",
-        seen=f"{number}: {took['front']:.0f} ms in the front, {took['tracking']:.0f} ms in tracking",
-        source=f"docker compose logs | grep {number}",
-        hint="Sort by `ms` what customers have in the log of the front: `jq -s 'max_by(.ms)'`.",
-    )
-    guilty = "tracking" if took["tracking"] >= SLOW_MS else "front"
-    require(
-        service == guilty,
-        f"The request is the slow one, and the time was not taken by {service or 'nobody'}: a service is as slow as what it "
-        "waits for, so the one that the user asks always looks guilty.",
-        expected="the service whose own work took the time",
-        seen=f"{number}: {took['front']:.0f} ms in the front, {took['tracking']:.0f} ms in tracking; you say {service or 'nothing'}",
-        source=f"docker compose logs | grep {number}",
-        hint="The front's time contains the time in which it waited for tracking.",
-    )
-    lab.remember("slow", number, service)
 
 
-def _took(services: Services, name: str, number: str) -> float:
-    lines = [
-        each for each in services.lines(services.get_one(name), number) if each.get("event") == "request"
-    ]
-    return max((float(each.get("ms") or 0) for each in lines), default=-1.0)
+class Found:
+    """The learner's sheet, and what the logs say of the request that it names.
+
+    The logs are read when this is made: a check that replaces a container takes its log away.
+
+    Args:
+        services: whose logs are read.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._early: dict[str, float] = {}
+        named = re.search(r"customer-[0-9a-f]+", _text(services.lab))
+        if named and services.lab.recall("slow", named[0]) is None:
+            services.look_again()
+            self._early = {name: self._took(name, named[0]) for name in ("front", "tracking")}
+
+    def require(self) -> None:
+        """Require that the sheet names a request that was slow, and the service that took the time."""
+        lab = self.services.lab
+        sheet = lab.sheet(
+            "slow.toml", rule="a text stands in quotes behind its `=`.", like='`service = "front"`'
+        )
+        number, service = sheet.text("slow", "id"), sheet.text("slow", "service")
+        if lab.recall("slow", number) == service:
+            return
+        source = f"{self.services.on.shows_logs('front')} | grep {number}"
+        require(
+            number.startswith("customer-"),
+            "slow.toml does not name the slow request of customers.sh yet.",
+            expected="the id of a request, which begins with customer-",
+            seen=sheet.shown("slow", "id"),
+            source=sheet.source,
+            hint="`sh customers.sh`, then the front's log: which line of a customer has the largest `ms`?",
+        )
+        front, tracking = (self._early.get(name, -1.0) for name in ("front", "tracking"))
+        lost = [name for name, took in (("front", front), ("tracking", tracking)) if took < 0]
+        require(
+            not lost,
+            f"The log of {' and '.join(lost)} has no such request. A new container begins a new log.",
+            expected=f"a line with {number}",
+            seen="no line",
+            source=f"{self.services.on.shows_logs(lost[0] if lost else 'front')} | grep {number}",
+            hint="Run customers.sh again, find the request, and check, before you replace a container.",
+        )
+        told = f"{number}: {front:.0f} ms in the front, {tracking:.0f} ms in tracking"
+        require(
+            max(front, tracking) >= SLOW_MS,
+            "That request was not the slow one.",
+            expected="the customer's request with the largest `ms`",
+            seen=told,
+            source=source,
+            hint="Sort the customers' lines in the log of the front by `ms`: `jq -s 'max_by(.ms)'`.",
+        )
+        require(
+            service == ("tracking" if tracking >= SLOW_MS else "front"),
+            f"The request is the slow one, but {service or 'nobody'} did not take the time. A service is as slow as what it waits for, "
+            "so the one that the user asks always looks guilty.",
+            expected="the service whose own work took the time",
+            seen=f"{told}; you say {service or 'nothing'}",
+            source=source,
+            hint="The front's time includes the time that it waited for tracking.",
+        )
+        lab.remember("slow", number, text=service)
+
+    def _took(self, name: str, number: str) -> float:
+        if not leading(self.services.copies, name):
+            return -1.0
+        lines = [each for each in self.services.lines(name, number) if each.get("event") == "request"]
+        return max((float(each.get("ms") or 0) for each in lines), default=-1.0)
 
 
-def _container(services: Services, name: str) -> Container:
-    return services.lab.node(name) if name == "gateway" else services.get_one(name)
+def _text(lab: Lab) -> str:
+    file = lab.work / "slow.toml"
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""

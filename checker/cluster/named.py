@@ -1,0 +1,206 @@
+"""Services with names, one copy each: which copy a name leads to, what it stores and logs, and how it is stopped.
+
+`Named` is the interface. `OnNetwork` implements it for containers on a network of the learner's engine, which
+Compose mostly starts; `named_swarm` and `named_kubernetes` implement it for clusters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from checker.engine.api import ROLE, NotFoundError
+from checker.grading.author import Container
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from checker.grading.author import Lab
+
+FILLER = "drydock/toolbox:1.0"
+"""The image of a container that takes an address which has become free."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Storage outside a copy's own files: a volume, or a folder of the machine."""
+
+    source: str
+    """What it is called where the copy runs: two copies with the same source share it."""
+    writable: bool
+    is_folder: bool = False
+    """Whether it is a folder of the machine, which may have programs in it as well as data."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One running copy of a service."""
+
+    id: str
+    """Its container's or pod's id; another copy has another one."""
+    name: str
+    """As the learner's own tools show it."""
+    started: str
+    """When it last started."""
+    created: str
+    revision: str
+    """What it was made from: its image and settings. It stays the same when the copy is restarted, or made again."""
+    inspected: str
+    """The command that shows how it is set up."""
+    names: frozenset[str] = frozenset()
+    """The names that lead to it."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    stores: tuple[Store, ...] = ()
+    node: str = ""
+
+
+class Named(Protocol):
+    """Services with names, wherever they run."""
+
+    title: str
+    """The tool that runs them, as the learner reads it: `Compose`."""
+    lists: str
+    """The command that lists what runs."""
+
+    def copies(self) -> list[Copy]:
+        """Return every running copy of the learner's services, oldest first."""
+
+    def logs(self, copy: Copy, tail: int) -> str:
+        """Return the last lines that a copy wrote."""
+
+    def shows_logs(self, name: str) -> str:
+        """Return the command that shows the learner the log of a service."""
+
+    def ended(self, name: str) -> str:
+        """Return the last line of a copy of a service that has ended, or why it does not start; empty if unknown."""
+
+    def stop(self, copy: Copy) -> None:
+        """Stop the service of a copy, so that no copy of it runs until `start`."""
+
+    def start(self, copy: Copy) -> str:
+        """Start the service of a copy again, in another place if the learner's settings allow one.
+
+        Returns:
+            What changed about its place, as a sentence; empty when nothing that is known did.
+        """
+
+
+def leading(copies: Sequence[Copy], name: str) -> list[Copy]:
+    """Return the copies that a name leads to."""
+    return [each for each in copies if name in each.names]
+
+
+class OnNetwork:
+    """The containers that a learner has put on a network of their engine.
+
+    Args:
+        lab: the lab.
+        network: the network's name.
+    """
+
+    title = "Compose"
+    lists = "docker compose ps --all"
+
+    def __init__(self, lab: Lab, network: str) -> None:
+        self._lab = lab
+        self._network = network
+        self._addresses: dict[str, str] = {}
+        """The addresses of stopped containers, by id."""
+
+    def copies(self) -> list[Copy]:
+        """Return the learner's running containers on the network, oldest first."""
+        there = self._lab.engine.get(f"/networks/{self._network}").get("Containers") or {}
+        found = [self._container(each) for each in there]
+        # The scene's own, and those of the checker, have a role.
+        running = [each for each in found if each is not None and each.running and ROLE not in each.labels]
+        return sorted((self._copy(each) for each in running), key=lambda each: each.created)
+
+    def _container(self, number: str) -> Container | None:
+        try:
+            return Container(self._lab.engine, self._lab.shells, self._lab.engine.inspect(number))
+        except NotFoundError:
+            return None
+
+    def _copy(self, container: Container) -> Copy:
+        attached = container.attrs["NetworkSettings"]["Networks"].get(self._network, {})
+        names = {container.name, *(attached.get("Aliases") or ()), *(attached.get("DNSNames") or ())}
+        return Copy(
+            id=container.id,
+            name=container.name,
+            started=container.started_at,
+            created=container.created,
+            revision=revision_of(container.attrs, container.mounts),
+            inspected=f"docker inspect {container.name}",
+            names=frozenset(names),
+            env=container.env,
+            stores=stores_of(container.mounts),
+        )
+
+    def logs(self, copy: Copy, tail: int) -> str:
+        """Return the last lines that a container wrote."""
+        return self._lab.engine.logs(copy.id, tail)
+
+    def shows_logs(self, name: str) -> str:
+        """Return the command that shows the log of a service."""
+        return f"docker compose logs {name}"
+
+    def ended(self, name: str) -> str:
+        """Return the last line of a container that has ended and has the name in its own."""
+        ended = [each for each in self._lab.containers() if name in each.name and not each.running]
+        return ended[-1].logs(1) if ended else ""
+
+    def stop(self, copy: Copy) -> None:
+        """Stop the container."""
+        if (container := self._container(copy.id)) is not None:
+            self._addresses[copy.id] = container.networks.get(self._network, "")
+            container.stop(1)
+
+    def start(self, copy: Copy) -> str:
+        """Start the container again, with another address, as it may get one after any restart."""
+        container = self._container(copy.id)
+        if container is None:
+            return ""
+        # A stopped container has given its address back; somebody else takes it.
+        self._lab.run(FILLER, command=["sleep", "60"], network=self._network)
+        container.start()
+        before, after = self._addresses.get(copy.id, ""), container.reload().networks.get(self._network, "")
+        return f"its address was {before} and is {after} now" if before and after != before else ""
+
+
+def revision_of(record: Mapping[str, Any], mounts: Sequence[Mapping[str, Any]]) -> str:
+    """Return a digest of what a container was made from: its image, command, environment and mounts.
+
+    Args:
+        record: the engine's record of it.
+        mounts: its mounts, as the engine lists them.
+    """
+    config = record["Config"]
+    made_of = [
+        record.get("Image"),
+        config.get("Entrypoint"),
+        config.get("Cmd"),
+        sorted(config.get("Env") or []),
+        sorted(f"{mount.get('Name') or mount.get('Source')}:{mount.get('Destination')}" for mount in mounts),
+    ]
+    return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+
+def stores_of(mounts: Sequence[Mapping[str, Any]], node: str = "") -> tuple[Store, ...]:
+    """Return the stores among a container's mounts, as its engine lists them.
+
+    Args:
+        mounts: the engine's records.
+        node: the node that the container runs on, when there are several: each has its own volumes and folders.
+    """
+    place = f"{node}: " if node else ""
+    return tuple(
+        Store(
+            f"{place}{mount.get('Name') or mount.get('Source')}",
+            writable=bool(mount.get("RW")),
+            is_folder=mount["Type"] == "bind",
+        )
+        for mount in mounts
+        if mount.get("Type") in {"volume", "bind"}
+    )

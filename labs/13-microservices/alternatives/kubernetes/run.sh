@@ -1,0 +1,13 @@
+for each in front tracking notification; do sh build.sh "$each" 1.0; done
+kubectl create secret generic gateway --from-literal gateway=parcel-7f3a91c2d5e84b60
+kubectl apply --filename parcel.yaml
+for each in front tracking notification; do kubectl rollout status --timeout 120s "deployment/$each"; done
+timeout 60 sh -c "until curl -sf http://front:8080/ && curl -sf http://tracking:8080/healthz; do sleep 0.2; done"
+
+curl -sf -d '{"to": "Mill Lane 1"}' http://front:8080/parcels
+sh customers.sh
+id=$(kubectl logs deployment/front --container front | grep 'customer-' | jq -rs 'max_by(.ms).id')
+took=$(kubectl logs deployment/tracking --container tracking | grep "$id" | jq -r .ms)
+service=front
+[ "$took" -lt 300 ] || service=tracking
+sed -i "s/^id = .*/id = \"$id\"/; s/^service = .*/service = \"$service\"/" slow.toml
