@@ -118,7 +118,7 @@ def require_key_untold(services: Services) -> None:
         for name, value in each.env.items():
             require(
                 "://" not in value or not form_in(value.encode(), KEY),
-                f"The gateway's key is part of an address, in {name} of `{each.name}`. Whoever sees an address may write it to a log.",
+                f"The gateway's key is part of an address, in {name} of `{each.name}`. Anyone who sees an address may write it to a log.",
                 expected="the key in a file or a header, never in an address",
                 seen=f"{name}={value.replace(KEY, '(the key)')}",
                 source=each.inspected,

@@ -22,7 +22,7 @@ AGAIN_SECONDS = 10.0
 
 
 def require_holds_without(services: Services, fault: str) -> None:
-    """Break tracking, and require that the front serves without it, says so, and has it again afterwards."""
+    """Break tracking, and require that the front answers without it, says so, and has the places again afterwards."""
     number, place = services.tracked
     mark = services.traffic.mark(f"check: tracking {TOLD[fault]}")
     with services.broken("tracking", fault):
@@ -44,7 +44,7 @@ def require_holds_without(services: Services, fault: str) -> None:
         expected=f'"place": "{place}"',
         seen=str(services.parcel(number)),
         source=f"curl {FRONT}/parcels/{number}",
-        hint="Where does tracking keep its data? What was there before it was stopped, and what is there now?",
+        hint="Where does tracking keep its data? Is that place the same before the stop and after it?",
     )
     services.lab.record(
         f"front page, tracking {fault}", round(seen.latency(95)), "ms", "95 % of the requests"
@@ -78,7 +78,7 @@ def _require_served(seen: Timeline, fault: str) -> None:
         expected=f"95 % of the front pages within {PATIENCE_MS} ms",
         seen=f"95 % within {slow:.0f} ms",
         source=DRAWN,
-        hint="How long may one try take, and how many tries are there?",
+        hint="How long may one request take, and how many requests are there?",
     )
 
 
@@ -87,7 +87,7 @@ def _require_said(page: Reply, accepted: Reply, fault: str) -> None:
     told = said.get("tracking") if isinstance(said, dict) else None
     require(
         told and told != "ok",
-        f"Tracking {TOLD[fault]}, and the front page does not say so. Users take what is missing, or old, for the truth.",
+        f"Tracking {TOLD[fault]}, and the front page does not say so. Users believe that what they see is complete and new.",
         expected='"tracking": "unavailable"',
         seen=page.summary,
         source=f"curl {FRONT}/",
@@ -99,7 +99,7 @@ def _require_said(page: Reply, accepted: Reply, fault: str) -> None:
         expected="201 from POST /parcels",
         seen=accepted.summary,
         source=f"""curl -d '{{"to": "Mill Lane 2"}}' {FRONT}/parcels""",
-        hint="Whom does your front ask before it accepts a parcel?",
+        hint="Which service does your front ask before it accepts a parcel?",
     )
 
 
@@ -108,18 +108,18 @@ def _require_no_storm(services: Services, met: int, pages: int) -> None:
     services.lab.record("requests to a failing tracking", round(each, 1), "a page")
     require(
         each <= MOST_PER_PAGE,
-        f"Tracking answered with errors, and was asked {each:.0f} times for each front page: a retry storm. A service that is "
+        f"Tracking answered with errors, and got {each:.0f} requests for each front page: a retry storm. A service that is "
         "failing because it has too much to do gets many times more of it.",
         expected=f"at most {MOST_PER_PAGE:g} requests a page",
         seen=f"{met} requests for {pages} pages",
         source="curl http://tracking:8080/fault",
-        hint="How many tries may one page cost, and how long does it wait between two?",
+        hint="How many requests may one page cost, and how long does the front wait between two of them?",
     )
 
 
 def _fail_not_found_again(services: Services, number: int) -> None:
     fail(
-        "Tracking is back, and the front does not find it any more"
+        "Tracking is back, and the front no longer finds it"
         + (
             f": {services.moved}. An address goes with its container; the name stays."
             if services.moved
@@ -129,5 +129,5 @@ def _fail_not_found_again(services: Services, number: int) -> None:
         seen=str(services.parcel(number) or services.prober.get(f"{FRONT}/parcels/{number}").summary),
         source=f"curl {FRONT}/parcels/{number}",
         evidence=services.log("tracking", 1),
-        hint="When does your front find out where tracking is: once at its start, or for each request?",
+        hint="When does your front look up the address of tracking: once when it starts, or for each request?",
     )

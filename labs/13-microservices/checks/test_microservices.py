@@ -39,7 +39,7 @@ def test_front_answers(services: Services) -> None:
     number, _ = services.tracked
     require(
         services.parcel(number),
-        "The front accepted a parcel, and does not know it afterwards.",
+        "The front accepted a parcel, and does not have it afterwards.",
         expected=f"HTTP 200 from {FRONT}/parcels/{number}",
         seen=services.prober.get(f"{FRONT}/parcels/{number}").summary,
         source=f"curl {FRONT}/parcels/{number}",
@@ -50,7 +50,7 @@ def test_front_answers(services: Services) -> None:
 @needs("front-answers")
 @timeout(30)
 def test_tracking_apart(services: Services) -> None:
-    """Tracking is a service of its own, and its data is its own."""
+    """Tracking is a separate service, and no other can reach its data."""
     require_apart(services, "tracking")
     number, place = services.tracked
     scanned = services.scan(number, place)
@@ -68,27 +68,27 @@ def test_tracking_apart(services: Services) -> None:
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_stopped(services: Services) -> None:
-    """With tracking stopped, the front serves, says what is missing, and finds it again."""
+    """While tracking is stopped, the front answers and says what is missing; afterwards it has the places again."""
     services.once("tracking stopped", lambda: require_holds_without(services, STOPPED))
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_slow(services: Services) -> None:
-    """With tracking slow, the front serves in its usual time, and says what is missing."""
+    """While tracking is slow, the front answers within a second and says what is missing."""
     services.once("tracking slow", lambda: require_holds_without(services, "slow"))
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_wrong(services: Services) -> None:
-    """With tracking answering errors, the front serves, says so, and does not storm it."""
+    """While tracking answers with errors, the front answers, says what is missing, and sends few requests."""
     services.once("tracking wrong", lambda: require_holds_without(services, "wrong"))
 
 
 @needs("tracking-stopped", "tracking-slow", "tracking-wrong")
 def test_notification_apart(services: Services) -> None:
-    """Notification is a service of its own, and its data is its own."""
+    """Notification is a separate service, and no other can reach its data."""
     require_apart(services, "notification")
 
 
@@ -153,7 +153,7 @@ def test_slow_found(found: traces.Found) -> None:
 @needs("slow-found")
 @timeout(400)
 def test_released_alone(services: Services, lab: Lab) -> None:
-    """release.sh gives one service another version, and the old one again; nobody else notices, and nothing is lost."""
+    """release.sh releases one service and rolls it back: users and other services notice nothing, and no data is lost."""
     script = Script(services)
     proof = ("released", services.on.title, script.text, script.fingerprint)
     if lab.recall(*proof) is None:
