@@ -89,7 +89,7 @@ def require_made_up_for(services: Services, fault: str) -> None:
     require(
         met <= MOST_TRIES,
         f"Notification {TOLD[fault]}, and got {met} requests in {FAULT_SECONDS:g} s for {COUNT} notices: a retry storm. Retries "
-        "without a pause keep down what is trying to come up.",
+        "without a pause keep a service from coming up again.",
         expected=f"at most {MOST_TRIES} requests",
         seen=f"{met} requests",
         source="curl http://notification:8080/fault",

@@ -44,7 +44,7 @@ def require_holds_without(services: Services, fault: str) -> None:
         expected=f'"place": "{place}"',
         seen=str(services.parcel(number)),
         source=f"curl {FRONT}/parcels/{number}",
-        hint="Where does tracking keep its data? Is that place the same before the stop and after it?",
+        hint="Where does tracking store its data? Is that place the same before the stop and after it?",
     )
     services.lab.record(
         f"front page, tracking {fault}", round(seen.latency(95)), "ms", "95 % of the requests"

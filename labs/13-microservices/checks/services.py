@@ -155,8 +155,8 @@ class Services:
             reply = self.accept(receiver)
             if reply.status != 201 or reply.ms > PATIENCE_MS:
                 fail(
-                    f"While {when}, the front did not accept a parcel in time. The person who brings one does not have to wait for "
-                    "anything but the front's own data.",
+                    f"While {when}, the front did not accept a parcel in time. The sender has to wait only for "
+                    "the front's own data.",
                     expected=f"201 within {PATIENCE_MS} ms",
                     seen=f"{reply.summary}, after {reply.ms:.0f} ms",
                     source=f"""curl -d '{{"to": "Mill Lane 1"}}' {FRONT}/parcels""",

@@ -43,7 +43,7 @@ def test_front_answers(services: Services) -> None:
         expected=f"HTTP 200 from {FRONT}/parcels/{number}",
         seen=services.prober.get(f"{FRONT}/parcels/{number}").summary,
         source=f"curl {FRONT}/parcels/{number}",
-        hint="Which service keeps the parcels, and where?",
+        hint="Which service stores the parcels, and where?",
     )
 
 

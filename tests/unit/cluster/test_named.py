@@ -92,7 +92,10 @@ def test_another_image_command_or_environment_is_another_revision(change: dict[s
 
 def test_volumes_of_one_name_on_two_nodes_are_two_stores() -> None:
     """Each node has its own volumes."""
-    mounts = [{"Type": "volume", "Name": "data", "RW": True}, {"Type": "tmpfs", "Destination": "/scratch"}]
+    mounts: list[dict[str, Any]] = [
+        {"Type": "volume", "Name": "data", "RW": True},
+        {"Type": "tmpfs", "Destination": "/scratch"},
+    ]
     (one,), (two,) = stores_of(mounts, "node-1"), stores_of(mounts, "node-2")
     assert one.source != two.source
 
