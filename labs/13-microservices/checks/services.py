@@ -68,6 +68,8 @@ class Services:
         self.traffic = traffic
         self.on = runs_on(lab)
         self._seen: dict[str, Copy] = {}
+        self._tracked: tuple[int, str] | None = None
+        self._tracked_by: list[str] = []
         self._receiver = ""
         self.accepted_as = ""
         """The request id of the parcel that tracking knows."""
@@ -169,9 +171,15 @@ class Services:
         body = json.dumps({"parcel": number, "place": place}).encode()
         return self.prober.post("http://tracking:8080/scans", body)
 
-    @functools.cached_property
+    @property
     def tracked(self) -> tuple[int, str]:
-        """A parcel that tracking knows, and its place."""
+        """A parcel that tracking knows, and its place; another one after a copy was replaced, whose log is gone."""
+        now = sorted(each.id for each in self.copies)
+        if self._tracked is None or self._tracked_by != now:
+            self._tracked, self._tracked_by = self._track(), now
+        return self._tracked
+
+    def _track(self) -> tuple[int, str]:
         self._receiver = f"Mill Lane {secrets.token_hex(3)}"
         reply = self.accept(self._receiver)
         self.accepted_as = str(_read(reply).get("request") or "")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 SLOW_MS = 550
 """customers.sh makes one service take 600 ms longer; nothing else here takes that long."""
 
-LOGGED_SECONDS = 5.0
+LOGGED_SECONDS = 15.0
+"""A notice is sent when the next round of the front and of notification begins."""
 
 
 def require_in_logs(services: Services, number: str, names: tuple[str, ...], what: str) -> None:
