@@ -157,3 +157,48 @@ def test_a_node_that_does_not_answer_is_an_error_unless_it_may_be_away() -> None
     assert away.ask("/containers/json", node="node-2", absent=[]) == []
     with pytest.raises(LabError, match="engine of node-2 answers with nothing: curl"):
         away.ask("/containers/json", node="node-2")
+
+
+class Node:
+    """A shell in the manager's node that runs any command, or fails at all of them."""
+
+    def __init__(self, rc: int = 0) -> None:
+        self.rc = rc
+        self.commands: list[str] = []
+
+    def exec(self, command: str, timeout: float = 0.0) -> Completed:  # noqa: ARG002 - as a container's
+        """Run a command."""
+        self.commands.append(command)
+        return Completed(self.rc, b"done", b"no such service: parcel")
+
+
+def on(shell: Node) -> Swarm:
+    """Return a swarm whose manager's commands run in a shell."""
+    made = Swarm(cast("Lab", None))
+    made.__dict__["_shell"] = shell
+    return made
+
+
+def test_a_node_that_was_closed_is_open_again_when_the_check_fails_meanwhile() -> None:
+    """A check repairs what it changed, whatever happens."""
+    shell = Node()
+    with pytest.raises(ValueError, match="meanwhile"), on(shell).closed("node-2"):
+        raise ValueError("meanwhile")
+    assert [command.rpartition("--availability ")[2] for command in shell.commands] == [
+        "pause node-2",
+        "active node-2",
+    ]
+
+
+def test_a_service_is_scaled_without_waiting_for_its_copies() -> None:
+    """The caller waits for what it needs, with a limit of its own."""
+    shell = Node()
+    on(shell).scale("parcel front", 0)
+    assert shell.commands == ["docker service scale --detach 'parcel front'=0"]
+
+
+def test_a_command_that_the_manager_refuses_is_an_error_with_its_reason() -> None:
+    """What the manager said is more exact than what the checker could say."""
+    with pytest.raises(LabError) as refused:
+        on(Node(rc=1)).scale("parcel", 1)
+    assert "no such service" in refused.value.detail
