@@ -46,9 +46,8 @@ def require_holds_without(services: Services, fault: str) -> None:
         source=f"curl {FRONT}/parcels/{number}",
         hint="Where does tracking store its data? Is that place the same before the stop and after it?",
     )
-    services.lab.record(
-        f"front page, tracking {fault}", round(seen.latency(95)), "ms", "95 % of the requests"
-    )
+    if fault == "slow":
+        services.record("95 % of the front pages while tracking is slow", round(seen.latency(95)), "ms")
     services.traffic.mark(f"check: tracking repaired after {services.traffic.now() - mark.at:.1f} s")
 
 
@@ -105,7 +104,7 @@ def _require_said(page: Reply, accepted: Reply, fault: str) -> None:
 
 def _require_no_storm(services: Services, met: int, pages: int) -> None:
     each = met / max(pages, 1)
-    services.lab.record("requests to a failing tracking", round(each, 1), "a page")
+    services.record("requests for each page to a failing tracking", round(each, 1), "")
     require(
         each <= MOST_PER_PAGE,
         f"Tracking answered with errors, and got {each:.0f} requests for each front page: a retry storm. A service that is "

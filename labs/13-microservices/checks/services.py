@@ -67,6 +67,7 @@ class Services:
         self.prober = prober
         self.traffic = traffic
         self.on = runs_on(lab)
+        self.scene = lab.node("prober").id
         self._seen: dict[str, Copy] = {}
         self._tracked: tuple[int, str] | None = None
         self._tracked_by: list[str] = []
@@ -120,11 +121,21 @@ class Services:
         return found[0] if found else self._seen.get(name) or self.require_one(name)
 
     def once(self, what: str, prove: Callable[[], object]) -> None:
-        """Run a slow test, unless it has passed before with the same programs and settings."""
-        proof = (what, self.on.title, *sorted(each.revision for each in self.copies), self._mounted)
+        """Run a slow test, unless it has passed before in this scene with the same programs and settings."""
+        proof = (
+            what,
+            self.scene,
+            self.on.title,
+            *sorted(each.revision for each in self.copies),
+            self._mounted,
+        )
         if self.lab.recall(*proof) is None:
             prove()
             self.lab.remember(*proof)
+
+    def record(self, what: str, value: float, unit: str) -> None:
+        """Store a measured number of these services with the attempt."""
+        self.lab.record(what, value, unit, self.on.title)
 
     @property
     def _mounted(self) -> str:

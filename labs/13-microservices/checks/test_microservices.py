@@ -155,8 +155,8 @@ def test_slow_found(found: traces.Found) -> None:
 def test_released_alone(services: Services, lab: Lab) -> None:
     """release.sh releases one service and rolls it back: users and other services notice nothing, and no data is lost."""
     script = Script(services)
-    proof = ("released", services.on.title, script.text, script.fingerprint)
+    proof = ("released", services.scene, services.on.title, script.text, script.fingerprint)
     if lab.recall(*proof) is None:
-        lab.record("release of tracking", script.require_tracking(), "s")
+        services.record("release of tracking", script.require_tracking(), "s")
         script.require_notification()
         lab.remember(*proof)
