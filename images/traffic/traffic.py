@@ -5,6 +5,10 @@ alive. It uses only Python's standard library and one thread for all requests. E
   DRYDOCK_TRAFFIC_TO        where to send, such as http://front:8080/
   DRYDOCK_TRAFFIC_DOWNLOAD  a path there that takes seconds to answer, such as /download?seconds=8; if it is set, a
                             download of it begins once a second, on a connection of its own, and is recorded apart
+  DRYDOCK_TRAFFIC_PLAN      a file that says how many requests a second to send when, in place of the numbers above:
+                            {"begin": SECONDS SINCE 1970, "rates": [[SECONDS AFTER THAT, REQUESTS A SECOND], …]}; between
+                            two of these the rate changes evenly; without the file, and outside its time, it is 1 a
+                            second; and 1 a second is sent on the kept connection all the time
   DRYDOCK_TRAFFIC_RECORD    the folder of the record; /var/lib/traffic
 
 It looks up the name in the address twice a second, not for every request, and again when a connection fails: it tries
@@ -27,6 +31,7 @@ import socket
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -40,6 +45,9 @@ FORMAT = 1
 FRESH_SECONDS = 1 / 20
 KEPT_SECONDS = 1 / 5
 DOWNLOAD_SECONDS = 1.0
+UNPLANNED_SECONDS = 1.0
+"""With a plan: how often a request is sent outside the plan's time, and on the kept connection."""
+
 GIVE_UP_SECONDS = 2.0
 """How long a request may take, from its sending to the end of its answer."""
 
@@ -256,6 +264,58 @@ class Names(threading.Thread):
         return number
 
 
+class Pace:
+    """How often requests are sent: always as often, or as a file says that may come, change and go at any time.
+
+    Args:
+        file: the plan; without one, the pace never changes.
+    """
+
+    def __init__(self, file: str = "") -> None:
+        self._file = Path(file) if file else None
+        self._stamp = 0
+        self._begin = 0.0
+        self._rates: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def kept(self) -> float:
+        """Seconds between two requests on the kept connection."""
+        return UNPLANNED_SECONDS if self._file else KEPT_SECONDS
+
+    def fresh(self, at: float) -> float:
+        """Return the seconds until the next request on a new connection, from a time of day on."""
+        if self._file is None:
+            return FRESH_SECONDS
+        self._read(self._file)
+        after = at - self._begin
+        for (since, rate), (until, then) in pairwise(self._rates):
+            if since <= after < until:
+                return 1 / max(
+                    rate + (then - rate) * (after - since) / (until - since), 1 / UNPLANNED_SECONDS
+                )
+        return UNPLANNED_SECONDS
+
+    def _read(self, file: Path) -> None:
+        try:
+            stamp = file.stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        if stamp == self._stamp:
+            return
+        self._stamp, self._rates = stamp, ()
+        if not stamp:
+            return
+        try:
+            plan = json.loads(file.read_text("utf-8"))
+            self._rates = tuple((float(second), float(rate)) for second, rate in plan["rates"])
+            self._begin = float(plan["begin"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            self._rates = ()
+            log(f"{file} is no plan: {error!r}")
+        else:
+            log(f"a plan of {len(self._rates)} rates")
+
+
 class Exchange:
     """One request and its result so far."""
 
@@ -308,7 +368,7 @@ class Sender:
         download: a path that is downloaded all the time as well; none if empty.
     """
 
-    def __init__(self, to: str, folder: str, download: str = "") -> None:
+    def __init__(self, to: str, folder: str, download: str = "", plan: str = "") -> None:
         parts = urlsplit(to)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         head = f" HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: drydock-traffic\r\nAccept: application/json\r\n"
@@ -318,6 +378,7 @@ class Sender:
             f"GET {download}{head}Connection: close\r\n\r\n".encode() if download else b""
         )
         self._clock = Clock()
+        self._pace = Pace(plan)
         self._record = Record(folder, to)
         self._woken, wake = socket.socketpair()
         self._woken.setblocking(False)  # noqa: FBT003 - the one argument it has
@@ -349,11 +410,12 @@ class Sender:
             if now >= fresh:
                 self._follow_clock(now)
                 self._send(now)
-                fresh += FRESH_SECONDS * (math.floor((now - fresh) / FRESH_SECONDS) + 1)
+                pace = self._pace.fresh(self._clock.at(now))
+                fresh += pace * (math.floor((now - fresh) / pace) + 1)
             if now >= kept:
                 if not self._kept_busy:
                     self._send(now, kept=True)
-                kept += KEPT_SECONDS * (math.floor((now - kept) / KEPT_SECONDS) + 1)
+                kept += self._pace.kept * (math.floor((now - kept) / self._pace.kept) + 1)
                 self._record.turn(self._clock.at(now))
             # The requests wake us often enough; a download may begin a twentieth of a second late.
             if self._download_request and now >= download:
@@ -761,10 +823,10 @@ def main() -> None:
     folder = os.environ.get("DRYDOCK_TRAFFIC_RECORD") or "/var/lib/traffic"
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    log(
-        f"sending {round(1 / FRESH_SECONDS)} requests a second to {to}, and {round(1 / KEPT_SECONDS)} on a kept connection"
-    )
-    Sender(to, folder, download).run()
+    plan = os.environ.get("DRYDOCK_TRAFFIC_PLAN") or ""
+    often = f"as {plan} says" if plan else f"{round(1 / FRESH_SECONDS)} a second"
+    log(f"sending requests to {to}, {often}, and {round(1 / Pace(plan).kept)} a second on a kept connection")
+    Sender(to, folder, download, plan).run()
 
 
 if __name__ == "__main__":
