@@ -93,6 +93,7 @@ class Bill:
         total: their sum.
         reserved: vCPU that were reserved on average, for each hour.
         used: vCPU that were used, for each hour.
+        waited: how long the meter waited for processor time in each hour, as a multiple of what it needed.
         blind_hours: hours in which the meter could not see the engine.
         machine: the virtual machine that has room for the most that was reserved: vcpu, gib, cents for these hours.
     """
@@ -110,6 +111,7 @@ class Bill:
     total: float = 0.0
     reserved: list[float] = field(default_factory=list)
     used: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
     blind_hours: float = 0.0
     machine: dict[str, float] = field(default_factory=dict)
 
@@ -140,6 +142,7 @@ class _Reader:
         self.stored_at = week["at"]
         self.sent: tuple[int, int] | None = None
         self.blind_at: float | None = None
+        self.waited: dict[int, list[float]] = defaultdict(list)
         self.slots: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
 
     def hour(self, at: float) -> float:
@@ -166,6 +169,8 @@ class _Reader:
                 first, last = self.sent or (line["bytes"], line["bytes"])
                 # A machine that was switched on again counts from zero.
                 self.sent = (first if line["bytes"] >= last else first - last, line["bytes"])
+            case "waited":
+                self.waited[int(self.hour(at))].append(line["times"])
             case "blind":
                 self.blind_at = self.blind_at or at
             case "sees" if self.blind_at is not None:
@@ -245,6 +250,7 @@ class _Reader:
         whole = range(math.ceil(bill.hours - 1e-6))
         bill.reserved = [self.slots[slot][0] for slot in whole]
         bill.used = [self.slots[slot][1] for slot in whole]
+        bill.waited = [max(self.waited[slot], default=0.0) for slot in whole]
         if bill.reserved:
             peak = max(whole, key=lambda slot: self.slots[slot][0])
             vcpu = max(1, math.ceil(self.slots[peak][0] / prices.vm_step - 1e-9)) * prices.vm_step

@@ -236,9 +236,9 @@ class Handler(BaseHTTPRequestHandler):
                 if int(desk.hour // 6) != said and (found := desk.bill()):
                     said = int(desk.hour // 6)
                     rate = desk.week.rate(desk.hour)
-                    vcpu = found.reserved[-1] if found.reserved else 0.0
+                    vcpu = found.reserved[-2] if len(found.reserved) > 1 else 0.0
                     self.wfile.write(
-                        f"{desk.week.name(said * 6)}  {rate:4.1f} requests/s  {vcpu:.2f} vCPU  {found.total:7.2f} cents\n".encode()
+                        f"{desk.week.name(said * 6):<16} {rate:4.1f} requests/s {vcpu:6.2f} vCPU {found.total:8.2f} cents\n".encode()
                     )
                     self.wfile.flush()
                 last = time.monotonic()

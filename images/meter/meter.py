@@ -9,6 +9,8 @@ A record is JSON lines, of the last week that was replayed. Each has `at`, in se
            `first` marks what it had before the week began
   stored   bytes that are stored now, by what it is: `bytes`
   sent     bytes that the network card has sent since the machine was switched on: `bytes`
+  waited   how long the meter itself had to wait for processor time, as a multiple of what it needed: `times`; on a machine
+           that is too busy, containers do not get what they have reserved
   blind    the engine cannot be seen from now on;  sees: it can be seen again
   over     the week is over; or it was ended before: `early`
 """
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from week import Week
 
 CARD_SECONDS = 1.0
+WAITED_SECONDS = 1.0
+WAITED_WORK = 0.003
+"""Processor seconds that the meter works to find out how long that takes."""
+
 USED_SECONDS = 2.0
 STORED_SECONDS = 3.0
 AGAIN_SECONDS = 0.3
@@ -160,9 +166,10 @@ class Meter:
     # -- what is measured -------------------------------------------------------------------------------------------
 
     def _measure(self) -> None:
-        due = {self._write_sent: 0.0, self._write_used: 0.0, self._write_stored: 0.0}
+        due = dict.fromkeys((self._write_sent, self._write_used, self._write_stored, self._write_waited), 0.0)
         every = {
             self._write_sent: CARD_SECONDS,
+            self._write_waited: WAITED_SECONDS,
             self._write_used: USED_SECONDS,
             self._write_stored: STORED_SECONDS,
         }
@@ -180,6 +187,12 @@ class Meter:
         except (OSError, ValueError):
             return  # it is being written, or not there yet
         self.record.write("sent", at, bytes=sent)
+
+    def _write_waited(self, at: float) -> None:
+        began, used = time.perf_counter(), time.thread_time()
+        while (worked := time.thread_time() - used) < WAITED_WORK:
+            sum(range(500))
+        self.record.write("waited", at, times=round((time.perf_counter() - began) / worked - 1, 1))
 
     def _write_used(self, at: float, *, first: bool = False) -> None:
         mark = {"first": True} if first else {}

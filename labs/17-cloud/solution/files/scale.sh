@@ -3,16 +3,21 @@
 set -eu
 
 docker="docker --context rented-tls"
-copy() {
+add() {
     $docker run --detach --name "parcel-$1" --network parcel --no-healthcheck \
-        --cpus 0.2 --memory 64m drydock/parcel:1.0
+        --cpus 0.1 --memory 64m drydock/parcel:1.0
+}
+# A copy that is asked to stop first finishes what it has begun.
+remove() {
+    $docker stop "parcel-$1"
+    $docker rm "parcel-$1"
 }
 
-here=$($docker ps --format '{{.Names}}' --filter name=parcel-)
+here=$($docker ps --format '{{.Names}}' --filter name=parcel- | xargs)
 for number in 1 2 3 4; do
-    case " $(echo $here) " in
-        *" parcel-$number "*) [ "$number" -le "$1" ] || $docker rm --force "parcel-$number" & ;;
-        *) [ "$number" -gt "$1" ] || copy "$number" & ;;
+    case " $here " in
+        *" parcel-$number "*) [ "$number" -le "$1" ] || remove "$number" & ;;
+        *) [ "$number" -gt "$1" ] || add "$number" & ;;
     esac
 done
 wait

@@ -1,0 +1,101 @@
+"""Lab 17: a week of traffic on a rented engine, inside a budget, and nobody else on the engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.author import fail, needs, require, timeout
+
+if TYPE_CHECKING:
+    from .rented import Rented
+    from .replay import Replay
+
+
+@timeout(40)
+def test_reached_by_ssh(rented: Rented) -> None:
+    """The rented engine is reached by a context over SSH."""
+    rented.require_reached(
+        "ssh", "SSH", "Lesson, “In by SSH”. `ssh rented hostname` says whether SSH itself works."
+    )
+
+
+@needs("reached-by-ssh")
+@timeout(60)
+def test_closed_to_others(rented: Rented) -> None:
+    """Without a certificate, nobody reaches the rented engine."""
+    for port, way in rented.open_to_all().items():
+        fail(
+            f"The engine answers at {way}://rented:{port} to anyone, without a certificate. Whoever asks there can start "
+            "containers as root on a machine that you pay for.",
+            expected="no answer without a certificate",
+            seen=f"the engine's answer on port {port}, by {way}",
+            source=f"curl -k {way}://rented:{port}/_ping",
+            hint="Plain TCP asks nobody who they are. What tells the engine to do without it?"
+            if way == "http"
+            else "TLS hides what is sent. Which option makes the engine ask for the other side's certificate as well?",
+        )
+
+
+@needs("closed-to-others")
+@timeout(40)
+def test_reached_by_tls(rented: Rented) -> None:
+    """The rented engine is reached by a context over TLS, which checks whom it talks to."""
+    hint = "Lesson, “In by TLS”: what does the engine need, and which three files does the context need?"
+    context = rented.require_reached("tcp", "TLS", hint)
+    require(
+        context.files,
+        f"The context `{context.name}` reaches the engine without TLS: anyone in between reads and changes what is sent.",
+        expected="a context with ca, cert and key",
+        seen=f"{context.host}, no certificate",
+        source=f"docker context inspect {context.name}",
+        hint=hint,
+    )
+    require(
+        context.checks_server and "ca.pem" in context.files,
+        f"The context `{context.name}` does not check whose certificate it is shown: it talks to anyone who pretends to be "
+        "the rented machine.",
+        expected="a context with `ca`, and without `skip-tls-verify`",
+        seen=", ".join(context.files),
+        source=f"docker context inspect {context.name}",
+        hint=hint,
+    )
+
+
+@needs("reached-by-tls")
+@timeout(90)
+def test_keys_kept(rented: Rented) -> None:
+    """Your private keys are nowhere on the rented machine."""
+    for what, where in rented.leaks():
+        fail(
+            f"A copy of {what} lies in {where}. Whoever reads it there can come in as you, from anywhere.",
+            expected="private keys on your own machine alone",
+            seen=f"{what} in {where}",
+            source="docker --context … history, or docker --context … exec … find / -name '*key*'",
+            hint="What was copied or built on the rented machine from a folder with keys in it? A layer keeps what a later one "
+            "deletes.",
+        )
+
+
+@timeout(60)
+def test_every_request_served(replay: Replay) -> None:
+    """The users' requests were answered, all but 1 in 50 at most."""
+    replay.require_served()
+
+
+@needs("every-request-served")
+def test_released_at_night(replay: Replay) -> None:
+    """At night, at most half of what is reserved at the peak is reserved."""
+    replay.require_released()
+
+
+@needs("every-request-served")
+@timeout(30)
+def test_nothing_forgotten(replay: Replay) -> None:
+    """Nothing is left that costs and that nobody uses."""
+    replay.require_nothing_forgotten()
+
+
+@needs("released-at-night", "nothing-forgotten")
+def test_within_budget(replay: Replay) -> None:
+    """The bill for the week is within the budget."""
+    replay.require_within_budget()
