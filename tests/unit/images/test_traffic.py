@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -512,3 +512,50 @@ def test_an_address_that_cannot_be_sent_to_is_named(send: Callable[..., Sender],
     assert sender.process.returncode == 1
     assert told in said
     assert "Traceback" not in said
+
+
+@pytest.fixture
+def pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Path]:
+    """Traffic's pace by a plan, and the file of the plan, which is not there yet."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    file = tmp_path / "plan.json"
+    return __import__("traffic").Pace(str(file)), file
+
+
+def test_without_the_file_of_the_plan_a_request_a_second_is_sent(pace: tuple[Any, Path]) -> None:
+    assert pace[0].fresh(1000.0) == 1.0
+    assert pace[0].kept == 1.0
+
+
+def test_between_two_times_of_a_plan_the_rate_changes_evenly(pace: tuple[Any, Path]) -> None:
+    planned, file = pace
+    file.write_text(json.dumps({"begin": 1000, "rates": [[0, 2], [10, 12], [20, 12]]}))
+    assert planned.fresh(1000.0) == pytest.approx(1 / 2)
+    assert planned.fresh(1005.0) == pytest.approx(1 / 7)
+    assert planned.fresh(1015.0) == pytest.approx(1 / 12)
+
+
+def test_outside_the_time_of_a_plan_a_request_a_second_is_sent(pace: tuple[Any, Path]) -> None:
+    planned, file = pace
+    file.write_text(json.dumps({"begin": 1000, "rates": [[0, 5], [10, 5]]}))
+    assert (planned.fresh(999.0), planned.fresh(1010.0)) == (1.0, 1.0)
+
+
+def test_a_plan_may_come_change_and_go(pace: tuple[Any, Path]) -> None:
+    planned, file = pace
+    file.write_text(json.dumps({"begin": 0, "rates": [[0, 5], [10, 5]]}))
+    assert planned.fresh(1.0) == pytest.approx(1 / 5)
+    file.write_text(json.dumps({"begin": 0, "rates": [[0, 50], [10, 50]]}))
+    os.utime(file, ns=(1, 1))
+    assert planned.fresh(1.0) == pytest.approx(1 / 50)
+    file.unlink()
+    assert planned.fresh(1.0) == 1.0
+
+
+def test_a_file_that_is_no_plan_is_told_once_and_changes_nothing(
+    pace: tuple[Any, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned, file = pace
+    file.write_text("rates")
+    assert (planned.fresh(1.0), planned.fresh(1.0)) == (1.0, 1.0)
+    assert capsys.readouterr().out.count("is no plan") == 1
