@@ -286,7 +286,7 @@ def show(bill: Bill) -> str:
         f"{'container':<22}{'hours':>8}{'vCPU-h':>9}{'used':>8}{'GiB-h':>8}{'cents':>10}",
     ]
     for item in bill.items:
-        note = f"  no limit: {' and '.join(item.unlimited)}" if item.unlimited else ""
+        note = "" if not item.unlimited else f"  no {' or '.join(item.unlimited)} limit"
         lines.append(
             f"{item.name[:21]:<22}{item.hours:>8.1f}{item.vcpu_hours:>9.2f}{item.used_vcpu_hours:>8.2f}"
             f"{item.gib_hours:>8.2f}{item.cents:>10.2f}{note}"

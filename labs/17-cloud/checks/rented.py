@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NAME = "rented"
 ASK_SECONDS = 15.0
 KEYS = {"the SSH key": "/rented/ssh/id_ed25519", "the key of the TLS context": "/rented/tls/key.pem"}
+CACHE = "the build cache"
 DISK = "/var/lib/docker"
 SEARCH_SECONDS = 60.0
 
@@ -140,7 +141,8 @@ class Rented:
                 SEARCH_SECONDS,
             )
             found += [(what, self._place(path)) for path in said.splitlines()]
-        return found
+        # What was sent for a build lies in its cache as well; where it came to is what the learner knows by name.
+        return sorted(found, key=lambda each: each[1] == CACHE)
 
     def _needles(self) -> dict[str, list[str]]:
         """Return for each key how a line of it may be written."""
@@ -167,7 +169,7 @@ class Rented:
             for layer, owner in self._layers:
                 if layer == name:
                     return owner
-            return "a layer of the build cache"
+            return CACHE
         return "an image's settings" if kind == "image" else f"the file {path} of the machine"
 
     @cached_property

@@ -64,7 +64,7 @@ def test_a_container_without_a_limit_reserves_the_whole_machine(app: dict[str, M
     (item,) = bill.items
     assert item.unlimited == ["CPU", "memory"]
     assert item.cents == pytest.approx(10 * (2 * 4 + 2 * 0.5))
-    assert "no limit: CPU and memory" in app["bill"].show(bill)
+    assert "no CPU or memory limit" in app["bill"].show(bill)
 
 
 def test_a_changed_limit_counts_from_the_moment_of_its_change(app: dict[str, ModuleType]) -> None:
