@@ -43,11 +43,11 @@ class Week:
         )
 
     def seconds(self, hours: float) -> float:
-        """Return how many seconds of the replay stand for some hours of the week."""
+        """Return how many seconds of the replay stand for a number of hours of the week."""
         return hours * 3600 / self.scale
 
     def hours(self, seconds: float) -> float:
-        """Return how many hours of the week some seconds of the replay stand for."""
+        """Return how many hours of the week a number of seconds of the replay stands for."""
         return seconds * self.scale / 3600
 
     def rate(self, hour: float) -> float:

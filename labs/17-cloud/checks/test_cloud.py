@@ -25,12 +25,12 @@ def test_closed_to_others(rented: Rented) -> None:
     """Without a certificate, nobody reaches the rented engine."""
     for port, way in rented.open_to_all().items():
         fail(
-            f"The engine answers at {way}://rented:{port} to anyone, without a certificate. Whoever asks there can start "
+            f"The engine answers at {way}://rented:{port} to anyone, without a certificate. Anyone who asks there can start "
             "containers as root on a machine that you pay for.",
             expected="no answer without a certificate",
             seen=f"the engine's answer on port {port}, by {way}",
             source=f"curl -k {way}://rented:{port}/_ping",
-            hint="Plain TCP asks nobody who they are. What tells the engine to do without it?"
+            hint="Plain TCP asks nobody who they are. Which option opens it?"
             if way == "http"
             else "TLS hides what is sent. Which option makes the engine ask for the other side's certificate as well?",
         )
@@ -67,7 +67,7 @@ def test_keys_kept(rented: Rented) -> None:
     """Your private keys are nowhere on the rented machine."""
     for what, where in rented.leaks():
         fail(
-            f"A copy of {what} lies in {where}. Whoever reads it there can come in as you, from anywhere.",
+            f"A copy of {what} lies in {where}. Anyone who reads it there can come in as you, from anywhere.",
             expected="private keys on your own machine alone",
             seen=f"{what} in {where}",
             source="docker --context … history, or docker --context … exec … find / -name '*key*'",
