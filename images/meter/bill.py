@@ -292,11 +292,13 @@ def show(bill: Bill) -> str:
             f"{item.gib_hours:>8.2f}{item.cents:>10.2f}{note}"
         )
     lines.append("")
+    everything = sum(bill.stored.values())
     for what, gib in sorted(bill.stored.items(), key=lambda each: -each[1]):
-        lines.append(f"stored: {what[:38]:<39}{gib:>8.2f} GiB-h")
+        lines.append(
+            f"{f'stored, GiB-h: {what[:30]}':<47}{gib:>8.2f}{bill.cents['stored'] * gib / everything:>10.2f}"
+        )
     lines += [
-        f"{'stored, together':<46}{'':>9}{bill.cents['stored']:>10.2f}",
-        f"{'sent':<47}{bill.sent_gib:>8.2f}{bill.cents['sent']:>10.2f}",
+        f"{'sent, GiB':<47}{bill.sent_gib:>8.2f}{bill.cents['sent']:>10.2f}",
         f"{'total':<55}{bill.total:>10.2f}",
     ]
     if bill.budget and bill.days == 7:

@@ -27,10 +27,7 @@ def _lines(bill: Bill, week: Week) -> Iterator[str]:
     most = max([*bill.reserved, *bill.used, 0.1])
     across = (WIDTH - LEFT - RIGHT) / hours
     reserved, used = sum(bill.reserved), sum(bill.used)
-    says = (
-        f"{bill.total:.0f} cents: {reserved:.1f} vCPU-hours reserved, {used:.1f} used, "
-        f"at most {most:.2f} vCPU at a time"
-    )
+    says = f"{bill.total:.0f} cents: {reserved:.1f} vCPU-hours reserved, {used:.1f} used"
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="t d" '
         f'font-family="{FONT}" font-size="16">'

@@ -220,7 +220,7 @@ class Replay:
                 source="docker --context … ps; " + BILL,
                 hint="What did you run to try something, and never remove?",
             )
-        for volume in self.rented.ask('/volumes?filters={"dangling":["true"]}')["Volumes"] or []:
+        for volume in self.rented.ask("/volumes", dangling=["true"])["Volumes"] or []:
             name = volume["Name"]
             hours = self.bill["stored"].get(f"volume {name}", 0.0)
             fail(
