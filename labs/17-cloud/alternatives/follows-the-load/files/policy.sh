@@ -1,29 +1,22 @@
-# Follows the load. A copy answers about eight requests a second; from six on, there is another. Copies are added at once,
-# and removed one by one, when fewer were enough five times in a row.
+# Follows the load. When the copy uses more than 60 % of its limit, the limit is doubled; when it uses less than 20 % three
+# times in a row, the limit is halved. It is never below a tenth of a processor, and never above four tenths.
 set -eu
 
-docker="docker --context rented-tls"
-have=1
+limit=10 # hundredths of a processor
 low=0
-while :; do
-    requests=0
-    for copy in $($docker ps --format '{{.Names}}' --filter name=parcel-); do
-        found=$($docker logs --since 2s "$copy" 2>&1 | grep -c '"path": "/work' || true)
-        requests=$((requests + found))
-    done
-    want=$((requests / 12 + 1))
-    [ "$want" -le 4 ] || want=4
-    if [ "$want" -gt "$have" ]; then
-        have=$want low=0
-        sh scale.sh "$have"
-    elif [ "$want" -lt "$have" ]; then
+docker --context rented-ssh stats --format '{{.CPUPerc}}' parcel | while read -r line; do
+    used=$(echo "$line" | grep -o '[0-9]*\.[0-9]*%') || continue
+    used=${used%%.*}
+    if [ $((used * 100)) -gt $((limit * 60)) ] && [ "$limit" -lt 40 ]; then
+        limit=$((limit * 2))
+    elif [ $((used * 100)) -lt $((limit * 20)) ] && [ "$limit" -gt 10 ]; then
         low=$((low + 1))
-        if [ "$low" -ge 5 ]; then
-            have=$((have - 1)) low=0
-            sh scale.sh "$have"
-        fi
+        [ "$low" -ge 3 ] || continue
+        limit=$((limit / 2))
     else
         low=0
+        continue
     fi
-    sleep 0.3
+    low=0
+    docker --context rented-ssh update --cpus "0.$limit" parcel
 done
