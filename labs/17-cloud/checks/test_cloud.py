@@ -32,7 +32,7 @@ def test_closed_to_others(rented: Rented) -> None:
             source=f"curl -k {way}://rented:{port}/_ping",
             hint="Plain TCP asks nobody who they are. Which option opens it?"
             if way == "http"
-            else "TLS hides what is sent. Which option makes the engine ask for the other side's certificate as well?",
+            else "TLS hides what is sent. The engine has to ask for the other side's certificate as well: which option says so, and what does it say now?",
         )
 
 
