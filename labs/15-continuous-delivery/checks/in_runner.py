@@ -1,0 +1,308 @@
+"""Runs in the runner's container, on its Python: pushes commits as a learner would, and writes down what they set off.
+
+    python3 in_runner.py state              what is live, and what the pipeline said of the newest commit
+    python3 in_runner.py push JSON          push commits, and watch
+    python3 in_runner.py leaks JSON         find a password in logs and images
+    python3 in_runner.py back COMMIT SERVICE IMAGE   put main and production back
+
+It prints one line of JSON. Nothing of it is imported by the checks.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+HOME = Path("/srv/runner")
+GIT = ["git", f"--git-dir={HOME}/parcel.git"]
+PRODUCTION = ("production-1", "production-2")
+EAR_PORT = 4015
+SERVICE = "com.docker.swarm.service.name"
+MANIFESTS = ", ".join(
+    f"application/vnd.{each}+json"
+    for each in ("docker.distribution.manifest.v2", "oci.image.manifest.v1", "oci.image.index.v1")
+)
+
+
+def git(*words: str, text: str | None = None, **settings: str) -> str:
+    """Run git on the bare repository, and return what it printed."""
+    done = subprocess.run(
+        [*GIT, *words], input=text, capture_output=True, text=True, check=True, env={**os.environ, **settings}
+    )
+    return done.stdout.strip()
+
+
+def ask(node: str, path: str) -> Any:
+    """GET a path of an engine's API; None if it refuses."""
+    connection = http.client.HTTPConnection(node, 2375, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return json.loads(body) if answer.status == http.client.OK else None
+
+
+def live() -> list[dict[str, str]]:
+    """Return the running copies of production: their service, the image they were given, and the image's id."""
+    which = quote(json.dumps({"label": [SERVICE], "status": ["running"]}))
+    return [
+        {"node": node, "service": each["Labels"][SERVICE], "image": each["Image"], "id": each["ImageID"]}
+        for node in PRODUCTION
+        for each in ask(node, f"/containers/json?filters={which}") or []
+    ]
+
+
+def state() -> dict[str, Any]:
+    """Return the newest commit of main, its log, and what is live."""
+    head = git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
+    log = HOME / "log" / f"{head}.log"
+    services = ask(PRODUCTION[0], "/services") or []
+    return {
+        "main": head,
+        "tree": git("rev-parse", f"{head}^{{tree}}") if head else "",
+        "log": log.read_text(errors="replace") if head and log.is_file() else "",
+        "live": live(),
+        "address": socket.gethostbyname(socket.gethostname()),
+        "services": {
+            each["Spec"]["Name"]: each["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] for each in services
+        },
+    }
+
+
+class Registry:
+    """The registry, as one who knows the password sees it."""
+
+    def __init__(self) -> None:
+        password = Path("/run/password/password").read_text().strip()
+        self._login = base64.b64encode(f"pipeline:{password}".encode()).decode()
+        self._trust = ssl.create_default_context(cafile="/run/ca/ca.crt")
+        self._connection: http.client.HTTPSConnection | None = None
+
+    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> tuple[str, str, bytes]:
+        """Send a request; return the digest, the media type and the body of the answer, all empty if it refuses."""
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection("registry", 5000, timeout=10, context=self._trust)
+        headers = {"Authorization": f"Basic {self._login}", "Accept": MANIFESTS}
+        self._connection.request(method, path, body, headers | ({"Content-Type": kind} if kind else {}))
+        answer = self._connection.getresponse()
+        found = answer.read()
+        if answer.status >= http.client.BAD_REQUEST:
+            return "", "", b""
+        return answer.headers.get("Docker-Content-Digest", ""), answer.headers.get("Content-Type", ""), found
+
+    def tags(self) -> list[str]:
+        """Return the path of every tag's manifest."""
+        paths = []
+        _, _, said = self.ask("GET", "/v2/_catalog")
+        for name in json.loads(said or b"{}").get("repositories") or []:
+            _, _, said = self.ask("GET", f"/v2/{name}/tags/list")
+            paths += [f"/v2/{name}/manifests/{tag}" for tag in json.loads(said or b"{}").get("tags") or []]
+        return paths
+
+
+class Ear:
+    """Hears from the unit tests of the checks' commits in which container they run."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("", EAR_PORT))
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while said := self._socket.recv(200):
+            self.heard.append(said.decode(errors="replace"))
+
+
+class Watch:
+    """What the engines start while it looks on, and what it does to tags in the meantime."""
+
+    def __init__(self) -> None:
+        self.started: list[dict[str, Any]] = []
+        self.moved: list[str] = []
+        self.over = threading.Event()
+        self._movers: list[threading.Thread] = []
+
+    def engines(self) -> None:
+        """Write down every container that an engine starts, from now on."""
+        for node in ("test", *PRODUCTION):
+            ready = threading.Event()
+            threading.Thread(target=self._follow, args=(node, ready), daemon=True).start()
+            ready.wait(10)
+
+    def _follow(self, node: str, ready: threading.Event) -> None:
+        connection = http.client.HTTPConnection(node, 2375)
+        which = quote(json.dumps({"type": ["container"], "event": ["start"]}))
+        connection.request("GET", f"/events?filters={which}")
+        answer = connection.getresponse()
+        ready.set()
+        while line := answer.readline():
+            actor = json.loads(line)["Actor"]
+            name = actor["Attributes"].get("image", "")
+            # One that ends at once may be gone; then its image's name says which it was.
+            found = ask(node, f"/containers/{actor['ID']}/json") or {}
+            image = found.get("Image") or (ask(node, f"/images/{name}/json") or {}).get("Id", "")
+            service = actor["Attributes"].get(SERVICE, "")
+            self.started.append(
+                {"container": actor["ID"], "node": node, "image": name, "id": image, "service": service}
+            )
+
+    def tags(self) -> None:
+        """Move every tag to another image, as soon as the image that it was given has been run."""
+        registry = Registry()
+        before = {path: registry.ask("GET", path) for path in registry.tags()}
+        mover = threading.Thread(target=self._move, args=(registry, before), daemon=True)
+        self._movers.append(mover)
+        mover.start()
+
+    def _move(self, registry: Registry, before: dict[str, tuple[str, str, bytes]]) -> None:
+        done: set[str] = set()
+        while not self.over.wait(0.01):
+            for path in registry.tags():
+                digest, kind, manifest = registry.ask("GET", path)
+                old = before.get(path, ("",))[0]
+                if not digest or digest == old or path in done:
+                    continue
+                config = json.loads(manifest).get("config", {}).get("digest", "")
+                if not {config, digest} & {each["id"] for each in self.started}:
+                    continue
+                other = next((each for each in before.values() if each[0] != digest), None)
+                if other is None:
+                    continue
+                registry.ask("PUT", path, other[2], other[1] or kind)
+                done.add(path)
+                self.moved.append(path.removeprefix("/v2/").replace("/manifests/", ":"))
+
+    def close(self) -> None:
+        """End it."""
+        self.over.set()
+        for mover in self._movers:
+            mover.join(5)
+
+
+def commit(files: dict[str, str], message: str, parent: str, base: str) -> str:
+    """Make a commit of a base's files with some changed, on top of a parent, and return its name."""
+    index = {"GIT_INDEX_FILE": f"/tmp/index-{os.getpid()}"}
+    git("read-tree", base, **index)
+    for name, text in files.items():
+        blob = git("hash-object", "-w", "--stdin", text=text)
+        git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", **index)
+    return git("commit-tree", git("write-tree", **index), "-p", parent, "-m", message)
+
+
+def push(asked: dict[str, Any]) -> dict[str, Any]:
+    """Make the commits, push each at its time, and return what became of them."""
+    parent = git("rev-parse", "main")
+    base = asked["base"]
+    results: list[dict[str, Any]] = []
+    for each in asked["pushes"]:
+        if "files" in each:
+            parent = commit(each["files"], each["message"], parent, base)
+        results.append({"commit": each.get("commit") or parent, "to": each.get("to", "main"), "after": each["after"]})
+    ear, watch = Ear(), Watch()
+    watch.engines()
+    if asked.get("move_tags"):
+        watch.tags()
+    begin = time.monotonic()
+
+    def one(result: dict[str, Any]) -> None:
+        time.sleep(result["after"])
+        began = time.monotonic()
+        done = subprocess.run(
+            [*GIT, "push", "git://127.0.0.1/parcel.git", f"+{result['commit']}:refs/heads/{result['to']}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        said = [line.removeprefix("remote: ").rstrip() for line in done.stdout.splitlines()]
+        result.update(said=said, began=began - begin, ended=time.monotonic() - begin)
+
+    threads = [threading.Thread(target=one, args=(result,)) for result in results]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    watch.close()
+    return {"pushes": results, "started": watch.started, "moved": watch.moved, "heard": ear.heard, **state()}
+
+
+def leaks(needles: dict[str, str]) -> dict[str, str]:
+    """Return where one of some texts is readable: in a log, or in an image of the registry; empty if nowhere.
+
+    Args:
+        needles: in base64 what reveals the password, with the name of its form.
+    """
+    known = {base64.b64decode(text): form for text, form in needles.items()}
+
+    def look(content: bytes, where: str, source: str) -> dict[str, str] | None:
+        form = next((form for text, form in known.items() if text in content), None)
+        return {"where": where, "form": form, "source": source} if form else None
+
+    for log in sorted((HOME / "log").iterdir()):
+        if found := look(log.read_bytes(), f"the log of commit {log.stem[:7]}", f"less {log}"):
+            return found
+    registry = Registry()
+    base = set((ask("test", "/images/drydock/python:1.0/json") or {}).get("RootFS", {}).get("Layers", []))
+    seen: set[str] = set()
+    for path in registry.tags():
+        name, _, tag = path.removeprefix("/v2/").partition("/manifests/")
+        image = f"registry:5000/{name}:{tag}"
+        manifest = json.loads(registry.ask("GET", path)[2] or b"{}")
+        if "config" not in manifest:
+            continue
+        config = registry.ask("GET", f"/v2/{name}/blobs/{manifest['config']['digest']}")[2]
+        if found := look(config, f"the history of the image {image}", f"docker history --no-trunc {image}"):
+            return found
+        for layer, content in zip(manifest["layers"], json.loads(config)["rootfs"]["diff_ids"], strict=True):
+            if content in base or content in seen:
+                continue
+            seen.add(content)
+            blob = registry.ask("GET", f"/v2/{name}/blobs/{layer['digest']}")[2]
+            blob = gzip.decompress(blob) if blob[:2] == b"\x1f\x8b" else blob
+            if found := look(blob, f"a layer of the image {image}", f"docker save {image}"):
+                return found
+    return {}
+
+
+def back(commit_: str, service: str, image: str) -> dict[str, Any]:
+    """Put main back to a commit, and a service of production back to an image."""
+    git("update-ref", "refs/heads/main", commit_)
+    docker = ["docker", "--host", os.environ["PRODUCTION"]]
+    password = Path("/run/password/password").read_text()
+    settings = {**os.environ, "HOME": "/tmp/back"}
+    said = ""
+    if service and state()["services"].get(service) != image:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            login = [*docker, "login", "--username", "pipeline", "--password-stdin", os.environ["REGISTRY"]]
+            subprocess.run(login, input=password, text=True, env=settings, check=False, capture_output=True, timeout=20)
+            update = [*docker, "service", "update", "--quiet", "--with-registry-auth", "--image", image, service]
+            done = subprocess.run(update, text=True, env=settings, check=False, capture_output=True, timeout=60)
+            said = done.stderr.strip()
+    return {"said": said}
+
+
+if __name__ == "__main__":
+    verb, *words = sys.argv[1:]
+    if verb == "push":
+        print(json.dumps(push(json.loads(words[0]))))
+    elif verb == "leaks":
+        print(json.dumps(leaks(json.loads(words[0]))))
+    elif verb == "back":
+        print(json.dumps(back(*words)))
+    else:
+        print(json.dumps(state()))
