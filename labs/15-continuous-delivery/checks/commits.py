@@ -81,7 +81,9 @@ class Source:
         return self._parcel('{"cents": price(', '{"cents": 1e-2 * price(')
 
     def _with_test(self, text: str) -> str:
-        return _change(self._read("test_parcel.py"), "    def test_too_heavy", f"{text}\n    def test_too_heavy")
+        return _change(
+            self._read("test_parcel.py"), "    def test_too_heavy", f"{text}\n    def test_too_heavy"
+        )
 
     def _parcel(self, old: str, new: str) -> Files:
         files = self.good()

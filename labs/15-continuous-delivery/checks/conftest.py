@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def delivery(lab: Lab, timeline: Traffic) -> Iterator[Delivery]:
-    """The learner's pipeline; what the checks pushed is taken back in the end."""
+    """The learner's pipeline; after the checks, main and production are as before."""
     found = Delivery(lab, timeline)
     yield found
     found.put_back()

@@ -57,7 +57,11 @@ class Run:
     @property
     def evidence(self) -> str:
         """The last line that the pipeline itself printed."""
-        own = [line for line in self.said if line.strip() and not line.startswith(("runner:", "result:", "To git:", "   "))]
+        own = [
+            line
+            for line in self.said
+            if line.strip() and not line.startswith(("runner:", "result:", "To git:", "   "))
+        ]
         return own[-1] if own else ""
 
     @property
@@ -114,10 +118,12 @@ class Delivery:
 
     def _ask(self, *words: str, seconds: float = 15.0) -> Any:
         command = " ".join(shlex.quote(word) for word in words)
-        done = self.lab.node("runner").exec(f"python3 - {command} <<'PROGRAM'\n{self._program}\nPROGRAM", seconds)
+        done = self.lab.node("runner").exec(
+            f"python3 - {command} <<'PROGRAM'\n{self._program}\nPROGRAM", seconds
+        )
         if done.rc:
-            last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
-            could_not_run(f"The runner could not be asked: {last}. `lab reset 15` starts it anew.")
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            could_not_run(f"The runner could not be asked: {last}. `lab reset 15` makes a new one.")
         return json.loads(done.stdout.strip().splitlines()[-1])
 
     @property
@@ -158,7 +164,9 @@ class Delivery:
             move_tags: whether each tag is given another image, as soon as the image that it names was run.
             what: what it is called on the timeline.
         """
-        pushes = [{"files": files, "message": what, "after": pause * place} for place, files in enumerate(commits)]
+        pushes = [
+            {"files": files, "message": what, "after": pause * place} for place, files in enumerate(commits)
+        ]
         return self._push(pushes, what, move_tags=move_tags)
 
     def roll_back(self, commit: str) -> Outcome:
@@ -176,7 +184,8 @@ class Delivery:
         """Remove what was built on the test machine, and the cache: a new build is then another image."""
         image = "docker image ls --quiet --filter reference='registry:5000/*'"
         self.lab.node("test").exec(
-            f"docker builder prune --all --force; {image} | xargs --no-run-if-empty docker image rm --force", 60
+            f"docker builder prune --all --force; {image} | xargs --no-run-if-empty docker image rm --force",
+            60,
         )
 
     def _push(self, pushes: list[dict[str, Any]], what: str, *, move_tags: bool = False) -> Outcome:
@@ -188,7 +197,9 @@ class Delivery:
         runs = [Run(each["commit"], each["said"], each["began"], each["ended"]) for each in found["pushes"]]
         seen = self.traffic.between(mark, self.traffic.now())
         self.state = found
-        return Outcome(before, runs, found["started"], found["moved"], found["heard"], found["live"], seen, mark)
+        return Outcome(
+            before, runs, found["started"], found["moved"], found["heard"], found["live"], seen, mark
+        )
 
     def leaks(self, password: str) -> dict[str, str]:
         """Return where the password is readable, and in which form; empty if nowhere."""

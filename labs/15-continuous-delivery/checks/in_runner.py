@@ -10,16 +10,19 @@ It prints one line of JSON. Nothing of it is imported by the checks.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import contextlib
 import gzip
 import http.client
 import json
 import os
+import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -28,6 +31,7 @@ from urllib.parse import quote
 
 HOME = Path("/srv/runner")
 GIT = ["git", f"--git-dir={HOME}/parcel.git"]
+SCRATCH = tempfile.mkdtemp()
 PRODUCTION = ("production-1", "production-2")
 EAR_PORT = 4015
 SERVICE = "com.docker.swarm.service.name"
@@ -91,7 +95,9 @@ class Registry:
         self._trust = ssl.create_default_context(cafile="/run/ca/ca.crt")
         self._connection: http.client.HTTPSConnection | None = None
 
-    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> tuple[str, str, bytes]:
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, kind: str = ""
+    ) -> tuple[str, str, bytes]:
         """Send a request; return the digest, the media type and the body of the answer, all empty if it refuses."""
         if self._connection is None:
             self._connection = http.client.HTTPSConnection("registry", 5000, timeout=10, context=self._trust)
@@ -195,7 +201,7 @@ class Watch:
 
 def commit(files: dict[str, str], message: str, parent: str, base: str) -> str:
     """Make a commit of a base's files with some changed, on top of a parent, and return its name."""
-    index = {"GIT_INDEX_FILE": f"/tmp/index-{os.getpid()}"}
+    index = {"GIT_INDEX_FILE": f"{SCRATCH}/index"}
     git("read-tree", base, **index)
     for name, text in files.items():
         blob = git("hash-object", "-w", "--stdin", text=text)
@@ -204,14 +210,16 @@ def commit(files: dict[str, str], message: str, parent: str, base: str) -> str:
 
 
 def push(asked: dict[str, Any]) -> dict[str, Any]:
-    """Make the commits, push each at its time, and return what became of them."""
+    """Make the commits, push each at its time, and return the results."""
     parent = git("rev-parse", "main")
     base = asked["base"]
     results: list[dict[str, Any]] = []
     for each in asked["pushes"]:
         if "files" in each:
             parent = commit(each["files"], each["message"], parent, base)
-        results.append({"commit": each.get("commit") or parent, "to": each.get("to", "main"), "after": each["after"]})
+        results.append(
+            {"commit": each.get("commit") or parent, "to": each.get("to", "main"), "after": each["after"]}
+        )
     ear, watch = Ear(), Watch()
     watch.engines()
     if asked.get("move_tags"):
@@ -284,20 +292,34 @@ def back(commit_: str, service: str, image: str) -> dict[str, Any]:
     git("update-ref", "refs/heads/main", commit_)
     docker = ["docker", "--host", os.environ["PRODUCTION"]]
     password = Path("/run/password/password").read_text()
-    settings = {**os.environ, "HOME": "/tmp/back"}
+    settings = {**os.environ, "HOME": SCRATCH}
     said = ""
     if service and state()["services"].get(service) != image:
         with contextlib.suppress(subprocess.TimeoutExpired):
             login = [*docker, "login", "--username", "pipeline", "--password-stdin", os.environ["REGISTRY"]]
-            subprocess.run(login, input=password, text=True, env=settings, check=False, capture_output=True, timeout=20)
-            update = [*docker, "service", "update", "--quiet", "--with-registry-auth", "--image", image, service]
-            done = subprocess.run(update, text=True, env=settings, check=False, capture_output=True, timeout=60)
+            subprocess.run(
+                login, input=password, text=True, env=settings, check=False, capture_output=True, timeout=20
+            )
+            update = [
+                *docker,
+                "service",
+                "update",
+                "--quiet",
+                "--with-registry-auth",
+                "--image",
+                image,
+                service,
+            ]
+            done = subprocess.run(
+                update, text=True, env=settings, check=False, capture_output=True, timeout=60
+            )
             said = done.stderr.strip()
     return {"said": said}
 
 
 if __name__ == "__main__":
     verb, *words = sys.argv[1:]
+    atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
     if verb == "push":
         print(json.dumps(push(json.loads(words[0]))))
     elif verb == "leaks":

@@ -72,7 +72,7 @@ def require_same_image(delivery: Delivery, outcome: Outcome) -> None:
         hint="What does your deployment wait for before it says that the commit is live?",
     )
     tried = outcome.tried(delivery.service)
-    command = 'docker --host $TEST events --since 5m --until 0s --filter event=start --filter type=container'
+    command = "docker --host $TEST events --since 5m --until 0s --filter event=start --filter type=container"
     hint = "Lesson, “Which image is it?”: compare the digest in the log with the one that production runs."
     require(
         tried,
@@ -98,7 +98,10 @@ def require_same_image(delivery: Delivery, outcome: Outcome) -> None:
         where = {
             "runner": "on the source, in the runner's checkout",
             "buildkitsandbox": "in a step of the build, before the image was finished",
-        }.get(places[0], f"in another image, {short(places[0])}" if places[0].startswith("sha256") else "somewhere else")
+        }.get(
+            places[0],
+            f"in another image, {short(places[0])}" if places[0].startswith("sha256") else "somewhere else",
+        )
         fail(
             f"The unit tests ran {where}. What they found out is not about the image that users have.",
             expected=f"the unit tests in a container of {short(now)}",
@@ -133,7 +136,7 @@ def require_refused(delivery: Delivery, outcome: Outcome, *, what: str, expected
     require_unnoticed(outcome, f"{what[0].upper()}{what[1:]} did not reach production, and yet it", hint)
     require(
         run.exit_code,
-        f"The pipeline stopped {what}, and ended with exit code 0: whoever called it takes that for a success."
+        f"The pipeline stopped {what}, and ended with exit code 0, which means success to its caller."
         if run.exit_code == 0
         else f"The pipeline did not come to an end with {what}.",
         expected=f"`result: {expected}`, an exit code other than 0",
@@ -177,8 +180,8 @@ def require_tag_ignored(delivery: Delivery, outcome: Outcome) -> None:
     )
 
 
-def require_in_order(delivery: Delivery, outcome: Outcome) -> None:
-    """Require that the newer of two commits is what users have in the end, and that each run says what became of it."""
+def require_in_order(outcome: Outcome) -> None:
+    """Require that the newer of two commits is what users have in the end, and that each run says its result."""
     older, newer = outcome.runs
     require_live(newer, "the newer of two commits that were pushed at once")
     said = newer.result.split()[-1]
@@ -200,7 +203,9 @@ def require_in_order(delivery: Delivery, outcome: Outcome) -> None:
         evidence=older.evidence,
         hint="What do both runs use: a name of a container, a port, a tag, a file?",
     )
-    require_unnoticed(outcome, "Two commits pushed at once", "Did both runs change production at the same time?")
+    require_unnoticed(
+        outcome, "Two commits pushed at once", "Did both runs change production at the same time?"
+    )
 
 
 def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
@@ -243,7 +248,7 @@ def require_kept(leak: dict[str, str]) -> None:
     """Require that the password was found nowhere."""
     require(
         not leak,
-        f"The registry's password is in {leak.get('where')}, {leak.get('form')}: whoever reads that can replace every image.",
+        f"The registry's password is in {leak.get('where')}, {leak.get('form')}: anyone who reads it can replace every image.",
         expected="the password in no log and in no image",
         seen=f"the password in {leak.get('where')}, {leak.get('form')}",
         source=leak.get("source", ""),

@@ -20,7 +20,7 @@ RUN_SECONDS = 300
 
 @timeout(20)
 def test_released(delivery: Delivery, outside: Outside) -> None:
-    """The newest commit of main is live, by its digest"""
+    """The newest commit of main is live, by its digest."""
     require(
         delivery.main,
         "Nobody has pushed anything to main, so the pipeline was never called.",
@@ -43,7 +43,7 @@ def test_released(delivery: Delivery, outside: Outside) -> None:
     by_tag = [each["image"] for each in live if "@sha256:" not in each["image"]]
     require(
         not by_tag,
-        "Production runs a tag, not a digest: what a tag means is decided anew each time that a machine pulls it.",
+        "Production runs a tag, not a digest: each machine looks up what the tag means when it pulls, and the answer can change.",
         expected="REGISTRY/NAME@sha256:…",
         seen=by_tag[0] if by_tag else "",
         source="docker --host $PRODUCTION service ps --no-trunc SERVICE",
@@ -63,7 +63,7 @@ def test_released(delivery: Delivery, outside: Outside) -> None:
 @needs("released")
 @timeout(RUN_SECONDS)
 def test_delivered(delivery: Delivery, lab: Lab) -> None:
-    """A good commit is live within a minute, in the image that was tested, and no request fails"""
+    """A good commit is live within a minute, in the image that was tested, and no request fails."""
     proof = ("delivered", delivery.fingerprint)
     if lab.recall(*proof) is not None:
         return
@@ -89,6 +89,20 @@ def test_delivered(delivery: Delivery, lab: Lab) -> None:
     lab.remember(*proof)
 
 
+@needs("delivered")
+@timeout(90)
+def test_password_kept(delivery: Delivery, lab: Lab) -> None:
+    """The registry's password is in no log and in no image."""
+    proof = ("password kept", delivery.fingerprint)
+    if lab.recall(*proof) is not None:
+        return
+    password = lab.node("runner").exec("cat /run/password/password").stdout.strip()
+    if not password:
+        could_not_run("The runner has no password for the registry; `lab reset 15` makes a new one.")
+    judging.require_kept(delivery.leaks(password))
+    lab.remember(*proof)
+
+
 def _refuses(delivery: Delivery, lab: Lab, kind: str, *, what: str, expected: str, hint: str) -> None:
     proof = (kind, delivery.fingerprint)
     if lab.recall(*proof) is None:
@@ -97,10 +111,10 @@ def _refuses(delivery: Delivery, lab: Lab, kind: str, *, what: str, expected: st
         lab.remember(*proof)
 
 
-@needs("delivered")
+@needs("password-kept")
 @timeout(RUN_SECONDS)
 def test_failing_test(delivery: Delivery, lab: Lab) -> None:
-    """A commit with a failing unit test is refused"""
+    """A commit with a failing unit test is refused."""
     _refuses(
         delivery,
         lab,
@@ -114,7 +128,7 @@ def test_failing_test(delivery: Delivery, lab: Lab) -> None:
 @needs("failing-test")
 @timeout(RUN_SECONDS)
 def test_broken_image(delivery: Delivery, lab: Lab) -> None:
-    """A commit whose unit tests fail only in the image is refused"""
+    """A commit whose unit tests fail only in the image is refused."""
     _refuses(
         delivery,
         lab,
@@ -128,7 +142,7 @@ def test_broken_image(delivery: Delivery, lab: Lab) -> None:
 @needs("broken-image")
 @timeout(RUN_SECONDS)
 def test_never_starts(delivery: Delivery, lab: Lab) -> None:
-    """A commit that passes its unit tests and does not start is refused"""
+    """A commit that passes its unit tests and does not start is refused."""
     _refuses(
         delivery,
         lab,
@@ -142,7 +156,7 @@ def test_never_starts(delivery: Delivery, lab: Lab) -> None:
 @needs("never-starts")
 @timeout(RUN_SECONDS)
 def test_wrong_answer(delivery: Delivery, lab: Lab) -> None:
-    """A commit that starts and answers wrong is refused"""
+    """A commit that starts and answers wrong is refused."""
     _refuses(
         delivery,
         lab,
@@ -156,7 +170,7 @@ def test_wrong_answer(delivery: Delivery, lab: Lab) -> None:
 @needs("wrong-answer")
 @timeout(RUN_SECONDS)
 def test_registry_away(delivery: Delivery, lab: Lab) -> None:
-    """Without the registry nothing is deployed, and the pipeline says so"""
+    """Without the registry nothing is deployed, and the pipeline says so."""
     proof = ("registry away", delivery.fingerprint)
     if lab.recall(*proof) is not None:
         return
@@ -173,7 +187,7 @@ def test_registry_away(delivery: Delivery, lab: Lab) -> None:
 @needs("registry-away")
 @timeout(RUN_SECONDS)
 def test_tag_moved(delivery: Delivery, lab: Lab) -> None:
-    """A tag that is moved after the test changes nothing"""
+    """A tag that is moved after the test changes nothing."""
     if lab.recall("two at once", delivery.fingerprint) is None:
         judging.require_tag_ignored(delivery, delivery.two_at_once())
 
@@ -181,17 +195,17 @@ def test_tag_moved(delivery: Delivery, lab: Lab) -> None:
 @needs("tag-moved")
 @timeout(RUN_SECONDS)
 def test_one_at_a_time(delivery: Delivery, lab: Lab) -> None:
-    """Of two commits pushed at once, production ends with the newer"""
+    """Of two commits pushed at once, production ends with the newer."""
     proof = ("two at once", delivery.fingerprint)
     if lab.recall(*proof) is None:
-        judging.require_in_order(delivery, delivery.two_at_once())
+        judging.require_in_order(delivery.two_at_once())
         lab.remember(*proof)
 
 
 @needs("one-at-a-time")
 @timeout(RUN_SECONDS)
 def test_rolled_back(delivery: Delivery, lab: Lab) -> None:
-    """A rollback gives users the earlier image in seconds, and builds nothing"""
+    """A rollback gives users the earlier image in seconds, and builds nothing."""
     proof = ("rolled back", delivery.fingerprint)
     if lab.recall(*proof) is not None:
         return
@@ -201,18 +215,4 @@ def test_rolled_back(delivery: Delivery, lab: Lab) -> None:
     outcome = delivery.roll_back(delivery.main)
     judging.require_rolled_back(delivery, outcome)
     lab.record("rollback", round(outcome.run.ended - outcome.run.began, 1), "s")
-    lab.remember(*proof)
-
-
-@needs("rolled-back")
-@timeout(90)
-def test_password_kept(delivery: Delivery, lab: Lab) -> None:
-    """The registry's password is in no log and in no image"""
-    proof = ("password kept", delivery.fingerprint)
-    if lab.recall(*proof) is not None:
-        return
-    password = lab.node("runner").exec("cat /run/password/password").stdout.strip()
-    if not password:
-        could_not_run("The runner has no password for the registry; `lab reset 15` makes a new one.")
-    judging.require_kept(delivery.leaks(password))
     lab.remember(*proof)

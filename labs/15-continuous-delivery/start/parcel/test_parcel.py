@@ -1,4 +1,4 @@
-"""The unit tests of Parcel: python3 -m unittest"""
+"""The unit tests of Parcel: python3 -m unittest."""
 
 import unittest
 

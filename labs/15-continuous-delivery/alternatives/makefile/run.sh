@@ -1,0 +1,7 @@
+chmod +x pipeline deliver rollback
+cd parcel
+git init --quiet
+git add .
+git commit --quiet --message "Parcel 1.0"
+git remote add origin git://runner/parcel.git
+git push origin main

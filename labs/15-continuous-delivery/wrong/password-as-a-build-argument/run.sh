@@ -1,0 +1,7 @@
+sed -i 's/^USER /ARG PASSWORD\nRUN echo a step that needs the registry\nUSER /' parcel/Dockerfile
+cd parcel
+git init --quiet
+git add .
+git commit --quiet --message "Parcel 1.0"
+git remote add origin git://runner/parcel.git
+git push origin main
