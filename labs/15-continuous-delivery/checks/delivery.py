@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PUSH_SECONDS = 280.0
 """How long a push of two commits may take: the runner ends a pipeline after 120 s."""
 
-SLOW_SECONDS = 4.0
+SLOW_SECONDS = 3.0
 """How long the unit tests of the first of two commits take: long enough for a run without them to overtake it."""
 
 PAUSE_SECONDS = 0.7

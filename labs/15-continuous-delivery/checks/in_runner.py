@@ -34,6 +34,7 @@ GIT = ["git", f"--git-dir={HOME}/parcel.git"]
 SCRATCH = tempfile.mkdtemp()
 PRODUCTION = ("production-1", "production-2")
 EAR_PORT = 4015
+USERS = 8080
 SERVICE = "com.docker.swarm.service.name"
 MANIFESTS = ", ".join(
     f"application/vnd.{each}+json"
@@ -59,13 +60,19 @@ def ask(node: str, path: str) -> Any:
     return json.loads(body) if answer.status == http.client.OK else None
 
 
-def live() -> list[dict[str, str]]:
-    """Return the running copies of production: their service, the image they were given, and the image's id."""
+def live(services: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Return the running copies of what users get: their service, the image they were given, and the image's id."""
+    users = [
+        each["Spec"]["Name"]
+        for each in services
+        if any(port.get("PublishedPort") == USERS for port in each["Endpoint"].get("Ports") or [])
+    ]
     which = quote(json.dumps({"label": [SERVICE], "status": ["running"]}))
     return [
         {"node": node, "service": each["Labels"][SERVICE], "image": each["Image"], "id": each["ImageID"]}
         for node in PRODUCTION
         for each in ask(node, f"/containers/json?filters={which}") or []
+        if each["Labels"][SERVICE] in users
     ]
 
 
@@ -78,7 +85,7 @@ def state() -> dict[str, Any]:
         "main": head,
         "tree": git("rev-parse", f"{head}^{{tree}}") if head else "",
         "log": log.read_text(errors="replace") if head and log.is_file() else "",
-        "live": live(),
+        "live": live(services),
         "address": socket.gethostbyname(socket.gethostname()),
         "services": {
             each["Spec"]["Name"]: each["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] for each in services
