@@ -1,0 +1,173 @@
+"""Lab 15: what the commits of the checks do, and how a pipeline's runs are judged."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.grading.verdicts import CheckFailed
+from tests.conftest import ROOT
+from tests.unit.labs.conftest import module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+commits, delivery, judging = (module("15", name) for name in ("commits", "delivery", "judging"))
+SOURCE = commits.Source(ROOT / "labs" / "15-continuous-delivery" / "start" / "parcel")
+OLD, NEW, OTHER = ("sha256:" + digit * 64 for digit in "abc")
+ASKS = "from parcel import answer; print(answer('/price?grams=1500')[1]['cents'])"
+
+
+def python(folder: Path, files: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    """Write a commit's files, and run Python among them."""
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return subprocess.run(
+        [sys.executable, "-B", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=20
+    )
+
+
+@pytest.mark.parametrize("kind", ["good", "broken_image", "never_starts", "wrong_answer"])
+def test_the_unit_tests_of_all_commits_but_one_pass_on_the_source(kind: str, tmp_path: Path) -> None:
+    done = python(tmp_path, getattr(SOURCE, kind)(), "-m", "unittest")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_unit_tests_of_one_commit_fail_though_it_answers_right(tmp_path: Path) -> None:
+    files = SOURCE.failing_test()
+    assert python(tmp_path, files, "-m", "unittest").returncode
+    assert python(tmp_path, files, "-c", ASKS).stdout == "549\n"
+
+
+def test_one_commit_lacks_a_module_where_ignored_files_are_not_copied(tmp_path: Path) -> None:
+    files = SOURCE.broken_image()
+    for ignored in files[".dockerignore"].split():
+        del files[ignored]
+    done = python(tmp_path, files, "-m", "unittest")
+    assert "No module named 'zones'" in done.stderr
+    assert python(tmp_path, files, "-c", ASKS).stdout == "549\n"
+
+
+def test_one_commit_ends_when_it_is_started(tmp_path: Path) -> None:
+    done = python(tmp_path, SOURCE.never_starts(), "parcel.py")
+    assert "KeyError: 'PARCEL_ADDRESS'" in done.stderr
+
+
+def test_one_commit_answers_with_another_price(tmp_path: Path) -> None:
+    assert python(tmp_path, SOURCE.wrong_answer(), "-c", ASKS).stdout == "5.49\n"
+
+
+def test_each_commit_has_a_version_of_its_own() -> None:
+    assert SOURCE.good()["parcel.py"] != SOURCE.good()["parcel.py"]
+
+
+def run(*said: str, code: int | None = 0) -> Any:
+    end = [] if code is None else [f"runner: pipeline ended with exit code {code} after 3 s"]
+    return delivery.Run("c0ffee", [*said, *end], 0.0, 3.0)
+
+
+def outcome(*runs: Any, started: Any = (), live: str = NEW, **more: Any) -> Any:
+    seen = SimpleNamespace(failures=[], requests=[], summary="", good=[])
+    live_now = [{"id": live, "image": f"registry:5000/parcel@{live}", "service": "web"}]
+    given = {"moved": [], "heard": [], "before": {OLD}} | more
+    return delivery.Outcome(
+        runs=list(runs),
+        started=list(started),
+        live=live_now,
+        seen=seen,
+        mark=SimpleNamespace(at=0.0),
+        **given,
+    )
+
+
+def container(image: str, service: str = "", name: str = "f" * 64) -> dict[str, str]:
+    return {"container": name, "node": "test", "image": image, "id": image, "service": service}
+
+
+WEB = SimpleNamespace(service="web", first={"live": [{"id": OLD}]})
+
+
+def failure(function: Any, *arguments: Any, **more: Any) -> str:
+    with pytest.raises(CheckFailed) as failed:
+        function(*arguments, **more)
+    return str(failed.value.failure.rationale)
+
+
+def refused(found: Any, expected: str = "refused tests") -> None:
+    judging.require_refused(WEB, found, what="a bad commit", expected=expected, hint="h")
+
+
+def test_a_result_is_the_last_line_that_says_one() -> None:
+    assert run("result: refused build", "result: live sha256:1").result == "live sha256:1"
+    assert run("no result: here").result == ""
+
+
+def test_a_run_that_was_cut_off_has_no_exit_code() -> None:
+    assert run(code=None).exit_code is None
+    assert run(code=124).exit_code == 124
+
+
+def test_a_commit_is_refused_if_production_kept_what_it_had_and_the_pipeline_says_why() -> None:
+    refused(outcome(run("result: refused tests", code=1), started=[container(NEW)], live=OLD))
+
+
+def test_a_copy_in_production_counts_even_if_it_was_rolled_back() -> None:
+    found = outcome(run("result: refused tests", code=1), started=[container(NEW, "web")], live=OLD)
+    assert "reached production" in failure(refused, found)
+
+
+def test_a_refusal_with_success_or_with_another_reason_is_told_apart() -> None:
+    assert "exit code 0" in failure(refused, outcome(run("result: refused tests", code=0), live=OLD))
+    assert "does not say what" in failure(refused, outcome(run("result: refused start", code=1), live=OLD))
+
+
+def test_users_must_have_what_was_started_elsewhere_before() -> None:
+    judging.require_same_image(WEB, outcome(run(), started=[container(NEW), container(NEW, "web")]))
+    nothing = outcome(run(), started=[container(NEW, "web")])
+    assert "nobody ever started" in failure(judging.require_same_image, WEB, nothing)
+    another = outcome(run(), started=[container(OTHER)])
+    assert "it was built again" in failure(judging.require_same_image, WEB, another)
+
+
+@pytest.mark.parametrize(
+    ("heard", "where"),
+    [
+        ("runner", "on the source"),
+        ("buildkitsandbox", "in a step of the build"),
+        ("e" * 12, "in another image"),
+        ("elsewhere", "somewhere else"),
+    ],
+)
+def test_the_unit_tests_must_run_in_what_users_have(heard: str, where: str) -> None:
+    started = [container(NEW), container(OTHER, name="e" * 64)]
+    found = outcome(run(), started=started, heard=[heard])
+    assert f"The unit tests ran {where}" in failure(judging.require_same_image, WEB, found)
+    judging.require_same_image(WEB, outcome(run(), started=started, heard=["f" * 12]))
+
+
+def test_a_moved_tag_matters_only_if_production_followed_it() -> None:
+    tested = [container(NEW)]
+    judging.require_tag_ignored(WEB, outcome(run(), started=tested, moved=["parcel:1"]))
+    followed = outcome(run(), started=tested, moved=["parcel:1"], live=OTHER)
+    assert "A tag was moved" in failure(judging.require_tag_ignored, WEB, followed)
+
+
+def test_the_newer_of_two_commits_must_be_live_in_the_end() -> None:
+    older, newer = run(f"result: live {OTHER}"), run(f"result: live {NEW}")
+    judging.require_in_order(outcome(older, newer))
+    judging.require_in_order(outcome(run("result: superseded"), newer))
+    assert "ended with the older one" in failure(judging.require_in_order, outcome(older, newer, live=OTHER))
+    broken = outcome(run("result: refused start", code=1), newer)
+    assert "run of the older one failed" in failure(judging.require_in_order, broken)
+
+
+def test_a_rollback_must_bring_the_same_image_in_time() -> None:
+    back = run(f"result: live {OLD}")
+    judging.require_rolled_back(WEB, outcome(back, live=OLD))
+    assert "it was built again" in failure(judging.require_rolled_back, WEB, outcome(back, live=NEW))
+    slow = delivery.Run("c0ffee", back.said, 0.0, judging.BACK_SECONDS + 1)
+    assert "took too long" in failure(judging.require_rolled_back, WEB, outcome(slow, live=OLD))
