@@ -57,11 +57,8 @@ class Run:
     @property
     def evidence(self) -> str:
         """The last line that the pipeline itself printed."""
-        own = [
-            line
-            for line in self.said
-            if line.strip() and not line.startswith(("runner:", "result:", "To git:", "   "))
-        ]
+        frame = re.compile(r"runner: \w+ (ended|[0-9a-f]{40})|result:|To git:|   ")
+        own = [line for line in self.said if line.strip() and not frame.match(line)]
         return own[-1] if own else ""
 
     @property

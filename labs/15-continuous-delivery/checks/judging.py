@@ -65,11 +65,19 @@ def require_same_image(delivery: Delivery, outcome: Outcome) -> None:
     (now,) = served if len(served) == 1 else ("",)
     require(
         now,
-        "The copies in production do not have the same image.",
+        "The pipeline says that a good commit is live, and the copies in production do not have the same image.",
         expected="one image in production",
         seen=", ".join(short(each) for each in sorted(served)) or "no copy runs",
         source="docker --host $PRODUCTION service ps SERVICE",
         hint="What does your deployment wait for before it says that the commit is live?",
+    )
+    require(
+        now not in outcome.before,
+        "The pipeline says that a good commit is live, and production still has the image from before.",
+        expected="the image of the commit in production when the pipeline says so",
+        seen=f"production runs {short(now)}, as before the push",
+        source="docker --host $PRODUCTION service ps SERVICE",
+        hint="An order to a swarm returns before it is carried out. What does your deployment wait for?",
     )
     tried = outcome.tried(delivery.service)
     command = "docker --host $TEST events --since 5m --until 0s --filter event=start --filter type=container"
@@ -183,7 +191,15 @@ def require_tag_ignored(delivery: Delivery, outcome: Outcome) -> None:
 def require_in_order(outcome: Outcome) -> None:
     """Require that the newer of two commits is what users have in the end, and that each run says its result."""
     older, newer = outcome.runs
-    require_live(newer, "the newer of two commits that were pushed at once")
+    require(
+        newer.exit_code == 0 and newer.result.startswith("live"),
+        "Two commits were pushed one right after the other, and the run of the newer one failed, although nothing is wrong with it.",
+        expected="`result: live sha256:…`, exit code 0",
+        seen=_said(newer),
+        source=newer.source,
+        evidence=newer.evidence,
+        hint="What do both runs use or change: a name of a container, a port, a tag, a file, the service in production?",
+    )
     said = newer.result.split()[-1]
     require(
         all(each["image"].endswith(said) for each in outcome.live),

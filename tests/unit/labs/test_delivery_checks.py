@@ -149,6 +149,17 @@ def test_the_unit_tests_must_run_in_what_users_have(heard: str, where: str) -> N
     judging.require_same_image(WEB, outcome(run(), started=started, heard=["f" * 12]))
 
 
+def test_production_must_have_changed_when_the_pipeline_says_so() -> None:
+    early = outcome(run(), started=[container(NEW)], live=OLD)
+    assert "still has the image from before" in failure(judging.require_same_image, WEB, early)
+
+
+def test_a_missing_program_is_the_evidence() -> None:
+    assert run(
+        "runner: pipeline " + "c" * 40, "runner: there is no program pipeline", code=127
+    ).evidence.endswith("pipeline")
+
+
 def test_a_moved_tag_matters_only_if_production_followed_it() -> None:
     tested = [container(NEW)]
     judging.require_tag_ignored(WEB, outcome(run(), started=tested, moved=["parcel:1"]))
