@@ -25,7 +25,7 @@ _NOISE = ("exec", "top", "attach", "resize", "archive-path", "extract-to-dir")
 
 
 class Changes:
-    """Reports changes through a queue, from threads that end with the process.
+    """Reports changes through a queue, from threads that end with the process, or after `end`.
 
     Args:
         engine: whose events are followed.
@@ -37,6 +37,11 @@ class Changes:
         self._engine = engine
         self._work = work
         self._health: dict[str, str] = {}
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Stop to report; the thread that follows the engine ends with the engine's next event."""
+        self._ended.set()
 
     def follow(self) -> None:
         """Start to report changes."""
@@ -44,16 +49,18 @@ class Changes:
         threading.Thread(target=self._follow_files, daemon=True).start()
 
     def _follow_engine(self) -> None:
-        while True:
+        while not self._ended.is_set():
             try:
                 for event in self._engine.events(since=self._engine.clock.now()):
+                    if self._ended.is_set():
+                        return
                     if _matters(event) and not self._is_known_health(event):
                         self.queue.put(("engine", float(event.get("timeNano", 0)) / 1e9))
             except EngineError:
                 pass
             # The connection to the engine ended: that is a change too, and the engine may come back.
             self.queue.put(("engine", time.time()))
-            time.sleep(1.0)
+            self._ended.wait(1.0)
 
     def _is_known_health(self, event: dict[str, Any]) -> bool:
         """Whether a container is as healthy as before: Podman tells of each health check, Docker of each change."""
@@ -67,8 +74,7 @@ class Changes:
 
     def _follow_files(self) -> None:
         before = snapshot(self._work)
-        while True:
-            time.sleep(FILES_SECONDS)
+        while not self._ended.wait(FILES_SECONDS):
             now = snapshot(self._work)
             if now != before:
                 before = now

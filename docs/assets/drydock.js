@@ -1,3 +1,14 @@
+/* Makes the page live where the course's own service has sent it. Everywhere else it stays the page that it is. */
+(function () {
+  var code = /^#c=([\w.-]+)$/.exec(location.hash);
+  // First of all: the code must neither stay in the address nor get into the history.
+  if (code) history.replaceState(null, "", location.pathname + location.search);
+  if (!document.querySelector('meta[name="drydock-live"]')) return;
+  import(new URL("live/main.js", document.currentScript.src).href).then(function (live) {
+    live.start(code ? code[1] : "");
+  });
+})();
+
 /* Names the markers of notes at code, which the theme leaves without one, for those who listen to a page. */
 (function () {
   function name() {

@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Stop JupyterLab, the site, the labs and the engine, in this order."""
     from checker.cli.context import Context
     from checker.jupyter import server as jupyter
-    from checker.site import server
+    from checker.live import server
 
     context = Context(args)
     # First, because a running notebook cell may be using the labs.

@@ -1,6 +1,7 @@
 """Open a lesson in the browser, or print its address.
 
-The pages are built if they changed, and served on this machine until `lab down`.
+The pages are built if they changed, and served on this machine until `lab down`. In the page you see the checks as they
+change, and can work in the lab's terminal. The address is good once, within a minute: whoever opens it can use the labs.
 """
 
 from __future__ import annotations
@@ -38,16 +39,17 @@ def run(args: argparse.Namespace) -> int:
     import webbrowser
 
     from checker.cli.context import Context
-    from checker.site import pages, server
+    from checker.live import opening, server
+    from checker.site import pages
 
     context = Context(args)
     lab = context.lab() if args.lab else None
     site = server.start(context.places)
-    address = pages.lesson(site.url, lab) if lab else site.url
+    address = site.opening(lab)
     if args.json:
         print(json.dumps({"url": address}))
         return 0
     print(address)
     if not args.only_print and sys.stdout.isatty() and pages.can_show(os.environ):
-        webbrowser.open(address)
+        webbrowser.open(opening.write(context.places, address).as_uri())
     return 0

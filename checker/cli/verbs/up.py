@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from checker.cli.context import Context
     from checker.course.catalogue import Lab
+    from checker.live.server import Site
     from checker.results import Report
-    from checker.site.server import Site
 
 SUMMARY = "set everything up and start the first lab"
 EXAMPLE = "./lab up"
@@ -56,7 +56,7 @@ def _current(context: Context) -> Lab:
 
 def _site(context: Context) -> Site | None:
     from checker.errors import LabError
-    from checker.site import server
+    from checker.live import server
 
     context.say("serving the course site")
     try:
@@ -83,9 +83,8 @@ def _show(context: Context, lab: Lab, report: Report, site: Site | None) -> None
     from checker.render.report import report_lines
     from checker.render.style import style_of
     from checker.results import Kind, Status
-    from checker.site import pages
 
-    lesson = pages.lesson(site.url, lab) if site else ""
+    lesson = site.lesson(lab) if site else ""
     if context.args.json:
         import msgspec
 
@@ -106,7 +105,8 @@ def _show(context: Context, lab: Lab, report: Report, site: Site | None) -> None
             else "The checks fail because nothing is done yet. Now it is your turn."
         )
     rows = [
-        (lesson or f"lab open {number}", "the lesson, which guides you"),
+        (f"./lab open {number}", "the lesson in your browser, with live checks and a terminal"),
+        *([(lesson, "the same, to read")] if lesson else []),
         (f"./lab shell {number}", "a shell with every tool"),
         (f"./lab check {number}", "check again, or after every change: " + f"./lab watch {number}"),
         (f"./lab hint {number}", "when you are stuck"),

@@ -1,0 +1,131 @@
+"""The service's process: it listens, writes down how it is reached, and ends with everything that it started."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.bootstrap import ask
+from checker.live.record import Record, write
+from checker.site.serve import FIRST_PORT, LAST_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOME = str(Path(__file__).resolve().parents[2])
+
+END_SECONDS = 3
+"""How long open pages may take to close when the service ends."""
+
+
+def listen(port: int = 0) -> socket.socket:
+    """Return a socket that listens on loopback: on a port, or with 0 on the first free one from 8000.
+
+    Raises:
+        OSError: the port is in use.
+    """
+    if port:
+        return _bound(port)
+    for candidate in range(FIRST_PORT, LAST_PORT + 1):
+        with contextlib.suppress(OSError):
+            return _bound(candidate)
+    return _bound(0)
+
+
+def _bound(port: int) -> socket.socket:
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(("127.0.0.1", port))
+        found.listen(128)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+async def serve(html: Path, record: Path, run: str, key: str, environment: str, port: int = 0) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        html: the built pages.
+        record: the file to write to, once it listens, how it is reached.
+        run: an id of this run.
+        key: what codes and the token are made from.
+        environment: the environment of the command that started it, as `ask.environment` tells it.
+        port: the port to listen on; 0 takes the first free one from 8000.
+    """
+    import uvicorn  # noqa: PLC0415 - after the code was looked at
+
+    from checker.course.places import find  # noqa: PLC0415
+    from checker.live.app import make_app  # noqa: PLC0415
+    from checker.live.service import Service  # noqa: PLC0415
+
+    # Whatever changes from here on makes it another version than the one that runs.
+    code = ask.code_of(HOME)
+    service = Service(find(), run, key)
+    service.hub.use(asyncio.get_running_loop())
+    listening = listen(port)
+    number = int(listening.getsockname()[1])
+    local = None
+    if hasattr(socket, "AF_UNIX") and sys.platform != "win32":
+        from checker.live.local import Local  # noqa: PLC0415 - Windows has no such sockets in asyncio
+
+        local = Local(service)
+        await local.open()
+    config = uvicorn.Config(
+        make_app(service, html, number),
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=END_SECONDS,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        ws_per_message_deflate=False,
+    )
+    path = str(local.path) if local else ""
+    write(record, Record(os.getpid(), number, run, key, path, code, environment))
+    print(f"serving {html} on 127.0.0.1:{number}", file=sys.stderr, flush=True)
+    try:
+        await uvicorn.Server(config).serve(sockets=[listening])
+    finally:
+        if local:
+            await local.close()
+        await asyncio.to_thread(service.end)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Serve, as `checker.live.server` starts it."""
+    parser = argparse.ArgumentParser(
+        description="Serve the live page on this machine until a signal ends it."
+    )
+    parser.add_argument("pages", type=Path, help="the folder of built pages")
+    parser.add_argument("--run", required=True, help="an id of this run")
+    parser.add_argument("--record", type=Path, required=True, help="a file to write to how it is reached")
+    parser.add_argument("--environment", default="", help="what tells the starter's environment from others")
+    parser.add_argument("--port", type=int, default=0, help="the port; 0 takes the first free one from 8000")
+    args = parser.parse_args(words)
+    # On the command line, everybody on this machine could read it.
+    key = os.environ.pop("DRYDOCK_LIVE_KEY")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(args.pages, args.record, args.run, key, args.environment, args.port))
+    # A verdict that is still being given has its own thread, which must not hold the process.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""A terminal in a lab's toolbox, never on this machine: one shell for each lab, which outlives the page that shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+from checker.engine.orphans import Mark, end_all
+from checker.errors import EngineError, LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.session.session import Session
+
+KEPT_BYTES = 256 * 1024
+"""How much of what was written is kept, for a page that comes back."""
+
+HIGH_BYTES, LOW_BYTES = 128 * 1024, 32 * 1024
+"""What a page may have been sent and not shown yet before no more is read, and when reading goes on. The program that
+writes then waits, as it does at any terminal that is slow."""
+
+ALONE_BYTES = KEPT_BYTES
+"""How much is read while no page is there; after that the program waits."""
+
+# Bash tells when it shows its prompt, with the status of the last command, and when a command begins: OSC 133, as other
+# terminals use it. A page shows none of it.
+_ENVIRONMENT = (
+    "TERM=xterm-256color",
+    "COLORTERM=truecolor",
+    "PROMPT_COMMAND=printf '\\033]133;D;%s\\007\\033]133;A\\007' \"$?\"",
+    "PS0=\\e]133;C\\a",
+)
+_TOLD = re.compile(rb"\x1b\]133;(?:(?P<what>[AC])|D;(?P<status>\d+))\x07")
+_BEGUN = re.compile(rb"\x1b(?:\](?:1(?:3(?:3(?:;[ACD0-9;]*)?)?)?)?)?$")
+
+
+class NotAtPromptError(Exception):
+    """A program is running in the terminal, so what is typed now would go to it."""
+
+
+class Terminal:
+    """One shell in one toolbox.
+
+    Args:
+        session: the course.
+        container: the toolbox's id.
+        folder: the working folder inside it.
+        columns: the terminal's width.
+        rows: its height.
+        tell: called from another thread whenever there is something to send, or something ended.
+
+    Raises:
+        LabError: the shell could not be started.
+    """
+
+    def __init__(
+        self, session: Session, container: str, folder: str, columns: int, rows: int, tell: Callable[[], None]
+    ) -> None:
+        self._engine = session.engine
+        self._container = container
+        self._mark = Mark()
+        self.tell = tell
+        self.taken: Callable[[], None] | None = None
+        """Tells the page that is there now that another has taken over."""
+        self.name = secrets.token_hex(6)
+        """A name of this shell, by which a page knows whether it is the one that it has seen."""
+        self._condition = threading.Condition()
+        self._blocks: list[bytes] = []
+        self._first = 0
+        """The number of the first byte that is kept."""
+        self.seq = 0
+        """The number of the byte that comes next."""
+        self._acknowledged = 0
+        self._attached = False
+        self._waits = False
+        self.ended = ""
+        self._tail = b""
+        self.at_prompt = False
+        self._statuses: list[tuple[str, int]] = []
+        self._pending: list[str] = []
+        options: dict[str, Any] = {
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Tty": True,
+            "Env": [*_ENVIRONMENT, self._mark.environment],
+            "WorkingDir": folder,
+            "ConsoleSize": [rows, columns],
+            "Cmd": ["bash", "-l"],
+        }
+        self._id = self._engine.new_exec(container, options)
+        self._socket, rest = self._engine.hijack(
+            f"/exec/{self._id}/start", {"Detach": False, "Tty": True, "ConsoleSize": [rows, columns]}
+        )
+        self._socket.settimeout(None)
+        if rest:
+            self._keep(rest)
+        threading.Thread(target=self._read, name="terminal", daemon=True).start()
+
+    # -- what a page does ----------------------------------------------------------------------------------
+
+    def attach(self, seq: int) -> int:
+        """Take up a page that has everything up to a byte; return the first one that it will be sent."""
+        with self._condition:
+            begin = min(max(seq, self._first), self.seq) if seq <= self.seq else self._first
+            self._attached, self._acknowledged = True, begin
+            self._condition.notify_all()
+            return begin
+
+    def detach(self) -> None:
+        """Note that no page is there any more."""
+        with self._condition:
+            self._attached, self._acknowledged = False, self.seq
+            self._condition.notify_all()
+
+    def acknowledge(self, seq: int) -> None:
+        """Note that the page has shown everything up to a byte."""
+        with self._condition:
+            self._acknowledged = max(self._acknowledged, min(seq, self.seq))
+            self._condition.notify_all()
+
+    def since(self, seq: int) -> bytes:
+        """Return what was written from a byte on, as far as it is kept."""
+        with self._condition:
+            skip = max(0, seq - self._first)
+            return b"".join(self._blocks)[skip:]
+
+    def send(self, data: bytes) -> None:
+        """Type something."""
+        with contextlib.suppress(OSError):
+            self._socket.sendall(data)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the terminal's size."""
+        with contextlib.suppress(EngineError):
+            self._engine.post(f"/exec/{self._id}/resize", h=rows, w=columns)
+
+    def run(self, block: str, text: str, *, wait: float = 5.0) -> None:
+        """Type a command of the course, as the learner would.
+
+        Args:
+            block: the block's id, which is told again with the status of the command.
+            text: the command.
+            wait: seconds to wait for a shell that has only just begun to show its prompt.
+
+        Raises:
+            NotAtPromptError: another program is running in the terminal.
+        """
+        with self._condition:
+            fresh = not self._statuses
+            if fresh:
+                self._condition.wait_for(lambda: self.at_prompt or bool(self.ended), wait)
+            if not self.at_prompt:
+                raise NotAtPromptError
+            self.at_prompt = False
+            self._pending.append(block)
+        # Bracketed paste: the shell takes the lines for one command, and shows them as they are.
+        self.send(b"\x1b[200~" + text.rstrip("\n").encode() + b"\x1b[201~\r")
+
+    def take_statuses(self) -> list[tuple[str, int]]:
+        """Return the blocks whose command has ended since the last call, each with its exit status."""
+        with self._condition:
+            found = [each for each in self._statuses if each[0]]
+            self._statuses = [("", 0)] if self._statuses else []
+            return found
+
+    def end(self) -> None:
+        """End the shell and everything that it started."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        with contextlib.suppress(LabError):
+            end_all(self._engine, self._container, self._mark, None)
+
+    # -- reading -------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(self._may_read)
+            try:
+                data = self._socket.recv(16384)
+            except OSError:
+                data = b""
+            if not data:
+                with self._condition:
+                    self.ended = "The shell has ended."
+                    self._condition.notify_all()
+                self.tell()
+                return
+            self._keep(data)
+            self.tell()
+
+    def _may_read(self) -> bool:
+        unseen = self.seq - self._acknowledged
+        if not self._attached:
+            return unseen < ALONE_BYTES
+        self._waits = unseen > (LOW_BYTES if self._waits else HIGH_BYTES)
+        return not self._waits
+
+    def _keep(self, data: bytes) -> None:
+        with self._condition:
+            self._blocks.append(data)
+            self.seq += len(data)
+            kept = self.seq - self._first
+            while len(self._blocks) > 1 and kept > KEPT_BYTES:
+                gone = len(self._blocks.pop(0))
+                self._first += gone
+                kept -= gone
+            self._listen(data)
+            self._condition.notify_all()
+
+    def _listen(self, data: bytes) -> None:
+        """Notice what the shell tells about its prompt, also where it is cut in two."""
+        text = self._tail + data
+        for told in _TOLD.finditer(text):
+            if told["status"] is not None:
+                self._statuses.append((self._pending.pop(0) if self._pending else "", int(told["status"])))
+            else:
+                self.at_prompt = told["what"] == b"A"
+        cut = _BEGUN.search(text)
+        self._tail = text[cut.start() :] if cut else b""
