@@ -76,11 +76,11 @@ class Hub:
         with self._lock:
             return any(each.lab == lab for each in self._listeners)
 
-    def publish(self, kind: str, **data: Any) -> None:
+    def publish(self, happened: str, /, **data: Any) -> None:
         """Tell every page; from any thread."""
         with self._lock:
             self._seq += 1
-            event = {"v": 1, "seq": self._seq, "ts": round(time.time(), 3), "event": kind, **data}
+            event = {"v": 1, "seq": self._seq, "ts": round(time.time(), 3), "event": happened, **data}
             self._kept.append(event)
             listeners = list(self._listeners)
         if self._loop is not None and listeners:

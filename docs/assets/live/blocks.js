@@ -18,7 +18,7 @@ export class Blocks {
 
   async place() {
     const known = await this.lesson.api.get(`labs/${this.lesson.lab}/blocks`);
-    const shown = [...document.querySelectorAll("article div.highlight.sh")];
+    const shown = [...document.querySelectorAll("article div.highlight:not(.output, .printed)")];
     const digests = await Promise.all(shown.map((each) => digestOf(each.querySelector("pre > code")?.textContent ?? "")));
     let next = 0;
     shown.forEach((place, number) => {

@@ -14,7 +14,7 @@ const STATES = {
   pass: ["✔", "Passed"],
   fail: ["✘", "Failed"],
   error: ["▲", "Could not run"],
-  skipped: ["–", "Not run yet"],
+  skipped: ["–", "Waits"],
   unknown: ["○", "Not judged"],
 };
 const BESIDE = "(min-width: 60em)";
@@ -62,9 +62,9 @@ export class Rail {
       this.count,
       element("div", { class: "dock-buttons-row" }, this.start, this.check, this.hint, this.reset, this.stop, this.read),
       this.sure,
-      this.list,
       this.first,
       this.hintList,
+      this.list,
     );
     const wide = matchMedia(BESIDE);
     const put = () => {
