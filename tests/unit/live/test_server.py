@@ -6,16 +6,20 @@ import http.client
 import http.server
 import json
 import os
+import stat
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import checker
+from checker.bootstrap import ask
 from checker.errors import LabError
-from checker.site import build, serve, server
+from checker.live import opening, server
+from checker.site import build, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +35,10 @@ def _stopped(course: Places) -> Iterator[None]:
 
 
 def record(course: Places, **changes: object) -> None:
-    file = build.folder(course) / "server.json"
+    file = server.folder(course) / "server.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"pid": 1, "port": 1, "run": "another", **changes}))
+    known = {"pid": 1, "port": 1, "run": "another", "key": "k", "socket": "", "code": "", "environment": ""}
+    file.write_text(json.dumps({**known, **changes}))
 
 
 def test_it_is_started_answers_and_is_stopped(course: Places) -> None:
@@ -76,9 +81,46 @@ def test_a_record_that_a_killed_server_left_counts_for_nothing(course: Places) -
 
 def test_a_damaged_record_counts_for_nothing(course: Places) -> None:
     record(course)
-    (build.folder(course) / "server.json").write_text('{"pid": 12')
+    (server.folder(course) / "server.json").write_text('{"pid": 12')
     assert server.status(course) is None
     server.start(course)
+
+
+def test_a_service_of_another_version_is_replaced_on_the_same_port_with_the_same_key(
+    course: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = server.start(course)
+    monkeypatch.setattr(ask, "code_of", lambda _: "another version")
+    second = server.start(course)
+    assert second.pid != first.pid
+    assert (second.port, second.key) == (first.port, first.key)
+
+
+def test_after_lab_down_an_open_page_is_not_let_in_again(course: Places) -> None:
+    first = server.start(course)
+    server.stop(course)
+    assert server.start(course).key != first.key
+
+
+def test_nobody_else_can_read_what_a_service_wrote_about_itself(course: Places) -> None:
+    server.start(course)
+    folder = server.folder(course)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for name in ("server.json", "key", "server.log"):
+        assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+    listening = Path(json.loads((folder / "server.json").read_text())["socket"])
+    assert stat.S_IMODE(listening.stat().st_mode) == 0o600
+    assert stat.S_IMODE(listening.parent.stat().st_mode) == 0o700
+
+
+def test_neither_key_nor_code_is_on_a_command_line(course: Places) -> None:
+    site = server.start(course)
+    words = Path(f"/proc/{site.pid}/cmdline").read_bytes()
+    assert b"checker.live.serve" in words
+    assert site.key.encode() not in words
+    page = opening.write(course, site.opening(None))
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert "#c=" in page.read_text()
 
 
 def test_another_program_on_the_port_is_neither_ours_nor_ended(course: Places) -> None:
@@ -86,7 +128,7 @@ def test_another_program_on_the_port_is_neither_ours_nor_ended(course: Places) -
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b'{"app": "something else", "run": "another"}')
+            self.wfile.write(b'{"app": "drydock", "run": "another", "proof": "00"}')
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
