@@ -50,7 +50,7 @@ class Hub:
     """The events of one run of the service.
 
     Args:
-        run: the run's id; a page that comes from another run reads everything anew.
+        run: the run's id; a page that comes from another run reads everything again.
         loop: the event loop in which pages listen.
     """
 

@@ -23,7 +23,7 @@ KEPT_SECONDS = 120.0
 
 @dataclass
 class Verdict:
-    """A verdict that was asked for, and what it came to."""
+    """A verdict that was asked for, and its result."""
 
     lab: str
     step: int = 0

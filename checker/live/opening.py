@@ -1,6 +1,6 @@
 """The file through which a browser is opened on a page, so that its address is on no command line.
 
-Every user of a machine can read the command lines of all programs, and whoever has the address can use the labs.
+Every user of a machine can read the command lines of all programs, and the address opens the labs.
 """
 
 from __future__ import annotations

@@ -115,11 +115,12 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("pages", type=Path, help="the folder of built pages")
     parser.add_argument("--run", required=True, help="an id of this run")
     parser.add_argument("--record", type=Path, required=True, help="a file to write to how it is reached")
+    parser.add_argument("--key", type=Path, required=True, help="the file with what codes are made from")
     parser.add_argument("--environment", default="", help="what tells the starter's environment from others")
     parser.add_argument("--port", type=int, default=0, help="the port; 0 takes the first free one from 8000")
     args = parser.parse_args(words)
-    # On the command line, everybody on this machine could read it.
-    key = os.environ.pop("DRYDOCK_LIVE_KEY")
+    # On the command line, everybody on this machine could read the key itself.
+    key = args.key.read_text("ascii").strip()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(args.pages, args.record, args.run, key, args.environment, args.port))
     # A verdict that is still being given has its own thread, which must not hold the process.

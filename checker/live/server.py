@@ -140,7 +140,8 @@ def _launch(places: Places, port: int) -> Site:
     run = secrets.token_hex(8)
     command = [sys.executable, "-m", "checker.live.serve", str(build.html(places).resolve())]
     command += ["--run", run, "--record", str(_record_file(places).resolve())]
-    command += ["--environment", ask.environment(), "--port", str(port)]
+    command += ["--key", str(_key(places)), "--environment", ask.environment()]
+    command += ["--port", str(port)]
     record = background.start(
         command,
         folder=places.home,
@@ -166,7 +167,6 @@ def _environment(places: Places) -> Mapping[str, str]:
     found = {
         "DRYDOCK_STATE": str(places.state),
         "DRYDOCK_WORK": str(places.work),
-        "DRYDOCK_LIVE_KEY": _key(places),
         "PYTHONPATH": path,
     }
     if places.root == places.home:
@@ -174,18 +174,18 @@ def _environment(places: Places) -> Mapping[str, str]:
     return os.environ | found
 
 
-def _key(places: Places) -> str:
-    """Return the key, which lasts until `lab down`: a page that is open goes on with a service that was started again."""
+def _key(places: Places) -> Path:
+    """Return the file with the key, which lasts until `lab down`: a page that is open goes on with a service that was started again."""
     file = _key_file(places)
     with suppress(OSError):
-        if found := file.read_text("ascii").strip():
-            return found
+        if file.read_text("ascii").strip():
+            return file
     made = secrets.token_urlsafe(32)
     file.unlink(missing_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="ascii") as handle:  # noqa: PTH123 - a descriptor has no path
         handle.write(made)
-    return made
+    return file
 
 
 def _ready(places: Places, run: str) -> Record | None:

@@ -144,7 +144,7 @@ class Terminal:
         """Type a command of the course, as the learner would.
 
         Args:
-            block: the block's id, which is told again with the status of the command.
+            block: the block's id, which comes back with the status of the command.
             text: the command.
             wait: seconds to wait for a shell that has only just begun to show its prompt.
 

@@ -40,7 +40,7 @@ class Watch:
 
     Args:
         lab: the lab.
-        hub: who is told.
+        hub: where the pages listen.
         judge: who judges.
         new_session: makes a session on the course as it is now.
     """

@@ -142,7 +142,7 @@ class _Page:
         while not self._taken:
             self._wake.clear()
             data = terminal.since(self._seq)
-            # What is no longer kept is gone; the page is told where it goes on.
+            # What is no longer kept is gone; each frame says where it goes on.
             self._seq = max(self._seq, terminal.seq - len(data)) if data else self._seq
             for start in range(0, len(data), FRAME_BYTES):
                 part = data[start : start + FRAME_BYTES]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from checker.errors import LabError
 from checker.scene.locks import locked
+from checker.site.harmless import require_harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,11 +70,13 @@ def build(places: Places) -> bool:
     """Build the pages if their sources changed; return whether they were built.
 
     Raises:
-        LabError: the builder failed or took too long; the message has its last lines.
+        LabError: a page brings more than text; or the builder failed or took too long, and the message has its last
+            lines.
     """
     if is_current(places):
         return False
     with locked(folder(places) / "build.lock", "building the pages", wait=TIMEOUT):
+        require_harmless(places)
         made_from = fingerprint(places)
         if is_current(places):  # another process built them while this one waited
             return False

@@ -1,7 +1,7 @@
 """Open a lesson in the browser, or print its address.
 
 The pages are built if they changed, and served on this machine until `lab down`. In the page you see the checks as they
-change, and can work in the lab's terminal. The address is good once, within a minute: whoever opens it can use the labs.
+change, and can work in the lab's terminal. The address works once, within a minute: the browser that opens it can use the labs.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from checker.session.session import Session
 from tests.unit.site.conftest import course, pages  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = "the key of the tests"
@@ -83,7 +83,7 @@ class Live:
             return received
 
     def ask(
-        self, method: str, path: str, body: object = None, *, headers: dict[str, str | None] | None = None
+        self, method: str, path: str, body: object = None, *, headers: Mapping[str, str | None] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Ask as a page of the service does; a header of None is left out."""
         sent: dict[str, str | None] = {"Host": self.host, "Authorization": f"Bearer {self.token}"}
@@ -96,7 +96,10 @@ class Live:
                 "Content-Length": str(len(data)),
             }
         sent |= {"Sec-Fetch-Site": "same-origin", "Connection": "close", **(headers or {})}
-        lines = [f"{method} {path} HTTP/1.1", *(f"{key}: {value}" for key, value in sent.items() if value is not None)]
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            *(f"{key}: {value}" for key, value in sent.items() if value is not None),
+        ]
         answer = self.raw("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + data)
         head, _, rest = answer.partition(b"\r\n\r\n")
         first, *others = head.decode("latin-1").split("\r\n")
@@ -118,11 +121,11 @@ def live(tmp_path: Path, pages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     class Counted(Session):
         @functools.cached_property
-        def engine(self) -> Any:  # type: ignore[override]
+        def engine(self) -> Any:
             return engine
 
         @functools.cached_property
-        def client(self) -> Any:  # type: ignore[override]
+        def client(self) -> Any:
             engine.calls.append("client")
             raise EngineError("The container engine of the tests does not answer.")
 

@@ -28,7 +28,13 @@ GETS = [
     "/api/v1/hello", "/api/v1/state", "/api/v1/state?lab=01", "/api/v1/events?lab=01", "/api/v1/labs/01/blocks",
     "/api/v1/labs/01/timeline",
 ]  # fmt: skip
-EVIL = ["http://evil.example", "http://127.0.0.1:8081", "null", "https://127.0.0.1:{port}", "http://127.0.0.1:{port}.evil.example"]
+EVIL = [
+    "http://evil.example",
+    "http://127.0.0.1:8081",
+    "null",
+    "https://127.0.0.1:{port}",
+    "http://127.0.0.1:{port}.evil.example",
+]
 BODY = {"confirm": "01", "block": "b3", "digest": "0" * 64, "code": "x"}
 
 
@@ -47,7 +53,9 @@ def test_t1_nothing_is_done_for_a_page_of_another_origin(live: Live, path: str) 
 
 
 @pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None]
+)
 def test_t1_what_a_form_can_send_is_not_read(live: Live, path: str, kind: str | None) -> None:
     assert live.ask("POST", path, BODY, headers={"Content-Type": kind})[0] == 415
     assert live.engine.calls == []
@@ -112,7 +120,11 @@ def test_t2_a_preflight_of_another_origin_is_refused(live: Live) -> None:
     ],
 )  # fmt: skip
 def test_t3_another_name_gets_nothing(live: Live, path: str, host: str) -> None:
-    lines = [f"GET {path} HTTP/1.1", f"Host: {host.format(port=live.port)}", f"Authorization: Bearer {live.token}"]
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: {host.format(port=live.port)}",
+        f"Authorization: Bearer {live.token}",
+    ]
     assert live.raw("\r\n".join([*lines, "Connection: close", "", ""]).encode()).split(b" ")[1] == b"400"
     assert live.engine.calls == []
 
@@ -150,7 +162,9 @@ def _close_code(answer: bytes) -> int:
     return int.from_bytes(frame[2:4], "big")
 
 
-@pytest.mark.parametrize("first", [None, {"t": "hello", "token": "wrong"}, {"t": "in", "d": "id\r"}, ["hello"], {}])
+@pytest.mark.parametrize(
+    "first", [None, {"t": "hello", "token": "wrong"}, {"t": "in", "d": "id\r"}, ["hello"], {}]
+)
 def test_t4_without_the_token_in_the_first_frame_nothing_is_started(live: Live, first: object) -> None:
     sent = upgrade(live, live.origin)
     if first is not None:
@@ -196,14 +210,34 @@ def test_t5_every_route_asks_for_the_token_unless_it_is_on_the_list(live: Live) 
     assert live.engine.calls == []
 
 
-@pytest.mark.parametrize("path", ["//api/v1/state", "/api//v1/state", "/API/v1/state", "/x/../api/v1/state", "/%61pi/v1/state", "/api/v1/state/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//api/v1/state",
+        "/api//v1/state",
+        "/API/v1/state",
+        "/x/../api/v1/state",
+        "/%61pi/v1/state",
+        "/api/v1/state/",
+    ],
+)
 def test_t5_another_spelling_of_an_address_is_no_way_around(live: Live, path: str) -> None:
     status, _, body = live.ask("GET", path, headers={"Authorization": None})
     assert status in {401, 404}
     assert b"progress" not in body
 
 
-@pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt", "/%2fetc/passwd", "//etc/passwd", "/.git/config"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/assets/..%2f..%2fsecret.txt",
+        "/%2fetc/passwd",
+        "//etc/passwd",
+        "/.git/config",
+    ],
+)
 def test_t5_only_what_is_in_the_folder_of_pages_is_read(live: Live, path: str) -> None:
     status, _, body = live.ask("GET", path)
     assert status == 404
