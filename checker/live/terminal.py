@@ -27,12 +27,14 @@ writes then waits, as it does at any terminal that is slow."""
 ALONE_BYTES = KEPT_BYTES
 """How much is read while no page is there; after that the program waits."""
 
-# Bash tells when it shows its prompt, with the status of the last command, and when a command begins: OSC 133, as other
-# terminals use it. A page shows none of it.
+# Bash tells the status of the last command, when its prompt stands, and when a command begins: OSC 133, as other terminals
+# use it. A page shows none of it. The prompt itself has to tell that it stands: what is typed between PROMPT_COMMAND and the
+# prompt comes before readline has set up the terminal.
 _ENVIRONMENT = (
     "TERM=xterm-256color",
     "COLORTERM=truecolor",
-    "PROMPT_COMMAND=printf '\\033]133;D;%s\\007\\033]133;A\\007' \"$?\"",
+    "PROMPT_COMMAND=printf '\\033]133;D;%s\\007' \"$?\"; "
+    'case $PS1 in *133*) ;; *) PS1="$PS1\\[\\e]133;A\\a\\]" ;; esac',
     "PS0=\\e]133;C\\a",
 )
 _TOLD = re.compile(rb"\x1b\]133;(?:(?P<what>[AC])|D;(?P<status>\d+))\x07")

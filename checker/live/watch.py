@@ -110,7 +110,9 @@ class Watch:
             if verdict.report is None:
                 self._take_problem(verdict, asked=asked)
             elif not verdict.step:
-                self._take_report(verdict.report, asked=asked)
+                news = self._take_report(verdict.report, asked=asked)
+                if news and not verdict.keep:
+                    self._keep(verdict.report)
 
     def _tell_trying(self, title: str) -> None:
         # A page shows this only while a verdict takes long.
@@ -128,7 +130,18 @@ class Watch:
                 "verdict", asked=asked, flipped=not asked, **{**self.state.verdict_record(), "said": said}
             )
 
-    def _take_report(self, report: Report, *, asked: bool) -> None:
+    def _keep(self, report: Report) -> None:
+        """Keep a verdict that nobody asked for, as `lab watch` does with each that says something new."""
+        from checker.session.judging import keep_attempt  # noqa: PLC0415 - not before a verdict was given
+
+        session = self._new_session()
+        try:
+            keep_attempt(session, report)
+        finally:
+            session.progress.close()
+
+    def _take_report(self, report: Report, *, asked: bool) -> bool:
+        """Show a report; return whether it says something new that the learner has brought about."""
         before = {each["id"]: _essence(each) for each in self.state.checks()} if self.state.report else {}
         had = self.state.report is not None
         self.state.report, self.state.problem = report, ""
@@ -146,6 +159,8 @@ class Watch:
                 first=first.id if first else "",
                 **self.state.verdict_record(),
             )
+        # Opening the page is no attempt, unless everything passes already.
+        return bool(changed) and (had or report.passed)
 
     def _forget(self) -> None:
         if self.state.report is not None:
