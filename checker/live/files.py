@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
-from checker.site.serve import content_policy
+from checker.site.serve import content_policy, inline_scripts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,15 @@ ANNOUNCER = b'<div id="dock-announcer" class="dock-unseen" role="status" aria-li
 
 KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 """What a machine's own table may have wrong; with a wrong kind, a browser refuses a module."""
+
+
+_SCOPE = re.compile(rb'new URL\("[./]*"')
+"""Where the theme's script says how deep its page is."""
+
+
+def _alike(script: bytes) -> bytes:
+    """Return a script without what differs from page to page."""
+    return _SCOPE.sub(b"new URL(", script)
 
 
 class Pages:
@@ -83,6 +93,13 @@ class Pages:
         except OSError:
             return Response(b"There is no such page.\n", HTTPStatus.NOT_FOUND, media_type="text/plain")
         page = page.replace(b"<head>", b"<head>" + MARK, 1).replace(b"</body>", ANNOUNCER + b"</body>", 1)
-        return Response(
-            page, status, {"Content-Security-Policy": content_policy(page)}, media_type="text/html"
-        )
+        policy = content_policy(page, self._is_of_the_theme)
+        return Response(page, status, {"Content-Security-Policy": policy}, media_type="text/html")
+
+    def _is_of_the_theme(self, script: bytes) -> bool:
+        """Whether a script is one that the page for what is missing has too: nobody wrote a lesson into that one."""
+        try:
+            lost = (self._folder / "404.html").read_bytes()
+        except OSError:
+            return False
+        return _alike(script) in {_alike(each) for each in inline_scripts(lost)}

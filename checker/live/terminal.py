@@ -33,8 +33,10 @@ ALONE_BYTES = KEPT_BYTES
 _ENVIRONMENT = (
     "TERM=xterm-256color",
     "COLORTERM=truecolor",
-    "PROMPT_COMMAND=printf '\\033]133;D;%s\\007' \"$?\"; "
-    'case $PS1 in *133*) ;; *) PS1="$PS1\\[\\e]133;A\\a\\]" ;; esac',
+    (
+        "PROMPT_COMMAND=printf '\\033]133;D;%s\\007' \"$?\"; "
+        'case $PS1 in *133*) ;; *) PS1="$PS1\\[\\e]133;A\\a\\]" ;; esac'
+    ),
     "PS0=\\e]133;C\\a",
 )
 _TOLD = re.compile(rb"\x1b\]133;(?:(?P<what>[AC])|D;(?P<status>\d+))\x07")
@@ -84,6 +86,7 @@ class Terminal:
         self._tail = b""
         self.at_prompt = False
         self._statuses: list[tuple[str, int]] = []
+        """Every command that has ended, in order: its block, empty for one that the learner typed, and its status."""
         self._pending: list[str] = []
         options: dict[str, Any] = {
             "AttachStdin": True,
@@ -154,8 +157,7 @@ class Terminal:
             NotAtPromptError: another program is running in the terminal.
         """
         with self._condition:
-            fresh = not self._statuses
-            if fresh:
+            if not self._statuses:
                 self._condition.wait_for(lambda: self.at_prompt or bool(self.ended), wait)
             if not self.at_prompt:
                 raise NotAtPromptError
@@ -164,12 +166,10 @@ class Terminal:
         # Bracketed paste: the shell takes the lines for one command, and shows them as they are.
         self.send(b"\x1b[200~" + text.rstrip("\n").encode() + b"\x1b[201~\r")
 
-    def take_statuses(self) -> list[tuple[str, int]]:
-        """Return the blocks whose command has ended since the last call, each with its exit status."""
+    def statuses(self, since: int = 0) -> list[tuple[str, int]]:
+        """Return the commands that have ended, each as its block and its exit status, from a number on."""
         with self._condition:
-            found = [each for each in self._statuses if each[0]]
-            self._statuses = [("", 0)] if self._statuses else []
-            return found
+            return self._statuses[since:]
 
     def end(self) -> None:
         """End the shell and everything that it started."""

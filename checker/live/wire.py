@@ -139,6 +139,7 @@ class _Page:
 
     async def _write(self) -> None:
         terminal = self._terminal
+        ran, before = 0, len(terminal.statuses())
         while not self._taken:
             self._wake.clear()
             data = terminal.since(self._seq)
@@ -148,8 +149,11 @@ class _Page:
                 part = data[start : start + FRAME_BYTES]
                 await self._socket.send_bytes(struct.pack(">Q", self._seq) + part)
                 self._seq += len(part)
-            for block, status in terminal.take_statuses():
-                await self._socket.send_json({"t": "ran", "block": block, "status": status})
+            for block, status in terminal.statuses(ran):
+                # A page that comes back marks what was run before, and says nothing about it.
+                if block:
+                    await self._socket.send_json({"t": "ran", "block": block, "status": status, "old": ran < before})
+                ran += 1
             if terminal.ended and self._seq >= terminal.seq:
                 await self._socket.send_json({"t": "end", "reason": terminal.ended})
                 await self._socket.close(ENDED)

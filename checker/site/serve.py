@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 APP = "drydock-site"
@@ -39,11 +40,22 @@ _HEADERS = {
 }
 
 
-def content_policy(page: bytes) -> str:
-    """Return the Content-Security-Policy of one page: only this server, and the inline scripts that it was built with."""
+def inline_scripts(page: bytes) -> list[bytes]:
+    """Return the scripts that are written in a page itself, each once."""
+    return list(dict.fromkeys(_INLINE_SCRIPT.findall(page)))
+
+
+def content_policy(page: bytes, is_known: Callable[[bytes], bool] = lambda _: True) -> str:
+    """Return the Content-Security-Policy of one page: only this server, and inline scripts that it was built with.
+
+    Args:
+        page: the page.
+        is_known: whether one of its inline scripts may run; by default all of them.
+    """
     scripts = " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
-        for script in dict.fromkeys(_INLINE_SCRIPT.findall(page))
+        for script in inline_scripts(page)
+        if is_known(script)
     )
     return (
         f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "

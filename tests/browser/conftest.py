@@ -42,7 +42,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with serve.listen(html, run="browser-tests") as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield Site(
-            f"http://127.0.0.1:{server.server_port}/", tuple("" if page == "./" else page for page in pages)
+            f"http://127.0.0.1:{server.server_port}/",
+            tuple("" if page == "./" else page for page in pages),
+            html,
         )
         server.shutdown()
 

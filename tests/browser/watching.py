@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import BrowserContext, Page, Request
 
 
@@ -17,6 +19,8 @@ class Site:
     url: str
     pages: tuple[str, ...]
     """Every page's address below `url`: "", "lessons/", …"""
+    folder: Path | None = None
+    """The built pages, if they are the course's own."""
 
 
 @dataclass

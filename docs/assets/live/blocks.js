@@ -67,11 +67,11 @@ export class Blocks {
     }
   }
 
-  ran(id, status) {
+  ran(id, status, old) {
     const said = this.marks.get(id);
     if (said === undefined) return;
     said.dataset.state = status === 0 ? "pass" : "fail";
     said.textContent = status === 0 ? "✔ Run" : `✘ Run, exit status ${status}`;
-    say(status === 0 ? "The command has ended." : `The command has ended with exit status ${status}.`);
+    if (!old) say(status === 0 ? "The command has ended." : `The command has ended with exit status ${status}.`);
   }
 }

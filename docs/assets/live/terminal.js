@@ -161,7 +161,7 @@ export class Terminal {
           if (frame.seq !== this.seq) this.screen.reset();
           this.seq = this.shown = this.told = frame.seq;
           done();
-        } else if (frame.t === "ran") this.lesson.blocks.ran(frame.block, frame.status);
+        } else if (frame.t === "ran") this.lesson.blocks.ran(frame.block, frame.status, frame.old);
         else if (frame.t === "end") reason = frame.reason;
       });
       socket.addEventListener("close", (event) => {

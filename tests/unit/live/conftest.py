@@ -118,6 +118,8 @@ def live(tmp_path: Path, pages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv("DRYDOCK_WORK", str(tmp_path / "work"))
     monkeypatch.setenv("DRYDOCK_COURSE", str(ROOT))
     engine = Asked()
+    # As the theme does, the page for what is missing has the script that every page has.
+    (pages / "404.html").write_text("<html><script>var inline = 1</script>Lost</html>")
 
     class Counted(Session):
         @functools.cached_property

@@ -18,6 +18,8 @@ from checker.live.guard import PUBLIC, Guard
 from tests.unit.live.conftest import KEY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.live.conftest import Live
 
 POSTS = [
@@ -99,6 +101,15 @@ def test_t2_a_page_may_not_be_framed_and_runs_only_the_scripts_that_it_was_built
     policy = live.ask("GET", "/")[1]["content-security-policy"]
     assert "frame-ancestors 'none'" in policy
     assert re.search(r"script-src 'self' 'sha256-[^']+';", policy)
+
+
+def test_t7_an_inline_script_that_only_one_page_has_does_not_run(live: Live, pages: Path) -> None:
+    home = (pages / "index.html").read_text()
+    (pages / "index.html").write_text(home.replace("<body>", "<body><script>steal()</script>"))
+    (pages / "lessons/01-boat/index.html").write_text("<html><script>var inline = 1</script></html>")
+    policy = live.ask("GET", "/")[1]["content-security-policy"]
+    assert policy.count("sha256-") == 1
+    assert policy == live.ask("GET", "/lessons/01-boat/")[1]["content-security-policy"]
 
 
 def test_t2_a_preflight_of_another_origin_is_refused(live: Live) -> None:
