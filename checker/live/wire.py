@@ -152,7 +152,9 @@ class _Page:
             for block, status in terminal.statuses(ran):
                 # A page that comes back marks what was run before, and says nothing about it.
                 if block:
-                    await self._socket.send_json({"t": "ran", "block": block, "status": status, "old": ran < before})
+                    await self._socket.send_json(
+                        {"t": "ran", "block": block, "status": status, "old": ran < before}
+                    )
                 ran += 1
             if terminal.ended and self._seq >= terminal.seq:
                 await self._socket.send_json({"t": "end", "reason": terminal.ended})

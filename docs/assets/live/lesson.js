@@ -4,6 +4,7 @@ import { say } from "./announce.js";
 import { Bar } from "./bar.js";
 import { Blocks } from "./blocks.js";
 import { Rail } from "./rail.js";
+import { Traffic } from "./traffic.js";
 
 export class Lesson {
   constructor(api, lab) {
@@ -14,7 +15,7 @@ export class Lesson {
     this.rail = new Rail(this);
     this.bar = new Bar(this);
     this.blocks = new Blocks(this);
-    this.flight = new Set();
+    this.traffic = new Traffic(this);
   }
 
   async open() {
@@ -74,6 +75,7 @@ export class Lesson {
   show() {
     this.rail.show();
     this.bar.show();
+    this.traffic.show();
   }
 
   get isBusy() {

@@ -65,6 +65,7 @@ export class Rail {
       this.first,
       this.hintList,
       this.list,
+      this.lesson.traffic.place(),
     );
     const wide = matchMedia(BESIDE);
     const put = () => {
