@@ -25,6 +25,7 @@ from checker.grading.container import Shells, kept_in
 from checker.grading.run import grade
 from checker.images.catalogue import Images
 from checker.images.supply import ensure, lacking
+from checker.live import server
 from checker.scene.ownership import owned_containers
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
@@ -119,16 +120,27 @@ class Bench:
                         settle(warm)
                 return self.process(command)
 
-            times = interleave(
-                {
-                    "documented testinfra": testinfra,
-                    "lab check 3": functools.partial(self.process, [*self.lab, "check", "3"]),
-                    "warm, as in lab watch": warm,
-                    "check(3) in a warm kernel": functools.partial(cells.check, 3),
-                },
-                self.rounds,
-            )
-            shells.close()
+            server.start(self.places)
+            try:
+                times = interleave(
+                    {
+                        "documented testinfra": testinfra,
+                        # With this option, it does not ask the service.
+                        "lab check 3": functools.partial(self.process, [*self.lab, "check", "3", "--verbose"]),
+                        "lab check 3, by the live page's service": functools.partial(
+                            self.process, [*self.lab, "check", "3"]
+                        ),
+                        "python -c pass, twice": lambda: sum(
+                            self.process([python, "-c", "pass"]) for python in (self.base, self.python)
+                        ),
+                        "warm, as in lab watch": warm,
+                        "check(3) in a warm kernel": functools.partial(cells.check, 3),
+                    },
+                    self.rounds,
+                )
+            finally:
+                server.stop(self.places)
+                shells.close()
         base = times["documented testinfra"].median
         rows = [(name, str(series), f"{base / series.median:.1f} times") for name, series in times.items()]
         table("Lab 03 on its solution: the same assertions", ("", "median (range)", "faster"), rows)
