@@ -116,6 +116,24 @@ def test_the_answer_is_what_lab_check_prints(
     assert [each.step for each in judged.asked] == [0, 2]
 
 
+def test_lab_itself_asks_before_it_starts_a_second_python(judged: Judged, tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "lab"), "check", "1"]
+    environment = os.environ | {"DRYDOCK_STATE": str(tmp_path / "state")}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "1 of 2 checks pass." in done.stdout
+    assert len(judged.asked) == 1
+    # In the folder of another course, the command is about that one.
+    other = tmp_path / "other"
+    (other / "labs").mkdir(parents=True)
+    (other / "mkdocs.yml").touch()
+    environment.pop("DRYDOCK_COURSE")
+    subprocess.run(command, cwd=other, env=environment, capture_output=True, timeout=60, check=False)
+    assert len(judged.asked) == 1
+
+
 def test_a_service_of_another_version_or_environment_never_answers(
     judged: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
