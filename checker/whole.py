@@ -20,11 +20,24 @@ def write(file: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written; what was there before is there still.
     """
+    write_bytes(file, text.encode("utf-8"))
+
+
+def write_bytes(file: Path, data: bytes) -> None:
+    """Write a file of bytes; who reads it meanwhile finds what was there before.
+
+    Args:
+        file: the file; its folder is made where it is missing.
+        data: what it holds.
+
+    Raises:
+        OSError: it cannot be written; what was there before is there still.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     # Of this process alone: two that write the same file at once must not share a half.
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        half.write_text(text, encoding="utf-8")
+        half.write_bytes(data)
         half.replace(file)
     except BaseException:
         with contextlib.suppress(OSError):

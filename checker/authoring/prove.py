@@ -129,6 +129,7 @@ class Prover:
         tell: called with a line about what is being done.
         provide: makes sure that the images of a lab's chosen ways are present; leave it out if they are.
         ledger: what was proven before; leave it out to keep no record.
+        seen: called with the whole report of each answer that could be judged.
     """
 
     def __init__(
@@ -137,12 +138,14 @@ class Prover:
         tell: Callable[[str], None],
         provide: Callable[[Lab], None] = lambda _: None,
         ledger: Ledger | None = None,
+        seen: Callable[[Report], None] = lambda _: None,
     ) -> None:
         self.scene = scene
         self.lab: Lab = scene.lab
         self._tell = tell
         self._provide = provide
         self._ledger = ledger
+        self._seen = seen
         self._place = ""
         self._images = Keeper(scene.engine, names.file_of(scene.places, scene.lab))
 
@@ -262,6 +265,7 @@ class Prover:
                 script=script,
                 expected=not nothing_expected,
             )
+        self._seen(report)
         problem = judge(report)
         # A wrong answer's commands may fail; a right answer's must not.
         if script and answer is not None and answer.kind in {"solution", "alternative", "step"}:

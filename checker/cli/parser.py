@@ -32,7 +32,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "goto",
         "reset",
         "stop",
+        "submit",
     ),
+    "teach": ("class",),
     "write labs": ("new", "verify", "measure", "images", "test"),
     "more": ("completion", "version"),
 }
@@ -67,8 +69,12 @@ def verbs() -> tuple[str, ...]:
     return tuple(verb for group in GROUPS.values() for verb in group)
 
 
+_MODULES = {"class": "classroom"}
+"""Verbs that Python has another meaning for, with the names of their modules."""
+
+
 def _module(verb: str) -> ModuleType:
-    return importlib.import_module(f"checker.cli.verbs.{verb}")
+    return importlib.import_module(f"checker.cli.verbs.{_MODULES.get(verb, verb)}")
 
 
 def _add_verb(subparsers: argparse._SubParsersAction[_Parser], verb: str) -> None:

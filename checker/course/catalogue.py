@@ -15,7 +15,7 @@ from checker.course.toml import read_toml
 from checker.errors import MisuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from checker.course.places import Places
@@ -187,6 +187,27 @@ class Catalogue:
             names = ", ".join(path.name for path in found)
             raise MisuseError(f"`{name}` may mean {names}.", remedy="Say more of the name, or its number.")
         raise MisuseError(f"There is no lab `{name}`.", remedy=self._nearest(wanted))
+
+    def several(self, names: Iterable[str]) -> list[Lab]:
+        """Find labs by name, or by ranges of numbers such as `1-6`; each once, in the order of the course.
+
+        Raises:
+            MisuseError: no lab, or more than one, is meant by a name, or a range has no lab.
+        """
+        found: dict[str, Lab] = {}
+        for name in names:
+            first, dash, last = name.partition("-")
+            if dash and first.isdecimal() and last.isdecimal():
+                inside = [path for path in self.folders if int(first) <= int(path.name[:2]) <= int(last)]
+                if not inside:
+                    raise MisuseError(
+                        f"There is no lab from {first} to {last}.", remedy="`lab list` shows all."
+                    )
+                found |= {path.name: self.read(path) for path in inside}
+            else:
+                lab = self.find(name)
+                found[lab.slug] = lab
+        return [found[slug] for slug in sorted(found)]
 
     def find_step(self, name: str) -> tuple[Lab, int]:
         """Find `3` or `3.2`: a lab and a step, 0 when none is named.

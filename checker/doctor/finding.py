@@ -34,6 +34,8 @@ class Seen(msgspec.Struct, frozen=True):
     remedy: str = ""
     labs: str = ""
     """The numbers of the labs that a problem stops, when it stops no others; such as `02, 09`."""
+    amounts: dict[str, float] = {}
+    """What was measured, for programs that read `--json`: `memory`, `memory_free`, `disk_free` in bytes, `processors`."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     labs: str = ""
     """The numbers of the labs that a problem stops, when it stops no others."""
+    amounts: dict[str, float] = {}
+    """What was measured: `memory`, `memory_free`, `disk_free` in bytes, `processors`."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,17 @@ class Probe:
                 found=each.found,
                 remedy=each.remedy,
                 labs=each.labs,
+                amounts=each.amounts,
             )
             for (name, title), each in zip(self.parts, seen, strict=True)
         ]
+
+
+def having(seen: Seen, **amounts: float | None) -> Seen:
+    """Return what a probe saw, with what it measured, in bytes or as a count; what is not known is left out."""
+    return msgspec.structs.replace(
+        seen, amounts={name: float(value) for name, value in amounts.items() if value is not None}
+    )
 
 
 def fine(found: str) -> Seen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.doctor.finding import Probe, Seen, fine, having, note, problem, unknown
 from checker.engine.api import keeps_both, limits_nothing
 from checker.engine.capacity import (
     GB,
@@ -75,15 +75,17 @@ def memory(machine: Machine) -> tuple[Seen, ...]:
         said += f"; the largest lab needs {most / 1e6:.0f} MB (lab {number})"
         most += ROOM
     free = _available(machine)
+    return (having(_judge_memory(machine, total, free, most, said), memory=total, memory_free=free),)
+
+
+def _judge_memory(machine: Machine, total: float, free: int | None, most: float, said: str) -> Seen:
     if total < max(LEAST_MEMORY, most):
-        return (problem(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most))),)
+        return problem(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most)))
     if free is not None and free < max(LEAST_MEMORY / 2, most):
-        return (
-            note(f"{said}; {free / GB:.1f} GB of it are free now", "Close programs that you do not need."),
-        )
+        return note(f"{said}; {free / GB:.1f} GB of it are free now", "Close programs that you do not need.")
     if total < GOOD_MEMORY:
-        return (note(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most))),)
-    return (fine(said),)
+        return note(said, more_memory(machine.platform.system, max(GOOD_MEMORY, most)))
+    return fine(said)
 
 
 def _available(machine: Machine) -> int | None:
@@ -105,7 +107,7 @@ def processors(machine: Machine) -> tuple[Seen, ...]:
                 "Give the engine two if you can.",
             ),
         )
-    return (fine(str(count)),)
+    return (having(fine(str(count)), processors=count),)
 
 
 def checkout_disk(machine: Machine) -> tuple[Seen, ...]:
@@ -138,8 +140,8 @@ def judge_engine_disk(machine: Machine, free: float, total: float) -> Seen:
     if machine.platform.system is not System.LINUX:
         remedy += " Or make the engine's disk larger in its settings."
     if free < LEAST_DISK:
-        return problem(said, remedy)
-    return note(said, remedy) if free < GOOD_DISK else fine(said)
+        return having(problem(said, remedy), disk_free=free)
+    return having(note(said, remedy) if free < GOOD_DISK else fine(said), disk_free=free)
 
 
 def engine_disk_from_here(machine: Machine) -> Seen:

@@ -1,6 +1,8 @@
 """Open a shell in the lab's toolbox: docker, compose, curl and an editor, in your work folder.
 
 A command after `--` runs there instead of a shell, for instance: lab shell 3 -- docker ps
+
+The toolbox records the commands until the lab is stopped or reset. `lab submit` packs them, and shows them first.
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hand the terminal over to the toolbox."""
     import os
+    import shlex
     import subprocess
     import sys
 
     from checker.cli.context import Context
     from checker.errors import MisuseError
+    from checker.scene import typed
 
     if args.command and args.beyond:
         raise MisuseError(
@@ -47,12 +51,17 @@ def run(args: argparse.Namespace) -> int:
     words = ["exec", "--interactive"]
     if sys.stdin.isatty() and sys.stdout.isatty():
         words.append("--tty")
+    record = dict(typed.ENVIRONMENT)
     inner = ["bash", "-l"]
     if args.command:
-        inner = ["bash", "-lc", args.command]
+        record = {"DRYDOCK_TYPED": args.command}
+        inner = ["bash", "-lc", f"{typed.RECORD_ONE}unset DRYDOCK_TYPED; {args.command}"]
     elif args.beyond:
         # A login shell has the toolbox's settings; it does not parse the words again.
-        inner = ["bash", "-lc", 'exec "$@"', "bash", *args.beyond]
+        record = {"DRYDOCK_TYPED": shlex.join(args.beyond)}
+        inner = ["bash", "-lc", f'{typed.RECORD_ONE}unset DRYDOCK_TYPED; exec "$@"', "bash", *args.beyond]
+    for name, value in record.items():
+        words += ["--env", f"{name}={value}"]
     command = context.client.command(*words, "--workdir", scene.work_inside, scene.toolbox(), *inner)
     environment = {**os.environ, **context.client.environment()}
     if os.name == "posix":

@@ -238,4 +238,5 @@ def test_findings_are_json() -> None:
         "found": "there",
         "remedy": "",
         "labs": "",
+        "amounts": {},
     }

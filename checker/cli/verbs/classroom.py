@@ -1,0 +1,218 @@
+"""For teachers: plan a room, grade again what learners hand in, and write gradebooks.
+
+`lab class plan 1 2 3 --learners 30` says what a room needs, from what was measured.
+
+`lab class verify DIR` runs what learners handed in with `lab submit` on this machine, each in a fresh scene, and compares
+the verdicts with what was claimed. An interrupted run goes on where it was.
+`lab class export DIR` writes the points as files for people, for Moodle and Canvas, as JUnit and as xAPI statements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from checker.classroom.regrade import Pile, Result
+    from checker.cli.context import Context
+    from checker.course.catalogue import Lab
+    from checker.errors import LabError
+
+SUMMARY = "for teachers: plan a room, grade what learners hand in"
+EXAMPLE = "lab class verify ~/handed-in"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add a parser for each thing that a teacher does."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    plan = actions.add_parser(
+        "plan",
+        help="what a room needs for some labs",
+        description="Say what some labs need of each machine and of the network, from what was measured; and with the "
+        "files of `lab doctor --json` of the room's machines, which machine needs repair.",
+    )
+    plan.add_argument("labs", metavar="LAB", nargs="+", help="the labs, such as `1 2 3` or `1-6`")
+    plan.add_argument("--learners", metavar="N", type=int, default=1, help="how many machines there are")
+    plan.add_argument(
+        "--mbit",
+        metavar="N",
+        type=float,
+        default=50.0,
+        help="what the room's connection carries, in Mbit/s; 50",
+    )
+    plan.add_argument(
+        "--machines", metavar="DIR", help="a folder with a file of `lab doctor --json` for each machine"
+    )
+    _common(plan)
+    verify = actions.add_parser(
+        "verify",
+        help="grade again what was handed in",
+        description="Grade again what learners handed in, on this machine, and compare it with what they claim.",
+    )
+    verify.add_argument("folder", metavar="DIR", help="the folder with the files that `lab submit` wrote")
+    verify.add_argument("--lab", metavar="LAB", help="only what was handed in for this lab")
+    verify.add_argument(
+        "--again", action="store_true", help="forget earlier results and run everything again"
+    )
+    _common(verify)
+    export = actions.add_parser(
+        "export",
+        help="write gradebooks",
+        description="Write the grades of what was handed in: a table, files for Moodle and Canvas, JUnit, xAPI statements.",
+    )
+    export.add_argument("folder", metavar="DIR", help="the folder with the files that `lab submit` wrote")
+    export.add_argument("--to", metavar="DIR", help="where to write; DIR/grades if left out")
+    export.add_argument(
+        "--format",
+        metavar="NAME,NAME",
+        default="",
+        help="which of table, moodle, canvas, junit, xapi; all if left out",
+    )
+    export.add_argument(
+        "--home",
+        metavar="URL",
+        default="urn:drydock:class",
+        help="xapi: the address of the system that the learners' ids belong to, such as your Moodle",
+    )
+    _common(export)
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    """Let the options that every verb has follow the action too."""
+    import argparse
+
+    for flags in (("--yes", "-y"), ("--json",), ("--verbose",), ("--no-install",)):
+        parser.add_argument(*flags, action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is asked for."""
+    from checker.cli.context import Context
+
+    actions = {"plan": _plan, "verify": _verify, "export": _export}
+    return actions[args.action](Context(args))
+
+
+def _plan(context: Context) -> int:
+    from pathlib import Path
+
+    import msgspec
+
+    from checker.classroom.plan import machine_lines, machines, plan, plan_lines
+
+    args = context.args
+    room = plan(context.catalogue.several(args.labs), args.learners, args.mbit)
+    found = machines(Path(args.machines).expanduser(), room) if args.machines else []
+    if args.json:
+        print(msgspec.json.encode({"room": room, "machines": found}).decode())
+    else:
+        print("\n".join([*plan_lines(room), *(["", *machine_lines(found)] if found else [])]))
+    return 0 if all(each.ready for each in found) else 3
+
+
+def _verify(context: Context) -> int:
+    from pathlib import Path
+
+    import msgspec
+
+    from checker.classroom.regrade import Kept, sort
+    from checker.cli.context import ProgressPrinter
+
+    args, folder = context.args, Path(context.args.folder).expanduser()
+    pile = sort(folder, context.catalogue)
+    wanted = {context.catalogue.find(args.lab).slug} if args.lab else set(pile.handed)
+    labs = [lab for lab in context.catalogue if lab.slug in wanted and lab.slug in pile.handed]
+    if labs:
+        context.confirm(
+            f"This runs the commands of {sum(len(pile.handed[lab.slug]) for lab in labs)} learners on your engine, "
+            "where they can do everything that you can do there.",
+        )
+    if args.again:
+        for lab in labs:
+            Kept(folder, lab.slug).forget()
+    # A submission can take minutes, so progress is shown even to readers of --json.
+    context.say = ProgressPrinter()
+    found: list[Result] = []
+
+    def tell(result: Result) -> None:
+        found.append(result)
+        if args.json:
+            print(msgspec.json.encode(result).decode(), flush=True)
+        else:
+            context.say(f"{result.lab[:2]} {result.learner}: {result.evidence}")
+
+    failed = _grade(context, folder, labs, pile, tell)
+    # One lab of several is a part of a larger run, which tells of the refused archives itself.
+    refused = [] if args.lab else pile.refused
+    _tell_results(context, found, refused)
+    for error in failed:
+        context.say(f"{error.what} {error.detail}")
+    if failed:
+        return int(failed[0].code)
+    return 1 if refused or any(each.refuted for each in found) else 0
+
+
+def _grade(
+    context: Context, folder: Path, labs: list[Lab], pile: Pile, tell: Callable[[Result], None]
+) -> list[LabError]:
+    from checker.classroom.judging import one_lab, several_labs
+
+    if len(labs) > 1:
+        return several_labs(context, folder, labs, tell)
+    for lab in labs:
+        for result in one_lab(context, folder, lab, pile):
+            tell(result)
+    return []
+
+
+def _tell_results(context: Context, found: list[Result], refused: list[Result]) -> None:
+    import msgspec
+
+    from checker.classroom.tables import result_lines
+    from checker.render.style import style_of
+
+    if context.args.json:
+        for each in refused:
+            print(msgspec.json.encode(each).decode(), flush=True)
+        return
+    ordered = sorted(found, key=lambda each: (each.lab, each.learner.casefold(), each.sha256))
+    print("\n".join(result_lines(ordered, refused, style_of())))
+
+
+def _export(context: Context) -> int:
+    from pathlib import Path
+
+    import msgspec
+
+    from checker.classroom.gradebooks import FORMATS, write_all
+    from checker.classroom.grades import grades, read_rules
+    from checker.classroom.regrade import standings
+    from checker.classroom.tables import grade_lines
+    from checker.errors import MisuseError
+    from checker.render.style import style_of
+
+    args, folder = context.args, Path(context.args.folder).expanduser()
+    names = [name.strip() for name in args.format.split(",") if name.strip()] or list(FORMATS)
+    if unknown := [name for name in names if name not in FORMATS]:
+        raise MisuseError(f"There is no format `{unknown[0]}`.", remedy=f"Formats: {', '.join(FORMATS)}.")
+    if ":" not in args.home:
+        raise MisuseError(
+            f"--home {args.home} is no address.", remedy="For instance: --home https://moodle.example.org"
+        )
+    results, refused = standings(folder, context.catalogue)
+    found = grades(results, read_rules(folder, context.catalogue), context.catalogue)
+    written = write_all(Path(args.to).expanduser() if args.to else folder / "grades", found, names, args.home)
+    if args.json:
+        print(
+            msgspec.json.encode(
+                {"files": [str(file) for file in written], "grades": found, "refused": refused}
+            ).decode()
+        )
+        return 0
+    print("\n".join(grade_lines(found, refused, style_of())))
+    for file in written:
+        print(file)
+    return 0

@@ -1,0 +1,244 @@
+"""Submissions graded again: what counts as verified, what is refuted, and what a second run leaves out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.classroom.judging import waves
+from checker.classroom.regrade import (
+    Evidence,
+    Found,
+    Kept,
+    Result,
+    compare,
+    grade_all,
+    sort,
+    standings,
+)
+from checker.classroom.submission import SUFFIX, Elsewhere, HandedIn
+from checker.classroom.tables import result_lines
+from checker.errors import MisuseError
+from checker.render.style import Style
+from checker.results import Status
+from tests.unit.classroom.conftest import CHECKS, report_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.course.catalogue import Lab
+    from tests.conftest import Course
+    from tests.unit.classroom.conftest import Handing
+
+PLAIN = Style(colour=False, width=100, unicode=True, terminal=False)
+
+
+def grade(course: Course, handing: Handing, judge: Callable[[HandedIn], Found]) -> list[Result]:
+    pile = sort(handing.folder, course.catalogue)
+    handed = pile.handed.get(handing.lab.slug, [])
+    return list(grade_all(handing.folder, handing.lab, handed, judge, pile.notes))
+
+
+def test_what_came_out_as_claimed_is_verified(handing: Handing, lab: Lab) -> None:
+    result = compare(handing.handed(), Found(report_of(lab, *CHECKS)), file="x")
+    assert result.evidence is Evidence.VERIFIED
+    assert not result.refuted
+
+
+def test_a_forged_report_comes_out_as_claimed_and_refuted(handing: Handing, lab: Lab) -> None:
+    forged = handing.handed(files={}, typed=())
+    result = compare(forged, Found(report_of(lab)), file="x")
+    assert result.evidence is Evidence.CLAIMED
+    assert result.refuted == CHECKS
+    assert all(check.counts is Status.FAILED for check in result.checks if check.id in CHECKS)
+
+
+def test_a_claim_of_which_a_part_came_out_is_replayed(handing: Handing, lab: Lab) -> None:
+    result = compare(handing.handed(), Found(report_of(lab, "it-answers")), file="x")
+    assert result.evidence is Evidence.REPLAYED
+    assert result.refuted == ("it-holds", "it-lasts")
+    assert result.checks[1].why == "it-holds is not so."
+
+
+def test_an_honest_failure_is_verified(handing: Handing, lab: Lab) -> None:
+    honest = handing.handed(report=report_of(lab, guard=Status.FAILED))
+    assert compare(honest, Found(report_of(lab)), file="x").evidence is Evidence.VERIFIED
+
+
+def test_what_came_out_better_than_claimed_counts(handing: Handing, lab: Lab) -> None:
+    modest = handing.handed(report=report_of(lab, "it-answers"))
+    result = compare(modest, Found(report_of(lab, *CHECKS)), file="x")
+    assert result.evidence is Evidence.VERIFIED
+    assert all(check.counts is Status.PASSED for check in result.checks)
+
+
+def test_what_could_not_be_judged_here_is_still_claimed_and_is_tried_again(handing: Handing) -> None:
+    result = compare(handing.handed(), Found(None, "the engine has gone"), file="x")
+    assert result.evidence is Evidence.CLAIMED
+    assert not result.refuted
+    assert not result.final
+    assert "the engine has gone" in result.note
+
+
+def test_a_lab_on_the_learners_own_cluster_is_not_run(course: Course, handing: Handing) -> None:
+    handing.file(where=Elsewhere.OWN_CLUSTER)
+
+    def judge(_: HandedIn) -> Found:
+        pytest.fail("it was run")
+
+    (result,) = grade(course, handing, judge)
+    assert result.evidence is Evidence.CLAIMED
+    assert "own cluster" in result.note
+
+
+def test_an_interrupted_run_goes_on_where_it_was(course: Course, handing: Handing, lab: Lab) -> None:
+    for name in ("Ada", "Ben", "Cem"):
+        handing.file(name)
+    ran: list[str] = []
+
+    def judge(handed: HandedIn) -> Found:
+        if len(ran) == 2:
+            raise KeyboardInterrupt
+        ran.append(handed.submission.learner)
+        return Found(report_of(lab, *CHECKS))
+
+    with pytest.raises(KeyboardInterrupt):
+        grade(course, handing, judge)
+    results = grade(
+        course,
+        handing,
+        lambda handed: (ran.append(handed.submission.learner), Found(report_of(lab, *CHECKS)))[1],
+    )
+    assert sorted(ran) == ["Ada", "Ben", "Cem"]
+    assert len(results) == 3
+
+
+def test_a_damaged_record_of_earlier_runs_means_that_all_run_again(
+    course: Course, handing: Handing, lab: Lab
+) -> None:
+    handing.file()
+    first = grade(course, handing, lambda _: Found(report_of(lab, *CHECKS)))
+    (handing.folder / ".regraded" / f"{lab.slug}.json").write_text("{")
+    again = grade(course, handing, lambda _: Found(report_of(lab)))
+    assert (first[0].evidence, again[0].evidence) == (Evidence.VERIFIED, Evidence.CLAIMED)
+
+
+def test_a_changed_check_means_that_the_result_of_before_does_not_count(handing: Handing, lab: Lab) -> None:
+    handed = handing.handed()
+    kept = Kept(handing.folder, lab.slug)
+    kept.add(compare(handed, Found(report_of(lab, *CHECKS)), file="x"))
+    assert Kept(handing.folder, lab.slug).of(handed.sha256, handed.submission.course) is not None
+    assert Kept(handing.folder, lab.slug).of(handed.sha256, "another") is None
+
+
+def test_each_bad_archive_is_set_aside_with_a_sentence_and_the_others_are_graded(
+    course: Course, handing: Handing, lab: Lab
+) -> None:
+    good = handing.file("Ada")
+    handing.file("Ben", course="0" * 64)
+    handing.file("Cem", lab="01-first")
+    (handing.folder / f"again{SUFFIX}").write_bytes(good.read_bytes())
+    (handing.folder / f"half{SUFFIX}").write_bytes(good.read_bytes()[:200])
+    (handing.folder / "notes.txt").write_text("not an archive of anybody")
+    pile = sort(handing.folder, course.catalogue)
+    assert [each.submission.learner for _, each in pile.handed[lab.slug]] == ["Ada"]
+    said = {each.file: each.refused for each in pile.refused}
+    assert len(said) == 4
+    assert "another version" in said["01.drydock.tar.gz"]
+    assert "does not have: 01-first" in said["02.drydock.tar.gz"]
+    assert "the same archive as 00" in said["again.drydock.tar.gz"]
+    assert "no complete archive" in said["half.drydock.tar.gz"]
+
+
+def test_of_two_by_one_learner_the_later_counts(course: Course, handing: Handing, lab: Lab) -> None:
+    handing.file("ada l", made="2026-01-05T12:00:00+00:00", hints=2)
+    handing.file("Ada  L", made="2026-01-05T10:00:00+00:00", hints=1)
+    pile = sort(handing.folder, course.catalogue)
+    ((_, handed),) = pile.handed[lab.slug]
+    assert handed.submission.hints == 2
+    assert "A later one of the same name" in pile.refused[0].refused
+
+
+def test_the_same_work_under_two_names_is_noted_for_both(course: Course, handing: Handing, lab: Lab) -> None:
+    from checker.scene.typed import Typed
+
+    for name in ("Ada", "Ben"):
+        handing.file(name, files={"a": b"same"}, typed=(Typed(5, "docker ps"),))
+    handing.file("Cem", files={"a": b"same"}, typed=(Typed(6, "docker ps"),))
+    results = grade(course, handing, lambda _: Found(report_of(lab, *CHECKS)))
+    notes = {each.learner: each.note for each in results}
+    assert notes == {
+        "Ada": "the same files and commands as Ben",
+        "Ben": "the same files and commands as Ada",
+        "Cem": "",
+    }
+
+
+def test_what_was_not_graded_again_stands_as_claimed(course: Course, handing: Handing, lab: Lab) -> None:
+    handing.file("Ada")
+    handing.file("Ben")
+    Kept(handing.folder, lab.slug).add(
+        compare(
+            sort(handing.folder, course.catalogue).handed[lab.slug][0][1],
+            Found(report_of(lab, *CHECKS)),
+            file="x",
+        )
+    )
+    found, _ = standings(handing.folder, course.catalogue)
+    assert {each.learner: each.evidence for each in found} == {
+        "Ada": Evidence.VERIFIED,
+        "Ben": Evidence.CLAIMED,
+    }
+
+
+def test_a_folder_without_archives_says_what_makes_one(course: Course, handing: Handing) -> None:
+    with pytest.raises(MisuseError, match="no file whose name ends in"):
+        sort(handing.folder, course.catalogue)
+    with pytest.raises(MisuseError, match="no folder"):
+        sort(handing.folder / "missing", course.catalogue)
+
+
+def test_the_table_shows_what_was_refuted_and_nothing_that_a_terminal_obeys(
+    handing: Handing, lab: Lab
+) -> None:
+    forged = handing.handed("\x1b[2JMallory\u202e", files={}, typed=())
+    lines = result_lines(
+        [compare(forged, Found(report_of(lab)), file="x")],
+        [Result(file="b\x1b[2Jad", refused="It is \x1b]0;x\x07cut.")],
+        PLAIN,
+    )
+    text = "\n".join(lines)
+    assert "Mallory  97   0 of 3  claimed, refuted" in text
+    assert (
+        "claimed to pass, did not pass here: it-answers (it-answers is not so.), it-holds, it-lasts"
+        in " ".join(text.split())
+    )
+    assert "nothing was recorded that could be replayed" in text
+    assert "\x1b" not in text
+    assert text.endswith("1 handed in: 1 claimed; 1 with claims that did not come out here; 1 refused.")
+
+
+def test_labs_are_graded_together_only_as_far_as_memory_and_processors_go(course: Course) -> None:
+    def lab(number: int, memory: float | None) -> Lab:
+        measured = (
+            f'[measured]\nmemory_mb = {memory}\ndisk_mb = 1\nstart_s = 1\ncheck_s = 1\nengine = "1"\nsystem = "1"\ndate = "1"\n'
+            if memory is not None
+            else ""
+        )
+        folder = course.root / "labs" / f"{number:02}-x"
+        folder.mkdir()
+        (folder / "lab.toml").write_text(
+            f'title = "T"\nclaim = "C"\nsummary = "S"\npart = "containers"\nminutes = 5\n[[steps]]\ntitle = "S"\n{measured}'
+        )
+        return course.catalogue.read(folder)
+
+    labs = [lab(1, 100), lab(2, 1000), lab(3, 3000), lab(4, None)]
+
+    def numbers(memory: int | None, processors: int = 4) -> list[list[str]]:
+        return [[each.number for each in wave] for wave in waves(labs, memory, processors)]
+
+    assert numbers(16_000_000_000) == [["03", "02", "01"], ["04"]]
+    assert numbers(16_000_000_000, processors=2) == [["03", "02"], ["01"], ["04"]]
+    assert numbers(4_400_000_000) == [["03", "01"], ["02"], ["04"]]
+    assert numbers(None) == [["03"], ["02"], ["01"], ["04"]]
