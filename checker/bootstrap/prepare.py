@@ -31,6 +31,7 @@ PLACE = "place"
 WHAT = {
     "run.txt": "what the course needs",
     "notebook.txt": "JupyterLab and what notebooks need",
+    "class.txt": "what serving a class needs",
     "test.txt": "what the tests need",
     "mutants.txt": "what puts faults into modules, one at a time",
 }

@@ -167,7 +167,7 @@ def _sum(entry: Entry) -> str:
 class _Bounded(io.RawIOBase):
     """A stream that refuses to give more than so many bytes: a small archive can hold gigabytes of zeros."""
 
-    def __init__(self, stream: IO[bytes], most: int) -> None:
+    def __init__(self, stream: IO[bytes] | gzip.GzipFile, most: int) -> None:
         self._stream = stream
         self._left = most
 

@@ -1,4 +1,6 @@
-"""For teachers: plan a room, grade again what learners hand in, and write gradebooks.
+"""Plan, hold and grade a class; and for learners: join one.
+
+`lab class serve` holds a class, and learners join it with `lab class join`.
 
 `lab class plan 1 2 3 --learners 30` says what a room needs, from what was measured.
 
@@ -11,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli import rooms
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.errors import LabError
 
-SUMMARY = "for teachers: plan a room, grade what learners hand in"
+SUMMARY = "plan, hold and grade a class; learners join one"
 EXAMPLE = "lab class verify ~/handed-in"
 
 
@@ -78,6 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="xapi: the address of the system that the learners' ids belong to, such as your Moodle",
     )
     _common(export)
+    rooms.add_arguments(actions, _common)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +97,17 @@ def run(args: argparse.Namespace) -> int:
     """Do what is asked for."""
     from checker.cli.context import Context
 
-    actions = {"plan": _plan, "verify": _verify, "export": _export}
+    actions = {
+        "plan": _plan,
+        "verify": _verify,
+        "export": _export,
+        "serve": rooms.serve,
+        "join": rooms.join,
+        "status": rooms.status,
+        "hand": rooms.hand,
+        "leave": rooms.leave,
+        "purge": rooms.purge,
+    }
     return actions[args.action](Context(args))
 
 

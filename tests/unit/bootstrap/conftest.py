@@ -80,7 +80,7 @@ def make_checkout(root: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """Lay out a checkout, and put a stand-in for pip."""
     (root / "requirements").mkdir(parents=True)
     shutil.copy(LAB, root / "lab")
-    for name in ("run.txt", "notebook.txt", "test.txt", "mutants.txt"):
+    for name in ("run.txt", "notebook.txt", "class.txt", "test.txt", "mutants.txt"):
         (root / "requirements" / name).write_text(f"# {name}\n")
     made = Checkout(root)
     monkeypatch.delenv("DRYDOCK_STATE", raising=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "requirements"
-LOCKS = ("run.txt", "notebook.txt", "test.txt", "mutants.txt")
+LOCKS = ("run.txt", "notebook.txt", "class.txt", "test.txt", "mutants.txt")
 PYTHONS = ("3.11.2", "3.12.3", "3.13.1", "3.14.0")
 SYSTEMS = (("linux", "posix", "Linux"), ("darwin", "posix", "Darwin"), ("win32", "nt", "Windows"))
 

@@ -1,0 +1,272 @@
+"""The board of a class: the teacher's page on loopback, what it asks, and what changes, once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import hmac
+import io
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from checker.classroom.answers import HANDLERS, HEADERS, answer, body_of, decoded
+from checker.classroom.names import cell
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from checker.classroom.room import Room
+
+SEND_SECONDS = 5.0
+"""How long a page may take to read what it is sent; one that sleeps is dropped and asks again."""
+
+BEAT_SECONDS = 10.0
+"""How often a page hears something even if nothing changed."""
+
+TICK_SECONDS = 1.0
+
+PAGES = {
+    "/": ("board.html", "text/html"),
+    "/projector": ("projector.html", "text/html"),
+    "/board.js": ("board.js", "text/javascript"),
+    "/projector.js": ("projector.js", "text/javascript"),
+    "/board.css": ("board.css", "text/css"),
+}
+"""What the loopback door gives without a token: files of the course, which say nothing of the class."""
+
+
+class Board:
+    """The teacher's page, and what it asks.
+
+    Args:
+        room: the class.
+        invitation: the join string.
+    """
+
+    def __init__(self, room: Room, invitation: str) -> None:
+        self._room = room
+        self._invitation = invitation
+
+    def app(self, *, port: int, token: str) -> ASGIApp:
+        """Return it as an application for loopback alone.
+
+        Args:
+            port: the port that it listens on.
+            token: what the page has to send.
+        """
+        asked = {
+            "/api/state": self.state,
+            "/api/stream": self.stream,
+            "/api/counts": self.counts,
+            "/api/invitation": self.invite,
+            "/api/qr": self.qr,
+            "/api/events": self.events,
+            "/api/board.csv": self.table,
+        }
+        done = {"/api/admit": self.admit, "/api/turn-away": self.turn_away, "/api/message": self.message}
+        routes = [Route(path, _page(name, kind), methods=["GET"]) for path, (name, kind) in PAGES.items()]
+        routes += [Route(path, method, methods=["GET"]) for path, method in asked.items()]
+        routes += [Route(path, method, methods=["POST"]) for path, method in done.items()]
+        return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), port=port, token=token)
+
+    async def state(self, _: Request) -> Response:
+        """Return everything that the board shows."""
+        return answer(state_of(self._room, 0))
+
+    async def stream(self, _: Request) -> Response:
+        """Return what changes, for as long as the page reads it."""
+        return Stream(self._room)
+
+    async def counts(self, _: Request) -> Response:
+        """Return counts alone, for a page that everybody sees."""
+        picture = self._room.picture
+        return answer({"class": self._room.about.name, "summary": picture.summary(), "pace": picture.pace()})
+
+    async def invite(self, _: Request) -> Response:
+        """Return the join string."""
+        return answer({"invitation": self._invitation, "code": self._room.about.code})
+
+    async def qr(self, _: Request) -> Response:
+        """Return the join string as a QR code."""
+        return Response(qr_svg(self._invitation), media_type="image/svg+xml", headers=HEADERS)
+
+    async def events(self, _: Request) -> Response:
+        """Return everything that happened."""
+        return answer(await self._room.export())
+
+    async def table(self, _: Request) -> Response:
+        """Return the learners as CSV."""
+        return Response(table_of(self._room), media_type="text/csv; charset=utf-8", headers=HEADERS)
+
+    async def admit(self, request: Request) -> Response:
+        """Give a learner's place to a machine that waits."""
+        return answer({"admitted": await self._room.admit(decoded(await body_of(request), _Machine).machine)})
+
+    async def turn_away(self, request: Request) -> Response:
+        """Forget a machine that waits."""
+        await self._room.turn_away(decoded(await body_of(request), _Machine).machine)
+        return answer({})
+
+    async def message(self, request: Request) -> Response:
+        """Send a message."""
+        asked = decoded(await body_of(request), _Message)
+        return answer({"id": await self._room.say(asked.to, asked.text)})
+
+
+class _Machine(msgspec.Struct, forbid_unknown_fields=True):
+    machine: str
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+    to: str = ""
+
+
+def _page(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    async def page(_: Request) -> Response:
+        text = resources.files("checker.classroom").joinpath("page", name).read_text("utf-8")
+        return Response(text, media_type=f"{kind}; charset=utf-8", headers=HEADERS)
+
+    return page
+
+
+def state_of(room: Room, since: int) -> dict[str, Any]:
+    """Return what changed after a version; with 0, everything."""
+    people = {row.id: row.name for row in room.picture.rows()} if room.pending else {}
+    return {
+        "version": room.picture.version,
+        "class": room.about.name,
+        "summary": room.picture.summary(),
+        "stuck": [row.id for row in room.picture.stuck()],
+        "causes": room.picture.causes(),
+        "pace": room.picture.pace(),
+        "pending": [
+            {"machine": machine, "name": people.get(who, ""), "since": at}
+            for machine, who, at in room.pending
+        ],
+        "rows": room.picture.rows(since),
+    }
+
+
+def table_of(room: Room) -> str:
+    """Return the learners as CSV, without formulas."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(
+        [
+            "Learner",
+            "Lab",
+            "Step",
+            "Passed",
+            "Checks",
+            "Tries",
+            "Hints",
+            "Evidence",
+            "Stuck",
+            "Check",
+            "Reason",
+        ]
+    )
+    for row in room.picture.rows():
+        values = (row.name, row.lab, row.step, row.passed, row.checks, row.tries, row.hints, row.evidence)
+        writer.writerow([cell(str(each)) for each in (*values, row.why, row.check, row.said)])
+    return text.getvalue()
+
+
+class Stream(Response):
+    """Server-sent events: at most one a second, with what changed; never a queue."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(media_type="text/event-stream", headers=HEADERS)
+        self._room = room
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what changes until the page has gone."""
+        headers = [(key, value) for key, value in self.raw_headers if key != b"content-length"]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            async for data in self._changes(gone):
+                async with asyncio.timeout(SEND_SECONDS):
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+        except (TimeoutError, OSError):
+            return
+        finally:
+            gone.cancel()
+
+    async def _changes(self, gone: asyncio.Task[None]) -> AsyncIterator[bytes]:
+        version, quiet = 0, 0.0
+        while not gone.done():
+            current = self._room.picture.version
+            if current != version or quiet >= BEAT_SECONDS:
+                data = msgspec.json.encode(state_of(self._room, version))
+                yield b"id: %d\nevent: state\ndata: %s\n\n" % (current, data)
+                version, quiet = current, 0.0
+            await asyncio.wait({gone}, timeout=TICK_SECONDS)
+            quiet += TICK_SECONDS
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Guard:
+    """Passes on to the board what its own page asks; it decides on raw headers, before any route.
+
+    Args:
+        app: what is guarded.
+        port: the port that it listens on.
+        token: what the page has to send.
+    """
+
+    def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
+        self._app = app
+        hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
+        self._hosts = {host.encode() for host in hosts}
+        self._origins = {f"http://{host}".encode() for host in hosts}
+        self._token = b"Bearer " + token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or refuse it."""
+        if scope["type"] != "http":
+            return
+        problem = self._problem(scope)
+        if problem:
+            await answer({"error": problem[1]}, problem[0])(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    def _problem(self, scope: Scope) -> tuple[int, str] | None:
+        def all_of(name: bytes) -> list[bytes]:
+            return [value for key, value in scope["headers"] if key.lower() == name]
+
+        hosts, origins = all_of(b"host"), all_of(b"origin")
+        if len(hosts) != 1 or hosts[0] not in self._hosts:
+            return 400, "This server answers only to localhost."
+        foreign = any(each not in self._origins for each in origins)
+        if foreign or any(each not in {b"same-origin", b"none"} for each in all_of(b"sec-fetch-site")):
+            return 403, "This page may not ask."
+        if scope["path"] in PAGES:
+            return None
+        tokens = all_of(b"authorization")
+        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self._token):
+            return 401, "This page is not open to the class. `lab class serve` prints its address."
+        return None
+
+
+def qr_svg(text: str) -> bytes:
+    """Return a QR code of a text as SVG."""
+    import segno  # noqa: PLC0415 - only a teacher's machine has it
+
+    out = io.BytesIO()
+    segno.make(text, error="m").save(out, kind="svg", scale=6, border=3, xmldecl=False)
+    return out.getvalue()

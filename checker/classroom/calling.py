@@ -1,0 +1,221 @@
+"""How a learner's machine reaches its class: over TLS, only to the server whose certificate the join string names."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import random
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from checker.classroom.protocol import (
+    SEAL,
+    Acknowledged,
+    Batch,
+    Invitation,
+    Joined,
+    Joining,
+    invitation,
+    seal,
+)
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from checker.classroom.outbox import Outbox
+
+T = TypeVar("T")
+
+SECONDS = 5.0
+"""How long one step of a request may take."""
+
+MOST_ANSWER = 64 * 1024
+
+EVERY_SECONDS = 5.0
+JITTER_SECONDS = 2.0
+"""How often a machine posts, and by how much this differs from one to the next: thirty do not come at once."""
+
+MOST_PAUSE = 60.0
+
+
+class RogueError(LabError):
+    """The server at the class's address is another one than the join string names; it was sent nothing."""
+
+
+class UnreachableError(LabError):
+    """The class does not answer now; what is to be sent waits on disk."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status, and the bytes behind it."""
+
+    status: int
+    body: bytes
+    after: float = 0.0
+
+    @property
+    def why(self) -> str:
+        """The sentence of a refusal."""
+        try:
+            found = msgspec.json.decode(self.body)
+        except msgspec.MsgspecError:
+            return f"The class answered with {self.status}."
+        return str(found.get("error", "")) if isinstance(found, dict) else ""
+
+
+def ask(
+    to: Invitation, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Send one request to a class, after its certificate was compared.
+
+    Raises:
+        RogueError: the certificate is another one; no byte of the request was sent.
+        UnreachableError: nobody answers.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # The certificate is made by the class itself, and compared as a whole below; its name and dates say nothing.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    connection = http.client.HTTPSConnection(to.host, to.port, timeout=SECONDS, context=context)
+    try:
+        connection.connect()
+        assert isinstance(connection.sock, ssl.SSLSocket)  # noqa: S101 - an HTTPSConnection has one
+        found = connection.sock.getpeercert(binary_form=True)
+        if not found or not to.is_of(found):
+            raise RogueError(
+                f"The server at {to.host} port {to.port} is not the class of this join string. Nothing was sent to it.",
+                remedy="Ask the teacher for the join string of today.",
+            )
+        send = {"Content-Type": "application/json"} if body else {}
+        connection.request(method, path, body=body or None, headers={**send, **(headers or {})})
+        response = connection.getresponse()
+        data = response.read(MOST_ANSWER)
+        after = response.headers.get("Retry-After", "")
+        return Answer(response.status, data, float(after) if after.isdecimal() else 0.0)
+    except (OSError, http.client.HTTPException) as error:
+        why = getattr(error, "strerror", "") or str(error) or type(error).__name__
+        raise UnreachableError(
+            f"The class at {to.host} port {to.port} does not answer: {why}.",
+            remedy="What you do is kept and sent later. Is this machine on the room's network?",
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            connection.close()
+
+
+def join(outbox: Outbox, text: str, name: str, machine: str) -> Joined:
+    """Join a class, or ask again while the teacher has not said yes.
+
+    Args:
+        outbox: where this machine keeps what it has to tell.
+        text: the join string.
+        name: the learner's name.
+        machine: random text that stands for this machine.
+
+    Raises:
+        MisuseError: the join string is none.
+        LabError: the class refuses, is another one, or does not answer.
+    """
+    to = invitation(text)
+    member = outbox.wants(to.text, name, machine)
+    asked = Joining(code=to.code, name=name, machine=member.machine)
+    answer = ask(to, "POST", "/join", msgspec.json.encode(asked))
+    if answer.status not in {200, 202}:
+        raise LabError(f"The class did not let you in. {answer.why}", remedy="Ask the teacher.")
+    joined = _decoded(answer, Joined)
+    if joined.secret:
+        seq = max(member.acked, joined.seq) if member.learner == joined.learner else joined.seq
+        outbox.joined(joined.learner, joined.secret, joined.nonce, joined.class_name, seq)
+    return joined
+
+
+def _decoded(answer: Answer, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UnreachableError("The class's answer cannot be read.", remedy="Try again.") from error
+
+
+def post(outbox: Outbox) -> float:
+    """Send one batch, if anything waits, and return after how many seconds to try again.
+
+    Raises:
+        LabError: the class refuses this machine, is another one, or does not answer; nothing is lost.
+    """
+    member = outbox.membership()
+    if member is None:
+        return EVERY_SECONDS
+    if not member.admitted:
+        join(outbox, member.invitation, member.name, member.machine)
+        return EVERY_SECONDS
+    seq, items = outbox.next()
+    if not items:
+        return EVERY_SECONDS
+    body = msgspec.json.encode(Batch(learner=member.learner, seq_from=seq, items=tuple(items)))
+    headers = {SEAL: seal(member.secret, member.nonce, body)}
+    answer = ask(invitation(member.invitation), "POST", "/events", body, headers)
+    if answer.status == 200:
+        done = _decoded(answer, Acknowledged)
+        outbox.acknowledged(done.seq_acked, done.message_id, done.message)
+        return 1.0 if len(items) > 1 and outbox.next()[1] else EVERY_SECONDS
+    if answer.status == 429:
+        return max(1.0, answer.after)
+    if answer.status == 422:
+        # One item of the batch is not known there. Sent one by one, only that one is set aside.
+        return _one_by_one(outbox, member.learner, member.secret, member.nonce, invitation(member.invitation))
+    raise LabError(
+        f"The class does not take what this machine sends. {answer.why}",
+        remedy="Join again, or ask the teacher.",
+    )
+
+
+def _one_by_one(outbox: Outbox, learner: str, secret: str, nonce: str, to: Invitation) -> float:
+    seq, items = outbox.next()
+    body = msgspec.json.encode(Batch(learner=learner, seq_from=seq, items=(items[0],)))
+    answer = ask(to, "POST", "/events", body, {SEAL: seal(secret, nonce, body)})
+    if answer.status == 200:
+        outbox.acknowledged(_decoded(answer, Acknowledged).seq_acked)
+    elif answer.status == 422:
+        outbox.set_aside(answer.why)
+    return 1.0
+
+
+def keep_posting(
+    outbox: Outbox,
+    collect: Callable[[], object],
+    wait: Callable[[float], bool],
+) -> None:
+    """Collect and post until `wait` says that it is over.
+
+    Args:
+        outbox: the queue.
+        collect: queues what is new.
+        wait: waits so many seconds; returns whether to end.
+    """
+    pause = 0.0
+    while not wait(pause + random.uniform(0, JITTER_SECONDS)):  # noqa: S311 - not a secret
+        try:
+            collect()
+            pause = post(outbox)
+        except LabError as error:
+            outbox.trouble(error.what)
+            # A class that is away is asked less often: 5, 10, 20, 40, 60 seconds.
+            pause = min(MOST_PAUSE, max(EVERY_SECONDS, pause * 2))
+
+
+def address_of_room() -> str:
+    """Return this machine's address on the network that it reaches others by; loopback if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: an address of RFC 5737 is only looked up in the routes.
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"

@@ -1,0 +1,75 @@
+"""The certificate of a class's server: made by itself, kept with the class; its SHA-256 is the server's identity."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+from checker.classroom.protocol import fingerprint
+from checker.errors import LabError, not_written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAYS = 400
+"""How long a certificate says that it is valid. Learners' machines compare its hash and ignore its dates: clocks are wrong."""
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """Return the files with a class's certificate and key, made when there are none.
+
+    Raises:
+        LabError: they cannot be written, or what makes them is not installed.
+    """
+    public, private = folder / "certificate.pem", folder / "key.pem"
+    if public.is_file() and private.is_file():
+        return public, private
+    try:
+        from cryptography import x509  # noqa: PLC0415 - only a teacher's machine has it
+        from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    except ImportError as error:
+        raise LabError(
+            "What makes certificates is not installed.",
+            remedy="Start the class with the checkout's own command: ./lab class serve",
+        ) from error
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "drydock-class")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=DAYS))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(
+            private,
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            ),
+        )
+        _write(public, made.public_bytes(serialization.Encoding.PEM))
+    except OSError as error:
+        raise not_written(folder, error) from error
+    return public, private
+
+
+def _write(file: Path, data: bytes) -> None:
+    # Closed to others from its first byte on.
+    handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+
+
+def identity(public: Path) -> str:
+    """Return the fingerprint of a certificate's file."""
+    return fingerprint(ssl.PEM_cert_to_DER_cert(public.read_text("ascii")))

@@ -1,0 +1,281 @@
+"""What a learner's machine has to tell its class: read from the record, kept on disk until the class has it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checker.classroom import names
+from checker.classroom.protocol import (
+    BODY_BYTES,
+    MOST_ITEMS,
+    REASON_BYTES,
+    CheckState,
+    Item,
+    ItemKind,
+)
+from checker.errors import LabError, not_written
+from checker.results import Kind, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS class (
+    one INTEGER PRIMARY KEY CHECK (one = 1), invitation TEXT NOT NULL, name TEXT NOT NULL, machine TEXT NOT NULL,
+    learner TEXT NOT NULL DEFAULT '', secret TEXT NOT NULL DEFAULT '', nonce TEXT NOT NULL DEFAULT '',
+    class_name TEXT NOT NULL DEFAULT '', acked INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL, hint TEXT NOT NULL,
+    message INTEGER NOT NULL DEFAULT 0, message_text TEXT NOT NULL DEFAULT '', trouble TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE IF NOT EXISTS waiting (id INTEGER PRIMARY KEY AUTOINCREMENT, item BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS refused (id INTEGER PRIMARY KEY, item BLOB NOT NULL, why TEXT NOT NULL);
+"""
+
+FILE = "class.sqlite3"
+
+
+@dataclass(frozen=True)
+class Membership:
+    """The class that a machine belongs to."""
+
+    invitation: str
+    name: str
+    machine: str
+    learner: str
+    secret: str
+    nonce: str
+    class_name: str
+    acked: int
+    message: int
+    message_text: str
+    trouble: str
+    """Why the last try to reach the class failed; empty if it did not."""
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the machine may post; not while it waits for the teacher."""
+        return bool(self.secret)
+
+
+class Outbox:
+    """The queue of one machine, in one SQLite file that only its owner can read.
+
+    Args:
+        state: the folder that `lab` keeps its state in.
+
+    Raises:
+        LabError: it cannot be made or read.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.file = state / FILE
+        self._record = state / "progress.sqlite3"
+        try:
+            state.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise not_written(self.file, error) from error
+        try:
+            self._db = sqlite3.connect(self.file, isolation_level=None, timeout=10)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise LabError(
+                f"What is to be sent to the class cannot be kept in {self.file}: {error}.",
+                remedy="Free some disk space; if the file is damaged, remove it and join again.",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def membership(self) -> Membership | None:
+        """Return the class that this machine belongs to, None if it belongs to none."""
+        row = self._db.execute(
+            "SELECT invitation, name, machine, learner, secret, nonce, class_name, acked, message, message_text, trouble"
+            " FROM class"
+        ).fetchone()
+        return Membership(*row) if row else None
+
+    def wants(self, invitation: str, name: str, machine: str) -> Membership:
+        """Note that this machine wants to join; a machine that joined before under this name keeps what it has.
+
+        Only what happens from now on is told to the class.
+        """
+        attempt, hint = self._ends()
+        now = self.membership()
+        if now is not None and names.key(now.name) == names.key(name):
+            self._db.execute("UPDATE class SET invitation = ?", (invitation,))
+        else:
+            with self._transaction():
+                self._db.execute("DELETE FROM class")
+                self._db.execute("DELETE FROM waiting")
+                self._db.execute(
+                    "INSERT INTO class (one, invitation, name, machine, attempt, hint) VALUES (1, ?, ?, ?, ?, ?)",
+                    (invitation, name, machine, attempt, hint),
+                )
+        found = self.membership()
+        assert found is not None  # noqa: S101 - it was written above
+        return found
+
+    def joined(self, learner: str, secret: str, nonce: str, class_name: str, seq: int) -> None:
+        """Note the class's answer; numbers go on where the class is."""
+        self._db.execute(
+            "UPDATE class SET learner = ?, secret = ?, nonce = ?, class_name = ?, acked = ?, trouble = ''",
+            (learner, secret, nonce, class_name, seq),
+        )
+
+    def leave(self) -> None:
+        """Forget the class, and what was not sent."""
+        with self._transaction():
+            for name in ("class", "waiting", "refused"):
+                self._db.execute(f"DELETE FROM {name}")  # noqa: S608 - three names of ours
+
+    def raise_hand(self, *, up: bool) -> None:
+        """Queue that the learner asks for help, or no longer does."""
+        self._queue([Item(kind=ItemKind.HAND, up=up)])
+
+    def collect(self, digests: Mapping[str, str]) -> int:
+        """Queue what the record has that is new, and return how much that was.
+
+        The place in the record and what is queued change in one transaction: nothing is lost or told twice.
+
+        Args:
+            digests: the digest of each lab's version, by slug.
+        """
+        row = self._db.execute("SELECT attempt, hint FROM class").fetchone()
+        if row is None or not self._record.is_file():
+            return 0
+        attempt, hint = int(row[0]), str(row[1])
+        found: list[tuple[str, Item]] = []
+        with contextlib.closing(
+            sqlite3.connect(f"{self._record.as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as db:
+            for number, started, text in db.execute(
+                "SELECT id, started, report FROM attempt WHERE id > ? ORDER BY id", (attempt,)
+            ):
+                attempt = number
+                if item := _verdict(text, digests):
+                    found.append((started, item))
+            for lab, check, at in db.execute(
+                "SELECT lab, check_id, at FROM hint WHERE at > ? ORDER BY at", (hint,)
+            ):
+                hint = at
+                found.append((at, Item(kind=ItemKind.HINT, at=at, lab=lab, check=check)))
+        found.sort(key=lambda one: one[0])
+        with self._transaction():
+            self._add([item for _, item in found])
+            self._db.execute("UPDATE class SET attempt = ?, hint = ?", (attempt, hint))
+        return len(found)
+
+    def _ends(self) -> tuple[int, str]:
+        if not self._record.is_file():
+            return 0, ""
+        with contextlib.closing(
+            sqlite3.connect(f"{self._record.as_uri()}?mode=ro", uri=True, timeout=10)
+        ) as db:
+            attempt = db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
+            hint = db.execute("SELECT coalesce(max(at), '') FROM hint").fetchone()[0]
+        return int(attempt), str(hint)
+
+    def next(self) -> tuple[int, list[Item]]:
+        """Return the number of the first item that the class does not have, and the items of the next batch."""
+        acked = self._db.execute("SELECT acked FROM class").fetchone()
+        items: list[Item] = []
+        size = 0
+        for (data,) in self._db.execute("SELECT item FROM waiting ORDER BY id LIMIT ?", (MOST_ITEMS,)):
+            size += len(data) + 1
+            if size > BODY_BYTES - 500 and items:
+                break
+            items.append(msgspec.json.decode(data, type=Item))
+        return (int(acked[0]) if acked else 0) + 1, items
+
+    def acknowledged(self, seq: int, message_id: int = 0, message: str = "") -> None:
+        """Drop what the class has up to a number, and keep its newest message."""
+        with self._transaction():
+            before = int(self._db.execute("SELECT acked FROM class").fetchone()[0])
+            self._db.execute(
+                "DELETE FROM waiting WHERE id IN (SELECT id FROM waiting ORDER BY id LIMIT ?)",
+                (max(0, seq - before),),
+            )
+            self._db.execute("UPDATE class SET acked = ?, trouble = ''", (seq,))
+            if message_id:
+                self._db.execute("UPDATE class SET message = ?, message_text = ?", (message_id, message))
+
+    def set_aside(self, why: str) -> None:
+        """Set the first item aside, which the class does not take, so that those behind it are sent."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO refused (item, why) SELECT item, ? FROM waiting ORDER BY id LIMIT 1", (why,)
+            )
+            self._db.execute("DELETE FROM waiting WHERE id = (SELECT min(id) FROM waiting)")
+
+    def trouble(self, why: str) -> None:
+        """Note why the class could not be reached."""
+        self._db.execute("UPDATE class SET trouble = ?", (why,))
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many items wait, and how many were set aside."""
+        waiting = self._db.execute("SELECT count(*) FROM waiting").fetchone()[0]
+        return int(waiting), int(self._db.execute("SELECT count(*) FROM refused").fetchone()[0])
+
+    def _queue(self, items: list[Item]) -> None:
+        with self._transaction():
+            self._add(items)
+
+    def _add(self, items: list[Item]) -> None:
+        self._db.executemany(
+            "INSERT INTO waiting (item) VALUES (?)", [(msgspec.json.encode(item),) for item in items]
+        )
+
+    @contextlib.contextmanager
+    def _transaction(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a generator that contextlib wraps
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise LabError(
+                f"What is to be sent to the class cannot be kept in {self.file}: {error}.",
+                remedy="Free some disk space.",
+            ) from error
+
+
+def _verdict(text: str, digests: Mapping[str, str]) -> Item | None:
+    """Return a stored report as an item; None for one that this version of the course cannot read."""
+    try:
+        report = msgspec.json.decode(text, type=Report)
+    except msgspec.MsgspecError:
+        return None
+    if report.lab not in digests:
+        return None
+    checks = [
+        CheckState(
+            id=check.id,
+            state=check.status,
+            reason=names.plain(check.failure.reason if check.failure else "", 200),
+            # Cut by characters; one has at most four bytes.
+            said=names.plain(check.failure.rationale if check.failure else check.reason, REASON_BYTES // 4),
+        )
+        for check in report.checks
+        if check.kind is Kind.GOAL
+    ]
+    return Item(
+        kind=ItemKind.VERDICT,
+        at=report.started[:40],
+        lab=report.lab,
+        course=digests[report.lab],
+        checks=tuple(checks[:60]),
+    )

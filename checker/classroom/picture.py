@@ -1,0 +1,383 @@
+"""The picture of a class that its board shows: who is where, who is stuck, which causes are common, and the pace; in memory."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checker.classroom import names
+from checker.classroom.protocol import Item, ItemKind
+from checker.classroom.register import NotThisClassError
+from checker.results import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from checker.classroom.known import Known
+
+STUCK_SECONDS = 300.0
+"""How long the same check may fail before the learner counts as stuck."""
+
+STUCK_TRIES = 4
+"""How many times in a row."""
+
+SILENT_SECONDS = 180.0
+"""After how long without a word from a learner's machine it counts as silent."""
+
+PACE_SECONDS = 600.0
+"""Over how long the pace is measured."""
+
+READY_SHARE = 0.8
+"""What share of the class is waited for in the forecast."""
+
+FAILURES = {Status.FAILED, Status.VIOLATED}
+
+
+@dataclass
+class Standing:
+    """One learner, as the board knows them."""
+
+    id: str
+    name: str
+    seen: float
+    labs: dict[str, dict[str, Status]] = field(default_factory=dict)
+    lab: str = ""
+    hints: int = 0
+    tries: int = 0
+    check: str = ""
+    """The first check that fails."""
+    reason: str = ""
+    said: str = ""
+    in_a_row: int = 0
+    since: float = 0.0
+    """Since when the same check fails."""
+    same_reason: int = 0
+    hand: float = 0.0
+    """Since when the learner asks for help; 0 if not."""
+    error: str = ""
+    """Why a check could not run, which is not the learner's fault."""
+    version: int = 0
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """A learner's state in one step of one lab."""
+
+    lab: str
+    step: int
+    state: str
+    """`done`, `working`, `failing`, `error`, or `not begun`."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A learner on the board."""
+
+    id: str
+    name: str
+    lab: str
+    step: int
+    passed: int
+    checks: int
+    cells: tuple[Cell, ...]
+    tries: int
+    hints: int
+    seen_s: float
+    why: str
+    """Why they are stuck: `asks for help`, `environment error`, `same check`, `silent`; empty if they are not."""
+    stuck_s: float
+    check: str
+    said: str
+    evidence: str = "claimed"
+    """Everything on a board is what the learner's machine says."""
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """One cause of failures, over the whole class."""
+
+    lab: str
+    check: str
+    reason: str
+    learners: tuple[str, ...]
+    said: str
+    known_as: str
+    misconception: str
+    section: str
+    step: str
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """May the class move on from a step?"""
+
+    lab: str
+    step: int
+    done: int
+    of: int
+    minutes: float | None
+    """Until 80 % are through, at the pace of the last ten minutes; None if nobody got through in them."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The class in one line: counts only, so that it can be shown to everybody."""
+
+    joined: int
+    active: int
+    stuck: int
+    hands: int
+    errors: int
+    median: str
+    done: int
+
+
+class Picture:
+    """What the board shows, kept up to date item by item.
+
+    Args:
+        labs: what is known of each lab.
+        clock: the teacher's clock, in seconds.
+    """
+
+    def __init__(self, labs: Mapping[str, Known], clock: Callable[[], float] = time.time) -> None:
+        self._labs = labs
+        self._clock = clock
+        self._people: dict[str, Standing] = {}
+        self._through: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+        self.version = 0
+
+    # -- changes -------------------------------------------------------------------------------------------
+
+    def joins(self, who: str, name: str, at: float | None = None) -> None:
+        """Note a learner who joined; one who is there already stays as they are."""
+        if who not in self._people:
+            self._people[who] = Standing(who, name, self._clock() if at is None else at)
+        self._touch(self._people[who])
+
+    def hears(self, who: str) -> None:
+        """Note that a learner's machine was heard of."""
+        if person := self._people.get(who):
+            person.seen = self._clock()
+
+    def require_known(self, item: Item) -> None:
+        """Refuse an item that names what this course does not have.
+
+        Raises:
+            NotThisClassError: the lab, one of its checks, or the version of the lab is unknown (422).
+        """
+        if item.kind is ItemKind.HAND:
+            return
+        lab = self._labs.get(item.lab)
+        if lab is None:
+            raise NotThisClassError(422, f"This course has no lab {names.plain(item.lab, 40)}.")
+        if item.kind is ItemKind.VERDICT:
+            if item.course != lab.digest:
+                raise NotThisClassError(422, f"Lab {lab.slug[:2]} is another version here.")
+            unknown = [check.id for check in item.checks if check.id not in lab.checks]
+        else:
+            unknown = [item.check] if item.check not in lab.checks else []
+        if unknown:
+            raise NotThisClassError(422, f"Lab {lab.slug[:2]} has no check {names.plain(unknown[0], 40)}.")
+
+    def add(self, who: str, item: Item, at: float | None = None) -> None:
+        """Take up what happened at a learner's.
+
+        Args:
+            who: the learner's id.
+            item: what happened; it was looked at before.
+            at: when, by the teacher's clock.
+        """
+        person = self._people.get(who)
+        if person is None:
+            return
+        moment = self._clock() if at is None else at
+        person.seen = max(person.seen, moment)
+        if item.kind is ItemKind.HAND:
+            person.hand = (person.hand or moment) if item.up else 0.0
+        elif item.kind is ItemKind.HINT:
+            person.hints += 1
+        elif item.lab in self._labs:
+            self._verdict(person, item, moment)
+        self._touch(person)
+
+    def _touch(self, person: Standing) -> None:
+        self.version += 1
+        person.version = self.version
+
+    def _verdict(self, person: Standing, item: Item, moment: float) -> None:
+        person.lab = item.lab
+        person.tries += 1
+        before = person.labs.get(item.lab, {})
+        now = {check.id: check.state for check in item.checks}
+        person.labs[item.lab] = before | now
+        lab = self._labs[item.lab]
+        for step in range(1, len(lab.step_titles) + 1):
+            own = [check for check in lab.checks if lab.steps[check] == step]
+            if own and all(person.labs[item.lab].get(check) is Status.PASSED for check in own):
+                self._through[item.lab, step].setdefault(person.id, moment)
+        errors = [check for check in item.checks if check.state is Status.COULD_NOT_RUN]
+        person.error = names.plain(errors[0].said, 300) if errors else ""
+        failed = next((check for check in item.checks if check.state in FAILURES), None)
+        if failed is None:
+            person.check = person.reason = person.said = ""
+            person.in_a_row = person.same_reason = 0
+            return
+        same = failed.id == person.check
+        person.in_a_row = person.in_a_row + 1 if same else 1
+        person.since = person.since if same else moment
+        person.same_reason = person.same_reason + 1 if same and failed.reason == person.reason else 1
+        person.check, person.reason = failed.id, names.plain(failed.reason, 200)
+        person.said = names.plain(failed.said, 600)
+
+    # -- questions -----------------------------------------------------------------------------------------
+
+    def rows(self, since: int = 0) -> list[Row]:
+        """Return the learners who changed after a version, in the order of their names."""
+        people = sorted(self._people.values(), key=lambda each: (each.name.casefold(), each.id))
+        return [self._row(each) for each in people if each.version > since]
+
+    def _row(self, person: Standing) -> Row:
+        lab = self._labs.get(person.lab)
+        states = person.labs.get(person.lab, {})
+        why, since = self._stuck(person)
+        return Row(
+            id=person.id,
+            name=person.name,
+            lab=person.lab,
+            step=self._step(person),
+            passed=sum(state is Status.PASSED for state in states.values()),
+            checks=len(lab.checks) if lab else 0,
+            cells=self._cells(person),
+            tries=person.tries,
+            hints=person.hints,
+            seen_s=round(self._clock() - person.seen, 1),
+            why=why,
+            stuck_s=round(self._clock() - since, 1) if why else 0.0,
+            check=person.check,
+            said=person.error or person.said,
+        )
+
+    def _cells(self, person: Standing) -> tuple[Cell, ...]:
+        found = []
+        for slug in sorted(person.labs):
+            lab, states = self._labs[slug], person.labs[slug]
+            for step in range(1, len(lab.step_titles) + 1):
+                own = [states.get(check) for check in lab.checks if lab.steps[check] == step]
+                found.append(Cell(lab=slug, step=step, state=_cell(own)))
+        return tuple(found)
+
+    def _step(self, person: Standing) -> int:
+        lab = self._labs.get(person.lab)
+        if lab is None:
+            return 0
+        states = person.labs.get(person.lab, {})
+        for check in lab.checks:
+            if states.get(check) is not Status.PASSED:
+                return lab.steps[check]
+        return len(lab.step_titles)
+
+    def _is_done(self, person: Standing) -> bool:
+        lab = self._labs.get(person.lab)
+        states = person.labs.get(person.lab, {})
+        return lab is not None and all(states.get(check) is Status.PASSED for check in lab.checks)
+
+    def _stuck(self, person: Standing) -> tuple[str, float]:
+        now = self._clock()
+        if person.hand:
+            return "asks for help", person.hand
+        if person.error:
+            return "environment error", person.seen
+        long = now - person.since > STUCK_SECONDS or person.in_a_row >= STUCK_TRIES
+        if person.check and long:
+            return "same check", person.since
+        if now - person.seen > SILENT_SECONDS and not self._is_done(person):
+            return "silent", person.seen
+        return "", 0.0
+
+    def stuck(self) -> list[Row]:
+        """Return who needs help, hands first, then the longest."""
+        rows = [row for row in self.rows() if row.why]
+        return sorted(rows, key=lambda row: (row.why != "asks for help", -row.stuck_s, row.name))
+
+    def causes(self) -> list[Cause]:
+        """Return the causes of the failures that stand now, the most frequent first."""
+        groups: dict[tuple[str, str, str], list[Standing]] = defaultdict(list)
+        for person in self._people.values():
+            if person.check:
+                groups[person.lab, person.check, person.reason].append(person)
+        found = [self._cause(key, people) for key, people in groups.items()]
+        return sorted(found, key=lambda each: (-len(each.learners), each.lab, each.check, each.reason))
+
+    def _cause(self, key: tuple[str, str, str], people: list[Standing]) -> Cause:
+        slug, check, reason = key
+        lab = self._labs[slug]
+        # Of the texts, the one that most of them read: names and numbers in it differ.
+        said = Counter(person.said for person in people).most_common(1)[0][0]
+        mistake = lab.mistake(check, said)
+        return Cause(
+            lab=slug,
+            check=check,
+            reason=reason,
+            learners=tuple(sorted(person.id for person in people)),
+            said=said,
+            known_as=mistake.title if mistake else "",
+            misconception=mistake.misconception if mistake else "",
+            section=lab.section,
+            step=lab.step_titles[lab.steps[check] - 1] if lab.steps.get(check) else "",
+        )
+
+    def pace(self) -> list[Pace]:
+        """Return, for each step that somebody works on, how many are through and when most will be."""
+        now, total = self._clock(), len(self._people)
+        found = []
+        for slug in sorted({person.lab for person in self._people.values() if person.lab}):
+            for step in range(1, len(self._labs[slug].step_titles) + 1):
+                through = self._through[slug, step]
+                recent = sum(now - moment <= PACE_SECONDS for moment in through.values())
+                missing = max(0.0, READY_SHARE * total - len(through))
+                minutes = missing / recent * PACE_SECONDS / 60 if recent else None
+                found.append(
+                    Pace(
+                        lab=slug,
+                        step=step,
+                        done=len(through),
+                        of=total,
+                        minutes=0.0 if not missing else round(minutes, 1) if minutes is not None else None,
+                    )
+                )
+        return found
+
+    def summary(self) -> Summary:
+        """Return the class in one line."""
+        people = list(self._people.values())
+        places = [float(person.lab[:2]) + self._step(person) / 100 for person in people if person.lab]
+        middle = statistics.median_low(places) if places else 0.0
+        whys = Counter(self._stuck(person)[0] for person in people)
+        return Summary(
+            joined=len(people),
+            active=sum(self._clock() - person.seen <= SILENT_SECONDS for person in people),
+            stuck=sum(count for why, count in whys.items() if why),
+            hands=whys["asks for help"],
+            errors=whys["environment error"],
+            median=f"{int(middle)}.{round(middle % 1 * 100)}" if places else "",
+            done=sum(self._is_done(person) for person in people),
+        )
+
+    def of(self, who: str) -> dict[str, int]:
+        """Return how many checks passed for a learner, by lab."""
+        person = self._people.get(who)
+        labs = person.labs if person else {}
+        return {
+            slug: sum(state is Status.PASSED for state in states.values()) for slug, states in labs.items()
+        }
+
+
+def _cell(states: list[Status | None]) -> str:
+    if states and all(state is Status.PASSED for state in states):
+        return "done"
+    if any(state is Status.COULD_NOT_RUN for state in states):
+        return "error"
+    if any(state in FAILURES for state in states if state):
+        return "failing"
+    return "working" if any(states) else "not begun"

@@ -1,0 +1,88 @@
+"""The process on a learner's machine that tells the class what happens; it ends when the machine leaves the class."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker import background
+from checker.classroom.calling import keep_posting
+from checker.classroom.outbox import Outbox
+from checker.classroom.submission import digest
+from checker.course.catalogue import Catalogue
+from checker.course.places import find
+from checker.errors import LabError
+from checker.scene.locks import locked
+
+if TYPE_CHECKING:
+    from checker.course.places import Places
+
+LOCK = "class-sender.lock"
+LOG = "class-sender.log"
+HOME = Path(__file__).resolve().parents[2]
+
+
+def digests(catalogue: Catalogue) -> dict[str, str]:
+    """Return the digest of each lab's version; a lab whose folder is broken is left out."""
+    found = {}
+    for folder in catalogue.folders:
+        with contextlib.suppress(LabError):
+            lab = catalogue.read(folder)
+            found[lab.slug] = digest(lab)
+    return found
+
+
+def is_running(places: Places) -> bool:
+    """Whether the process runs already for this state folder."""
+    try:
+        with locked(places.state / LOCK, "looking for the sender"):
+            return False
+    except LabError:
+        return True
+
+
+def start(places: Places) -> bool:
+    """Start the process in the background unless it runs; return whether it runs now."""
+    if is_running(places):
+        return True
+    return bool(
+        background.start(
+            [sys.executable, "-m", "checker.classroom.sender"],
+            folder=HOME,
+            environment={
+                **os.environ,
+                "DRYDOCK_COURSE": str(places.root),
+                "DRYDOCK_STATE": str(places.state),
+                "DRYDOCK_WORK": str(places.work),
+            },
+            log=places.state / LOG,
+            ready=lambda _: is_running(places) or None,
+        )
+    )
+
+
+def main() -> None:
+    """Post until the machine leaves the class."""
+    places = find()
+    catalogue = Catalogue(places)
+    over = threading.Event()
+    try:
+        with (
+            locked(places.state / LOCK, "the sender of a class"),
+            contextlib.closing(Outbox(places.state)) as outbox,
+        ):
+
+            def wait(seconds: float) -> bool:
+                return over.wait(seconds) or outbox.membership() is None
+
+            keep_posting(outbox, lambda: outbox.collect(digests(catalogue)), wait)
+    except LabError as error:
+        print(f"{error.what} {error.remedy}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

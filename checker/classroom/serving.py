@@ -1,0 +1,201 @@
+"""The process that holds a class: one listener for the network, one for the teacher's page, both ended by one signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+import ssl
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+import uvicorn
+
+from checker import whole
+from checker.classroom import identity
+from checker.classroom.board import Board
+from checker.classroom.doors import lan
+from checker.classroom.known import know
+from checker.classroom.protocol import Invitation
+from checker.classroom.register import Register
+from checker.classroom.room import Room
+from checker.errors import LabError, not_written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from checker.course.catalogue import Catalogue
+
+FIRST_PORT = 8443
+END_SECONDS = 3
+FOLDER = "class"
+"""The folder of a class in the state folder: its register, certificate and key."""
+
+
+class _Kept(msgspec.Struct):
+    """Where the class was last, so that a restarted one is found at the same place."""
+
+    port: int
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A class that is being served."""
+
+    invitation: Invitation
+    board: str
+    """The address of the teacher's page, with its token behind the `#`, which is not sent to any server."""
+    name: str
+
+
+def listen(address: str, port: int, tries: int = 20) -> socket.socket:
+    """Return a socket that listens on an address, on a port or one of the next.
+
+    Raises:
+        LabError: the address is not this machine's, or all ports are in use.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    problem = ""
+    for candidate in range(port, port + tries) if port else [0]:
+        found = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            if sys.platform != "win32":
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind((address, candidate))
+            found.listen(512)
+        except OSError as error:
+            found.close()
+            problem = error.strerror or str(error)
+            continue
+        return found
+    raise LabError(
+        f"Nothing can listen on {address} port {port}: {problem}.",
+        remedy="Name this machine's address in the room's network: lab class serve --address 192.168.1.5",
+    )
+
+
+def _port_of(folder: Path) -> int:
+    try:
+        return msgspec.json.decode((folder / "place.json").read_bytes(), type=_Kept).port
+    except (OSError, msgspec.MsgspecError):
+        return FIRST_PORT
+
+
+class _Server(uvicorn.Server):
+    """A server whose signals are handled for both servers at once, below."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    folder: Path,
+    catalogue: Catalogue,
+    *,
+    address: str,
+    port: int = 0,
+    name: str = "",
+    tell: Callable[[Opened], None],
+    ended: asyncio.Event | None = None,
+) -> None:
+    """Hold a class until a signal ends it, or until `ended` is set.
+
+    Args:
+        folder: the class's folder.
+        catalogue: the labs.
+        address: this machine's address in the room's network.
+        port: the port for the network; 0 takes the one of last time, or the first free one from 8443.
+        name: what the class is called, if it is new.
+        tell: called once both listeners are open.
+        ended: ends the class.
+
+    Raises:
+        LabError: nothing can listen there, or the class's files cannot be used.
+    """
+    kept = Register(folder / "register.sqlite3", name)
+    stop = ended or asyncio.Event()
+    try:
+        public, private = identity.certificate(folder)
+        outside = listen(address, port or _port_of(folder), 1 if port else 20)
+        inside = listen("127.0.0.1", 0)
+        number = int(outside.getsockname()[1])
+        try:
+            whole.write_bytes(folder / "place.json", msgspec.json.encode(_Kept(number)))
+        except OSError as error:
+            raise not_written(folder / "place.json", error) from error
+        room = Room(kept, know(catalogue))
+        await room.open()
+        invitation = Invitation(address, number, kept.about.code, identity.identity(public))
+        token, own = secrets.token_urlsafe(24), int(inside.getsockname()[1])
+        servers = [
+            _Server(
+                uvicorn.Config(
+                    lan(room),
+                    ssl_certfile=str(public),
+                    ssl_keyfile=str(private),
+                    ssl_version=ssl.PROTOCOL_TLS_SERVER,
+                    **_SETTINGS,  # type: ignore[arg-type]
+                )
+            ),
+            _Server(
+                uvicorn.Config(
+                    Board(room, invitation.text).app(port=own, token=token),
+                    **_SETTINGS,  # type: ignore[arg-type]
+                )
+            ),
+        ]
+        _on_signals(stop)
+        tasks = [
+            asyncio.create_task(server.serve(sockets=[listening]))
+            for server, listening in zip(servers, (outside, inside), strict=True)
+        ]
+        tell(Opened(invitation, f"http://127.0.0.1:{own}/#t={token}", kept.about.name))
+        await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+    finally:
+        kept.close()
+
+
+_SETTINGS: dict[str, object] = {
+    "access_log": False,
+    "log_level": "warning",
+    "lifespan": "off",
+    "proxy_headers": False,
+    "server_header": False,
+    "ws": "none",
+    "timeout_graceful_shutdown": END_SECONDS,
+    "timeout_keep_alive": 15,
+    "backlog": 512,
+    # A machine that opens connections and says nothing takes no more than this many.
+    "limit_concurrency": 1500,
+}
+
+
+def _on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except (NotImplementedError, RuntimeError, ValueError):
+            # Windows' event loop has no such handlers; Ctrl-C raises there. Another thread has no signals.
+            with contextlib.suppress(ValueError):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def qr_lines(text: str) -> str:
+    """Return a QR code of a text for a terminal."""
+    import io  # noqa: PLC0415 - printed once
+
+    import segno  # noqa: PLC0415 - only a teacher's machine has it
+
+    out = io.StringIO()
+    segno.make(text, error="l").terminal(out, compact=True)
+    return out.getvalue()

@@ -1,0 +1,237 @@
+"""The actions of `lab class` that hold a class, and those of a learner in one."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from checker.classroom.outbox import Membership, Outbox
+    from checker.classroom.serving import Opened
+    from checker.cli.context import Context
+
+
+def add_arguments(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    common: Callable[[argparse.ArgumentParser], None],
+) -> None:
+    """Add a parser for each of these actions."""
+    serve = actions.add_parser(
+        "serve",
+        help="hold a class: learners join, and a board on this machine shows where they are",
+        description="Hold a class until Ctrl-C. Learners join with the string that is printed. The board is open on this "
+        "machine alone; the network can only join, send what happens, and ask for its own state. What was sent is on "
+        "this machine's disk: after a restart, the same class goes on.",
+    )
+    serve.add_argument("--name", default="", help="what the class is called, if it is new")
+    serve.add_argument("--address", metavar="ADDRESS", help="this machine's address in the room's network")
+    serve.add_argument(
+        "--port", type=int, default=0, help="the port for the network; the one of last time, or 8443"
+    )
+    serve.add_argument("--new", action="store_true", help="set the class of before aside and begin a new one")
+    common(serve)
+    join = actions.add_parser(
+        "join",
+        help="learners: join a class",
+        description="Join a class with the string from the teacher's page. From then on, your verdicts, the hints that "
+        "you asked for, and nothing else are sent to the teacher's machine while you are in the class.",
+    )
+    join.add_argument("invitation", metavar="JOIN-STRING", help="what the teacher's page shows")
+    join.add_argument("--name", help="your name, as your teacher knows it; otherwise you are asked")
+    common(join)
+    for name, text in (
+        (
+            "status",
+            "learners: the class that you are in, what waits to be sent, and the teacher's last message",
+        ),
+        ("leave", "learners: leave the class; nothing more is sent"),
+    ):
+        common(actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
+    hand = actions.add_parser(
+        "hand", help="learners: ask for help", description="Tell the teacher that you need help."
+    )
+    hand.add_argument("--down", action="store_true", help="say that you no longer need it")
+    common(hand)
+    purge = actions.add_parser(
+        "purge",
+        help="remove a class with everything that it knows",
+        description="Remove the class of this machine: names, verdicts, messages, its certificate and its key.",
+    )
+    common(purge)
+
+
+def serve(context: Context) -> int:
+    """Hold a class until Ctrl-C."""
+    import asyncio
+    import datetime as dt
+
+    from checker.classroom.calling import address_of_room
+    from checker.classroom.serving import FOLDER, qr_lines
+    from checker.classroom.serving import serve as hold
+    from checker.errors import MisuseError
+
+    args, folder = context.args, context.places.state / FOLDER
+    if args.new and folder.exists():
+        stamp = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        folder.rename(folder.with_name(f"{FOLDER}-{stamp}"))
+        context.say(f"the class of before is in {FOLDER}-{stamp}")
+    address = args.address or address_of_room()
+    if address.startswith("127.") and not args.address:
+        raise MisuseError(
+            "This machine is in no network, so nobody could join.",
+            remedy="Connect it, or try alone: lab class serve --address 127.0.0.1",
+        )
+
+    def tell(opened: Opened) -> None:
+        print(f"{opened.name}\nBoard, on this machine alone: {opened.board}\n")
+        print("Learners type this, or scan it:\n")
+        print(f"  lab class join {opened.invitation.text}\n")
+        if sys.stdout.isatty():
+            print(qr_lines(opened.invitation.text))
+        print("Ctrl-C ends it; what was sent is kept, and the same command goes on.", flush=True)
+
+    asyncio.run(hold(folder, context.catalogue, address=address, port=args.port, name=args.name, tell=tell))
+    return 0
+
+
+def join(context: Context) -> int:
+    """Join a class and start what sends."""
+    import contextlib
+    import secrets
+
+    from checker.classroom import calling, sender
+    from checker.classroom.outbox import Outbox
+    from checker.errors import MisuseError
+
+    args, name = context.args, context.args.name
+    with contextlib.closing(Outbox(context.places.state)) as outbox:
+        member = outbox.membership()
+        if name is None and member is not None:
+            name = member.name
+        if name is None and sys.stdin.isatty() and sys.stderr.isatty():
+            print("Your name, as your teacher knows it: ", end="", file=sys.stderr, flush=True)
+            name = sys.stdin.readline().strip()
+        if not name:
+            raise MisuseError("The class needs a name.", remedy="lab class join JOIN-STRING --name 'Ada L'")
+        joined = calling.join(outbox, args.invitation, name, secrets.token_hex(16))
+    running = sender.start(context.places)
+    if joined.secret:
+        print(f"You are in {joined.class_name} as {joined.name}.")
+    else:
+        print(
+            f"Somebody in {joined.class_name} is called {joined.name}. The teacher has been asked whether that is you; "
+            "you need do nothing."
+        )
+    print(
+        "From now on your verdicts and hints are sent to the teacher's machine. `lab class leave` ends that."
+    )
+    if not running:
+        context.say("note: what sends them could not be started; `lab class status` tries again")
+    return 0
+
+
+def status(context: Context) -> int:
+    """Say which class this is, and what waits."""
+    import msgspec
+
+    from checker.classroom import sender
+    from checker.render.style import printable
+
+    with _member(context) as (outbox, member):
+        waiting, refused = outbox.counts()
+    running = sender.start(context.places)
+    if context.args.json:
+        known = {
+            "class": member.class_name,
+            "name": member.name,
+            "admitted": member.admitted,
+            "waiting": waiting,
+            "refused": refused,
+            "message": member.message_text,
+            "trouble": member.trouble,
+            "sender": running,
+        }
+        print(msgspec.json.encode(known).decode())
+        return 0
+    if member.admitted:
+        print(printable(f"You are in {member.class_name} as {member.name}."))
+    else:
+        print(printable(f"You asked to join as {member.name}; the teacher has not said yes yet."))
+    print(f"{waiting} to be sent." + (f" {refused} were not taken by the class." if refused else ""))
+    if member.trouble:
+        print(printable(f"The last try failed: {member.trouble}"))
+    if member.message_text:
+        print(printable(f"The teacher says: {member.message_text}"))
+    return 0
+
+
+def hand(context: Context) -> int:
+    """Ask for help, or no longer."""
+    from checker.classroom import sender
+
+    with _member(context) as (outbox, _):
+        outbox.raise_hand(up=not context.args.down)
+    sender.start(context.places)
+    print(
+        "The teacher sees that you no longer need help."
+        if context.args.down
+        else "The teacher sees that you need help."
+    )
+    return 0
+
+
+def leave(context: Context) -> int:
+    """Leave the class."""
+    with _member(context) as (outbox, member):
+        waiting, _ = outbox.counts()
+        if waiting:
+            context.confirm(f"{waiting} things were not sent to the class yet and would be forgotten.")
+        outbox.leave()
+    print(f"You have left {member.class_name or 'the class'}. Nothing more is sent.")
+    return 0
+
+
+def purge(context: Context) -> int:
+    """Remove a class."""
+    import shutil
+
+    from checker.classroom.serving import FOLDER
+    from checker.errors import MisuseError, not_written
+
+    folders = sorted(path for path in context.places.state.glob(f"{FOLDER}*") if path.is_dir())
+    if not folders:
+        raise MisuseError("This machine has no class.", remedy="`lab class serve` begins one.")
+    context.confirm(
+        f"This removes {', '.join(folder.name for folder in folders)} with names, verdicts and messages."
+    )
+    for folder in folders:
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise not_written(folder, error) from error
+        print(f"removed: {folder}")
+    return 0
+
+
+class _member:  # noqa: N801 - used like a function
+    """Gives the outbox and the class that this machine is in, and closes the outbox."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> tuple[Outbox, Membership]:
+        from checker.classroom.outbox import Outbox
+        from checker.errors import MisuseError
+
+        self._outbox = Outbox(self._context.places.state)
+        member = self._outbox.membership()
+        if member is None:
+            self._outbox.close()
+            raise MisuseError("You are in no class.", remedy="Join one: lab class join JOIN-STRING")
+        return self._outbox, member
+
+    def __exit__(self, *_: object) -> None:
+        self._outbox.close()
