@@ -1,0 +1,348 @@
+"""A learner's machine and a class over real connections on loopback: T15, late machines, sleeping ones, a restarted server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sqlite3
+import ssl
+import stat
+import threading
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from checker.classroom import calling
+from checker.classroom.calling import RogueError, UnreachableError, ask, join, keep_posting, post
+from checker.classroom.identity import certificate
+from checker.classroom.outbox import Outbox
+from checker.classroom.protocol import Invitation, fingerprint, invitation
+from checker.classroom.sender import digests
+from checker.classroom.serving import serve
+from checker.errors import LabError, MisuseError
+from checker.progress import Progress
+from tests.unit.classroom.conftest import CHECKS, report_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from checker.classroom.serving import Opened
+    from checker.course.catalogue import Lab
+    from tests.conftest import Course
+
+
+class Held:
+    """A class that is held in a thread, until it is ended."""
+
+    def __init__(self, folder: Path, course: Course) -> None:
+        self._folder = folder
+        self._course = course
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Event | None = None
+        self.opened: Opened
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(20)
+
+    def _run(self) -> None:
+        async def hold() -> None:
+            self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+            await serve(
+                self._folder,
+                self._course.catalogue,
+                address="127.0.0.1",
+                name="Monday",
+                tell=self._tell,
+                ended=self._ended,
+            )
+
+        asyncio.run(hold())
+
+    def _tell(self, opened: Opened) -> None:
+        self.opened = opened
+        self._ready.set()
+
+    def end(self) -> None:
+        """End it, as Ctrl-C would."""
+        assert self._loop is not None
+        assert self._ended is not None
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the board shows."""
+        url, _, token = self.opened.board.partition("/#t=")
+        response = httpx.get(f"{url}/api/state", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        found: dict[str, Any] = response.raise_for_status().json()
+        return found
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The rule of one post a second is tested with a clock that stands; here it would only take time.
+    monkeypatch.setattr("checker.classroom.room.POST_SECONDS", 0.0)
+
+
+@pytest.fixture
+def hold(course: Course, lab: Lab, tmp_path: Path) -> Iterator[Callable[[], Held]]:
+    del lab
+    held: list[Held] = []
+
+    def start() -> Held:
+        held.append(Held(tmp_path / "class", course))
+        return held[-1]
+
+    yield start
+    for each in held:
+        with contextlib.suppress(AssertionError, RuntimeError):
+            each.end()
+
+
+@pytest.fixture
+def machine(course: Course, lab: Lab) -> Iterator[tuple[Outbox, Progress, Callable[[], int]]]:
+    """Give a learner's machine: its queue, its record, and what looks into the record for news."""
+    progress = Progress(course.places.state / "progress.sqlite3")
+    # What was done before joining is nobody's business.
+    progress.record_attempt(report_of(lab))
+    with contextlib.closing(Outbox(course.places.state)) as outbox:
+        yield outbox, progress, lambda: outbox.collect(digests(course.catalogue))
+    progress.close()
+
+
+Machine = tuple[Outbox, Progress, "Callable[[], int]"]
+
+
+def test_what_happens_after_joining_reaches_the_board_in_order(
+    hold: Callable[[], Held], machine: Machine, lab: Lab
+) -> None:
+    held = hold()
+    outbox, progress, collect = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    progress.record_attempt(report_of(lab, "it-answers"))
+    progress.climb(lab.slug, "it-holds", 3)
+    progress.record_attempt(report_of(lab, *CHECKS))
+    assert collect() == 3
+    assert collect() == 0
+    post(outbox)
+    assert outbox.counts() == (0, 0)
+    (row,) = held.state()["rows"]
+    assert (row["name"], row["passed"], row["tries"], row["hints"]) == ("Ada", 3, 2, 1)
+    post(outbox)
+    assert held.state()["rows"][0]["tries"] == 2
+
+
+def test_t15_another_certificate_at_the_same_address_is_sent_nothing(
+    hold: Callable[[], Held], machine: Machine, lab: Lab, tmp_path: Path
+) -> None:
+    held = hold()
+    outbox, progress, collect = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    held.end()
+    progress.record_attempt(report_of(lab))
+    collect()
+    got: list[bytes] = []
+    public, private = certificate(tmp_path / "rogue")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(public, private)
+    with socket.create_server(("127.0.0.1", held.opened.invitation.port)) as server:
+
+        def answer() -> None:
+            plain, _ = server.accept()
+            with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as wrapped:
+                got.append(wrapped.recv(1000))
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with pytest.raises(RogueError, match="is not the class of this join string"):
+            post(outbox)
+        thread.join(10)
+    assert got in ([], [b""])
+    assert outbox.counts() == (1, 0)
+
+
+def test_t15_a_fingerprint_that_is_one_letter_off_is_another_server(hold: Callable[[], Held]) -> None:
+    real = hold().opened.invitation
+    last = "A" if real.fingerprint[19] != "A" else "B"
+    for wrong in (
+        real.fingerprint[:19] + last,
+        real.fingerprint[:-1] + ("A" if real.fingerprint[-1] != "A" else "E"),
+    ):
+        with pytest.raises(RogueError):
+            ask(Invitation(real.host, real.port, real.code, wrong), "GET", "/me")
+    short = Invitation(real.host, real.port, real.code, real.fingerprint[:20])
+    assert ask(short, "GET", "/me").status == 403
+
+
+def test_t15_a_server_without_tls_is_not_spoken_to(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        threading.Thread(target=_hang_up, args=(server,), daemon=True).start()
+        with pytest.raises(UnreachableError):
+            ask(Invitation("127.0.0.1", port, "ABCDEFGH", "A" * 52), "POST", "/join", b"{}")
+
+
+def _hang_up(server: socket.socket) -> None:
+    server.accept()[0].close()
+
+
+def test_a_restarted_server_has_the_same_place_learners_and_events(
+    hold: Callable[[], Held], machine: Machine, lab: Lab
+) -> None:
+    first = hold()
+    outbox, progress, collect = machine
+    join(outbox, first.opened.invitation.text, "Ada", "machine-1-machine-1")
+    progress.record_attempt(report_of(lab, "it-answers"))
+    collect()
+    post(outbox)
+    first.end()
+    progress.record_attempt(report_of(lab, *CHECKS))
+    collect()
+    with pytest.raises(UnreachableError):
+        post(outbox)
+    second = hold()
+    assert second.opened.invitation == first.opened.invitation
+    assert second.opened.board != first.opened.board  # the page's token is new
+    assert second.state()["rows"][0]["passed"] == 1
+    post(outbox)
+    assert (second.state()["rows"][0]["passed"], second.state()["rows"][0]["tries"]) == (3, 2)
+
+
+def test_a_machine_that_slept_sends_everything_in_batches(
+    hold: Callable[[], Held], machine: Machine, lab: Lab
+) -> None:
+    held = hold()
+    outbox, progress, collect = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    for _ in range(120):
+        progress.record_attempt(report_of(lab, "it-answers"))
+    assert collect() == 120
+    rounds = 0
+    while outbox.counts()[0]:
+        post(outbox)
+        rounds += 1
+    assert rounds >= 3
+    assert held.state()["rows"][0]["tries"] == 120
+
+
+def test_a_late_machine_finds_the_class_and_old_work_is_not_sent(
+    hold: Callable[[], Held], machine: Machine
+) -> None:
+    held = hold()
+    outbox, _, collect = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    assert collect() == 0
+    assert held.state()["rows"][0]["tries"] == 0
+
+
+def test_an_item_of_another_version_is_set_aside_and_the_others_arrive(
+    hold: Callable[[], Held], machine: Machine, lab: Lab
+) -> None:
+    held = hold()
+    outbox, progress, _ = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    progress.record_attempt(report_of(lab, "it-answers"))
+    outbox.collect({lab.slug: "0" * 64})
+    outbox.raise_hand(up=True)
+    while outbox.counts()[0]:
+        post(outbox)
+    assert outbox.counts() == (0, 1)
+    assert held.state()["summary"]["hands"] == 1
+
+
+def test_a_message_reaches_the_learner_with_the_next_answer(
+    hold: Callable[[], Held], machine: Machine
+) -> None:
+    held = hold()
+    outbox, _, _ = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    url, _, token = held.opened.board.partition("/#t=")
+    said = {"text": "Coffee at \u202e ten"}
+    bearer = {"Authorization": f"Bearer {token}"}
+    httpx.post(f"{url}/api/message", json=said, headers=bearer, timeout=10).raise_for_status()
+    outbox.raise_hand(up=False)
+    post(outbox)
+    member = outbox.membership()
+    assert member is not None
+    assert member.message_text == "Coffee at ten"
+
+
+def test_a_class_that_is_away_is_asked_less_and_less_often(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, _, _ = machine
+    monkeypatch.setattr(calling, "JITTER_SECONDS", 0.0)
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) > 7
+
+    keep_posting(outbox, lambda: 0, wait)
+    assert pauses == [0, 5, 10, 20, 40, 60, 60, 60]
+    member = outbox.membership()
+    assert member is not None
+    assert "does not answer" in member.trouble
+
+
+def test_a_wrong_code_is_said(hold: Callable[[], Held], machine: Machine) -> None:
+    real = hold().opened.invitation
+    with pytest.raises(LabError, match="not this class's code"):
+        join(
+            machine[0],
+            Invitation(real.host, real.port, "WRONGONE", real.fingerprint).text,
+            "Ada",
+            "machine-1-machine-1",
+        )
+
+
+def test_the_queue_is_the_learners_alone_and_leaving_forgets_it(machine: Machine) -> None:
+    outbox, _, _ = machine
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    outbox.raise_hand(up=True)
+    assert stat.S_IMODE(outbox.file.stat().st_mode) & 0o077 == 0
+    outbox.leave()
+    assert outbox.membership() is None
+    assert outbox.counts() == (0, 0)
+    assert outbox.collect({}) == 0
+
+
+def test_a_queue_that_cannot_be_written_says_so(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox, _, _ = machine
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+
+    def full(_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(outbox, "_add", full)
+    with pytest.raises(LabError, match="database or disk is full"):
+        outbox.raise_hand(up=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "not a complete join string"),
+        ("192.168.1.5:8443/ABCDEFGH", "not a complete join string"),
+        ("192.168.1.5:8443/ABCDEFGH/ABC", "at least 20 letters"),
+        ("192.168.1.5:8443/ABCDEFGH/" + "1" * 30, "at least 20 letters"),
+        ("192.168.1.5:99999/ABCDEFGH/" + "A" * 30, "99999 is not a port"),
+        ("http://x/y/z", "not a complete join string"),
+    ],
+)
+def test_a_join_string_that_is_none_says_what_is_missing(text: str, why: str) -> None:
+    with pytest.raises(MisuseError, match=why):
+        invitation(text)
+
+
+@pytest.mark.parametrize("host", ["192.168.1.5", "teacher.local", "fe80::1"])
+def test_a_join_string_is_read_as_it_was_written(host: str) -> None:
+    made = Invitation(host, 8443, "ABCDEFGH", fingerprint(b"x"))
+    assert invitation(made.text) == made
+    assert invitation(f" drydock:{made.text[:-1]}\n {made.text[-1]}") == made
+    assert invitation(made.text.lower()) == made

@@ -1,0 +1,127 @@
+"""What the board says: who is stuck and why, which causes are common, and whether the class may move on."""
+
+from __future__ import annotations
+
+from checker.classroom.picture import Picture
+from checker.classroom.protocol import CheckState, Item, ItemKind
+from checker.results import Status
+from tests.unit.classroom.classes import LAB, Clock, verdict
+
+
+def classroom(*names: str) -> tuple[Picture, Clock]:
+    clock = Clock()
+    picture = Picture({LAB.slug: LAB}, clock)
+    for name in names:
+        picture.joins(name, name)
+    return picture, clock
+
+
+def whys(picture: Picture) -> dict[str, str]:
+    return {row.name: row.why for row in picture.rows()}
+
+
+def test_the_same_check_four_times_in_a_row_is_stuck_and_another_one_is_not() -> None:
+    picture, _ = classroom("ada", "ben")
+    for _ in range(4):
+        picture.add("ada", verdict())
+    for passed in ((), ("v1-answers",), (), ("v1-answers",)):
+        picture.add("ben", verdict(*passed))
+    assert whys(picture) == {"ada": "same check", "ben": ""}
+
+
+def test_the_same_check_for_five_minutes_is_stuck_however_few_tries() -> None:
+    picture, clock = classroom("ada")
+    picture.add("ada", verdict())
+    clock.now += 170
+    picture.add("ada", verdict())
+    clock.now += 170
+    assert whys(picture) == {"ada": "same check"}
+
+
+def test_silence_is_told_apart_from_having_finished() -> None:
+    picture, clock = classroom("ada", "ben")
+    picture.add("ada", verdict(*LAB.checks))
+    clock.now += 181
+    assert whys(picture) == {"ada": "", "ben": "silent"}
+    picture.hears("ben")
+    assert whys(picture) == {"ada": "", "ben": ""}
+
+
+def test_a_hand_comes_first_and_goes_down_again() -> None:
+    picture, clock = classroom("ada", "ben")
+    for _ in range(4):
+        picture.add("ada", verdict())
+    clock.now += 10
+    picture.add("ben", Item(kind=ItemKind.HAND, up=True))
+    assert [row.name for row in picture.stuck()] == ["ben", "ada"]
+    picture.add("ben", Item(kind=ItemKind.HAND, up=False))
+    assert [row.name for row in picture.stuck()] == ["ada"]
+
+
+def test_an_environment_error_is_not_the_learners_failure() -> None:
+    picture, _ = classroom("ada")
+    broken = CheckState(id="v1-answers", state=Status.COULD_NOT_RUN, said="The engine has gone.")
+    picture.add("ada", verdict(checks=(broken,)))
+    (row,) = picture.rows()
+    assert (row.why, row.said) == ("environment error", "The engine has gone.")
+    assert picture.causes() == []
+    assert row.cells[0].state == "error"
+
+
+def test_causes_are_counted_over_the_class_with_the_mistake_they_are_known_as() -> None:
+    picture, _ = classroom("ada", "ben", "cem", "dot")
+    picture.add("ada", verdict(said="Nobody listens on port 8091 of this machine."))
+    picture.add("ben", verdict(said="Nobody listens on port 8091 of this machine."))
+    picture.add("cem", verdict(reason="t:2", said="It answers with version 2."))
+    picture.add("dot", verdict("v1-answers", reason="t:3", said="Something else."))
+    first, *others = picture.causes()
+    assert (first.check, first.learners) == ("v1-answers", ("ada", "ben"))
+    assert (first.known_as, first.misconception) == ("Only exposed", "M3: exposed is published")
+    assert (first.step, first.section) == ("Side by side", "What goes wrong")
+    assert sorted((each.check, each.known_as, len(each.learners)) for each in others) == [
+        ("v1-answers", "", 1),
+        ("v2-answers", "", 1),
+    ]
+    picture.add("ada", verdict(*LAB.checks))
+    assert picture.causes()[0].learners == ("ben",)
+
+
+def test_the_pace_says_who_is_through_and_when_most_will_be() -> None:
+    picture, clock = classroom("ada", "ben", "cem", "dot", "eve")
+    picture.add("ada", verdict("v1-answers", "v2-answers"))
+    picture.add("ben", verdict("v1-answers", "v2-answers"))
+    first, second = picture.pace()
+    assert (first.done, first.of, first.minutes) == (2, 5, 10.0)  # two more at two in ten minutes
+    assert (second.done, second.minutes) == (0, None)
+    clock.now += 700
+    assert picture.pace()[0].minutes is None
+    for name in ("cem", "dot"):
+        picture.add(name, verdict(*LAB.checks))
+    assert picture.pace()[0].minutes == 0.0
+
+
+def test_a_step_that_was_done_once_stays_counted_in_the_pace() -> None:
+    picture, _ = classroom("ada")
+    picture.add("ada", verdict(*LAB.checks))
+    picture.add("ada", verdict())
+    assert picture.pace()[0].done == 1
+    assert picture.rows()[0].cells[0].state == "failing"
+
+
+def test_the_line_above_the_board_counts_the_class() -> None:
+    picture, clock = classroom("ada", "ben", "cem")
+    picture.add("ada", verdict(*LAB.checks))
+    picture.add("ben", verdict("v1-answers"))
+    clock.now += 200
+    picture.add("cem", Item(kind=ItemKind.HAND, up=True))
+    said = picture.summary()
+    assert (said.joined, said.active, said.done, said.hands, said.stuck) == (3, 1, 1, 1, 2)
+    assert said.median == "3.1"
+
+
+def test_only_rows_that_changed_are_told_again() -> None:
+    picture, _ = classroom("ada", "ben")
+    before = picture.version
+    picture.add("ben", verdict())
+    assert [row.name for row in picture.rows(before)] == ["ben"]
+    assert picture.rows(picture.version) == []
