@@ -82,6 +82,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="xapi: the address of the system that the learners' ids belong to, such as your Moodle",
     )
     _common(export)
+    bundle = actions.add_parser(
+        "bundle",
+        help="one file with everything for machines without a network",
+        description="Write the course, its packages, its images and its pages into one file. On a machine with Python and an "
+        "engine, `python3 FILE` makes everything ready without a network; `python3 FILE --verify` compares checksums. "
+        "An interrupted run goes on where it was.",
+    )
+    bundle.add_argument("labs", metavar="LAB", nargs="+", help="the labs, such as `1 2 3` or `1-6`")
+    bundle.add_argument("--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz")
+    bundle.add_argument(
+        "--platform",
+        metavar="NAME,NAME",
+        default="",
+        help="which of linux-x86_64, linux-aarch64, macos-arm64, macos-x86_64, windows-amd64; this one if left out",
+    )
+    bundle.add_argument(
+        "--python",
+        metavar="3.X,3.X",
+        default="",
+        help="the versions of Python in the room; this one if left out",
+    )
+    bundle.add_argument("--no-images", action="store_true", help="leave the images out")
+    bundle.add_argument("--no-pages", action="store_true", help="leave the built pages out")
+    _common(bundle)
     rooms.add_arguments(actions, _common)
 
 
@@ -99,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
 
     actions = {
         "plan": _plan,
+        "bundle": _bundle,
         "verify": _verify,
         "export": _export,
         "serve": rooms.serve,
@@ -126,6 +151,28 @@ def _plan(context: Context) -> int:
     else:
         print("\n".join([*plan_lines(room), *(["", *machine_lines(found)] if found else [])]))
     return 0 if all(each.ready for each in found) else 3
+
+
+def _bundle(context: Context) -> int:
+    from pathlib import Path
+
+    import msgspec
+
+    from checker.classroom.carrying import carry, wanted
+
+    args, file = context.args, Path(context.args.to).expanduser()
+    labs = context.catalogue.several(args.labs)
+    platforms, pythons = wanted(args.platform, args.python)
+    contents = carry(
+        context, labs, file, platforms, pythons, images=not args.no_images, pages=not args.no_pages
+    )
+    if args.json:
+        print(msgspec.json.encode({"file": str(file), "contents": contents}).decode())
+        return 0
+    size = sum(part.size for part in contents.parts.values())
+    print(f"{file}: {len(contents.parts)} parts, {size / 1e6:.0f} MB, for {', '.join(contents.platforms)}.")
+    print(f"On each machine: python3 {file.name}")
+    return 0
 
 
 def _verify(context: Context) -> int:
