@@ -197,7 +197,7 @@ def keep_posting(
     Args:
         outbox: the queue.
         collect: queues what is new.
-        wait: waits so many seconds; returns whether to end.
+        wait: waits the given number of seconds; returns whether to end.
     """
     pause = 0.0
     while not wait(pause + random.uniform(0, JITTER_SECONDS)):  # noqa: S311 - not a secret

@@ -154,7 +154,7 @@ def fetch_wheels(
     What is in the folder from an earlier run is not fetched again.
 
     Raises:
-        LabError: one cannot be had for a platform; the message says which.
+        LabError: one was not found for a platform; the message says which.
     """
     command = pip.find(Path(sys.executable))
     if command is None:
@@ -378,7 +378,7 @@ def carry(
         pages: whether the built pages are carried.
 
     Raises:
-        LabError: something of it cannot be had or written.
+        LabError: something of it was not found, or cannot be written.
     """
     stage = session.places.state / "room-bundle"
     try:

@@ -56,7 +56,7 @@ def judge(session: Session, lab: Lab) -> Iterator[Callable[[HandedIn], Found]]:
         lab: the lab; it must not be running.
 
     Raises:
-        LabError: the lab is running, or its images cannot be had.
+        LabError: the lab is running, or an image cannot be pulled, loaded or built.
     """
     require_free(session, lab)
     require_engine(session, lab)

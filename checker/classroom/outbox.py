@@ -107,7 +107,7 @@ class Outbox:
     def wants(self, invitation: str, name: str, machine: str) -> Membership:
         """Note that this machine wants to join; a machine that joined before under this name keeps what it has.
 
-        Only what happens from now on is told to the class.
+        The class hears only of what happens from now on.
         """
         attempt, hint = self._ends()
         now = self.membership()

@@ -27,7 +27,7 @@ STUCK_TRIES = 4
 """How many times in a row."""
 
 SILENT_SECONDS = 180.0
-"""After how long without a word from a learner's machine it counts as silent."""
+"""After how many seconds in which a learner's machine sends nothing it counts as silent."""
 
 PACE_SECONDS = 600.0
 """Over how long the pace is measured."""

@@ -69,12 +69,8 @@ def verbs() -> tuple[str, ...]:
     return tuple(verb for group in GROUPS.values() for verb in group)
 
 
-_MODULES = {"class": "classroom"}
-"""Verbs that Python has another meaning for, with the names of their modules."""
-
-
 def _module(verb: str) -> ModuleType:
-    return importlib.import_module(f"checker.cli.verbs.{_MODULES.get(verb, verb)}")
+    return importlib.import_module(f"checker.cli.verbs.{verb}")
 
 
 def _add_verb(subparsers: argparse._SubParsersAction[_Parser], verb: str) -> None:

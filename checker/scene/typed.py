@@ -31,8 +31,8 @@ ENVIRONMENT = {
 }
 """What makes bash in the toolbox record."""
 
-RECORD_ONE = f'printf "#%s\\n%s\\n" "$(date +%s)" "$DRYDOCK_TYPED" >>{FILE}; '
-"""Shell text that records the command in `DRYDOCK_TYPED`, for commands that no interactive shell reads."""
+RECORD_ONE = f'printf "#%s\\n%s\\n" "$(date +%s)" "$LAB_TYPED" >>{FILE}; '
+"""Shell text that records the command in `LAB_TYPED`, for commands that no interactive shell reads."""
 
 _STAMP = re.compile(r"^#(\d{9,11})$")
 

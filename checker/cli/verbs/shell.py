@@ -54,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
     record = dict(typed.ENVIRONMENT)
     inner = ["bash", "-l"]
     if args.command:
-        record = {"DRYDOCK_TYPED": args.command}
-        inner = ["bash", "-lc", f"{typed.RECORD_ONE}unset DRYDOCK_TYPED; {args.command}"]
+        record = {"LAB_TYPED": args.command}
+        inner = ["bash", "-lc", f"{typed.RECORD_ONE}unset LAB_TYPED; {args.command}"]
     elif args.beyond:
         # A login shell has the toolbox's settings; it does not parse the words again.
-        record = {"DRYDOCK_TYPED": shlex.join(args.beyond)}
-        inner = ["bash", "-lc", f'{typed.RECORD_ONE}unset DRYDOCK_TYPED; exec "$@"', "bash", *args.beyond]
+        record = {"LAB_TYPED": shlex.join(args.beyond)}
+        inner = ["bash", "-lc", f'{typed.RECORD_ONE}unset LAB_TYPED; exec "$@"', "bash", *args.beyond]
     for name, value in record.items():
         words += ["--env", f"{name}={value}"]
     command = context.client.command(*words, "--workdir", scene.work_inside, scene.toolbox(), *inner)

@@ -63,7 +63,7 @@ def test_help_on_a_verb_installs_nothing_for_it(checkout: Any) -> None:
     assert checkout.installed == ["run.txt"]
     # Behind two dashes, the words are for pytest.
     checkout.prepare("test", "unit", "--", "--help")
-    assert checkout.installed == ["run.txt", "notebook.txt", "test.txt"]
+    assert checkout.installed == ["run.txt", "notebook.txt", "class.txt", "test.txt"]
 
 
 def test_to_stop_jupyterlab_does_not_install_it(checkout: Any) -> None:
@@ -71,12 +71,20 @@ def test_to_stop_jupyterlab_does_not_install_it(checkout: Any) -> None:
     assert checkout.installed == ["run.txt"]
 
 
+def test_only_who_holds_a_class_gets_what_that_needs(checkout: Any) -> None:
+    checkout.prepare("class", "join", "x")
+    checkout.prepare("class", "verify", "x")
+    assert checkout.installed == ["run.txt"]
+    checkout.prepare("class", "serve")
+    assert checkout.installed == ["run.txt", "class.txt"]
+
+
 def test_tests_get_theirs_and_those_of_notebooks(checkout: Any) -> None:
     checkout.prepare("notebook")
-    assert not checkout.is_ready("run.txt", "notebook.txt", "test.txt")
+    assert not checkout.is_ready("run.txt", "notebook.txt", "class.txt", "test.txt")
     checkout.prepare("test", "unit")
-    assert checkout.installed == ["run.txt", "notebook.txt", "test.txt"]
-    assert checkout.is_ready("run.txt", "notebook.txt", "test.txt")
+    assert checkout.installed == ["run.txt", "notebook.txt", "class.txt", "test.txt"]
+    assert checkout.is_ready("run.txt", "notebook.txt", "class.txt", "test.txt")
 
 
 def test_only_the_part_that_puts_faults_into_modules_gets_what_it_needs(

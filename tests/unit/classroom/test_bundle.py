@@ -144,7 +144,8 @@ def test_an_interrupted_unpacking_goes_on_and_does_not_write_twice(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     target = tmp_path / "target"
-    real, written = unpack._write, []
+    real = unpack._write
+    written: list[str] = []
 
     def once(*words: Any) -> None:
         if written:
@@ -262,7 +263,7 @@ def test_a_link_in_the_courses_archive_is_refused(tmp_path: Path) -> None:
 def test_a_disk_without_room_is_said_before_anything_is_written(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
     assert main([str(tmp_path / "target")], made[0]) == 3
     assert "Free some space" in capsys.readouterr().err
     assert not (tmp_path / "target/wheels").exists()
