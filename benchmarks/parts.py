@@ -126,7 +126,9 @@ class Bench:
                     {
                         "documented testinfra": testinfra,
                         # With this option, it does not ask the service.
-                        "lab check 3": functools.partial(self.process, [*self.lab, "check", "3", "--verbose"]),
+                        "lab check 3": functools.partial(
+                            self.process, [*self.lab, "check", "3", "--verbose"]
+                        ),
                         "lab check 3, by the live page's service": functools.partial(
                             self.process, [*self.lab, "check", "3"]
                         ),
