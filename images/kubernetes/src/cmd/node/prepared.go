@@ -28,6 +28,7 @@ const (
 	imagesNote = "/var/lib/drydock-images"
 	// Counted up when something else is written there than before.
 	preparedFormat = "1"
+	unpackTime     = 10 * time.Minute
 )
 
 // Where containerd keeps things below its root, if it lays layers over each other.
@@ -129,8 +130,6 @@ func prepareImages(words []string, archive io.Reader) error {
 	if len(words) != 1 || images == "" {
 		return errors.New("usage: DRYDOCK_IMAGES='NAME:TAG …' node prepare NOTE <ARCHIVE")
 	}
-	// Whoever sends the archive sends all of it.
-	defer func() { _, _ = io.Copy(io.Discard, archive) }()
 	name, err := preparedName(images)
 	if err != nil {
 		return err
@@ -142,6 +141,7 @@ func prepareImages(words []string, archive io.Reader) error {
 	if !mayOverlay(preparedDir) {
 		return nil // every node has to have layers of its own
 	}
+	sweep(preparedDir, time.Now().Add(-2*unpackTime))
 	root, err := os.MkdirTemp(preparedDir, name+"-")
 	if err != nil {
 		return err
@@ -153,6 +153,21 @@ func prepareImages(words []string, archive io.Reader) error {
 		return err
 	}
 	return point(link, root)
+}
+
+// sweep removes what an interrupted `node prepare` left. What is complete stays: nodes may use it.
+func sweep(folder string, before time.Time) {
+	entries, _ := os.ReadDir(folder)
+	for _, each := range entries {
+		path := filepath.Join(folder, each.Name())
+		info, err := os.Lstat(path)
+		if err != nil || !info.IsDir() || info.ModTime().After(before) {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(path, preparedNote)); errors.Is(err, os.ErrNotExist) {
+			_ = os.RemoveAll(path)
+		}
+	}
 }
 
 // point makes a name mean a folder, from one moment to the next.
@@ -169,7 +184,7 @@ func point(link, folder string) error {
 
 // unpack lets a containerd of its own unpack an archive into a new root, and ends it.
 func unpack(root string, archive io.Reader) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), unpackTime)
 	defer cancel()
 	state, err := os.MkdirTemp("/run", "prepare-")
 	if err != nil {

@@ -3,8 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // lay writes a file and its folder.
@@ -116,5 +118,32 @@ func TestPrepareWantsToKnowWhichImagesAndWhatTheyAre(t *testing.T) {
 	t.Setenv("DRYDOCK_IMAGES", "parcel:1.0")
 	if err := prepareImages(nil, strings.NewReader("")); err == nil || !strings.Contains(err.Error(), "usage") {
 		t.Error(err)
+	}
+}
+
+func TestWhatAnInterruptedPreparationLeftIsRemovedAndNothingElse(t *testing.T) {
+	folder := filepath.Dir(prepared(t, "text"))
+	long := time.Now().Add(-time.Hour)
+	for name, when := range map[string]time.Time{"interrupted": long, "going-on": time.Now()} {
+		lay(t, filepath.Join(folder, name, "part"), "text")
+		if err := os.Chtimes(filepath.Join(folder, name), when, when); err != nil {
+			t.Fatal(err)
+		}
+	}
+	complete, err := filepath.EvalSymlinks(filepath.Join(folder, "name"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(complete, long, long); err != nil {
+		t.Fatal(err)
+	}
+	sweep(folder, time.Now().Add(-time.Minute))
+	var left []string
+	entries, _ := os.ReadDir(folder)
+	for _, each := range entries {
+		left = append(left, each.Name())
+	}
+	if !slices.Equal(left, []string{"going-on", filepath.Base(complete), "name"}) {
+		t.Error(left)
 	}
 }
