@@ -67,6 +67,12 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
             "and killed 0.5 s later",
         ),
         (move(cut=99.6), [KILL, event(99.6, "die", "blue", "1.0", exitCode="137")], "was killed (SIGKILL)"),
+        # The engine may record a SIGKILL a moment after the connections had ended.
+        (
+            move(cut=99.3),
+            [KILL, event(99.6, "die", "blue", "1.0", exitCode="137")],
+            "was killed (SIGKILL)",
+        ),
         # It was asked to stop after the cut, and so is not the cause.
         (
             move(cut=98.5),
