@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from checker.grading.author import Failure, fail, needs, require, timeout, wait_until
 
 from .causes import tell_why
-from .healing import LONG_SECONDS, heals, require_calm, require_counted
+from .healing import COUNT, LONG_SECONDS, heals, require_calm, require_counted
 from .server import ADDRESS, MARK, PROGRAM, runs_parcel
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ WATCH_SECONDS = 10.0
 
 MOST_TRIES = 4
 """In five seconds. A restart policy that doubles its pause makes one or two by then, a swarm two; a loop makes more."""
+
+COUNT_SECONDS = 3.0
+"""How long a number that must not grow is watched: a clock's grows within that time."""
 
 CONTAINERS = "docker ps --all, in the toolbox"
 PARCELS = "curl http://server:8080/parcels"
@@ -287,10 +290,26 @@ def test_gives_up_slowly(server: Server) -> None:
 @needs("gives-up-slowly")
 @timeout(120)
 def test_visible(server: Server) -> None:
-    """What was healed can be counted afterwards, and nothing else is counted."""
+    """What was healed can be counted afterwards."""
     # Once more: some records remember the first few, and no more.
     what = "has crashed once more, and was not started again"
     heals(server, "second crash", lambda: server.get("/crash"), what)
     for name, healing in server.healings.items():
         require_counted(server, name, healing)
+    first = server.count()
+    grown = wait_until(lambda: server.count() != first, COUNT_SECONDS, every=1.0)
+    require(
+        not grown,
+        "The number of healed.sh grows although nothing was healed.",
+        expected=f"{first}, as before",
+        seen=f"{server.count()}",
+        source=COUNT,
+        hint="Run it twice when nothing happens. What does it count?",
+    )
+
+
+@needs("visible")
+@timeout(60)
+def test_left_alone(server: Server) -> None:
+    """While nothing happens, it is left alone."""
     require_calm(server)
