@@ -50,8 +50,9 @@ class Inner(Container):
 
     def processes(self) -> list[tuple[str, str]]:
         """Return the user and the command line of each of its processes, as the engine sees them from outside."""
-        rows = self._docker(f"top {self.id} -o user,args").splitlines()[1:]
-        return [(user, command.strip()) for user, _, command in (row.partition(" ") for row in rows)]
+        # The engine looks for its processes by the column PID, and refuses without it.
+        rows = self._docker(f"top {self.id} -o pid,user,args").splitlines()[1:]
+        return [(user, command) for _, user, command in (row.split(maxsplit=2) for row in rows)]
 
     def exec(self, command: str, timeout: float = COMMAND_SECONDS, user: str | None = None) -> Completed:
         """Run a shell command in it and return `.rc`, `.stdout`, `.stderr`."""

@@ -69,7 +69,7 @@ def test_what_is_done_to_a_container_is_done_on_its_own_engine(act: Any, words: 
 
 
 def test_its_processes_are_read_from_outside() -> None:
-    container, _ = inner("USER   COMMAND\nparcel python3 /app/store.py\nroot   sh -c x y\n")
+    container, _ = inner("PID USER   COMMAND\n7 parcel python3 /app/store.py\n81   root   sh -c x y\n")
     assert container.processes() == [("parcel", "python3 /app/store.py"), ("root", "sh -c x y")]
 
 

@@ -52,7 +52,7 @@ def server(checks: Checks, *found: dict[str, Any], top: str = "python3 /app/stor
     """Return a server with these containers, whose processes are what `top` says."""
 
     def run(command: str, **_: Any) -> Any:
-        rows = f"USER COMMAND\nparcel {top}\n" if " top " in command else ""
+        rows = f"PID USER COMMAND\n7 parcel {top}\n" if " top " in command else ""
         return SimpleNamespace(stdout=json.dumps(found) if "inspect" in command else rows)
 
     node: Any = SimpleNamespace(exec=run)
