@@ -164,12 +164,14 @@ class Services:
     def accept_several(self, count: int, when: str) -> list[str]:
         """Have parcels accepted, require that the front accepts them in time, and return for whom they are."""
         receivers = [f"Canal Street {number} {secrets.token_hex(3)}" for number in range(1, count + 1)]
+        late = []
         for receiver in receivers:
             reply = self.accept(receiver)
-            if reply.status != 201 or reply.ms > PATIENCE_MS:
+            late += [reply] if reply.ms > PATIENCE_MS else []
+            # One that is late may be due to a busy machine; a front that waits for another service is late each time.
+            if reply.status != 201 or len(late) > 1:
                 fail(
-                    f"While {when}, the front did not accept a parcel in time. The sender has to wait only for "
-                    "the front's own data.",
+                    f"While {when}, the front did not accept a parcel in time. The sender has to wait only for the front's own data.",
                     expected=f"201 within {PATIENCE_MS} ms",
                     seen=f"{reply.summary}, after {reply.ms:.0f} ms",
                     source=f"""curl -d '{{"to": "Mill Lane 1"}}' {FRONT}/parcels""",
