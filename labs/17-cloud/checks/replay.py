@@ -162,7 +162,8 @@ class Replay:
         """Require that this machine gave the copies what they had reserved while requests failed."""
         hours = slice(max(0, worst - 2), worst + 4)
         reserved, used = sum(self.bill["reserved"][hours]), sum(self.bill["used"][hours])
-        waited = self.bill["waited"][hours]
+        # In an hour without a number, the meter itself got no processor time to find one.
+        waited = [each for each in self.bill["waited"][hours] if each] or [BUSY + 1]
         if used < 0.5 * reserved and sum(waited) > BUSY * len(waited):
             could_not_run(
                 f"Around {DAYS[worst // 24 % 7]} {worst % 24:02d}:00, the copies had {reserved:.1f} vCPU-hours reserved and got "
