@@ -8,6 +8,8 @@ Host rented
     IdentityFile /rented/ssh/id_ed25519
     UserKnownHostsFile /rented/ssh/known_hosts
 CONFIG
+# Those of an earlier attempt are in the way.
+docker context rm --force rented-ssh rented-tls > /dev/null 2>&1 || true
 docker context create rented-ssh --docker host=ssh://rented
 
 ssh rented "cat > /etc/default/docker" <<'OPTIONS'
