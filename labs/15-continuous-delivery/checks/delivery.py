@@ -131,7 +131,7 @@ class Delivery:
     @property
     def learners_run(self) -> Run:
         """What the pipeline said of the learner's newest commit, the last time."""
-        return Run(self.main, str(self.first["log"]).splitlines(), 0, 0)
+        return Run(self.main, last_run(str(self.first["log"]).splitlines()), 0, 0)
 
     @property
     def service(self) -> str:
@@ -222,3 +222,14 @@ class Delivery:
     def _registry_answers(self) -> bool:
         asked = "curl -s -o /dev/null --cacert /run/ca/ca.crt https://registry:5000/v2/"
         return self.lab.node("runner").exec(asked, 5).rc == 0
+
+
+def last_run(log: list[str]) -> list[str]:
+    """Return the lines of the last run of the pipeline in a commit's log, which has its rollbacks too."""
+    begins = [
+        place
+        for place, line in enumerate(log)
+        if re.match(r"runner: (pipeline|rollback) [0-9a-f]{40}$", line)
+    ]
+    runs = [log[begin:end] for begin, end in zip(begins, [*begins[1:], None], strict=True)]
+    return next((run for run in reversed(runs) if run[0].startswith("runner: pipeline")), [])

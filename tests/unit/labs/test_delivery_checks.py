@@ -111,6 +111,13 @@ def test_a_run_that_was_cut_off_has_no_exit_code() -> None:
     assert run(code=124).exit_code == 124
 
 
+def test_a_rollback_to_a_commit_is_not_taken_for_the_pipelines_last_word() -> None:
+    begins = [f"runner: {name} {'c' * 40}" for name in ("pipeline", "pipeline", "rollback")]
+    log = [begins[0], "result: refused build", begins[1], "result: live sha256:1", begins[2], "broken"]
+    assert delivery.last_run(log) == log[2:4]
+    assert delivery.last_run([]) == []
+
+
 def test_a_commit_is_refused_if_production_kept_what_it_had_and_the_pipeline_says_why() -> None:
     refused(outcome(run("result: refused tests", code=1), started=[container(NEW)], live=OLD))
 
