@@ -231,5 +231,5 @@ def last_run(log: list[str]) -> list[str]:
         for place, line in enumerate(log)
         if re.match(r"runner: (pipeline|rollback) [0-9a-f]{40}$", line)
     ]
-    runs = [log[begin:end] for begin, end in zip(begins, [*begins[1:], None], strict=True)]
+    runs = [log[begin:end] for begin, end in zip(begins, [*begins[1:], None], strict=False)]
     return next((run for run in reversed(runs) if run[0].startswith("runner: pipeline")), [])
