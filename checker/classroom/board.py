@@ -39,6 +39,7 @@ PAGES = {
     "/board.js": ("board.js", "text/javascript"),
     "/projector.js": ("projector.js", "text/javascript"),
     "/board.css": ("board.css", "text/css"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 """What the loopback door gives without a token: files of the course, which say nothing of the class."""
 

@@ -80,6 +80,9 @@ PLATFORMS = {
 }
 """The machines that a bundle can be for."""
 
+LAST_PATCH = 99
+"""A patch release that is later than all there will be."""
+
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -113,16 +116,31 @@ def wanted(platforms: str, pythons: str) -> tuple[list[Platform], list[str]]:
     return [PLATFORMS[name] for name in names], versions
 
 
+def locks_for(text: str, platform: Platform, python: str) -> dict[str, str]:
+    """Return the locks that machines of one kind need, by the full version of Python.
+
+    There are two if a marker tells early patch releases from late ones.
+    """
+    first, last = f"{python}.0", f"{python}.{LAST_PATCH}"
+    found = {version: lock_for(text, platform, version) for version in (last, first)}
+    return found if found[first] != found[last] else {last: found[last]}
+
+
 def lock_for(text: str, platform: Platform, python: str) -> str:
-    """Return a lock with only what one kind of machine needs: its markers decided, its hashes kept.
+    """Return a lock with only what one machine needs: its markers decided, its hashes kept.
+
+    Args:
+        text: the lock.
+        platform: the machine's platform.
+        python: its full version of Python, such as 3.12.4.
 
     Raises:
         LabError: the lock cannot be read.
     """
     environment = {
         **dict(platform.marker),
-        "python_version": python,
-        "python_full_version": f"{python}.0",
+        "python_version": ".".join(python.split(".")[:2]),
+        "python_full_version": python,
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
         "extra": "",
@@ -164,10 +182,11 @@ def fetch_wheels(
     for platform, python in chosen:
         for name in LOCKS:
             session.say(f"packages of {name} for {platform.name}, Python {python}")
-            lock = folder.parent / f"{platform.name}-{python}-{name}"
             text = (session.places.root / "requirements" / name).read_text("utf-8")
-            lock.write_text(lock_for(text, platform, python), encoding="utf-8")
-            _download(command, lock, platform, python, folder)
+            for version, needed in locks_for(text, platform, python).items():
+                lock = folder.parent / f"{platform.name}-{version}-{name}"
+                lock.write_text(needed, encoding="utf-8")
+                _download(command, lock, platform, version, folder)
     for wheel in pip.wheels()[:1]:
         # A Python without pip of its own (Debian's without python3-venv) installs with this one.
         shutil.copy2(wheel, folder / wheel.name)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.classroom.carrying import PLATFORMS, Contents, course_archive, lock_for, wanted, write
+from checker.classroom.carrying import PLATFORMS, Contents, course_archive, lock_for, locks_for, wanted, write
 from checker.classroom.stick import unpack
 from checker.classroom.stick.unpack import UnpackError, lay_out, main, verify
 from checker.errors import LabError, MisuseError
@@ -45,8 +45,8 @@ with open(os.environ["NOTED"], "a") as file:
 
 
 def test_a_lock_has_only_what_a_platform_needs_with_its_hashes() -> None:
-    windows = lock_for(LOCK, PLATFORMS["windows-amd64"], "3.11").splitlines()
-    linux = lock_for(LOCK, PLATFORMS["linux-x86_64"], "3.13").splitlines()
+    windows = lock_for(LOCK, PLATFORMS["windows-amd64"], "3.11.0").splitlines()
+    linux = lock_for(LOCK, PLATFORMS["linux-x86_64"], "3.13.0").splitlines()
     assert windows == [
         "colorama==0.4.6 --hash=sha256:aaaa --hash=sha256:bbbb",
         "msgspec==0.20.0 --hash=sha256:cccc",
@@ -55,16 +55,26 @@ def test_a_lock_has_only_what_a_platform_needs_with_its_hashes() -> None:
     assert linux == ["msgspec==0.20.0 --hash=sha256:cccc"]
 
 
+def test_patch_releases_that_need_different_packages_both_find_theirs() -> None:
+    lock = "a==1 ; python_full_version < '3.11.5' --hash=sha256:a\na==2 ; python_full_version >= '3.11.5' --hash=sha256:b\n"
+    linux = PLATFORMS["linux-x86_64"]
+    assert sorted(locks_for(lock, linux, "3.11").values()) == [
+        "a==1 --hash=sha256:a\n",
+        "a==2 --hash=sha256:b\n",
+    ]
+    assert list(locks_for(lock, linux, "3.12").values()) == ["a==2 --hash=sha256:b\n"]
+
+
 def test_the_courses_own_locks_can_be_decided_for_every_platform() -> None:
     root = Path(__file__).resolve().parents[3]
     for name in ("run.txt", "class.txt"):
         text = (root / "requirements" / name).read_text("utf-8")
         for platform in PLATFORMS.values():
-            lines = lock_for(text, platform, "3.12").splitlines()
+            lines = lock_for(text, platform, "3.12.0").splitlines()
             assert lines
             assert all("--hash=sha256:" in line and ";" not in line for line in lines)
     run = (root / "requirements" / "run.txt").read_text("utf-8")
-    assert "colorama" in lock_for(run, PLATFORMS["windows-amd64"], "3.12")
+    assert "colorama" in lock_for(run, PLATFORMS["windows-amd64"], "3.12.0")
 
 
 @pytest.mark.parametrize(
