@@ -5,8 +5,8 @@
     .venv/bin/python benchmarks/classroom.py --learners 100 --seconds 300   others, for longer
     .venv/bin/python benchmarks/classroom.py --no-kill                      without killing the server once
 
-Each learner joins, then posts what happened every five seconds over a TLS connection of its own, as a learner's machine
-does. In the middle, the server is ended with SIGKILL and started again. At the end, what is on its disk is compared with
+Each learner joins, then posts what happened every five seconds over a TLS connection that stays open, as a learner's
+machine does. In the middle, the server is ended with SIGKILL and started again. At the end, what is on its disk is compared with
 what was sent. The learners are simulated by one process on the same machine, whose work counts in the times.
 """
 
@@ -68,6 +68,7 @@ class Learner:
     made: int = 0
     acked: int = 0
     waiting: list[Item] = field(default_factory=list)
+    line: Line | None = None
 
 
 @dataclass
@@ -140,32 +141,44 @@ _CONTEXT.check_hostname = False
 _CONTEXT.verify_mode = ssl.CERT_NONE
 
 
-async def ask(to: Invitation, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-    """Send one request on a connection of its own, and return status and body."""
-    async with asyncio.timeout(REQUEST_SECONDS):
-        reader, writer = await asyncio.open_connection(to.host, to.port, ssl=_CONTEXT)
+class Line:
+    """A learner's connection, which stays open from one request to the next, as `checker.classroom.calling.Line` does."""
+
+    def __init__(self, to: Invitation) -> None:
+        self._to = to
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        """Send one request, and return status and body."""
         try:
-            found = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            if not to.is_of(found):
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await self._ask(path, body, headers)
+        except BaseException:
+            self.close()
+            raise
+
+    async def _ask(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._to.host, self._to.port, ssl=_CONTEXT)
+            found = self._streams[1].get_extra_info("ssl_object").getpeercert(binary_form=True)
+            if not self._to.is_of(found):
                 raise ConnectionError("another certificate")
-            lines = [
-                f"POST {path} HTTP/1.1",
-                "Host: class",
-                "Connection: close",
-                "Content-Type: application/json",
-            ]
-            lines += [f"{name}: {value}" for name, value in headers.items()]
-            head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
-            writer.write(head.encode() + body)
-            await writer.drain()
-            answer = await reader.read()
-        finally:
-            writer.close()
-    top, _, rest = answer.partition(b"\r\n\r\n")
-    status = top.split(b" ", 2)
-    if len(status) < 2:
-        raise ConnectionError("no answer")
-    return int(status[1]), rest
+        reader, writer = self._streams
+        lines = [f"POST {path} HTTP/1.1", "Host: class", "Content-Type: application/json"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
+        writer.write(head.encode() + body)
+        await writer.drain()
+        top = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        length = re.search(r"content-length: (\d+)", top, re.IGNORECASE)
+        data = await reader.readexactly(int(length[1])) if length else b""
+        return int(top.split(" ", 2)[1]), data
+
+    def close(self) -> None:
+        """Close it; the next request opens another."""
+        if self._streams is not None:
+            self._streams[1].close()
+        self._streams = None
 
 
 class Class:
@@ -195,6 +208,7 @@ class Class:
     async def _live(self, who: Learner, seconds: float) -> None:
         # Different for each learner, the same in each run.
         chance = random.Random(who.number)  # noqa: S311 - not a secret
+        who.line = Line(self.to)
         await asyncio.sleep(chance.uniform(0, JOIN_SECONDS))
         while who.joined is None:
             await self._join(who)
@@ -218,13 +232,14 @@ class Class:
             await self._post(who)
 
     async def _join(self, who: Learner) -> None:
+        line = who.line or Line(self.to)
         body = json.dumps(
             {"code": self.to.code, "name": f"Learner {who.number:04}", "machine": f"machine-{who.number:012}"}
         ).encode()
         start = time.monotonic()
         try:
-            status, data = await ask(self.to, "/join", body, {})
-        except (OSError, TimeoutError):
+            status, data = await line.ask("/join", body, {})
+        except (OSError, TimeoutError, EOFError):
             self.seen.failed += 1
             await asyncio.sleep(1)
             return
@@ -233,15 +248,15 @@ class Class:
             who.joined = msgspec.json.decode(data, type=Joined)
 
     async def _post(self, who: Learner) -> None:
-        if who.joined is None:
+        if who.joined is None or who.line is None:
             return
         items = tuple(who.waiting[:50])
         body = msgspec.json.encode(Batch(learner=who.joined.learner, seq_from=who.acked + 1, items=items))
         start = time.monotonic()
         try:
             sealed = seal(who.joined.secret, who.joined.nonce, body)
-            status, data = await ask(self.to, "/events", body, {SEAL: sealed})
-        except (OSError, TimeoutError):
+            status, data = await who.line.ask("/events", body, {SEAL: sealed})
+        except (OSError, TimeoutError, EOFError):
             self.seen.failed += 1
             return
         if status != 200:

@@ -69,45 +69,104 @@ class Answer:
         return str(found.get("error", "")) if isinstance(found, dict) else ""
 
 
+class Line:
+    """A connection to a class that stays open from one request to the next: opening one costs both sides the most.
+
+    The server closes one that is quiet for long; then the next request opens another.
+    """
+
+    def __init__(self) -> None:
+        self._to: Invitation | None = None
+        self._connection: http.client.HTTPSConnection | None = None
+
+    def ask(
+        self,
+        to: Invitation,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request to a class, after its certificate was compared.
+
+        Raises:
+            RogueError: the certificate is another one; no byte of the request was sent.
+            UnreachableError: nobody answers.
+        """
+        send = {**({"Content-Type": "application/json"} if body else {}), **(headers or {})}
+        again = self._connection is not None and self._to == to
+        try:
+            if not again:
+                self._open(to)
+            try:
+                return self._exchange(method, path, body, send)
+            except (ConnectionError, http.client.BadStatusLine):
+                if not again:
+                    raise
+                # It was closed while nothing was said. A request that arrived twice counts once.
+                self._open(to)
+                return self._exchange(method, path, body, send)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            why = getattr(error, "strerror", "") or str(error) or type(error).__name__
+            raise UnreachableError(
+                f"The class at {to.host} port {to.port} does not answer: {why}.",
+                remedy="What you do is kept and sent later. Is this machine on the room's network?",
+            ) from error
+
+    def _open(self, to: Invitation) -> None:
+        self.close()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # The certificate is made by the class itself, and compared as a whole below; its name and dates say nothing.
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        connection = http.client.HTTPSConnection(to.host, to.port, timeout=SECONDS, context=context)
+        try:
+            connection.connect()
+            assert isinstance(connection.sock, ssl.SSLSocket)  # noqa: S101 - an HTTPSConnection has one
+            found = connection.sock.getpeercert(binary_form=True)
+            if not found or not to.is_of(found):
+                raise RogueError(
+                    f"The server at {to.host} port {to.port} is not the class of this join string. Nothing was sent to it.",
+                    remedy="Ask the teacher for the join string of today.",
+                )
+        except BaseException:
+            connection.close()
+            raise
+        # It opens no connection by itself: nothing may be sent to one whose certificate was not compared.
+        connection.auto_open = 0
+        self._to, self._connection = to, connection
+
+    def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        assert self._connection is not None  # noqa: S101 - it was opened before
+        self._connection.request(method, path, body=body or None, headers=dict(headers))
+        response = self._connection.getresponse()
+        data = response.read(MOST_ANSWER)
+        after = response.headers.get("Retry-After", "")
+        if response.will_close or not response.isclosed():
+            self.close()
+        return Answer(response.status, data, float(after) if after.isdecimal() else 0.0)
+
+    def close(self) -> None:
+        """Close it; the next request opens another."""
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.close()
+        self._connection = None
+
+
 def ask(
     to: Invitation, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """Send one request to a class, after its certificate was compared.
+    """Send one request to a class on a connection of its own, as `Line.ask` does.
 
     Raises:
         RogueError: the certificate is another one; no byte of the request was sent.
         UnreachableError: nobody answers.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # The certificate is made by the class itself, and compared as a whole below; its name and dates say nothing.
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    connection = http.client.HTTPSConnection(to.host, to.port, timeout=SECONDS, context=context)
-    try:
-        connection.connect()
-        assert isinstance(connection.sock, ssl.SSLSocket)  # noqa: S101 - an HTTPSConnection has one
-        found = connection.sock.getpeercert(binary_form=True)
-        if not found or not to.is_of(found):
-            raise RogueError(
-                f"The server at {to.host} port {to.port} is not the class of this join string. Nothing was sent to it.",
-                remedy="Ask the teacher for the join string of today.",
-            )
-        send = {"Content-Type": "application/json"} if body else {}
-        connection.request(method, path, body=body or None, headers={**send, **(headers or {})})
-        response = connection.getresponse()
-        data = response.read(MOST_ANSWER)
-        after = response.headers.get("Retry-After", "")
-        return Answer(response.status, data, float(after) if after.isdecimal() else 0.0)
-    except (OSError, http.client.HTTPException) as error:
-        why = getattr(error, "strerror", "") or str(error) or type(error).__name__
-        raise UnreachableError(
-            f"The class at {to.host} port {to.port} does not answer: {why}.",
-            remedy="What you do is kept and sent later. Is this machine on the room's network?",
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            connection.close()
+    with contextlib.closing(Line()) as line:
+        return line.ask(to, method, path, body, headers)
 
 
 def join(outbox: Outbox, text: str, name: str, machine: str) -> Joined:
@@ -143,8 +202,12 @@ def _decoded(answer: Answer, kind: type[T]) -> T:
         raise UnreachableError("The class's answer cannot be read.", remedy="Try again.") from error
 
 
-def post(outbox: Outbox) -> float:
+def post(outbox: Outbox, line: Line | None = None) -> float:
     """Send one batch, if anything waits, and return after how many seconds to try again.
+
+    Args:
+        outbox: the queue.
+        line: a connection that stays open; without it, this request has its own.
 
     Raises:
         LabError: the class refuses this machine, is another one, or does not answer; nothing is lost.
@@ -160,7 +223,7 @@ def post(outbox: Outbox) -> float:
         return EVERY_SECONDS
     body = msgspec.json.encode(Batch(learner=member.learner, seq_from=seq, items=tuple(items)))
     headers = {SEAL: seal(member.secret, member.nonce, body)}
-    answer = ask(invitation(member.invitation), "POST", "/events", body, headers)
+    answer = (line.ask if line else ask)(invitation(member.invitation), "POST", "/events", body, headers)
     if answer.status == 200:
         done = _decoded(answer, Acknowledged)
         outbox.acknowledged(done.seq_acked, done.message_id, done.message)
@@ -200,14 +263,16 @@ def keep_posting(
         wait: waits the given number of seconds; returns whether to end.
     """
     pause = 0.0
+    line = Line()
     while not wait(pause + random.uniform(0, JITTER_SECONDS)):  # noqa: S311 - not a secret
         try:
             collect()
-            pause = post(outbox)
+            pause = post(outbox, line)
         except LabError as error:
             outbox.trouble(error.what)
             # A class that is away is asked less often: 5, 10, 20, 40, 60 seconds.
             pause = min(MOST_PAUSE, max(EVERY_SECONDS, pause * 2))
+    line.close()
 
 
 def address_of_room() -> str:

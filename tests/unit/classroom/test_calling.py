@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from checker.classroom import calling
-from checker.classroom.calling import RogueError, UnreachableError, ask, join, keep_posting, post
+from checker.classroom.calling import Line, RogueError, UnreachableError, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
 from checker.classroom.outbox import Outbox
 from checker.classroom.protocol import Invitation, fingerprint, invitation
@@ -188,6 +188,63 @@ def test_t15_a_server_without_tls_is_not_spoken_to(tmp_path: Path) -> None:
 
 def _hang_up(server: socket.socket) -> None:
     server.accept()[0].close()
+
+
+def test_one_connection_serves_several_posts_and_a_restart_opens_another(
+    hold: Callable[[], Held], machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = hold()
+    outbox, _, _ = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    opened: list[Invitation] = []
+    real = Line._open
+
+    def counted(line: Line, to: Invitation) -> None:
+        opened.append(to)
+        real(line, to)
+
+    monkeypatch.setattr(Line, "_open", counted)
+    with contextlib.closing(Line()) as line:
+        for up in (True, False, True):
+            outbox.raise_hand(up=up)
+            post(outbox, line)
+        assert len(opened) == 1
+        held.end()
+        outbox.raise_hand(up=False)
+        with pytest.raises(UnreachableError):
+            post(outbox, line)
+        again = hold()
+        post(outbox, line)
+        assert outbox.counts() == (0, 0)
+        assert again.state()["summary"]["hands"] == 0
+
+
+def test_t15_a_connection_that_was_cut_is_opened_again_only_to_the_same_certificate(
+    hold: Callable[[], Held], machine: Machine, tmp_path: Path
+) -> None:
+    held = hold()
+    outbox, _, _ = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    with contextlib.closing(Line()) as line:
+        outbox.raise_hand(up=True)
+        post(outbox, line)
+        held.end()
+        public, private = certificate(tmp_path / "rogue")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(public, private)
+        with socket.create_server(("127.0.0.1", held.opened.invitation.port)) as server:
+            thread = threading.Thread(target=_shake_hands, args=(server, context), daemon=True)
+            thread.start()
+            outbox.raise_hand(up=False)
+            with pytest.raises(RogueError):
+                post(outbox, line)
+            thread.join(10)
+
+
+def _shake_hands(server: socket.socket, context: ssl.SSLContext) -> None:
+    plain, _ = server.accept()
+    with contextlib.suppress(OSError), context.wrap_socket(plain, server_side=True) as wrapped:
+        wrapped.recv(1000)
 
 
 def test_a_restarted_server_has_the_same_place_learners_and_events(
