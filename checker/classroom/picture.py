@@ -380,4 +380,5 @@ def _cell(states: list[Status | None]) -> str:
         return "error"
     if any(state in FAILURES for state in states if state):
         return "failing"
-    return "working" if any(states) else "not begun"
+    # A check that waits for another one says nothing of its own step.
+    return "working" if any(state and state is not Status.NOT_RUN for state in states) else "not begun"

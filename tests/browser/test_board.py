@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from checker.classroom.calling import ask
-from checker.classroom.protocol import (
-    SEAL,
-    Batch,
-    CheckState,
-    Item,
-    ItemKind,
-    Joined,
-    Joining,
-    seal,
-)
-from checker.classroom.serving import serve
+from checker.classroom.protocol import CheckState, Item, ItemKind
 from checker.classroom.submission import digest
 from checker.course.catalogue import Catalogue
 from checker.course.places import find
 from checker.results import Status
+from tests.browser.classes import holding, post
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,48 +29,15 @@ HOSTILE = "<img src=x onerror=document.title='caught'>\u202eadA"
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """Hold a class with a hostile learner and one who asks for help."""
-    ready: list[Opened] = []
-    began = threading.Event()
-    ended: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    def tell(found: Opened) -> None:
-        ready.append(found)
-        began.set()
-
-    async def hold() -> None:
-        stop = asyncio.Event()
-        ended.append((asyncio.get_running_loop(), stop))
-        await serve(
-            tmp_path_factory.mktemp("class"),
-            Catalogue(find(ROOT)),
-            address="127.0.0.1",
-            name="Monday <b>",
-            tell=tell,
-            ended=stop,
-        )
-
-    thread = threading.Thread(target=lambda: asyncio.run(hold()), daemon=True)
-    thread.start()
-    assert began.wait(60)
     lab = Catalogue(find(ROOT)).find("3")
     failed = tuple(
         CheckState(id=name, state=Status.FAILED, reason="t", said=f"Not so. {HOSTILE}")
         for name in lab.check_ids
     )
-    post(ready[0], HOSTILE, Item(kind=ItemKind.VERDICT, lab=lab.slug, course=digest(lab), checks=failed))
-    post(ready[0], "Ben", Item(kind=ItemKind.HAND, up=True))
-    yield ready[0]
-    loop, stop = ended[0]
-    loop.call_soon_threadsafe(stop.set)
-    thread.join(20)
-
-
-def post(opened: Opened, name: str, item: Item) -> None:
-    to = opened.invitation
-    joining = Joining(code=to.code, name=name, machine=secrets.token_hex(16))
-    who = msgspec.json.decode(ask(to, "POST", "/join", msgspec.json.encode(joining)).body, type=Joined)
-    body = msgspec.json.encode(Batch(learner=who.learner, seq_from=1, items=(item,)))
-    assert ask(to, "POST", "/events", body, {SEAL: seal(who.secret, who.nonce, body)}).status == 200
+    with holding(tmp_path_factory.mktemp("class"), "Monday <b>") as found:
+        post(found, HOSTILE, Item(kind=ItemKind.VERDICT, lab=lab.slug, course=digest(lab), checks=failed))
+        post(found, "Ben", Item(kind=ItemKind.HAND, up=True))
+        yield found
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@
     byId("name").textContent = state.class;
     byId("line").textContent =
       `${s.joined} joined, ${s.active} active, median at ${s.median || "the start"}, ` +
-      `${s.done} done, ${s.stuck} need help (${s.hands} hands, ${s.errors} environment errors)`;
+      `${s.done} done, ${s.stuck} need help (hands: ${s.hands}, environment errors: ${s.errors})`;
     byId("stuck-list").replaceChildren(...state.stuck.map((id) => {
       const row = people.get(id), item = make("li");
       if (row) item.append(make("strong", row.name), make("span",

@@ -119,6 +119,18 @@ def test_the_line_above_the_board_counts_the_class() -> None:
     assert said.median == "3.1"
 
 
+def test_a_step_whose_checks_wait_for_others_has_not_begun() -> None:
+    picture, _ = classroom("ada")
+    states = (Status.FAILED, Status.NOT_RUN, Status.NOT_RUN)
+    waiting = tuple(
+        CheckState(id=name, state=state, reason="t") for name, state in zip(LAB.checks, states, strict=True)
+    )
+    picture.add("ada", verdict(checks=waiting))
+    assert [cell.state for cell in picture.rows()[0].cells] == ["failing", "not begun"]
+    picture.add("ada", verdict("v1-answers", "others-hold"))
+    assert [cell.state for cell in picture.rows()[0].cells] == ["failing", "done"]
+
+
 def test_only_rows_that_changed_are_told_again() -> None:
     picture, _ = classroom("ada", "ben")
     before = picture.version
