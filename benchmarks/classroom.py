@@ -89,6 +89,8 @@ class Server:
         self.port = 0
         self.peak_kb = 0
         self.wal = 0
+        self.cpu: dict[int, float] = {}
+        """The seconds of processor time that each process of it used, by its id."""
 
     def start(self) -> Invitation:
         """Start it, and return the join string that it printed."""
@@ -123,6 +125,9 @@ class Server:
             status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
             if found := re.search(r"VmHWM:\s+(\d+)", status):
                 self.peak_kb = max(self.peak_kb, int(found[1]))
+            # proc(5): the name in brackets may have spaces; user and system time are fields 14 and 15.
+            times = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+            self.cpu[self.process.pid] = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
             self.wal = max(self.wal, (self._state / "class" / "register.sqlite3-wal").stat().st_size)
 
     def kill(self) -> None:
@@ -350,6 +355,12 @@ def main() -> int:
         print(f"after SIGKILL  listening again in {facts['restart_s']:.1f} s")
     print(f"on disk        {there} items, {lost} lost, {twice} twice")
     print(f"server         {server.peak_kb / 1000:.0f} MB at most, its log {server.wal / 1e6:.1f} MB at most")
+    asked = len(the.seen.posts) + len(the.seen.joins)
+    if asked:
+        used = sum(server.cpu.values())
+        print(
+            f"processor      {used:.1f} s for {asked} requests: {used / asked * 1000:.1f} ms each, starts included"
+        )
     print(f"board          {rows} rows in {seconds * 1000:.0f} ms, {size / 1000:.0f} KB")
     return 0
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from checker.classroom import names
+from checker.classroom import names, protocol
 from checker.classroom.protocol import (
     BODY_BYTES,
     MOST_ITEMS,
@@ -105,13 +105,18 @@ class Outbox:
         return Membership(*row) if row else None
 
     def wants(self, invitation: str, name: str, machine: str) -> Membership:
-        """Note that this machine wants to join; a machine that joined before under this name keeps what it has.
+        """Note that this machine wants to join; one that is in this class already under this name keeps what it has.
 
-        The class hears only of what happens from now on.
+        The class hears only of what happens from now on, and nothing that waits for another class.
+
+        Raises:
+            MisuseError: the join string is none.
         """
         attempt, hint = self._ends()
         now = self.membership()
-        if now is not None and names.key(now.name) == names.key(name):
+        to = protocol.invitation(invitation)
+        same = now is not None and to.is_same_class(protocol.invitation(now.invitation))
+        if now is not None and same and names.key(now.name) == names.key(name):
             self._db.execute("UPDATE class SET invitation = ?", (invitation,))
         else:
             with self._transaction():

@@ -183,6 +183,11 @@ class Invitation:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}/{self.code}/{self.fingerprint}"
 
+    def is_same_class(self, other: Invitation) -> bool:
+        """Whether two invitations are to one class, which may have moved to another address."""
+        length = min(len(self.fingerprint), len(other.fingerprint))
+        return (self.code, self.fingerprint[:length]) == (other.code, other.fingerprint[:length])
+
     def is_of(self, certificate: bytes) -> bool:
         """Whether a certificate in DER form is the one that this invitation names."""
         found = fingerprint(certificate)

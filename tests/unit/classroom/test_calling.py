@@ -311,6 +311,31 @@ def test_an_item_of_another_version_is_set_aside_and_the_others_arrive(
     assert held.state()["summary"]["hands"] == 1
 
 
+def test_what_waits_for_one_class_is_not_sent_to_another(
+    hold: Callable[[], Held], machine: Machine, lab: Lab
+) -> None:
+    outbox, progress, collect = machine
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    progress.record_attempt(report_of(lab))
+    collect()
+    assert outbox.counts() == (1, 0)
+    held = hold()
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    assert outbox.counts() == (0, 0)
+    assert collect() == 0
+    assert held.state()["rows"][0]["tries"] == 0
+
+
+def test_a_class_that_moved_to_another_address_gets_what_waits(machine: Machine) -> None:
+    outbox, _, _ = machine
+    print_ = "A" * 52
+    outbox.wants(f"192.168.1.5:8443/ABCDEFGH/{print_}", "Ada", "machine-1-machine-1")
+    outbox.raise_hand(up=True)
+    member = outbox.wants(f"10.0.0.7:8444/abcdefgh/{print_[:24]}", "ada", "machine-2-machine-2")
+    assert outbox.counts() == (1, 0)
+    assert (member.machine, member.invitation[:9]) == ("machine-1-machine-1", "10.0.0.7:")
+
+
 def test_a_message_reaches_the_learner_with_the_next_answer(
     hold: Callable[[], Held], machine: Machine
 ) -> None:
