@@ -217,6 +217,19 @@ def test_a_bundle_is_verified_and_a_flipped_byte_in_any_part_is_found(
         capsys.readouterr()
 
 
+def test_a_part_that_was_exchanged_in_a_whole_archive_is_found(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(made[0]) as source, zipfile.ZipFile(tmp_path / "other.pyz", "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            target.writestr(name, data[::-1] if name == "wheels/one.whl" else data)
+    for words in (["--verify"], [str(tmp_path / "target")]):
+        assert main(words, tmp_path / "other.pyz") == 3
+        assert "wheels/one.whl in the bundle is damaged" in capsys.readouterr().err
+    assert not (tmp_path / "target/wheels/one.whl").exists()
+
+
 @pytest.mark.parametrize("part", [0.1, 0.6, 0.99])
 def test_a_bundle_cut_short_is_refused(
     made: Made, tmp_path: Path, part: float, capsys: pytest.CaptureFixture[str]
