@@ -240,14 +240,10 @@ class Events:
                     if events:
                         await asyncio.wait({gone}, timeout=FLUSH_SECONDS)
             except TimeoutError:
-                # The page is stopped, or its machine sleeps: ending the stream frees what waits to be sent.
-                raise _SlowError from None
+                # The page is stopped, or its machine sleeps. Nothing more is kept for it, and uvicorn closes the connection.
+                pass
             finally:
                 gone.cancel()
-
-
-class _SlowError(Exception):
-    """A page took nothing for long; uvicorn closes the connection."""
 
 
 async def _gone(receive: Receive) -> None:

@@ -106,6 +106,8 @@ class LabState:
             "total": total,
             "said": sentence(self.report),
             "done": self.report.right,
+            # What is no longer checked goes from the page, and the order is that of the task.
+            "ids": [check.id for check in self.report.checks],
         }
 
     def snapshot(self) -> dict[str, Any]:

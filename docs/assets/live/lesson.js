@@ -59,6 +59,7 @@ export class Lesson {
     } else if (kind === "verdict") {
       known.verdict = data;
       known.first = data.first || "";
+      if (data.ids) known.checks = new Map(data.ids.filter((id) => known.checks.has(id)).map((id) => [id, known.checks.get(id)]));
       if ((data.asked || data.flipped) && data.said) say(data.said);
     }
     this.show();

@@ -131,9 +131,17 @@ export class Rail {
 
   showChecks() {
     const checks = [...this.lesson.known.checks.values()].filter((check) => check.kind !== "guard" || check.state !== "pass");
-    const now = JSON.stringify(checks.map((check) => [check.id, check.state, check.title, check.reason]));
+    const now = JSON.stringify(this.lesson.known.steps || []) + JSON.stringify(checks.map((check) => [check.id, check.state, check.title, check.reason]));
     if (now === this.shown) return;
     this.shown = now;
+    if (checks.every((check) => !check.title)) {
+      // Nothing was judged yet: what there is to do, instead of the checks' short names.
+      const steps = this.lesson.known.steps || [];
+      this.list.replaceChildren(
+        ...steps.map((title, number) => element("li", { "data-state": "unknown" }, mark("○"), element("span", { class: "dock-word", text: `Step ${number + 1}: ` }), title)),
+      );
+      return;
+    }
     this.list.replaceChildren(
       ...checks.map((check) => {
         const [shape, word] = STATES[check.state] || STATES.unknown;

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import threading
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -36,6 +37,7 @@ GOALS = ("One runs", "It answers on port 8081", "It has a name", "It stays")
 class Asked:
     """An engine that counts what it is asked."""
 
+    clock = SimpleNamespace(now=lambda: 0.0)
     host = "unix:///nowhere"
 
     def __init__(self) -> None:

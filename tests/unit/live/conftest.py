@@ -10,6 +10,7 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,7 @@ class Asked:
         self.calls: list[str] = []
         self.endpoint = self
 
+    clock = SimpleNamespace(now=lambda: 0.0)
     host = "unix:///nowhere"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
