@@ -237,8 +237,11 @@ class Events:
                     await _write(
                         send, b"".join(encoded(service.run, each) for each in events) or b": beat\n\n"
                     )
+                    if service.hub.ended:
+                        break
                     if events:
                         await asyncio.wait({gone}, timeout=FLUSH_SECONDS)
+                await send({"type": "http.response.body", "body": b""})
             except TimeoutError:
                 # The page is stopped, or its machine sleeps. Nothing more is kept for it, and uvicorn closes the connection.
                 pass

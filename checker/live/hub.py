@@ -61,6 +61,8 @@ class Hub:
         self._seq = 0
         self._kept: collections.deque[dict[str, Any]] = collections.deque(maxlen=KEPT)
         self._listeners: set[Listener] = set()
+        self.ended = False
+        """Whether the service ends: streams end with what they have."""
 
     def use(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say in which event loop pages listen."""
@@ -75,6 +77,11 @@ class Hub:
         """Whether a page listens that shows this lab."""
         with self._lock:
             return any(each.lab == lab for each in self._listeners)
+
+    def end(self) -> None:
+        """Tell every page that the service ends, so that its stream ends by itself."""
+        self.ended = True
+        self.publish("bye")
 
     def publish(self, happened: str, /, **data: Any) -> None:
         """Tell every page; from any thread."""

@@ -18,6 +18,10 @@ from checker.site.serve import FIRST_PORT, LAST_PORT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import uvicorn
+
+    from checker.live.service import Service
+
 HOME = str(Path(__file__).resolve().parents[2])
 
 END_SECONDS = 3
@@ -51,6 +55,18 @@ def _bound(port: int) -> socket.socket:
         found.close()
         raise
     return found
+
+
+def make_server(config: uvicorn.Config, service: Service) -> uvicorn.Server:
+    """Return a server that ends the pages' streams when it ends; by themselves they would hold it."""
+    import uvicorn  # noqa: PLC0415 - after the code was looked at
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            service.hub.end()
+            await super().shutdown(sockets)
+
+    return Server(config)
 
 
 async def serve(html: Path, record: Path, run: str, key: str, environment: str, port: int = 0) -> None:
@@ -100,7 +116,7 @@ async def serve(html: Path, record: Path, run: str, key: str, environment: str, 
     write(record, Record(os.getpid(), number, run, key, path, code, environment))
     print(f"serving {html} on 127.0.0.1:{number}", file=sys.stderr, flush=True)
     try:
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await make_server(config, service).serve(sockets=[listening])
     finally:
         if local:
             await local.close()

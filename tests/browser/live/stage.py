@@ -217,11 +217,12 @@ def set_up(html: Path, port: int = 0) -> Stage:
     service.operations._judge = service.judge
     service.terminal = lambda *_: stage.terminal  # type: ignore[method-assign,assignment]
     stage.watch._judge = service.judge
-    server = uvicorn.Server(
+    server = serve.make_server(
         uvicorn.Config(
             make_app(service, html, number), log_level="warning", access_log=False, lifespan="off",
             server_header=False, proxy_headers=False, ws="websockets-sansio", timeout_graceful_shutdown=1,
-        )
+        ),
+        service,
     )  # fmt: skip
     begun = threading.Event()
 

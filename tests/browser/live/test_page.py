@@ -314,7 +314,7 @@ def test_a_narrow_page_does_not_scroll_sideways_and_hides_no_focus(
     stage.show(1)
     expect(page.locator(".dock-count")).to_have_text("1 of 4")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.locator("article h1").scroll_into_view_if_needed()
+    page.locator("article h1").click()
     seen = 0
     for _ in range(60):
         page.keyboard.press("Tab")
@@ -414,7 +414,15 @@ def test_t7_a_hostile_lesson_that_was_built_all_the_same_makes_no_engine_call_an
     html = html.replace("</h1>", "</h1>" + harm, 1)
     asked: list[str] = []
     context = new()
-    context.on("request", lambda request: asked.append(request.url))
+    # What the page's policy stops is seen as a request too, but never leaves the browser.
+    context.on("requestfinished", lambda request: asked.append(request.url))
+    context.on("response", lambda response: asked.append(response.url))
+
+    def evil(route: Any) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    context.route("http://evil.example/**", evil)
     context.route(f"{stage.url}{LESSON}", lambda route: _with_body(route, html))
     page = context.new_page()
     page.goto(stage.address())

@@ -136,11 +136,12 @@ def live(tmp_path: Path, pages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     service = Service(Places(ROOT, ROOT), "run-of-the-tests", KEY, Counted)
     listening = serve.listen(_free())
     port = int(listening.getsockname()[1])
-    server = uvicorn.Server(
+    server = serve.make_server(
         uvicorn.Config(
             make_app(service, pages, port), log_level="warning", access_log=False, lifespan="off",
             server_header=False, proxy_headers=False, ws="websockets-sansio", timeout_graceful_shutdown=1,
-        )
+        ),
+        service,
     )  # fmt: skip
     begun = threading.Event()
 

@@ -70,6 +70,14 @@ def test_a_page_that_takes_nothing_is_let_go_and_others_hear_at_once(live: Live)
     stuck.close()
 
 
+def test_when_the_service_ends_every_stream_says_so_and_ends(live: Live) -> None:
+    streams = [listen(live) for _ in range(3)]
+    live.service.hub.end()
+    for connection, stream in streams:
+        assert b"event: bye" in stream.read()
+        connection.close()
+
+
 def test_a_lab_is_followed_only_while_a_page_shows_it(live: Live) -> None:
     assert not live.service.hub.listened("01")
     connection, stream = listen(live, "?lab=01")
