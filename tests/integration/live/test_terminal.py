@@ -98,7 +98,7 @@ def test_its_size_is_what_the_page_says(terminal: Terminal) -> None:
 
 def test_a_megabyte_arrives_whole(terminal: Terminal) -> None:
     seq = terminal.attach(0)
-    terminal.send(b"head -c 1000000 /dev/zero | tr '\\0' x; echo; echo the end\r")
+    terminal.send(b"head -c 1000000 /dev/zero | tr '\\0' x; echo; echo the'' end\r")
     got = b""
     deadline = time.monotonic() + 60
     while b"the end\r\n" not in got[-4000:] and time.monotonic() < deadline:
