@@ -31,6 +31,9 @@ pause is twice as long as the one before, so a page that is left open costs next
 SHARE = 4.0
 """A lab whose verdict takes long rests this many times as long before it is judged without being asked."""
 
+ECHOES = 3
+"""How often in a row a lab is judged again soon because of events that its own checks may have caused."""
+
 GRACE_SECONDS = 5.0
 """How long a lab is still followed after its last page has gone: a page that is loaded again is a new one."""
 
@@ -55,6 +58,7 @@ class Watch:
         self._wake: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
         self._judged_at = 0.0
         self._took = 0.0
+        self._echoes = 0
 
     # -- what others do with it ----------------------------------------------------------------------------
 
@@ -238,6 +242,7 @@ class Watch:
     def _wait(self, changes: Changes | None, began: float, pause: float) -> str:
         """Wait for a change, or for the pause to end; return what changed, or an empty text."""
         give_up = time.monotonic() + (pause if changes is not None else 1.0)
+        soon = False
         while (left := give_up - time.monotonic()) > 0:
             try:
                 what, at = self._wake.get(timeout=left)
@@ -245,9 +250,15 @@ class Watch:
                 return ""
             if not self._hub.listened(self.state.lab.number):
                 return ""
-            # Events from the time when the checks ran may come from the checks themselves.
+            # Events from the time when the checks ran may come from the checks themselves, or from the learner. So the
+            # lab is judged again soon, but not again and again.
             if what == "engine" and began < at <= self._judged_at:
+                if not soon and self._echoes < ECHOES:
+                    soon = True
+                    self._echoes += 1
+                    give_up = min(give_up, time.monotonic() + max(FIRST_PAUSE, self._took))
                 continue
+            self._echoes = 0
             self._settle()
             return what
         return ""
