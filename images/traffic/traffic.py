@@ -9,6 +9,10 @@ alive. It uses only Python's standard library and one thread for all requests. E
                             {"begin": SECONDS SINCE 1970, "rates": [[SECONDS AFTER THAT, REQUESTS A SECOND], …]}; between
                             two of these the rate changes evenly; without the file, and outside its time, it is 1 a
                             second; and 1 a second is sent on the kept connection all the time
+  DRYDOCK_TRAFFIC_PROFILE   a load that comes and goes instead of the steady one, such as "0:1 20:1 60:16 90:1": at these
+                            seconds, as many requests a second, and evenly more or fewer in between. It begins with
+                            SIGUSR1; before and after it, requests are sent as often as its first and last point say.
+                            All of them are on new connections.
   DRYDOCK_TRAFFIC_RECORD    the folder of the record; /var/lib/traffic
 
 It looks up the name in the address twice a second, not for every request, and again when a connection fails: it tries
@@ -37,7 +41,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     Addresses = tuple[tuple[int, Any], ...]
 
@@ -60,6 +64,12 @@ SLIP_SECONDS = 0.25
 PART_BYTES = 3 << 20
 OLD_PARTS = 3
 """The record is four files of 3 MiB at most, about two and a half hours; the oldest goes when a new one begins."""
+
+LEAST_RATE, MOST_RATE = 0.1, 100.0
+"""Of a profile, in requests a second."""
+
+TOLD_SECONDS = 10.0
+"""How often the log tells how far a profile is."""
 
 ANSWER_BYTES = 1 << 20
 WELL_LOOKUP_SECONDS = 0.5
@@ -106,6 +116,64 @@ class Clock:
         return by if abs(by) > SLIP_SECONDS else 0.0
 
 
+def rate_at(points: Sequence[tuple[float, float]], since: float) -> float:
+    """Return the requests a second at a time: between two points the rate changes evenly; 0 outside of all.
+
+    Args:
+        points: seconds, and requests a second, in order of time.
+        since: seconds.
+    """
+    for (begin, low), (end, high) in pairwise(points):
+        if begin <= since < end:
+            return low + (high - low) * (since - begin) / (end - begin)
+    return 0.0
+
+
+class Profile:
+    """A load that comes and goes: at some seconds, so many requests a second, and evenly more or fewer in between.
+
+    Args:
+        points: seconds since its beginning, and requests a second; in order, the first at 0.
+    """
+
+    def __init__(self, points: tuple[tuple[float, float], ...]) -> None:
+        self._points = points
+        self.seconds = points[-1][0]
+        """How long it takes."""
+
+    @classmethod
+    def parse(cls, text: str) -> Profile:
+        """Read a profile as the environment has it.
+
+        Raises:
+            SystemExit: it is none; the message says what one looks like.
+        """
+        try:
+            points = tuple(
+                (float(at), float(rate)) for at, rate in (each.split(":") for each in text.split())
+            )
+        except ValueError:
+            points = ()
+        times = [at for at, _ in points]
+        if (
+            len(points) < 2
+            or times[0] != 0
+            or any(later <= at for at, later in pairwise(times))
+            or not all(LEAST_RATE <= rate <= MOST_RATE for _, rate in points)
+        ):
+            raise SystemExit(
+                f"DRYDOCK_TRAFFIC_PROFILE is {text!r}. It must be two or more SECONDS:RATE, the first at 0, in order, with "
+                f"rates from {LEAST_RATE:g} to {MOST_RATE:g} requests a second, such as 0:1 20:1 60:16 90:1."
+            )
+        return cls(points)
+
+    def rate(self, since: float | None) -> float:
+        """Return the requests a second at a number of seconds since its beginning; None before it has begun."""
+        if since is None:
+            return self._points[0][1]
+        return rate_at(self._points, since) or self._points[-1][1]
+
+
 class Record:
     """The file that lines are appended to, and those before it."""
 
@@ -150,6 +218,10 @@ class Record:
     def begin(self, now: float) -> None:
         """Say that the sender begins here."""
         self.write(f'["b",{now:.3f},{self._to},{FORMAT}]', now)
+
+    def mark(self, now: float, text: str) -> None:
+        """Say what happens here."""
+        self.write(f'["m",{now:.3f},{json.dumps(text)}]', now)
 
     def gap(self, begin: float, end: float, cause: str) -> None:
         """Say that nothing is known of a time."""
@@ -287,13 +359,7 @@ class Pace:
         if self._file is None:
             return FRESH_SECONDS
         self._read(self._file)
-        after = at - self._begin
-        for (since, rate), (until, then) in pairwise(self._rates):
-            if since <= after < until:
-                return 1 / max(
-                    rate + (then - rate) * (after - since) / (until - since), 1 / UNPLANNED_SECONDS
-                )
-        return UNPLANNED_SECONDS
+        return 1 / max(rate_at(self._rates, at - self._begin), 1 / UNPLANNED_SECONDS)
 
     def _read(self, file: Path) -> None:
         try:
@@ -366,9 +432,12 @@ class Sender:
         to: where to send.
         folder: where the record is.
         download: a path that is downloaded all the time as well; none if empty.
+        profile: a load that comes and goes, instead of the steady one.
     """
 
-    def __init__(self, to: str, folder: str, download: str = "", plan: str = "") -> None:
+    def __init__(
+        self, to: str, folder: str, download: str = "", plan: str = "", profile: Profile | None = None
+    ) -> None:
         parts = urlsplit(to)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         head = f" HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: drydock-traffic\r\nAccept: application/json\r\n"
@@ -396,6 +465,12 @@ class Sender:
         self._kept_busy = False
         self._unable_since = 0.0
         self._words: dict[str, str] = {}
+        self._profile = profile
+        self._asked_for_load = False
+        self._load_since: float | None = None
+        self._load_over = True
+        self._told = 0.0
+        self._sent = self._failed = 0
 
     def run(self) -> NoReturn:
         """Send until the process is ended."""
@@ -410,10 +485,12 @@ class Sender:
             if now >= fresh:
                 self._follow_clock(now)
                 self._send(now)
-                pace = self._pace.fresh(self._clock.at(now))
-                fresh += pace * (math.floor((now - fresh) / pace) + 1)
+                apart = self._apart(now)
+                fresh += apart * (math.floor((now - fresh) / apart) + 1)
             if now >= kept:
-                if not self._kept_busy:
+                if self._profile:
+                    self._follow_profile(self._profile, now)
+                elif not self._kept_busy:
                     self._send(now, kept=True)
                 kept += self._pace.kept * (math.floor((now - kept) / self._pace.kept) + 1)
                 self._record.turn(self._clock.at(now))
@@ -429,6 +506,39 @@ class Sender:
             for file, _ in events:
                 self._take(file, now)
             self._give_up(now)
+
+    # -- a load that comes and goes ------------------------------------------------------------------------
+
+    def begin_load(self, *_: object) -> None:
+        """Let the profile begin; one that is under way goes on."""
+        self._asked_for_load = True
+
+    def _apart(self, now: float) -> float:
+        """Return how many seconds are between two requests on new connections."""
+        if self._profile is None:
+            return self._pace.fresh(self._clock.at(now))
+        return 1 / self._profile.rate(None if self._load_since is None else now - self._load_since)
+
+    def _follow_profile(self, profile: Profile, now: float) -> None:
+        """Begin it when asked to, and tell how far it is."""
+        if self._asked_for_load and self._load_over:
+            self._load_since, self._load_over, self._told = now, False, 0.0
+            self._sent = self._failed = 0
+            self._record.mark(self._clock.at(now), "load begins")
+            log(f"load begins, for {profile.seconds:g} s")
+        self._asked_for_load = False
+        if self._load_over or self._load_since is None:
+            return
+        since = now - self._load_since
+        if since >= profile.seconds:
+            self._load_over = True
+            self._record.mark(self._clock.at(now), "load ends")
+            log(f"load ends: {self._sent} requests, {self._failed} failed")
+        elif since >= self._told + TOLD_SECONDS:
+            self._told += TOLD_SECONDS
+            log(
+                f"load: {profile.rate(since):.0f} requests a second; {self._failed} of {self._sent} failed so far"
+            )
 
     # -- what is not the service's doing -------------------------------------------------------------------
 
@@ -631,6 +741,7 @@ class Sender:
             version, instance = self._facts(exchange.got[exchange.body_at :])
         kind = f'"{failure}"' if failure else "null"
         way = "kept" if exchange.kept else "fresh"
+        self._sent, self._failed = self._sent + 1, self._failed + bool(failure)
         at = self._clock.at(exchange.begin)
         if not failure:
             self._record.meet(at)
@@ -824,9 +935,18 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     plan = os.environ.get("DRYDOCK_TRAFFIC_PLAN") or ""
-    often = f"as {plan} says" if plan else f"{round(1 / FRESH_SECONDS)} a second"
-    log(f"sending requests to {to}, {often}, and {round(1 / Pace(plan).kept)} a second on a kept connection")
-    Sender(to, folder, download, plan).run()
+    text = os.environ.get("DRYDOCK_TRAFFIC_PROFILE") or ""
+    profile = Profile.parse(text) if text else None
+    sender = Sender(to, folder, download, plan, profile)
+    signal.signal(signal.SIGUSR1, sender.begin_load if profile else signal.SIG_IGN)
+    if profile:
+        log(f"sending to {to}; the load begins with SIGUSR1")
+    else:
+        often = f"as {plan} says" if plan else f"{round(1 / FRESH_SECONDS)} a second"
+        log(
+            f"sending requests to {to}, {often}, and {round(1 / Pace(plan).kept)} a second on a kept connection"
+        )
+    sender.run()
 
 
 if __name__ == "__main__":

@@ -284,6 +284,60 @@ def test_a_path_of_downloads_that_is_none_is_named(send: Callable[..., Sender]) 
     assert "must be a path, such as /download?seconds=8" in sender.process.stdout.read()
 
 
+def profile(points: str) -> str:
+    """Patch a sender to have a load that comes and goes."""
+    return f"import os; os.environ['DRYDOCK_TRAFFIC_PROFILE'] = '{points}'; traffic.SLIP_SECONDS = 0.9"
+
+
+def test_a_load_comes_when_asked_for_and_is_marked_at_its_beginning_and_its_end(
+    serve: Callable[..., Service], send: Callable[..., Sender]
+) -> None:
+    sender = send(serve(), profile("0:2 0.2:60 0.8:60 1:2"))
+    before = sender.until(lambda seen: len(seen.requests) >= 2)
+    assert not before.marks
+    sender.process.send_signal(signal.SIGUSR1)
+    seen = sender.until(lambda seen: len(seen.marks) == 2 and seen.end > seen.marks[1].at + 1)
+    begin, end = seen.marks
+    assert (begin.text, end.text) == ("load begins", "load ends")
+    assert end.at - begin.at == pytest.approx(1.0, abs=0.3)
+    during, after = seen.between(begin, end), seen.since(end)
+    assert len(during.requests) > 20
+    assert len(after.requests) < 5
+    assert {each.connection for each in seen.requests} == {Connection.FRESH}
+
+
+def test_a_load_under_way_is_not_begun_again(
+    serve: Callable[..., Service], send: Callable[..., Sender]
+) -> None:
+    sender = send(serve(), profile("0:10 1:10"))
+    sender.until(lambda seen: seen.requests)
+    sender.process.send_signal(signal.SIGUSR1)
+    sender.until(lambda seen: seen.marks)
+    sender.process.send_signal(signal.SIGUSR1)
+    sender.until(lambda seen: len(seen.marks) == 2)
+    sender.process.send_signal(signal.SIGUSR1)
+    texts = [each.text for each in sender.until(lambda seen: len(seen.marks) == 3).marks]
+    assert texts == ["load begins", "load ends", "load begins"]
+
+
+def test_a_sender_without_a_profile_is_not_ended_by_the_signal_for_it(
+    serve: Callable[..., Service], send: Callable[..., Sender]
+) -> None:
+    sender = send(serve())
+    sender.until(both_ways)
+    sender.process.send_signal(signal.SIGUSR1)
+    count = len(sender.seen.requests)
+    assert not sender.until(lambda seen: len(seen.requests) > count + 5).marks
+
+
+@pytest.mark.parametrize("points", ["fast", "0:1", "5:1 9:2", "0:1 0:2", "0:1 9:0", "0:1 9:900"])
+def test_a_profile_that_is_none_is_named(send: Callable[..., Sender], points: str) -> None:
+    sender = send("http://nowhere.test/", profile(points))
+    assert sender.process.wait(SECONDS) == 1
+    assert sender.process.stdout
+    assert "such as 0:1 20:1 60:16 90:1" in sender.process.stdout.read()
+
+
 def test_a_name_that_nobody_knows_is_told_apart(send: Callable[..., Sender]) -> None:
     # RFC 6761: `.invalid` never resolves; without a name server nothing does.
     assert set(send("http://parcel.invalid:8080/").until(both_ways).kinds) == {Failure.NO_NAME}

@@ -1,0 +1,140 @@
+"""Why users got no answers, why copies were not added or not removed, and what the engine knows of machines."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.grading.author import fail, require
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checker.grading.author import Lab, Sheet, Timeline
+
+    from .autoscaler import Scaled
+    from .tide import Tide
+
+MACHINE = "drydock/vm:1.0"
+SLACK_SECONDS = 3.0
+"""The engine looks every 0.2 s whether a machine answers, and on a busy machine later."""
+LEAST_PART = 0.4
+"""The engine's time contains what boot.sh leaves out: trying whether the processor can be shared."""
+
+
+def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> NoReturn:
+    """Say that too many requests failed, and what the record says of the cause."""
+    changes = [each for each in tide.read() if each.at <= tide.due]
+    fell = [
+        after
+        for before, after in pairwise(changes)
+        if after.ready < before.ready and after.wanted >= before.wanted
+    ]
+    source = f"docker logs drydock-{scaled.cluster.lab.number}-traffic-1"
+    kinds = ", ".join(f"{count} {kind.value}" for kind, count in seen.kinds.items())
+    said = f"{len(seen.failures)} of {len(seen.requests)} requests failed ({kinds})"
+    if len(fell) > 1:
+        fail(
+            f"{said}. {len(fell)} times, running copies were no longer ready, because they were busy: their requests went to the others, "
+            "which then became too busy as well.",
+            expected=f"at most {bound:.0%} failures",
+            seen=f"{min(each.ready for each in fell)} of {fell[0].wanted} copies ready, in the middle of the tide",
+            source=source,
+            evidence=_last_unhealthy(scaled),
+            hint="What does the readiness probe ask, how long may the answer take, and what does a busy copy do with that question?",
+        )
+    first = seen.failures[0].at - tide.begin
+    ready = next((each.ready for each in reversed(changes) if each.at <= seen.failures[0].at), 0)
+    fail(
+        f"{said}, the first of them {first:.0f} s after the tide began, when {ready} copies were ready. New ones take their time: "
+        "measuring, deciding, starting. Until then, those that are there have to do.",
+        expected=f"at most {bound:.0%} failures",
+        seen=f"{len(seen.failures) / len(seen.requests):.0%}",
+        source=source,
+        hint="How busy may a copy be before another is added, and how many are there when the tide begins?",
+    )
+
+
+def _last_unhealthy(scaled: Scaled) -> str:
+    path = f"/api/v1/namespaces/{scaled.workload.namespace}/events?fieldSelector=reason%3DUnhealthy"
+    found = scaled.cluster.api.get(path)[0]["items"]
+    last = max(
+        found, key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""), default=None
+    )
+    return " ".join(str(last["message"]).split()) if last else ""
+
+
+def fail_never_added(scaled: Scaled, numbers: Sequence[int], ceiling: int, source: str) -> NoReturn:
+    """Say that no copy was added."""
+    if numbers[0] >= ceiling:
+        fail(
+            f"There were {numbers[0]} copies already when the tide began: nothing was left to add.",
+            expected="few copies before the tide",
+            seen=f"{numbers[0]} copies",
+            source=source,
+            hint="How many copies does the autoscaler keep when nobody comes? It may take minutes until it removes those that are too many.",
+        )
+    fail(
+        "The tide came, and no copy was added.",
+        expected="more copies than before",
+        seen=" → ".join(map(str, numbers)) + " copies",
+        source=source,
+        hint=f"`kubectl describe hpa {scaled.autoscaler.metadata.name}` shows what it measured, and what it compares that with.",
+    )
+
+
+def fail_never_removed(scaled: Scaled, numbers: Sequence[int], after: float, source: str) -> NoReturn:
+    """Say that copies were left when the users had gone."""
+    patience = scaled.autoscaler.patience
+    fail(
+        f"A minute after the tide, there were still {numbers[-1]} copies, {numbers[-1] - numbers[0]} more than before it. The autoscaler "
+        f"remembers for {patience} s how many it needed, and removes none until then.",
+        expected=f"{numbers[0]} copies {after:.0f} s after the tide",
+        seen=" → ".join(map(str, numbers)) + " copies",
+        source=source,
+        hint="`kubectl explain hpa.spec.behavior.scaleDown` lists what decides when copies are removed, and the default of each.",
+    )
+
+
+def judge_machine(lab: Lab, sheet: Sheet, said: float) -> None:
+    """Fail unless the seconds of the machine are those of one that was switched on in this lab."""
+    took = _boots(lab)
+    require(
+        took,
+        "No virtual machine was switched on in this lab and answered, so nothing is known of what one more takes.",
+        expected="a machine that was switched on, and answered",
+        seen="none in the engine's events",
+        source=f"docker events --since 2h --until 0s --filter image={MACHINE}",
+        hint="`bash boot.sh` switches one on and waits until it answers.",
+    )
+    require(
+        any(LEAST_PART * seconds - SLACK_SECONDS <= said <= seconds + SLACK_SECONDS for seconds in took)
+        and said > 0,
+        "The seconds of the machine are not those that one took here."
+        if said
+        else "The seconds that one more machine takes are not filled in yet.",
+        expected=f"about {took[-1]:.1f}, as the engine's events say",
+        seen=sheet.shown("machine", "seconds"),
+        source=sheet.source,
+        hint="`bash boot.sh` prints them. A machine that answers counts; one that has only been switched on does not.",
+    )
+
+
+def _boots(lab: Lab) -> list[float]:
+    """Return how long each machine took from its start until it was healthy, by the engine's events, the last one last."""
+    now = time.time()
+    filters = {"type": ["container"], "image": [MACHINE], "event": ["start", "health_status"]}
+    began: dict[str, float] = {}
+    found = []
+    for each in lab.engine.events(since=now - 4 * 3600, until=now, filters=filters):
+        at, actor = int(each.get("timeNano", 0)) / 1e9, each.get("Actor", {})
+        if actor.get("Attributes", {}).get("io.drydock.lab", lab.number) != lab.number:
+            continue
+        if each.get("Action") == "start":
+            began[actor.get("ID", "")] = at
+        elif str(each.get("Action", "")).endswith("healthy") and "unhealthy" not in str(each.get("Action")):
+            start = began.pop(actor.get("ID", ""), None)
+            if start is not None:
+                found.append(at - start)
+    return found

@@ -1,0 +1,175 @@
+"""The last tide: when it was, what users got, and how many copies there were at each moment."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from checker.grading.author import could_not_run, fail, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checker.grading.author import Lab, Timeline, Traffic
+
+    from .autoscaler import Scaled
+
+RECORD = "/tmp/replicas"  # noqa: S108 - in the recorder, which nobody else uses
+BEGINS, ENDS = "load begins", "load ends"
+SECONDS = 180.0
+"""How long it takes: the last point of users.yaml."""
+AFTER_SECONDS = 60.0
+"""How long after its end the copies may take to become few again."""
+LONGEST_PAUSE = 6.0
+"""For how many seconds of it the users may have sent nothing, because the machine was too busy."""
+AUTOSCALER = "kube-controller-manager"
+"""Who sets the number for an autoscaler."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How many copies there were from a moment on.
+
+    Args:
+        at: seconds since 1970.
+        wanted: how many there should be.
+        ready: how many got requests.
+        by: who last set the number.
+    """
+
+    at: float
+    wanted: int
+    ready: int
+    by: str
+
+
+class Tide:
+    """The last tide.
+
+    Args:
+        lab: the lab.
+        scaled: what is scaled.
+        timeline: the users' record.
+    """
+
+    def __init__(self, lab: Lab, scaled: Scaled, timeline: Traffic) -> None:
+        self._lab, self._scaled, self._timeline = lab, scaled, timeline
+
+    @functools.cached_property
+    def _marks(self) -> tuple[float, float | None]:
+        marks = [each for each in self._timeline.everything().marks if each.text in {BEGINS, ENDS}]
+        begins = [each.at for each in marks if each.text == BEGINS]
+        if not begins:
+            fail(
+                "No tide has come yet, so nobody knows what the autoscaler does when one comes.",
+                expected="a tide, from its beginning to its end",
+                seen="no tide in the users' record",
+                source=f"docker logs drydock-{self._lab.number}-traffic-1",
+                hint="`bash tide.sh` lets one come and go, in three minutes.",
+            )
+        ends = [each.at for each in marks if each.text == ENDS and each.at > begins[-1]]
+        return begins[-1], ends[0] if ends else None
+
+    @property
+    def begin(self) -> float:
+        """When it began; without one, the check ends."""
+        return self._marks[0]
+
+    @property
+    def end(self) -> float | None:
+        """When it ended; None while it is under way."""
+        return self._marks[1]
+
+    @property
+    def due(self) -> float:
+        """When it ends, or ended."""
+        return self.end or self.begin + SECONDS
+
+    def require_over(self) -> None:
+        """Say that it cannot be judged yet, while it is under way."""
+        if self.end is None:
+            left = self.due - self._timeline.now()
+            could_not_run(
+                f"The tide is under way: {left:.0f} s are left. Check again then."
+                if left > 0
+                else "The tide was interrupted. `bash tide.sh` lets another one come."
+            )
+        if (pause := self.seen.pause) > LONGEST_PAUSE:
+            could_not_run(
+                f"This machine was so busy that the users could send nothing for {pause:.0f} s of the tide. `bash tide.sh` lets "
+                "another one come."
+            )
+
+    @property
+    def seen(self) -> Timeline:
+        """What users got in it, up to now."""
+        return self._timeline.everything().between(self.begin, self.due)
+
+    # -- how many copies ---------------------------------------------------------------------------------------
+
+    def read(self) -> list[Change]:
+        """Read how many copies there were, from before its beginning up to now."""
+        workload = self._scaled.workload
+        lines = self._lab.node("recorder").exec(f"cat {RECORD}").stdout.splitlines()
+        found: list[Change] = []
+        for line in lines:
+            try:
+                at, kind, space, name, wanted, ready, by = msgspec.json.decode(line)
+            except (msgspec.DecodeError, ValueError):
+                continue  # a line that is being written
+            if (kind, space, name) == (workload.kind, workload.namespace, workload.name):
+                found.append(Change(at, wanted or 0, ready, by))
+        earlier = [each for each in found if each.at < self.begin]
+        return [*earlier[-1:], *(each for each in found if each.at >= self.begin)]
+
+    @functools.cached_property
+    def changes(self) -> list[Change]:
+        """How many copies there were, up to a minute after its end, or to when they were as few as before."""
+        self.read_until_few()
+        last = self.due + AFTER_SECONDS
+        return [each for each in self.read() if each.at <= last]
+
+    def read_until_few(self) -> bool:
+        """Wait until there are as few copies as before, a minute after its end at most."""
+        left = self.due + AFTER_SECONDS - self._timeline.now()
+        return wait_until(self._are_few, max(left, 0.0), every=0.5)
+
+    def _are_few(self) -> bool:
+        found = self.read()
+        return bool(found) and found[-1].wanted <= found[0].wanted
+
+    @property
+    def first_new(self) -> float | None:
+        """After how many seconds the first new copy got requests; None if none did."""
+        before = self.changes[0].ready if self.changes else 0
+        return next(
+            (each.at - self.begin for each in self.changes if each.at > self.begin and each.ready > before),
+            None,
+        )
+
+
+def wanted(changes: Sequence[Change]) -> list[int]:
+    """Return the numbers that were wanted one after the other, each other than the one before."""
+    found: list[int] = []
+    for each in changes:
+        if not found or found[-1] != each.wanted:
+            found.append(each.wanted)
+    return found
+
+
+def turns(numbers: Sequence[int]) -> int:
+    """Return how often numbers changed from rising to falling, or back."""
+    signs = [1 if later > earlier else -1 for earlier, later in itertools.pairwise(numbers)]
+    return sum(one != other for one, other in itertools.pairwise(signs))
+
+
+def copy_seconds(changes: Sequence[Change], begin: float, end: float) -> float:
+    """Return for how many seconds copies were wanted between two moments, all copies together."""
+    total = 0.0
+    for each, after in zip(changes, [*(later.at for later in changes[1:]), end], strict=True):
+        total += each.wanted * max(0.0, min(after, end) - max(each.at, begin))
+    return total

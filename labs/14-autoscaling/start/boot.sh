@@ -1,0 +1,14 @@
+#!/bin/bash
+# Switches on a virtual machine that serves Parcel, prints the seconds until it answers, and removes it.
+name=one-more
+kvm='--device /dev/kvm'
+docker run --rm $kvm --entrypoint true drydock/vm:1.0 2> /dev/null || kvm=
+docker rm --force "$name" > /dev/null 2>&1
+docker run --detach $kvm --network "drydock-${DRYDOCK_LAB}_lab" --name "$name" drydock/vm:1.0 > /dev/null || exit
+# First it is tried whether the processor can be shared, or has to be emulated. That is not part of switching on.
+until said=$(docker logs "$name" | grep -m 1 'the processor'); do sleep 0.1; done
+began=$(date +%s%N)
+echo "$said"
+until curl --silent --max-time 2 --output /dev/null "http://$name:8080/"; do sleep 0.1; done
+printf 'answered after %s s\n' "$(($(date +%s%N) - began))" | sed -E 's/([0-9]+)([0-9]{2})[0-9]{7} s/\1.\2 s/'
+docker rm --force "$name" > /dev/null

@@ -1,0 +1,3 @@
+kubectl apply --filename parcel.yaml
+kubectl rollout status deployment/parcel --timeout 60s
+kubectl wait --for condition=ScalingActive horizontalpodautoscaler/parcel --timeout 90s
