@@ -130,7 +130,7 @@ def rate_at(points: Sequence[tuple[float, float]], since: float) -> float:
 
 
 class Profile:
-    """A load that comes and goes: at some seconds, so many requests a second, and evenly more or fewer in between.
+    """A load that comes and goes: requests a second at points in time; between two points the rate changes evenly.
 
     Args:
         points: seconds since its beginning, and requests a second; in order, the first at 0.

@@ -86,7 +86,7 @@ def test_measures(scaled: Scaled) -> None:
 
 @needs("measures")
 def test_can_follow(scaled: Scaled) -> None:
-    """It can follow: from few copies to at most six, each small, and each served to only when ready."""
+    """It can follow, from few copies to six: each is small, and gets requests only when ready"""
     found, pod = scaled.autoscaler, scaled.pods[0]
     source = f"kubectl describe hpa {found.metadata.name}{scaled.space}"
     low, high = found.spec.min_replicas, found.spec.max_replicas

@@ -1,0 +1,90 @@
+"""Lab 14's own judgements: what a record of copies says, and from which use on an autoscaler adds one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from checker.cluster.kubernetes_records import Pod
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    Checks = Callable[[str, str], ModuleType]
+
+LAB = "14-autoscaling"
+AUTOSCALER = "kube-controller-manager"
+
+
+def pod(*containers: dict[str, Any]) -> Pod:
+    """Return a pod with containers of these resources."""
+    made = [{"name": name, "resources": each} for name, each in zip("abc", containers, strict=False)]
+    return msgspec.convert({"spec": {"containers": made}}, Pod)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "count"),
+    [([2], 0), ([2, 6], 0), ([2, 4, 6, 2], 1), ([2, 6, 3, 6, 2], 3), ([6, 2], 0), ([2, 1, 2], 1)],
+)
+def test_a_turn_is_a_change_from_adding_copies_to_removing_them_or_back(
+    checks: Checks, numbers: list[int], count: int
+) -> None:
+    assert checks(LAB, "tide").turns(numbers) == count
+
+
+def test_copies_are_paid_for_from_when_they_are_wanted_until_they_are_not(checks: Checks) -> None:
+    tide = checks(LAB, "tide")
+    changes = [
+        tide.Change(90.0, 2, 2, AUTOSCALER),
+        tide.Change(110.0, 6, 2, AUTOSCALER),
+        tide.Change(115.0, 6, 6, AUTOSCALER),
+        tide.Change(150.0, 2, 6, AUTOSCALER),
+    ]
+    assert tide.copy_seconds(changes, 100.0, 160.0) == 2 * 10 + 6 * 40 + 2 * 10
+    assert tide.wanted(changes) == [2, 6, 2]
+
+
+@pytest.mark.parametrize(
+    ("metric", "added_from", "most"),
+    [
+        ({"type": "Utilization", "averageUtilization": 60}, 0.066, 0.2),
+        ({"type": "AverageValue", "averageValue": "50m"}, 0.055, 0.2),
+    ],
+)
+def test_a_copy_is_added_above_the_target_and_its_tolerance(
+    checks: Checks, metric: dict[str, Any], added_from: float, most: float
+) -> None:
+    found = msgspec.convert(
+        {"type": "Resource", "resource": {"name": "cpu", "target": metric}}, checks(LAB, "autoscaler").Metric
+    )
+    one = pod({"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}})
+    assert found.added_from(one) == pytest.approx(added_from)
+    assert found.most_of(one) == pytest.approx(most)
+
+
+def test_a_metric_of_the_pod_counts_every_container_and_one_of_a_container_only_that(checks: Checks) -> None:
+    two = pod(
+        {"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}}, {"requests": {"cpu": "50m"}, "limits": {}}
+    )
+    target = {"type": "Utilization", "averageUtilization": 100}
+    kind = checks(LAB, "autoscaler").Metric
+    whole = msgspec.convert({"type": "Resource", "resource": {"name": "cpu", "target": target}}, kind)
+    part = msgspec.convert(
+        {
+            "type": "ContainerResource",
+            "containerResource": {"name": "cpu", "container": "a", "target": target},
+        },
+        kind,
+    )
+    assert (whole.added_from(two), whole.most_of(two)) == (pytest.approx(0.165), None)
+    assert (part.added_from(two), part.most_of(two)) == (pytest.approx(0.11), pytest.approx(0.2))
+
+
+def test_an_autoscaler_that_says_nothing_waits_five_minutes(checks: Checks) -> None:
+    kind = checks(LAB, "autoscaler").Autoscaler
+    behavior = {"scaleDown": {"stabilizationWindowSeconds": 0}}
+    assert kind().patience == 300
+    assert msgspec.convert({"spec": {"behavior": behavior}}, kind).patience == 0
