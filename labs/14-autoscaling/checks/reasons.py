@@ -115,7 +115,7 @@ def judge_machine(lab: Lab, sheet: Sheet, said: float) -> None:
         if said
         else "The seconds that one more machine takes are not filled in yet.",
         expected=f"about {took[-1]:.1f}, as the engine's events say",
-        seen=sheet.shown("machine", "seconds"),
+        seen=sheet.shown("machine", "answered_s"),
         source=sheet.source,
         hint="`bash boot.sh` prints them. A machine that answers counts; one that has only been switched on does not.",
     )

@@ -12,7 +12,7 @@ import msgspec
 from checker.grading.author import could_not_run, fail, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from checker.grading.author import Lab, Timeline, Traffic
 
@@ -143,13 +143,18 @@ class Tide:
         return bool(found) and found[-1].wanted <= found[0].wanted
 
     @property
-    def first_new(self) -> float | None:
+    def first_wanted(self) -> float | None:
+        """After how many seconds more copies were wanted; None if they never were."""
+        return self._first(lambda each, before: each.wanted > before.wanted)
+
+    @property
+    def first_ready(self) -> float | None:
         """After how many seconds the first new copy got requests; None if none did."""
-        before = self.changes[0].ready if self.changes else 0
-        return next(
-            (each.at - self.begin for each in self.changes if each.at > self.begin and each.ready > before),
-            None,
-        )
+        return self._first(lambda each, before: each.ready > before.ready)
+
+    def _first(self, is_more: Callable[[Change, Change], bool]) -> float | None:
+        found = (each.at - self.begin for each in self.changes[1:] if is_more(each, self.changes[0]))
+        return next(found, None)
 
 
 def wanted(changes: Sequence[Change]) -> list[int]:

@@ -3,5 +3,5 @@ kubectl rollout status deployment/parcel --timeout 60s
 machine=$(bash boot.sh | sed -n 's/answered after \(.*\) s/\1/p')
 kubectl wait --for condition=ScalingActive horizontalpodautoscaler/parcel --timeout 90s
 bash tide.sh 0 | tee tide.txt
-copy=$(sed -nE 's/^ *([0-9]+) s +parcel: [0-9]+ wanted, ([0-9]+) ready.*/\1 \2/p' tide.txt | awk '$2 > 2 { print $1; exit }')
-printf '[copy]\nseconds = %s\n[machine]\nseconds = %s\n' "$copy" "$machine" > measurements.toml
+copy() { sed -nE 's/^ *([0-9]+) s +parcel: ([0-9]+) wanted, ([0-9]+) ready.*/\1 \2 \3/p' tide.txt | awk "\$$1 > 2 { print \$1; exit }"; }
+printf '[copy]\nwanted_s = %s\nready_s = %s\n[machine]\nanswered_s = %s\n' "$(copy 2)" "$(copy 3)" "$machine" > measurements.toml

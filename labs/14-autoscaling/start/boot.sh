@@ -11,4 +11,6 @@ began=$(date +%s%N)
 echo "$said"
 until curl --silent --max-time 2 --output /dev/null "http://$name:8080/"; do sleep 0.1; done
 printf 'answered after %s s\n' "$(($(date +%s%N) - began))" | sed -E 's/([0-9]+)([0-9]{2})[0-9]{7} s/\1.\2 s/'
+# The engine looks for itself whether it answers; once it has seen that as well, the machine can go.
+until [ "$(docker inspect --format '{{.State.Health.Status}}' "$name")" = healthy ]; do sleep 0.1; done
 docker rm --force "$name" > /dev/null
