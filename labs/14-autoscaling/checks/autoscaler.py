@@ -112,6 +112,12 @@ class Autoscaler(_Record, frozen=True):
         found = down.get("stabilizationWindowSeconds")
         return 300 if found is None else int(found)
 
+    @property
+    def never_removes(self) -> bool:
+        """Whether it was told to remove no copies."""
+        down = self.spec.behavior.get("scaleDown") or {}
+        return bool(down.get("selectPolicy") == "Disabled")
+
 
 class _Autoscalers(_Record, frozen=True):
     items: tuple[Autoscaler, ...] = ()

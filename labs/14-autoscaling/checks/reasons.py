@@ -86,10 +86,14 @@ def fail_never_added(scaled: Scaled, numbers: Sequence[int], ceiling: int, sourc
 
 def fail_never_removed(scaled: Scaled, numbers: Sequence[int], after: float, source: str) -> NoReturn:
     """Say that copies were left when the users had gone."""
-    patience = scaled.autoscaler.patience
+    found = scaled.autoscaler
+    why = (
+        "may not remove any: its `scaleDown` is disabled."
+        if found.never_removes
+        else f"remembers for {found.patience} s how many it needed, and removes none until then."
+    )
     fail(
-        f"A minute after the tide, there were still {numbers[-1]} copies, {numbers[-1] - numbers[0]} more than before it. The autoscaler "
-        f"remembers for {patience} s how many it needed, and removes none until then.",
+        f"A minute after the tide, there were still {numbers[-1]} copies, {numbers[-1] - numbers[0]} more than before it. The autoscaler {why}",
         expected=f"{numbers[0]} copies {after:.0f} s after the tide",
         seen=" → ".join(map(str, numbers)) + " copies",
         source=source,
