@@ -26,9 +26,9 @@ COPY_CORES = 0.2
 """The most CPU that the task allows one copy."""
 BOUND = 0.05
 """The part of the tide's requests that may fail."""
-REQUESTS = 1440
+REQUESTS = 1530
 """How many requests a tide has, by users.yaml."""
-RISING_SECONDS = 90.0
+RISING_SECONDS = 95.0
 """By when the first new copy must be ready: until the lull begins, by users.yaml."""
 THRIFT = 0.9
 """The part of what a fixed number of copies for the peak would take that may be taken."""

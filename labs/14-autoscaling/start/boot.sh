@@ -6,7 +6,7 @@ docker run --rm $kvm --entrypoint true drydock/vm:1.0 2> /dev/null || kvm=
 docker rm --force "$name" > /dev/null 2>&1
 docker run --detach $kvm --network "drydock-${DRYDOCK_LAB}_lab" --name "$name" drydock/vm:1.0 > /dev/null || exit
 # First it is tried whether the processor can be shared, or has to be emulated. That is not part of switching on.
-until said=$(docker logs "$name" | grep -m 1 'the processor'); do sleep 0.1; done
+until said=$(docker logs "$name" 2> /dev/null | grep -m 1 'the processor'); do sleep 0.1; done
 began=$(date +%s%N)
 echo "$said"
 until curl --silent --max-time 2 --output /dev/null "http://$name:8080/"; do sleep 0.1; done
