@@ -190,6 +190,7 @@ def test_served(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     if failed <= BOUND * REQUESTS:
         tide.require_over()
     if failed > BOUND * max(REQUESTS, len(seen.requests)):
+        tide.require_calm()
         reasons.fail_unserved(scaled, tide, seen, BOUND)
     lab.record("requests that failed in the tide", failed, "requests")
 
@@ -224,6 +225,8 @@ def test_followed(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     source = f"docker logs drydock-{lab.number}-recorder-1"
     if first is None or max(numbers) == numbers[0]:
         reasons.fail_never_added(scaled, numbers, CEILING, source)
+    if first > RISING_SECONDS:
+        tide.require_calm()
     require(
         first <= RISING_SECONDS,
         f"The first new copy was ready {first:.0f} s after the tide began, when the first crowd had gone.",

@@ -24,8 +24,10 @@ SECONDS = 180.0
 """How long it takes: the last point of users.yaml."""
 AFTER_SECONDS = 60.0
 """How long after its end the copies may take to become few again."""
-LONGEST_PAUSE = 6.0
-"""For how many seconds of it the users may have sent nothing, because the machine was too busy."""
+BUSY_SECONDS = 2.0
+"""For how many seconds of it the users may have sent nothing until failures may be the machine's fault."""
+UNSENT_SECONDS = 10.0
+"""For how many seconds of it they may have sent nothing until it was no such tide."""
 AUTOSCALER = "kube-controller-manager"
 """Who sets the number for an autoscaler."""
 
@@ -98,10 +100,14 @@ class Tide:
                 if left > 0
                 else "The tide was interrupted. `bash tide.sh` lets another one come."
             )
-        if (pause := self.seen.pause) > LONGEST_PAUSE:
+        self.require_calm(UNSENT_SECONDS)
+
+    def require_calm(self, seconds: float = BUSY_SECONDS) -> None:
+        """Say that nothing can be judged, if for more than so long the machine was too busy for the users themselves."""
+        if (pause := self.seen.pause) > seconds:
             could_not_run(
-                f"This machine was so busy that the users could send nothing for {pause:.0f} s of the tide. `bash tide.sh` lets "
-                "another one come."
+                f"This machine was so busy that the users could send nothing for {pause:.1f} s of the tide, so what failed may be its "
+                "fault. `bash tide.sh` lets another one come, when less runs beside the lab."
             )
 
     @property
