@@ -1,5 +1,5 @@
 #!/bin/bash
-# Switches on a virtual machine that serves Parcel, prints the seconds until it answers, and removes it.
+# Switches on a virtual machine that serves Parcel, prints the seconds until it answers, and switches it off.
 name=one-more
 kvm='--device /dev/kvm'
 docker run --rm $kvm --entrypoint true drydock/vm:1.0 2> /dev/null || kvm=
@@ -11,6 +11,7 @@ began=$(date +%s%N)
 echo "$said"
 until curl --silent --max-time 2 --output /dev/null "http://$name:8080/"; do sleep 0.1; done
 printf 'answered after %s s\n' "$(($(date +%s%N) - began))" | sed -E 's/([0-9]+)([0-9]{2})[0-9]{7} s/\1.\2 s/'
-# The engine looks for itself whether it answers; once it has seen that as well, the machine can go.
-until [ "$(docker inspect --format '{{.State.Health.Status}}' "$name")" = healthy ]; do sleep 0.1; done
-docker rm --force "$name" > /dev/null
+# The engine looks for itself whether it answers. What it saw last stays in its record of the machine (`docker inspect`).
+state='{{.State.Running}} {{.State.Health.Status}}'
+until case $(docker inspect --format "$state" "$name") in "true healthy" | false*) ;; *) false ;; esac; do sleep 0.1; done
+docker kill "$name" > /dev/null
