@@ -169,7 +169,7 @@ func runServer(ctx context.Context, processes *Processes, options *Options, grou
 	if err := startControlPlane(processes, *options, pki, ground.Address); err != nil {
 		return nil, nil, err
 	}
-	// It answers a second and a half before it has made the roles and namespaces that it calls itself ready with.
+	// It answers a second and more before it has made the roles and namespaces that it calls itself ready with.
 	if err := awaitAPI(ctx, api, "/readyz/ping"); err != nil {
 		return nil, nil, err
 	}
