@@ -13,13 +13,13 @@ from checker.grading.proof_cache import Remembered
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fill the disk: of what is written from now on, a third finds room."""
-    write = Path.write_text
+    write = Path.write_bytes
 
-    def half(path: Path, text: str, **options: str) -> int:
-        write(path, text[: len(text) // 3], **options)
+    def half(path: Path, data: bytes) -> int:
+        write(path, data[: len(data) // 3])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
 
 
 def test_a_file_and_its_folder_are_made(tmp_path: Path) -> None:
