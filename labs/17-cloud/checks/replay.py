@@ -24,8 +24,8 @@ BOUND = 1 / 50
 BUSY = 2.0
 """How long, as a multiple of its work, a program waits on a machine that is too busy to replay a week."""
 
-NIGHT = (1, 2, 3, 4, 22, 23)
-"""Hours of the day in which the users send two requests a second."""
+NIGHT = (1, 2, 3, 4, 23)
+"""Hours of the day that are judged: the load is gone for two hours at least, so that a policy may take its time."""
 
 NIGHT_SHARE = 0.5
 UNASKED_BYTES = 5000

@@ -1,5 +1,5 @@
-# Follows the load. When the copy uses more than 60 % of its limit, the limit is doubled; when it uses less than 20 % three
-# times in a row, the limit is halved. It is never below a tenth of a processor, and never above four tenths.
+# Follows the load. When the copy uses more than 60 % of its limit, the limit is doubled; when it uses less than 30 %
+# twice in a row, the limit is halved. It is never below a tenth of a processor, and never above four tenths.
 set -eu
 
 limit=10 # hundredths of a processor
@@ -9,9 +9,9 @@ docker --context rented-ssh stats --format '{{.CPUPerc}}' parcel | while read -r
     used=${used%%.*}
     if [ $((used * 100)) -gt $((limit * 60)) ] && [ "$limit" -lt 40 ]; then
         limit=$((limit * 2))
-    elif [ $((used * 100)) -lt $((limit * 20)) ] && [ "$limit" -gt 10 ]; then
+    elif [ $((used * 100)) -lt $((limit * 30)) ] && [ "$limit" -gt 10 ]; then
         low=$((low + 1))
-        [ "$low" -ge 3 ] || continue
+        [ "$low" -ge 2 ] || continue
         limit=$((limit / 2))
     else
         low=0
