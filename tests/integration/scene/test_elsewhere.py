@@ -52,7 +52,7 @@ services:
     extends: {{file: "{ROOT}/labs/scenes/kubernetes.yaml", service: worker-1}}
     networks: [lab]
 networks: {{lab: {{}}}}
-volumes: {{control-plane-disk: {{}}, worker-1-disk: {{}}, kubeconfig: {{}}}}
+volumes: {{control-plane-disk: {{}}, worker-1-disk: {{}}, kubeconfig: {{}}, prepared: {{}}}}
 """
 
 OF_THE_CLUSTER = (
