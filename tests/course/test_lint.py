@@ -206,11 +206,13 @@ SCENES = sorted([*(ROOT / "labs").glob("*/compose*.yaml"), *(ROOT / "labs" / "sc
 
 
 def _is_laid_over(file: Path, service: str) -> bool:
-    """Whether a fragment says only what differs of a service: the whole of it is in the fragment of its name."""
-    base = ROOT / "labs" / "scenes" / f"{service}.yaml"
-    if file == base or not base.is_file():
-        return False
-    return service in (yaml.safe_load(base.read_text(encoding="utf-8")).get("services") or {})
+    """Whether a file says only what differs of a service: the whole of it is in the scene of its name, or in the lab's."""
+    bases = (ROOT / "labs" / "scenes" / f"{service}.yaml", file.parent / "compose.yaml")
+    return any(
+        service in (yaml.safe_load(base.read_text(encoding="utf-8")).get("services") or {})
+        for base in bases
+        if base != file and base.is_file()
+    )
 
 
 @pytest.mark.parametrize("file", SCENES, ids=lambda file: file.relative_to(ROOT / "labs").as_posix())
@@ -232,7 +234,9 @@ def test_what_a_scene_makes_carries_the_labs_label(file: Path) -> None:
     for kind in ("networks", "volumes"):
         for name, made in (scene.get(kind) or {}).items():
             external = (made or {}).get("external")
-            assert external or (made or {}).get("labels", {}).get("io.drydock.lab"), f"{kind} {name}"
+            labels = (made or {}).get("labels", {})
+            # What outlives every lab belongs to none.
+            assert external or "io.drydock.lab" in labels or "io.drydock.kept" in labels, f"{kind} {name}"
 
 
 @EVERY_LAB
@@ -241,9 +245,12 @@ def test_every_way_has_its_scene_and_answers_name_ways_that_there_are(lab: Lab) 
         assert (lab.folder / f"compose.{name}.yaml").is_file()
     numbers = range(2, len(lab.toml.steps) + 1)
     answers = [*lab.answers, *filter(None, map(lab.step_answer, numbers))]
-    needed = {answer.name: set(answer.toml.ways) for answer in answers}
-    for name, ways in needed.items():
-        assert ways <= set(lab.toml.ways), name
-        assert bool(ways) is bool(lab.toml.ways), f"{name}: the ways that it needs, no more are started"
+    # Without ways of its own, an answer gets the usual ones; of several, an answer needs some and names them.
+    needed = {answer.name: set(answer.toml.ways or lab.toml.usual) for answer in answers}
+    for answer in answers:
+        assert needed[answer.name] <= set(lab.toml.ways), answer.name
+        assert answer.toml.ways or len(lab.toml.usual) < 2, (
+            f"{answer.name}: the ways that it needs, no more are started"
+        )
     right = [ways for name, ways in needed.items() if name.startswith(("solution", "alternative"))]
     assert set().union(*right) == set(lab.toml.ways), "each way is in some right answer"

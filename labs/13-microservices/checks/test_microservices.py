@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import secrets
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,7 @@ def test_tracking_apart(services: Services) -> None:
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_stopped(services: Services) -> None:
-    """While tracking is stopped, the front answers and says what is missing; afterwards it has the places again."""
+    """While tracking is stopped, the front says what is missing; afterwards it is there again."""
     services.once("tracking stopped", lambda: require_holds_without(services, STOPPED))
 
 
@@ -82,7 +81,7 @@ def test_tracking_slow(services: Services) -> None:
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_wrong(services: Services) -> None:
-    """While tracking answers with errors, the front answers, says what is missing, and sends few requests."""
+    """While tracking answers with errors, the front says what is missing and asks rarely."""
     services.once("tracking wrong", lambda: require_holds_without(services, "wrong"))
 
 
@@ -105,7 +104,9 @@ def test_notified_once(services: Services) -> None:
 def test_made_up_for(services: Services) -> None:
     """What notification missed while it was stopped, slow or wrong is sent later."""
     for fault in (STOPPED, "slow", "wrong"):
-        services.once(f"made up for {fault}", functools.partial(notices.require_made_up_for, services, fault))
+        services.once(
+            f"made up for {fault}", lambda fault=fault: notices.require_made_up_for(services, fault)
+        )
 
 
 @needs("made-up-for")
@@ -153,7 +154,7 @@ def test_slow_found(found: traces.Found) -> None:
 @needs("slow-found")
 @timeout(400)
 def test_released_alone(services: Services, lab: Lab) -> None:
-    """release.sh releases one service and rolls it back: users and other services notice nothing, and no data is lost."""
+    """release.sh releases one service and rolls it back; nobody notices, and no data is lost."""
     script = Script(services)
     proof = ("released", services.scene, services.on.title, script.text, script.fingerprint)
     if lab.recall(*proof) is None:
