@@ -55,11 +55,11 @@ export class Blocks {
       await this.lesson.operate(block.verb);
       return;
     }
-    said.textContent = "";
+    // Before it is asked for: a quick command has ended, and was told of, when the answer comes.
+    said.dataset.state = "typed";
+    said.textContent = "… typed in the terminal";
     try {
       await this.lesson.run(block);
-      said.dataset.state = "typed";
-      said.textContent = "… typed in the terminal";
     } catch (problem) {
       said.dataset.state = "fail";
       said.textContent = problem.message;
