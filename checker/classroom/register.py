@@ -120,7 +120,7 @@ class Register:
     def _run(self, name: str, ready: Future[About]) -> None:
         try:
             db, about = _opened(self.file, name)
-        except BaseException as error:  # noqa: BLE001 - whoever opens it is told
+        except BaseException as error:  # noqa: BLE001 - the opener gets it
             ready.set_exception(error)
             return
         ready.set_result(about)

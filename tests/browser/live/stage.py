@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import threading
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
 from checker.course.places import Places
 from checker.errors import EngineError, LabError
 from checker.live import serve
-from checker.live.app import make_app
 from checker.live.codes import make_code
 from checker.live.judge import Verdict
 from checker.live.service import Service
 from checker.results import CheckResult, Failure, Report, Status
-from checker.session.session import Session
 from tests.conftest import ROOT
+from tests.live_service import begin, free_port, session_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,52 +192,13 @@ def verdict_with(passed: int, status: Status = Status.FAILED) -> Report:
 def set_up(html: Path, port: int = 0) -> Stage:
     """Serve the pages with a lab that is played."""
     engine = Asked()
-
-    class Counted(Session):
-        @functools.cached_property
-        def engine(self) -> Any:
-            return engine
-
-        @functools.cached_property
-        def client(self) -> Any:
-            engine.calls.append("client")
-            raise EngineError("The container engine of the tests does not answer.")
-
-    service = Service(Places(ROOT, ROOT), "run-on-the-stage", KEY, Counted)
-    listening = serve.listen(port or _free())
+    service = Service(Places(ROOT, ROOT), "run-on-the-stage", KEY, session_on(engine))
+    listening = serve.listen(port or free_port())
     number = int(listening.getsockname()[1])
     stage = Stage(number, service, engine)
     service.judge = Played(stage)  # type: ignore[assignment]
     service.operations._judge = service.judge
     service.terminal = lambda *_: stage.terminal  # type: ignore[method-assign,assignment]
     stage.watch._judge = service.judge
-    server = serve.make_server(
-        uvicorn.Config(
-            make_app(service, html, number), log_level="warning", access_log=False, lifespan="off",
-            server_header=False, proxy_headers=False, ws="websockets-sansio", timeout_graceful_shutdown=1,
-        ),
-        service,
-    )  # fmt: skip
-    begun = threading.Event()
-
-    async def run() -> None:
-        service.hub.use(asyncio.get_running_loop())
-        begun.set()
-        await server.serve(sockets=[listening])
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
-    thread.start()
-    if not begun.wait(10):
-        raise TimeoutError("the service did not start")
-
-    def stop() -> None:
-        server.should_exit = True
-        thread.join(10)
-
-    stage.stop = stop
+    stage.stop = begin(service, html, listening)
     return stage
-
-
-def _free() -> int:
-    with serve.listen() as probe:
-        return int(probe.getsockname()[1])

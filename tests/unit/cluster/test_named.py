@@ -244,7 +244,7 @@ def test_on_kubernetes_the_name_of_a_service_leads_to_the_pods_that_it_selects()
 
 
 def test_on_kubernetes_a_variable_from_a_secret_is_part_of_the_environment() -> None:
-    """The program in the pod sees its value, and so does whoever breaks into it."""
+    """The program in the pod sees its value, and so does an attacker in the pod."""
     (copy,) = NamedOnKubernetes(cast("Api", KubernetesApi())).copies()
     assert copy.env == {"KEY": "seal"}
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import json
 import socket
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import uvicorn
 
 from checker.course.places import Places
 from checker.errors import EngineError
 from checker.live import serve
-from checker.live.app import make_app
 from checker.live.codes import make_code
 from checker.live.service import Service
-from checker.session.session import Session
+from tests.live_service import begin, free_port, session_on
 from tests.unit.site.conftest import course, pages  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
@@ -123,43 +118,10 @@ def live(tmp_path: Path, pages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     # As the theme does, the page for what is missing has the script that every page has.
     (pages / "404.html").write_text("<html><script>var inline = 1</script>Lost</html>")
 
-    class Counted(Session):
-        @functools.cached_property
-        def engine(self) -> Any:
-            return engine
-
-        @functools.cached_property
-        def client(self) -> Any:
-            engine.calls.append("client")
-            raise EngineError("The container engine of the tests does not answer.")
-
-    service = Service(Places(ROOT, ROOT), "run-of-the-tests", KEY, Counted)
-    listening = serve.listen(_free())
+    service = Service(Places(ROOT, ROOT), "run-of-the-tests", KEY, session_on(engine))
+    listening = serve.listen(free_port())
     port = int(listening.getsockname()[1])
-    server = serve.make_server(
-        uvicorn.Config(
-            make_app(service, pages, port), log_level="warning", access_log=False, lifespan="off",
-            server_header=False, proxy_headers=False, ws="websockets-sansio", timeout_graceful_shutdown=1,
-        ),
-        service,
-    )  # fmt: skip
-    begun = threading.Event()
-
-    async def run() -> None:
-        service.hub.use(asyncio.get_running_loop())
-        begun.set()
-        await server.serve(sockets=[listening])
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
-    thread.start()
-    assert begun.wait(10)
+    stop = begin(service, pages, listening)
     yield Live(port, service, engine)
-    server.should_exit = True
-    thread.join(10)
+    stop()
     service.end()
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
