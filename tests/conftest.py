@@ -15,7 +15,7 @@ import pytest
 
 from checker.course.catalogue import Catalogue, Lab
 from checker.course.places import Places, find
-from checker.engine.api import Engine, NotFoundError, connect
+from checker.engine.api import KEPT, Engine, NotFoundError, connect
 from checker.errors import EngineError
 from checker.grading.author import wait_until
 
@@ -154,6 +154,12 @@ def _labelled(engine: Engine) -> set[str]:
         for kind in ("containers", "networks", "volumes", "images")
         for item in engine.list_all(kind, labels={"io.drydock.lab": reserved()})
     }
+
+
+def made_by_compose(engine: Engine, project: str, kind: str) -> list[dict[str, Any]]:
+    """List what Compose made for a project, without volumes that it labels with a project but that are kept for all."""
+    found = engine.list_all(kind, labels={"com.docker.compose.project": project})
+    return [item for item in found if KEPT not in (item.get("Labels") or {})]
 
 
 @pytest.fixture(scope="session")

@@ -303,18 +303,7 @@ def _finish(engine: Engine, node: _Node) -> None:
     try:
         with contextlib.suppress(OSError):
             node.sink.shutdown(socket.SHUT_WR)
-        give_up = time.monotonic() + LOAD_SECONDS
-        while True:
-            if select.select([node.sink], [], [], ASK_SECONDS)[0]:
-                if not (heard := node.sink.recv(65536)):
-                    break
-                node.said += heard
-                give_up = time.monotonic() + LOAD_SECONDS
-            elif _code(engine, node) is not None:
-                break
-            elif time.monotonic() >= give_up:
-                node.problem = node.problem or f"it said nothing for {LOAD_SECONDS:.0f} s"
-                break
+        _hear_out(engine, node, node.sink)
     except OSError as error:
         node.problem = node.problem or str(error)
     code = _code_at_last(engine, node)
@@ -323,6 +312,25 @@ def _finish(engine: Engine, node: _Node) -> None:
     elif code or node.problem:
         said = demultiplex(bytes(node.said)).decode(errors="replace").strip()
         node.problem = said or node.problem or f"{node.load} ended with {code}"
+
+
+def _hear_out(engine: Engine, node: _Node, sink: socket.socket) -> None:
+    """Read what a node says until it hangs up, or has been silent for a while since its command ended."""
+    give_up = time.monotonic() + LOAD_SECONDS
+    has_ended = False
+    while True:
+        if select.select([sink], [], [], ASK_SECONDS)[0]:
+            if not (heard := sink.recv(65536)):
+                return
+            node.said += heard
+            give_up = time.monotonic() + LOAD_SECONDS
+        elif has_ended:
+            return
+        elif _code(engine, node) is not None:
+            has_ended = True  # its last words may still be on their way
+        elif time.monotonic() >= give_up:
+            node.problem = node.problem or f"it said nothing for {LOAD_SECONDS:.0f} s"
+            return
 
 
 def _code(engine: Engine, node: _Node) -> int | None:

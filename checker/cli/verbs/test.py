@@ -65,6 +65,8 @@ def run(args: argparse.Namespace) -> int:
         if any(part.engine for part in group) and not ready:
             _prepare(context, args, group)
             ready = True
+        if any(part.by_lab or part.browser for part in group):
+            _make_room(context)
         if any(part.browser for part in group):
             ensure_browser(context.say, no_install=args.no_install)
         name = " and ".join(part.name for part in group)
@@ -72,6 +74,32 @@ def run(args: argparse.Namespace) -> int:
     for name, code in ended.items():
         context.say(f"{name}: {'passed' if code is ExitCode.OK else 'FAILED'}")
     return int(max(ended.values()))
+
+
+def _make_room(context: Context) -> None:
+    """Stop the labs that run: their tests need their names and ports.
+
+    Raises:
+        HeldError: another checkout or person started one.
+        MisuseError: there is a terminal, and the answer on it is no.
+    """
+    import sys
+
+    from checker.errors import MisuseError
+    from checker.session.operations import stop
+
+    started = [lab for lab in context.catalogue if context.scene(lab).services()]
+    if not started:
+        return
+    numbers = ", ".join(lab.number for lab in started)
+    question = f"Lab {numbers} runs, and the tests need its names and ports. Stop it? Your files stay."
+    if sys.stdin.isatty() and not context.agrees(question):
+        raise MisuseError("The labs were not tested.", remedy="First stop what runs: ./lab down --all")
+    for lab in started:
+        stop(context, lab)
+        context.say(
+            f"lab {lab.number} was running; it is stopped, because the tests need its names and ports"
+        )
 
 
 def _chosen(args: argparse.Namespace) -> list[Part]:

@@ -92,7 +92,7 @@ def fail_never_removed(scaled: Scaled, numbers: Sequence[int], after: float, sou
         else f"remembers for {found.patience} s how many it needed, and removes none until then."
     )
     fail(
-        f"A minute after the tide, there were still {numbers[-1]} copies, {numbers[-1] - numbers[0]} more than before it. The autoscaler {why}",
+        f"{after:.0f} s after the tide, there were still {numbers[-1]} copies, {numbers[-1] - numbers[0]} more than before it. The autoscaler {why}",
         expected=f"{numbers[0]} copies {after:.0f} s after the tide",
         seen=" → ".join(map(str, numbers)) + " copies",
         source=source,

@@ -9,7 +9,7 @@ from checker.cluster.kubernetes_records import quantity, resources_of
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
 from . import reasons
-from .tide import AFTER_SECONDS, AUTOSCALER, SECONDS, copy_seconds, turns, wanted
+from .tide import AFTER_SECONDS, AUTOSCALER, COUNTED_SECONDS, SECONDS, copy_seconds, turns, wanted
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Outside
@@ -215,7 +215,7 @@ def test_steady(lab: Lab, tide: Tide) -> None:
 
 
 @needs("by-itself")
-@timeout(90)
+@timeout(150)
 def test_followed(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     """Copies were added while users came, and removed when they had gone."""
     tide.require_over()
@@ -243,10 +243,10 @@ def test_followed(lab: Lab, scaled: Scaled, tide: Tide) -> None:
 @needs("followed")
 def test_thrifty(lab: Lab, tide: Tide) -> None:
     """It took less than a fixed number of copies for the peak."""
-    end = tide.due + AFTER_SECONDS
+    end = tide.due + COUNTED_SECONDS
     peak = max(each.wanted for each in tide.changes)
     used = copy_seconds(tide.changes, tide.begin, end)
-    fixed = peak * (SECONDS + AFTER_SECONDS)
+    fixed = peak * (SECONDS + COUNTED_SECONDS)
     require(
         used <= THRIFT * fixed,
         f"From the tide's beginning to a minute after its end, {used:.0f} copy-seconds were taken. {peak} copies all the time would have "

@@ -22,8 +22,11 @@ RECORD = "/tmp/replicas"  # noqa: S108 - in the recorder, which nobody else uses
 BEGINS, ENDS = "load begins", "load ends"
 SECONDS = 180.0
 """How long it takes: the last point of users.yaml."""
-AFTER_SECONDS = 60.0
-"""How long after its end the copies may take to become few again."""
+AFTER_SECONDS = 120.0
+"""How long after its end the copies may take to become few again: a memory of a minute, and what measuring, deciding and
+a busy machine add to it."""
+COUNTED_SECONDS = 60.0
+"""For how long after its end copies are counted as taken."""
 BUSY_SECONDS = 2.0
 """For how many seconds of it the users may have sent nothing until failures may be the machine's fault."""
 UNSENT_SECONDS = 10.0
@@ -134,13 +137,13 @@ class Tide:
 
     @functools.cached_property
     def changes(self) -> list[Change]:
-        """How many copies there were, up to a minute after its end, or to when they were as few as before."""
+        """How many copies there were, up to two minutes after its end, or to when they were as few as before."""
         self.read_until_few()
         last = self.due + AFTER_SECONDS
         return [each for each in self.read() if each.at <= last]
 
     def read_until_few(self) -> bool:
-        """Wait until there are as few copies as before, a minute after its end at most."""
+        """Wait until there are as few copies as before, two minutes after its end at most."""
         left = self.due + AFTER_SECONDS - self._timeline.now()
         return wait_until(self._are_few, max(left, 0.0), every=0.5)
 

@@ -229,3 +229,16 @@ def test_a_shell_on_a_terminal_opens_in_the_work_folder(
     screen.until(started.work.name)
     assert screen.close() == 5
     assert not re.search("Traceback", screen.said)
+
+
+def test_a_lab_that_runs_is_stopped_before_the_labs_are_tested_and_its_files_stay(
+    started: Scene, course: Course, lab: Run
+) -> None:
+    folder = course.root / "tests" / "course"
+    folder.mkdir(parents=True)
+    (folder / "test_labs.py").write_text("def test_it():\n    pass\n")
+    done = lab("test", "course")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"lab {started.lab.number} was running; it is stopped" in done.stderr
+    assert started.services() == {}
+    assert (started.work / "notes.txt").read_text() == "given\n"

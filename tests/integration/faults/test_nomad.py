@@ -14,7 +14,7 @@ from checker.grading.author import wait_until
 from checker.grading.container import Shells
 from checker.images.supply import lacking
 from checker.scene import faults
-from tests.conftest import ROOT, Course
+from tests.conftest import ROOT, Course, made_by_compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,9 +138,8 @@ def cluster(make_scene: Callable[[Lab], Scene], course: Course, engine: Engine) 
     finally:
         shells.close()
         scene.stop()
-    project = {"com.docker.compose.project": lab.project}
     for kind in ("containers", "networks", "volumes"):
-        assert engine.list_all(kind, labels=project) == []
+        assert made_by_compose(engine, lab.project, kind) == []
         assert engine.list_all(kind, labels={"io.drydock.lab": lab.number}) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from checker.engine.shell import Shell
 from checker.grading.author import wait_until
-from tests.conftest import ROOT, Course, reserved
+from tests.conftest import ROOT, Course, made_by_compose, reserved
 from tests.integration.conftest import COMPOSE, spawn
 
 if TYPE_CHECKING:
@@ -63,8 +63,10 @@ def nodes(make_scene: Callable[[Lab], Scene], course: Course) -> Iterator[Scene]
 
 def parts(engine: Engine, number: str) -> dict[str, list[dict[str, Any]]]:
     """Return the containers, networks and volumes of a lab."""
-    labels = {"com.docker.compose.project": f"drydock-{number}"}
-    return {kind: engine.list_all(kind, labels=labels) for kind in ("containers", "networks", "volumes")}
+    return {
+        kind: made_by_compose(engine, f"drydock-{number}", kind)
+        for kind in ("containers", "networks", "volumes")
+    }
 
 
 def in_node(engine: Engine, number: str, name: str, command: str) -> str:

@@ -18,7 +18,7 @@ from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.grading.author import wait_until
 from checker.scene.holder import HeldError
-from tests.conftest import TOOLS, Course, reserved
+from tests.conftest import TOOLS, Course, made_by_compose, reserved
 from tests.integration.conftest import COMPOSE, NAMED, NEVER_READY, spawn
 
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ def quiet(_: str) -> None:
 
 def everything(engine: Engine, number: str) -> set[str]:
     """Name all that the engine has of a lab, by Compose project or label."""
-    project = {"com.docker.compose.project": f"drydock-{number}"}
     return {
         f"{kind} {item.get('Name') or item['Id']}"
         for kind in ("containers", "networks", "volumes")
-        for labels in (project, {"io.drydock.lab": number})
-        for item in engine.list_all(kind, labels=labels)
+        for found in (
+            made_by_compose(engine, f"drydock-{number}", kind),
+            engine.list_all(kind, labels={"io.drydock.lab": number}),
+        )
+        for item in found
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -29,7 +30,11 @@ class Engine:
         self.running = True
         self.code: int | None = None
         self.kept: list[socket.socket] = []
-        self.commands: list[str] = []
+        self.commands: dict[str, str] = {}
+        """What each exec runs. Several are made and started at once, in any order."""
+        self._numbers = itertools.count(1)
+        self.execs: dict[socket.socket, str] = {}
+        """The exec that each far end belongs to."""
         self.codes: dict[str, int] = {}
         """How each exec ended, where they end differently."""
 
@@ -40,20 +45,26 @@ class Engine:
     def new_exec(self, container: str, options: dict[str, Any]) -> str:
         """Make an exec of the node."""
         assert container == "n1", options
-        self.commands.append(options["Cmd"][-1])
-        return f"e{len(self.commands)}"
+        name = f"e{next(self._numbers)}"
+        self.commands[name] = options["Cmd"][-1]
+        return name
 
     def get(self, path: str) -> dict[str, Any]:
         """Tell the exec's state."""
-        assert path in {"/exec/e1/json", "/exec/e2/json"}
-        if (code := self.codes.get(path.split("/")[2])) is not None:
+        _, _, name, question = path.split("/")
+        assert name in self.commands
+        assert question == "json"
+        if (code := self.codes.get(name)) is not None:
             return {"Running": False, "ExitCode": code}
         return {"Running": self.running, "ExitCode": self.code}
 
     def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
         """Start the exec and give its connection."""
-        assert path in {"/exec/e1/start", "/exec/e2/start"}, body
+        _, _, name, action = path.split("/")
+        assert name in self.commands
+        assert action == "start", body
         near, far = socket.socketpair()
+        self.execs[far] = name
         # As the engine does, which has the far end open as long as it likes.
         self.kept.append(far)
         threading.Thread(target=self.behave, args=(self, far), daemon=True).start()
@@ -106,12 +117,13 @@ def does_nothing(engine: Engine, far: socket.socket) -> None:
 
 def keeps_nothing(engine: Engine, far: socket.socket) -> None:
     """Load all of it, but end with an error where it is to be kept for later."""
-    keeps = engine.kept.index(far) == 1
+    name = engine.execs[far]
+    keeps = engine.commands[name].startswith("node prepare")
     while far.recv(1 << 20):
         pass
     if keeps:
         far.sendall(FULL)
-    engine.codes["e2" if keeps else "e1"] = 7 if keeps else 0
+    engine.codes[name] = 7 if keeps else 0
     far.close()
 
 
@@ -192,9 +204,9 @@ def test_the_archive_is_kept_for_later_nodes_once_and_what_goes_wrong_there_is_n
     problem = node_images._stream(engine, ("parcel:1.0",), nodes[:1])  # type: ignore[arg-type]
     assert problem == "no space left there"
     assert nodes[0].problem == ""
-    assert engine.commands == [
-        "rm -f /var/lib/drydock-images && ctr import && printf '%s\\n' parcel:1.0=sha256:1 > /var/lib/drydock-images",
+    assert sorted(engine.commands.values()) == [
         "node prepare parcel:1.0=sha256:1",
+        "rm -f /var/lib/drydock-images && ctr import && printf '%s\\n' parcel:1.0=sha256:1 > /var/lib/drydock-images",
     ]
     assert len(node_images._keepers(nodes)) == 1
     for far in engine.kept:
