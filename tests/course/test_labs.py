@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +15,16 @@ from checker.images.supply import ensure, lacking
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from tests.conftest import ROOT
+from tests.turns import (
+    EVERY_ANSWER,
+    SHARD,
+    SHARDS,
+    SLOW_SECONDS,
+    is_due,
+    shard_of_this_run,
+    turns_of,
+    why_not,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,47 +48,6 @@ def tasks() -> Iterator[tuple[Lab, str, str]]:
 
 TASKS = list(tasks())
 
-DEAR_SECONDS = 2.0
-"""A lab that takes longer than this until it is ready has its answers proven in turn, a part of them at each commit: its
-wrong answers in six turns, its alternatives in two. As it is shipped, its steps and its solution are proven each time."""
-
-SHARDS = 6
-ALTERNATIVES_IN = 2
-
-EVERY_ANSWER = "DRYDOCK_TEST_EVERY_ANSWER"
-"""Set to prove all of them in one run; `lab verify N` does so for one lab."""
-
-SHARD = "DRYDOCK_TEST_SHARD"
-"""Set to prove one part of them, from 1: `2` of six. Without it, the commit decides, so that a run of it is always the same."""
-
-
-def shard_of_this_run() -> int:
-    """Return which part of the wrong answers of slow labs this run proves, from 0."""
-    if asked := os.environ.get(SHARD):
-        return (int(asked) - 1) % SHARDS
-    said = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
-    )
-    return int(said.stdout.strip() or "0", 16) % SHARDS
-
-
-def turns_of(lab: Lab, name: str) -> frozenset[int]:
-    """Return in which shards an answer is proven."""
-    measured = lab.toml.measured
-    if measured is None or measured.start_s > DEAR_SECONDS:
-        for turns, names in (
-            (SHARDS, [answer.name for answer in lab.answers if answer.must_fail]),
-            (ALTERNATIVES_IN, [each.name for each in lab.answers if each.name.startswith("alternative/")]),
-        ):
-            if name in names:
-                return frozenset(range(names.index(name) % turns, SHARDS, turns))
-    return frozenset(range(SHARDS))
-
-
-def is_due(lab: Lab, name: str, shard: int) -> bool:
-    """Return whether an answer is proven in a run of this shard."""
-    return bool(os.environ.get(EVERY_ANSWER)) or shard in turns_of(lab, name)
-
 
 def test_there_are_labs_to_prove() -> None:
     # As many as there are at least: a lab or its answers that go missing are not to go unseen.
@@ -88,20 +55,20 @@ def test_there_are_labs_to_prove() -> None:
     assert len(TASKS) >= 500
 
 
-def test_every_answer_has_its_turn_and_what_is_quick_is_proven_in_every_run(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.delenv(EVERY_ANSWER, raising=False)
+def test_every_answer_has_its_turn_and_what_is_quick_is_proven_in_every_run() -> None:
+    always = {(lab.slug, name) for lab, name, _ in TASKS if len(turns_of(lab, name)) == SHARDS}
     for lab, name, _ in TASKS:
-        due = [shard for shard in range(SHARDS) if is_due(lab, name, shard)]
-        assert due == sorted(turns_of(lab, name)), name
-        assert due, name
-    always = {name for lab, name, _ in TASKS if len(turns_of(lab, name)) == SHARDS}
-    assert {"as shipped", "solution", "step/2"} <= always
-    assert not any(name.startswith("step/") for name in {name for _, name, _ in TASKS} - always)
-    quick = [lab for lab, _, _ in TASKS if lab.toml.measured and lab.toml.measured.start_s <= DEAR_SECONDS]
+        assert turns_of(lab, name), name
+        assert turns_of(lab, name) <= set(range(SHARDS)), name
+    assert {(lab.slug, name) for lab, name, _ in TASKS if name in {"as shipped", "solution"}} <= always
+    quick = [lab for lab, _, _ in TASKS if lab.toml.measured and lab.toml.measured.start_s <= SLOW_SECONDS]
     assert quick
-    assert all(len(turns_of(lab, answer.name)) == SHARDS for lab in quick for answer in lab.answers)
+    assert {(lab.slug, answer.name) for lab in quick for answer in lab.answers} <= always
+
+
+def test_no_shard_has_twice_as_much_to_do_as_another() -> None:
+    sizes = [sum(shard in turns_of(lab, name) for lab, name, _ in TASKS) for shard in range(SHARDS)]
+    assert max(sizes) < 2 * min(sizes)
 
 
 def test_a_run_of_one_commit_is_always_of_the_same_shard(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +78,14 @@ def test_a_run_of_one_commit_is_always_of_the_same_shard(monkeypatch: pytest.Mon
     assert shard_of_this_run() == 0
     monkeypatch.setenv(SHARD, str(SHARDS))
     assert shard_of_this_run() == SHARDS - 1
+
+
+def test_all_answers_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SHARD, "1")
+    monkeypatch.delenv(EVERY_ANSWER, raising=False)
+    assert not all(is_due(lab, name) for lab, name, _ in TASKS)
+    monkeypatch.setenv(EVERY_ANSWER, "1")
+    assert all(is_due(lab, name) for lab, name, _ in TASKS)
 
 
 def quiet(_: str) -> None:
@@ -175,10 +150,8 @@ def provers(_connected: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ite
     ("lab", "name"), [(lab, name) for lab, name, _ in TASKS], ids=[sentence for _, _, sentence in TASKS]
 )
 def test_it_ends_as_it_must(provers: Provers, engine: Engine, lab: Lab, name: str) -> None:
-    if not is_due(lab, name, shard_of_this_run()):
-        pytest.skip(
-            f"lab {lab.number} is slow: {name} is in another shard ({SHARD}), or with {EVERY_ANSWER}=1"
-        )
+    if not is_due(lab, name):
+        pytest.skip(why_not(lab, name))
     if what := lacking(images_for(lab, name), find(ROOT), lambda: engine):
         pytest.skip(f"{name} of lab {lab.number} needs {what}, which this machine does not have")
     proofs = [proof for proof in provers.of(lab).all(name) if proof.answer == name]
