@@ -13,6 +13,7 @@ from checker.site.executed import is_gap, notebooks, plain, read
 from checker.site.notebooks import GUESS
 from tests.docs.rehearsal import emptiness, figures, lab_of, rehearsal, there, verdict
 from tests.docs.stage import ROOT
+from tests.turns import is_due, why_not
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +27,11 @@ GONE_SECONDS = 10.0
 """How long the engine may list what it has removed."""
 
 
-def require_images(notebook: Notebook, engine: Engine) -> None:
+def require_turn_and_images(notebook: Notebook, engine: Engine) -> None:
     places = find(ROOT)
     lab = lab_of(notebook)
+    if lab is not None and not is_due(lab, "notebook"):
+        pytest.skip(why_not(lab, "notebook"))
     if lab is not None and (what := lacking(lab.images, places, lambda: engine)):
         pytest.skip(f"notebook {notebook.number} needs {what}, which this machine does not have")
 
@@ -59,7 +62,7 @@ def test_a_notebook_is_red_as_shipped_and_green_when_completed(
     path: Path, engine: Engine, tmp_path: Path
 ) -> None:
     notebook = read(path)
-    require_images(notebook, engine)
+    require_turn_and_images(notebook, engine)
     end, judged = len(notebook.cells), notebook.index("check") + 1
     before = there(engine, notebook)
     with rehearsal(notebook, tmp_path, engine) as stage:
@@ -86,7 +89,7 @@ def test_a_kernel_that_was_killed_leaves_what_the_next_run_cleans(
     path: Path, engine: Engine, tmp_path: Path
 ) -> None:
     notebook = read(path)
-    require_images(notebook, engine)
+    require_turn_and_images(notebook, engine)
     before = there(engine, notebook)
     with rehearsal(notebook, tmp_path, engine) as stage:
         with stage.kernel() as run:
