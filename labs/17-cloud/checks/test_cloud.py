@@ -84,7 +84,7 @@ def test_every_request_served(replay: Replay) -> None:
 
 @needs("every-request-served")
 def test_released_at_night(replay: Replay) -> None:
-    """At night, at most half of what is reserved at the peak is reserved."""
+    """At night, at most 60 % of what is reserved at the peak is reserved."""
     replay.require_released()
 
 
