@@ -12,6 +12,7 @@ from starlette.responses import Response
 from checker.classroom.protocol import BODY_BYTES
 from checker.classroom.register import NotThisClassError
 from checker.classroom.room import TooManyError
+from checker.web import guard
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,9 +23,7 @@ BODY_SECONDS = 10.0
 """How long a request may take to send its body."""
 
 HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    **{name.lower(): value for name, value in guard.HEADERS.items()},
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import hmac
 import io
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,8 @@ from starlette.routing import Route
 
 from checker.classroom.answers import HANDLERS, HEADERS, answer, body_of, decoded
 from checker.classroom.names import cell
+from checker.web.guard import Guard, Rules
+from checker.web.stream import BEAT_SECONDS, stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,12 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from checker.classroom.room import Room
-
-SEND_SECONDS = 5.0
-"""How long a page may take to read what it is sent; one that sleeps is dropped and asks again."""
-
-BEAT_SECONDS = 10.0
-"""How often a page hears something even if nothing changed."""
+    from checker.web.stream import Reader
 
 TICK_SECONDS = 1.0
 
@@ -76,7 +71,13 @@ class Board:
         routes = [Route(path, _page(name, kind), methods=["GET"]) for path, (name, kind) in PAGES.items()]
         routes += [Route(path, method, methods=["GET"]) for path, method in asked.items()]
         routes += [Route(path, method, methods=["POST"]) for path, method in done.items()]
-        return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), port=port, token=token)
+        rules = Rules(
+            port=port,
+            token=token,
+            is_page=PAGES.__contains__,
+            closed="This page is not open to the class. `lab class serve` prints its address.",
+        )
+        return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), rules)
 
     async def state(self, _: Request) -> Response:
         """Return everything that the board shows."""
@@ -186,82 +187,25 @@ class Stream(Response):
     """Server-sent events: at most one a second, with what changed; never a queue."""
 
     def __init__(self, room: Room) -> None:
-        super().__init__(media_type="text/event-stream", headers=HEADERS)
+        super().__init__(headers=HEADERS)
         self._room = room
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send what changes until the page has gone."""
         headers = [(key, value) for key, value in self.raw_headers if key != b"content-length"]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        gone = asyncio.create_task(_gone(receive))
-        try:
-            async for data in self._changes(gone):
-                async with asyncio.timeout(SEND_SECONDS):
-                    await send({"type": "http.response.body", "body": data, "more_body": True})
-        except (TimeoutError, OSError):
-            return
-        finally:
-            gone.cancel()
+        await stream(receive, send, self._changes, headers)
 
-    async def _changes(self, gone: asyncio.Task[None]) -> AsyncIterator[bytes]:
+    async def _changes(self, page: Reader) -> AsyncIterator[bytes]:
         version, quiet = 0, 0.0
-        while not gone.done():
+        while True:
             current = self._room.picture.version
             if current != version or quiet >= BEAT_SECONDS:
                 data = msgspec.json.encode(state_of(self._room, version))
                 yield b"id: %d\nevent: state\ndata: %s\n\n" % (current, data)
                 version, quiet = current, 0.0
-            await asyncio.wait({gone}, timeout=TICK_SECONDS)
+            if not await page.is_there(TICK_SECONDS):
+                return
             quiet += TICK_SECONDS
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-class Guard:
-    """Passes on to the board what its own page asks; it decides on raw headers, before any route.
-
-    Args:
-        app: what is guarded.
-        port: the port that it listens on.
-        token: what the page has to send.
-    """
-
-    def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
-        self._app = app
-        hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
-        self._hosts = {host.encode() for host in hosts}
-        self._origins = {f"http://{host}".encode() for host in hosts}
-        self._token = b"Bearer " + token.encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or refuse it."""
-        if scope["type"] != "http":
-            return
-        problem = self._problem(scope)
-        if problem:
-            await answer({"error": problem[1]}, problem[0])(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    def _problem(self, scope: Scope) -> tuple[int, str] | None:
-        def all_of(name: bytes) -> list[bytes]:
-            return [value for key, value in scope["headers"] if key.lower() == name]
-
-        hosts, origins = all_of(b"host"), all_of(b"origin")
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return 400, "This server answers only to localhost."
-        foreign = any(each not in self._origins for each in origins)
-        if foreign or any(each not in {b"same-origin", b"none"} for each in all_of(b"sec-fetch-site")):
-            return 403, "This page may not ask."
-        if scope["path"] in PAGES:
-            return None
-        tokens = all_of(b"authorization")
-        if len(tokens) != 1 or not hmac.compare_digest(tokens[0], self._token):
-            return 401, "This page is not open to the class. `lab class serve` prints its address."
-        return None
 
 
 def qr_svg(text: str) -> bytes:

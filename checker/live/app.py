@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hmac
 import json
@@ -19,27 +18,26 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from checker.errors import LabError, MisuseError
 from checker.live import codes
-from checker.live.files import Pages
-from checker.live.guard import Guard
+from checker.live.files import pages
+from checker.live.guard import guarded
 from checker.live.hub import FLUSH_SECONDS, encoded
 from checker.live.operations import BusyError
 from checker.live.terminal import NotAtPromptError
 from checker.live.wire import serve_terminal
+from checker.web.stream import BEAT, BEAT_SECONDS, stream
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from starlette.responses import Response
     from starlette.websockets import WebSocket
 
-    from checker.live.guard import App, Receive, Scope, Send
     from checker.live.service import Service
+    from checker.web.guard import App, Receive, Scope, Send
+    from checker.web.stream import Reader
 
 APP = "drydock"
-BEAT_SECONDS = 10.0
-"""A page that hears nothing for two and a half of these gives the connection up."""
-SEND_SECONDS = 5.0
-"""How long a page may take nothing of what it is sent; then its connection is closed, and it opens another."""
 
 
 def make_app(service: Service, html: Path, port: int) -> App:
@@ -62,13 +60,13 @@ def make_app(service: Service, html: Path, port: int) -> App:
         Route("/api/v1/labs/{lab}/run", api.run, methods=["POST"]),
         Route("/api/v1/labs/{lab}/{kind}", api.operate, methods=["POST"]),
         WebSocketRoute("/api/v1/term/{lab}", api.term),
-        Mount("/", Pages(html)),
+        Mount("/", pages(html)),
     ]
     app = Starlette(
         routes=routes, exception_handlers={LabError: _explain, BusyError: _busy, Exception: _failed}
     )
     app.router.redirect_slashes = False
-    return Guard(app, port=port, token=service.token)
+    return guarded(app, port=port, token=service.token)
 
 
 async def _explain(_request: Request, error: Exception) -> Response:
@@ -216,48 +214,22 @@ class Events:
         watch = None
         if number:
             watch = await run_in_threadpool(service.watch, number)
-        headers = [(b"content-type", b"text/event-stream")]
         with service.hub.listening(number, since) as listener:
+
+            async def news(page: Reader) -> AsyncIterator[bytes]:
+                yield b": hello\n\n"
+                while await page.is_there(BEAT_SECONDS, listener.wake):
+                    events = listener.take()
+                    yield b"".join(encoded(service.run, each) for each in events) or BEAT
+                    if service.hub.ended:
+                        return
+                    if events:
+                        await page.is_there(FLUSH_SECONDS)
+
             if watch is not None:
                 watch.follow()
                 watch.nudge()
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            gone = asyncio.ensure_future(_gone(receive))
-            try:
-                await _write(send, b": hello\n\n")
-                while not gone.done():
-                    wake = asyncio.ensure_future(listener.wake.wait())
-                    await asyncio.wait(
-                        {wake, gone}, timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                    )
-                    wake.cancel()
-                    if gone.done():
-                        break
-                    events = listener.take()
-                    await _write(
-                        send, b"".join(encoded(service.run, each) for each in events) or b": beat\n\n"
-                    )
-                    if service.hub.ended:
-                        break
-                    if events:
-                        await asyncio.wait({gone}, timeout=FLUSH_SECONDS)
-                await send({"type": "http.response.body", "body": b""})
-            except TimeoutError:
-                # The page is stopped, or its machine sleeps. Nothing more is kept for it, and uvicorn closes the connection.
-                pass
-            finally:
-                gone.cancel()
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _write(send: Send, body: bytes) -> None:
-    await asyncio.wait_for(
-        send({"type": "http.response.body", "body": body, "more_body": True}), SEND_SECONDS
-    )
+            await stream(receive, send, news)
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class Class:
         self.own = httpx.AsyncClient(
             transport=httpx.ASGITransport(board, raise_app_exceptions=False),
             base_url=f"http://127.0.0.1:{PORT}",
-            headers={"Authorization": f"Bearer {TOKEN}"},
+            headers={"Authorization": f"Bearer {TOKEN}", "Origin": f"http://127.0.0.1:{PORT}"},
         )
 
     async def join(self, name: str, machine: str = "", code: str = "") -> httpx.Response:

@@ -344,7 +344,7 @@ def test_a_message_reaches_the_learner_with_the_next_answer(
     join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
     url, _, token = held.opened.board.partition("/#t=")
     said = {"text": "Coffee at \u202e ten"}
-    bearer = {"Authorization": f"Bearer {token}"}
+    bearer = {"Authorization": f"Bearer {token}", "Origin": url}
     httpx.post(f"{url}/api/message", json=said, headers=bearer, timeout=10).raise_for_status()
     outbox.raise_hand(up=False)
     post(outbox)

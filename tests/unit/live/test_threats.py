@@ -14,7 +14,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from checker.live import codes
 from checker.live.app import Events
-from checker.live.guard import PUBLIC, Guard
+from checker.live.guard import PUBLIC
+from checker.web.guard import Guard
 from tests.unit.live.conftest import KEY
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def test_t2_a_preflight_of_another_origin_is_refused(live: Live) -> None:
     "host",
     [
         "evil.example:{port}", "127.0.0.1.evil.example:{port}", "localhost.evil.example", "127.0.0.1:9999", "127.0.0.1",
-        "a/?x=", "[::1]x", "", "127.0.0.1:{port}@evil.example", "LOCALHOST:{port}", "127.0.0.1:{port} ,evil.example",
+        "a/?x=", "[::1]x", "[::1]:{port}", "", "127.0.0.1:{port}@evil.example", "LOCALHOST:{port}", "127.0.0.1:{port} ,evil.example",
     ],
 )  # fmt: skip
 def test_t3_another_name_gets_nothing(live: Live, path: str, host: str) -> None:

@@ -1,0 +1,84 @@
+"""A folder of built pages as a part of a server: its files and nothing else, without lists of what is in it."""
+
+from __future__ import annotations
+
+import mimetypes
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from checker.web.guard import Receive, Scope, Send
+
+KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+"""What a machine's own table may have wrong; with a wrong kind, a browser refuses a module."""
+
+LOST = "404.html"
+
+
+class Folder:
+    """One folder of pages.
+
+    Args:
+        folder: the built pages.
+        dressed: returns a page as it is sent, and its Content-Security-Policy.
+    """
+
+    def __init__(self, folder: Path, dressed: Callable[[bytes], tuple[bytes, str]]) -> None:
+        self._folder = folder
+        self._dressed = dressed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request for a page or a file of it."""
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 4404})
+            return
+        # A part of a server has its own beginning of the path (ASGI: root_path).
+        path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
+        answer = await run_in_threadpool(self._answer, path)
+        await answer(scope, receive, send)
+
+    def _answer(self, path: str) -> Response:
+        file = self._find(path)
+        if file is None:
+            return self._page(self._folder / LOST, HTTPStatus.NOT_FOUND)
+        if file.is_dir():
+            if not path.endswith("/"):
+                # Relative, so that nothing of what was asked for becomes a part of where it leads.
+                return Response(
+                    status_code=HTTPStatus.MOVED_PERMANENTLY, headers={"location": f"{file.name}/"}
+                )
+            file /= "index.html"
+        if file.suffix == ".html":
+            return self._page(file, HTTPStatus.OK)
+        if not file.is_file():
+            return self._page(self._folder / LOST, HTTPStatus.NOT_FOUND)
+        kind = KINDS.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return FileResponse(file, media_type=kind)
+
+    def _find(self, path: str) -> Path | None:
+        """Return the file or folder of an address, if it is in the folder of pages."""
+        if "\0" in path or "\\" in path:
+            return None
+        parts = [part for part in path.split("/") if part]
+        if any(part.startswith(".") or ":" in part for part in parts):
+            return None
+        found = self._folder.joinpath(*parts)
+        try:
+            return (
+                found if found.exists() and found.resolve().is_relative_to(self._folder.resolve()) else None
+            )
+        except (OSError, ValueError):
+            return None
+
+    def _page(self, file: Path, status: HTTPStatus) -> Response:
+        try:
+            page, policy = self._dressed(file.read_bytes())
+        except OSError:
+            return Response(b"There is no such page.\n", HTTPStatus.NOT_FOUND, media_type="text/plain")
+        return Response(page, status, {"Content-Security-Policy": policy}, media_type="text/html")
