@@ -166,7 +166,7 @@ class Line:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._to.host, self._to.port, ssl=_CONTEXT)
             found = self._streams[1].get_extra_info("ssl_object").getpeercert(binary_form=True)
-            if not self._to.is_of(found):
+            if not self._to.server.is_of(found):
                 raise ConnectionError("another certificate")
         reader, writer = self._streams
         lines = [f"POST {path} HTTP/1.1", "Host: class", "Content-Type: application/json"]

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import random
 import socket
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +22,7 @@ from checker.classroom.protocol import (
     seal,
 )
 from checker.errors import LabError
+from checker.web.pinned import UnreachableError, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECONDS = 5.0
-"""How long one step of a request may take."""
-
 MOST_ANSWER = 64 * 1024
 
 EVERY_SECONDS = 5.0
@@ -41,14 +38,6 @@ JITTER_SECONDS = 2.0
 """How often a machine posts, and by how much this differs from one to the next: thirty do not come at once."""
 
 MOST_PAUSE = 60.0
-
-
-class RogueError(LabError):
-    """The server at the class's address is another one than the join string names; it was sent nothing."""
-
-
-class UnreachableError(LabError):
-    """The class does not answer now; what is to be sent waits on disk."""
 
 
 @dataclass(frozen=True)
@@ -108,34 +97,11 @@ class Line:
                 return self._exchange(method, path, body, send)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            why = getattr(error, "strerror", "") or str(error) or type(error).__name__
-            raise UnreachableError(
-                f"The class at {to.host} port {to.port} does not answer: {why}.",
-                remedy="What you do is kept and sent later. Is this machine on the room's network?",
-            ) from error
+            raise to.server.unreachable(error) from error
 
     def _open(self, to: Invitation) -> None:
         self.close()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # The certificate is made by the class itself, and compared as a whole below; its name and dates say nothing.
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        connection = http.client.HTTPSConnection(to.host, to.port, timeout=SECONDS, context=context)
-        try:
-            connection.connect()
-            assert isinstance(connection.sock, ssl.SSLSocket)  # noqa: S101 - an HTTPSConnection has one
-            found = connection.sock.getpeercert(binary_form=True)
-            if not found or not to.is_of(found):
-                raise RogueError(
-                    f"The server at {to.host} port {to.port} is not the class of this join string. Nothing was sent to it.",
-                    remedy="Ask the teacher for the join string of today.",
-                )
-        except BaseException:
-            connection.close()
-            raise
-        # It opens no connection by itself: nothing may be sent to one whose certificate was not compared.
-        connection.auto_open = 0
+        connection = connect(to.server)
         self._to, self._connection = to, connection
 
     def _exchange(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:

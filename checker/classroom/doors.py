@@ -1,4 +1,4 @@
-"""The door of a class that is open to the network: joining, events, and what the class knows of the one who asks."""
+"""The door of a class that is open to the network: joining, events, what the class knows of the one who asks, and the shelf."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from checker.classroom.protocol import LEARNER, SEAL, Batch, Joining
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp
 
     from checker.classroom.room import Room
+    from checker.classroom.shelf import Shelf
 
 
-def lan(room: Room) -> ASGIApp:
-    """Return what the network may ask: join, events, me; nothing else is there."""
+def lan(room: Room, shelf: Shelf | None = None) -> ASGIApp:
+    """Return what the network may ask: join, events, me, and what is on the shelf; nothing else is there.
+
+    Args:
+        room: the class.
+        shelf: what may be fetched; nothing without it.
+    """
 
     async def join(request: Request) -> Response:
         asked = decoded(await body_of(request), Joining)
@@ -34,9 +41,13 @@ def lan(room: Room) -> ASGIApp:
     async def me(request: Request) -> Response:
         return answer(await room.me(request.headers.get(LEARNER, ""), b"/me", request.headers.get(SEAL, "")))
 
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/join", join, methods=["POST"]),
         Route("/events", events, methods=["POST"]),
         Route("/me", me, methods=["GET"]),
     ]
-    return Starlette(routes=routes, exception_handlers=HANDLERS)
+    if shelf is not None:
+        routes += shelf.routes(room)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS)
+    app.router.redirect_slashes = False
+    return app

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hashlib
 import os
 import ssl
 from typing import TYPE_CHECKING
 
-from checker.classroom.protocol import fingerprint
 from checker.errors import LabError, not_written
+from checker.web.pinned import fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,3 +75,13 @@ def _write(file: Path, data: bytes) -> None:
 def identity(public: Path) -> str:
     """Return the fingerprint of a certificate's file."""
     return fingerprint(ssl.PEM_cert_to_DER_cert(public.read_text("ascii")))
+
+
+def pin(public: Path) -> str:
+    """Return the SHA-256 of a certificate's public key in base64, as `curl --pinnedpubkey` takes it (RFC 7469, 2.4)."""
+    from cryptography import x509  # noqa: PLC0415 - only a teacher's machine has it
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415
+
+    key = x509.load_pem_x509_certificate(public.read_bytes()).public_key()
+    data = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()

@@ -13,13 +13,17 @@ import msgspec
 from checker.classroom import names, protocol
 from checker.classroom.protocol import (
     BODY_BYTES,
+    LEARNER,
     MOST_ITEMS,
+    READING,
     REASON_BYTES,
+    SEAL,
     CheckState,
     Item,
     ItemKind,
 )
 from checker.errors import LabError, not_written
+from checker.images import room
 from checker.results import Kind, Report
 
 if TYPE_CHECKING:
@@ -119,6 +123,7 @@ class Outbox:
         if now is not None and same and names.key(now.name) == names.key(name):
             self._db.execute("UPDATE class SET invitation = ?", (invitation,))
         else:
+            room.forget(self.file.parent)
             with self._transaction():
                 self._db.execute("DELETE FROM class")
                 self._db.execute("DELETE FROM waiting")
@@ -136,12 +141,19 @@ class Outbox:
             "UPDATE class SET learner = ?, secret = ?, nonce = ?, class_name = ?, acked = ?, trouble = ''",
             (learner, secret, nonce, class_name, seq),
         )
+        member = self.membership()
+        if member is not None:
+            server = protocol.invitation(member.invitation).server
+            permit = {LEARNER: learner, SEAL: protocol.seal(secret, nonce, READING)}
+            place = room.Place(server.host, server.port, server.fingerprint, permit)
+            room.note(self.file.parent, place)
 
     def leave(self) -> None:
         """Forget the class, and what was not sent."""
         with self._transaction():
             for name in ("class", "waiting", "refused"):
                 self._db.execute(f"DELETE FROM {name}")  # noqa: S608 - three names of ours
+        room.forget(self.file.parent)
 
     def raise_hand(self, *, up: bool) -> None:
         """Queue that the learner asks for help, or no longer does."""

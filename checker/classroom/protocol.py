@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import enum
 import hashlib
 import hmac
@@ -16,6 +15,7 @@ from msgspec import Meta
 
 from checker.errors import MisuseError
 from checker.results import Status  # noqa: TC001 - msgspec reads it when the program runs
+from checker.web.pinned import Pinned
 
 VERSION = 1
 
@@ -143,6 +143,10 @@ def seal(secret: str, nonce: str, body: bytes) -> str:
     return hmac.new(secret.encode(), nonce.encode() + b"\0" + body, hashlib.sha256).hexdigest()
 
 
+READING = b"/v2/"
+"""What a learner's machine seals once to read from the class's registry: a permit that is no good for anything else."""
+
+
 def is_sealed(found: str, secret: str, nonce: str, body: bytes) -> bool:
     """Whether a seal is right; takes the same time whether it is or not."""
     return hmac.compare_digest(found.encode(), seal(secret, nonce, body).encode())
@@ -163,11 +167,6 @@ def same_code(typed: str, code: str) -> bool:
     return hmac.compare_digest(plain_code(typed).encode(), plain_code(code).encode())
 
 
-def fingerprint(certificate: bytes) -> str:
-    """Return the SHA-256 of a certificate in DER form, in base32: the identity of a class's server."""
-    return base64.b32encode(hashlib.sha256(certificate).digest()).decode().rstrip("=")
-
-
 @dataclass(frozen=True)
 class Invitation:
     """What a learner needs to join: where the class is, its code, and the certificate that its server must have."""
@@ -180,18 +179,22 @@ class Invitation:
     @property
     def text(self) -> str:
         """The join string; it names nobody."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}/{self.code}/{self.fingerprint}"
+        return f"{self.place}/{self.code}/{self.fingerprint}"
+
+    @property
+    def place(self) -> str:
+        """The address and the port, as in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def is_same_class(self, other: Invitation) -> bool:
         """Whether two invitations are to one class, which may have moved to another address."""
         length = min(len(self.fingerprint), len(other.fingerprint))
         return (self.code, self.fingerprint[:length]) == (other.code, other.fingerprint[:length])
 
-    def is_of(self, certificate: bytes) -> bool:
-        """Whether a certificate in DER form is the one that this invitation names."""
-        found = fingerprint(certificate)
-        return hmac.compare_digest(found[: len(self.fingerprint)].encode(), self.fingerprint.encode())
+    @property
+    def server(self) -> Pinned:
+        """The class's server."""
+        return Pinned(self.host, self.port, self.fingerprint)
 
 
 _INVITATION = re.compile(r"(?:drydock:)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})/([^/]+)/([^/]+)")

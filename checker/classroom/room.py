@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from checker.classroom import names, register
 from checker.classroom.picture import Picture
 from checker.classroom.protocol import (
+    READING,
     Acknowledged,
     Batch,
     Item,
@@ -207,6 +208,18 @@ class Room:
         return Me(
             name=learner.name, seq_acked=seq, labs=self.picture.of(who), message=text, message_id=number
         )
+
+    def require_reader(self, who: str, found_seal: str) -> None:
+        """Refuse who has not joined.
+
+        Args:
+            who: the learner's id.
+            found_seal: the permit that a machine made when it joined.
+
+        Raises:
+            NotThisClassError: the permit is not that learner's (403).
+        """
+        self._require_sealed(who, READING, found_seal)
 
     def _require_sealed(self, who: str, body: bytes, found_seal: str) -> Learner:
         learner = self._learners.get(who)

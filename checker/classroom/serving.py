@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from checker.classroom.shelf import Shelf
     from checker.course.catalogue import Catalogue
 
 FIRST_PORT = 8443
@@ -51,6 +52,8 @@ class Opened:
     board: str
     """The address of the teacher's page, with its token behind the `#`, which is not sent to any server."""
     name: str
+    key_pin: str
+    """The SHA-256 of the server's public key in base64, by which curl knows it."""
 
 
 def listen(address: str, port: int, tries: int = 20) -> socket.socket:
@@ -102,6 +105,7 @@ async def serve(
     port: int = 0,
     name: str = "",
     tell: Callable[[Opened], None],
+    shelf: Shelf | None = None,
     ended: asyncio.Event | None = None,
 ) -> None:
     """Hold a class until a signal ends it, or until `ended` is set.
@@ -113,6 +117,7 @@ async def serve(
         port: the port for the network; 0 takes the one of last time, or the first free one from 8443.
         name: what the class is called, if it is new.
         tell: called once both listeners are open.
+        shelf: what the room may fetch; nothing without it.
         ended: ends the class.
 
     Raises:
@@ -136,7 +141,7 @@ async def serve(
         servers = [
             _Server(
                 uvicorn.Config(
-                    lan(room),
+                    lan(room, shelf),
                     ssl_certfile=str(public),
                     ssl_keyfile=str(private),
                     ssl_version=ssl.PROTOCOL_TLS_SERVER,
@@ -155,7 +160,7 @@ async def serve(
             asyncio.create_task(server.serve(sockets=[listening]))
             for server, listening in zip(servers, (outside, inside), strict=True)
         ]
-        tell(Opened(invitation, f"http://127.0.0.1:{own}/#t={token}", kept.about.name))
+        tell(Opened(invitation, f"http://127.0.0.1:{own}/#t={token}", kept.about.name, identity.pin(public)))
         await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         for server in servers:
             server.should_exit = True

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    import contextlib
     from collections.abc import Callable
 
     from checker.classroom.outbox import Membership, Outbox
     from checker.classroom.serving import Opened
+    from checker.classroom.shelf import Shelf
     from checker.cli.context import Context
 
 
@@ -24,13 +26,24 @@ def add_arguments(
         help="hold a class: learners join, and a board on this machine shows where they are",
         description="Hold a class until Ctrl-C. Learners join with the string that is printed. The board is open on this "
         "machine alone; the network can only join, send what happens, and ask for its own state. What was sent is on "
-        "this machine's disk: after a restart, the same class goes on.",
+        "this machine's disk: after a restart, the same class goes on. The room can also fetch from here the pages, a "
+        "bundle and images, so that each byte comes through the room's connection once.",
     )
     serve.add_argument("--name", default="", help="what the class is called, if it is new")
     serve.add_argument("--address", metavar="ADDRESS", help="this machine's address in the room's network")
     serve.add_argument(
         "--port", type=int, default=0, help="the port for the network; the one of last time, or 8443"
     )
+    serve.add_argument(
+        "--labs",
+        metavar="LAB,LAB",
+        default="",
+        help="the labs whose images the room can fetch from this machine, such as 1-3",
+    )
+    serve.add_argument(
+        "--bundle", metavar="FILE", help="the file of `lab class bundle` that the room can fetch"
+    )
+    serve.add_argument("--no-pages", action="store_true", help="do not give the room the course's pages")
     serve.add_argument("--new", action="store_true", help="set the class of before aside and begin a new one")
     common(serve)
     join = actions.add_parser(
@@ -50,6 +63,14 @@ def add_arguments(
         ("leave", "learners: leave the class; nothing more is sent"),
     ):
         common(actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
+    fetch = actions.add_parser(
+        "fetch",
+        help="learners: fetch the bundle from the teacher's machine",
+        description="Fetch the bundle from the teacher's machine, for another machine or another day. An interrupted "
+        "download goes on where it was; a file with a wrong byte is thrown away.",
+    )
+    fetch.add_argument("--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz")
+    common(fetch)
     hand = actions.add_parser(
         "hand", help="learners: ask for help", description="Tell the teacher that you need help."
     )
@@ -66,10 +87,11 @@ def add_arguments(
 def serve(context: Context) -> int:
     """Hold a class until Ctrl-C."""
     import asyncio
+    import contextlib
     import datetime as dt
 
     from checker.classroom.calling import address_of_room
-    from checker.classroom.serving import FOLDER, qr_lines
+    from checker.classroom.serving import FOLDER
     from checker.classroom.serving import serve as hold
     from checker.errors import MisuseError
 
@@ -85,16 +107,77 @@ def serve(context: Context) -> int:
             remedy="Connect it, or try alone: lab class serve --address 127.0.0.1",
         )
 
-    def tell(opened: Opened) -> None:
-        print(f"{opened.name}\nBoard, on this machine alone: {opened.board}\n")
-        print("Learners type this, or scan it:\n")
-        print(f"  lab class join {opened.invitation.text}\n")
-        if sys.stdout.isatty():
-            print(qr_lines(opened.invitation.text))
-        print("Ctrl-C ends it; what was sent is kept, and the same command goes on.", flush=True)
+    with contextlib.ExitStack() as until:
+        shelf = _shelf(context, until)
 
-    asyncio.run(hold(folder, context.catalogue, address=address, port=args.port, name=args.name, tell=tell))
+        def tell(opened: Opened) -> None:
+            _tell(opened, shelf)
+
+        asyncio.run(
+            hold(
+                folder,
+                context.catalogue,
+                address=address,
+                port=args.port,
+                name=args.name,
+                tell=tell,
+                shelf=shelf,
+            )
+        )
     return 0
+
+
+def _shelf(context: Context, until: contextlib.ExitStack) -> Shelf:
+    """Make ready what the room may fetch; the registry runs until the stack is left."""
+    from pathlib import Path
+
+    from checker.classroom import registry
+    from checker.classroom.shelf import Bundle, Shelf
+    from checker.errors import LabError
+    from checker.images.catalogue import Images
+    from checker.site import build
+
+    args = context.args
+    bundle = Bundle.of(Path(args.bundle).expanduser()) if args.bundle else None
+    port, images = 0, []
+    if words := args.labs.replace(",", " ").split():
+        labs = context.catalogue.several(words)
+        known = Images(context.places.root)
+        images = known.resolve(dict.fromkeys(name for lab in labs for name in lab.images))
+        port = until.enter_context(registry.serving(context, images))
+    pages = None
+    if not args.no_pages:
+        try:
+            build.build(context.places)
+            pages = build.html(context.places)
+        except LabError as error:
+            context.say(f"note: the room gets no pages. {error.what}")
+    names = frozenset(image.reference.rpartition(":")[0] for image in images)
+    return Shelf(bundle=bundle, pages=pages, registry=port, images=names)
+
+
+def _tell(opened: Opened, shelf: Shelf) -> None:
+    """Say how the class is reached."""
+    from checker.classroom.serving import qr_lines
+    from checker.classroom.shelf import BUNDLE, PAGES
+
+    at = f"https://{opened.invitation.place}"
+    print(f"{opened.name}\nBoard, on this machine alone: {opened.board}\n")
+    print("Learners type this, or scan it:\n")
+    print(f"  lab class join {opened.invitation.text}\n")
+    if sys.stdout.isatty():
+        print(qr_lines(opened.invitation.text))
+    if shelf.bundle is not None:
+        print(
+            f"A machine that has nothing yet ({shelf.bundle.size / 1e6:.0f} MB; again after an interruption):\n"
+        )
+        print(f"  curl -k --pinnedpubkey sha256//{opened.key_pin} -C - -o drydock-room.pyz {at}{BUNDLE}")
+        print("  python3 drydock-room.pyz\n")
+    if shelf.pages is not None:
+        print(f"The pages: {at}{PAGES}/ (browsers warn: the class made its certificate itself)")
+    if shelf.registry:
+        print(f"Images: `lab` fetches them from here once a machine has joined ({len(shelf.images)} names).")
+    print("Ctrl-C ends it; what was sent is kept, and the same command goes on.", flush=True)
 
 
 def join(context: Context) -> int:
@@ -183,6 +266,31 @@ def hand(context: Context) -> int:
     return 0
 
 
+def fetch(context: Context) -> int:
+    """Fetch the bundle."""
+    from pathlib import Path
+
+    from checker.classroom.protocol import invitation
+    from checker.classroom.shelf import BUNDLE
+    from checker.web.download import digest_of, download
+
+    file = Path(context.args.to).expanduser()
+    with _member(context) as (_, member):
+        to = invitation(member.invitation).server
+    sha256, size = digest_of(to, BUNDLE)
+    told = -1
+
+    def progress(have: int, every: int) -> None:
+        nonlocal told
+        if every and have * 10 // every > told:
+            told = have * 10 // every
+            context.say(f"{have / 1e6:.0f} of {every / 1e6:.0f} MB")
+
+    download(to, BUNDLE, file, sha256, progress=progress)
+    print(f"{file}: {size / 1e6:.0f} MB, complete. On a machine: python3 {file.name}")
+    return 0
+
+
 def leave(context: Context) -> int:
     """Leave the class."""
     with _member(context) as (outbox, member):
@@ -207,6 +315,7 @@ def purge(context: Context) -> int:
     context.confirm(
         f"This removes {', '.join(folder.name for folder in folders)} with names, verdicts and messages."
     )
+    _purge_registry(context)
     for folder in folders:
         try:
             shutil.rmtree(folder)
@@ -214,6 +323,18 @@ def purge(context: Context) -> int:
             raise not_written(folder, error) from error
         print(f"removed: {folder}")
     return 0
+
+
+def _purge_registry(context: Context) -> None:
+    from checker.classroom import registry
+    from checker.errors import LabError
+
+    try:
+        if registry.purge(context.engine):
+            print(f"removed: the volume {registry.NAME}")
+    except LabError as error:
+        # A class without images needs no engine, and then there is nothing to remove.
+        context.say(f"note: the engine was not asked for the class's images. {error.what}")
 
 
 class _member:  # noqa: N801 - used like a function

@@ -141,13 +141,22 @@ def load(file: Path, workshop: Workshop) -> Manifest:
                 raise LabError(
                     f"{file} is damaged: its images are not what its manifest says.", remedy=_AGAIN
                 )
-        _docker(workshop, "load", "--quiet", "--input", str(copy))
+        load_archive(copy, workshop)
         settle(workshop.engine, [entry.reference for entry in manifest.images])
     except OSError as error:
         raise LabError(f"{file} could not be unpacked: {error.strerror or error}.", remedy=_AGAIN) from error
     finally:
         copy.unlink(missing_ok=True)
     return manifest
+
+
+def load_archive(archive: Path, workshop: Workshop) -> None:
+    """Load an archive of images, as `docker save` writes them, into the engine.
+
+    Raises:
+        LabError: the engine does not take it.
+    """
+    _docker(workshop, "load", "--quiet", "--input", str(archive))
 
 
 def find_with(image: Image, places: Places, engine: Engine, say: Callable[[str], None]) -> Path | None:

@@ -1,4 +1,4 @@
-"""Makes sure that images are present: a missing image is pulled, loaded from a bundle, or built, in this order."""
+"""Makes sure that images are present: a missing image is pulled, fetched from the class, loaded from a bundle, or built."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from checker.course.places import Places, find
 from checker.engine.api import connect, is_podman
 from checker.engine.client import find_client
 from checker.errors import LabError, not_written
-from checker.images import base, bundle, publish
+from checker.images import base, bundle, publish, room
 from checker.images.base import Workshop
 from checker.images.build import build
 from checker.images.catalogue import Image, Images
@@ -139,7 +139,10 @@ def locked(
 
     with held(folder / "lock", waiting):
         store.refresh()
-        yield Supply(places, store, Workshop(store.engine, client, folder, say, no_install))
+        shop = Workshop(store.engine, client, folder, say, no_install)
+        yield Supply(places, store, shop)
+        # Not after an interruption: what arrived of an image is used by the next command.
+        room.tidy(shop)
 
 
 class Supply:
@@ -151,6 +154,7 @@ class Supply:
         self.workshop = workshop
         self._bases: dict[str, str] = {}
         self._failed: dict[str, LabError] = {}
+        self._room = room.place_of(places.state)
 
     def make(self, images: Iterable[Image], made: Made, named: Callable[[Image], bool]) -> None:
         """Build several images; if one cannot be built, only those that are based on it are not built either.
@@ -263,13 +267,26 @@ class Supply:
         return self._bases[image.base_name]
 
     def pull(self, image: Image) -> bool:
-        """Pull an image from the configured registry or from where it was published; return whether it is current."""
+        """Pull an image from the configured registry, the class, or where it was published; return whether it is current."""
         registry = configured_registry()
         if registry:
             return self._pull(image, f"{registry}/{image.reference}")
+        if self._room and self._fetch(image, self._room):
+            return True
         published = publish.read(self.places.root)
         remote = published.reference(image) if published else ""
         return bool(remote) and self._pull(image, remote)
+
+    def _fetch(self, image: Image, place: room.Place) -> bool:
+        """Fetch an image from the class; one that does not answer is not asked again by this command."""
+        try:
+            fetched = room.fetch(image, place, self.workshop)
+        except LabError as error:
+            self._room = None
+            self.workshop.say(f"{error.what} Images are not taken from it now.")
+            return False
+        self.store.refresh()
+        return fetched and self.store.current(image) is not None
 
     def _pull(self, image: Image, remote: str) -> bool:
         shop = self.workshop

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from checker.web.guard import Receive, Scope, Send
@@ -27,11 +27,18 @@ class Folder:
     Args:
         folder: the built pages.
         dressed: returns a page as it is sent, and its Content-Security-Policy.
+        headers: of every answer.
     """
 
-    def __init__(self, folder: Path, dressed: Callable[[bytes], tuple[bytes, str]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dressed: Callable[[bytes], tuple[bytes, str]],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._dressed = dressed
+        self._headers = dict(headers or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a page or a file of it."""
@@ -41,6 +48,12 @@ class Folder:
         # A part of a server has its own beginning of the path (ASGI: root_path).
         path = str(scope["path"]).removeprefix(str(scope.get("root_path", "")))
         answer = await run_in_threadpool(self._answer, path)
+        if scope["method"] not in {"GET", "HEAD"}:
+            answer = Response(
+                b"Pages are only read.\n", HTTPStatus.METHOD_NOT_ALLOWED, media_type="text/plain"
+            )
+        for key, value in self._headers.items():
+            answer.headers.setdefault(key, value)
         await answer(scope, receive, send)
 
     def _answer(self, path: str) -> Response:

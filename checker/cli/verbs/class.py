@@ -129,6 +129,7 @@ def run(args: argparse.Namespace) -> int:
         "serve": rooms.serve,
         "join": rooms.join,
         "status": rooms.status,
+        "fetch": rooms.fetch,
         "hand": rooms.hand,
         "leave": rooms.leave,
         "purge": rooms.purge,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
+    from checker.classroom.shelf import Shelf
+
 PORT = 4711
 TOKEN = "token-of-the-board"  # noqa: S105 - of a test
 INVITATION = "192.0.2.7:8443/ABCDEFGH/" + "A" * 52
@@ -70,11 +72,13 @@ def verdict(
 class Class:
     """A class in a test, and what its doors answer."""
 
-    def __init__(self, room: Room, clock: Clock) -> None:
+    def __init__(self, room: Room, clock: Clock, shelf: Shelf | None = None) -> None:
         self.room = room
         self.clock = clock
         self.network = httpx.AsyncClient(
-            transport=httpx.ASGITransport(lan(room), client=("10.0.0.9", 1), raise_app_exceptions=False),
+            transport=httpx.ASGITransport(
+                lan(room, shelf), client=("10.0.0.9", 1), raise_app_exceptions=False
+            ),
             base_url="https://class.test",
         )
         board = Board(room, INVITATION).app(port=PORT, token=TOKEN)
@@ -124,13 +128,13 @@ class Class:
 
 
 @contextlib.asynccontextmanager
-async def opened(file: Path, clock: Clock | None = None) -> AsyncIterator[Class]:
+async def opened(file: Path, clock: Clock | None = None, shelf: Shelf | None = None) -> AsyncIterator[Class]:
     """Open a class from its file, and close it."""
     kept = Register(file, "Monday")
     moving = clock or Clock()
     room = Room(kept, {LAB.slug: LAB}, moving)
     await room.open()
-    found = Class(room, moving)
+    found = Class(room, moving, shelf)
     try:
         yield found
     finally:
@@ -139,11 +143,13 @@ async def opened(file: Path, clock: Clock | None = None) -> AsyncIterator[Class]
         kept.close()
 
 
-def in_class(tmp_path: Path, body: Callable[[Class], Coroutine[Any, Any, None]]) -> None:
+def in_class(
+    tmp_path: Path, body: Callable[[Class], Coroutine[Any, Any, None]], shelf: Shelf | None = None
+) -> None:
     """Run a test's body in a class of its own."""
 
     async def run() -> None:
-        async with opened(tmp_path / "register.sqlite3") as found:
+        async with opened(tmp_path / "register.sqlite3", shelf=shelf) as found:
             await body(found)
 
     asyncio.run(run())

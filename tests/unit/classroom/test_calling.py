@@ -15,14 +15,15 @@ import httpx
 import pytest
 
 from checker.classroom import calling
-from checker.classroom.calling import Line, RogueError, UnreachableError, ask, join, keep_posting, post
+from checker.classroom.calling import Line, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
 from checker.classroom.outbox import Outbox
-from checker.classroom.protocol import Invitation, fingerprint, invitation
+from checker.classroom.protocol import Invitation, invitation
 from checker.classroom.sender import digests
 from checker.classroom.serving import serve
 from checker.errors import LabError, MisuseError
 from checker.progress import Progress
+from checker.web.pinned import RogueError, UnreachableError, fingerprint
 from tests.unit.classroom.conftest import CHECKS, report_of
 
 if TYPE_CHECKING:
