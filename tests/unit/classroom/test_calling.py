@@ -22,6 +22,7 @@ from checker.classroom.protocol import Invitation, invitation
 from checker.classroom.sender import digests
 from checker.classroom.serving import serve
 from checker.errors import LabError, MisuseError
+from checker.images import room
 from checker.progress import Progress
 from checker.web.pinned import RogueError, UnreachableError, fingerprint
 from tests.unit.classroom.conftest import CHECKS, report_of
@@ -429,3 +430,23 @@ def test_a_join_string_is_read_as_it_was_written(host: str) -> None:
     assert invitation(made.text) == made
     assert invitation(f" drydock:{made.text[:-1]}\n {made.text[-1]}") == made
     assert invitation(made.text.lower()) == made
+
+
+def test_a_machine_that_joined_knows_where_the_classs_images_are_until_it_leaves(
+    hold: Callable[[], Held], machine: Machine
+) -> None:
+    held = hold()
+    outbox, _, _ = machine
+    to = held.opened.invitation
+    joined = join(outbox, to.text, "Ada", "machine-1-machine-1")
+    place = room.place_of(outbox.file.parent)
+    assert place is not None
+    assert place.server == to.server
+    assert joined.secret not in place.headers.values()
+    # Another machine of the same name is not in the class yet.
+    other = Outbox(outbox.file.parent / "other")
+    join(other, to.text, "Ada", "machine-2-machine-2")
+    assert room.place_of(other.file.parent) is None
+    other.close()
+    outbox.leave()
+    assert room.place_of(outbox.file.parent) is None

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
@@ -148,6 +150,8 @@ class FakeDocker:
     def __init__(self, engine: FakeEngine) -> None:
         self.engine = engine
         self.calls: list[list[str]] = []
+        self.layers: list[bytes] = []
+        """The layers of the image that was loaded last."""
         self.registry: dict[str, dict[str, str]] = {}
         """What can be pulled: references and their labels."""
         self.answers: dict[str, tuple[int, str]] = {"pull": (1, "dial tcp: lookup registry: no such host")}
@@ -195,8 +199,19 @@ class FakeDocker:
         elif verb == "save":
             Path(_after(command, "--output")).write_text(" ".join(command[4:]))
         elif verb == "load":
-            self.loaded = Path(_after(command, "--input")).read_text()
+            self._load(Path(_after(command, "--input")))
         return 0, ""
+
+    def _load(self, archive: Path) -> None:
+        self.loaded = archive.read_text("latin-1")
+        if not tarfile.is_tarfile(archive):
+            return
+        with tarfile.open(archive) as opened:
+            for image in json.loads(opened.extractfile("manifest.json").read()):  # type: ignore[union-attr]
+                settings = json.loads(opened.extractfile(image["Config"]).read())  # type: ignore[union-attr]
+                self.layers = [opened.extractfile(name).read() for name in image["Layers"]]  # type: ignore[union-attr]
+                for reference in image["RepoTags"]:
+                    self._name(reference, f"sha256:{image['Config']}", settings["config"]["Labels"])
 
     def _name(self, reference: str, identity: str, labels: dict[str, str]) -> None:
         for image in self.engine.images.values():
