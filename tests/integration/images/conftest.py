@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
-from checker.course.places import Places
+from checker.course.places import Places, find
 from checker.engine.client import Client, find_client
 from checker.errors import EngineError
+from checker.grading.author import wait_until
 from checker.images.catalogue import Images
 from checker.images.store import SOURCE, Store
+from checker.images.supply import ensure, locked
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from checker.engine.api import Engine
+    from checker.images import publish
 
 NAME = "itest"
 TOML = f"""
@@ -70,3 +76,39 @@ def store(engine: Engine) -> Store:
 @pytest.fixture
 def client(engine: Engine) -> Client:
     return find_client(engine.endpoint)
+
+
+@pytest.fixture
+def registry(engine: Engine, run: Callable[..., str]) -> str:
+    """Give the address of a registry that runs in a container of the course's own image."""
+    ensure(["registry"], places=find(ROOT), engine=engine)
+    serve = ("docker-registry", "serve", "/etc/docker/registry/config.yml")
+    container = run("drydock/registry:1.0", *serve, HostConfig={"PublishAllPorts": True})
+    ports = engine.inspect(container)["NetworkSettings"]["Ports"]
+    address = f"localhost:{ports['5000/tcp'][0]['HostPort']}"
+
+    def answers() -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://{address}/v2/", timeout=2) as reply,
+        ):
+            return bool(reply.status == 200)
+        return False
+
+    assert wait_until(answers, 60)
+    return address
+
+
+@pytest.fixture
+def publisher(
+    places: Places, engine: Engine, client: Client, store: Store, images: Images
+) -> Callable[..., publish.Published]:
+    """Give a function that does one thing of `publish` with both tags of the test's image."""
+    ensure(["itest:1.0", "itest:2.0"], places=places, engine=engine)
+    store.refresh()
+
+    def do(what: Callable[..., publish.Published], *words: object, **options: object) -> publish.Published:
+        with locked(places, store, client, lambda _: None) as supply:
+            return what(images.every(["itest"]), words[0], supply.workshop, *words[1:], **options)
+
+    return do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,13 +16,16 @@ from checker.classroom.known import Known, Mistake
 from checker.classroom.protocol import LEARNER, SEAL, Batch, CheckState, Item, ItemKind, Joined, seal
 from checker.classroom.register import Register
 from checker.classroom.room import Room
+from checker.classroom.serving import serve
 from checker.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
+    from checker.classroom.serving import Opened
     from checker.classroom.shelf import Shelf
+    from checker.course.catalogue import Catalogue
 
 PORT = 4711
 TOKEN = "token-of-the-board"  # noqa: S105 - of a test
@@ -124,6 +128,56 @@ class Class:
         response = await self.own.get("/api/state")
         assert response.status_code == 200, response.text
         found: dict[str, Any] = response.json()
+        return found
+
+
+class Held:
+    """A class that is held in a thread, until it is ended."""
+
+    def __init__(self, folder: Path, catalogue: Catalogue, shelf: Shelf | None = None) -> None:
+        self._folder = folder
+        self._catalogue = catalogue
+        self._shelf = shelf
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Event | None = None
+        self.opened: Opened
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._ready.wait(20)
+
+    def _run(self) -> None:
+        async def hold() -> None:
+            self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
+            await serve(
+                self._folder,
+                self._catalogue,
+                address="127.0.0.1",
+                name="Monday",
+                tell=self._tell,
+                shelf=self._shelf,
+                ended=self._ended,
+            )
+
+        asyncio.run(hold())
+
+    def _tell(self, opened: Opened) -> None:
+        self.opened = opened
+        self._ready.set()
+
+    def end(self) -> None:
+        """End it, as Ctrl-C would."""
+        assert self._loop is not None
+        assert self._ended is not None
+        self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def state(self) -> dict[str, Any]:
+        """Return what the board shows."""
+        url, _, token = self.opened.board.partition("/#t=")
+        response = httpx.get(f"{url}/api/state", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        found: dict[str, Any] = response.raise_for_status().json()
         return found
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import sqlite3
 import ssl
 import stat
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -20,68 +19,19 @@ from checker.classroom.identity import certificate
 from checker.classroom.outbox import Outbox
 from checker.classroom.protocol import Invitation, invitation
 from checker.classroom.sender import digests
-from checker.classroom.serving import serve
 from checker.errors import LabError, MisuseError
 from checker.images import room
 from checker.progress import Progress
 from checker.web.pinned import RogueError, UnreachableError, fingerprint
+from tests.unit.classroom.classes import Held
 from tests.unit.classroom.conftest import CHECKS, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from checker.classroom.serving import Opened
     from checker.course.catalogue import Lab
     from tests.conftest import Course
-
-
-class Held:
-    """A class that is held in a thread, until it is ended."""
-
-    def __init__(self, folder: Path, course: Course) -> None:
-        self._folder = folder
-        self._course = course
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ended: asyncio.Event | None = None
-        self.opened: Opened
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        assert self._ready.wait(20)
-
-    def _run(self) -> None:
-        async def hold() -> None:
-            self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-            await serve(
-                self._folder,
-                self._course.catalogue,
-                address="127.0.0.1",
-                name="Monday",
-                tell=self._tell,
-                ended=self._ended,
-            )
-
-        asyncio.run(hold())
-
-    def _tell(self, opened: Opened) -> None:
-        self.opened = opened
-        self._ready.set()
-
-    def end(self) -> None:
-        """End it, as Ctrl-C would."""
-        assert self._loop is not None
-        assert self._ended is not None
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-
-    def state(self) -> dict[str, Any]:
-        """Return what the board shows."""
-        url, _, token = self.opened.board.partition("/#t=")
-        response = httpx.get(f"{url}/api/state", headers={"Authorization": f"Bearer {token}"}, timeout=10)
-        found: dict[str, Any] = response.raise_for_status().json()
-        return found
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +46,7 @@ def hold(course: Course, lab: Lab, tmp_path: Path) -> Iterator[Callable[[], Held
     held: list[Held] = []
 
     def start() -> Held:
-        held.append(Held(tmp_path / "class", course))
+        held.append(Held(tmp_path / "class", course.catalogue))
         return held[-1]
 
     yield start

@@ -14,7 +14,8 @@ from checker.classroom.identity import certificate, identity
 from checker.web.pinned import Pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
+    from email.message import Message
     from pathlib import Path
 
 
@@ -41,7 +42,7 @@ class Bad:
         """The bytes of bodies that it has sent."""
 
 
-def _answer_to(bad: Bad, path: str, headers: Mapping[str, str]) -> tuple[HTTPStatus, bytes, dict[str, str]]:
+def _answer_to(bad: Bad, path: str, headers: Message[str, str]) -> tuple[HTTPStatus, bytes, dict[str, str]]:
     extra = dict(bad.headers.get(path, {}))
     if any(headers.get(name) != value for name, value in bad.needs.items()):
         return HTTPStatus.FORBIDDEN, b"", extra
