@@ -82,10 +82,17 @@ class Seen:
 
 
 class Server:
-    """`lab class serve` on loopback."""
+    """`lab class serve`.
 
-    def __init__(self, state: Path) -> None:
+    Args:
+        state: its state folder.
+        words: more words of the command.
+        address: where it listens.
+    """
+
+    def __init__(self, state: Path, *words: str, address: str = "127.0.0.1") -> None:
         self._state = state
+        self._words = (*words, "--address", address)
         self.port = 0
         self.peak_kb = 0
         self.wal = 0
@@ -94,7 +101,7 @@ class Server:
 
     def start(self) -> Invitation:
         """Start it, and return the join string that it printed."""
-        words = ["class", "serve", "--address", "127.0.0.1", "--name", "benchmark"]
+        words = ["class", "serve", "--name", "benchmark", *self._words]
         if self.port:
             words += ["--port", str(self.port)]
         self.process = subprocess.Popen(
@@ -336,7 +343,7 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drydock-class-") as folder:
         state = Path(folder)
-        server = Server(state)
+        server = Server(state, "--no-pages")
         begun = os.getloadavg()[0]
         the = Class(server.start(), args.learners)
         try:

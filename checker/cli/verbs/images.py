@@ -1,7 +1,8 @@
 """List the course's images with size, source and the labs that need them; or build, pull, save, load, publish or prune.
 
-You do not have to get images yourself: `lab start` pulls what a lab needs from the registry that DRYDOCK_REGISTRY
-or images/published.toml names, else loads it from a bundle in bundles/ or in DRYDOCK_BUNDLE, else builds it here.
+You do not have to get images yourself: `lab start` takes what a lab needs from the registry that DRYDOCK_REGISTRY names,
+the class that you are in, or the registry that images/published.toml names, else loads it from a bundle in bundles/ or in
+DRYDOCK_BUNDLE, else builds it here.
 """
 
 from __future__ import annotations

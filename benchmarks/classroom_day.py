@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""Plays a class from the plan to the grades on this machine's engine, and fails if one step is not as it should be.
+
+    .venv/bin/python benchmarks/classroom_day.py               ten learners and lab 1; takes some ten minutes
+    .venv/bin/python benchmarks/classroom_day.py --no-images   without images in the bundle and the registry
+
+Each learner is `lab` with a state folder and a work folder of their own. They join together and then work one after another,
+because the names and ports of a lab exist once on an engine. Three solve the lab, three are stuck with one wrong answer, three
+with another, and one with a third. What they type is the lab's own solution and wrong answers; every verdict is a real one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.classroom import Server  # noqa: E402 - the checkout comes first on the path
+from checker.course.catalogue import Catalogue  # noqa: E402
+from checker.course.places import find  # noqa: E402
+
+LAB = "1"
+WRONG = ("listens-on-its-own-loopback", "both-on-one-port", "another-tag")
+ROLES = (*["solution"] * 3, *[WRONG[0]] * 3, *[WRONG[1]] * 3, WRONG[2])
+NAMES = ("Ada", "Ben", "Cem", "Dora", "Emre", "Fatou", "Gil", "Hana", "Ines", "Jun")
+TRIES = 4
+"""How often somebody checks who is stuck; from the fourth failure on, the board says so."""
+
+
+def lab(*words: str, state: Path, work: Path, codes: tuple[int, ...] = (0,)) -> str:
+    """Run `lab` as one person, and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "checker", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DRYDOCK_STATE": str(state), "DRYDOCK_WORK": str(work)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in codes:
+        raise SystemExit(
+            f"`lab {' '.join(words)[:80]}` ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        )
+    return done.stdout
+
+
+@dataclass
+class Learner:
+    """One person with a machine."""
+
+    name: str
+    role: str
+    folder: Path
+
+    def lab(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
+        """Run a command."""
+        return lab(*words, state=self.folder / "state", work=self.folder / "work", codes=codes)
+
+    def works(self, typed: str, handed: Path) -> None:
+        """Start the lab, type an answer, check it, hand it in and stop."""
+        solves = self.role == "solution"
+        self.lab("start", LAB)
+        try:
+            self.lab("shell", LAB, "--command", typed, codes=tuple(range(256)))
+            for _ in range(1 if solves else TRIES):
+                self.lab("check", LAB, codes=(0,) if solves else (1,))
+            self.lab("submit", LAB, "--name", self.name, "--to", str(handed), "--yes")
+        finally:
+            self.lab("stop", LAB)
+
+    def waiting(self) -> int:
+        """Return how much the class does not have yet."""
+        return int(json.loads(self.lab("class", "status", "--json"))["waiting"])
+
+
+class Day:
+    """The phases of the class, and how long each took."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+
+    def done(self, phase: str, said: str = "") -> None:
+        """Print a line about a phase that ended."""
+        now = time.monotonic()
+        print(f"{phase:<9} {now - self._begun:6.1f} s  load {os.getloadavg()[0]:4.1f}  {said}", flush=True)
+        self._begun = now
+
+
+def must(true: bool, what: str) -> None:
+    """End the play if something is not so."""
+    if not true:
+        raise SystemExit(f"NOT SO: {what}")
+
+
+def board(server: Server) -> dict[str, Any]:
+    """Return what the board shows."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(server.board.rpartition(":")[2]), timeout=30)
+    connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {server.token}"})
+    found: dict[str, Any] = json.loads(connection.getresponse().read())
+    connection.close()
+    return found
+
+
+def answer(role: str) -> str:
+    """Return what somebody types."""
+    folder = Catalogue(find(ROOT)).find(LAB).folder
+    return (folder / ("solution" if role == "solution" else f"wrong/{role}") / "run.sh").read_text("utf-8")
+
+
+def in_room(day: Day, server: Server, learners: list[Learner], handed: Path) -> None:
+    """Let everybody join, work and hand in, and look at the board."""
+    invitation = server.start()
+    day.done("serve", server.board)
+    with ThreadPoolExecutor(len(learners)) as pool:
+        list(pool.map(lambda each: each.lab("class", "join", invitation.text, "--name", each.name), learners))
+    must(board(server)["summary"]["joined"] == len(learners), "everybody is on the board")
+    day.done("join", f"{len(learners)} learners at once")
+    for each in learners:
+        each.works(answer(each.role), handed)
+    day.done("work", f"{len(learners)} learners one after another, {3 + TRIES * 7} verdicts")
+    while any(each.waiting() for each in learners):
+        time.sleep(1)
+    state = board(server)
+    day.done("posted", "nothing waits on any machine")
+    causes = state["causes"]
+    for cause in causes:
+        print(
+            f"            {len(cause['learners'])} x {cause['check']}: {cause['said'][:70]} (known as: {cause['known_as']})"
+        )
+    must(
+        [len(each["learners"]) for each in causes] == [3, 3, 1],
+        "the two causes of three learners each come first",
+    )
+    must(all(each["known_as"] for each in causes), "each cause is known as a wrong answer of the lab")
+    must(len(state["stuck"]) == 7, "seven learners are stuck")
+    must(sum(row["passed"] == row["checks"] for row in state["rows"]) == 3, "three learners are done")
+
+
+def grades(day: Day, state: Path, handed: Path, number: int) -> Path:
+    """Grade what was handed in, as a teacher who never did it before, and write the gradebooks."""
+    work = state.parent / "teacher work"
+    said = lab(
+        "class", "verify", str(handed), "--again", "--yes", "--json", state=state, work=work, codes=(0, 1)
+    )
+    kinds = [json.loads(line)["evidence"] for line in said.splitlines()]
+    target = state.parent / f"grades {number}"
+    lab("class", "export", str(handed), "--to", str(target), state=state, work=work)
+    day.done(
+        "verify",
+        f"{len(kinds)} submissions: "
+        + ", ".join(f"{kinds.count(each)} {each}" for each in sorted(set(kinds))),
+    )
+    must(len(kinds) == len(ROLES), "every submission has a result")
+    return target
+
+
+def main() -> int:
+    """Play the day once."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--no-images", action="store_true", help="no images in the bundle, and no registry")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="drydock-day-") as name:
+        folder = Path(name)
+        teacher, handed, bundle = folder / "teacher", folder / "handed", folder / "room.pyz"
+        learners = [Learner(who, role, folder / who) for who, role in zip(NAMES, ROLES, strict=True)]
+        day = Day()
+        lab("class", "plan", LAB, "--learners", str(len(learners)), state=teacher, work=folder / "w")
+        day.done("plan")
+        images = ["--no-images"] if args.no_images else []
+        lab(
+            "class",
+            "bundle",
+            LAB,
+            "--no-pages",
+            *images,
+            "--to",
+            str(bundle),
+            state=teacher,
+            work=folder / "w",
+        )
+        day.done("bundle", f"{bundle.stat().st_size / 1e6:.0f} MB")
+        words = [] if args.no_images else ["--labs", LAB]
+        server = Server(teacher, "--no-pages", "--bundle", str(bundle), *words)
+        try:
+            in_room(day, server, learners, handed)
+            learners[0].lab("class", "fetch", "--to", str(folder / "fetched.pyz"))
+            must(
+                bundle.read_bytes() == (folder / "fetched.pyz").read_bytes(), "the fetched bundle is the same"
+            )
+            day.done("fetch", "one learner fetches the bundle")
+        finally:
+            server.end()
+            for each in learners:
+                each.lab("class", "leave", "--yes", codes=(0, 2))
+        written = [grades(day, teacher, handed, number) for number in (1, 2)]
+        files = [{each.name: each.read_bytes() for each in target.iterdir()} for target in written]
+        must(files[0] == files[1], "the same grades twice, byte by byte")
+        print((written[0] / "table.csv").read_text("utf-8"))
+        lab("class", "purge", "--yes", state=teacher, work=folder / "w")
+        day.done("purge", f"{len(files[0])} files of grades were the same twice")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
