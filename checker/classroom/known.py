@@ -11,6 +11,7 @@ from checker.errors import LabError
 
 if TYPE_CHECKING:
     from checker.course.catalogue import Catalogue, Lab
+    from checker.results import CheckResult
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class Mistake:
         words: words of the failure.
         title: what the wrong answer does.
         misconception: the misconception behind it, if it has a name.
+        name: of the wrong answer's folder.
     """
 
     check: str
     words: str
     title: str
     misconception: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,29 @@ class Known:
     section: str
     """The heading of its lesson that says what goes wrong; empty if there is none."""
 
-    def mistake(self, check: str, said: str) -> Mistake | None:
-        """Return the mistake that a failure is known as; of several, the one with the most words of it."""
+    def recognise(self, check: CheckResult) -> str:
+        """Return the name of the mistake that a failure is known as, by all that the learner reads of it; empty if it is none.
+
+        A wrong answer is often told from others by what was seen, or by a line of a log, which stay on the learner's machine.
+        """
+        why = check.failure
+        if why is None:
+            return ""
+        told = f"{why.rationale} {why.expected} {why.seen} {why.evidence}"
+        mistake = self.mistake(check.id, told)
+        return mistake.name if mistake else ""
+
+    def mistake(self, check: str, said: str, name: str = "") -> Mistake | None:
+        """Return the mistake that a failure is known as; of several, the one with the most words of it.
+
+        Args:
+            check: the check that failed.
+            said: what the learner read.
+            name: the mistake that the learner's machine took it for; it counts if the check has one of that name.
+        """
+        for each in self.mistakes:
+            if name and (each.check, each.name) == (check, name):
+                return each
         plain = _words(said)
         found = [each for each in self.mistakes if each.check == check and _words(each.words) in plain]
         return max(found, key=lambda each: len(each.words), default=None)
@@ -69,7 +93,13 @@ def know(catalogue: Catalogue) -> dict[str, Known]:
 
 def _know(lab: Lab) -> Known:
     mistakes = [
-        Mistake(answer.toml.check, answer.toml.reason, answer.toml.title, answer.toml.misconception)
+        Mistake(
+            answer.toml.check,
+            answer.toml.reason,
+            answer.toml.title,
+            answer.toml.misconception,
+            answer.name,
+        )
         for answer in lab.answers
         if answer.must_fail
     ]

@@ -27,8 +27,10 @@ from checker.images import room
 from checker.results import Kind, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from checker.classroom.known import Known
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS class (
@@ -159,13 +161,13 @@ class Outbox:
         """Queue that the learner asks for help, or no longer does."""
         self._queue([Item(kind=ItemKind.HAND, up=up)])
 
-    def collect(self, digests: Mapping[str, str]) -> int:
+    def collect(self, labs: Callable[[], Mapping[str, Known]]) -> int:
         """Queue what the record has that is new, and return how much that was.
 
         The place in the record and what is queued change in one transaction: nothing is lost or told twice.
 
         Args:
-            digests: the digest of each lab's version, by slug.
+            labs: returns what is known of the labs, by slug; called only if there is a new verdict, because it takes time.
         """
         row = self._db.execute("SELECT attempt, hint FROM class").fetchone()
         if row is None or not self._record.is_file():
@@ -175,11 +177,13 @@ class Outbox:
         with contextlib.closing(
             sqlite3.connect(f"{self._record.as_uri()}?mode=ro", uri=True, timeout=10)
         ) as db:
-            for number, started, text in db.execute(
+            new = db.execute(
                 "SELECT id, started, report FROM attempt WHERE id > ? ORDER BY id", (attempt,)
-            ):
+            ).fetchall()
+            known = labs() if new else {}
+            for number, started, text in new:
                 attempt = number
-                if item := _verdict(text, digests):
+                if item := _verdict(text, known):
                     found.append((started, item))
             for lab, check, at in db.execute(
                 "SELECT lab, check_id, at FROM hint WHERE at > ? ORDER BY at", (hint,)
@@ -270,13 +274,14 @@ class Outbox:
             ) from error
 
 
-def _verdict(text: str, digests: Mapping[str, str]) -> Item | None:
+def _verdict(text: str, labs: Mapping[str, Known]) -> Item | None:
     """Return a stored report as an item; None for one that this version of the course cannot read."""
     try:
         report = msgspec.json.decode(text, type=Report)
     except msgspec.MsgspecError:
         return None
-    if report.lab not in digests:
+    lab = labs.get(report.lab)
+    if lab is None:
         return None
     checks = [
         CheckState(
@@ -285,6 +290,7 @@ def _verdict(text: str, digests: Mapping[str, str]) -> Item | None:
             reason=names.plain(check.failure.reason if check.failure else "", 200),
             # Cut by characters; one has at most four bytes.
             said=names.plain(check.failure.rationale if check.failure else check.reason, REASON_BYTES // 4),
+            known=lab.recognise(check)[:80],
         )
         for check in report.checks
         if check.kind is Kind.GOAL
@@ -293,6 +299,6 @@ def _verdict(text: str, digests: Mapping[str, str]) -> Item | None:
         kind=ItemKind.VERDICT,
         at=report.started[:40],
         lab=report.lab,
-        course=digests[report.lab],
+        course=lab.digest,
         checks=tuple(checks[:60]),
     )

@@ -53,6 +53,8 @@ class Standing:
     """The first check that fails."""
     reason: str = ""
     said: str = ""
+    known: str = ""
+    """The name of the mistake that their machine takes it for."""
     in_a_row: int = 0
     since: float = 0.0
     """Since when the same check fails."""
@@ -220,7 +222,7 @@ class Picture:
         person.error = names.plain(errors[0].said, 300) if errors else ""
         failed = next((check for check in item.checks if check.state in FAILURES), None)
         if failed is None:
-            person.check = person.reason = person.said = ""
+            person.check = person.reason = person.said = person.known = ""
             person.in_a_row = person.same_reason = 0
             return
         same = failed.id == person.check
@@ -229,6 +231,7 @@ class Picture:
         person.same_reason = person.same_reason + 1 if same and failed.reason == person.reason else 1
         person.check, person.reason = failed.id, names.plain(failed.reason, 200)
         person.said = names.plain(failed.said, 600)
+        person.known = failed.known
 
     # -- questions -----------------------------------------------------------------------------------------
 
@@ -314,7 +317,8 @@ class Picture:
         lab = self._labs[slug]
         # Of the texts, the one that most of them read: names and numbers in it differ.
         said = Counter(person.said for person in people).most_common(1)[0][0]
-        mistake = lab.mistake(check, said)
+        known = Counter(person.known for person in people).most_common(1)[0][0]
+        mistake = lab.mistake(check, said, known)
         return Cause(
             lab=slug,
             check=check,

@@ -65,6 +65,8 @@ class CheckState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which of the check's reasons it is; equal for equal mistakes."""
     said: Annotated[str, Meta(max_length=REASON_BYTES)] = ""
     """What the learner read."""
+    known: Annotated[str, Meta(max_length=80)] = ""
+    """The name of the wrong answer of the course that the failure looks like."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

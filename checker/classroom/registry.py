@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,15 @@ from checker.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from checker.engine.api import Engine
     from checker.images.catalogue import Image
     from checker.session.session import Session
 
 IMAGE = "registry"
-NAME = "drydock-class-registry"
-"""The name of the container and of the volume with what it has; the volume stays until `lab class purge`."""
+NAME = "drydock-class-"
+"""How the names of the container and of the volume with what it has begin; the volume stays until `lab class purge`."""
 
 LABELS = {ROLE: "class-registry"}
 PORT = "5000/tcp"
@@ -28,14 +30,24 @@ READY_SECONDS = 60.0
 """How long it may take to answer; it is given up earlier if its container ends."""
 
 
+def name_of(folder: Path) -> str:
+    """Return the name of a class's container and volume: two classes on one engine do not disturb each other.
+
+    Args:
+        folder: the class's folder.
+    """
+    return NAME + hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+
+
 @contextlib.contextmanager
-def serving(session: Session, images: Iterable[Image]) -> Iterator[int]:
+def serving(session: Session, folder: Path, images: Iterable[Image]) -> Iterator[int]:
     """Run the registry for a block, filled with some images; give its port on loopback.
 
     What it has already is not sent to it again.
 
     Args:
         session: the course and its engine.
+        folder: the class's folder.
         images: what the room may fetch. Those that are missing here are pulled, loaded or built first.
 
     Raises:
@@ -49,13 +61,14 @@ def serving(session: Session, images: Iterable[Image]) -> Iterator[int]:
     wanted = list(images)
     own = Images(session.places.root).find(IMAGE)
     ensure([each.short for each in (own, *wanted)], session.say, places=session.places, engine=session.engine)
-    remove(session.engine)
+    name = name_of(folder)
+    remove(session.engine, name)
     made = str(
         session.engine.request(
             "POST",
             "/containers/create",
-            body=_body(own.reference),
-            query={"name": NAME},
+            body=_body(own.reference, name),
+            query={"name": name},
             seconds=STEP_SECONDS,
         )["Id"]
     )
@@ -69,10 +82,10 @@ def serving(session: Session, images: Iterable[Image]) -> Iterator[int]:
         yield port
     finally:
         with contextlib.suppress(LabError):
-            remove(session.engine)
+            remove(session.engine, name)
 
 
-def _body(image: str) -> dict[str, Any]:
+def _body(image: str, name: str) -> dict[str, Any]:
     return {
         "Image": image,
         "Labels": LABELS,
@@ -82,7 +95,7 @@ def _body(image: str) -> dict[str, Any]:
             "Mounts": [
                 {
                     "Type": "volume",
-                    "Source": NAME,
+                    "Source": name,
                     "Target": "/var/lib/registry",
                     "VolumeOptions": {"Labels": LABELS},
                 }
@@ -124,17 +137,18 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def remove(engine: Engine) -> None:
-    """Remove the container, if there is one; what it has stays."""
+def remove(engine: Engine, name: str) -> None:
+    """Remove the container of that name, if there is one; what it has stays."""
     with contextlib.suppress(NotFoundError):
-        engine.request("DELETE", f"/containers/{NAME}", query={"force": True}, seconds=STEP_SECONDS)
+        engine.request("DELETE", f"/containers/{name}", query={"force": True}, seconds=STEP_SECONDS)
 
 
-def purge(engine: Engine) -> bool:
-    """Remove the container and what it has; return whether there was something."""
-    remove(engine)
+def purge(engine: Engine, folder: Path) -> bool:
+    """Remove a class's container and what it has; return whether there was something."""
+    name = name_of(folder)
+    remove(engine, name)
     try:
-        engine.request("DELETE", f"/volumes/{NAME}", seconds=STEP_SECONDS)
+        engine.request("DELETE", f"/volumes/{name}", seconds=STEP_SECONDS)
     except NotFoundError:
         return False
     return True

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from checker import background
 from checker.classroom.calling import keep_posting
+from checker.classroom.known import know
 from checker.classroom.outbox import Outbox
-from checker.classroom.submission import digest
 from checker.course.catalogue import Catalogue
 from checker.course.places import find
 from checker.errors import LabError
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 LOCK = "class-sender.lock"
 LOG = "class-sender.log"
 HOME = Path(__file__).resolve().parents[2]
-
-
-def digests(catalogue: Catalogue) -> dict[str, str]:
-    """Return the digest of each lab's version; a lab whose folder is broken is left out."""
-    found = {}
-    for folder in catalogue.folders:
-        with contextlib.suppress(LabError):
-            lab = catalogue.read(folder)
-            found[lab.slug] = digest(lab)
-    return found
 
 
 def is_running(places: Places) -> bool:
@@ -79,7 +69,7 @@ def main() -> None:
             def wait(seconds: float) -> bool:
                 return over.wait(seconds) or outbox.membership() is None
 
-            keep_posting(outbox, lambda: outbox.collect(digests(catalogue)), wait)
+            keep_posting(outbox, lambda: outbox.collect(lambda: know(catalogue)), wait)
     except LabError as error:
         print(f"{error.what} {error.remedy}", file=sys.stderr)
 

@@ -132,6 +132,7 @@ def _shelf(context: Context, until: contextlib.ExitStack) -> Shelf:
     from pathlib import Path
 
     from checker.classroom import registry
+    from checker.classroom.serving import FOLDER
     from checker.classroom.shelf import Bundle, Shelf
     from checker.errors import LabError
     from checker.images.catalogue import Images
@@ -144,7 +145,7 @@ def _shelf(context: Context, until: contextlib.ExitStack) -> Shelf:
         labs = context.catalogue.several(words)
         known = Images(context.places.root)
         images = known.resolve(dict.fromkeys(name for lab in labs for name in lab.images))
-        port = until.enter_context(registry.serving(context, images))
+        port = until.enter_context(registry.serving(context, context.places.state / FOLDER, images))
     pages = None
     if not args.no_pages:
         try:
@@ -327,11 +328,13 @@ def purge(context: Context) -> int:
 
 def _purge_registry(context: Context) -> None:
     from checker.classroom import registry
+    from checker.classroom.serving import FOLDER
     from checker.errors import LabError
 
     try:
-        if registry.purge(context.engine):
-            print(f"removed: the volume {registry.NAME}")
+        folder = context.places.state / FOLDER
+        if registry.purge(context.engine, folder):
+            print(f"removed: the volume {registry.name_of(folder)}")
     except LabError as error:
         # A class without images needs no engine, and then there is nothing to remove.
         context.say(f"note: the engine was not asked for the class's images. {error.what}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import socket
 import sqlite3
 import ssl
@@ -16,9 +17,9 @@ import pytest
 from checker.classroom import calling
 from checker.classroom.calling import Line, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
+from checker.classroom.known import know
 from checker.classroom.outbox import Outbox
 from checker.classroom.protocol import Invitation, invitation
-from checker.classroom.sender import digests
 from checker.errors import LabError, MisuseError
 from checker.images import room
 from checker.progress import Progress
@@ -62,7 +63,7 @@ def machine(course: Course, lab: Lab) -> Iterator[tuple[Outbox, Progress, Callab
     # What was done before joining is nobody's business.
     progress.record_attempt(report_of(lab))
     with contextlib.closing(Outbox(course.places.state)) as outbox:
-        yield outbox, progress, lambda: outbox.collect(digests(course.catalogue))
+        yield outbox, progress, lambda: outbox.collect(lambda: know(course.catalogue))
     progress.close()
 
 
@@ -249,13 +250,14 @@ def test_a_late_machine_finds_the_class_and_old_work_is_not_sent(
 
 
 def test_an_item_of_another_version_is_set_aside_and_the_others_arrive(
-    hold: Callable[[], Held], machine: Machine, lab: Lab
+    hold: Callable[[], Held], machine: Machine, lab: Lab, course: Course
 ) -> None:
     held = hold()
     outbox, progress, _ = machine
     join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
     progress.record_attempt(report_of(lab, "it-answers"))
-    outbox.collect({lab.slug: "0" * 64})
+    other = dataclasses.replace(know(course.catalogue)[lab.slug], digest="0" * 64)
+    outbox.collect(lambda: {lab.slug: other})
     outbox.raise_hand(up=True)
     while outbox.counts()[0]:
         post(outbox)
@@ -343,7 +345,7 @@ def test_the_queue_is_the_learners_alone_and_leaving_forgets_it(machine: Machine
     outbox.leave()
     assert outbox.membership() is None
     assert outbox.counts() == (0, 0)
-    assert outbox.collect({}) == 0
+    assert outbox.collect(dict) == 0
 
 
 def test_a_queue_that_cannot_be_written_says_so(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
+
+from checker.classroom.known import Mistake
 from checker.classroom.picture import Picture
 from checker.classroom.protocol import CheckState, Item, ItemKind
-from checker.results import Status
+from checker.results import CheckResult, Failure, Status
 from tests.unit.classroom.classes import LAB, Clock, verdict
 
 
@@ -84,6 +89,27 @@ def test_causes_are_counted_over_the_class_with_the_mistake_they_are_known_as() 
     ]
     picture.add("ada", verdict(*LAB.checks))
     assert picture.causes()[0].learners == ("ben",)
+
+
+def test_a_mistake_is_known_by_what_stays_on_the_learners_machine() -> None:
+    loopback = Mistake("v1-answers", "listening: 127.0.0.1:8080", "Listens to itself", "M7", "own-loopback")
+    lab = dataclasses.replace(LAB, mistakes=(*LAB.mistakes, loopback))
+    failure = Failure(
+        rationale="The port is published, and nobody listens on port 8091.",
+        hint="Look.",
+        evidence="listening: 127.0.0.1:8080",
+    )
+    check = CheckResult(id="v1-answers", title="It answers", status=Status.FAILED, failure=failure)
+    assert lab.recognise(check) == "own-loopback"
+    assert lab.recognise(msgspec.structs.replace(check, failure=None)) == ""
+    picture = Picture({LAB.slug: lab}, Clock())
+    picture.joins("ada", "ada")
+    for name, known_as in (("own-loopback", "Listens to itself"), ("made-up", "Only exposed")):
+        failed = CheckState(
+            id="v1-answers", state=Status.FAILED, reason="t:1", said=failure.rationale, known=name
+        )
+        picture.add("ada", verdict(checks=(failed,)))
+        assert picture.causes()[0].known_as == known_as, name
 
 
 def test_the_pace_says_who_is_through_and_when_most_will_be() -> None:
