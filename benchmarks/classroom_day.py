@@ -15,6 +15,7 @@ import argparse
 import http.client
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -154,14 +155,14 @@ def in_room(day: Day, server: Server, learners: list[Learner], handed: Path) -> 
 
 
 def grades(day: Day, state: Path, handed: Path, number: int) -> Path:
-    """Grade what was handed in, as a teacher who never did it before, and write the gradebooks."""
-    work = state.parent / "teacher work"
-    said = lab(
-        "class", "verify", str(handed), "--again", "--yes", "--json", state=state, work=work, codes=(0, 1)
-    )
+    """Grade a copy of what was handed in, as a teacher who never saw it before, and write the gradebooks."""
+    work, own = state.parent / "teacher work", state.parent / f"handed {number}"
+    if not own.is_dir():
+        shutil.copytree(handed, own)
+    said = lab("class", "verify", str(own), "--yes", "--json", state=state, work=work, codes=(0, 1))
     kinds = [json.loads(line)["evidence"] for line in said.splitlines()]
     target = state.parent / f"grades {number}"
-    lab("class", "export", str(handed), "--to", str(target), state=state, work=work)
+    lab("class", "export", str(own), "--to", str(target), state=state, work=work)
     day.done(
         "verify",
         f"{len(kinds)} submissions: "
