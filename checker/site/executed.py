@@ -189,6 +189,14 @@ def running(notebook: Notebook, folder: Path, environment: Mapping[str, str]) ->
         yield Run(notebook, client)
 
 
+def verdict(outputs: list[Any]) -> str:
+    """Return what a cell with a verdict says: `red`, `green`, or `nothing` if it says neither, or not everything was judged."""
+    said = plain(outputs)
+    if "✘" in said:
+        return "red"
+    return "green" if "✔" in said and not re.search(r"^  [–?] ", said, re.MULTILINE) else "nothing"
+
+
 def plain(outputs: list[Any]) -> str:
     """Return what a cell put out as a person without pictures reads it."""
     return "".join(

@@ -24,7 +24,7 @@ from checker.authoring.measure import disk_of
 from checker.course import places
 from checker.engine.api import LABEL, Engine, connect
 from checker.engine.capacity import container_memory
-from checker.site.executed import CellError, Notebook, is_gap, notebooks, plain, read, running
+from checker.site.executed import CellError, Notebook, is_gap, notebooks, plain, read, running, verdict
 from checker.site.tables import markdown_table
 
 if TYPE_CHECKING:
@@ -133,8 +133,8 @@ def write(path: Path, docs: Path) -> list[Path]:
             begin = time.monotonic()
             run.cells(0, len(notebook.cells), solved=True)
             seconds = time.monotonic() - begin
-            if "✘" in (said := plain(run.outputs("check"))):
-                raise CellError(f"{notebook.slug}: the answer does not pass:\n{said}")
+            if verdict(judged := run.outputs("check")) != "green":
+                raise CellError(f"{notebook.slug}: the answer does not pass:\n{plain(judged)}")
             outputs = [cell.get("outputs", []) for cell in run.node.cells]
     info = engine.get("/info")
     cost = Cost(

@@ -18,7 +18,7 @@ def two_bills(lines):
     """Return your bill beside that of the meter, in cents."""
     bills = pd.DataFrame({"yours": my_bill(lines), "the meter's": json.loads(asked("/bill.json"))["cents"]})
     bills.loc["total"] = bills.sum()
-    return bills.assign(difference=bills["yours"] - bills["the meter's"]).round(2)
+    return bills.assign(difference=(bills["yours"] - bills["the meter's"]).abs()).round(2)
 
 
 two_bills(monday)

@@ -12,7 +12,7 @@ from checker.engine.api import LABEL, NotFoundError
 from checker.engine.client import find_client
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
-from checker.site.executed import Notebook, Run, plain, running
+from checker.site.executed import Notebook, Run, running
 from checker.site.notebooks import OWN
 from tests.docs.stage import ROOT
 
@@ -110,14 +110,6 @@ class Rehearsal:
             for item in self.engine.list_all(kind, labels={OWN: self.notebook.number}):
                 with contextlib.suppress(NotFoundError):
                     self.engine.delete(f"/{kind}/{item['Id']}", **options)
-
-
-def verdict(outputs: list[Any]) -> str:
-    """Return what the cell of the verdict says: `red` or `green`; `nothing` when it says neither."""
-    said = plain(outputs)
-    if "✘" in said:
-        return "red"
-    return "green" if "✔" in said and "–" not in re.findall(r"^  (.)", said, re.MULTILINE) else "nothing"
 
 
 def figures(run: Run) -> list[tuple[str, Any]]:

@@ -9,9 +9,9 @@ import pytest
 from checker.course.places import find
 from checker.grading.author import wait_until
 from checker.images.supply import lacking
-from checker.site.executed import is_gap, notebooks, plain, read
+from checker.site.executed import is_gap, notebooks, plain, read, verdict
 from checker.site.notebooks import GUESS
-from tests.docs.rehearsal import emptiness, figures, lab_of, rehearsal, there, verdict
+from tests.docs.rehearsal import emptiness, figures, lab_of, rehearsal, there
 from tests.docs.stage import ROOT
 from tests.turns import is_due, why_not
 

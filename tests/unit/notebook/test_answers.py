@@ -48,6 +48,10 @@ def tide(rows: list[tuple[float, float, float]], **more: Any) -> dict[str, Any]:
         "LIMIT": 0.2,
         "WINDOW": 45,
         "END": 240,
+        "noticed": 47.0,
+        "ready": 51.0,
+        "clock": pd.DataFrame({"at [s]": [0.0], "requests a second": [1.0]}).set_index("at [s]"),
+        "requests": pd.DataFrame({"good": [True]}),
         "first": lambda frame, what: float(frame[frame[what] > frame[what].iloc[0]]["at [s]"].iloc[0]),
     } | more
 
@@ -90,14 +94,18 @@ def test_a_look_that_measured_nothing_new_decides_nothing() -> None:
 
 
 def test_the_table_of_a_forecast_says_when_copies_would_have_been_too_few() -> None:
-    looks = [(1.0, 20, 0.04), (60.0, 200, 0.44), (75.0, 90, 0.45)]
-    found = run_cells("14-autoscaling", tide(looks), "forecast-setup", "formula")
+    looks = [(0.0, 20, 0.04), (60.0, 200, 0.44), (75.0, 90, 0.45)]
+    # 0.44 cores for 60 s and 0.45 for 15 s are 33.15 s of processor time: 30 ms for each of 1105 good answers.
+    requests = pd.DataFrame({"good": [True] * 1105 + [False] * 7})
+    users = pd.DataFrame({"at [s]": [50.0, 60.0, 70.0], "requests a second": [12.0, 16.0, 17.0]})
+    names = tide(looks, requests=requests, clock=users.set_index("at [s]"))
+    found = run_cells("14-autoscaling", names, "forecast-setup", "formula")
     row = found["told"](60, found["forecasts"][60])
     assert row["first wanted [s]"] == 60.0
     assert row["copies at most"] == 6
     assert row["copy-seconds"] == 2 * 60 + 6 * 180
-    # Two copies may use 400m together.
-    assert row["busiest [% of limit]"] == 110
+    # At 60 s there are two copies still, which may use 400m together, and 480m are needed.
+    assert row["busiest [% of limit]"] == 120
 
 
 # -- 17: the bill ------------------------------------------------------------------------------------------------

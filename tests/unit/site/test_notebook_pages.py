@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from checker.site.executed import is_gap, notebooks, read
+from checker.site.executed import is_gap, notebooks, read, verdict
 from checker.site.notebooks import COST, GUESS, Cost, heading, page_of, write_cost
 from checker.site.tables import markdown_table
 
@@ -109,6 +109,21 @@ def test_the_first_code_cell_is_the_same_in_every_notebook() -> None:
     }
     assert len(first) == 1
     assert "except (ImportError, SyntaxError, TypeError)" in next(iter(first))
+
+
+@pytest.mark.parametrize(
+    ("lines", "word"),
+    [
+        (["  ✔ It holds", "All 1 checks pass."], "green"),
+        (["  ✔ It holds", "  ✘ It is small"], "red"),
+        (["  ✔ It holds", "  ? It is small", "  – It is cheap"], "nothing"),
+        (["  ✔ It holds", "  ? It is small"], "nothing"),
+        (["✔ What crashed runs again."], "green"),
+        (["It was not run."], "nothing"),
+    ],
+)
+def test_a_verdict_is_green_only_if_everything_was_judged(lines: list[str], word: str) -> None:
+    assert verdict([SimpleNamespace(output_type="stream", text="\n".join(lines))]) == word
 
 
 # -- how a page is made ----------------------------------------------------------------------------------------
