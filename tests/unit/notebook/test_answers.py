@@ -16,6 +16,7 @@ from checker.site.executed import read
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 BEGIN = 1_000_000.0
@@ -34,7 +35,7 @@ def run_cells(slug: str, names: dict[str, Any], *cells: str) -> dict[str, Any]:
 # -- 14: copies, and what another target would have done ---------------------------------------------------------
 
 
-def tide(rows: list[tuple[float, float, float]], **more: Any) -> dict[str, Any]:
+def tide(rows: Sequence[tuple[float, float, float]], **more: Any) -> dict[str, Any]:
     """Return the names that the cells of notebook 14 find, with these looks: seconds, use in %, cores."""
     looks = pd.DataFrame(rows, columns=["at [s]", "use [%]", "cores"])
     return {
