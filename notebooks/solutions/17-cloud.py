@@ -31,7 +31,7 @@ def least(share):
     rate = plan["requests a second"]
     coming = pd.concat([rate, rate.shift(-1), rate.shift(-2)], axis=1).max(axis=1)
     needed = coming * request_s / share  # vCPU: the processor seconds that are needed in each second
-    return (needed / STEP).apply(math.ceil) * STEP
+    return ((needed / STEP).round(6).apply(math.ceil) * STEP).clip(lower=FLOOR)
 
 
 best, tries = cheapest(least, (1.2, 0.9, 0.75, 0.6))

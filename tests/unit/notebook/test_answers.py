@@ -174,7 +174,8 @@ def test_the_least_looks_two_hours_ahead_and_rounds_up() -> None:
         "pd": pd,
         "plan": pd.DataFrame({"requests a second": [2.0, 2.0, 2.0, 10.0, 2.0]}),
         "request_s": 0.012,
-        "STEP": 0.05,
+        "STEP": 0.01,
+        "FLOOR": 0.05,
     }
     exec(compile(source, "17-cloud, cell least", "exec"), names)  # noqa: S102 - the course's own cell
     assert list(names["least"](0.6).round(2)) == [0.05, 0.2, 0.2, 0.2, 0.05]
