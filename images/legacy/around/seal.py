@@ -1,0 +1,51 @@
+"""The seal box: has a key that never leaves it, and seals what it is given by those who know its token.
+
+GET /readyz says that it is on. POST /seal with a parcel's number as the body and the header Token answers with the seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+TOKEN = os.environ["SEAL_TOKEN"]
+KEY = Path("/var/lib/seal/key")
+"""Made when the box is first switched on. Only the checker of the lab looks at it."""
+
+
+class Box(BaseHTTPRequestHandler):
+    """Answers one connection."""
+
+    protocol_version = "HTTP/1.1"
+
+    def reply(self, status: int, text: str) -> None:
+        """Send an answer."""
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Say that the box is on."""
+        self.reply(200, "on\n")
+
+    def do_POST(self) -> None:
+        """Seal a number."""
+        number = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not hmac.compare_digest(self.headers.get("Token", ""), TOKEN):
+            self.reply(403, "The seal box does not know this token.\n")
+            return
+        self.reply(200, hmac.new(KEY.read_bytes(), number, hashlib.sha256).hexdigest()[:16])
+
+
+if __name__ == "__main__":
+    if not KEY.exists():
+        KEY.write_text(secrets.token_hex(16))
+    ThreadingHTTPServer(("", 7000), Box).serve_forever()

@@ -1,0 +1,126 @@
+"""Lab 16: the office in a container, moved with everything that it knows, and nobody at the old place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.author import needs, require, timeout
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
+    from .move import Move
+    from .place import Place
+
+BECAME = {"program": "moved", "data": "moved", "statements": "moved", "sessions": "ends", "seal": "stays"}
+
+
+@timeout(30)
+def test_wrapped(place: Place) -> None:
+    """The office answers in a container on the rented engine."""
+    place.require_open()
+
+
+@needs("wrapped")
+@timeout(60)
+def test_set_by_environment(place: Place) -> None:
+    """A container's environment says what the office is called."""
+    place.require_set_by_environment()
+
+
+@needs("wrapped")
+@timeout(30)
+def test_logs_on_output(place: Place) -> None:
+    """What the office logs is in the container's log."""
+    place.require_logged()
+
+
+@needs("wrapped")
+@timeout(90)
+def test_secret_kept(place: Place) -> None:
+    """The token of the seal box is in no image, and in the history of none."""
+    place.require_secret_kept()
+
+
+@needs("wrapped")
+@timeout(40)
+def test_users_switched(move: Move) -> None:
+    """The users write to the new place."""
+    require(move.moved_at, "The users did not move.", hint="The file `address` says where they write to.")
+
+
+@needs("users-switched")
+@timeout(30)
+def test_no_write_lost(move: Move) -> None:
+    """Every parcel that was acknowledged is in the new place, once."""
+    move.require_nothing_lost()
+
+
+@needs("users-switched")
+@timeout(30)
+def test_photos_moved(move: Move) -> None:
+    """Every photo is in the new place, byte for byte."""
+    move.require_photos()
+
+
+@needs("users-switched")
+@timeout(30)
+def test_sealed(move: Move) -> None:
+    """What is registered in the new place has a seal of the box."""
+    move.require_sealed()
+
+
+@needs("no-write-lost", "set-by-environment")
+@timeout(60)
+def test_outlives_container(move: Move) -> None:
+    """The data is in a volume, where the next container finds it."""
+    move.require_outlives_container()
+
+
+@needs("users-switched")
+def test_old_machine_off(lab: Lab) -> None:
+    """The old machine is switched off."""
+    labels = {"com.docker.compose.project": lab.course_lab.project, "com.docker.compose.service": "old"}
+    there = lab.engine.list_all("containers", labels=labels)
+    require(
+        all(each["State"] != "running" for each in there),
+        "The old machine still runs. It costs what it did before, and whoever has its old address writes to a place that nobody "
+        "looks at any more.",
+        expected="the old machine switched off",
+        seen="it runs",
+        source="ssh old uptime",
+        hint="How does one switch off a machine that one is logged in to?",
+    )
+
+
+def test_parts_named(lab: Lab) -> None:
+    """The sheet says what became of each part."""
+    sheet = lab.sheet(
+        "parts.toml", rule="a word in quotes stands behind its `=`.", like='`program = "moved"`'
+    )
+    for part, right in BECAME.items():
+        said = sheet.text("parts", part)
+        require(
+            said == right,
+            f"For `{part}`, the sheet says “{said}”, which is not what becomes of it in this move."
+            if said
+            else f"For `{part}`, the sheet says nothing yet.",
+            expected="moved, stays or ends",
+            seen=sheet.shown("parts", part),
+            source=sheet.source,
+            hint="Can it be copied as a file? Does it go on living where it is? Or is it gone when its program ends?",
+        )
+
+
+@needs("outlives-container")
+@timeout(150)
+def test_survives_restart(move: Move) -> None:
+    """After a restart of the rented engine, everything is there again."""
+    move.require_survives_restart()
+
+
+@needs("survives-restart", "old-machine-off")
+@timeout(60)
+def test_statements_once(move: Move) -> None:
+    """The bookkeeper gets one statement for each ten seconds."""
+    move.require_statements_once()

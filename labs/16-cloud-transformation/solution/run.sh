@@ -1,0 +1,3 @@
+sh ways.sh
+sh wrap.sh
+sh move.sh
