@@ -40,7 +40,7 @@ PHOTO_BYTES = 20_000
 
 
 class Record:
-    """The record, and what is told of it."""
+    """The record, and a summary of it."""
 
     def __init__(self) -> None:
         self._file = RECORD.open("a", buffering=1, encoding="utf-8")
@@ -148,7 +148,7 @@ class Users:
         )  # fmt: skip
 
     def run(self) -> None:
-        """Write for ever."""
+        """Write until the container ends."""
         while not self.is_open():
             time.sleep(AGAIN)
         number = sum('"kind": "parcel"' in line for line in RECORD.read_text(encoding="utf-8").splitlines())

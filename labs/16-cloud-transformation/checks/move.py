@@ -206,7 +206,7 @@ class Move:
             for each in office.attrs["Mounts"]
             if each["Type"] == "volume" and len(each.get("Name", "")) == 64
         ]
-        newest = [each["ref"] for each in self.acknowledged("parcel")][:-4]
+        newest = [each["ref"] for each in self.acknowledged("parcel") if each["end"] < twin.at]
         missing = [ref for ref in [*ARCHIVE, *newest] if ref not in twin.refs]
         require(
             not missing or twin.office is None,

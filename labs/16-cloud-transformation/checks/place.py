@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,6 +32,8 @@ class Twin(NamedTuple):
     """The name that it answered with; None if it did not answer."""
     refs: set[str]
     log: str
+    at: float
+    """When it was started, in seconds since 1970; what is written later it need not know."""
 
 
 class Place:
@@ -89,8 +92,8 @@ class Place:
         self.ask(path)
         require(
             wait_until(lambda: path in self.office.logs(200), LOG_SECONDS, every=0.3),
-            "The office was asked for a page, and the container's log says nothing of it. Whoever looks for a mistake with "
-            "`docker logs` finds nothing, and a file in the container is lost with it.",
+            "The office was asked for a page, and the container's log says nothing of it. Anyone who looks for a mistake "
+            "with `docker logs` finds nothing, and a file in the container is lost with it.",
             expected=f"a line with GET {path}",
             seen=self.office.logs(1) or "an empty log",
             source=f"docker --context rented logs {self.office.name}",
@@ -111,6 +114,7 @@ class Place:
             "VolumesFrom": [office.id],
             "NetworkMode": office.attrs["HostConfig"]["NetworkMode"],
         }
+        at = time.time()
         api = "curl -sf -m 20 --unix-socket /run/docker.sock -H 'Content-Type: application/json'"
         self.engine.run(
             f"docker rm -f {TWIN}; {api} -d {shlex.quote(json.dumps(body))} 'http://engine/containers/create?name={TWIN}' "
@@ -118,11 +122,11 @@ class Place:
             START_SECONDS,
         )
         try:
-            return self._look_at_twin(name, port)
+            return self._look_at_twin(name, port, at)
         finally:
             self.engine.run(f"docker rm -f {TWIN}", START_SECONDS)
 
-    def _look_at_twin(self, name: str, port: int) -> Twin:
+    def _look_at_twin(self, name: str, port: int, at: float) -> Twin:
         address = (
             f"docker inspect -f '{{{{range .NetworkSettings.Networks}}}}{{{{.IPAddress}}}}{{{{end}}}}' {TWIN}"
         )
@@ -141,9 +145,8 @@ class Place:
 
         wait_until(answers, START_SECONDS, every=0.3)
         refs = {str(row.get("ref")) for row in get("/parcels") or []} if said else set()
-        return Twin(
-            name, said.get("office"), refs, self.engine.run(f"docker logs --tail 1 {TWIN} 2>&1").strip()
-        )
+        log = self.engine.run(f"docker logs --tail 1 {TWIN} 2>&1").strip()
+        return Twin(name, said.get("office"), refs, log, at)
 
     def require_set_by_environment(self) -> None:
         """Require that the twin has the name that its environment says."""
@@ -152,7 +155,7 @@ class Place:
             "expected": f'"office": "{twin.name}"',
             "source": f"docker --context rented run --env 'NAME={twin.name}' … {self.office.attrs['Config']['Image']}",
             "hint": "Which function of the office reads its settings, and from where? `docker --context rented exec … env` shows "
-            "what a container is told.",
+            "the environment of a container.",
         }
         require(
             twin.office is not None,
@@ -192,7 +195,7 @@ class Place:
 
     def _fail_leaked(self, name: str, where: str, source: str) -> None:
         fail(
-            f"The token of the seal box lies in the image `{name}`, {where}. Whoever gets the image gets the token, and a "
+            f"The token of the seal box lies in the image `{name}`, {where}. Anyone who gets the image gets the token, and a "
             "later step that deletes it changes nothing.",
             expected="the token in no image",
             seen=f"it is {where}",

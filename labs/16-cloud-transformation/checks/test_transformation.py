@@ -84,8 +84,8 @@ def test_old_machine_off(lab: Lab) -> None:
     there = lab.engine.list_all("containers", labels=labels)
     require(
         all(each["State"] != "running" for each in there),
-        "The old machine still runs. It costs what it did before, and whoever has its old address writes to a place that nobody "
-        "looks at any more.",
+        "The old machine still runs. It costs what it did before, and anyone who has its old address writes to a place that "
+        "nobody looks at any more.",
         expected="the old machine switched off",
         seen="it runs",
         source="ssh old uptime",
@@ -94,7 +94,7 @@ def test_old_machine_off(lab: Lab) -> None:
 
 
 def test_parts_named(lab: Lab) -> None:
-    """The sheet says what became of each part."""
+    """The sheet says where each part is now."""
     sheet = lab.sheet(
         "parts.toml", rule="a word in quotes stands behind its `=`.", like='`program = "moved"`'
     )
@@ -102,7 +102,7 @@ def test_parts_named(lab: Lab) -> None:
         said = sheet.text("parts", part)
         require(
             said == right,
-            f"For `{part}`, the sheet says “{said}”, which is not what becomes of it in this move."
+            f"For `{part}`, the sheet says “{said}”, which is not what happened to it in this move."
             if said
             else f"For `{part}`, the sheet says nothing yet.",
             expected="moved, stays or ends",

@@ -1,4 +1,4 @@
-"""What the office is told by its environment: its settings. Its log goes to its output."""
+"""The settings of the office, from its environment. Its log goes to its output."""
 
 import os
 import time

@@ -10,7 +10,7 @@ ssh old cat /etc/office.conf > office.conf
 setting() { sed -n "s/^$1 = //p" office.conf; }
 cat > office.env <<SETTINGS
 NAME=$(setting name)
-SEAL_URL=http://seal.harbour:8080
+SEAL_URL=http://way.harbour:8080
 SEAL_TOKEN=$(setting seal_token)
 BOOKS_URL=$(setting books_url)
 SETTINGS
@@ -19,7 +19,7 @@ SETTINGS
 docker rm --force way 2> /dev/null || true
 docker run --detach --name way --restart always --network drydock-16_office \
     --env DRYDOCK_FRONT_TO=seal.harbour:7000 drydock/front:1.0
-docker network connect --alias seal.harbour drydock-16_lab way
+docker network connect --alias way.harbour drydock-16_lab way
 
 # Names of other machines are found in a network of their own, not in the default one.
 docker --context rented network create office

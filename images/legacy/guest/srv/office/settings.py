@@ -1,4 +1,4 @@
-"""What the office is told by its machine: its settings, and where its log goes."""
+"""What the office needs to know of its machine: its settings, and where its log goes."""
 
 import configparser
 import os
