@@ -270,7 +270,7 @@ class Move:
         # Those before the move are the learner's practice, or the old machine's own business.
         first = int(self.moved_at // PERIOD) - 6
         wait_until(
-            lambda: self._twice(first) or max(each["period"] for each in self.statements()) >= due,
+            lambda: self._twice(first) or self._last() >= due,
             STATEMENT_SECONDS,
             every=0.5,
         )
@@ -285,12 +285,12 @@ class Move:
                 hint="Until when did cron run the job on the old machine, and what did it write down after you had copied?",
                 **facts,
             )
-        last = max(each["period"] for each in found)
+        last = self._last()
         require(
             last >= due,
-            f"The bookkeeper got no statement since {_clock(last)}: nobody runs the job"
+            f"The bookkeeper got no statement{f' since {_clock(last)}' if last else ''}: nobody runs the job"
             + (", since the rented engine was restarted." if self.restarted and last >= due - 4 else "."),
-            seen=f"last statement: {_clock(last)}",
+            seen=f"last statement: {_clock(last) if last else 'none'}",
             evidence="; ".join(f"{each.name}: {each.status}" for each in self.place.engine.containers()),
             hint="On the old machine cron ran tally.py. A container runs one program: which one runs the job, and what does its log say?",
             **facts,
@@ -315,6 +315,10 @@ class Move:
             hint="Which volume does the container of the job have?",
             **facts,
         )
+
+    def _last(self) -> int:
+        """Return the last period that has a statement; 0 if none has."""
+        return max((each["period"] for each in self.statements()), default=0)
 
     def _twice(self, first: int) -> int:
         """Return the first period from a certain one on that has two statements; 0 if none has."""
