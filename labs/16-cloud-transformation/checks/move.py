@@ -276,12 +276,15 @@ class Move:
         )
         found = self.statements()
         if twice := self._twice(first):
-            senders = {each["from"]: 0 for each in found if each["period"] == twice}
+            both = [each for each in found if each["period"] == twice]
+            places = (
+                "from two places" if len({each["from"] for each in both}) > 1 else "twice from the same place"
+            )
             fail(
-                f"The bookkeeper got two statements for the same ten seconds, from {len(senders)} machines or once more from the "
-                "same: the job ran in two places, or began with data that did not know what was sent.",
-                seen=f"{_clock(twice)}: twice",
-                evidence="; ".join(f"{_clock(each['period'])} from {each['from']}" for each in found[-4:]),
+                f"The bookkeeper got two statements for the same ten seconds, {places}: the job ran in two places, or began with "
+                "data that did not know what was sent.",
+                seen=f"{_clock(twice)}: {len(both)} statements",
+                evidence="; ".join(f"{each['total']} parcels, from {each['from']}" for each in both),
                 hint="Until when did cron run the job on the old machine, and what did it write down after you had copied?",
                 **facts,
             )
