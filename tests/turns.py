@@ -18,9 +18,8 @@ SLOW_SECONDS = 2.0
 SHARDS = 12
 """How many runs, each of another shard, prove everything."""
 
-TURNS = {"wrong": 12, "alternative": 4, "step": 4, "lesson": 4, "notebook": 4}
-"""Of a slow lab, one in so many of its wrong answers, alternatives and steps is proven in a run, and its lesson and its
-notebook are run in one of so many. As it is shipped and with its solution, it is proven each time."""
+IN_TURN = ("wrong", "alternative", "step", "lesson", "notebook")
+"""What of a slow lab is proven in one of these runs; as it is shipped and with its solution, it is proven in each."""
 
 EVERY_ANSWER = "DRYDOCK_TEST_EVERY_ANSWER"
 """Set to prove all of them in one run; `lab verify N` does so for one lab."""
@@ -53,13 +52,13 @@ def turns_of(lab: Lab, name: str) -> frozenset[int]:
     """
     kind = name.partition("/")[0]
     measured = lab.toml.measured
-    if kind not in TURNS or (measured is not None and measured.start_s <= SLOW_SECONDS):
+    if kind not in IN_TURN or (measured is not None and measured.start_s <= SLOW_SECONDS):
         return frozenset(range(SHARDS))
     alike = [each.name for each in lab.answers if each.name.startswith(f"{kind}/")]
     # Labs and kinds begin at different shards, so that each shard has about as much to do.
-    place = int(lab.number) + list(TURNS).index(kind)
+    place = int(lab.number) + IN_TURN.index(kind)
     place += alike.index(name) if name in alike else int(name.partition("/")[2] or 0)
-    return frozenset(range(place % TURNS[kind], SHARDS, TURNS[kind]))
+    return frozenset({place % SHARDS})
 
 
 def is_due(lab: Lab, name: str) -> bool:
