@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import needs, require, timeout
+from checker.grading.author import needs, require, timeout, wait_until
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
 
     from .move import Move
     from .place import Place
+
+OFF_SECONDS = 30.0
+"""How long a machine that was told to switch itself off may take to end its programs."""
 
 BECAME = {"program": "moved", "data": "moved", "statements": "moved", "sessions": "ends", "seal": "stays"}
 
@@ -78,12 +81,16 @@ def test_outlives_container(move: Move) -> None:
 
 
 @needs("users-switched")
+@timeout(OFF_SECONDS + 10)
 def test_old_machine_off(lab: Lab) -> None:
     """The old machine is switched off."""
     labels = {"com.docker.compose.project": lab.course_lab.project, "com.docker.compose.service": "old"}
-    there = lab.engine.list_all("containers", labels=labels)
+
+    def is_off() -> bool:
+        return all(each["State"] != "running" for each in lab.engine.list_all("containers", labels=labels))
+
     require(
-        all(each["State"] != "running" for each in there),
+        wait_until(is_off, OFF_SECONDS),
         "The old machine still runs. It costs what it did before, and anyone who has its old address writes to a place that "
         "nobody looks at any more.",
         expected="the old machine switched off",
