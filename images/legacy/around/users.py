@@ -21,9 +21,11 @@ import json
 import os
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from answers import Answers
 
 ADDRESS = Path(os.environ.get("USERS_ADDRESS", "/work/address"))
 RECORD = Path("/var/lib/users/record.jsonl")
@@ -162,19 +164,10 @@ class Users:
             time.sleep(PAUSE)
 
 
-def desk_of(record: Record) -> type[BaseHTTPRequestHandler]:
+def desk_of(record: Record) -> type[Answers]:
     """Return what answers at port 9000."""
 
-    class Desk(BaseHTTPRequestHandler):
-        def reply(self, status: int, text: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
+    class Desk(Answers):
         def do_GET(self) -> None:
             self.reply(200, record.summary())
 

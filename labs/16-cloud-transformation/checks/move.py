@@ -55,24 +55,25 @@ class Move:
 
     def acknowledged(self, kind: str) -> list[dict[str, Any]]:
         """Return the writes of a kind that were acknowledged, `parcel` or `photo`."""
-        return [each for each in self.read() if each["kind"] == kind and each["acknowledged"]]
+        return _acknowledged(self.read(), kind)
 
     @cached_property
     def moved_at(self) -> float:
-        """When the new place first acknowledged a write; the check fails if it never did."""
+        """When the new place first acknowledged a write; 0 if it never did, and then `users-switched` fails."""
         times: list[float] = []
 
         def came() -> bool:
-            times.extend(
-                each["end"]
-                for kind in ("parcel", "photo")
-                for each in self.acknowledged(kind)
-                if each["to"] == NEW
-            )
+            record = self.read()
+            written = [*_acknowledged(record, "parcel"), *_acknowledged(record, "photo")]
+            times.extend(each["end"] for each in written if each["to"] == NEW)
             return bool(times)
 
         wait_until(came, WRITE_SECONDS if self._address() == NEW else 0, every=0.5)
-        if not times:
+        return min(times, default=0.0)
+
+    def require_switched(self) -> None:
+        """Require that the new place has acknowledged a write."""
+        if not self.moved_at:
             summary = self.lab.node("prober").exec("curl -s -m 5 http://users:9000/").stdout.strip()
             fail(
                 f"No write of the users was acknowledged at {NEW}: they write to {self._address() or 'no address'}.",
@@ -81,7 +82,6 @@ class Move:
                 source="curl http://users:9000/",
                 hint="Before each try, users look up the address of the office in the file `address` of your work folder.",
             )
-        return min(times)
 
     def _address(self) -> str:
         try:
@@ -100,8 +100,9 @@ class Move:
 
     def require_nothing_lost(self) -> None:
         """Require that every parcel that was acknowledged is there, and none twice."""
-        # In this order: what is acknowledged while the list is on its way is not missed.
-        written, record = self.acknowledged("parcel"), self.read()
+        # The record first: what is acknowledged while the list is on its way is not missed.
+        record = self.read()
+        written = _acknowledged(record, "parcel")
         count = Counter(row["ref"] for row in self.rows())
         facts = {"source": f"curl {URL}/parcels, compared with {RECORD}"}
         old = [ref for ref in ARCHIVE if ref not in count]
@@ -269,13 +270,14 @@ class Move:
         facts = {"expected": "one statement for each ten seconds", "source": RECORD + " | grep statement"}
         # Those before the move are the learner's practice, or the old machine's own business.
         first = int(self.moved_at // PERIOD) - 6
-        wait_until(
-            lambda: self._twice(first) or self._last() >= due,
-            STATEMENT_SECONDS,
-            every=0.5,
-        )
-        found = self.statements()
-        if twice := self._twice(first):
+        found: list[dict[str, Any]] = []
+
+        def is_decided() -> bool:
+            found[:] = self.statements()
+            return bool(_twice(found, first)) or _last(found) >= due
+
+        wait_until(is_decided, STATEMENT_SECONDS, every=0.5)
+        if twice := _twice(found, first):
             both = [each for each in found if each["period"] == twice]
             places = (
                 "from two places" if len({each["from"] for each in both}) > 1 else "twice from the same place"
@@ -288,7 +290,7 @@ class Move:
                 hint="Until when did cron run the job on the old machine, and what did it write down after you had copied?",
                 **facts,
             )
-        last = self._last()
+        last = _last(found)
         require(
             last >= due,
             f"The bookkeeper got no statement{f' since {_clock(last)}' if last else ''}: nobody runs the job"
@@ -319,14 +321,21 @@ class Move:
             **facts,
         )
 
-    def _last(self) -> int:
-        """Return the last period that has a statement; 0 if none has."""
-        return max((each["period"] for each in self.statements()), default=0)
 
-    def _twice(self, first: int) -> int:
-        """Return the first period from a certain one on that has two statements; 0 if none has."""
-        count = Counter(each["period"] for each in self.statements() if each["period"] >= first)
-        return min((period for period, times in count.items() if times > 1), default=0)
+def _acknowledged(record: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Return the writes of a kind that were acknowledged, out of a record."""
+    return [each for each in record if each["kind"] == kind and each["acknowledged"]]
+
+
+def _last(statements: list[dict[str, Any]]) -> int:
+    """Return the last period that has a statement; 0 if none has."""
+    return max((each["period"] for each in statements), default=0)
+
+
+def _twice(statements: list[dict[str, Any]], first: int) -> int:
+    """Return the first period from a certain one on that has two statements; 0 if none has."""
+    count = Counter(each["period"] for each in statements if each["period"] >= first)
+    return min((period for period, times in count.items() if times > 1), default=0)
 
 
 def _clock(period: int) -> str:

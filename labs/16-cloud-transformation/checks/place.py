@@ -59,18 +59,17 @@ class Place:
     def office(self) -> Inner:
         """The container that port 8080 of the rented machine leads to; there is none: the check fails."""
         every = self.engine.containers()
-        for each in every:
-            if each.running and insides(each, PORT):
-                return each
-        fail(
-            "No container on the rented engine is reached at port 8080.",
-            expected="a running container whose port is published on 8080",
-            seen=", ".join(f"{each.name}: {each.status}" for each in every) or "no container",
-            source="docker --context rented ps --all",
-            evidence=every[0].logs(1) if every else "",
-            hint="A container that has ended says why in its log: `docker --context rented logs NAME`.",
-        )
-        return every[0]
+        found = next((each for each in every if each.running and insides(each, PORT)), None)
+        if found is None:
+            fail(
+                "No container on the rented engine is reached at port 8080.",
+                expected="a running container whose port is published on 8080",
+                seen=", ".join(f"{each.name}: {each.status}" for each in every) or "no container",
+                source="docker --context rented ps --all",
+                evidence=every[0].logs(1) if every else "",
+                hint="A container that has ended says why in its log: `docker --context rented logs NAME`.",
+            )
+        return found
 
     def require_open(self) -> None:
         """Require that the office answers in its container."""

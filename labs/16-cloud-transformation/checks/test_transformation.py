@@ -49,7 +49,7 @@ def test_secret_kept(place: Place) -> None:
 @timeout(40)
 def test_users_switched(move: Move) -> None:
     """The users write to the new place."""
-    require(move.moved_at, "The users did not move.", hint="The file `address` says where they write to.")
+    move.require_switched()
 
 
 @needs("users-switched")

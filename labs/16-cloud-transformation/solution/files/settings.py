@@ -11,7 +11,7 @@ SETTINGS = {
 }
 DATA = os.environ.get("DATA", "/data")
 
-LOCK = f"{DATA}/lock"  # held, together with others, by whoever writes
+LOCK = f"{DATA}/lock"  # each writer takes a shared lock on it
 READONLY = f"{DATA}/readonly"  # while this file is there, nothing is written
 
 

@@ -17,7 +17,7 @@ SETTINGS = read_settings()
 DATA = SETTINGS["data"]
 LOG = open(SETTINGS["log"], "a", encoding="utf-8")
 
-LOCK = os.path.join(DATA, "lock")  # held, together with others, by whoever writes
+LOCK = os.path.join(DATA, "lock")  # each writer takes a shared lock on it
 READONLY = "/srv/office/readonly"  # while this file is there, nothing is written
 
 
