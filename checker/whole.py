@@ -23,12 +23,13 @@ def write(file: Path, text: str) -> None:
     write_bytes(file, text.encode("utf-8"))
 
 
-def write_bytes(file: Path, data: bytes) -> None:
+def write_bytes(file: Path, data: bytes, *, mode: int | None = None) -> None:
     """Write a file of bytes; who reads it meanwhile finds what was there before.
 
     Args:
         file: the file; its folder is made where it is missing.
         data: what it holds.
+        mode: who may use it, such as 0o600; by default what the umask allows.
 
     Raises:
         OSError: it cannot be written; what was there before is there still.
@@ -37,6 +38,8 @@ def write_bytes(file: Path, data: bytes) -> None:
     # Of this process alone: two that write the same file at once must not share a half.
     half = file.with_name(f".{file.name}.{os.getpid()}")
     try:
+        if mode is not None:
+            half.touch(mode=mode)
         half.write_bytes(data)
         half.replace(file)
     except BaseException:

@@ -60,6 +60,13 @@ PARTS = (
         usual=False,
         seconds=12 * 3600,
     ),
+    Part(
+        "hub",
+        "a class on the course's own cluster",
+        engine=True,
+        usual=False,
+        seconds=3600,
+    ),
     Part("fire", "lab killed at random moments", engine=True, usual=False, seconds=24 * 3600, program=True),
 )
 """In the order in which they run: the fast ones first."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli import rooms
+from checker.cli import hubs, rooms
 
 if TYPE_CHECKING:
     import argparse
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=50.0,
         help="what the room's connection carries, in Mbit/s; 50",
     )
+    hubs.add_plan_arguments(plan)
     plan.add_argument(
         "--machines", metavar="DIR", help="a folder with a file of `lab doctor --json` for each machine"
     )
@@ -107,6 +108,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bundle.add_argument("--no-pages", action="store_true", help="leave the built pages out")
     _common(bundle)
     rooms.add_arguments(actions, _common)
+    hubs.add_arguments(actions, _common)
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -133,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
         "hand": rooms.hand,
         "leave": rooms.leave,
         "purge": rooms.purge,
+        "deploy": hubs.deploy,
     }
     return actions[args.action](Context(args))
 
@@ -147,10 +150,11 @@ def _plan(context: Context) -> int:
     args = context.args
     room = plan(context.catalogue.several(args.labs), args.learners, args.mbit)
     found = machines(Path(args.machines).expanduser(), room) if args.machines else []
+    cluster, said = hubs.planned(args, room)
     if args.json:
-        print(msgspec.json.encode({"room": room, "machines": found}).decode())
+        print(msgspec.json.encode({"room": room, "machines": found, "cluster": cluster}).decode())
     else:
-        print("\n".join([*plan_lines(room), *(["", *machine_lines(found)] if found else [])]))
+        print("\n".join([*plan_lines(room), *said, *(["", *machine_lines(found)] if found else [])]))
     return 0 if all(each.ready for each in found) else 3
 
 

@@ -5,6 +5,9 @@ Words after `--` go to pytest, for instance: lab test unit -- -k progress
 The part `engines` runs only when you name it: it tries labs on other engines, each in a container on this one, and
 writes what it found to docs/reference/engines.md. --engine and --labs choose a part of it; the rest of the page stays.
 
+The part `hub` runs only when you name it: it puts a class on the course's own Kubernetes cluster, signs in as three learners,
+and takes a seat and a node away. It needs kubectl on PATH.
+
 The part `fire` runs only when you name it: it kills `lab`, fills the disk or kills the engine at random moments,
 and looks whether anything is lost or left. Its options come after `--`: lab test fire -- --help
 
@@ -33,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "parts",
         metavar="PART",
         nargs="*",
-        help="unit, integration, course, docs, browser, engines, fire or mutants; all but the last three if you name none",
+        help="unit, integration, course, docs, browser, engines, hub, fire or mutants; all but the last four if you name none",
     )
     parser.add_argument(
         "--engine",

@@ -47,7 +47,15 @@ def places(course: Places) -> Places:
 
 def test_what_waits_for_labs_runs_together_and_the_rest_in_order() -> None:
     names = [[part.name for part in group] for group in together(PARTS)]
-    assert names == [["unit"], ["integration"], ["course", "docs"], ["browser"], ["engines"], ["fire"]]
+    assert names == [
+        ["unit"],
+        ["integration"],
+        ["course", "docs"],
+        ["browser"],
+        ["engines"],
+        ["hub"],
+        ["fire"],
+    ]
     assert together([KNOWN["docs"]]) == [(KNOWN["docs"],)]
 
 
@@ -117,7 +125,7 @@ def test_what_fails_twice_or_was_never_run_is_no_pass(
 def test_other_engines_are_tried_only_when_they_are_named_and_each_case_once(
     places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [part.name for part in PARTS if not part.usual] == ["engines", "fire"]
+    assert [part.name for part in PARTS if not part.usual] == ["engines", "hub", "fire"]
     runs = Runs(1)
     monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, [KNOWN["engines"]], ["--engine=29"], lambda _: None) is ExitCode.CHECK_FAILED
