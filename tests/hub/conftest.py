@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -27,6 +28,8 @@ NODES = ("control-plane", "worker-1", "worker-2")
 POLICIES = "drydock-test/policies:1"
 NAMESPACE = "drydock-class"
 STEP_SECONDS = 600
+KEEP = "DRYDOCK_TEST_KEEP_CLUSTER"
+"""Set to keep the cluster at the end, and to take the one that was kept: most of the time goes into giving it images."""
 
 
 @dataclass
@@ -119,7 +122,8 @@ def cluster(_connected: Engine, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 _load(found, node, image)
         yield found
     finally:
-        found.docker(*scene, "down", "--volumes", "--timeout", "1")
+        if not os.environ.get(KEEP):
+            found.docker(*scene, "down", "--volumes", "--timeout", "1")
 
 
 def _write_kubeconfig(cluster: Cluster) -> None:
@@ -152,6 +156,12 @@ def _build(environment: dict[str, str]) -> list[str]:
 
 
 def _load(cluster: Cluster, node: str, image: str) -> None:
+    digest = cluster.docker("image", "inspect", "--format", "{{.Id}}", image).strip()
+    there = cluster.docker(
+        "exec", cluster.node(node), "ctr", "--namespace", "k8s.io", "images", "list", "--quiet"
+    )
+    if digest in there:
+        return
     with subprocess.Popen(
         ["docker", "save", image], stdout=subprocess.PIPE, env=cluster.environment
     ) as saving:

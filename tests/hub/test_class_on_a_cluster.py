@@ -25,6 +25,7 @@ DEPLOY = ("class", "deploy", "1", "--context", "drydock", "--learners")
 def test_a_cluster_that_does_not_enforce_policies_is_refused(cluster: Cluster) -> None:
     names = cluster.folder / "names.txt"
     names.write_text(NAMES, encoding="utf-8")
+    cluster.kubectl("delete", "daemonset", "kube-router", "--ignore-not-found", namespace="kube-system")
     # Later, the node that is lost has seats alone.
     cluster.kubectl("cordon", "worker-2", namespace="default")
     done = cluster.lab(*DEPLOY, str(names))

@@ -86,20 +86,21 @@ def enrol(names: list[str], before: list[Learner]) -> list[Learner]:
         names: the names of the list.
         before: the learners that the class had.
     """
-    kept = {each.name: each for each in before}
-    taken = {kept[name].user for name in names if name in kept}
+    kept: dict[str, list[Learner]] = {}
+    for each in before:
+        kept.setdefault(each.name, []).append(each)
+    # Whoever leaves the list for a day keeps their user: another one must not get their seat.
+    taken = {each.user for each in before}
     found: list[Learner] = []
-    seen: set[str] = set()
     for name in names:
-        if name in kept and name not in seen:
-            found.append(kept[name])
+        if kept.get(name):
+            found.append(kept[name].pop(0))
         else:
             stem = user_of(name) or "learner"
             tries = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 2 * MOST + 2))
             user = next(each for each in tries if each not in taken)
             taken.add(user)
             found.append(Learner(name=name, user=user, passcode=_passcode()))
-        seen.add(name)
     return found
 
 

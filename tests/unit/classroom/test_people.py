@@ -68,6 +68,16 @@ def test_who_was_in_the_class_keeps_name_and_passcode_whoever_is_added() -> None
     assert len({each.user for each in after}) == 3
 
 
+def test_two_of_one_name_keep_their_own_passcodes() -> None:
+    before = people.enrol(["Ada", "Ada"], [])
+    assert people.enrol(["Ada", "Ada"], before) == before
+
+
+def test_a_new_learner_never_gets_the_user_of_one_who_left_the_list() -> None:
+    before = people.enrol(["Ada"], [])
+    assert [each.user for each in people.enrol(["ADA"], before)] == ["ada-2"]
+
+
 def test_the_hub_gets_no_passcode_and_can_tell_a_right_one() -> None:
     (ada,) = people.enrol(["Ada"], [])
     known = people.hashed([ada])["ada"]
