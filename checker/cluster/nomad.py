@@ -37,6 +37,9 @@ CLIENTS = ("client-1", "client-2", "client-3")
 DEFAULT = "default"
 """The namespace of a job without one."""
 
+_TELLING = {"Driver Failure", "Setup Failure", "Failed Artifact Download", "Terminated"}
+"""Events that say why a task does not run; those after them only say what Nomad does about it."""
+
 _COUNTED = {
     "Version",
     "VersionTag",
@@ -188,13 +191,14 @@ class Nomad:
         return next((each for each in found if each.status != "success"), None)
 
     def last_event(self, instance: Instance) -> str:
-        """Return an instance's last event, in Nomad's words."""
+        """Return the event that says why an instance does not run, or else its last one, in Nomad's words."""
         found = self.api.get(self.at(f"allocation/{instance.id}"), Course)
         states = (found.task_states or {}).values() if found else ()
         events = sorted(
             (event for state in states for event in state.events or ()), key=lambda each: each.time
         )
-        return f"{events[-1].type}: {events[-1].display_message}" if events else ""
+        said = [each for each in events if each.type in _TELLING] or events
+        return f"{said[-1].type}: {said[-1].display_message}" if said else ""
 
     def unplaced(self) -> Unplaced | None:
         """Return why the scheduler's last evaluation could not place copies of the job; None when it placed all."""
@@ -222,6 +226,20 @@ class Nomad:
     def shows(self) -> str:
         """Return the command that shows a learner the same."""
         return f"nomad job status{self.option} {self.name}"
+
+    def others(self) -> list[str]:
+        """Return the names of all jobs of the cluster, those that were stopped among them."""
+        found = self.api.get("jobs?namespace=*", list[Stub]) or []
+        return sorted(f"{each.id}{' (stopped)' * each.stop}" for each in found)
+
+    def closed(self) -> list[str]:
+        """Return the clients that are there and take nothing new: drained, or made ineligible."""
+        found = self.api.get("nodes", list[Node]) or []
+        return sorted(
+            each.name
+            for each in found
+            if each.status == "ready" and each.scheduling_eligibility not in {"", "eligible"}
+        )
 
     def is_ready(self, node: str) -> bool:
         """Whether the server counts a client as ready."""

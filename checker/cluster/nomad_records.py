@@ -100,6 +100,8 @@ class Service(_Record, frozen=True):
 class Update(_Record, frozen=True):
     """How a group is updated from one version to the next."""
 
+    max_parallel: int = 1
+    """How many copies are replaced at the same time; 0 for all, without a deployment."""
     canary: int = 0
     auto_revert: bool = False
     auto_promote: bool = False
@@ -126,6 +128,11 @@ class Task(_Record, frozen=True):
         """The image that it runs; empty when it runs none."""
         return str((self.config or {}).get("image") or "")
 
+    @property
+    def has_own_command(self) -> bool:
+        """Whether it runs another command than its image's own, as a helper beside the application does."""
+        return any((self.config or {}).get(name) for name in ("command", "args", "entrypoint"))
+
 
 class Group(_Record, frozen=True):
     """A group of a job: tasks that are placed together, and how many times."""
@@ -144,8 +151,9 @@ class Group(_Record, frozen=True):
 
     @property
     def image(self) -> str:
-        """The image of its first main task that runs one."""
-        return next((task.image for task in self.main_tasks if task.image), "")
+        """The image of its main task: of several that run one, the first that runs its image's own command."""
+        with_image = [task for task in self.main_tasks if task.image]
+        return next((task.image for task in sorted(with_image, key=lambda task: task.has_own_command)), "")
 
     @property
     def version(self) -> str:
@@ -261,6 +269,7 @@ class Unplaced(_Record, frozen=True):
     """Why copies of a group could not be placed."""
 
     coalesced_failures: int = 0
+    nodes_evaluated: int = 0
     constraint_filtered: dict[str, int] | None = None
     dimension_exhausted: dict[str, int] | None = None
 
@@ -268,6 +277,8 @@ class Unplaced(_Record, frozen=True):
     def why(self) -> str:
         """The reasons, each with the number of clients that it rules out."""
         reasons = {**(self.constraint_filtered or {}), **(self.dimension_exhausted or {})}
+        if not reasons and not self.nodes_evaluated:
+            return "no client that takes work is in the job's data centre"
         return ", ".join(f"{reason} ({count})" for reason, count in sorted(reasons.items()))
 
 

@@ -8,6 +8,8 @@ from checker.cluster.interface import repository_of
 from checker.grading.author import fail, require
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from checker.cluster.interface import Instance
     from checker.cluster.nomad import Group, Job, Nomad
     from checker.grading.author import Lab
@@ -61,10 +63,11 @@ def _fail_no_job(lab: Lab, nomad: Nomad) -> NoReturn:
             source=f"docker exec drydock-{lab.number}-{client}-1 docker ps",
             hint="Lesson, “A job”: what is Nomad told, and by which command?",
         )
+    others = nomad.others()
     fail(
-        f"Nomad has no job named `{nomad.name}`, so it keeps no copy of Parcel running.",
+        f"Nomad has no job named `{nomad.name}` that runs, so it keeps no copy of Parcel running.",
         expected=f"a job named {nomad.name}, running",
-        seen="no such job, or one that was stopped",
+        seen=f"jobs: {', '.join(others)}" if others else "no job",
         source="nomad job status",
         hint="Lesson, “Your turn”: a job's name stands in the first line of its file, and `nomad job run FILE` hands it over.",
     )
@@ -144,6 +147,28 @@ def require_two_copies(nomad: Nomad, job: Job) -> None:
     )
 
 
+def require_alone(nomad: Nomad, names: Collection[str]) -> None:
+    """Fail when more answer than Nomad runs, because of a container that somebody started by hand.
+
+    Args:
+        nomad: the cluster.
+        names: the names that answered.
+    """
+    running = sum(each.client_status == "running" for each in nomad.allocations())
+    strays = nomad.loose() if len(names) > running else []
+    if not strays:
+        return
+    client, name = strays[0]
+    fail(
+        f"`{name}` on {client} was started by hand, and users get its answers beside those of the job's copies. A release of "
+        "the job does not change it.",
+        expected=f"answers from the copies of the job `{nomad.name}` only",
+        seen=f"{len(names)} names answer, and Nomad runs {running} {'copy' if running == 1 else 'copies'}",
+        source=f"docker exec drydock-11-{client}-1 docker ps",
+        hint="Nomad knows nothing of a container that it did not start, and removes none.",
+    )
+
+
 def _fail_unplaced(nomad: Nomad, instances: list[Instance]) -> NoReturn:
     unplaced = nomad.unplaced()
     why = unplaced.why if unplaced else ""
@@ -166,10 +191,30 @@ def _fail_unplaced(nomad: Nomad, instances: list[Instance]) -> NoReturn:
             **facts,
             hint="Lesson, “A job”: compare the group's network with the one there.",
         )
+    if by_port(why) and (closed := nomad.closed()):
+        fail_closed(
+            nomad, closed[0], f"{len(instances)} of {COPIES} copies run{'s' * (len(instances) == 1)}", facts
+        )
     rest = max(1, COPIES - len(instances))
     fail(
         f"{len(instances)} of {COPIES} copies run{'s' if len(instances) == 1 else ''}; for {rest} more Nomad could "
         f"find no client. It keeps looking, and a job is `running` all the same: read what could not be placed.",
         **facts,
         hint="Each reason has the number of clients that it rules out. Which line of your job asks for that?",
+    )
+
+
+def by_port(why: str) -> bool:
+    """Whether nothing but ports in use rules clients out, or nothing is known."""
+    return all("port" in reason or "no client" in reason for reason in why.split(", ") if reason)
+
+
+def fail_closed(nomad: Nomad, client: str, begins: str, facts: dict[str, str]) -> NoReturn:
+    """Fail because a client was told to take nothing new, so that a copy has no place."""
+    fail(
+        f"{begins}: {client} was told to take nothing new, so its place is missing.",
+        **facts | {"expected": "three clients that are ready and eligible", "source": "nomad node status"},
+        evidence=f"{client}: ineligible",
+        hint=f"`nomad node eligibility -help` says how {client} takes work again. The port of the other clients is not "
+        f"what keeps `{nomad.name}` away.",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checker.grading.author import fail, require
 
-from .job import COPIES, PORT
+from .job import COPIES, PORT, by_port, fail_closed
 
 if TYPE_CHECKING:
     from checker.cluster.interface import Instance
@@ -39,12 +39,27 @@ def require_version_2(nomad: Nomad) -> None:
     versions = {each.version for each in instances}
     if NEW not in versions:
         tried = next((each for each in nomad.deployments() if each.status == "failed"), None)
+        if tried and _brings(nomad, tried) == NEW and "marked as failed" in tried.status_description:
+            fail(
+                f"The release of {NEW} was marked as failed by hand, so the job is where it was before.",
+                **facts,
+                evidence=tried.status_description,
+                hint="`nomad job deployments` lists the releases. Release it once more, and look at its canary.",
+            )
         if tried and _brings(nomad, tried) == NEW:
             fail(
                 f"Version {NEW} was tried and did not become healthy, so the job is where it was before.",
                 **facts,
                 evidence=tried.status_description,
                 hint="`nomad job status` lists allocations that failed; `nomad alloc status ID` says how far one came.",
+            )
+        was = [number for number, job in nomad.versions().items() if job.tag == NEW]
+        if was:
+            fail(
+                f"Only version {OLD} runs: version {NEW} was handed to Nomad as version {max(was)} of the job, and a later "
+                f"version of the job brought {OLD} back.",
+                **facts,
+                hint="`nomad job history` lists the job's versions. Release the new image once more.",
             )
         fail(
             f"Only version {OLD} runs: version {NEW} was not handed to Nomad, or not under this job's name.",
@@ -76,6 +91,9 @@ def _fail_waiting(
 ) -> NoReturn:
     if deployment.lacks_places:
         unplaced = nomad.unplaced()
+        why = unplaced.why if unplaced else ""
+        if by_port(why) and (closed := nomad.closed()):
+            fail_closed(nomad, closed[0], "A canary of the release finds no client", facts)
         placed = deployment.canaries_placed
         those = (
             "1 canary, which"
@@ -83,11 +101,13 @@ def _fail_waiting(
             else f"{deployment.canaries} canaries; {placed} {'has' if placed == 1 else 'have'} a place, and another"
         )
         fail(
-            f"The release wants {those} finds no client with port {PORT} free. It cannot be promoted before all of its canaries "
-            "are healthy, so it never ends.",
-            **{**facts, "seen": f"{facts['seen']}; not placed: {unplaced.why if unplaced else 'a canary'}"},
+            f"The release wants {those} finds no client {f'with port {PORT} free' if by_port(why) else 'that may take it'}. "
+            "It cannot be promoted before all of its canaries are healthy, so it never ends.",
+            **{**facts, "seen": f"{facts['seen']}; not placed: {why or 'a canary'}"},
             evidence=deployment.status_description,
-            hint="Three clients, two copies: how many canaries find a place beside them?",
+            hint="Three clients, two copies: how many canaries find a place beside them?"
+            if by_port(why)
+            else "Each reason has the number of clients that it rules out. Which line of your job asks for that?",
         )
     new = next((each.node for each in instances if each.version == NEW), "a client")
     fail(
@@ -103,6 +123,20 @@ def require_canary_first(nomad: Nomad) -> None:
     """Fail unless the latest move from 1.0 to 2.0 had a canary that was promoted."""
     versions = nomad.versions()
     move = _latest_move(nomad, versions)
+    newest = versions[max(versions)] if versions else None
+    if (
+        move is None
+        and newest
+        and any(each.update and not each.update.max_parallel for each in newest.task_groups)
+    ):
+        fail(
+            "The job says `max_parallel = 0`: Nomad then replaces all copies at the same time, keeps no deployment, and "
+            "places no canary.",
+            expected=f"a deployment of {NEW} with a canary",
+            seen="no deployment",
+            source=f"nomad job deployments{nomad.option} {nomad.name}",
+            hint=f"Take that line out of the `update` block. Then hand over {OLD} again, and release {NEW} once more.",
+        )
     if move is None:
         fail(
             f"Nomad knows of no release that took this job from {OLD} to {NEW}: it began with {NEW}, or was stopped "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.outcomes import replaced, rollout
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
-from .job import COPIES, PORT, require_job, require_two_copies
+from .job import COPIES, PORT, groups_of, require_alone, require_job, require_two_copies
 from .memory import MB, memory_of, require_number
 from .release import NEW, OLD, require_canary_first, require_version_2, settled
 from .trial import release_bad, require_contained
@@ -30,6 +31,34 @@ LOSS_SECONDS = 45.0
 """How long a lost client's copy may take to run elsewhere; 9 s measured, of which 6 to 8 are the server's patience."""
 
 
+WAIT_SECONDS = 6.0
+"""How long a lost copy must have found no client until it counts as one for which there is no place."""
+
+
+class Waiting:
+    """Whether a lost copy waits for a client that may take it."""
+
+    def __init__(self, nomad: Nomad) -> None:
+        self._nomad = nomad
+        self._since: float | None = None
+
+    def why(self) -> str:
+        """Return why a lost copy has no place; empty as long as it may get one."""
+        unplaced = self._nomad.unplaced()
+        if unplaced is None:
+            self._since = None
+            return ""
+        self._since = self._since or time.monotonic()
+        if time.monotonic() - self._since < WAIT_SECONDS:
+            return ""
+        closed = self._nomad.closed()
+        reasons = [*(f"{client} was told to take nothing new" for client in closed), unplaced.why]
+        return (
+            f"Nomad finds no client for a lost copy: {'; '.join(filter(None, reasons))}. The copy waits until the lost "
+            "client is back."
+        )
+
+
 def _well(nomad: Nomad) -> bool:
     ready = [each for each in nomad.instances() if each.ready]
     return len({each.node for each in ready}) >= COPIES
@@ -41,8 +70,12 @@ def _well(nomad: Nomad) -> bool:
 @timeout(40)
 def test_two_copies(lab: Lab, nomad: Nomad) -> None:
     """Nomad keeps two copies of Parcel, on two clients."""
-    job, group = require_job(lab, nomad)
-    if group.count == COPIES and job.type == "service" and not nomad.unplaced():
+    job, _ = require_job(lab, nomad)
+    if (
+        sum(each.count for each in groups_of(job)) == COPIES
+        and job.type == "service"
+        and not nomad.unplaced()
+    ):
         wait_until(lambda: _well(nomad), SETTLE_SECONDS, every=0.25)
     require_two_copies(nomad, job)
 
@@ -60,10 +93,19 @@ def test_answers(lab: Lab, nomad: Nomad, outside: Outside) -> None:
         return len(seen.keys() - {""}) >= COPIES
 
     if wait_until(both, SETTLE_SECONDS, every=0.25):
+        require_alone(nomad, seen.keys() - {""})
         return
     _, group = require_job(lab, nomad)
     names = sorted(seen.keys() - {""})
+    # Copies that were given one name cannot be told apart by it, so each client is asked.
+    if names and all(_answers(lab, each.node) for each in nomad.instances()):
+        return
     _fail_silent(group, names, next(iter(seen.values())))
+
+
+def _answers(lab: Lab, client: str) -> bool:
+    asked = f"curl -sf --noproxy '*' --max-time 2 -o /dev/null http://{client}:{PORT}/"
+    return lab.node(SERVER).exec(asked).rc == 0
 
 
 def _fail_silent(group: Group, names: list[str], reply: Reply) -> None:
@@ -97,10 +139,10 @@ def _fail_silent(group: Group, names: list[str], reply: Reply) -> None:
 @timeout(20)
 def test_healthy_means_answering(lab: Lab, nomad: Nomad) -> None:
     """Nomad asks every copy whether it is well."""
-    _, group = require_job(lab, nomad)
+    job, _ = require_job(lab, nomad)
     running = [each for each in nomad.allocations() if each.wanted and each.client_status == "running"]
     require(
-        group.checks,
+        all(group.checks for group in groups_of(job)),
         "Nomad looks only whether the process runs, for the job has no check. A copy that runs and answers nobody is "
         "healthy then, and so is a release of such copies.",
         expected="a check in the service of the job",
@@ -198,6 +240,7 @@ def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
             timeline,
             COPIES,
             within=LOSS_SECONDS,
+            gave_up=Waiting(nomad).why,
             hint="Lesson, “A client is lost”. What in your job keeps Nomad from replacing a copy, or leaves no client for it?",
         )
         known = f"{found.seconds} {found.lost}"

@@ -55,17 +55,30 @@ def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
     bad = copy.deepcopy(spec)
     for group in bad["TaskGroups"]:
         program = HUNG.replace("{PORTS}", repr(_ports(group) or {LISTENS}))
-        for task in group["Tasks"]:
-            # What runs before the copy, and ends, is no part of what hangs.
-            apart = (task.get("Lifecycle") or {}).get("Hook")
-            if not apart and repository_of(str((task.get("Config") or {}).get("image", ""))) == REPOSITORY:
-                task["Config"].pop("entrypoint", None)
-                task["Config"] |= {"command": "python3", "args": ["-c", program]}
+        for task in _copies(group):
+            task["Config"].pop("entrypoint", None)
+            task["Config"] |= {"command": "python3", "args": ["-c", program]}
         if update := group.get("Update"):
             update["MinHealthyTime"] = min(int(update.get("MinHealthyTime") or 0), 2 * SECOND)
             update["HealthyDeadline"] = 8 * SECOND
             update["ProgressDeadline"] = 12 * SECOND
     return bad
+
+
+def _copies(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the tasks of a group that are Parcel, without those that run before it or beside it as helpers."""
+    found = [
+        task
+        for task in group["Tasks"]
+        if not (task.get("Lifecycle") or {}).get("Hook")
+        and repository_of(str((task.get("Config") or {}).get("image", ""))) == REPOSITORY
+    ]
+    own = [
+        task
+        for task in found
+        if not any(task["Config"].get(name) for name in ("command", "args", "entrypoint"))
+    ]
+    return own or found
 
 
 def _ports(group: dict[str, Any]) -> set[int]:

@@ -138,6 +138,12 @@ def test_what_happened_last_to_a_copy_is_read_from_its_own_page() -> None:
         "TaskStates": {"parcel": {"State": "running", "Events": events}},
     }
     assert nomad.last_event(nomad.instances()[0]) == "Started: Task started by client"
+    # What Nomad does about a failure does not say what failed.
+    events += [
+        {"Type": "Driver Failure", "DisplayMessage": "Failed to pull `drydock/parcel:3.0`", "Time": 3},
+        {"Type": "Not Restarting", "DisplayMessage": "Error was unrecoverable", "Time": 4},
+    ]
+    assert nomad.last_event(nomad.instances()[0]) == "Driver Failure: Failed to pull `drydock/parcel:3.0`"
 
 
 @pytest.mark.parametrize(
@@ -207,6 +213,28 @@ def test_what_found_no_client_is_told_with_every_reason() -> None:
         unplaced.why
         == "${attr.consul.version} semver >= 1.8.0 (3), network: reserved port collision http=8080 (1)"
     )
+
+
+def test_a_data_centre_without_clients_is_told_as_the_reason() -> None:
+    failed = {"web": {"NodesEvaluated": 0, "NodesAvailable": {}}}
+    looks = [{"Status": "complete", "CreateIndex": 5, "FailedTGAllocs": failed}]
+    unplaced = cluster({"job/parcel/evaluations": looks}).unplaced()
+    assert unplaced is not None
+    assert unplaced.why == "no client that takes work is in the job's data centre"
+
+
+def test_clients_that_are_there_and_take_nothing_new_are_closed() -> None:
+    nodes = [
+        {"Name": "client-1", "Status": "ready", "SchedulingEligibility": "eligible"},
+        {"Name": "client-2", "Status": "ready", "SchedulingEligibility": "ineligible"},
+        {"Name": "client-3", "Status": "down", "SchedulingEligibility": "ineligible"},
+    ]
+    assert cluster({"nodes": nodes}).closed() == ["client-2"]
+
+
+def test_all_jobs_are_told_by_their_names() -> None:
+    found = [{"ID": "practice", "Namespace": "default"}, {"ID": "parcel", "Namespace": "shop", "Stop": True}]
+    assert cluster({"jobs?namespace=*": found}).others() == ["parcel (stopped)", "practice"]
 
 
 def test_what_found_a_place_since_is_not_told() -> None:

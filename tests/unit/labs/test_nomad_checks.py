@@ -70,6 +70,7 @@ class Nomad:
     """A cluster with copies and a newest deployment, as a test says."""
 
     name, option = "parcel", ""
+    ineligible: tuple[str, ...] = ()
 
     def __init__(self, *versions: str, deployment: Deployment | None = None, tag: str = "2.0") -> None:
         self._found = [
@@ -94,6 +95,10 @@ class Nomad:
     def unplaced(self) -> Any:
         """Return why something has no place."""
         return SimpleNamespace(why="network: reserved port collision http=8080 (3)")
+
+    def closed(self) -> tuple[str, ...]:
+        """Return the clients that take nothing new."""
+        return self.ineligible
 
     def shows(self) -> str:
         """Return a command."""
@@ -163,3 +168,76 @@ def test_copies_of_two_groups_are_counted_together(checks: Checks) -> None:
     with pytest.raises(CheckFailed, match="wants 3 copies") as caught:
         checks("11-nomad", "job").require_two_copies(Nomad(), msgspec.convert(spec, Job))
     assert caught.value.failure.seen == "count = 2 in the group web and count = 1 in the group more"
+
+
+def test_a_client_that_takes_nothing_new_is_told_as_that_and_not_as_a_port_in_use(checks: Checks) -> None:
+    nomad = Nomad("1.0", "1.0", deployment=waiting(1, 0))
+    nomad.ineligible = ("client-3",)
+    assert "client-3 was told to take nothing new" in told(checks, nomad)
+    half = Nomad("1.0")
+    half.ineligible = ("client-3",)
+    with pytest.raises(CheckFailed, match="client-3 was told to take nothing new"):
+        checks("11-nomad", "job").require_two_copies(half, msgspec.convert(job(), Job))
+
+
+def test_a_canary_that_a_constraint_keeps_away_is_not_told_as_a_port_in_use(checks: Checks) -> None:
+    nomad = Nomad("1.0", "1.0", deployment=waiting(1, 0))
+    nomad.unplaced = lambda: SimpleNamespace(why="${node.unique.name} = client-1 (1), port 8080 (2)")  # type: ignore[method-assign]
+    nomad.ineligible = ("client-3",)
+    assert "which finds no client that may take it" in told(checks, nomad)
+
+
+def test_a_release_that_was_taken_back_was_handed_over_and_is_told_so(checks: Checks) -> None:
+    assert "a later version of the job brought 1.0 back" in told(checks, Nomad("1.0", "1.0"))
+    assert "was not handed to Nomad" in told(checks, Nomad("1.0", "1.0", tag="1.0"))
+
+
+def test_a_release_that_somebody_gave_up_is_not_told_as_unhealthy(checks: Checks) -> None:
+    failed = Deployment(
+        id="d", job_version=1, status="failed", status_description="Deployment marked as failed"
+    )
+    assert "marked as failed by hand" in told(checks, Nomad("1.0", "1.0", deployment=failed))
+
+
+def test_a_job_without_deployments_is_told_of_the_line_that_says_so(checks: Checks) -> None:
+    nomad = Nomad("2.0", "2.0")
+    nomad.versions = lambda: {1: msgspec.convert(job(Update={"MaxParallel": 0}), Job)}  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed, match="max_parallel = 0"):
+        checks("11-nomad", "release").require_canary_first(nomad)
+
+
+def test_a_helper_beside_parcel_is_no_part_of_a_bad_release_and_has_no_say_in_its_version(
+    checks: Checks,
+) -> None:
+    helper = task(
+        "drydock/parcel:1.0", Name="helper", Config={"image": "drydock/parcel:1.0", "command": "sleep"}
+    )
+    spec = job(helper, task())
+    assert msgspec.convert(spec, Job).tag == "2.0"
+    bad = checks("11-nomad", "trial").bad_copy(spec)
+    assert [each["Config"]["command"] for each in bad["TaskGroups"][0]["Tasks"]] == ["sleep", "python3"]
+
+
+def test_a_lost_copy_without_a_place_is_told_and_not_at_once(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = checks("11-nomad", "test_nomad")
+    now = 100.0
+    monkeypatch.setattr(trial.time, "monotonic", lambda: now)
+    nomad = Nomad("2.0")
+    nomad.ineligible = ("client-3",)
+    waits = trial.Waiting(nomad)
+    assert waits.why() == ""
+    now = 110.0
+    assert "client-3 was told to take nothing new; network" in waits.why()
+
+
+def test_a_container_that_answers_beside_the_copies_is_told(checks: Checks) -> None:
+    require_alone = checks("11-nomad", "job").require_alone
+    copies = [SimpleNamespace(client_status="running") for _ in range(2)]
+    nomad: Any = SimpleNamespace(
+        name="parcel", allocations=lambda: copies, loose=lambda: [("client-3", "trial")]
+    )
+    require_alone(nomad, {"a", "b"})
+    with pytest.raises(CheckFailed, match="`trial` on client-3 was started by hand"):
+        require_alone(nomad, {"a", "b", "c"})
