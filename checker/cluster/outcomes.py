@@ -27,6 +27,9 @@ ARRIVE_SECONDS = 30.0
 SETTLE_SECONDS = 6.0
 """How long a copy may take to become ready: a check may come just after a change."""
 
+UNSEEN_SECONDS = 2.0
+"""How long the users may send nothing in a rollout; a longer pause can hide a failure."""
+
 
 @dataclass(frozen=True)
 class Replaced:
@@ -275,6 +278,13 @@ def rollout(
             seen=f"the first: {move.refused[0].outcome}",
             source=source,
             hint=hint,
+        )
+    unseen = max((gap.seconds for gap in timeline.between(move.begin, move.end).gaps), default=0.0)
+    if unseen > UNSEEN_SECONDS:
+        could_not_run(
+            f"For {unseen:.0f} s of the rollout from {before} to {after} the lab's users sent no request, because their container "
+            "or the whole machine stood still. Nobody knows whether a request would have failed: go back to "
+            f"{before}, and roll out again."
         )
     return move
 

@@ -14,7 +14,7 @@ from checker.cluster import outcomes
 from checker.cluster.interface import Instance, run_uninterrupted, without
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from checker.timeline.model import Timeline, make
-from checker.timeline.record import Connection, Download, Failure, Mark, Request
+from checker.timeline.record import Cause, Connection, Download, Failure, Gap, Mark, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -340,6 +340,17 @@ def test_a_download_that_was_refused_in_a_rollout_fails_it_and_is_not_said_to_be
     said = told(lambda: outcomes.rollout(seen, before="1.0", after="2.0", hint="h"))
     assert "1 of 1 downloads got no good answer" in said
     assert "cut off" not in said
+
+
+@pytest.mark.parametrize(("until", "proves"), [(11.5, True), (14.0, False)])
+def test_a_rollout_in_which_the_users_were_paused_proves_nothing(until: float, *, proves: bool) -> None:
+    sent = [each for each in move().requests if not 9.8 < each.at < until]
+    seen = replace(make(sent, now=30.0), gaps=(Gap(9.8, until, Cause.PAUSED),))
+    if proves:
+        outcomes.rollout(seen, before="1.0", after="2.0", hint="h")
+        return
+    with pytest.raises(CouldNotRun, match="users sent no request"):
+        outcomes.rollout(seen, before="1.0", after="2.0", hint="h")
 
 
 def test_as_many_may_fail_as_is_allowed() -> None:
