@@ -24,6 +24,10 @@ MEMBER_SECONDS = 20.0
 """How long a restarted node may take until the manager counts it as ready."""
 
 
+PRACTICE = "practice"
+"""The name of the lessons' own service, which is the task's only where there is no other."""
+
+
 class Swarm(Engines):
     """The swarm of a lab, and the service on it that runs Parcel.
 
@@ -69,7 +73,7 @@ class Swarm(Engines):
                 return 1
             return 2 if self._image in service.image.rpartition("/")[2] else 3
 
-        ranked = sorted(services, key=lambda service: (rank(service), service.name))
+        ranked = sorted(services, key=lambda service: (rank(service), service.name == PRACTICE, service.name))
         return ranked[0] if ranked and rank(ranked[0]) < 3 else None
 
     def tasks(self) -> list[Task]:
@@ -81,8 +85,11 @@ class Swarm(Engines):
     def look(self) -> tuple[list[Node], list[Service], list[Task]]:
         """Read everything from the manager with one command: nodes by name, and tasks with the newest first."""
         nodes, services, tasks = self.ask_all("/nodes", "/services", "/tasks")
-        members = sorted((node_of(each) for each in nodes), key=lambda node: node.name)
-        names = {node.id: node.name for node in members}
+        records = sorted((node_of(each) for each in nodes), key=lambda node: node.name)
+        names = {node.id: node.name for node in records}
+        # A node that left and joined again has a second record, and the first stays, down.
+        ready = {node.name for node in records if node.ready}
+        members = [node for node in records if node.ready or node.name not in ready]
         found = sorted((task_of(each, names) for each in tasks), key=lambda task: task.created, reverse=True)
         return members, [Service(record) for record in services], found
 

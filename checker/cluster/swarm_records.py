@@ -43,6 +43,8 @@ class Task:
     container: str
     image: str
     created: str
+    definition: str = ""
+    """A digest of what it was to run, which differs after every change of its service."""
 
 
 @dataclass(frozen=True)
@@ -138,20 +140,27 @@ class Service:
         return [(place, told) for place, told in mounts + files if place.startswith("/")]
 
     @property
+    def _published(self) -> list[Mapping[str, Any]]:
+        ends = self.record.get("Endpoint") or {}, self.spec.get("EndpointSpec") or {}
+        return next((each["Ports"] for each in ends if each.get("Ports")), [])
+
+    @property
     def ports(self) -> list[Port]:
-        """The ports that it publishes, including those that the swarm chose."""
-        found = (self.record.get("Endpoint") or {}).get("Ports") or (self.spec.get("EndpointSpec") or {}).get(
-            "Ports"
-        )
+        """The TCP ports that it publishes, including those that the swarm chose."""
         return [
             Port(
                 int(each.get("PublishedPort") or 0),
                 int(each["TargetPort"]),
                 str(each.get("PublishMode", "ingress")),
             )
-            for each in found or []
+            for each in self._published
             if each.get("Protocol", "tcp") == "tcp"
         ]
+
+    @property
+    def protocols(self) -> set[str]:
+        """The protocols of the ports that it publishes, such as `tcp`."""
+        return {str(each.get("Protocol", "tcp")) for each in self._published}
 
     @property
     def created(self) -> float:
@@ -161,7 +170,7 @@ class Service:
     @property
     def digest(self) -> str:
         """A digest of its desired state, which differs after every change."""
-        return hashlib.sha256(json.dumps(self.record["Spec"], sort_keys=True).encode()).hexdigest()
+        return _digest(self.record["Spec"])
 
 
 def node_of(record: Mapping[str, Any]) -> Node:
@@ -191,4 +200,9 @@ def task_of(record: Mapping[str, Any], names: Mapping[str, str]) -> Task:
         container=str((status.get("ContainerStatus") or {}).get("ContainerID") or ""),
         image=str((record["Spec"].get("ContainerSpec") or {}).get("Image", "")).partition("@")[0],
         created=str(record["CreatedAt"]),
+        definition=_digest(record["Spec"]),
     )
+
+
+def _digest(spec: Any) -> str:
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()

@@ -86,6 +86,29 @@ def test_members_are_told_by_name_with_who_is_down_and_who_manages() -> None:
     assert found == [("node-1", True, True), ("node-2", True, False), ("node-3", False, False)]
 
 
+def test_a_node_that_left_and_joined_again_is_one_node() -> None:
+    gone = {**node(2, state="down"), "ID": "id-gone"}
+    nodes = [gone, node(2), node(1, role="manager"), node(3, state="down")]
+    found = swarm((200, nodes), (200, []), (200, [])).members()
+    assert [(each.name, each.ready) for each in found] == [
+        ("node-1", True),
+        ("node-2", True),
+        ("node-3", False),
+    ]
+
+
+def test_a_task_knows_what_it_was_to_run() -> None:
+    other = task(2, "parcel", "failed", "shutdown", on=1)
+    other["Spec"] = {"ContainerSpec": {**other["Spec"]["ContainerSpec"], "Env": ["A=2"]}}
+    tasks = [
+        task(1, "parcel", "running", "running", on=1),
+        other,
+        task(3, "parcel", "running", "running", on=2),
+    ]
+    third, second, first = full([service("parcel")], tasks).tasks()
+    assert first.definition == third.definition != second.definition
+
+
 def test_one_command_asks_for_everything() -> None:
     asked = full([service("parcel")], [task(1, "parcel", "running", "running", on=1)])
     assert len(asked.instances()) == 1
@@ -98,6 +121,8 @@ def test_one_command_asks_for_everything() -> None:
         (["web", "parcel", "shop_parcel"], "parcel"),
         (["web", "shop_parcel"], "shop_parcel"),
         (["web"], "web"),
+        (["practice", "web"], "web"),
+        (["practice"], "practice"),
         ([], None),
     ],
 )
@@ -125,6 +150,7 @@ def test_a_service_says_what_was_asked_for() -> None:
     assert (made.image, made.mode, made.replicas) == ("drydock/parcel:1.0", "Replicated", 3)
     assert made.env == {"A": "1", "B": "x=y"}
     assert made.ports == [Port(80, 8080, "host"), Port(0, 8080, "ingress")]
+    assert made.protocols == {"tcp", "udp"}
     assert made.created == pytest.approx(1795558613.724)
     assert Service(service("parcel", Mode={"Global": {}})).replicas is None
 
