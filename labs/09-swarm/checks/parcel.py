@@ -1,28 +1,33 @@
-"""The service that the learner made, and what may be wrong with it before anything is tried."""
+"""The service that the learner made: what it is to be, whether it has come to that, and who ran what."""
 
 from __future__ import annotations
 
 import functools
 import time
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from checker.cluster.swarm import NotAManagerError, Service, Swarm
-from checker.errors import LabError
 from checker.grading.author import age, could_not_run, fail, moment, require, wait_until
 
+from .address import require_alone
+from .move import BEGINNING_SECONDS
+from .unsettled import (
+    closed_nodes,
+    count_of,
+    fail_closed,
+    fail_unsettled,
+    fail_without_service,
+    last_words,
+    shown,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from checker.cluster.remote import Remote
-    from checker.cluster.swarm import Node, Task
+    from checker.cluster.swarm import Node
     from checker.grading.author import Lab, Timeline
-
-PORT = 8080
-"""Where the front asks on each node, and where Parcel listens."""
-
-BEGINNING_SECONDS = 10.0
-"""How long after a service was made its first copies are ordered at most."""
 
 PROGRAM = "/app/parcel.py"
 """Where the image keeps Parcel."""
@@ -43,11 +48,11 @@ SETTLE_SECONDS = 15.0
 ARRIVE_SECONDS = 120.0
 """How long a copy may take until it runs and is healthy, on the slowest of machines, as long as none has ended."""
 
-LOOK_BACK = 6
-"""How many tasks are looked at for a health check that fails; the newest tell what happens now."""
+SPREAD_SECONDS = 3.0
+"""How long a swarm may take until each node has its copy of a global service."""
 
-SAID = 160
-"""How many characters are shown of what a health check said."""
+SLOW_SECONDS = 45.0
+"""A restart delay from which on a lost copy cannot be back within the minute that it has."""
 
 
 class Parcel:
@@ -76,30 +81,23 @@ class Parcel:
     def wanted(self) -> int:
         """How many copies the swarm is to keep running."""
         replicas = self.service.replicas
-        return len(self.open_nodes()) if replicas is None else replicas
+        if replicas is not None:
+            return replicas
+        # Which nodes have a copy of a global service, its constraints and the nodes' availability decide.
+        wait_until(self._global_nodes, SPREAD_SECONDS, every=0.1)
+        return len(self._global_nodes())
 
-    def open_nodes(self) -> list[str]:
-        """Return the nodes that take copies now."""
-        return [node.name for node in self.swarm.members() if node.ready and node.availability == "active"]
+    @property
+    def wanted_after_loss(self) -> int:
+        """How many copies must run while a node that carries one is lost: a global service has none in its place."""
+        return self.wanted if self.service.replicas is not None else self.wanted - 1
+
+    def _global_nodes(self) -> set[str]:
+        return {task.node for task in self.swarm.tasks() if task.wanted and task.node}
 
     def closed_nodes(self) -> list[Node]:
         """Return the nodes that are there and were told to take no copies."""
-        return [node for node in self.swarm.members() if node.ready and node.availability != "active"]
-
-    def _fail_closed(
-        self, service: Service, closed: list[Node], begins: str, facts: dict[str, str]
-    ) -> NoReturn:
-        fail(
-            f"{begins}: {closed[0].name} was told to take none, so its place is missing.",
-            **facts
-            | {
-                "expected": f"{facts.get('expected', 'copies running')}, with three nodes that take them",
-                "seen": f"{closed[0].name}: availability {closed[0].availability}",
-                "source": "docker node ls",
-            },
-            hint=f"`docker node update --help`: which option sets the availability of {closed[0].name}? The port of the "
-            f"others is not what keeps `{service.name}` away.",
-        )
+        return closed_nodes(self.swarm.members())
 
     # -- is there one --------------------------------------------------------------------------------------
 
@@ -149,7 +147,7 @@ class Parcel:
         """Require a service that is to keep two copies or more running, and that it does."""
         service = self.swarm.service()
         if service is None:
-            self._fail_without_service()
+            fail_without_service(self.lab, self.swarm)
         if service.mode not in {"Replicated", "Global"}:
             fail(
                 f"`{service.name}` is a job: it is done when its copies have ended, and a service never is.",
@@ -160,11 +158,21 @@ class Parcel:
             )
         wanted = self.wanted
         require(
+            wanted >= LEAST or service.mode != "Global",
+            f"`{service.name}` is a global service, with one copy on each node that may have one, and "
+            f"{'no node may' if not wanted else 'that is one node'}.",
+            expected=f"at least {LEAST} nodes that may have a copy",
+            seen=f"{count_of(wanted)} wanted",
+            source="docker service ls",
+            hint=f"`docker service inspect --pretty {service.name}` lists its constraints, and `docker node ls` which nodes "
+            "take copies.",
+        )
+        require(
             wanted >= LEAST,
-            f"`{service.name}` is to run {_copies(wanted)}. A swarm replaces what is lost, but until it has noticed and "
+            f"`{service.name}` is to run {count_of(wanted)}. A swarm replaces what is lost, but until it has noticed and "
             "started another one, nobody answers.",
             expected=f"at least {LEAST} copies wanted",
-            seen=f"{_copies(wanted)} wanted",
+            seen=f"{count_of(wanted)} wanted",
             source="docker service ls",
             hint="Lesson, “Ask for a state”: how many did `practice` have, and which word asked for them?",
         )
@@ -174,7 +182,7 @@ class Parcel:
             lambda: self._is_settled(wanted) or not self._is_on_its_way(), ARRIVE_SECONDS, every=0.2
         )
         if not settled or not self._is_settled(wanted):
-            self._fail_unsettled(service, wanted)
+            fail_unsettled(self.swarm, service, wanted)
         self._require_steady(service)
 
     def _require_steady(self, service: Service) -> None:
@@ -187,34 +195,45 @@ class Parcel:
                 for task in tasks
                 if not task.wanted
                 and task.state in {"failed", "complete"}
-                and (task.slot, task.image) == (running.slot, running.image)
+                # What ended before the last change of the service ended under other rules.
+                and (task.slot, task.definition) == (running.slot, running.definition)
                 and (task.slot or task.node == running.node)
                 and age(task.created, now) < ENDED_SECONDS
             ]
             # One may have died with a node that was lost.
             if len(ended) >= ENDED_MOST:
+                if "port is already allocated" in ended[0].error:
+                    require_alone(self.swarm, service)
                 fail(
                     f"The copies of `{service.name}` do not stay: they end, and the swarm starts others in their place. Each time, "
                     "one copy less answers.",
                     expected=f"copies of `{service.name}` that run, and go on",
                     seen=f"{len(ended)} that ended within {ENDED_SECONDS / 60:g} minutes, where one runs now",
                     source=f"docker service ps --no-trunc {service.name}",
-                    evidence=_shown(ended[0]),
+                    evidence=last_words(self.swarm, ended[0]) or shown(ended[0]),
                     hint="`docker service logs` shows what the copies say before they end.",
                 )
 
-    def _remotes(self) -> Iterator[Remote]:
-        """Yield the copies that run, as their nodes' engines know them."""
+    def _remotes(self) -> Iterator[tuple[str, Remote]]:
+        """Yield the copies that run, as their nodes' engines know them, each with its node."""
         for task in self.swarm.tasks():
             if task.wanted and task.state == "running" and task.container and task.node:
-                yield self.swarm.remote(task)
+                yield task.node, self.swarm.remote(task)
+
+    def environments(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield the environment of Parcel in each copy, with its node, where the copies have a command of their own."""
+        if not (self.service.container.get("Command") or self.service.container.get("Args")):
+            return  # then it is the service's
+        for node, remote in self._remotes():
+            if process := remote.find(PROGRAM):
+                yield node, remote.environment(process)
 
     def setting(self, name: str) -> str:
         """Return a variable that Parcel was started with, also by the copies' own command; empty when there is none."""
         container = self.service.container
         if name in self.service.env and not (container.get("Command") or container.get("Args")):
             return self.service.env[name]
-        for remote in self._remotes():
+        for _, remote in self._remotes():
             if process := remote.find(PROGRAM):
                 return remote.environment(process).get(name, "")
         return self.service.env.get(name, "")
@@ -222,7 +241,7 @@ class Parcel:
     def require_program(self) -> None:
         """Require that the image's Parcel runs in each copy, and nothing that answers in its place."""
         service = self.service
-        for remote in self._remotes():
+        for _, remote in self._remotes():
             found = remote.processes()
             require(
                 not found or remote.find(PROGRAM),
@@ -253,129 +272,19 @@ class Parcel:
 
     def _is_on_its_way(self) -> bool:
         """Whether a copy that has a node is being started, and none has ended."""
-        tasks = self.swarm.tasks()
+        every = self.swarm.tasks()
+        # What ended before the last change of the service says nothing of what it is now.
+        tasks = [task for task in every if task.definition == every[0].definition]
         ended = any(task.state in {"failed", "rejected", "complete"} for task in tasks)
         return not ended and any(
             task.wanted and task.node and task.state not in {"running", "pending"} for task in tasks
         )
 
-    def _fail_without_service(self) -> NoReturn:
-        loose = self.swarm.loose()
-        if loose:
-            node, name = loose[0]
-            fail(
-                f"Parcel runs on {node} as the container `{name}`, and no service stands behind it: somebody started it, "
-                "and when it ends, or its node does, nobody starts another.",
-                expected="a service that runs Parcel",
-                seen=", ".join(f"{each} on {where}" for where, each in loose),
-                source="docker service ls",
-                hint="`docker run` and `docker compose up` start containers on the one engine that they speak to. "
-                "Which command asks the swarm? Lesson, “Ask for a state”.",
-            )
-        here = [each for each in self.lab.containers() if "parcel" in each.image]
-        if here:
-            fail(
-                f"The container `{here[0].name}` runs on the engine of your own machine, outside the swarm.",
-                expected="a service that runs Parcel on the swarm",
-                seen=f"{here[0].name}, and no service",
-                source="docker service ls",
-                hint="In the toolbox, `docker` speaks to node-1 as long as DOCKER_HOST says so: `echo $DOCKER_HOST`.",
-            )
-        others = [service.name for service in self.swarm.services()]
-        fail(
-            "The swarm has no service that runs Parcel, so it has nothing to keep running.",
-            expected="a service with the image drydock/parcel:1.0",
-            seen=f"services: {', '.join(others)}" if others else "no service",
-            source="docker service ls",
-            hint="Lesson, “Ask for a state”, makes one by `docker service create`.",
-        )
-
-    def _fail_unsettled(self, service: Service, wanted: int) -> NoReturn:
-        tasks = self.swarm.tasks()
-        running = [task for task in tasks if task.wanted and task.state == "running"]
-        reason = next((task for task in tasks if task.error and task.state != "shutdown"), None)
-        said = f"{reason.error.strip()}" if reason else ""
-        runs = f"{len(running)} run{'s' * (len(running) == 1)}"
-        facts = {
-            "expected": f"{_copies(wanted)} running",
-            "seen": f"{_copies(len(running))} running",
-            "source": f"docker service ps --no-trunc {service.name}",
-            "evidence": _shown(reason),
-        }
-        if "No such image" in said:
-            fail(
-                f"`{service.name}` was made, and its copies do not run: no node has the image {service.image}. The command "
-                "returned because the swarm took the order, not because it was carried out.",
-                **facts | {"expected": f"{facts['expected']}, of an image that every node has"},
-                hint="Each node has drydock/parcel:1.0 and drydock/parcel:2.0, and a swarm carries no images. Compare "
-                "the name and the tag, letter by letter.",
-            )
-        if "no suitable node" in said:
-            self.require_alone()
-        if "no suitable node" in said and (closed := self.closed_nodes()):
-            self._fail_closed(
-                service, closed, f"Of {_copies(wanted)} that `{service.name}` is to run, {runs}", facts
-            )
-        if "no suitable node" in said:
-            fail(
-                f"Of {_copies(wanted)} that `{service.name}` is to run, {runs}: no node is left that may take another one.",
-                **facts,
-                hint="The reason above counts the nodes by what keeps each from it: a port of the node can be held once, "
-                "and a constraint leaves some nodes out.",
-            )
-        ailing = self._failed_probe(tasks)
-        if ailing or "unhealthy" in said:
-            facts["expected"] += " and healthy"
-            if ailing:
-                facts |= {
-                    "seen": ailing,
-                    "source": f"docker service inspect --pretty {service.name}",
-                    "evidence": "",
-                }
-            fail(
-                f"The copies of `{service.name}` start, are found unhealthy and are ended again, one after the other.",
-                **facts,
-                hint="The health check decides what counts as well, and runs in the container, with what its image has. "
-                "Try its command in one that runs: `docker -H tcp://NODE:2375 exec CONTAINER …; echo $?`. A copy needs "
-                "3 s to warm up.",
-            )
-        coming = len(running) >= wanted
-        facts["expected"] += ", and nothing under way" * coming
-        facts["seen"] = (
-            ", ".join(f"{task.state} on {task.node or 'no node yet'}" for task in tasks[:3]) or "no task"
-        )
-        fail(
-            f"The copies of `{service.name}` do not stay: they end, and the swarm starts others in their place."
-            if coming
-            else f"Of {_copies(wanted)} that `{service.name}` is to run, {runs}. "
-            "The command returned because the swarm took the order, not because it was carried out.",
-            **facts,
-            hint="`docker service ps` lists each attempt with its state and, with `--no-trunc`, the whole reason.",
-        )
-
-    def _failed_probe(self, tasks: Sequence[Task]) -> str:
-        """Say how the health check of the newest copies ended; empty when it did not fail, or has not run yet.
-
-        A copy whose check fails is ended politely, and so its task is `complete` and has no error to show.
-        """
-        for task in tasks[:LOOK_BACK]:
-            if not (task.container and task.node):
-                continue
-            try:
-                record = self.swarm.ask(f"/containers/{task.container}/json", node=task.node, absent={})
-            except LabError:
-                continue  # it was removed meanwhile
-            log = ((record.get("State") or {}).get("Health") or {}).get("Log") or []
-            if log and log[-1]["ExitCode"]:
-                test = (record["Config"].get("Healthcheck") or {}).get("Test") or []
-                said = " ".join(str(log[-1].get("Output", "")).split())
-                return f"`{' '.join(test[1:])}` ended with {log[-1]['ExitCode']}" + f": {said}"[:SAID] * bool(
-                    said
-                )
-        return ""
-
     def has_no_room(self) -> str:
-        """Say that a lost copy waits for a node that can take it, in the swarm's own words; empty when none does."""
+        """Say that a lost copy waits for a node that can take it, in the swarm's own words; empty when none does.
+
+        It fails at once if a node was told to take no copies.
+        """
         waiting = [task for task in self.swarm.tasks() if task.wanted and not task.node and task.error]
         if not waiting:
             self._waits_since = None
@@ -383,29 +292,65 @@ class Parcel:
         self._waits_since = self._waits_since or time.monotonic()
         if time.monotonic() - self._waits_since < WAIT_SECONDS:
             return ""  # a port may be about to be given back
+        if (closed := self.closed_nodes()) and "not available" in waiting[0].error:
+            facts = {"expected": f"{count_of(self.wanted)} running", "evidence": shown(waiting[0])}
+            fail_closed(self.service, closed[0], "The swarm has no room for a lost copy", facts)
         return (
             f"The swarm has no room for a lost copy: {waiting[0].error.strip()}. It waits, and fewer than "
-            f"{_copies(self.wanted)} run until the node comes back."
+            f"{count_of(self.wanted)} run until the node comes back."
         )
 
     def gave_up(self) -> str:
         """Say why the swarm does not replace a lost copy; empty as long as it may."""
-        return self.has_no_room() or self._is_not_to_restart()
+        return self.has_no_room() or self._is_not_to_restart() or self._is_slow_to_restart()
+
+    def _is_slow_to_restart(self) -> str:
+        """Say that the service's restart delay is too long for a lost copy to be back in time."""
+        policy = self.service.spec["TaskTemplate"].get("RestartPolicy") or {}
+        delay = int(policy.get("Delay") or 0) / 1e9
+        waits = any(task.wanted and task.state == "ready" for task in self.swarm.tasks())
+        if delay < SLOW_SECONDS or not waits:
+            return ""
+        return (
+            f"A lost copy of `{self.service.name}` has a new node and waits there: the restart delay of the service is "
+            f"{delay:g} s, and it applies to a copy that was lost with its node too."
+        )
 
     def _is_not_to_restart(self) -> str:
         """Say that nothing is under way in a lost copy's place, and that the order wants it so."""
         policy = self.service.spec["TaskTemplate"].get("RestartPolicy") or {}
+        attempts = int(policy.get("MaxAttempts") or 0)
         there = sum(task.wanted for task in self.swarm.tasks())
-        if policy.get("Condition") != "none" or there >= self.wanted:
+        if not (policy.get("Condition") == "none" or attempts) or there >= self.wanted_after_loss:
             self._missing_since = None
             return ""
         self._missing_since = self._missing_since or time.monotonic()
         if time.monotonic() - self._missing_since < WAIT_SECONDS:
             return ""
         return (
-            f"A lost copy of `{self.service.name}` is not to start again: its restart condition is `none`, and for a swarm a copy "
-            f"that was lost with its node is one that ended. Nothing is under way in its place, and {_copies(there)} "
+            f"A lost copy of `{self.service.name}` is not to start again: "
+            + (
+                "its restart condition is `none`"
+                if not attempts
+                else f"it has used up its restarts, at most {attempts}"
+            )
+            + ", and for a swarm a copy "
+            f"that was lost with its node is one that ended. Nothing is under way in its place, and {count_of(there)} "
             f"run{'s' * (there == 1)} from now on."
+        )
+
+    def require_enough_left(self) -> None:
+        """Require that a global service has enough copies left when a node is lost, for it starts none elsewhere."""
+        left = self.wanted_after_loss
+        require(
+            left >= LEAST or self.service.replicas is not None,
+            f"`{self.service.name}` is a global service on {self.wanted} nodes: it has one copy on each of them, and starts none "
+            f"elsewhere. When one of them is lost, {count_of(left)} run{'s' * (left == 1)}.",
+            expected=f"{count_of(LEAST)} or more, also when a node is lost",
+            seen=", ".join(f"a copy on {each}" for each in sorted(self._global_nodes())),
+            source=f"docker service ps {self.service.name}",
+            hint=f"`docker node ls` shows which nodes take copies, and `docker service inspect --pretty {self.service.name}` "
+            "lists constraints. Which of them keep a third node out?",
         )
 
     # -- the move to another version -----------------------------------------------------------------------
@@ -455,86 +400,6 @@ class Parcel:
         first = min((moment(task.created) for task in tasks), default=0.0)
         # A swarm forgets old tasks; only one that remembers the first can say what never was.
         return bool(tasks) and first - self.service.created < BEGINNING_SECONDS
-
-    # -- its address ---------------------------------------------------------------------------------------
-
-    def require_alone(self) -> None:
-        """Require that nothing else on the nodes answers at the service's port in its place."""
-        service = self.service
-        other = next(
-            (
-                each
-                for each in self.swarm.services()
-                if each.id != service.id and any(port.published == PORT for port in each.ports)
-            ),
-            None,
-        )
-        if other:
-            fail(
-                f"The service `{other.name}` publishes port {PORT} of the nodes too: users get its answers in the place of "
-                f"`{service.name}`, and each of the two keeps the other off a node.",
-                expected=f"port {PORT} published by `{service.name}` alone",
-                seen=f"`{other.name}` ({other.image}) publishes {PORT}",
-                source="docker service ls",
-                hint=f"Is `{other.name}` left over from the lesson? `docker service rm` takes a service away with its copies.",
-            )
-
-    def why_unanswered(self, seen: str) -> NoReturn:
-        """Fail with the reason why the front gets no answer."""
-        service = self.service
-        ports = service.ports
-        source = "docker service inspect --format '{{json .Endpoint.Ports}}' " + service.name
-        which = "In `published=…,target=…`, the first is the node's port, the second the one inside the container."
-        right = [port for port in ports if port.published == PORT]
-        if not ports:
-            fail(
-                f"`{service.name}` publishes no port: its copies answer each other inside the swarm, and nobody else.",
-                expected=f"port {PORT} of the nodes leads to port {PORT} of a copy",
-                seen="no published port",
-                source=source,
-                hint="The front asks port 8080 of each node. Lesson, “Ask for a state”: what did `practice` publish?",
-            )
-        if not right:
-            fail(
-                f"`{service.name}` publishes port {ports[0].published or 'that the node chooses'}, and the front asks port "
-                f"{PORT} of each node.",
-                expected=f"published port {PORT}",
-                seen=", ".join(f"{port.published or 'chosen'} → {port.target}" for port in ports),
-                source=source,
-                hint=which,
-            )
-        if right[0].target != PORT:
-            fail(
-                f"Port {PORT} of the nodes leads to port {right[0].target} of the copies, and Parcel listens on {PORT}.",
-                expected=f"{PORT} → {PORT}",
-                seen=f"{PORT} → {right[0].target}",
-                source=source,
-                hint=which,
-            )
-        facts = {"seen": seen, "source": "curl http://localhost:8090/"}
-        if right[0].mode == "ingress":
-            fail(
-                f"`{service.name}` publishes through the routing mesh, and no node answers. The mesh hands a request on by "
-                "IPVS, a part of the kernel that not every machine has.",
-                expected=f"HTTP 200 from port {PORT} of a node",
-                **facts,
-                hint="`lab start 9` says whether the routing mesh works on this machine. Where it does not, publish in "
-                "host mode, as the lesson does.",
-            )
-        fail(
-            f"Copies of `{service.name}` run and publish port {PORT}, and the front finds none of them ready.",
-            expected="HTTP 200 from http://localhost:8090/",
-            **facts,
-            hint="The front asks each copy at /readyz. `docker service logs` shows what the copies say.",
-        )
-
-
-def _copies(number: int) -> str:
-    return f"{number} {'copy' if number == 1 else 'copies'}"
-
-
-def _shown(task: Task | None) -> str:
-    return f"{task.state}: {task.error}" if task else ""
 
 
 def _listed(members: list[Node]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from checker.grading.author import PLAIN, could_not_run, fail, form_in, forms, require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from checker.cluster.swarm import Service, Swarm
     from checker.grading.author import Lab
@@ -117,6 +117,8 @@ def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str], fil
 def _require_from_secret(service: Service, file: str) -> None:
     """Require that the file from which Parcel reads its key is one of the secrets that the service was given."""
     given = _given(service)
+    # In the image, /var/run is another name of /run.
+    file = f"/{file.removeprefix('/var/')}" if file.startswith("/var/run/") else file
     over = [
         each
         for each in service.container.get("Mounts") or []
@@ -137,6 +139,25 @@ def _require_from_secret(service: Service, file: str) -> None:
         source=f"docker service inspect --pretty {service.name}",
         hint="Lesson, “Hand over a secret”: where does a secret lie in each copy? Compare with the file that Parcel reads.",
     )
+
+
+def require_not_exported(
+    service: Service, environments: Iterable[tuple[str, Mapping[str, str]]], known: list[str]
+) -> None:
+    """Require that the copies' own command has not put the key from its file into the environment of their program."""
+    for node, environment in environments:
+        for name, value in environment.items():
+            form = next((form_in(value.encode(), key) for key in known if form_in(value.encode(), key)), "")
+            if form:
+                told = f" {form}" if form != PLAIN else ""
+                fail(
+                    f"On {node}, the program has the key{told} in its environment, as {name}: whatever the program starts gets "
+                    "it too, and many programs write their environment into a log when they end.",
+                    expected="the key in the file of the secret, and nowhere else",
+                    seen=f"{name} in the environment of the program on {node}",
+                    source=f"docker service inspect --pretty {service.name}",
+                    hint="The command of the copies reads the file and exports what is in it. Parcel reads the file itself.",
+                )
 
 
 class _Place(NamedTuple):

@@ -19,7 +19,9 @@ from checker.grading.author import (
     wait_until,
 )
 
-from .seal import keys, require_given, require_kept
+from .address import fail_unanswered, require_alone
+from .move import require_not_taken_back, require_own_answers, require_provided_image
+from .seal import keys, require_given, require_kept, require_not_exported
 
 if TYPE_CHECKING:
     from checker.cluster.swarm import Swarm
@@ -65,9 +67,9 @@ def test_own_nodes(parcel: Parcel, swarm: Swarm) -> None:
 
 @needs("service-runs")
 @timeout(20)
-def test_front_answers(parcel: Parcel, outside: Outside) -> None:
+def test_front_answers(parcel: Parcel, swarm: Swarm, outside: Outside) -> None:
     """Parcel answers at http://localhost:8090."""
-    parcel.require_alone()
+    require_alone(swarm, parcel.service)
     reply = Reply(ADDRESS)
 
     def is_answered() -> bool:
@@ -77,7 +79,7 @@ def test_front_answers(parcel: Parcel, outside: Outside) -> None:
 
     # A copy that warms up is not ready yet, whatever the swarm counts it as.
     if not wait_until(is_answered, 8.0, every=0.2):
-        parcel.why_unanswered(reply.summary)
+        fail_unanswered(swarm, parcel.service, reply.summary)
     parcel.require_program()
 
 
@@ -110,6 +112,7 @@ def test_secret_given(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
 def test_secret_kept(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
     """The key came as a secret, and can be read nowhere else."""
     require_kept(lab, swarm, parcel.service, keys(lab), parcel.setting("PARCEL_SECRET_FILE"))
+    require_not_exported(parcel.service, parcel.environments(), keys(lab))
 
 
 @needs("front-answers", "warms-up")
@@ -121,15 +124,19 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
     if lab.recall(*proof) is not None:
         return
     parcel.require_moved_itself("1.0", "2.0", timeline.await_settled(moment(lab.node("toolbox").started_at)))
-    outcomes.rollout(
-        # What another service did before does not count for this one.
-        timeline.await_settled(service.created),
+    require_not_taken_back(swarm, service, "2.0")
+    # What another service did before does not count for this one.
+    seen = timeline.await_settled(service.created)
+    move = outcomes.rollout(
+        seen,
         before="1.0",
         after="2.0",
         source="lab timeline 9",
         hint="`lab timeline 9` draws what users saw. When does the swarm take the next copy away, and can the one before "
         "serve by then? A copy needs 3 s until /readyz says yes, and the front asks twice a second. To try again, go "
         "back to 1.0 first.",
+        unfinished=f"`docker service inspect --pretty {service.name}` shows under “UpdateStatus” whether the update goes on or "
+        "was paused, and how long it waits between two copies (“Delay”). Check again when it is over.",
     )
     outcomes.copies(
         swarm,
@@ -138,6 +145,8 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
         hint=f"`docker service ps {service.name}` shows the image of each copy, and `docker service inspect --pretty "
         f"{service.name}` how the update went.",
     )
+    require_own_answers(swarm, service, move, seen)
+    require_provided_image(lab, swarm, service)
     lab.remember(*proof)
 
 
@@ -156,17 +165,18 @@ def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic
         carrying = {each.node for each in swarm.instances() if each.ready}
         # The manager is one of a kind here: with it goes whoever could replace anything.
         victim = next(name for name in reversed(swarm.nodes) if name in carrying and name != swarm.manager)
-        wanted = parcel.wanted if service.replicas is not None else len(parcel.open_nodes()) - 1
+        parcel.require_enough_left()
         found = outcomes.replaced(
             swarm,
             timeline,
-            wanted,
+            parcel.wanted_after_loss,
             within=LOSS_SECONDS,
             node=victim,
             gave_up=parcel.gave_up,
             hint=f"`docker service ps {service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
             "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "
-            "nodes are left for how many copies?",
+            "nodes are left for how many copies? `docker service inspect --pretty` shows the constraints and the "
+            "restart policy.",
         )
         seconds, lost = str(found.seconds), str(found.lost)
         lab.remember(*proof, text=f"{seconds} {lost}")
