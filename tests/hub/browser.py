@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START_SECONDS = 120.0
-ASK_SECONDS = 30.0
+ASK_SECONDS = 15.0
 
 
 class Browser:
@@ -48,6 +48,9 @@ class Browser:
                 return answer.status, answer.url, answer.read().decode(errors="replace")
         except urllib.error.HTTPError as error:
             return error.code, error.url, error.read().decode(errors="replace")
+        except OSError as error:
+            # What was asked is gone: its node has been lost, for instance.
+            return 0, asked.full_url, str(error)
 
     def _headers(self, path: str) -> dict[str, str]:
         token = self._cookie("_xsrf", path)
@@ -71,16 +74,18 @@ class Browser:
     def take_a_seat(self) -> float:
         """Have the seat started and wait until JupyterLab answers; return how many seconds that took."""
         begun = time.monotonic()
-        status, _, text = self.get(f"hub/spawn/{self.user}")
-        assert status < 400, text[:2000]
         while time.monotonic() - begun < START_SECONDS:
+            # A seat that is there is not started again. One that has just been lost is an error for some seconds.
+            refused, _, why = self.get(f"hub/spawn/{self.user}")
             status, url, _ = self.get(f"user/{self.user}/api/status")
             if status == 200 and f"/user/{self.user}/" in url:
                 return time.monotonic() - begun
             # The first visit brings the cookie of the seat.
             self.get(f"user/{self.user}/lab")
             time.sleep(1)
-        raise AssertionError(f"{self.user} has no seat after {START_SECONDS:.0f} s")
+        raise AssertionError(
+            f"{self.user} has no seat after {START_SECONDS:.0f} s; the hub says {refused}: {why[-500:]}"
+        )
 
     @contextlib.contextmanager
     def terminal(self) -> Iterator[Terminal]:

@@ -17,7 +17,8 @@ from tests.hub.conftest import NAMESPACE, eventually
 if TYPE_CHECKING:
     from tests.hub.conftest import Cluster
 
-SOLVED = (ROOT / "labs/01-first-container/solution/run.sh").read_text(encoding="utf-8")
+_SCRIPT = (ROOT / "labs/01-first-container/solution/run.sh").read_text(encoding="utf-8")
+SOLVED = [line for line in _SCRIPT.splitlines() if line and not line.startswith("#")]
 NAMES = "Ada Lovelace\nAda Lovelace\nНадежда\n"
 DEPLOY = ("class", "deploy", "1", "--context", "drydock", "--learners")
 
@@ -61,7 +62,7 @@ def test_three_learners_sign_in_and_see_green_in_lab_1(
             terminal.type("lab start 1")
             code, red = terminal.type("lab check 1")
             assert code == 1, red
-            for line in SOLVED.splitlines():
+            for line in SOLVED:
                 terminal.type(line)
             terminal.type(f"echo of-{slip['user']} > work/mine.txt")
             return terminal.type("lab check 1")[1]
@@ -170,7 +171,7 @@ def test_a_seat_that_is_killed_comes_back_with_its_work(
         assert f"of-{user}" in text, text
         code, text = terminal.type("lab list")
         assert code == 0, text
-        assert "8 of 8" in text, text
+        assert re.search(r"01 .* passed", text), text
         # What ran has stopped with its engine, and the learner starts it again.
         terminal.type("lab start 1; docker start parcel parcel-b")
         code, text = terminal.type("lab check 1")

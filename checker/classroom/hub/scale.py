@@ -28,7 +28,7 @@ thousands, above 5,000 not without several hubs (jupyterhub/binderhub#465, kubef
 leaves room for a class that comes through the door at once."""
 
 SEAT_SECONDS = 15.0
-"""From the click to JupyterLab on a node that has the image: 7.5 s measured on two busy cores (2026-11), doubled."""
+"""From the click to JupyterLab on a node that has the image: 7.5 and 8.1 s measured on two busy cores (2026-11), doubled."""
 
 WIRE_SHARE = 0.8
 """How much of a connection's figure arrives as data."""
