@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from checker.course import places
-from checker.engine.api import LABEL, ROLE, VARIANT, Engine, NotFoundError
+from checker.engine.api import IMAGE, LABEL, ROLE, VARIANT, Engine, NotFoundError
 from checker.errors import EngineError
 from checker.grading import edits, reaching, running
 from checker.grading.container import Container, Shells, in_parallel
@@ -23,7 +23,7 @@ from checker.grading.http import Outside, Prober, Reply
 from checker.grading.inside import Inner, Inside
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
-from checker.grading.reaching import Blocked, Door, insides
+from checker.grading.reaching import Blocked, Door, insides, listening
 from checker.grading.running import Reason, Wanted, last_lines
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
@@ -79,6 +79,7 @@ __all__ = [
     "in_parallel",
     "insides",
     "last_lines",
+    "listening",
     "moment",
     "needs",
     "not_judged",
@@ -264,6 +265,24 @@ class Lab:
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return the engine's record of an image, or None."""
         return self.engine.image(reference)
+
+    def replaced(self, reference: str) -> str:
+        """Return what an image's name was given to in this lab: an image that was built or committed since the lab was started.
+
+        Empty if it is the image that was there before, or if there is none of this name.
+
+        Args:
+            reference: the image, by a name of the course.
+        """
+        image = self.image(reference)
+        if image is None:
+            return ""
+        labels = image["Config"].get("Labels") or {}
+        # The toolbox puts the lab's label on what is built there; a build can write any time into its image.
+        built = labels.get(LABEL) == self.number or not labels.get(IMAGE)
+        if built or moment(image["Created"]) >= moment(self.node("toolbox").created):
+            return f"an image made {image['Created'][:19]}"
+        return ""
 
     def variant(self, reference: str, tag: str, env: Mapping[str, str]) -> str:
         """Make an image that is like another but for its tag and some variables, and return its name.

@@ -158,6 +158,11 @@ class Container:
         return {key: value for key, _, value in pairs}
 
     @property
+    def main_command(self) -> str:
+        """The command line of its main process, as the engine starts it: its entrypoint and its command."""
+        return " ".join([str(self.attrs.get("Path") or ""), *(self.attrs.get("Args") or ())]).strip()
+
+    @property
     def host_config(self) -> Mapping[str, Any]:
         """The engine's HostConfig, for example limits, privileges and the restart policy."""
         found: dict[str, Any] = self.attrs["HostConfig"]

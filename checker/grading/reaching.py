@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
@@ -46,6 +47,8 @@ class Blocked(enum.StrEnum):
     LOOPBACK_INSIDE = "loopback-inside"
     """The service listens on its own container's 127.0.0.1."""
     STARTING = "starting"
+    IDLE = "idle"
+    """Nothing listens inside, and its program does nothing to change that."""
     SILENT = "silent"
 
 
@@ -64,6 +67,7 @@ HINTS: Mapping[Blocked, str] = {
     Blocked.NOBODY_INSIDE: "Of the two numbers of a published port, which is the container's?",
     Blocked.LOOPBACK_INSIDE: "Its log says on which address it listens. Which setting decides that?",
     Blocked.STARTING: "`docker stats` shows how much of a core it gets. Check again when it has started.",
+    Blocked.IDLE: "Is that the program that serves? In a command, what stands behind the image's name replaces the image's own program.",
     Blocked.SILENT: "Its log says what it does with your request.",
 }
 """Where to look, for each reason, if the lab has no better hint."""
@@ -122,7 +126,9 @@ def require_reply(
     """
     require_published(lab, outside, container, door)
     reply = outside.get(door.url, timeout=5.0)
+    waited = door.start_seconds
     if reply.error and not _elsewhere(container, door):
+        begin = time.monotonic()
 
         def answers() -> bool:
             nonlocal reply
@@ -130,10 +136,11 @@ def require_reply(
             return not reply.error
 
         wait_for_service(container, answers, most=door.start_seconds)
+        waited = time.monotonic() - begin
     if not reply.ok:
         if silent:
             silent(container.reload(), reply)
-        _fail_silent(container, door, reply)
+        _fail_silent(container, door, reply, idle=waited < door.start_seconds)
     return reply
 
 
@@ -169,8 +176,8 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
     source = f"docker port {name}"
     if mine:
         fail(
-            f"Port {port} leads to `{name}` only on the address {mine[0][1]}, which is not the one that people on this "
-            "machine use.",
+            f"Port {port} leads to `{name}` only on the address {mine[0][1]}. Requests to this machine's usual address, "
+            "127.0.0.1, do not reach it.",
             expected=f"{door.asked} leads to {name}",
             seen=", ".join(f"{inside} -> {address}:{there}" for inside, address, there in mine),
             source=source,
@@ -181,8 +188,8 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
     reply = outside.get(door.url)
     if reply.ok:
         fail(
-            f"Something answers on port {port}, but the engine sends no request from there to `{name}`: a program outside "
-            "the containers uses the port.",
+            f"Something answers on port {port}, but the engine sends no request from there to `{name}`: the port is used by "
+            "a program outside the containers, or by a container that is on the machine's own network.",
             expected=expected,
             seen=f"no container is published on port {port}",
             source=door.asked,
@@ -324,8 +331,10 @@ def holder_of(lab: Lab, port: int) -> str:
 # -- does anybody answer? -------------------------------------------------------------------------------------
 
 
-def _fail_silent(container: Container, door: Door, reply: Reply) -> NoReturn:
+def _fail_silent(container: Container, door: Door, reply: Reply, *, idle: bool) -> NoReturn:
     name, port = container.name, door.port
+    if reply.error:
+        _require_not_only_ipv6(container, door, reply)
     leads_to = insides(container, port)
     inside = door.inside if door.inside in leads_to else min(leads_to, default=0)
     sockets = listening(container)
@@ -359,6 +368,13 @@ def _fail_silent(container: Container, door: Door, reply: Reply) -> NoReturn:
         "source": f"docker logs --tail 3 {name}",
         "evidence": last_lines(container, 3),
     }
+    if reply.error and not sockets and container.running and idle:
+        fail(
+            f"The port is published, but nothing listens inside `{name}`: it runs `{container.main_command[:80]}`, which has "
+            "opened no port.",
+            **{**facts, "source": f"docker top {name}"},
+            hint=door.hint(Blocked.IDLE),
+        )
     if reply.error and not sockets and container.running:
         fail(
             f"The port is published, but nothing listens inside `{name}` yet: its program has started, but does not answer "
@@ -371,6 +387,20 @@ def _fail_silent(container: Container, door: Door, reply: Reply) -> NoReturn:
         **facts,
         hint=door.hint(Blocked.SILENT),
     )
+
+
+def _require_not_only_ipv6(container: Container, door: Door, reply: Reply) -> None:
+    """Fail if the port is published on IPv6 addresses alone: an engine that names `::` beside `0.0.0.0` publishes on both."""
+    at = {address for pairs in container.ports.values() for address, there in pairs if there == door.port}
+    if at and all(":" in address for address in at):
+        fail(
+            f"Port {door.port} leads to `{container.name}` for IPv6 only. Requests to this machine's usual address, 127.0.0.1, "
+            "do not reach it.",
+            expected=f"{door.asked} leads to {container.name}",
+            seen=f"published on {', '.join(f'[{address}]:{door.port}' for address in sorted(at))}; {reply.error}",
+            source=f"docker port {container.name}",
+            hint=door.hint(Blocked.OTHER_ADDRESS),
+        )
 
 
 def listening(container: Container) -> list[tuple[str, int]]:

@@ -28,6 +28,11 @@ ANSWERS_FAULT = (
     "no such file or directory",
     "not found",
     "conflict",
+    "unable to find user",
+    "unable to find group",
+    "logging driver",
+    "device driver",
+    "cannot link to",
 )
 """What the engine says if the learner's command is why a container cannot start; otherwise the machine is at fault."""
 
@@ -46,6 +51,8 @@ class Reason(enum.StrEnum):
     OTHER_NAME = "other-name"
     UNNAMED = "unnamed"
     """There is a container of its image, with a name that the engine invented."""
+    COMPOSED = "composed"
+    """There is a container of its image, with a name that Compose made from the project and the service."""
     REMOVED = "removed"
     """Somebody removed it."""
     TIED = "tied"
@@ -60,6 +67,8 @@ class Reason(enum.StrEnum):
     RESTARTING = "restarting"
     STOPPED = "stopped"
     KILLED = "killed"
+    OUT_OF_MEMORY = "out-of-memory"
+    """The kernel killed its main process because memory ran out."""
     ENDED = "ended"
 
 
@@ -68,6 +77,7 @@ HINTS: Mapping[Reason, str] = {
     Reason.SPELLING: "Compare the NAMES column of `docker ps --all` with the task, letter by letter.",
     Reason.OTHER_NAME: "Compare the NAMES column of `docker ps --all` with the task.",
     Reason.UNNAMED: "Which option of `docker run` names a container?",
+    Reason.COMPOSED: "Compare the NAMES column of `docker ps --all` with the task. Which key of a Compose service sets its container's name?",
     Reason.REMOVED: "`docker ps --all` shows which containers exist now. Run the one that you removed again.",
     Reason.TIED: "What does a container need so that it keeps running without the command that started it?",
     Reason.VANISHED: "Run it once without `--rm`: then its log stays, and says why it ended.",
@@ -77,9 +87,16 @@ HINTS: Mapping[Reason, str] = {
     Reason.RESTARTING: "The last lines of its log say why its program ends.",
     Reason.STOPPED: "`docker ps --all` shows stopped containers; `docker --help` lists the command that starts them again.",
     Reason.KILLED: "`docker ps --all` shows which containers have ended; `docker --help` lists the command that starts them again.",
+    Reason.OUT_OF_MEMORY: "`docker stats` shows how much memory a container uses, and its limit. Which option set the limit?",
     Reason.ENDED: "The last line of its log says why it ended.",
 }
 """Where to look, for each reason, if the lab has no better hint."""
+
+_NO_LOG = (
+    "Its log is empty. `docker ps --all --no-trunc`, column COMMAND, shows which program it ran; the image's own program runs "
+    "if nothing is written behind the image's name."
+)
+"""Where to look if a container ended without a word: a hint about its log would lead nowhere."""
 
 
 @dataclass(frozen=True)
@@ -252,18 +269,24 @@ def is_close(name: str, wanted: str) -> bool:
 
 def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
     names = ", ".join(found.name for found in same)
-    invented = bool(_INVENTED.fullmatch(same[0].name))
-    fail(
-        f"A container of {wanted.image} was created, but its name is `{same[0].name}`, not `{wanted.name}`: "
-        + (
+    services = {found.labels.get("com.docker.compose.service"): found for found in same}
+    made = services.get(wanted.name, same[0])
+    if made.labels.get("com.docker.compose.service"):
+        reason = Reason.COMPOSED
+        why = "Compose makes a name from the project and the service, and everyone looks for this container by its own name."
+    elif _INVENTED.fullmatch(made.name):
+        reason = Reason.UNNAMED
+        why = (
             "if you give no name, the engine invents one, and everyone looks for this container by its name."
-            if invented
-            else "everyone looks for this container by its name."
-        ),
+        )
+    else:
+        reason, why = Reason.OTHER_NAME, "everyone looks for this container by its name."
+    fail(
+        f"A container of {wanted.image} was created, but its name is `{made.name}`, not `{wanted.name}`: {why}",
         expected=wanted.expected,
         seen=f"containers of {wanted.image}: {names}",
         source="docker ps --all",
-        hint=wanted.hint(Reason.UNNAMED if invented else Reason.OTHER_NAME),
+        hint=wanted.hint(reason),
     )
 
 
@@ -283,7 +306,7 @@ def _fail_removed(wanted: Wanted, removal: Removal, now: float) -> NoReturn:
     if removal.by_hand:
         fail(
             f"There is no container named `{wanted.name}` any more: it was ended and removed from outside, by a command such as "
-            f"`docker rm`, with everything in it{wanted.so}.",
+            f"`docker rm`, or `docker stop` if it was started with `--rm`. Everything in it is gone{wanted.so}.",
             **facts,
             hint=wanted.hint(Reason.REMOVED),
         )
@@ -307,10 +330,8 @@ def _fail_removed(wanted: Wanted, removal: Removal, now: float) -> NoReturn:
 
 def _fail_created(wanted: Wanted, container: Container) -> NoReturn:
     """Say whether it was never started or could not start, because of the answer or because of the machine."""
-    error = str(container.attrs["State"].get("Error") or "")
-    if error and not any(sign in error for sign in ANSWERS_FAULT):
-        could_not_run(f"The engine created `{wanted.name}` but could not start it: {error}")
-    inspect = f"docker inspect --format '{{{{.State.Error}}}}' {wanted.name}"
+    error = _why_refused(wanted, container)
+    inspect = _inspect_error(wanted)
     fail(
         f"The container `{wanted.name}` was created but never started: "
         + (
@@ -322,6 +343,18 @@ def _fail_created(wanted: Wanted, container: Container) -> NoReturn:
         evidence=error,
         hint=wanted.hint(Reason.REFUSED if error else Reason.CREATED),
     )
+
+
+def _why_refused(wanted: Wanted, container: Container) -> str:
+    """Return why the engine could not start it; empty if it could. If that is the machine's fault, the check could not run."""
+    error = str(container.attrs["State"].get("Error") or "")
+    if error and not any(sign in error.lower() for sign in ANSWERS_FAULT):
+        could_not_run(f"The engine created `{wanted.name}` but could not start it: {error}")
+    return error
+
+
+def _inspect_error(wanted: Wanted) -> str:
+    return f"docker inspect --format '{{{{.State.Error}}}}' {wanted.name}"
 
 
 def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) -> NoReturn:
@@ -343,11 +376,24 @@ def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) 
 def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> NoReturn:
     state = container.attrs["State"]
     when = ago(moment(state["FinishedAt"]), container.engine.clock.now())
+    ran = f"; it ran `{container.main_command[:80]}`" if container.main_command else ""
+    seen = f"status: {state['Status']}, exit code {state['ExitCode']}, {when}{ran}"
+    if error := _why_refused(wanted, container):
+        # An engine clears this at the next start, so it tells of the latest one.
+        fail(
+            f"The container `{wanted.name}` has ended, and the engine refused to start it again{wanted.so}.",
+            expected=wanted.expected,
+            seen=seen,
+            source=_inspect_error(wanted),
+            evidence=error,
+            hint=wanted.hint(Reason.REFUSED),
+        )
+    line = last_lines(container, 1)
     facts = {
         "expected": wanted.expected,
-        "seen": f"status: {state['Status']}, exit code {state['ExitCode']}, {when}",
+        "seen": seen,
         "source": f"docker logs --tail 1 {wanted.name}",
-        "evidence": last_lines(container, 1),
+        "evidence": line,
     }
     last = _since_last_start(events)
     tied = Removal(events).tied
@@ -363,11 +409,23 @@ def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> No
             **facts,
             hint=wanted.hint(Reason.KILLED),
         )
+    if container.oom_killed and container.exit_code == 137:
+        limit = int(container.host_config.get("Memory") or 0)
+        fail(
+            f"The kernel killed the main process of the container `{wanted.name}`, because "
+            + (
+                f"it needs more memory than its limit allows, which is {limit >> 20} MB."
+                if limit
+                else "the machine's memory ran out."
+            ),
+            **{**facts, "seen": f"{seen}; OOMKilled: true", "source": f"docker inspect {wanted.name}"},
+            hint=wanted.hint(Reason.OUT_OF_MEMORY),
+        )
     fail(
         f"The container `{wanted.name}` has ended. A container lives as long as its main process. When that process ends, by "
         "itself or because of a signal, such as Ctrl-C in the terminal it is attached to, nothing is left that could answer.",
         **facts,
-        hint=wanted.hint(Reason.ENDED),
+        hint=wanted.hint(Reason.ENDED) if line else _NO_LOG,
     )
 
 

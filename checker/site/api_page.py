@@ -155,6 +155,7 @@ def _looks() -> str:
         (programs.runs, "runs(process, file)"),
         (forms.form_in, "form_in(content, secret)"),
         (reaching.insides, "insides(container, port)"),
+        (reaching.listening, "listening(container)"),
         (history.past_events, "past_events(engine, name, since=…)"),
         (history.endings, "endings(events)"),
         (history.moment, "moment(text)"),

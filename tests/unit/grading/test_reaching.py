@@ -31,6 +31,7 @@ def container(
         host_config={"NetworkMode": mode, "PortBindings": bindings or {}},
         networks={mode: ""},
         exposed=[8080],
+        main_command="sleep infinity",
         running=True,
         oom_killed=False,
         exec=lambda _: SimpleNamespace(stdout=table),
@@ -62,12 +63,13 @@ SITUATIONS: dict[Blocked, tuple[Any, Any, Reply, str]] = {
         lab(("parcel-b", 8081), ("parcel", 8082)), container(ports={8080: [("", 8082)]}), REFUSED, "Two ports are swapped",
     ),
     Blocked.HELD: (lab(("front", 8081)), container(), REFUSED, "leads to the container `front`"),
-    Blocked.OUTSIDE: (lab(), container(), Reply("", status=200), "a program outside the containers uses the port"),
+    Blocked.OUTSIDE: (lab(), container(), Reply("", status=200), "a program outside the containers, or by a container"),
     Blocked.OTHER_PORT: (lab(), container(ports={8080: [("", 8090)]}), REFUSED, "published, but not on port 8081"),
     Blocked.UNPUBLISHED: (lab(), container(), REFUSED, "The image exposes `8080/tcp`, but that is only a note"),
     Blocked.NOBODY_INSIDE: (lab(), container(ports={80: [OUTSIDE]}), REFUSED, "leads to port 80 inside `parcel`"),
     Blocked.LOOPBACK_INSIDE: (lab(), container(ports=LEADS, listens=("0100007F", 8080)), REFUSED, "only from inside its own container"),
     Blocked.STARTING: (lab(), container(ports=LEADS, listens=None), REFUSED, "nothing listens inside `parcel` yet"),
+    Blocked.IDLE: (lab(), container(ports=LEADS, listens=None), REFUSED, "it runs `sleep infinity`, which has opened no port"),
     Blocked.SILENT: (lab(), container(ports=LEADS), Reply("", status=500), "`parcel` gives no good answer"),
 }  # fmt: skip
 
@@ -86,11 +88,28 @@ def test_every_reason_is_tried_here() -> None:
 def test_what_is_in_the_way_is_told_as_what_it_is(reason: Blocked) -> None:
     judged, made, reply, words = SITUATIONS[reason]
     outside: Any = SimpleNamespace(get=lambda *_, **__: reply)
-    door = Door(8081, others={"parcel": 8081, "parcel-b": 8082}, hints={reason: "the lesson's own words"})
+    door = Door(
+        8081,
+        others={"parcel": 8081, "parcel-b": 8082},
+        hints={reason: "the lesson's own words"},
+        # One that is still starting has used up all the time that it was given.
+        start_seconds=0.0 if reason is Blocked.STARTING else 60.0,
+    )
     with pytest.raises(CheckFailed) as failed:
         require_reply(judged, outside, made, door)
     assert words in failed.value.failure.rationale
     assert failed.value.failure.hint == "the lesson's own words"
+
+
+def test_a_port_for_ipv6_alone_is_told_as_that() -> None:
+    made = container(ports={8080: [("::", 8081)]})
+    outside: Any = SimpleNamespace(get=lambda *_, **__: REFUSED)
+    with pytest.raises(CheckFailed, match="for IPv6 only"):
+        require_reply(lab(), outside, made, Door(8081))
+    # Most engines publish on both at once, and then the program is at fault.
+    both = container(ports={8080: [OUTSIDE, ("::", 8081)]})
+    with pytest.raises(CheckFailed, match="gives no good answer"):
+        require_reply(lab(), outside, both, Door(8081))
 
 
 def test_a_port_out_of_a_range_leads_in_like_any_other() -> None:

@@ -68,6 +68,7 @@ def record(
     error: str = "",
     started: float = 100,
     code: int = 0,
+    oom: bool = False,
     labels: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     return {
@@ -77,7 +78,9 @@ def record(
         "Created": stamp(started + 1),
         "RestartCount": restarts,
         "Config": {"Image": image, "Labels": labels or {}},
-        "HostConfig": {},
+        "HostConfig": {"Memory": 64 << 20 if oom else 0},
+        "Path": "python3",
+        "Args": ["parcel.py"],
         "State": {
             "Status": status,
             "Running": status == "running",
@@ -86,6 +89,7 @@ def record(
             "StartedAt": stamp(started),
             "FinishedAt": stamp(5),
             "ExitCode": code,
+            "OOMKilled": oom,
             "Error": error,
         },
     }
@@ -105,6 +109,13 @@ def situations() -> dict[Reason, tuple[World, str]]:
         Reason.SPELLING: (World(record("parcel_b", image="sha256:other")), "but there is one named `parcel_b`: names are compared"),
         Reason.OTHER_NAME: (World(record("south")), "its name is `south`, not `parcel-b`: everyone"),
         Reason.UNNAMED: (World(record("charming_wilson")), "the engine invents one"),
+        Reason.COMPOSED: (
+            World(
+                record("work-parcel-1", labels={"com.docker.compose.service": "parcel"}),
+                record("work-parcel-b-1", labels={"com.docker.compose.service": "parcel-b"}),
+            ),
+            "its name is `work-parcel-b-1`, not `parcel-b`: Compose makes a name",
+        ),
         Reason.REMOVED: (
             World(events=past(*RUN, ("kill", {"signal": "9"}), ("die", {"exitCode": "137"}), ("destroy", {}))),
             "ended and removed from outside",
@@ -137,6 +148,10 @@ def situations() -> dict[Reason, tuple[World, str]]:
         Reason.KILLED: (
             World(record(status="exited", code=137), events=past(*RUN, ("kill", {"signal": "9"}), ("die", {}))),
             "was killed from outside",
+        ),
+        Reason.OUT_OF_MEMORY: (
+            World(record(status="exited", code=137, oom=True), events=past(*RUN, ("die", {"exitCode": "137"}))),
+            "its limit allows, which is 64 MB",
         ),
         Reason.ENDED: (World(record(status="exited", code=1), events=past(*RUN, ("die", {}))), "has ended"),
     }  # fmt: skip
@@ -177,6 +192,31 @@ def test_what_the_machine_could_not_do_is_not_the_answers_fault() -> None:
     world = World(record(status="created", error="failed to mount overlay: no space left on device"))
     with pytest.raises(CouldNotRun, match="no space left"):
         require_container(world.lab(), WANTED)
+
+
+def test_one_that_could_not_be_started_again_is_told_as_that() -> None:
+    error = "Bind for 0.0.0.0:8082 failed: port is already allocated"
+    events = past(*RUN, ("kill", {"signal": "15"}), ("die", {}), ("stop", {}))
+    with pytest.raises(CheckFailed, match="refused to start it again") as failed:
+        require_container(World(record(status="exited", error=error), events=events).lab(), WANTED)
+    assert failed.value.failure.evidence == error
+
+
+@pytest.mark.parametrize(
+    "error", ["unable to find user ada: no matching entries", "Unable to find group post"]
+)
+def test_a_user_that_the_image_does_not_have_is_the_answers_fault(error: str) -> None:
+    with pytest.raises(CheckFailed, match="refused to start it"):
+        require_container(World(record(status="created", error=error)).lab(), WANTED)
+
+
+def test_of_one_that_ended_without_a_word_no_hint_leads_to_its_log() -> None:
+    world = World(record(status="exited"), events=past(*RUN, ("die", {})))
+    world.logs = lambda *_: ""  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed) as failed:
+        require_container(world.lab(), WANTED)
+    assert "it ran `python3 parcel.py`" in failed.value.failure.seen
+    assert "COMMAND" in failed.value.failure.hint
 
 
 def test_a_lab_may_say_something_more_exact_of_an_end() -> None:
