@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import codecs
+import re
 from functools import cache
 
 PLAIN = "as it is"
@@ -11,6 +12,15 @@ PLAIN = "as it is"
 
 _WRAPPED_BYTES = 1 << 20
 """Texts up to this size are searched a second time with their lines joined, because encoders wrap long lines."""
+
+_LISTED_BYTES = 1 << 16
+"""Texts up to this size are searched for the secret as a list of bytes."""
+
+_DUMPED = re.compile(rb"^[0-9a-fA-F]{6,8}:?[ \t]|[ \t]{2,}\|.*\|[ \t\r]*$|[ \t]{2}[ -~]{1,16}$", re.MULTILINE)
+"""What `xxd` and `hexdump -C` write before and after the bytes of each line."""
+
+_SHORTEST = 10
+"""How long a text in base85 has to be, so that it is not found by chance."""
 
 
 @cache
@@ -34,9 +44,33 @@ def forms(secret: str) -> dict[bytes, str]:
         encoded = _aligned(base64.b64encode, plain, before, bits=6)
         found.setdefault(encoded, "in base64")
         found.setdefault(encoded.translate(bytes.maketrans(b"+/", b"-_")), "in base64")
+        found.setdefault(encoded.translate(_TO_UU), "in uuencode")
     for before in range(5):
         found.setdefault(_aligned(base64.b32encode, plain, before, bits=5), "in base32")
+    for before in range(4):
+        # Base85 encodes four bytes together, so only whole groups depend on the secret alone.
+        whole = plain[-before % 4 :]
+        whole = whole[: len(whole) // 4 * 4]
+        for encode in (base64.b85encode, base64.a85encode):
+            if len(encoded := encode(whole)) >= _SHORTEST:
+                found.setdefault(encoded, "in base85")
     return found
+
+
+_TO_UU = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"`" + bytes(range(33, 96)),
+)
+"""From the letters of base64 to those of uuencode, which has the same groups."""
+
+
+@cache
+def _lists(secret: str) -> tuple[re.Pattern[bytes], ...]:
+    """Return patterns of the secret as a list of numbers, hexadecimal or decimal, with signs such as `0x`, `%` or `,` between them."""
+    plain = secret.encode()
+    hexadecimal = rb"[^0-9A-Za-z]{0,3}(?:0?x|u00)?".join(f"{byte:02x}".encode() for byte in plain)
+    decimal = rb"\D{1,4}".join(str(byte).encode() for byte in plain)
+    return re.compile(hexadecimal, re.IGNORECASE), re.compile(decimal)
 
 
 def _aligned(encode: object, plain: bytes, before: int, *, bits: int) -> bytes:
@@ -55,4 +89,8 @@ def form_in(content: bytes, secret: str) -> str:
         for needle, form in forms(secret).items():
             if needle in joined:
                 return f"{form}, over several lines"
+    if len(content) <= _LISTED_BYTES:
+        dumped = _DUMPED.sub(b"", content)
+        if any(pattern.search(text) for pattern in _lists(secret) for text in (content, dumped)):
+            return "as a list of bytes"
     return ""
