@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,15 @@ def require_unedited(lab: Lab, container: Container) -> None:
         return
     mounted = "is mounted from" in found[0]
     program = any(str(PROGRAM) in line for line in found)
+    if re.match(r"[A-Z_]+=", found[0]):
+        fail(
+            f"`{container.name}` has a variable that makes its program load other code than the image's. It may tell the copy its "
+            "name and its settings; the software stays the image's.",
+            expected=f"{container.name} runs the code of {IMAGE} and nothing else",
+            seen=found[0],
+            source=f"docker inspect --format '{{{{json .Config.Env}}}}' {container.name}",
+            hint="Lesson, “Your turn”, says what may be chosen. Which variables does Parcel itself read?",
+        )
     fail(
         f"The files in `{container.name}` are not those of the image any more: "
         + (

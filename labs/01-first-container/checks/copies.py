@@ -42,6 +42,7 @@ _REACHED = {
     Blocked.OUTSIDE: "Lesson, “Give it a port”: who opens the port there, and with which option?",
     Blocked.UNPUBLISHED: "Lesson, “Give it a port”: compare the PORTS column of `docker ps` before and after.",
     Blocked.NOBODY_INSIDE: "Lesson, “Give it a port”: of the two numbers of a published port, which is the container's?",
+    Blocked.IDLE: "Lesson, “Your turn”, names the program that has to answer. What stands behind the image's name in your command?",
     Blocked.LOOPBACK_INSIDE: "What tells Parcel where to listen? Its log shows the address that it took at its start.",
 }
 
@@ -87,3 +88,8 @@ SECOND = Copy("parcel-b", PORTS["parcel-b"])
 def require_running(lab: Lab, copy: Copy) -> Container:
     """Return the copy's container; fail unless it is up and stays up."""
     return lab.require_container(copy.wanted)
+
+
+def sees_other_processes(container: Container) -> bool:
+    """Whether it has no list of processes of its own, but the machine's or another container's: its number 1 is not its own."""
+    return str(container.host_config.get("PidMode") or "").startswith(("host", "container:"))

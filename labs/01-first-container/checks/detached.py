@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import fail, insides, moment, past_events, read_processes
 
+from .copies import sees_other_processes
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from checker.grading.author import Container, Engine, Lab, Process
 
     from .copies import Copy
@@ -54,12 +58,12 @@ def _attached_client(lab: Lab, engine: Engine, copy: Copy, container: Container)
     # The engine remembers only its last 256 events; the command itself can be seen for longer.
     if config.get("AttachStdout"):
         places = {
-            "in the toolbox": [line for _, line in lab.node("toolbox").processes()],
+            "in the toolbox": [(line, "") for _, line in lab.node("toolbox").processes()],
             "on this machine": _commands_here(),
         }
         for place, lines in places.items():
-            for line in lines:
-                if _stays_attached(line, copy.name):
+            for line, folder in lines:
+                if _stays_attached(line, folder, copy.name, container.labels):
                     return f"running {place}: {line[:160]}"
     return ""
 
@@ -77,41 +81,62 @@ def _attached_by_events(engine: Engine, copy: Copy, container: Container) -> str
     return f"container attach {copy.name}, just before its start" if attached and not started_before else ""
 
 
-def _commands_here() -> list[str]:
-    """Return the command lines of this machine's processes, those inside containers left out."""
-    found = []
+def _commands_here() -> list[tuple[str, str]]:
+    """Return the command line and the folder of this machine's processes, without those inside containers.
+
+    The folder is empty where it cannot be read.
+    """
+    found: list[tuple[str, str]] = []
     with contextlib.suppress(OSError):
         own = Path("/proc/self/ns/pid").readlink()
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if (folder / "ns" / "pid").readlink() == own:
                     words = (folder / "cmdline").read_bytes().split(b"\0")
-                    found.append(b" ".join(words).decode(errors="replace"))
+                    found.append((b" ".join(words).decode(errors="replace"), _folder_of(folder)))
         return found
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(
             ["ps", "-axww", "-o", "args="], capture_output=True, text=True, timeout=3, check=False
         )
-        return done.stdout.splitlines()
+        return [(line, "") for line in done.stdout.splitlines()]
     return found
 
 
-def _stays_attached(line: str, name: str) -> bool:
+def _folder_of(process: Path) -> str:
+    try:
+        return str((process / "cwd").readlink())
+    except OSError:
+        return ""
+
+
+def _stays_attached(line: str, folder: str, name: str, labels: Mapping[str, str]) -> bool:
+    """Whether a command started this copy and still runs; `parcel` is not the beginning of `parcel-b`."""
     words = line.split()
     if "docker" not in line or "-d" in words or "--detach" in words or "--wait" in words:
         return False
+    whole = rf"(?<![\w.-]){re.escape(name)}(?![\w.-])"
     return (
-        bool(re.search(rf"\brun\b.*--name[ =]{re.escape(name)}\b", line))
-        or bool(
-            re.search(rf"\bstart\b.* (-\w*[ai]\w*|--attach|--interactive)\b.*\b{re.escape(name)}\b", line)
-        )
-        or bool(re.search(r"\bcompose\b.*\bup\b", line))
+        bool(re.search(rf"\brun\b.*--name[ =]{whole}", line))
+        or bool(re.search(rf"\bstart\b.* (-\w*[ai]\w*|--attach|--interactive)\b.*{whole}", line))
+        or (bool(re.search(r"\bcompose\b.*\bup\b", line)) and _of_its_project(line, folder, labels))
     )
+
+
+def _of_its_project(line: str, folder: str, labels: Mapping[str, str]) -> bool:
+    """Whether a Compose command is about the project that made a copy; somebody may run another one beside it."""
+    project = labels.get("com.docker.compose.project")
+    if project is None:
+        return False
+    if named := re.search(r"(?:\s-p|--project-name)[ =]?(\S+)", line):
+        return named[1] == project
+    return not folder or folder == labels.get("com.docker.compose.project.working_dir")
 
 
 def _command_of_a_session(container: Container, port: int) -> Process | None:
     """Return the process that answers, when it does not descend from the container's main process."""
-    seen = read_processes(container)
+    # Among the processes of another container or of the machine, none of its own is number 1.
+    seen = None if sees_other_processes(container) else read_processes(container)
     if seen is None:
         return None
     for inside in insides(container, port):

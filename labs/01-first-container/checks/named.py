@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from checker.engine.shell import ShellError
 from checker.grading.author import fail, insides, read_processes
 
-from .copies import NAME_VARIABLE
+from .copies import NAME_VARIABLE, sees_other_processes
 
 if TYPE_CHECKING:
     from checker.grading.author import Container
@@ -72,8 +72,12 @@ def _environment(copy: Copy, container: Container) -> dict[str, str]:
     seen = read_processes(container)
     listeners = [seen.on(port) for port in insides(container, copy.port)] if seen else []
     number = next((process.number for process in listeners if process), 1)
+    if number == 1 and sees_other_processes(container):
+        return {}  # that is another container's, or the machine's
     try:
-        done = container.exec(f"tr '\\0' '\\n' < /proc/{number}/environ")
+        # A value may have several lines.
+        done = container.exec(f"tr '\\0\\n' '\\n\\1' < /proc/{number}/environ")
     except ShellError:
         return {}
-    return dict(line.partition("=")[::2] for line in done.stdout.splitlines() if "=" in line)
+    pairs = (line.partition("=")[::2] for line in done.stdout.split("\n") if "=" in line)
+    return {name: value.replace("\1", "\n") for name, value in pairs}
