@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,23 @@ class Alone:
         try:
             return self._lab.run(image, env={"LABELS_KEY": self.key}, **options)
         except RefusedError as error:
+            user = re.search(r"unable to find (user|group) (\S+?):? ", f"{error.what} ", re.IGNORECASE)
+            if user:
+                fail(
+                    f"The engine cannot start {IMAGE}: it is to run as the {user[1]} `{user[2]}`, and the image has no {user[1]} of that name. "
+                    "Names of users come from the image's own file /etc/passwd, not from the machine.",
+                    expected="the service starts",
+                    seen=error.what,
+                    source=run,
+                    hint="Lesson, “Read the recipe”: which line names the user there, and does it need an account?",
+                )
             fail(
                 f"The engine cannot start {IMAGE}: the program that it names is not in the image, or may not be run.",
                 expected="the service starts",
                 seen=error.what,
                 source=run,
                 hint="`docker image inspect --format '{{.Config.Entrypoint}} {{.Config.Cmd}} {{.Config.WorkingDir}}' "
-                f"{IMAGE}` shows what is started, and where.",
+                f"{IMAGE}` shows what is started, and where. In a list, each word has its own quotation marks.",
             )
 
     @cached_property
@@ -73,8 +84,11 @@ class Alone:
         self._require(self._start(run, image=image, network=self._network), where, run)
 
     def require_silent_without_key(self, key: str) -> None:
-        """Fail when a container that is given no key seals with this one: it is inside, in whatever form."""
-        container = self._lab.run(IMAGE, network=self._network)
+        """Fail when a container that is given no key seals labels: with this one, which is inside in whatever form, or another."""
+        try:
+            container = self._lab.run(IMAGE, network=self._network)
+        except RefusedError:
+            return  # what does not start seals nothing; the check that starts it with a key says why
         number = some_numbers()[1]
         reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
         sealed = seal(number, key)
@@ -87,6 +101,17 @@ class Alone:
                 source=f"docker run {IMAGE}",
                 evidence=reply.text.rstrip().rpartition("\n")[2],
                 hint="Where does the program take its key from, when nobody hands it one? `docker history --no-trunc` and the files that you copied tell.",
+            )
+        made = re.search(r"^Seal [0-9a-f]{12}$", reply.text, re.MULTILINE)
+        if reply.ok and made:
+            fail(
+                "A container of the image that was given no key seals labels all the same, with a key that the image or the program brings along. "
+                "If somebody forgets the real key on another machine, nobody notices before the depot refuses the parcels.",
+                expected="without LABELS_KEY it seals nothing",
+                seen=f"{made[0]}, from a container that was given no key",
+                source=f"docker run {IMAGE}",
+                evidence=made[0],
+                hint="`docker image inspect --format '{{.Config.Env}}' labels:1.0`: is LABELS_KEY among them? If not, what does the program do without it?",
             )
 
     def prompt(self) -> Container:

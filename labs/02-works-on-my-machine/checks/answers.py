@@ -6,7 +6,7 @@ import random
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.grading.author import fail, require, wait_for_service
+from checker.grading.author import fail, listening, require, wait_for_service
 
 from .truth import PORT, label, parcels
 
@@ -18,8 +18,6 @@ START_SECONDS = 60.0
 
 PATIENCE_SECONDS = 10.0
 """How long a copy is waited for whose container is on another machine, where nobody sees what it does."""
-
-_LOOPBACK, _ANY, _LISTEN = "0100007F", "00000000", "0A"
 
 
 def ask(prober: Prober, base: str, number: str, container: Container | None = None) -> Reply:
@@ -76,7 +74,7 @@ def require_label(
             hint="Ada's README.md says in its table which variable chooses the locale on her machine. "
             "`docker run --rm drydock/python:1.0 locale -a` lists what the runtime has.",
         )
-    if reply.status == 500 and "journal" in reply.text:
+    if reply.status == 500 and re.search(r"journal|Read-only file system|Permission denied", reply.text):
         fail(
             f"{where} cannot write its journal, and so prints no label: it may not write where the journal is to be.",
             expected=f"a label for {number}",
@@ -140,7 +138,7 @@ def fail_silent(container: Container, reply: Reply, *, where: str, run: str) -> 
     if not container.running:
         code = container.exit_code
         seen = f"it ended with exit code {code}"
-        reason, hint = _why_ended(log)
+        reason, hint = _why_ended(container, log)
         fail(
             f"{where} ended instead of answering: {reason}",
             expected="the service runs and answers",
@@ -159,85 +157,106 @@ def fail_silent(container: Container, reply: Reply, *, where: str, run: str) -> 
             evidence=last,
             hint="The service's first log line says where it listens. Ada's README.md says what decides it.",
         )
+    ports = sorted({port for _, port in listening(container)} - {PORT})
+    told = f"; listening: {', '.join(map(str, ports))}" if ports else ""
     fail(
         f"{where} runs, but nothing answers on port {PORT} of it.",
         expected=f"the label service answers on port {PORT} inside the container",
-        seen=reply.error or reply.summary,
+        seen=f"{reply.error or reply.summary}; it runs `{container.main_command[:80]}`{told}",
         source=run,
         evidence=last,
         hint="Which program does your image start? `docker image inspect --format '{{.Config.Entrypoint}} {{.Config.Cmd}}' labels:1.0`",
     )
 
 
-_INSTALLS = re.compile(
-    r"Could not install packages|Installing collected packages|Defaulting to user installation|^Processing .*parcelcode",
-    re.MULTILINE,
+_ENDS: tuple[tuple[str, str, str], ...] = (
+    (
+        r"(?m)^\S*sh: \d+: \[.*not found",
+        "a shell took the opening bracket for the name of a program: the builder did not read what CMD or ENTRYPOINT has as a list.",
+        "Compare the last line of stamp's Dockerfile with yours, character by character, its quotation marks too.",
+    ),
+    (
+        r"(?m)^exec \S+: exec format error",
+        "the engine cannot run the script that the image starts: its first line does not name the program that reads it.",
+        "A script begins with a line of `#!` and a path. `head -n 1 FILE` shows the first line of yours.",
+    ),
+    (
+        r"(?m)^exec \S+: no such file or directory",
+        "the engine cannot run the script that the image starts: the program that its first line names is not in the image.",
+        "`head -n 1 FILE | od -c` shows the first line of a script, with characters that nobody sees, such as `\\r`.",
+    ),
+    (
+        r"No module named 'parcelcode'",
+        "the library parcelcode is not in the image. On Ada's machine it was installed once, long ago.",
+        "Lesson, “Install the library first”: which two lines brought the library into the stamp image?",
+    ),
+    (
+        r"(?s)(?=.*parcels\.csv)(?=.*Errno 2\b)",
+        (
+            "it looks for parcels.csv where it is on Ada's machine, or the file is not in the image. "
+            "What the image does not hold, the next machine does not have."
+        ),
+        (
+            "Ada's README.md says which variable moves the place, and `docker image inspect --format '{{.Config.Env}}' labels:1.0` whether "
+            "your image sets it: what `RUN export` sets is gone when that step ends. `docker run --rm labels:1.0 ls -l` lists what it holds."
+        ),
+    ),
+    (
+        # Python says the same of a program that it may not read, with another number behind it.
+        r"can't open file .*Errno 2\b",
+        "the program that it should start is not where it looks for it.",
+        (
+            "The last line of its log has the whole path. Which folder do your `COPY` lines fill, and in which one does the program start "
+            "(`WORKDIR`)? Lesson, “Read the recipe”."
+        ),
+    ),
+    (
+        r"(?m)Could not install packages|Installing collected packages|Defaulting to user installation|^Processing .*parcelcode",
+        (
+            "it installs the library when it starts, and cannot: an ordinary user may not write where libraries lie, and the "
+            "next machine may have no network either. What every container needs is done once, while the image is built."
+        ),
+        "Lesson, “Read the recipe”: which instruction there runs `pip install`, and when is that one done?",
+    ),
+    (
+        r"ermission denied",
+        "it may not read or run one of its own files as the user it runs as.",
+        "The last line of its log names the file. `docker run --rm labels:1.0 ls -ln` shows who may read what.",
+    ),
+    (
+        r"Read-only file system",
+        "it writes to a place of its own image when it starts, and nothing but /tmp can be written to.",
+        "The last lines of its log name the place. Who writes there, your start script or the program?",
+    ),
+    (
+        r"unsupported locale",
+        "the locale that your image asks for is not installed in it.",
+        "`docker run --rm drydock/python:1.0 locale -a` lists the locales there are. Spell it as Ada does.",
+    ),
+    (
+        r"LABELS_KEY is not set",
+        "it did not get the key that it was given in its environment.",
+        "Something in your image takes LABELS_KEY out of the environment before the service starts.",
+    ),
 )
-
-# Python says the same of a program that it may not read, with another number behind it.
-_NOT_THERE = re.compile(r"can't open file .*Errno 2\b")
+"""What a log has, most telling first, with the reason that it gives and where to look."""
 
 
-def _why_ended(log: str) -> tuple[str, str]:
-    if "No module named 'parcelcode'" in log:
+def _why_ended(container: Container, log: str) -> tuple[str, str]:
+    if not log:
         return (
-            "the library parcelcode is not in the image. On Ada's machine it was installed once, long ago.",
-            "Lesson, “Install the library first”: which two lines brought the library into the stamp image?",
-        )
-    if "parcels.csv" in log and "Errno 2" in log:
-        return (
+            f"it started `{container.main_command[:80]}`, which ended at once without a word. That is not the service.",
             (
-                "it looks for parcels.csv where it is on Ada's machine, or the file is not in the image. "
-                "What the image does not hold, the next machine does not have."
-            ),
-            (
-                "Ada's README.md says which variable moves the place, and `docker image inspect --format '{{.Config.Env}}' labels:1.0` whether "
-                "your image sets it: what `RUN export` sets is gone when that step ends. `docker run --rm labels:1.0 ls -l` lists what it holds."
+                "`docker image inspect --format '{{.Config.Entrypoint}} {{.Config.Cmd}}' labels:1.0` shows what the image starts. Lesson, “Read the "
+                "recipe”: which line of stamp's Dockerfile says what a container starts? Without it, the base's own command runs."
             ),
         )
-    if _NOT_THERE.search(log):
-        return (
-            "the program that it should start is not where it looks for it.",
-            (
-                "The last line of its log has the whole path. Which folder do your `COPY` lines fill, and in which one does the program start "
-                "(`WORKDIR`)? Lesson, “Read the recipe”."
-            ),
-        )
-    if _INSTALLS.search(log):
-        return (
-            (
-                "it installs the library when it starts, and cannot: an ordinary user may not write where libraries lie, and the "
-                "next machine may have no network either. What every container needs is done once, while the image is built."
-            ),
-            "Lesson, “Read the recipe”: which instruction there runs `pip install`, and when is that one done?",
-        )
-    if "ermission denied" in log:
-        return (
-            "it may not read or run one of its own files as the user it runs as.",
-            "The last line of its log names the file. `docker run --rm labels:1.0 ls -ln` shows who may read what.",
-        )
-    if "unsupported locale" in log:
-        return (
-            "the locale that your image asks for is not installed in it.",
-            "`docker run --rm drydock/python:1.0 locale -a` lists the locales there are. Spell it as Ada does.",
-        )
-    if "LABELS_KEY is not set" in log:
-        return (
-            "it did not get the key that it was given in its environment.",
-            "Something in your image takes LABELS_KEY out of the environment before the service starts.",
-        )
+    for pattern, reason, hint in _ENDS:
+        if re.search(pattern, log):
+            return reason, hint
     return "see the last lines of its log.", "The last line of its log names what it missed."
 
 
 def _listens_on_loopback_only(container: Container) -> bool:
-    try:
-        table = container.exec("cat /proc/net/tcp").stdout
-    except Exception:  # noqa: BLE001 - an image without a shell: then this reason cannot be told apart
-        return False
-    rows = [line.split() for line in table.splitlines()[1:]]
-    at = {
-        row[1].partition(":")[0]
-        for row in rows
-        if row[3] == _LISTEN and int(row[1].partition(":")[2], 16) == PORT
-    }
-    return bool(at) and at <= {_LOOPBACK}
+    at = {address for address, port in listening(container) if port == PORT}
+    return bool(at) and all(address.startswith("127.") or address == "::1" for address in at)

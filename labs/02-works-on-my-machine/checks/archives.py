@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import contextlib
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
 
 UNPACKED_BYTES = 64 * 1024 * 1024
 """How much of one file is unpacked; a zip of zeros could fill any memory."""
+
+ENCODED_BYTES = 1 << 20
+"""Texts up to this size are searched for what was written in base64 and was packed before."""
+
+_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/_-]{60,76}\r?\n)*[A-Za-z0-9+/_-]{24,}")
+"""A long word of base64, or several lines of it."""
+
+_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 DEPTH = 3
 """How deep archives inside archives are opened."""
@@ -43,6 +53,10 @@ def _opened(content: bytes) -> Iterator[tuple[str, bytes]]:
         yield from _of_tar(content)
     elif packed := _uncompressed(content):
         yield "", packed
+    elif len(content) <= ENCODED_BYTES:
+        yield from _behind_a_script(content)
+        for word in _BASE64.findall(content):
+            yield "", _decoded(word)
 
 
 def _of_zip(content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -65,6 +79,22 @@ def _of_tar(content: bytes) -> Iterator[tuple[str, bytes]]:
             yield item.name.removeprefix("./"), data.read() if data else b""
 
 
+def _behind_a_script(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield what is compressed behind some text, as in a script that unpacks itself."""
+    at = content.find(b"\x1f\x8b\x08")
+    if at > 0:
+        with contextlib.suppress(*_BROKEN):
+            yield "", _uncompressed(content[at:])
+
+
+def _decoded(word: bytes) -> bytes:
+    """Decode base64 as far as it goes: what was cut off, or is only a long name, gives bytes that are nothing."""
+    text = re.sub(rb"[\r\n]", b"", word).translate(bytes.maketrans(b"-_", b"+/"))
+    if len(text) % 4 == 1:
+        text = text[:-1]
+    return base64.b64decode(text + b"=" * (-len(text) % 4))
+
+
 def _uncompressed(content: bytes) -> bytes:
     if content[:2] == b"\x1f\x8b":
         return zlib.decompressobj(wbits=31).decompress(content, UNPACKED_BYTES)
@@ -72,4 +102,7 @@ def _uncompressed(content: bytes) -> bytes:
         return bz2.BZ2Decompressor().decompress(content, UNPACKED_BYTES)
     if content[:6] == b"\xfd7zXZ\x00":
         return lzma.LZMADecompressor().decompress(content, UNPACKED_BYTES)
+    if content[:2] in _ZLIB:
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj().decompress(content, UNPACKED_BYTES)
     return b""

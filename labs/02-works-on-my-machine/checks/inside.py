@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.grading.author import PLAIN, fail, form_in, forms
 
+from .archives import members
 from .layers import Contents, Layer, base_digests, base_size, contents, plain
 from .truth import BASE, IMAGE
 
@@ -92,8 +93,9 @@ def _in_record(record: dict[str, Any], key: str) -> tuple[str, str] | None:
         ("its configuration has it", json.dumps(record, ensure_ascii=False)),
     ]
     for place, text in places:
-        if form := form_in(text.encode(), key):
-            return place, form
+        for content in (text.encode(), *(packed for _, packed in members(text.encode()))):
+            if form := form_in(content, key):
+                return place, form
     return None
 
 
@@ -105,19 +107,29 @@ def _shown(step: dict[str, Any], key: str) -> str:
     return text.decode(errors="replace")[:80]
 
 
-def require_no_clutter(found: Contents, *, which: str = "The image", source: str = "") -> None:
-    """Fail when a git history, a virtual environment or `.env` is in a layer."""
+def require_no_clutter(
+    found: Contents, *, history: str = "", which: str = "The image", source: str = ""
+) -> None:
+    """Fail when a git history, a virtual environment or `.env` is in a layer.
+
+    Args:
+        found: what is in the image.
+        history: a word in the builder's git history, by which that is known under another name too.
+        which: the image, for the learner.
+        source: the command that shows it.
+    """
     for number, layer in enumerate(found.layers, start=1):
-        if not layer.clutter:
+        renamed = [layer.secrets[history].place] if history in layer.secrets else []
+        if not layer.clutter and not renamed:
             continue
-        name = layer.clutter[0]
+        name = (layer.clutter or renamed)[0]
         # In an archive, what counts is the file inside.
         inner = f"/{name.rpartition(', in it ')[2]}"
         kind = (
             "a git history: every version of every file, and whatever was ever committed by mistake"
-            if "/.git/" in inner
+            if "/.git/" in inner or not layer.clutter
             else "a virtual environment, made for the machine and the Python of the person who built it"
-            if "/.venv/" in inner
+            if "/.venv/" in inner or inner.endswith("/pyvenv.cfg")
             else "the file with the builder's own settings and secrets"
         )
         fail(

@@ -15,7 +15,7 @@ from checker.engine.transport import EngineConnection
 from checker.grading.author import could_not_run, form_in
 
 from .archives import members
-from .truth import BASE
+from .truth import ADAS_ENVIRONMENT, BASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,9 @@ LIBRARY = "parcelcode/__init__.py"
 _FOLDERS = re.compile(r"(?:^|/)(\.git|\.venv)/")
 _ENV = re.compile(r"(?:^|/)\.env$")
 _WHITEOUT = ".wh."
+_ENVIRONMENT = re.compile(r"(?:^|/)\.venv(?:/|$)")
+_MADE_AT = re.compile(rb"^command *=.* (/\S+)\s*$", re.MULTILINE)
+_AT_HOME = re.compile(rb"/home/[^/]+/labels/\.venv")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Layer:
     """Files of a git history or a virtual environment, and `.env`, in archives too."""
     removed: list[str] = field(default_factory=list)
     """What this layer hides of the layers under it."""
+    environments: dict[str, bool] = field(default_factory=dict)
+    """The folders of virtual environments, and whether each was made somewhere else than in that folder of the image."""
     library: bool = False
     """Whether the library lies here importable, as a folder."""
     packed_library: bool = False
@@ -161,6 +166,11 @@ def _read(stream: IO[bytes], secrets: tuple[str, ...]) -> Layer:
                 _look_at(layer, member, files, secrets)
     except (tarfile.ReadError, EOFError):
         layer.readable = False
+    # One that a step of the build made for itself is no clutter, whatever it is called.
+    own = tuple(f"{place}/" for place, foreign in layer.environments.items() if not foreign)
+    layer.clutter = [
+        name for name in layer.clutter if not _ENVIRONMENT.search(name) or not name.startswith(own)
+    ]
     return layer
 
 
@@ -179,7 +189,22 @@ def _look_at(layer: Layer, member: tarfile.TarInfo, files: tarfile.TarFile, secr
     layer.size += member.size
     data = files.extractfile(member) if member.size <= FILE_BYTES else None
     if data is not None:
-        _search(layer, name, data.read(), secrets)
+        content = data.read()
+        if last == "pyvenv.cfg":
+            _note_environment(layer, name, content)
+        _search(layer, name, content, secrets)
+
+
+def _note_environment(layer: Layer, name: str, content: bytes) -> None:
+    """Note a virtual environment by the place that it was made for, which it has in its settings."""
+    folder = name.rpartition("/")[0]
+    made_at = _MADE_AT.search(content)
+    here = made_at is not None and made_at[1] == f"/{folder}".encode()
+    at_home = made_at is not None and _AT_HOME.fullmatch(made_at[1]) is not None
+    foreign = content == ADAS_ENVIRONMENT or (at_home and not here)
+    layer.environments[folder] = foreign or not here
+    if foreign and not is_clutter(name):
+        layer.clutter.append(name)
 
 
 def is_clutter(name: str) -> bool:
@@ -188,14 +213,22 @@ def is_clutter(name: str) -> bool:
 
 
 def _search(layer: Layer, name: str, content: bytes, secrets: tuple[str, ...]) -> None:
-    # What lies in an archive is told by its own name, and the archive as a whole only when there is none.
-    for inside, packed in sorted(members(content), key=lambda member: not member[0]):
-        place = f"{name}, in it {inside}" if inside else f"{name}, unpacked"
-        if is_clutter(inside):
-            layer.clutter.append(place)
-        layer.packed_library |= inside.endswith(LIBRARY)
-        _note(layer, place, inside.encode(errors="replace") + b"\n" + packed, secrets)
+    # What lies in an archive is told by its own name, and what is only packed or encoded after the file as it is.
+    found = list(members(content))
+    for inside, packed in found:
+        if inside:
+            _search_member(layer, f"{name}, in it {inside}", inside, packed, secrets)
     _note(layer, name, content, secrets)
+    for inside, packed in found:
+        if not inside:
+            _note(layer, f"{name}, unpacked", packed, secrets)
+
+
+def _search_member(layer: Layer, place: str, inside: str, packed: bytes, secrets: tuple[str, ...]) -> None:
+    if is_clutter(inside) and place not in layer.clutter:
+        layer.clutter.append(place)
+    layer.packed_library |= inside.endswith(LIBRARY)
+    _note(layer, place, inside.encode(errors="replace") + b"\n" + packed, secrets)
 
 
 def _note(layer: Layer, place: str, content: bytes, secrets: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.grading.author import STEADY_SECONDS, age, fail, require
@@ -11,6 +12,8 @@ from .second import NAME, fingerprint
 from .truth import IMAGE
 
 if TYPE_CHECKING:
+    from checker.grading.author import Lab
+
     from .second import Second
 
 _SHOW = "docker -H tcp://second:2375"
@@ -71,11 +74,11 @@ def _fail_absent(here: dict[str, Any], second: Second) -> NoReturn:
     )
 
 
-def require_runs_there(second: Second) -> dict[str, Any]:
+def require_runs_there(lab: Lab, second: Second) -> dict[str, Any]:
     """Return the record of the container that the task asks for; fail unless it runs the image that is there."""
     container, image = second.container, second.image or {}
     if container is None:
-        _fail_no_container(second)
+        _fail_no_container(lab, second)
     state = container["State"]
     if state["Status"] == "created":
         error = str(state.get("Error") or "")
@@ -135,23 +138,34 @@ def require_runs_there(second: Second) -> dict[str, Any]:
     return container
 
 
-def _fail_no_container(second: Second) -> NoReturn:
-    mine = [name for name, image, status in second.containers() if image == IMAGE and status.startswith("Up")]
+def _fail_no_container(lab: Lab, second: Second) -> NoReturn:
+    mine = [(name, status) for name, image, status in second.containers() if image == IMAGE]
     if mine:
+        name, status = mine[0]
+        invented = bool(re.fullmatch(r"[a-z]+_[a-z]+\d*", name))
+        runs = "runs" if status.startswith("Up") else "is"
         fail(
-            f"A container of {IMAGE} runs on the second machine, but its name is `{mine[0]}`, not `{NAME}`: the engine invents a name when it is "
-            "given none, and everybody who looks for this container looks by name.",
+            f"A container of {IMAGE} {runs} on the second machine, but its name is `{name}`, not `{NAME}`: "
+            + ("the engine invents a name when it is given none, and " if invented else "")
+            + "everybody who looks for this container looks by name.",
             expected="a container named labels, running",
             seen=_listed(second),
             source=f"{_SHOW} ps --all",
-            hint=f"Which option of `docker run` names a container? The nameless one holds the port, so it has to go first: `{_SHOW} rm -f {mine[0]}`.",
+            hint=f"Which option of `docker run` names a container? If `{name}` holds the port, it has to go first: `{_SHOW} rm -f {name}`.",
         )
+    here = lab.container(NAME)
     fail(
-        "No container named `labels` is on the second machine: an image there does nothing until somebody runs it.",
+        "No container named `labels` is on the second machine: "
+        + (
+            "there is one on this machine, where your own engine made it. A command goes to the second machine's engine only if it says so."
+            if here
+            else "an image there does nothing until somebody runs it."
+        ),
         expected="a container named labels, running",
-        seen=_listed(second),
+        seen=f"on the second machine: {_listed(second)}"
+        + (f"; on this machine: labels ({here.image}), status {here.status}" if here else ""),
         source=f"{_SHOW} ps --all",
-        hint="Lesson, “Run it there”. Name and port are in the task.",
+        hint="Lesson, “Run it there”. Name and port are in the task. What stands between `docker` and `run` there?",
     )
 
 

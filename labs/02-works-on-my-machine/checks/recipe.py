@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from checker.engine.api import LABEL, ROLE, NotFoundError
+from checker.engine.api import IMAGE, LABEL, ROLE, NotFoundError
 from checker.engine.client import find_client
 from checker.grading.author import could_not_run, fail
 
@@ -25,6 +25,9 @@ _LINE = re.compile(r"^#(\d+) (.*)$")
 _STEP = re.compile(r"^\[(?:[^\]]* )?\d+/\d+\] (.*)$")
 _METADATA = re.compile(
     r"^\[(?:\S+ )?internal\] load metadata for (\S+)|^\[internal\] load metadata for (\S+)"
+)
+_INSTALLED = re.compile(
+    r"(Successfully installed|Installing collected packages:).*\bparcelcode", re.IGNORECASE
 )
 _LIBRARY_WORDS = re.compile(r"parcelcode|requirements|vendor", re.IGNORECASE)
 
@@ -43,6 +46,11 @@ class Step:
         return self.text.startswith("RUN") and bool(
             _LIBRARY_WORDS.search("\n".join([self.text, *self.output]))
         )
+
+    @property
+    def installed_library(self) -> bool:
+        """Whether it printed that it installed the library, and not that the library was there already."""
+        return bool(_INSTALLED.search("\n".join(self.output)))
 
 
 @dataclass
@@ -69,6 +77,8 @@ class Recipe:
     engine: Engine
     key: str = field(default_factory=lambda: f"check-{secrets.token_hex(8)}")
     """The false key in the copy's `.env`."""
+    history: str = field(default_factory=lambda: f"check-{secrets.token_hex(8)}")
+    """A word in the copy's git history, by which that is known under another name too."""
     first: Build | None = None
     second: Build | None = None
     _made: list[str] = field(default_factory=list)
@@ -85,24 +95,32 @@ class Recipe:
             self._folder = Path(tempfile.mkdtemp(prefix="drydock-02-"))
             copy = self._folder / "labels"
             shutil.copytree(self.source, copy, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-            (copy / ".git" / "objects").mkdir(parents=True)
-            (copy / ".git" / "HEAD").write_text("ref: refs/heads/main\n", encoding="ascii")
-            (copy / ".git" / "objects" / "history").write_bytes(secrets.token_bytes(256 * 1024))
-            (copy / ".venv").mkdir(exist_ok=True)
-            (copy / ".venv" / "pyvenv.cfg").write_text(f"home = /home/{self.key}\n", encoding="ascii")
-            (copy / ".env").write_text(f"LABELS_KEY={self.key}\n", encoding="ascii")
+            self._add(copy, ".git/HEAD", b"ref: refs/heads/main\n")
+            self._add(copy, ".git/objects/history", self.history.encode() + secrets.token_bytes(256 * 1024))
+            made = f"home = /usr/bin\ncommand = /usr/bin/python3 -m venv /home/{secrets.token_hex(8)}/labels/.venv\n"
+            self._add(copy, ".venv/pyvenv.cfg", made.encode())
+            self._add(copy, ".env", f"LABELS_KEY={self.key}\n".encode())
             self.first = self._build(copy)
         return self.first
+
+    def _add(self, copy: Path, name: str, content: bytes) -> None:
+        """Write a file into the copy; what stands there as a link would lead to the learner's own file."""
+        file = copy / name
+        for place in (file, *file.parents):
+            if place != copy and place.is_relative_to(copy) and place.is_symlink():
+                place.unlink()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
 
     def build_after_edit(self) -> Build:
         """Build once more after one line was added to each of the programs; a library beside them is left as it is."""
         if self.second is None:
             self.build()
             copy = (self._folder or Path()) / "labels"
-            edited = [file for file in copy.rglob("*.py") if is_program(file.relative_to(copy))]
+            edited = programs(copy)
             if not edited:
                 could_not_run(
-                    "there is no program, a file *.py, in labels/ to which a comment could be added"
+                    "there is no program in labels/ to which a comment could be added: no file *.py, and none whose first line names Python"
                 )
             for file in edited:
                 with file.open("a", encoding="utf-8") as program:
@@ -159,6 +177,12 @@ def fail_build(build: Build) -> NoReturn:
         "source": "docker build COPY-OF-YOUR-FOLDER",
         "evidence": "\n".join(said),
     }
+    if base := _NO_BASE.search(log):
+        fail(
+            f"A copy of your folder does not build: it needs the image {short(base[1])}, and this machine neither has that image nor can get it.",
+            **facts,
+            hint="`docker images` lists the images that are there, with their tags. Which one does the first line of stamp's Dockerfile name?",
+        )
     if _NETWORK.search(log):
         fail(
             "A copy of your folder does not build: a step wants something from a network, and a build here has none. The library is in "
@@ -185,6 +209,7 @@ _NETWORK = re.compile(
     r"No matching distribution|Temporary failure in name resolution|Network is unreachable|Could not resolve|"
     r"Failed to establish a new connection|Name or service not known|Temporary failure resolving"
 )
+_NO_BASE = re.compile(r"failed to resolve source metadata for ([^\s,]+?): ")
 _MISSING = re.compile(r'"([^"]+)": not found|failed to calculate checksum[^"]*"([^"]+)"')
 
 
@@ -203,6 +228,21 @@ def is_program(file: Path) -> bool:
     """Whether a file of the folder is the service's own code, and not its library's or somebody's tools."""
     own = {"vendor", ".venv", ".git", "site-packages"}.isdisjoint(file.parts)
     return own and not any(part.startswith("parcelcode") for part in file.parts)
+
+
+def programs(folder: Path) -> list[Path]:
+    """Return the files of a folder that are the service's own code: those named *.py, or scripts for Python if there are none."""
+    own = [
+        file
+        for file in folder.rglob("*")
+        if is_program(file.relative_to(folder)) and file.is_file() and not file.is_symlink()
+    ]
+    return [file for file in own if file.suffix == ".py"] or [file for file in own if _is_script(file)]
+
+
+def _is_script(file: Path) -> bool:
+    with file.open("rb") as program:
+        return bool(re.match(rb"#!.*python", program.readline(200)))
 
 
 def read_log(log: list[str]) -> tuple[list[Step], list[str]]:
@@ -231,6 +271,16 @@ def unpinned(reference: str) -> bool:
         return False
     tag = reference.rpartition("/")[2].partition(":")[2]
     return tag in {"", "latest"}
+
+
+def only_here(lab: Lab, reference: str) -> bool:
+    """Whether a base was made on this machine by the learner: built in this lab, or on one of the course's images, or never pulled."""
+    name = short(reference)
+    image = lab.image(name)
+    if image is None or name.startswith("drydock/"):
+        return False
+    labels = image["Config"].get("Labels") or {}
+    return bool({LABEL, IMAGE} & labels.keys()) or not image.get("RepoDigests")
 
 
 def short(reference: str) -> str:

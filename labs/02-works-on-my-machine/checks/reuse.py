@@ -11,7 +11,7 @@ from .inside import searched
 if TYPE_CHECKING:
     from checker.grading.author import Engine
 
-    from .recipe import Recipe, Step
+    from .recipe import Build, Recipe, Step
 
 
 def require_library_kept(engine: Engine, recipe: Recipe) -> None:
@@ -26,10 +26,10 @@ def require_library_kept(engine: Engine, recipe: Recipe) -> None:
             evidence="\n".join(second.log[-5:]),
             hint="Which line of the Dockerfile depends on the very text of the program?",
         )
-    again = [step for step in second.steps if step.handles_library and not step.cached]
-    if not again and (
-        _kept(engine, first.image["Id"], first.layers, second.layers) or copied_in_one(second.steps)
-    ):
+    found = searched(engine, first.image["Id"])
+    folders = {layer.digest for layer in found.layers if layer.library}
+    packed = {layer.digest for layer in found.layers if layer.packed_library}
+    if is_kept(second, folders, packed):
         return
     fail(
         "After one comment was added to the code, the library was installed once more, though nothing about the library had changed. "
@@ -47,14 +47,22 @@ def require_library_kept(engine: Engine, recipe: Recipe) -> None:
     )
 
 
-def _kept(engine: Engine, image: str, before: list[str], after: list[str]) -> bool:
-    """Whether a layer with the library is in both images; of an archive with code and library in one, the log tells."""
-    found = searched(engine, image)
-    folders = [layer.digest for layer in found.layers if layer.library]
-    packed = [layer.digest for layer in found.layers if layer.packed_library]
-    if folders:
-        return bool(set(folders) & set(after))
-    return bool(set(packed) & set(after)) or bool(set(before) & set(after))
+def is_kept(second: Build, folders: set[str], packed: set[str]) -> bool:
+    """Whether the second build used the library of the first one.
+
+    Args:
+        second: the build after the change.
+        folders: the layers of the first image that have the library as a folder.
+        packed: those that have it inside a file.
+    """
+    done = [step for step in second.steps if not step.cached]
+    if not (folders or packed).isdisjoint(second.layers):
+        # A later step may name the library too, to try it or to remove its wheel; to install it once more is another matter.
+        return not any(step.installed_library for step in done)
+    if any(step.handles_library for step in done):
+        return False
+    # An archive with code and library in one changes with the code; whether the library was installed again, the log tells.
+    return not folders or copied_in_one(second.steps)
 
 
 def copied_in_one(steps: list[Step]) -> bool:

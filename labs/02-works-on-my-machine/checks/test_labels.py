@@ -10,10 +10,10 @@ from checker.grading.author import Container, Lab, Prober, digest_of, fail, guar
 from .answers import START_SECONDS, ask, require_label, some_numbers
 from .inside import require_adds_little, require_no_clutter, require_no_key, searched
 from .moved import published, require_moved, require_runs_there
-from .recipe import BUILD_SECONDS, Recipe, fail_build, short, unpinned
+from .recipe import BUILD_SECONDS, Recipe, fail_build, only_here, short, unpinned
 from .reuse import require_library_kept
 from .second import ADDRESS, Second
-from .truth import IMAGE, adas_key, parcels
+from .truth import BASE, IMAGE, adas_key, parcels
 
 if TYPE_CHECKING:
     from .alone import Alone
@@ -35,6 +35,20 @@ def test_adas_machine_untouched(prober: Prober, lab: Lab) -> None:
     reply = ask(prober, "http://ada:8080", number)
     require_label(
         reply, number, adas_key(), where="Ada's machine", seal_hint="`lab reset 2` puts the scene back."
+    )
+
+
+@guard
+def test_runtime_untouched(lab: Lab) -> None:
+    """The image drydock/python:1.0 is the one that the lab provides."""
+    replaced = lab.replaced(BASE)
+    require(
+        not replaced,
+        f"The name {BASE} was given to another image: what is built on it from now on begins with something that nobody else has.",
+        expected="the image that was there when the lab was started",
+        seen=replaced,
+        source=f"docker image inspect {BASE}",
+        hint="`lab images build python` makes the course's image again, and `lab reset 2` starts from it.",
     )
 
 
@@ -211,9 +225,9 @@ def test_moved_not_rebuilt(lab: Lab, second: Second) -> None:
 
 @needs("moved-not-rebuilt")
 @timeout(60)
-def test_answers_on_second(second: Second, prober: Prober) -> None:
+def test_answers_on_second(lab: Lab, second: Second, prober: Prober) -> None:
     """On the second machine the container `labels` prints the same labels as Ada's."""
-    container = require_runs_there(second)
+    container = require_runs_there(lab, second)
     for number in some_numbers():
         bound = container["NetworkSettings"].get("Ports") or {}
         reply = ask(prober, ADDRESS, number)
@@ -231,8 +245,15 @@ def test_answers_on_second(second: Second, prober: Prober) -> None:
             number,
             adas_key(),
             where="The container `labels` on the second machine",
-            seal_hint="Which key was it given? Compare with labels/.env, without printing either on a screen that others see.",
+            seal_hint=_whose_key(lab),
         )
+
+
+def _whose_key(lab: Lab) -> str:
+    file = lab.work / "labels" / ".env"
+    if file.is_file() and file.read_text(errors="replace").strip() == f"LABELS_KEY={adas_key()}":
+        return "Which key was it given? Compare with labels/.env, without printing either on a screen that others see."
+    return "The file labels/.env in your folder does not have Ada's key any more. `lab reset 2` puts her file back, and copies your work aside first."
 
 
 @needs("image-built")
@@ -253,12 +274,12 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> Non
     if not build.ok:
         fail_build(build)
     if build.layers != (lab.image(IMAGE) or {})["RootFS"]["Layers"]:
-        found = searched(lab.engine, build.image["Id"], recipe.key)
+        found = searched(lab.engine, build.image["Id"], recipe.key, recipe.history)
         source = "docker build COPY-OF-YOUR-FOLDER"
         require_no_key(
             found, recipe.key, whose="The key of the person who builds it", which=COPY, source=source
         )
-        require_no_clutter(found, which=COPY[0].upper() + COPY[1:], source=source)
+        require_no_clutter(found, history=recipe.history, which=COPY[0].upper() + COPY[1:], source=source)
         alone.require_same(build.image["Id"])
 
 
@@ -278,6 +299,16 @@ def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
             evidence=f"load metadata for {base}",
             hint="Lesson, “Read the recipe”: what stands behind the colon in its first line?",
         )
+        require(
+            not only_here(lab, base),
+            f"The recipe builds on `{short(base)}`, an image that was made on this machine, and the recipe does not make it. Anyone else who gets "
+            "the folder does not have it, and cannot build.",
+            expected=f"a base that others have too, such as {BASE}, or from scratch",
+            seen=short(base),
+            source=f"docker image inspect {short(base)}",
+            evidence=f"load metadata for {base}",
+            hint="A Dockerfile can have several stages, each with its own FROM. What is in that image, and where did it come from?",
+        )
 
 
 @needs("builds-from-a-clean-copy")
@@ -288,7 +319,7 @@ def test_code_edit_keeps_library(lab: Lab, recipe: Recipe) -> None:
     if lab.recall("recipe", *state) is not None:
         return
     require_library_kept(lab.engine, recipe)
-    if not any(unpinned(base) for base in recipe.build().bases):
+    if not any(unpinned(base) or only_here(lab, base) for base in recipe.build().bases):
         lab.remember("recipe", *state)
 
 

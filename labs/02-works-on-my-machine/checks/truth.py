@@ -30,6 +30,9 @@ FOLDER = Path(__file__).resolve().parent.parent / "start" / "labels"
 WHEEL = FOLDER / "vendor" / "parcelcode-1.2.0-py3-none-any.whl"
 """The library that the service needs."""
 
+ADAS_ENVIRONMENT = (FOLDER / ".venv" / "pyvenv.cfg").read_bytes()
+"""The settings of Ada's virtual environment, by which it is known under any name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parcel:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import bz2
 import gzip
 import hashlib
 import io
 import json
 import lzma
+import os
 import tarfile
 import zipfile
+import zlib
 from typing import Any
 
 import pytest
@@ -124,13 +127,77 @@ WAYS = {
     "in hexadecimal": KEY.encode().hex().encode(),
     "backwards": KEY.encode()[::-1],
     "in UTF-16": KEY.encode("utf-16"),
+    "in base64, twice": base64.b64encode(base64.b64encode(KEY.encode())),
+    "packed, then in base64": base64.b64encode(gzip.compress(f"LABELS_KEY={KEY}".encode())),
+    "packed, then in base64 of short lines": base64.encodebytes(gzip.compress(os.urandom(90) + KEY.encode())),
+    "in base85": base64.b85encode(f"LABELS_KEY={KEY}".encode()),
+    "in ASCII85": base64.a85encode(KEY.encode()),
+    "in uuencode": binascii.b2a_uu(f"xy{KEY}".encode()),
+    "as bytes of a program": b", ".join(b"0x%02x" % byte for byte in KEY.encode()),
+    "as numbers": ", ".join(str(byte) for byte in KEY.encode()).encode(),
+    "as escapes": "".join(f"\\x{byte:02X}" for byte in KEY.encode()).encode(),
+    "as a web address has it": "".join(f"%{byte:02x}" for byte in KEY.encode()).encode(),
 }
+
+
+DUMPS = {
+    "hexdump": "00000000  61 64 61 2d 73 65 61 6c  2d 35 64 38 63 31 66 37  |ada-seal-5d8c1f7|\n"
+    "00000010  37 62 30 65 32 34 61 39  36                       |7b0e24a96|\n",
+    "xxd": "00000000: 6164 612d 7365 616c 2d35 6438 6331 6637  ada-seal-5d8c1f7\n"
+    "00000010: 3762 3065 3234 6139 36                   7b0e24a96\n",
+}
+
+
+@pytest.mark.parametrize("dump", DUMPS.values(), ids=DUMPS.keys())
+def test_a_key_is_found_in_what_a_tool_prints_of_its_file(dump: str) -> None:
+    found = read(image(("COPY dump ./", tar({"srv/dump": dump.encode()}))))
+    assert found.layers[0].secrets[KEY].form == "as a list of bytes"
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [zlib.compress(KEY.encode()), b"#!/bin/sh\ntail -n +3 $0 | zcat\n" + gzip.compress(KEY.encode())],
+    ids=["zlib", "a script that unpacks itself"],
+)
+def test_a_key_is_found_in_what_is_compressed_without_being_an_archive(packed: bytes) -> None:
+    assert KEY in read(image(("COPY x ./", tar({"srv/x": packed})))).layers[0].secrets
+
+
+def environment(made_at: str) -> bytes:
+    return f"home = /usr/bin\nversion = 3.13.5\ncommand = /usr/bin/python3 -m venv {made_at}\n".encode()
+
+
+ADAS = (layers.ADAS_ENVIRONMENT, environment("/home/5d8c/labels/.venv"))
+
+
+@pytest.mark.parametrize("settings", ADAS, ids=["Ada's", "the copy's"])
+@pytest.mark.parametrize("folder", ["srv/labels/.venv", "opt/env"])
+def test_somebody_elses_virtual_environment_is_found_under_any_name(settings: bytes, folder: str) -> None:
+    (layer,) = read(image(("COPY . .", tar({f"{folder}/pyvenv.cfg": settings})))).layers
+    assert layer.clutter == [f"{folder}/pyvenv.cfg"]
+
+
+def test_a_virtual_environment_that_the_build_made_is_no_clutter_even_under_that_name() -> None:
+    files = {
+        "srv/labels/.venv/pyvenv.cfg": environment("/srv/labels/.venv"),
+        "srv/labels/.venv/lib/x.py": b"",
+    }
+    assert not read(image(("RUN python3 -m venv .venv", tar(files)))).layers[0].clutter
+    del files["srv/labels/.venv/pyvenv.cfg"]
+    assert read(image(("COPY . .", tar(files)))).layers[0].clutter
+
+
+def test_a_git_history_under_another_name_is_known_by_a_word_in_it() -> None:
+    copy = image(("COPY .git ./old", tar({"srv/old/objects/history": b"check-12345678" + b"\x07" * 90})))
+    found = layers.read_archive(copy, (KEY, "check-12345678"), frozenset())
+    with pytest.raises(CheckFailed, match="a git history"):
+        inside.require_no_clutter(found, history="check-12345678")
 
 
 @pytest.mark.parametrize("written", WAYS.values(), ids=WAYS.keys())
 def test_a_key_is_found_in_every_form_that_anybody_can_undo(written: bytes) -> None:
     found = read(image(("COPY conf ./", tar({"srv/conf": b"a = " + written + b"\n"}))))
-    assert found.layers[0].secrets[KEY].place == "srv/conf"
+    assert found.layers[0].secrets[KEY].place in {"srv/conf", "srv/conf, unpacked"}
 
 
 def test_another_key_is_not_taken_for_it() -> None:
@@ -169,6 +236,10 @@ def test_a_broken_archive_is_a_file_like_any_other() -> None:
     [
         ({"Env": [f"TOKEN={base64.b64encode(KEY.encode()).decode()}"]}, "the variable TOKEN"),
         ({"Labels": {"owner": KEY}}, "the label owner"),
+        (
+            {"Env": [f"TOKEN={base64.b64encode(base64.b64encode(KEY.encode())).decode()}"]},
+            "the variable TOKEN",
+        ),
         ({"Cmd": ["serve", KEY.encode().hex()]}, "its configuration"),
     ],
 )

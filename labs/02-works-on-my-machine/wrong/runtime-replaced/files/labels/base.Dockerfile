@@ -1,0 +1,2 @@
+FROM drydock/python:1.0
+COPY .env /srv/labels/
