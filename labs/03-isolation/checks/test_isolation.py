@@ -5,7 +5,17 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import could_not_run, fail, guard, needs, require, timeout, wait_until
+from checker.grading.author import (
+    could_not_run,
+    fail,
+    guard,
+    last_lines,
+    moment,
+    needs,
+    require,
+    timeout,
+    wait_until,
+)
 
 from .limits import NO_LIMIT, read_cpu, read_memory
 from .three import (
@@ -23,7 +33,7 @@ from .three import (
     require_running,
     require_said,
 )
-from .walls import reaches_into_host, require_nothing_shared
+from .walls import other_user, reaches_into_host, require_nothing_shared
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Engine, Lab, Outside
@@ -83,6 +93,7 @@ def test_neighbour_unchanged(lab: Lab) -> None:
     image = lab.image(CRUNCHER.image)
     if container is None or image is None:
         return
+    require_as_given(lab, CRUNCHER, container, image)
     other = container.image_id != image["Id"]
     changed = [] if other else lab.changed_files(container)
     require(
@@ -104,6 +115,7 @@ def test_versions_unchanged(lab: Lab) -> None:
         container, image = find(lab, asked), lab.image(asked.image)
         if container is None or image is None or container.image_id != image["Id"]:
             continue  # another image is told by the check that asks it
+        require_as_given(lab, asked, container, image)
         changed = lab.changed_files(container)
         require(
             not changed,
@@ -111,10 +123,36 @@ def test_versions_unchanged(lab: Lab) -> None:
             "it is; the next container of this image has nothing of the change.",
             expected=f"the programs and settings in {asked.name} as {asked.image} has them",
             seen=changed[0] if changed else "",
-            source=f"docker diff {asked.name}",
+            source=f"docker inspect {asked.name}" if container.mounts else f"docker diff {asked.name}",
             evidence="\n".join(changed[:5]),
             hint="Remove this container and run a new one. Lesson, “Your turn”, says what may be chosen.",
         )
+
+
+def require_as_given(lab: Lab, asked: Asked, container: Container, image: dict[str, Any]) -> None:
+    """Fail unless the image's name is on the image that came with the lab, and the container runs as the image's user."""
+    version = (image["Config"].get("Labels") or {}).get("org.opencontainers.image.version")
+    replaced = lab.replaced(asked.image) or (f"version {version}" if version != asked.version else "")
+    short = asked.image.removeprefix("drydock/").partition(":")[0]
+    require(
+        not replaced,
+        f"The name {asked.image} was given to another image: every container that is made from it now runs something else. "
+        "The task is to run the three programs as they are.",
+        expected="the image that was there when the lab was started",
+        seen=replaced,
+        source=f"docker image inspect {asked.image}",
+        evidence=str(image["Id"]),
+        hint=f"`lab images build {short}` makes the course's image again, and `lab reset 3` starts from it.",
+    )
+    user = other_user(lab, container, image)
+    require(
+        not user,
+        f"`{asked.name}` runs as another user than the one that its image names. The task keeps the users as they are.",
+        expected=f"user {image['Config'].get('User')}, without an option for it",
+        seen=f"user {user}",
+        source=f"docker inspect --format '{{{{.Config.User}}}}' {asked.name}",
+        hint="Lesson, “Your turn”, says what may be chosen, and what not. Which option of your command names a user?",
+    )
 
 
 # -- two versions side by side ---------------------------------------------------------------------------------
@@ -231,9 +269,9 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
         _fail_way_round(
             container, "may not be killed at it, only frozen, with all that is in it: nobody is served"
         )
-    if 0 < int(container.host_config.get("Memory") or 0) <= MEMORY_MOST and not _kills_seen(container):
+    if 0 < int(container.host_config.get("Memory") or 0) <= MEMORY_MOST and not _kills_seen(outside):
         outside.post(f"{CRUNCHER.url}/again", timeout=5.0)
-        wait_until(lambda: _kills_seen(container), KILL_SECONDS, every=0.25)
+        wait_until(lambda: _kills_seen(outside), KILL_SECONDS, every=0.25)
     # The kernel may end the service itself if a command starts beside a worker that is dying of its limit.
     wait_until(lambda: _has_room(container, outside), ROOM_SECONDS, every=0.1)
     memory = read_memory(container)
@@ -261,7 +299,11 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
     )
     if memory.swap > SWAP_MOST:
         _fail_way_round(
-            container, "may put as much as it likes into swap: then the disk is what everybody waits for"
+            container,
+            "may put as much as it likes into swap: then the disk is what everybody waits for"
+            if memory.swap >= NO_LIMIT // 2
+            else f"may put {mb(memory.swap)} into swap beside it, and the task allows {mb(SWAP_MOST)}: then the disk is what "
+            "everybody waits for",
         )
     if memory.kills or container.reload().oom_killed:
         return
@@ -271,18 +313,18 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
         expected="a worker killed by the kernel when it reaches the limit",
         seen=memory.told,
         source="docker logs cruncher",
-        evidence=container.logs(4).strip(),
+        evidence=last_lines(container, 4),
         hint="`docker logs --follow cruncher` shows what it holds; `docker stats cruncher` what it may hold.",
     )
 
 
-def _kills_seen(container: Container) -> int:
-    """Count the kills that the neighbour told of, each when it was over.
+def _kills_seen(outside: Outside) -> int:
+    """Return how many kills the neighbour has seen since it started, each counted when it was over.
 
-    Read from outside: while the kernel frees a killed worker's memory, every command started in the same
-    container asks for more, and another process of it may have to die for that.
+    Its service is asked: while the kernel frees a killed worker's memory, every command started in the same container
+    asks for more, and another process of it may have to die for that. Its log has the kills of earlier starts too.
     """
-    return container.logs(200).count("was killed")
+    return int(outside.get(f"{CRUNCHER.url}/", timeout=5.0).json().get("killed") or 0)
 
 
 def _has_room(container: Container, outside: Outside) -> bool:
@@ -316,6 +358,17 @@ def _fail_unlimited(lab: Lab, outside: Outside, expected: str, source: str) -> N
             hint="`docker stats`, column LIMIT: on which line does it matter?",
         )
     said = outside.get(f"{CRUNCHER.url}/", timeout=5.0).json()
+    reserved = int(present(lab)[CRUNCHER].host_config.get("MemoryReservation") or 0)
+    require(
+        not reserved,
+        f"cruncher has a reservation of {mb(reserved)}, and no memory limit. A reservation is what it should keep when memory "
+        "is short on the machine; while there is more, it takes more, and nothing is killed.",
+        expected=expected,
+        seen=f"{told}; MemoryReservation: {mb(reserved)}",
+        source=source,
+        evidence=f"cruncher holds {said.get('holds_mb')} MB at this moment, {said.get('state')}",
+        hint="Lesson, “A wall around memory”: which option did `hungry` have? A Compose file has a word for each of the two.",
+    )
     fail(
         f"cruncher has no memory limit: all that is left on this machine is its own, until it stops by itself at "
         f"{said.get('ceiling_mb')} MB. Another neighbour would not stop.",
@@ -402,21 +455,21 @@ def _has_cpu_limit(container: Container) -> bool:
 @timeout(KILL_SECONDS + 15)
 def test_others_hold(lab: Lab, outside: Outside) -> None:
     """While the neighbour was being killed, both versions kept answering in good time."""
-    for asked in VERSIONS:
-        _require_unharmed(asked, require_running(lab, asked))
+    boxes = {asked: require_running(lab, asked) for asked in VERSIONS}
     killed = _last_killed(outside)
     records = _paces(outside, killed)
     if not all(record.get("quotes") for record in records.values()):
         # The last kill is older than one of the two: watch another one.
-        container = require_running(lab, CRUNCHER)
-        before = _kills_seen(container)
+        before = _kills_seen(outside)
         outside.post(f"{CRUNCHER.url}/again", timeout=5.0)
-        wait_until(lambda: _kills_seen(container) > before, KILL_SECONDS, every=0.25)
+        wait_until(lambda: _kills_seen(outside) > before, KILL_SECONDS, every=0.25)
         killed = _last_killed(outside)
         wait_until(
             lambda: all(record.get("quotes") for record in _paces(outside, killed).values()), 5.0, every=0.25
         )
         records = _paces(outside, killed)
+    for asked, container in boxes.items():
+        _require_unharmed(asked, container.reload(), killed)
     replies = of_each(lambda asked: outside.get(f"{asked.url}/quote?grams=500", timeout=5.0))
     for asked, record in records.items():
         now = replies[asked]
@@ -446,15 +499,16 @@ def test_others_hold(lab: Lab, outside: Outside) -> None:
         )
 
 
-def _require_unharmed(asked: Asked, container: Container) -> None:
-    if not container.oom_killed and not container.restarts:
+def _require_unharmed(asked: Asked, container: Container, killed: float) -> None:
+    """Fail if it was restarted in the seconds around the kill; what happened before is no harm that this neighbour did."""
+    if not container.restarts or moment(container.started_at) < killed - AROUND_SECONDS:
         return
     fail(
         f"`{asked.name}` was itself ended and started again: the one to be protected was harmed.",
-        expected="no restart, no OOM kill",
+        expected="no restart around the kill",
         seen=f"restarted {container.restarts} times, OOMKilled: {str(container.oom_killed).lower()}",
         source=f"docker inspect {asked.name}",
-        evidence=container.logs(3).strip(),
+        evidence=last_lines(container, 3),
         hint=f"`docker stats {asked.name}`, column LIMIT: has it room to work?",
     )
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from checker.grading.author import Blocked, Door, Reason, Wanted, fail, in_parallel, insides, last_lines
+from checker.grading.author import (
+    Blocked,
+    Door,
+    Process,
+    Reason,
+    Wanted,
+    endings,
+    fail,
+    in_parallel,
+    insides,
+    last_lines,
+    moment,
+    past_events,
+    runs,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -116,7 +130,12 @@ def require_running(lab: Lab, asked: Asked) -> Container:
 def _require_no_box_for_two(lab: Lab, asked: Asked) -> None:
     if asked is CRUNCHER:
         return
-    others = [item for item in present(lab).values() if insides(item, asked.port)]
+    # One that leads here alone is published on the wrong port: its own check says so.
+    others = [
+        item
+        for other, item in present(lab).items()
+        if other in VERSIONS and insides(item, asked.port) and insides(item, other.port)
+    ]
     if not others:
         return
     ports = " and ".join(str(port) for port in sorted(_published(others[0])))
@@ -146,7 +165,7 @@ def _tell_ended(asked: Asked, container: Container) -> None:
         "source": f"docker logs --tail 3 {asked.name}",
         "evidence": log,
     }
-    if container.oom_killed:
+    if _by_kernel(container):
         _fail_strangled(asked, container, seen)
     if "ledger" in log and "wanted is" in log:
         fail(
@@ -161,6 +180,12 @@ def _tell_ended(asked: Asked, container: Container) -> None:
             "its own it would be alone there.",
             **facts,
             hint="Lesson, “One box”: the same message. Which network was this container given?",
+        )
+    if "cannot use the ledger" in log and "Read-only file system" in log:
+        fail(
+            f"`{asked.name}` ended at once: its file system is read-only, so it cannot write its ledger.",
+            **facts,
+            hint="Which option made it read-only? The ledger is in /var/lib/tariff, and only that folder is written to.",
         )
     if "cannot use the ledger" in log:
         fail(
@@ -178,7 +203,26 @@ def _tell_ended(asked: Asked, container: Container) -> None:
         )
 
 
+def _by_kernel(container: Container) -> bool:
+    """Whether the kernel ended its service for want of memory, and not only the neighbour's worker some time before."""
+    if not container.oom_killed or container.exit_code != 137:
+        return False
+    events = past_events(container.engine, container.id, since=moment(container.created) - 1)
+    last = endings(events)[-1:]
+    return all(ending.told is None and ending.killed is None for ending in last)
+
+
 def _fail_strangled(asked: Asked, container: Container, seen: str) -> None:
+    if not container.host_config.get("Memory"):
+        fail(
+            f"The kernel ended the service in `{asked.name}`, because this machine ran out of memory. It has no limit of its own: "
+            "another program took what it needed.",
+            expected=f"{asked.name} answers, whatever the others take",
+            seen=seen,
+            source=f"docker inspect {asked.name}",
+            evidence=last_lines(container, 3),
+            hint="`docker stats`: which one takes all the memory that it finds, and what is its limit?",
+        )
     fail(
         f"The kernel ended the service in `{asked.name}`, because its own limit of "
         f"{mb(container.host_config['Memory'])} leaves it no room. Contained is not strangled: a limit has to leave "
@@ -186,7 +230,7 @@ def _fail_strangled(asked: Asked, container: Container, seen: str) -> None:
         expected=f"{asked.name} answers, within its limit",
         seen=seen,
         source=f"docker inspect {asked.name}",
-        evidence=container.logs(3).strip(),
+        evidence=last_lines(container, 3),
         hint="Lesson, “A wall around memory”: `docker stats` shows how much one of them needs at rest.",
     )
 
@@ -205,7 +249,8 @@ def require_said(lab: Lab, outside: Outside, asked: Asked, container: Container)
     """Return what the service says on its port; fail unless it says that it is this service."""
 
     def silent(found: Container, reply: Reply) -> None:
-        if found.oom_killed and reply.error:
+        # The neighbour's worker is killed at the limit, and its service goes on: that is no reason for silence.
+        if found.oom_killed and reply.error and (found.restarts or not found.running):
             _fail_strangled(asked, found, f"{reply.summary}; OOMKilled: true")
 
     reply = lab.require_reply(outside, container, asked.door, silent)
@@ -223,13 +268,23 @@ def require_said(lab: Lab, outside: Outside, asked: Asked, container: Container)
 
 def _require_program(asked: Asked, container: Container) -> None:
     """Fail when the service's program is not among the container's processes: something else answers in its place."""
+    if INSIDE not in insides(container, asked.port):
+        leads = ", ".join(str(inside) for inside in sorted(insides(container, asked.port)))
+        fail(
+            f"Port {asked.port} leads to port {leads} inside `{asked.name}`, and what answers there is not the program of "
+            f"{asked.image}: that one listens on {INSIDE}.",
+            expected=f"port {asked.port} leads to port {INSIDE} of {asked.name}",
+            seen=f"it leads to port {leads}",
+            source=f"docker port {asked.name}",
+            hint="What stands behind the image's name in your command? It takes the place of the program that the image names.",
+        )
     # Which of the two versions answers is told by its answer.
     programs = {each.program for each in ALL if each.service == asked.service}
     # What was asked ahead may be from before it was ready, so only the second answer can fail.
     for _ in range(2):
         # Asked from outside: a command started in the neighbour would ask for memory at the worst moment.
         commands = [command for _, command in container.processes()]
-        if any(programs & set(command.split()) for command in commands):
+        if any(_is_program(container, command, programs) for command in commands):
             return
     fail(
         f"What answers for `{asked.name}` is not the program of {asked.image}: the container was started with one of its own, "
@@ -240,6 +295,13 @@ def _require_program(asked: Asked, container: Container) -> None:
         evidence="\n".join(command[:160] for command in commands[:4]),
         hint="What stands behind the image's name in your command? It takes the place of the program that the image names.",
     )
+
+
+def _is_program(container: Container, command: str, programs: Iterable[str]) -> bool:
+    """Whether a command line runs one of these programs; one that only names it as an argument does not."""
+    folder = str(container.attrs["Config"].get("WorkingDir") or "/")
+    process = Process(0, 0, "", folder, tuple(command.split()))
+    return any(runs(process, program) for program in programs)
 
 
 def mb(number: float) -> str:

@@ -19,10 +19,11 @@ NAMESPACES = {
     "mnt": "file system",
 }
 
-STRONG = frozenset(
-    {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_RAWIO", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH"}
+USUAL = frozenset(
+    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"}
+    | {"NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
 )
-"""Privileges that reach through a container's walls."""
+"""The privileges that an engine gives to every container; each other one reaches through a container's walls."""
 
 HOST_FOLDERS = (
     "/proc",
@@ -57,13 +58,21 @@ def reaches_into_host(container: Container) -> tuple[str, str]:
 def _extra_right(container: Container) -> tuple[str, str] | None:
     given = container.host_config
     for capability in given.get("CapAdd") or ():
-        if capability.upper().removeprefix("CAP_") in STRONG:
+        if capability.upper().removeprefix("CAP_") not in USUAL:
             return f"--cap-add {capability}", "a right over the machine that its image does not ask for"
     for option in given.get("SecurityOpt") or ():
         if option.endswith(("unconfined", "label=disable", "label:disable")):
             return f"--security-opt {option}", "system calls that are closed to containers"
+    # The client sends this option as empty lists of the paths that an engine hides.
+    if given.get("MaskedPaths") == [] or given.get("ReadonlyPaths") == []:
+        return (
+            "--security-opt systempaths=unconfined",
+            "files of the kernel that are hidden from containers, or read-only in them",
+        )
     for device in given.get("Devices") or ():
         return f"--device {device.get('PathOnHost')}", "a device of the machine"
+    for rule in given.get("DeviceCgroupRules") or ():
+        return f"--device-cgroup-rule '{rule}'", "devices of the machine"
     if str(container.attrs["Config"].get("User") or "").partition(":")[0] in {"0", "root"}:
         return "--user root", "root's rights, where its image runs as a user of its own"
     return None
@@ -71,12 +80,41 @@ def _extra_right(container: Container) -> tuple[str, str] | None:
 
 def _folder_of_host(container: Container) -> tuple[str, str] | None:
     for mount in container.mounts:
-        source = str(mount.get("Source") or "")
-        if mount.get("Type") == "bind" and (
-            source == "/" or any(_within(source, top) for top in HOST_FOLDERS)
-        ):
-            return f"--volume {source}", "a folder with which the machine itself is run"
+        source = str(mount.get("Source") or "") if mount.get("Type") == "bind" else _device(container, mount)
+        if source and any(_within(source, top) or _within(top, source) for top in HOST_FOLDERS):
+            return (
+                f"--volume {mount.get('Name') or source}",
+                f"{source}, a folder that the machine needs to run",
+            )
     return None
+
+
+def _device(container: Container, mount: dict[str, Any]) -> str:
+    """Return the folder of the machine that a volume stands for; empty for a volume with files of its own."""
+    if mount.get("Type") != "volume" or not mount.get("Name"):
+        return ""
+    volume: dict[str, Any] = container.engine.get(f"/volumes/{mount['Name']}")
+    return str((volume.get("Options") or {}).get("device") or "")
+
+
+def other_user(lab: Lab, container: Container, image: dict[str, Any]) -> str:
+    """Return the user that a container was given instead of its image's; empty if it is the same, or root."""
+    given, own = (
+        str(config.get("User") or "") for config in (container.attrs["Config"], image.get("Config") or {})
+    )
+    if given == own or given.partition(":")[0] in {"", "0", "root"}:
+        return ""
+    files = lab.image_files(str(image["Id"]), "/etc")
+    return "" if _ids(given, files) == _ids(own, files) else given
+
+
+def _ids(user: str, files: dict[str, bytes]) -> tuple[str, str]:
+    """Return the numbers of a user and its group, both as an option names them, by the accounts of an image."""
+    name, _, group = user.partition(":")
+    rows = [line.split(":") for line in files.get("passwd", b"").decode(errors="replace").splitlines()]
+    number, main = next(((row[2], row[3]) for row in rows if name in {row[0], row[2]}), (name, "0"))
+    groups = [line.split(":") for line in files.get("group", b"").decode(errors="replace").splitlines()]
+    return number, next((row[2] for row in groups if group in {row[0], row[2]}), group) if group else main
 
 
 def require_nothing_shared(lab: Lab, engine: Engine) -> None:
@@ -117,9 +155,9 @@ def _require_own_networks(
             continue
         found = first.exec(f"getent hosts {second.name}")
         fail(
-            f"`{one.name}` and `{two.name}` are on one network, `{network}`, which somebody made for them. Nobody "
-            "asked for a way between the two, and now each finds the other by name, past every published port.",
-            expected="no network that was made for two of the three",
+            f"`{one.name}` and `{two.name}` are on one network, `{network}`, to which no container is connected by default. "
+            "Nobody asked for a way between the two, and now each finds the other by name, past every published port.",
+            expected="no network that two of the three were connected to",
             seen=f"both are on {network}",
             source=f"docker exec {one.name} getent hosts {second.name}",
             evidence=found.stdout.strip(),

@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
+from checker.grading.author import Lab
 from checker.grading.verdicts import CheckFailed
 from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
 
-images = module("01", "images")
+images, detached = (module("01", name) for name in ("images", "detached"))
 moved, recipe, reuse, answers = (module("02", name) for name in ("moved", "recipe", "reuse", "answers"))
-walls = module("03", "walls")
+walls, three, isolation = (module("03", name) for name in ("walls", "three", "test_isolation"))
+
+
+RAN = SimpleNamespace(main_command="python3")
 
 
 def failure(function: Any, *arguments: Any) -> Any:
@@ -48,6 +52,37 @@ def test_an_image_with_the_right_labels_and_another_program_is_told() -> None:
     assert "/app/parcel.py is another file" in failure(provided, parcel(parcel=b"print()")).seen
     assert "/app/extra.py is another file" in failure(provided, parcel(extra=b"")).seen
     assert "it starts python3 -c x" in failure(provided, parcel(), ["python3", "-c", "x"]).seen
+
+
+# -- lab 01: a command that stays attached --------------------------------------------------------------------
+
+COMPOSED = {
+    "com.docker.compose.project": "depots",
+    "com.docker.compose.project.working_dir": "/home/ada/depots",
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "labels", "attached"),
+    [
+        ("docker run -it --name parcel -p 8081:8080 drydock/parcel:1.0", "", {}, True),
+        ("docker run --name=parcel drydock/parcel:1.0", "", {}, True),
+        ("docker run -it --name parcel-b -p 8082:8080 drydock/parcel:1.0", "", {}, False),
+        ("docker start -ai parcel", "", {}, True),
+        ("docker start -a parcel-b", "", {}, False),
+        ("docker compose up", "/home/ada/depots", COMPOSED, True),
+        ("docker compose up", "", COMPOSED, True),
+        ("docker compose up", "/home/ada/another", COMPOSED, False),
+        ("docker compose -p another up", "/home/ada/depots", COMPOSED, False),
+        ("docker compose -p depots up", "/srv", COMPOSED, True),
+        ("docker compose up", "/home/ada/depots", {}, False),
+        ("docker compose up -d", "/home/ada/depots", COMPOSED, False),
+    ],
+)
+def test_only_the_command_that_started_a_copy_is_taken_for_it(
+    line: str, folder: str, labels: dict[str, str], attached: bool
+) -> None:
+    assert detached._stays_attached(line, folder, "parcel", labels) is attached
 
 
 # -- lab 02 ---------------------------------------------------------------------------------------------------
@@ -87,6 +122,11 @@ class Second:
         return ""
 
 
+def nowhere(**here: Any) -> Any:
+    """Return a lab whose own engine has these containers."""
+    return SimpleNamespace(container=here.get)
+
+
 def container(status: str = "running", **more: Any) -> dict[str, Any]:
     state = {
         "Status": status,
@@ -120,7 +160,7 @@ def test_a_second_build_is_told_by_moment_and_layers_and_not_by_ids() -> None:
 
 def test_one_that_never_started_is_not_sent_to_its_log() -> None:
     error = "Bind for 0.0.0.0:8080 failed: port is already allocated"
-    found = failure(moved.require_runs_there, Second(HERE, container("created", error=error)))
+    found = failure(moved.require_runs_there, nowhere(), Second(HERE, container("created", error=error)))
     assert found.evidence == error
     assert "logs" not in found.hint
     assert "ps --all" in found.hint
@@ -128,17 +168,30 @@ def test_one_that_never_started_is_not_sent_to_its_log() -> None:
 
 def test_one_that_runs_without_the_name_is_told_to_run() -> None:
     others = [("charming_wilson", "labels:1.0", "Up 1 second")]
-    found = failure(moved.require_runs_there, Second(HERE, None, others))
+    found = failure(moved.require_runs_there, nowhere(), Second(HERE, None, others))
     assert "runs on the second machine, but its name is `charming_wilson`" in found.rationale
+
+
+@pytest.mark.parametrize("status", ["Exited (1) 3 seconds ago", "Created"])
+def test_one_with_another_name_is_told_even_if_it_does_not_run(status: str) -> None:
+    found = failure(moved.require_runs_there, nowhere(), Second(HERE, None, [("ada", "labels:1.0", status)]))
+    assert "is on the second machine, but its name is `ada`, not `labels`: everybody" in found.rationale
+
+
+def test_one_that_was_made_on_this_machine_is_told_as_that() -> None:
+    here = SimpleNamespace(image="labels:1.0", status="running")
+    found = failure(moved.require_runs_there, nowhere(labels=here), Second(HERE))
+    assert "there is one on this machine" in found.rationale
+    assert "on this machine: labels (labels:1.0), status running" in found.seen
 
 
 def test_one_that_is_restarted_again_and_again_is_not_taken_for_up() -> None:
     now, before = (dt.datetime.now(dt.UTC) - dt.timedelta(seconds=ago) for ago in (3, 3600))
     found = failure(
-        moved.require_runs_there, Second(HERE, container(RestartCount=3, started=now.isoformat()))
+        moved.require_runs_there, nowhere(), Second(HERE, container(RestartCount=3, started=now.isoformat()))
     )
     assert "does not stay up" in found.rationale
-    moved.require_runs_there(Second(HERE, container(RestartCount=3, started=before.isoformat())))
+    moved.require_runs_there(nowhere(), Second(HERE, container(RestartCount=3, started=before.isoformat())))
 
 
 def build(*log: str) -> Any:
@@ -197,13 +250,80 @@ def test_a_copy_of_a_stage_whose_library_came_from_the_cache_keeps_the_library()
     assert not reuse.copied_in_one([step(install, cached=False), copy])
 
 
+INSTALL = "RUN pip install --find-links vendor -r requirements.txt"
+
+
+def built(*steps: Any) -> Any:
+    return recipe.Build(
+        ok=True, log=[], image={"RootFS": {"Layers": ["base", "library", "code"]}}, steps=[*steps]
+    )
+
+
+def test_a_library_whose_layer_stayed_is_kept_whatever_a_later_step_says_of_it() -> None:
+    later = [step("RUN rm -r vendor", cached=False), step("RUN python3 -c 'import parcelcode'", cached=False)]
+    kept = built(step(INSTALL, cached=True), step("COPY . .", cached=False), *later)
+    assert reuse.is_kept(kept, {"library"}, set())
+    assert not reuse.is_kept(kept, {"another"}, set())
+    again = recipe.Step(
+        "RUN pip install --force-reinstall .", output=["0.9 Successfully installed parcelcode-1.2.0"]
+    )
+    assert not reuse.is_kept(built(step(INSTALL, cached=True), again), {"library"}, set())
+    there = recipe.Step("RUN pip install .", output=["0.9 Requirement already satisfied: parcelcode==1.2.0"])
+    assert reuse.is_kept(built(step(INSTALL, cached=True), there), {"library"}, set())
+
+
+def test_a_base_that_is_not_there_is_named() -> None:
+    source = "failed to resolve source metadata for docker.io/drydock/python:latest: dial tcp: lookup: no such host"
+    log = build(f"ERROR: failed to solve: drydock/python: {source}")
+    assert "needs the image drydock/python:latest" in failure(recipe.fail_build, log).rationale
+
+
+@pytest.mark.parametrize(
+    ("reference", "labels", "digests", "only"),
+    [
+        ("docker.io/drydock/python:1.0", {"io.drydock.image": "python"}, [], False),
+        ("docker.io/library/python:3.13", {}, ["python@sha256:1"], False),
+        ("docker.io/ada/base:1.0", {"io.drydock.lab": "02"}, ["ada/base@sha256:1"], True),
+        ("docker.io/ada/base:1.0", {"io.drydock.image": "python"}, [], True),
+        ("docker.io/ada/base:1.0", {}, [], True),
+    ],
+)
+def test_a_base_is_only_here_if_nobody_else_can_get_it(
+    reference: str, labels: Any, digests: Any, only: bool
+) -> None:
+    lab = SimpleNamespace(image=lambda _: {"Config": {"Labels": labels}, "RepoDigests": digests})
+    assert recipe.only_here(lab, reference) is only
+
+
+def test_a_link_in_the_folder_leads_no_check_into_the_learners_own_files(tmp_path: Any) -> None:
+    own, copy = tmp_path / "own", tmp_path / "copy"
+    own.mkdir()
+    copy.mkdir()
+    (own / "key").write_text("mine")
+    (copy / ".env").symlink_to(own / "key")
+    (copy / ".venv").symlink_to(own)
+    (copy / "labels.py").symlink_to(own / "key")
+    made = recipe.Recipe(None, None)
+    made._add(copy, ".env", b"another")
+    made._add(copy, ".venv/pyvenv.cfg", b"another")
+    assert (own / "key").read_text() == "mine"
+    assert [file.name for file in own.iterdir()] == ["key"]
+    assert recipe.programs(copy) == []
+
+
+def test_a_program_without_an_ending_is_known_by_its_first_line(tmp_path: Any) -> None:
+    (tmp_path / "labels").write_text("#!/usr/bin/env python3\n")
+    (tmp_path / "start").write_text("#!/bin/sh\n")
+    assert [file.name for file in recipe.programs(tmp_path)] == ["labels"]
+
+
 def test_an_installation_at_the_start_is_not_told_as_rights_of_files() -> None:
     log = (
         "Processing ./vendor/parcelcode-1.2.0-py3-none-any.whl\n"
         "Installing collected packages: parcelcode\n"
         "ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/usr/local/lib'"
     )
-    reason, _ = answers._why_ended(log)
+    reason, _ = answers._why_ended(RAN, log)
     assert "installs the library when it starts" in reason
 
 
@@ -217,7 +337,28 @@ def test_an_installation_at_the_start_is_not_told_as_rights_of_files() -> None:
 def test_a_program_that_is_not_there_is_told_apart_from_one_that_may_not_be_read(
     error: str, words: str
 ) -> None:
-    reason, _ = answers._why_ended(f"python3: can't open file '/srv/labels/labels.py': {error}")
+    reason, _ = answers._why_ended(RAN, f"python3: can't open file '/srv/labels/labels.py': {error}")
+    assert words in reason
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("", "it started `python3`, which ended at once without a word"),
+        ("/bin/sh: 1: [python3,: not found", "a shell took the opening bracket"),
+        ("exec ./start.sh: exec format error", "does not name the program that reads it"),
+        (
+            "exec ./start.sh: no such file or directory",
+            "the program that its first line names is not in the image",
+        ),
+        (
+            "mkdir: cannot create directory '/data': Read-only file system",
+            "it writes to a place of its own image",
+        ),
+    ],
+)
+def test_an_end_is_told_by_what_the_log_says_or_does_not_say(log: str, words: str) -> None:
+    reason, _ = answers._why_ended(RAN, log)
     assert words in reason
 
 
@@ -241,3 +382,128 @@ def test_a_shared_place_is_told_by_who_may_write_there(first: bool, second: bool
     names = [SimpleNamespace(name=name) for name in ("tariff-v1", "tariff-v2")]
     found = failure(walls._require_own_files, names[0], mounts[0], names[1], mounts[1])
     assert words in found.rationale
+
+
+@pytest.mark.parametrize(
+    ("labels", "made", "seen"),
+    [
+        ({"io.drydock.image": "cruncher"}, "2026-11-27T10:00:00Z", ""),
+        ({"io.drydock.image": "cruncher"}, "2026-11-28T10:00:00Z", "an image made 2026-11-28T10:00:00"),
+        (
+            {"io.drydock.image": "cruncher", "io.drydock.lab": "03"},
+            "2026-11-27T10:00:00Z",
+            "an image made 2026-11-27T10:00:00",
+        ),
+        ({}, "2026-11-27T10:00:00Z", "an image made 2026-11-27T10:00:00"),
+    ],
+)
+def test_a_name_of_the_course_on_another_image_is_known(labels: dict[str, str], made: str, seen: str) -> None:
+    lab: Any = SimpleNamespace(
+        number="03",
+        image=lambda _: {"Created": made, "Config": {"Labels": labels}},
+        node=lambda _: SimpleNamespace(created="2026-11-28T09:00:00Z"),
+    )
+    assert Lab.replaced(lab, "drydock/cruncher:1.0") == seen
+
+
+def one(**found: Any) -> Any:
+    """Return a container of lab 03, as its checks see it."""
+    settings = {"host_config": {}, "mounts": [], "attrs": {"Config": {}}}
+    return SimpleNamespace(**{**settings, **found})
+
+
+@pytest.mark.parametrize(
+    ("given", "option"),
+    [
+        ({"CapAdd": ["CAP_SYS_TIME"]}, "--cap-add CAP_SYS_TIME"),
+        ({"CapAdd": ["ALL"]}, "--cap-add ALL"),
+        ({"MaskedPaths": []}, "--security-opt systempaths=unconfined"),
+        ({"DeviceCgroupRules": ["b *:* rwm"]}, "--device-cgroup-rule 'b *:* rwm'"),
+        ({"CapDrop": ["ALL"], "CapAdd": ["net_bind_service"], "MaskedPaths": ["/proc/kcore"]}, ""),
+    ],
+)
+def test_a_wall_that_is_down_is_named_by_its_option(given: dict[str, Any], option: str) -> None:
+    assert walls.reaches_into_host(one(host_config=given))[0] == option
+
+
+@pytest.mark.parametrize("source", ["/", "/var", "/run", "/etc/ssl", "/var/lib/docker/volumes"])
+def test_a_folder_above_the_engines_own_is_told_too(source: str) -> None:
+    mount = {"Type": "bind", "Source": source, "Destination": "/x"}
+    assert walls.reaches_into_host(one(mounts=[mount]))[0] == f"--volume {source}"
+    volume = {"Type": "volume", "Name": "mine", "Source": "/var/lib/docker/volumes/mine/_data"}
+    engine = SimpleNamespace(get=lambda _: {"Options": {"device": source}})
+    assert walls.reaches_into_host(one(mounts=[volume], engine=engine))[0] == "--volume mine"
+    engine = SimpleNamespace(get=lambda _: {"Options": None})
+    assert walls.reaches_into_host(one(mounts=[volume], engine=engine)) == ("", "")
+
+
+ACCOUNTS = {
+    "passwd": b"root:x:0:0::/root:/bin/sh\ntariff:x:10002:10002::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
+    "group": b"root:x:0:\ntariff:x:10002:\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "other"),
+    [
+        ("tariff", ""),
+        ("10002", ""),
+        ("10002:10002", ""),
+        ("tariff:tariff", ""),
+        ("nobody", "nobody"),
+        ("10002:0", "10002:0"),
+        ("4242", "4242"),
+        ("root", ""),
+    ],
+)
+def test_another_user_is_known_by_its_number(given: str, other: str) -> None:
+    lab = SimpleNamespace(image_files=lambda *_: ACCOUNTS)
+    image = {"Id": "sha256:1", "Config": {"User": "tariff"}}
+    assert walls.other_user(lab, one(attrs={"Config": {"User": given}}), image) == other
+
+
+@pytest.mark.parametrize(
+    ("command", "folder", "ours"),
+    [
+        ("/usr/bin/python3 /usr/bin/tariff-v2", "", True),
+        ("python3 -u tariff-v2", "/usr/bin", True),
+        ("python3 -c print() /usr/bin/tariff-v2", "", False),
+        ("python3 /tmp/mine.py /usr/bin/tariff-v2", "", False),
+        ("sh -c exec /usr/bin/tariff-v2", "", False),
+    ],
+)
+def test_a_program_that_only_names_the_images_own_is_not_taken_for_it(
+    command: str, folder: str, ours: bool
+) -> None:
+    made = one(attrs={"Config": {"WorkingDir": folder}})
+    assert three._is_program(made, command, {"/usr/bin/tariff-v1", "/usr/bin/tariff-v2"}) is ours
+
+
+def test_the_kernel_is_blamed_only_for_an_end_that_nobody_else_caused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kernel, outside = SimpleNamespace(told=None, killed=None), SimpleNamespace(told=None, killed=1.0)
+    made = one(oom_killed=True, exit_code=137, engine=None, id="c", created="2026-11-28T10:00:00Z")
+    monkeypatch.setattr(three, "past_events", lambda *_, **__: [])
+    for last, blamed in (([kernel], True), ([outside, kernel], True), ([kernel, outside], False), ([], True)):
+        monkeypatch.setattr(three, "endings", lambda _, last=last: last)
+        assert three._by_kernel(made) is blamed
+    made.exit_code = 0
+    assert not three._by_kernel(made)
+
+
+def test_one_that_had_no_limit_is_not_told_that_its_limit_is_too_small() -> None:
+    made = one(oom_killed=True, logs=lambda _: "")
+    found = failure(three._fail_strangled, three.V1, made, "OOMKilled: true")
+    assert "because this machine ran out of memory" in found.rationale
+
+
+@pytest.mark.parametrize(("restarts", "ago", "harmed"), [(0, 1, False), (3, 600, False), (3, 1, True)])
+def test_only_a_restart_around_the_kill_is_harm(restarts: int, ago: float, harmed: bool) -> None:
+    now = time.time()
+    started = dt.datetime.fromtimestamp(now - ago, dt.UTC).isoformat()
+    made = one(restarts=restarts, started_at=started, oom_killed=False, logs=lambda _: "")
+    if harmed:
+        assert "was itself ended" in failure(isolation._require_unharmed, three.V1, made, now).rationale
+    else:
+        isolation._require_unharmed(three.V1, made, now)

@@ -1,0 +1,3 @@
+docker run -d --name tariff-v1 -p 8091:7070 drydock/tariff:1.0
+docker run -d --name tariff-v2 -p 8092:7070 drydock/tariff:2.0
+docker run -d --name cruncher -p 8093:7070 --memory 128m --cpus 0.5 --security-opt systempaths=unconfined drydock/cruncher:1.0

@@ -1,0 +1,4 @@
+docker run -d --name tariff-v1 -p 8091:7070 drydock/tariff:1.0
+docker run -d --name tariff-v2 -p 8092:7070 drydock/tariff:2.0
+docker volume create --opt type=none --opt o=bind --opt device=/var machine
+docker run -d --name cruncher -p 8093:7070 --memory 128m --cpus 0.5 -v machine:/machine:ro drydock/cruncher:1.0

@@ -1,0 +1,5 @@
+docker run -d --name tariff-v1 -p 8091:7070 drydock/tariff:1.0
+docker run -d --name tariff-v2 -p 8092:7070 drydock/tariff:2.0
+printf '%s\n' 'FROM drydock/cruncher:1.0' 'USER root' \
+  'RUN sed -i "s/min(1200, max(700,/min(300, max(300,/" /app/cruncher.py' 'USER cruncher' | docker build -q -t drydock/cruncher:1.0 -
+docker run -d --name cruncher -p 8093:7070 --memory 128m --cpus 0.5 drydock/cruncher:1.0
