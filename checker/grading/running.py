@@ -96,7 +96,7 @@ _NO_LOG = (
     "Its log is empty. `docker ps --all --no-trunc`, column COMMAND, shows which program it ran; the image's own program runs "
     "if nothing is written behind the image's name."
 )
-"""Where to look if a container ended without a word: a hint about its log would lead nowhere."""
+"""Where to look if a container ended without a message: a hint about its log would lead nowhere."""
 
 
 @dataclass(frozen=True)

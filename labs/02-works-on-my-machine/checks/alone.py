@@ -111,7 +111,7 @@ class Alone:
                 seen=f"{made[0]}, from a container that was given no key",
                 source=f"docker run {IMAGE}",
                 evidence=made[0],
-                hint="`docker image inspect --format '{{.Config.Env}}' labels:1.0`: is LABELS_KEY among them? If not, what does the program do without it?",
+                hint="`docker image inspect --format '{{.Config.Env}}' labels:1.0`: is LABELS_KEY among them? If not, what does the program do if it is missing?",
             )
 
     def prompt(self) -> Container:

@@ -245,7 +245,7 @@ _ENDS: tuple[tuple[str, str, str], ...] = (
 def _why_ended(container: Container, log: str) -> tuple[str, str]:
     if not log:
         return (
-            f"it started `{container.main_command[:80]}`, which ended at once without a word. That is not the service.",
+            f"it started `{container.main_command[:80]}`, which ended at once without a message. That is not the service.",
             (
                 "`docker image inspect --format '{{.Config.Entrypoint}} {{.Config.Cmd}}' labels:1.0` shows what the image starts. Lesson, “Read the "
                 "recipe”: which line of stamp's Dockerfile says what a container starts? Without it, the base's own command runs."

@@ -210,7 +210,7 @@ def test_a_user_that_the_image_does_not_have_is_the_answers_fault(error: str) ->
         require_container(World(record(status="created", error=error)).lab(), WANTED)
 
 
-def test_of_one_that_ended_without_a_word_no_hint_leads_to_its_log() -> None:
+def test_of_one_that_ended_without_a_message_no_hint_leads_to_its_log() -> None:
     world = World(record(status="exited"), events=past(*RUN, ("die", {})))
     world.logs = lambda *_: ""  # type: ignore[method-assign]
     with pytest.raises(CheckFailed) as failed:

@@ -344,7 +344,7 @@ def test_a_program_that_is_not_there_is_told_apart_from_one_that_may_not_be_read
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        ("", "it started `python3`, which ended at once without a word"),
+        ("", "it started `python3`, which ended at once without a message"),
         ("/bin/sh: 1: [python3,: not found", "a shell took the opening bracket"),
         ("exec ./start.sh: exec format error", "does not name the program that reads it"),
         (
