@@ -55,7 +55,9 @@ class Copy(Instance):
     ports: tuple[int, ...] = ()
     """The ports of the host that lead to it, from other machines."""
     closed: tuple[str, ...] = ()
-    """What it publishes only for its host, such as `127.0.0.1:8080`."""
+    """What it publishes, and no other machine can use for HTTP: `127.0.0.1:8080`, or `8080/udp`."""
+    status: str = ""
+    """The engine's words, such as `Up 3 seconds (healthy)`."""
 
     @property
     def address(self) -> str:
@@ -161,12 +163,28 @@ class ByHand:
         return found
 
     def ended(self) -> list[tuple[str, str, str]]:
-        """Return the copies that do not run: host, name, and the engine's words, such as `Exited (1) 3 seconds ago`."""
+        """Return the copies that do not run: host, name, and the engine's words, such as `Exited (1) 3 seconds ago`.
+
+        Left out are those from an earlier try: after one had ended, another was created on the same host, and runs.
+        """
+        found = self._all()
+        newest: dict[str, float] = {}
+        for node, item in found:
+            if item["State"] == "running":
+                newest[node] = max(newest.get(node, 0.0), float(item.get("Created") or 0))
         return [
             (node, str(item["Names"][0]).lstrip("/"), str(item["Status"]))
-            for node, item in self._all()
+            for node, item in found
             if item["State"] in {"exited", "created", "dead"}
+            and not self._was_replaced(node, item, newest.get(node, 0.0))
         ]
+
+    def _was_replaced(self, node: str, item: dict[str, Any], newest: float) -> bool:
+        """Whether a copy had ended, or failed to start, before the newest one that runs on its host was created."""
+        if float(item.get("Created") or 0) >= newest:
+            return False
+        (record,) = self._ask([node], f"/containers/{item['Id']}/json")
+        return int(_seconds(record["State"]["FinishedAt"])) <= newest
 
     def records(self) -> list[Record]:
         """Return what the engines of the running hosts know about every copy, host by host."""
@@ -332,9 +350,11 @@ class ByHand:
         ports: dict[int, None] = {}
         closed: dict[str, None] = {}
         for port in item.get("Ports") or []:
-            if not port.get("PublicPort") or port.get("Type") != "tcp":
+            if not port.get("PublicPort"):
                 continue
-            if str(port.get("IP", "")).startswith("127.") or port.get("IP") == "::1":
+            if port.get("Type") != "tcp":
+                closed[f"{port['PublicPort']}/{port.get('Type')}"] = None
+            elif str(port.get("IP", "")).startswith("127.") or port.get("IP") == "::1":
                 closed[f"{port['IP']}:{port['PublicPort']}"] = None
             else:
                 ports[int(port["PublicPort"])] = None
@@ -352,6 +372,7 @@ class ByHand:
             name=str(item["Names"][0]).lstrip("/"),
             ports=tuple(ports),
             closed=tuple(closed),
+            status=status,
         )
 
     def _own_port(self, node: str, container: str) -> int:

@@ -54,6 +54,12 @@ class Remote:
         pairs = (line.partition("=") for line in said.splitlines())
         return {name: value for name, _, value in pairs}
 
+    def image_layers(self) -> list[str]:
+        """Return the layers of its image, the lowest first; the same image has the same ones on every engine."""
+        record: dict[str, Any] = self.ask(f"/containers/{self.id}/json")
+        image: dict[str, Any] = self.ask(f"/images/{record['Image']}/json") or {}
+        return list((image.get("RootFS") or {}).get("Layers") or ())
+
     def changed_files(self) -> list[str]:
         """Return how it differs from the programs and settings of its image, one line for each difference."""
         record: dict[str, Any] = self.ask(f"/containers/{self.id}/json")

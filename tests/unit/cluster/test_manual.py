@@ -82,6 +82,12 @@ def test_what_is_published_for_the_host_alone_is_no_address() -> None:
     assert (copy.address, copy.closed) == ("", ("127.0.0.1:8080",))
 
 
+def test_what_is_published_for_udp_is_no_address() -> None:
+    port = {"IP": "0.0.0.0", "PrivatePort": 8080, "PublicPort": 8080, "Type": "udp"}  # noqa: S104
+    (copy,) = cluster({"host-1": [container(Ports=[port])]}).copies()
+    assert (copy.address, copy.closed) == ("", ("8080/udp",))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -106,6 +112,35 @@ def test_what_ended_is_no_copy_and_is_told_apart() -> None:
     found = cluster({"host-1": [ended], "host-2": [container(), container(Labels={})]})
     assert [copy.node for copy in found.copies()] == ["host-2"]
     assert found.ended() == [("host-1", "parcel", "Exited (137) 2 seconds ago")]
+
+
+@pytest.mark.parametrize(
+    ("finished", "created", "told"),
+    [
+        (
+            "2026-11-28T16:00:05Z",
+            10,
+            False,
+        ),  # it had ended before the other was created: it belongs to an earlier try
+        ("2026-11-28T16:00:15Z", 10, True),  # both ran for a while
+        ("0001-01-01T00:00:00Z", 10, False),  # it never started
+        ("2026-11-28T16:00:05Z", -10, True),  # the other is older
+    ],
+)
+def test_what_ended_before_another_was_created_on_its_host_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, finished: str, created: int, told: bool
+) -> None:
+    begin = 1795881600  # 2026-11-28T16:00:00Z
+    ended = container(Id="e" * 64, State="exited", Status="Exited (137)", Names=["/trial"], Created=begin)
+    on = cluster({"host-1": [ended, container(Created=begin + created)]})
+    asked = on._ask
+    record = {"State": {"FinishedAt": finished}}
+    monkeypatch.setattr(
+        on,
+        "_ask",
+        lambda nodes, path, *more: [record] if path.endswith("e/json") else asked(nodes, path, *more),
+    )
+    assert [name for _, name, _ in on.ended()] == ["trial"] * told
 
 
 def test_what_a_swarm_started_is_nobodys_copy_by_hand() -> None:

@@ -44,6 +44,12 @@ def test_a_process_tells_its_variables_as_the_node_reads_them() -> None:
     assert container.environment(process) == {"A": "1", "B": "x=y"}
 
 
+def test_the_layers_of_its_image_are_those_that_the_nodes_engine_names() -> None:
+    image = {"RootFS": {"Layers": ["sha256:a", "sha256:b"]}}
+    assert remote([], json={"Image": "i"}, image=image).image_layers() == ["sha256:a", "sha256:b"]
+    assert remote([], json={"Image": "i"}, image=None).image_layers() == []
+
+
 def test_files_that_were_changed_mounted_over_or_loaded_are_told() -> None:
     mounts = [{"Type": "bind", "Source": "/srv/x.py", "Destination": "/app/page.html"}]
     record = {"Image": "i", "Mounts": mounts, "Config": {"Env": ["A=1", "PYTHONPATH=/srv"]}}
