@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
 from checker.cluster.manual import recovery
-from checker.grading.author import STEADY_SECONDS, fail, needs, require, timeout
+from checker.grading.author import STEADY_SECONDS, fail, needs, require, timeout, wait_until
 
-from .world import WANTED
+from . import front
+from .world import IMAGE, WANTED
 
 if TYPE_CHECKING:
     from checker.cluster.manual import Copy
@@ -19,13 +21,12 @@ if TYPE_CHECKING:
     from .world import World
 
 ADDRESS = "http://127.0.0.1:8060/"
-SHOWN = "http://localhost:8060/"
 
 ROUNDS = 12
 """How often each copy's turn comes at most while the front is tried."""
 
-SLOW_MS = 800.0
-"""A request that met a dead host waits a second for it; one that did not takes a few milliseconds."""
+SLOW_PART = 0.25
+"""A larger part of the requests is not slow by chance: the machine may be busy with something else for a moment."""
 
 RESTORED_SECONDS = 3.0
 """How long no user's request may fail until the service counts as restored."""
@@ -49,13 +50,16 @@ def test_five_copies(world: World) -> None:
             source=f"docker -H tcp://{loss.host}:2375 ps",
             hint="Which hosts have room? More than one copy may run on a host when there are fewer hosts than copies.",
         )
+    _tell_of_more(world)
+    _tell_of_unready(world)
     if len(world.counted) < WANTED:
         _tell_of_ended(world)
         _tell_of_own(world)
         _tell_of_swarm(world)
     if loss and world.counted and len(world.counted) < WANTED:
         fail(
-            f"{loss.host} was lost, and {len(world.counted)} copies are left: nobody has replaced what died with it.",
+            f"{loss.host} was lost, and {_several(len(world.counted))} {'is' if len(world.counted) == 1 else 'are'} left: "
+            "nobody has replaced what died with it.",
             expected=f"{WANTED} copies on {', '.join(world.left)}",
             seen=f"{len(world.counted)} ({_per_host(world.counted)})",
             source=f"docker -H tcp://{world.left[0]}:2375 ps, and so on for each host",
@@ -92,6 +96,56 @@ def _require_hosts(world: World) -> None:
             source=f"docker inspect --format '{{{{json .NetworkSettings.Networks}}}}' {name}",
             hint=f"`docker network connect --alias {loose[0]} drydock-06_lab {name}` puts it back; `lab lose 6` takes a host away.",
         )
+
+
+def _tell_of_more(world: World) -> None:
+    """End the check when more copies run than the task asks for."""
+    if len(world.counted) > WANTED:
+        fail(
+            f"{_several(len(world.counted))} run, and the task asks for {WANTED}.",
+            expected=f"{_several(WANTED)} on {', '.join(world.left)}",
+            seen=", ".join(f"{copy.name} on {copy.node}" for copy in world.counted),
+            source=world.cluster.shows(),
+            hint="Is one of them left from the lesson, or from an earlier try? `docker -H tcp://HOST:2375 rm -f NAME` removes it; "
+            "then front.cfg needs no line for it.",
+        )
+
+
+def _tell_of_unready(world: World) -> None:
+    """End the check when a copy does not become able to serve, and name it."""
+    if all(copy.ready for copy in world.counted):
+        return
+
+    def is_settled() -> bool:
+        world.look_again()
+        return all(copy.ready for copy in world.counted)
+
+    if wait_until(is_settled, outcomes.SETTLE_SECONDS, every=0.2):
+        return
+    copy = next(copy for copy in world.counted if not copy.ready)
+    engine = f"docker -H tcp://{copy.node}:2375"
+    facts = {
+        "expected": f"{_several(WANTED)} that can serve",
+        "seen": f"{copy.name} on {copy.node}: {copy.status}",
+        "source": f"{engine} ps --all",
+    }
+    if "(Paused)" in copy.status:
+        fail(
+            f"{copy.name} on {copy.node} is paused: its processes are frozen, so it answers nobody.",
+            **facts,
+            hint="`docker --help` lists the command that undoes a pause.",
+        )
+    if copy.status.startswith("Restarting") or world.cluster.history(copy)[0]:
+        fail(
+            f"{copy.name} on {copy.node} does not stay up: its program ends again and again, and a restart policy starts it.",
+            **facts,
+            hint=f"`{engine} logs {copy.name}` says why it ends.",
+        )
+    fail(
+        f"{copy.name} on {copy.node} runs, and does not become healthy, so it cannot serve.",
+        **facts,
+        hint=f"`{engine} logs {copy.name}` shows what it does. Its health check asks Parcel, in the container, whether it is ready.",
+    )
 
 
 def _tell_of_ended(world: World) -> None:
@@ -166,12 +220,7 @@ def test_own_names(world: World, prober: Prober) -> None:
         engine = f"docker -H tcp://{copy.node}:2375"
         if not copy.address:
             fail(
-                f"No other machine reaches {copy.name} on {copy.node}: "
-                + (
-                    f"its port is published on {copy.closed[0]}, for that host alone."
-                    if copy.closed
-                    else "none of its ports is published."
-                ),
+                f"No other machine reaches {copy.name} on {copy.node}: {_why_closed(copy)}",
                 expected="a port of the host that leads to port 8080 of the copy",
                 seen=copy.closed[0] if copy.closed else "no published port",
                 source=f"{engine} port {copy.name}",
@@ -195,13 +244,21 @@ def test_own_names(world: World, prober: Prober) -> None:
     name, alike = max(called.items(), key=lambda each: len(each[1]))
     require(
         len(alike) == 1,
-        f"{len(alike)} copies answer as {name}: on {' and on '.join(each.node for each in alike)}. "
+        f"{len(alike)} copies answer as {name}: {' and '.join(f'{each.name} on {each.node}' for each in alike)}. "
         "Who looks at an answer or at the log cannot tell which of them it was, nor which is missing.",
         expected=f"{WANTED} names",
         seen=f"{name} from {' and from '.join(each.address for each in alike)}",
         source=f"curl http://{alike[-1].address}/ in the toolbox",
         hint="What is the same image can be told apart by its environment; lab 01 named two copies so.",
     )
+
+
+def _why_closed(copy: Copy) -> str:
+    if not copy.closed:
+        return "none of its ports is published."
+    if copy.closed[0].endswith("/udp"):
+        return "its port is published for UDP, and HTTP uses TCP."
+    return f"its port is published on {copy.closed[0]}, for that host alone."
 
 
 def _require_steady(world: World, copy: Copy) -> None:
@@ -235,6 +292,7 @@ def _require_program(world: World, copy: Copy) -> None:
     proof = ("unchanged", copy.id, world.cluster.started(copy))
     if world.lab.recall(*proof) is not None:
         return
+    _require_image(world, copy, remote.image_layers())
     changed = remote.changed_files()
     require(
         not changed,
@@ -248,30 +306,43 @@ def _require_program(world: World, copy: Copy) -> None:
     world.lab.remember(*proof)
 
 
+def _require_image(world: World, copy: Copy, layers: list[str]) -> None:
+    """Fail when a copy runs an image that was made from Parcel's, by a commit or a build."""
+    own = ((world.lab.image(IMAGE) or {}).get("RootFS") or {}).get("Layers")
+    require(
+        own is None or layers == own,
+        f"{copy.name} on {copy.node} runs another image than {IMAGE}: one that was made from it, by a commit of a container or "
+        "by a build. What was changed in there, no other copy has.",
+        expected=f"a copy of {IMAGE}",
+        seen=f"{copy.image}, {len(layers)} layers; {IMAGE} has {len(own or ())}",
+        source=f"docker -H tcp://{copy.node}:2375 ps",
+        hint="Compare the IMAGE column on each host. What a copy needs to know, its environment can tell it.",
+    )
+
+
 @needs("own-names")
 @timeout(60)
 def test_front_reaches_all(world: World, outside: Outside, prober: Prober) -> None:
     """http://localhost:8060 leads to all of them, and to nothing else."""
     before = _counters(world, prober)
     seen: Counter[str] = Counter()
-    slow: list[Reply] = []
+    replies: list[Reply] = []
+    # The front's log has the whole address.
+    token = f"check-{secrets.token_hex(4)}"
     for number in range(1, ROUNDS * WANTED + 1):
-        reply = outside.get(ADDRESS, timeout=5.0)
+        reply = outside.get(f"{ADDRESS}?{token}", timeout=5.0)
         said = reply.json() if reply.ok else {}
         if not reply.ok or not isinstance(said, dict) or "instance" not in said:
-            _tell_of_front(world, reply, number)
+            front.tell_of_reply(world, reply, number)
         seen[str(said["instance"])] += 1
-        if reply.ms > SLOW_MS:
-            slow.append(reply)
+        replies.append(reply)
         if number >= 3 * WANTED and world.names.keys() <= seen.keys():
             break
-    dead = [server for server in world.servers if world.is_lost(server)]
-    if slow and dead:
-        _tell_of_dead(world, f"HTTP {slow[0].status}, after {slow[0].ms / 1000:.1f} s")
+    _require_quick(world, replies, token)
     if others := seen.keys() - world.names.keys():
-        _tell_of_others(world, prober, min(others), seen)
+        front.tell_of_others(world, prober, min(others), seen)
     if world.names.keys() - seen.keys():
-        _tell_of_missing(world, seen)
+        front.tell_of_missing(world, seen)
     after = _counters(world, prober)
     for name, copy in world.names.items():
         # Each copy counts what it answers; users ask all the time, so it may have counted more.
@@ -286,6 +357,15 @@ def test_front_reaches_all(world: World, outside: Outside, prober: Prober) -> No
             )
 
 
+def _require_quick(world: World, replies: list[Reply], token: str) -> None:
+    """Fail when requests wait: for a server that does not answer, or for another reason."""
+    if max(reply.ms for reply in replies) >= front.DELAY_MS and (again := front.retried(world, token)):
+        front.tell_of_delay(world, again, len(replies))
+    slow = [reply for reply in replies if reply.ms > front.SLOW_MS]
+    if len(slow) > SLOW_PART * len(replies):
+        front.tell_of_slow(slow, len(replies))
+
+
 def _counters(world: World, prober: Prober) -> dict[str, int]:
     """Return how many requests each copy has counted, asked at its own address."""
     found = {}
@@ -296,146 +376,6 @@ def _counters(world: World, prober: Prober) -> dict[str, int]:
     return found
 
 
-def _tell_of_others(world: World, prober: Prober, name: str, seen: Counter[str]) -> None:
-    """End the check: users get answers of something that is none of the copies on the hosts that are left."""
-    words = _answers(seen)
-    for copy in world.copies:
-        if copy.node not in world.lost_hosts or not copy.address:
-            continue
-        said = prober.get(f"http://{copy.address}/").json()
-        if isinstance(said, dict) and said.get("instance") == name:
-            fail(
-                f"Users get to {copy.name} on {copy.node}, the host that was lost and is back. Nobody knows how long it stays: it does not "
-                "count, and what depends on it fails a second time.",
-                expected=f"answers of the copies on {', '.join(world.left)}, and of no other",
-                seen=words,
-                source=f"curl {SHOWN}, several times",
-                hint="Which line of front.cfg leads there? Compare it with the copy that you started in its place.",
-            )
-    fail(
-        f"Users get answers of {name}, and no copy on {', '.join(world.left)} has that name: something else answers behind the front.",
-        expected=f"answers of {', '.join(sorted(world.names))}, and of no other",
-        seen=words,
-        source=f"curl {SHOWN}, several times",
-        hint="Which server of front.cfg is on none of the hosts? A copy beside the hosts helps nobody when this machine goes.",
-    )
-
-
-def _answers(seen: Counter[str]) -> str:
-    return f"answers of {', '.join(f'{name} ({times})' for name, times in seen.most_common())}"
-
-
-def _tell_of_front(world: World, reply: Reply, number: int) -> None:
-    """End the check: a request to the front was not answered by a copy."""
-    seen = f"{reply.summary} (request {number})"
-    _tell_if_refused(world, seen)
-    if 300 <= reply.status < 400:
-        to = next((value for name, value in reply.headers.items() if name.lower() == "location"), "")
-        fail(
-            f"The front sends users away, to {to or 'another address'}, in place of passing their requests on. It is the one address "
-            "that users know; the hosts behind it they may not even reach.",
-            expected=f"Parcel's answer from {SHOWN}",
-            seen=seen,
-            source=f"curl -i {SHOWN}",
-            hint="What does front.cfg do besides passing requests on? A `server` line for each copy is all that it needs.",
-        )
-    served = {(copy.node, port) for copy in world.counted for port in copy.ports}
-    if any(world.is_lost(server) for server in world.servers):
-        _tell_of_dead(world, seen)
-    require(
-        world.servers,
-        "The front has nobody to pass a request on to: front.cfg names no server.",
-        expected=f"Parcel's answer from {SHOWN}",
-        seen=seen,
-        source=f"curl {SHOWN}",
-        hint="The comment at the top of front.cfg shows the form of a line. The address is the host's, not the container's.",
-    )
-    for server in world.servers:
-        if (server.host, server.port) not in served:
-            there = [copy for copy in world.counted if copy.node == server.host]
-            fail(
-                f"The front passes requests to {server.host}:{server.port}, where no copy answers."
-                + (
-                    "" if ":" in server.written else f" The line names no port, so it asks for {server.port}."
-                ),
-                expected=f"{there[0].address}, where {there[0].name} is published"
-                if there
-                else "the address of a copy",
-                seen=f"server {server.name} {server.written} in front.cfg; {seen}",
-                source=f"curl {SHOWN}",
-                hint="Compare each line of front.cfg with the PORTS column of `docker -H tcp://HOST:2375 ps`.",
-            )
-    fail(
-        "A request to the front is not answered by a copy of Parcel.",
-        expected=f"Parcel's answer from {SHOWN}, every time",
-        seen=seen,
-        source=f"curl {SHOWN}",
-        evidence=world.lab.node("front").logs(1),
-        hint="`docker logs drydock-06-front-1` has a line for each request that failed, with the server it went to.",
-    )
-
-
-def _tell_if_refused(world: World, seen: str) -> None:
-    require(
-        not world.refused,
-        "The front cannot use front.cfg as it is now, and goes on with what it had before.",
-        expected="a file in which HAProxy finds no mistake",
-        seen=seen,
-        source="docker logs drydock-06-front-1",
-        evidence=world.refused,
-        hint="The message names the line.",
-    )
-
-
-def _tell_of_dead(world: World, seen: str) -> None:
-    dead = next(server for server in world.servers if world.is_lost(server))
-    where = (
-        f"{dead.host}, an address that no living host has"
-        if dead.is_address
-        else f"{dead.host}, which is dead"
-        if any(loss.down and loss.host == dead.host for loss in world.deaths)
-        else f"{dead.host}, which was lost"
-    )
-    fail(
-        f"The front still passes requests to {where}: every time its turn comes, a user waits and gets no answer.",
-        expected=f"only servers on {', '.join(world.left)}, or a front that finds out by itself who is gone",
-        seen=f"server {dead.name} {dead.written} in front.cfg; {seen}",
-        source="docker logs drydock-06-front-1",
-        hint="Nobody tells the front that a machine is gone. Who knows it?",
-    )
-
-
-def _tell_of_missing(world: World, seen: Counter[str]) -> None:
-    words = _answers(seen)
-    _tell_if_refused(world, words)
-    named = {(server.host, server.port) for server in world.servers}
-    for copy in world.counted:
-        if not any((copy.node, port) in named for port in copy.ports):
-            fail(
-                f"Users never get to {copy.name} on {copy.node}: the front does not know of it.",
-                expected=f"a line with {copy.address}",
-                seen=words,
-                source=f"curl {SHOWN}, several times",
-                hint="Each copy needs a line of its own in front.cfg, with its host's name and port.",
-            )
-    if reserve := next((server for server in world.servers if server.reserve), None):
-        fail(
-            f"The front keeps {reserve.name} in reserve: the word `backup` in its line gives it no request as long as another server is "
-            f"there. Of {WANTED} copies, {len(seen.keys() & world.names.keys())} serve.",
-            expected=f"answers of {WANTED} copies in turn",
-            seen=words,
-            source=f"curl {SHOWN}, several times",
-            hint=f"Compare the line of {reserve.name} with the others.",
-        )
-    fail(
-        f"Of {WANTED} copies, only {len(seen.keys() & world.names.keys())} get requests through the front.",
-        expected=f"answers of {WANTED} copies in turn",
-        seen=words,
-        source=f"curl {SHOWN}, several times",
-        hint="How does the front choose whose turn it is? `balance roundrobin` is what it does when front.cfg says nothing.",
-    )
-
-
 def test_host_lost(world: World) -> None:
     """A host was lost while five copies served."""
     loss = world.loss
@@ -443,7 +383,7 @@ def test_host_lost(world: World) -> None:
     if loss is None:
         early = world.deaths[-1] if world.deaths else None
         fail(
-            f"{early.host} died and came back when {early.serving} copies served; that is no loss of a whole service."
+            f"{early.host} died and came back when {_several(early.serving)} served; that is no loss of a whole service."
             if early
             else "All five hosts run. The last step begins when you take one away.",
             expected="one host lost while five copies serve",
@@ -453,7 +393,7 @@ def test_host_lost(world: World) -> None:
         )
     require(
         loss.serving >= WANTED,
-        f"When {loss.host} died, only {loss.serving} copies served: there was no whole service that could lose one.",
+        f"When {loss.host} died, only {_several(loss.serving)} served: there was no whole service that could lose one.",
         expected=f"{WANTED} copies serving at that moment",
         seen=f"{loss.serving}",
         source="lab timeline 6",
@@ -499,6 +439,10 @@ def test_restored(world: World, timeline: Traffic) -> None:
 def _record(lab: Lab, seconds: float, lost: int) -> None:
     lab.record("replaced after a node's loss", seconds, "s", "by hand")
     lab.record("requests lost with a node", lost, "requests", "by hand")
+
+
+def _several(number: int) -> str:
+    return f"{number} {'copy' if number == 1 else 'copies'}"
 
 
 def _per_host(copies: list[Copy]) -> str:

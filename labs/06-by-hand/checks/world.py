@@ -20,6 +20,10 @@ FRONT_PORT = 8080
 WANTED = 5
 """Copies that the task asks for."""
 
+IMAGE = "drydock/parcel:1.0"
+
+_ABOUT_ITSELF = r"haproxy version|path to executable|config : (Error\(s\)|Fatal errors) found"
+
 
 @dataclass(frozen=True)
 class Server:
@@ -31,13 +35,18 @@ class Server:
     port: int
     written: str = ""
     """Name and port as the line has them."""
-    reserve: bool = False
-    """Whether it gets requests only when no other server is there."""
+    options: tuple[str, ...] = ()
+    """The words behind them."""
+
+    @property
+    def line(self) -> str:
+        """The line, without the spaces before it."""
+        return " ".join(("server", self.name, self.written, *self.options))
 
     @property
     def is_address(self) -> bool:
-        """Whether the line has an address that belongs to no living host."""
-        return bool(re.fullmatch(r"[\d.]+|\[[0-9a-f:]+\]", self.host))
+        """Whether the line has an address that belongs to no living host; the front's own is another part of it."""
+        return bool(re.fullmatch(r"[\d.]+|\[[0-9a-f:]+\]", self.host)) and not self.host.startswith("127.")
 
 
 class World:
@@ -63,6 +72,11 @@ class World:
         """The copies that count: what runs on the host that was lost does not."""
         return [copy for copy in self.copies if copy.node not in self.lost_hosts]
 
+    def look_again(self) -> None:
+        """Forget the copies, so that they are looked up again."""
+        for name in ("copies", "counted"):
+            self.__dict__.pop(name, None)
+
     @functools.cached_property
     def deaths(self) -> list[Loss]:
         """Every host's last death since the lab was started, the latest last."""
@@ -70,10 +84,11 @@ class World:
 
     @functools.cached_property
     def loss(self) -> Loss | None:
-        """The loss that the task is about: a host that is down; else the last one that took a full service down."""
+        """The loss that the task is about: the last one of a full service, among the hosts that are down if there are any."""
         down = [loss for loss in self.deaths if loss.down]
         full = [loss for loss in self.deaths if loss.serving >= WANTED]
-        return next(iter((down or full)[::-1]), None)
+        # A second host may have died before the service was restored from the first loss.
+        return next(iter(([loss for loss in down if loss in full] or down or full)[::-1]), None)
 
     @functools.cached_property
     def removed(self) -> list[str]:
@@ -104,14 +119,40 @@ class World:
     # -- the front -----------------------------------------------------------------------------------------
 
     @functools.cached_property
+    def text(self) -> str:
+        """What is in front.cfg; empty when there is no such file."""
+        try:
+            return (self.lab.work / "front.cfg").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    @functools.cached_property
+    def written(self) -> list[str]:
+        """The lines of front.cfg that begin with the word `server`, also those that name no server."""
+        return [line.strip() for line in self.text.splitlines() if line.split()[:1] == ["server"]]
+
+    @functools.cached_property
+    def loose(self) -> str:
+        """A `server` line that is not below `backend parcel`; empty when every one is below such a line."""
+        for line in self.text.splitlines():
+            words = line.split()
+            if words[:1] in (["backend"], ["listen"]):
+                return ""
+            if words[:1] == ["server"]:
+                return line.strip()
+        return ""
+
+    @functools.cached_property
+    def has_backend(self) -> bool:
+        """Whether front.cfg has the part that the front sends users' requests to."""
+        lines = [line.split() for line in self.text.splitlines()]
+        return any(words[:2] in (["backend", "parcel"], ["listen", "parcel"]) for words in lines)
+
+    @functools.cached_property
     def servers(self) -> list[Server]:
         """The servers that front.cfg names."""
-        try:
-            text = (self.lab.work / "front.cfg").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return []
         found = re.findall(
-            r"^[ \t]*server[ \t]+(\S+)[ \t]+([^\s:]+)(?::(\d+))?(?=\s|$)(.*)$", text, re.MULTILINE
+            r"^[ \t]*server[ \t]+(\S+)[ \t]+([^\s:]+)(?::(\d+))?(?=\s|$)(.*)$", self.text, re.MULTILINE
         )
         # Without a port the front asks for the one that it was asked on.
         return [
@@ -120,7 +161,7 @@ class World:
                 self._host_at(host),
                 int(port or FRONT_PORT),
                 f"{host}:{port}" if port else host,
-                "backup" in rest.partition("#")[0].split(),
+                tuple(rest.partition("#")[0].split()),
             )
             for name, host, port, rest in found
         ]
@@ -146,5 +187,7 @@ class World:
     def refused(self) -> str:
         """What the front says of a file that it cannot use; empty when it uses what was written last."""
         # Its log has this too, and in the worst moment much besides.
-        said = self.lab.node("front").exec("cat /run/front/refused 2>/dev/null; true").stdout
-        return said.strip().partition("\n")[0]
+        said = self.lab.node("front").exec("cat /run/front/refused 2>/dev/null; true").stdout.strip()
+        # HAProxy says first which release it is, and last that there were errors.
+        told = [line for line in said.splitlines() if not re.match(_ABOUT_ITSELF, line)]
+        return (told or said.splitlines() or [""])[0]
