@@ -12,7 +12,7 @@ import msgspec
 
 from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tell_of_lost
 from checker.cluster.kubernetes_api import MANAGER, Api, Refused
-from checker.cluster.kubernetes_records import Container, Nodes, Pod, Pods
+from checker.cluster.kubernetes_records import Container, Nodes, Pod, Pods, quantity
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run
 
@@ -34,6 +34,9 @@ UNDO_SECONDS = 120.0
 
 UNPLACED_SECONDS = 10.0
 """How long a copy must stay unschedulable until that counts: a place may become free after a moment."""
+
+NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
+"""The cluster's words for an image that a node has not and does not get."""
 
 OWN_TAINTS = "node.kubernetes.io/"
 """The prefix of the taints that the cluster itself sets and removes."""
@@ -144,7 +147,7 @@ class Kubernetes:
     def app(self, containers: Sequence[Container]) -> Container | None:
         """Return the container that runs Parcel, None when none does: a helper may use its image for something else."""
         found = [each for each in containers if self.is_parcel(each.image)]
-        return next((each for each in found if not each.command), found[0] if found else None)
+        return next((each for each in found if _runs_parcel(each)), found[0] if found else None)
 
     def unready_nodes(self) -> list[str]:
         """Return the nodes that are missing from the cluster or not ready."""
@@ -178,11 +181,69 @@ class Kubernetes:
         return [name for name in PARTS if name not in names]
 
     def last_failure(self) -> str:
-        """Return the cluster's last message about pods that it could not create; empty when there is none."""
+        """Return the cluster's last message about copies that it could not create; empty when there is none."""
         path = self.listing("events", "?fieldSelector=reason%3DFailedCreate")
         events = self.api.get(path)[0]["items"]
-        last = max(events, key=lambda each: str(each.get("lastTimestamp") or ""), default=None)
+        events.sort(
+            key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""), reverse=True
+        )
+        last = next((each for each in events if self._makes_copies(each["involvedObject"])), None)
         return " ".join(str(last["message"]).split()) if last else ""
+
+    def _makes_copies(self, about: Mapping[str, Any]) -> bool:
+        """Whether what an event is about still exists and makes copies: the cluster remembers events for an hour."""
+        version = str(about.get("apiVersion") or "apps/v1")
+        thing = Workload(
+            about["kind"], about["namespace"], about["name"], version, self._plural(version, about["kind"])
+        )
+        try:
+            found = self.api.get(thing.path)[0]
+        except Refused:
+            return False
+        made_of = ((found.get("spec") or {}).get("template") or {}).get("spec") or {}
+        containers = msgspec.convert(made_of.get("containers") or [], list[Container], strict=False)
+        return found["metadata"]["uid"] == about.get("uid") and self.app(containers) is not None
+
+    def idle(self) -> list[tuple[str, str]]:
+        """Return the Deployments that would make copies and make none: as kubectl names them, and why."""
+        path = self.listing("deployments").replace("/api/v1", "/apis/apps/v1", 1)
+        try:
+            there = self.api.get(path)[0]["items"]
+        except Refused:
+            return []
+        found = []
+        for each in there:
+            spec = each["spec"]
+            containers = msgspec.convert(
+                spec["template"]["spec"]["containers"], list[Container], strict=False
+            )
+            if each["metadata"]["namespace"] != "kube-system" and self.app(containers) is not None:
+                why = (
+                    "wants 0 copies"
+                    if not spec.get("replicas")
+                    else "is paused"
+                    if spec.get("paused")
+                    else ""
+                )
+                found.append((f"deployment/{each['metadata']['name']}", why or "has made none yet"))
+        return found
+
+    def misnamed(self) -> list[Pod]:
+        """Return the pods that wait for an image which is not Parcel's, such as `parcel:1.0` without `drydock/`."""
+        found = self.api.read(self.listing("pods", _NOT_THE_CLUSTERS_OWN), Pods).items
+        return [
+            pod
+            for pod in found
+            if not pod.metadata.deletion_timestamp and pod.trouble in NO_IMAGE and not self._image(pod)
+        ]
+
+    def largest(self, resource: str) -> float:
+        """Return how much of a resource the largest node has, in cores or bytes; 0 if nodes may not be read."""
+        try:
+            found = self.api.read("/api/v1/nodes", Nodes).items
+        except Refused:
+            return 0.0
+        return max((quantity(node.status.capacity.get(resource, "")) for node in found), default=0.0)
 
     def workload(self, pod: Pod) -> Workload:
         """Return what looks after a pod, at the top of the chain."""
@@ -257,7 +318,8 @@ class Kubernetes:
             # A StatefulSet waits for a pod that can never start, and some kinds replace no pod: the checker removes it.
             for pod in bad if by_hand else ():
                 self.delete(pod)
-            return not bad and len(pods) >= wanted and all(pod.ready for pod in pods)
+            # Not all: one that was not ready before is not the release's.
+            return not bad and sum(pod.ready for pod in pods) >= wanted
 
         return wait_until(is_settled, UNDO_SECONDS, every=0.2)
 
@@ -348,10 +410,20 @@ class Kubernetes:
 
     def _instance(self, pod: Pod) -> Instance:
         image = self._image(pod)
-        tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
         return Instance(
-            id=self._id(pod), node=pod.spec.node_name, version=tag or "latest", ready=pod.ready, image=image
+            id=self._id(pod), node=pod.spec.node_name, version=version_of(image), ready=pod.ready, image=image
         )
+
+
+def version_of(image: str) -> str:
+    """Return the tag of an image, such as `2.0`."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[2] or "latest"
+
+
+def _runs_parcel(container: Container) -> bool:
+    """Whether a container of Parcel's image runs Parcel: by itself, or because its command says so."""
+    told = " ".join([*container.command, *container.args])
+    return not told or "parcel.py" in told
 
 
 def is_selected(pod: Pod, namespace: str, labels: Mapping[str, str]) -> bool:

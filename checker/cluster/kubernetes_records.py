@@ -6,6 +6,9 @@ import re
 
 import msgspec
 
+_SHOWN = 80
+"""How many characters of a probe's command are shown."""
+
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pass
@@ -50,11 +53,25 @@ class TcpSocket(_Record, frozen=True):
     port: int | str = 0
 
 
+class Grpc(_Record, frozen=True):
+    """A probe by gRPC's own health protocol."""
+
+    port: int | str = 0
+
+
+class Exec(_Record, frozen=True):
+    """A probe that runs a command in the container."""
+
+    command: tuple[str, ...] = ()
+
+
 class Probe(_Record, frozen=True):
     """A test of a container that the kubelet repeats."""
 
     http_get: HttpGet | None = None
     tcp_socket: TcpSocket | None = None
+    grpc: Grpc | None = None
+    exec: Exec | None = None
     period_seconds: int = 10
     failure_threshold: int = 3
     timeout_seconds: int = 1
@@ -65,9 +82,12 @@ class Probe(_Record, frozen=True):
         """What it asks, in words."""
         if self.http_get is not None:
             return f"{self.http_get.path} on port {self.http_get.port}"
-        return (
-            f"whether port {self.tcp_socket.port} is open" if self.tcp_socket is not None else "by a command"
-        )
+        if self.tcp_socket is not None:
+            return f"whether port {self.tcp_socket.port} is open"
+        if self.grpc is not None:
+            return f"by gRPC on port {self.grpc.port}"
+        command = " ".join(" ".join(self.exec.command).split()) if self.exec is not None else ""
+        return f"by the command `{command[:_SHOWN]}{'…' * (len(command) > _SHOWN)}`"
 
     @property
     def noticed_after(self) -> int:
@@ -107,9 +127,12 @@ class Container(_Record, frozen=True):
 
     name: str = ""
     image: str = ""
+    image_pull_policy: str = ""
     command: tuple[str, ...] = ()
-    """What it runs instead of its image's own program; empty when it runs that."""
+    args: tuple[str, ...] = ()
+    """What it runs instead of its image's own program, after `command`; both are empty when it runs that."""
     env: tuple[Variable, ...] = ()
+    env_from: tuple[dict[str, object], ...] = ()
     ports: tuple[Port, ...] = ()
     resources: Resources = Resources()
     liveness_probe: Probe | None = None
@@ -151,6 +174,7 @@ class Reason(_Record, frozen=True):
 
     reason: str = ""
     message: str = ""
+    exit_code: int = 0
 
 
 class State(_Record, frozen=True):
@@ -178,6 +202,7 @@ class PodStatus(_Record, frozen=True):
     pod_ip: str = msgspec.field(default="", name="podIP")
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
 
 
 class Pod(_Record, frozen=True):
@@ -285,6 +310,7 @@ class NodeSpec(_Record, frozen=True):
 class NodeStatus(_Record, frozen=True):
     """A node's actual state."""
 
+    capacity: dict[str, str] = {}
     conditions: tuple[Condition, ...] = ()
 
 

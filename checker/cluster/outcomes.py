@@ -91,7 +91,7 @@ def _miscounted(found: Sequence[Instance], wanted: int, version: str) -> str:
     if not found:
         return "No copy of the service runs."
     if len(found) > wanted:
-        return f"The orchestrator is set to run {_count(len(found))}, more than the task asks for."
+        return f"There are {_count(len(found))}, more than the task asks for."
     if late:
         return f"Of {_count(len(found))}, {late} did not become ready, so {'it' if late == 1 else 'they'} cannot serve."
     if others:

@@ -13,7 +13,7 @@ import pytest
 from checker.cluster import kubernetes
 from checker.cluster.kubernetes import NODES, PROBE, Kubernetes, Workload, held_back, waits_for_deletion
 from checker.cluster.kubernetes_api import Api, Refused
-from checker.cluster.kubernetes_records import Pod, quantity, resources_of
+from checker.cluster.kubernetes_records import Pod, Probe, quantity, resources_of
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 
@@ -388,6 +388,14 @@ def test_a_helper_with_parcels_image_that_runs_something_else_is_not_taken_for_p
     assert [each.version for each in cluster({PODS: {"items": [one]}}).instances()] == ["2.0"]
 
 
+def test_parcel_that_is_started_by_its_own_command_is_not_mistaken_for_its_helper() -> None:
+    one = pod()
+    helper = {"name": "helper", "image": "drydock/parcel:1.0", "args": ["sleep", "infinity"]}
+    itself = {"name": "parcel", "image": "drydock/parcel:2.0", "command": ["python3", "/app/parcel.py"]}
+    one["spec"]["containers"] = [helper, itself]
+    assert [each.version for each in cluster({PODS: {"items": [one]}}).instances()] == ["2.0"]
+
+
 def test_parcel_with_a_command_of_its_own_is_parcel_still() -> None:
     one = pod()
     one["spec"]["containers"] = [HELPER]
@@ -396,6 +404,89 @@ def test_parcel_with_a_command_of_its_own_is_parcel_still() -> None:
 
 def test_a_daemon_set_s_copies_are_not_blamed_for_what_their_kind_does() -> None:
     assert after_a_loss(bound("DaemonSet")).why_not_replaced("worker-1")() == ""
+
+
+# -- what could not be created ---------------------------------------------------------------------------------
+
+FAILED = "/api/v1/events?fieldSelector=reason%3DFailedCreate"
+REPLICA_SET = "/apis/apps/v1/namespaces/default/replicasets/parcel-77"
+
+
+def refusal(uid: str = "u1") -> dict[str, Any]:
+    about = {
+        "kind": "ReplicaSet",
+        "apiVersion": "apps/v1",
+        "namespace": "default",
+        "name": "parcel-77",
+        "uid": uid,
+    }
+    return {"message": "exceeded quota", "lastTimestamp": "2026-11-28T16:00:00Z", "involvedObject": about}
+
+
+def replica_set(image: str) -> dict[str, Any]:
+    spec = {"template": {"spec": {"containers": [{"name": "parcel", "image": image}]}}}
+    return {"metadata": {"uid": "u1"}, "spec": spec}
+
+
+def test_a_refusal_is_told_as_long_as_what_was_refused_is_still_wanted() -> None:
+    on = cluster({FAILED: {"items": [refusal()]}, REPLICA_SET: replica_set("drydock/parcel:1.0")})
+    assert on.last_failure() == "exceeded quota"
+
+
+@pytest.mark.parametrize(
+    ("event", "there"),
+    [
+        (refusal(), {}),
+        (refusal("older"), {REPLICA_SET: replica_set("drydock/parcel:1.0")}),
+        (refusal(), {REPLICA_SET: replica_set("drydock/pause:1.0")}),
+    ],
+)
+def test_a_refusal_of_what_is_gone_or_of_something_else_is_not_told(
+    event: dict[str, Any], there: dict[str, Any]
+) -> None:
+    assert cluster({FAILED: {"items": [event]}, **there}).last_failure() == ""
+
+
+def test_a_deployment_that_makes_no_copies_says_why() -> None:
+    def deployment(name: str, image: str = "drydock/parcel:1.0", **spec: Any) -> dict[str, Any]:
+        template = {"spec": {"containers": [{"name": "parcel", "image": image}]}}
+        return {"metadata": {"name": name, "namespace": "default"}, "spec": {"template": template, **spec}}
+
+    found = [
+        deployment("none", replicas=0),
+        deployment("held", replicas=3, paused=True),
+        deployment("other", "drydock/pause:1.0", replicas=0),
+    ]
+    on = cluster({"/apis/apps/v1/deployments": {"items": found}})
+    assert on.idle() == [("deployment/none", "wants 0 copies"), ("deployment/held", "is paused")]
+
+
+def test_what_waits_for_an_image_that_is_not_parcels_is_found() -> None:
+    waiting = {"phase": "Pending", "containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull"}}}]}
+    typo = pod("typo", image="parcel:1.0", status=waiting)
+    bad = pod("bad", image="drydock/parcel:9.9", status=waiting)
+    found = cluster({PODS: {"items": [typo, bad, pod("other", image="drydock/pause:1.0")]}}).misnamed()
+    assert [each.metadata.name for each in found] == ["typo"]
+
+
+def test_the_largest_node_says_what_is_too_much() -> None:
+    small, large = node("worker-1"), node("worker-2")
+    small["status"]["capacity"], large["status"]["capacity"] = {"memory": "1Gi"}, {"memory": "2Gi"}
+    assert with_nodes(small, large).largest("memory") == 2 * 2**30
+    assert cluster({}).largest("memory") == 0
+
+
+@pytest.mark.parametrize(
+    ("probe", "words"),
+    [
+        ({"httpGet": {"path": "/readyz", "port": 8080}}, "/readyz on port 8080"),
+        ({"tcpSocket": {"port": 80}}, "whether port 80 is open"),
+        ({"grpc": {"port": 8080}}, "by gRPC on port 8080"),
+        ({"exec": {"command": ["cat", "/srv/healthy"]}}, "by the command `cat /srv/healthy`"),
+    ],
+)
+def test_a_probe_says_what_it_asks(probe: dict[str, Any], words: str) -> None:
+    assert msgspec.convert(probe, Probe).asks == words
 
 
 # -- what a pod asks for ---------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_the_wanted_number_of_copies_is_returned() -> None:
     [
         ((), "No copy of the service runs"),
         (("one",), "Only 1 copy runs."),
-        (("one", "two", "three"), "is set to run 3 copies, more than"),
+        (("one", "two", "three"), "There are 3 copies, more than"),
     ],
 )
 def test_another_number_is_told(placed: tuple[str, ...], words: str) -> None:
