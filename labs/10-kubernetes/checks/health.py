@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from checker.cluster import trial
 from checker.grading.author import could_not_run, fail, require, wait_until
 
-from .parcel import space
+from .parcel import probes_of, space
 from .rehearsal import HUNG, LATE, Rehearsal, rehearsal
+from .rollouts import require_current
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Workload
@@ -55,12 +56,14 @@ def require_heeded(service: Service) -> None:
 
 def judge(parcel: Parcel, workload: Workload) -> None:
     """Fail unless the pods of a workload get requests only when they are ready, and are started again when they hang."""
+    require_current(parcel, workload, probes_of)
     pod = parcel.pods_of(workload)[0]
     container = parcel.container(pod)
     source = f"kubectl describe {workload.title}{space(pod)}"
     require(
         container.readiness_probe,
-        "Nobody asks the copies whether they are ready: each gets requests from its first moment, able to serve or not.",
+        "Nobody asks the copies whether they are ready: each gets requests from "
+        f"{'the end of its start on' if container.startup_probe else 'its first moment'}, able to serve or not.",
         expected="a readiness probe",
         seen=f"none in {workload.title}",
         source=source,
@@ -75,6 +78,7 @@ def judge(parcel: Parcel, workload: Workload) -> None:
         hint="Parcel answers /healthz as long as it lives. What should happen when it does not answer any more?",
     )
     _require_soon(container.liveness_probe, source)
+    _require_heard_soon(container, source)
     with rehearsal(parcel, workload) as pods:
         _Trial(parcel, container, pods, source).judge()
 
@@ -99,6 +103,44 @@ def _require_soon(probe: Probe, source: str) -> None:
     )
 
 
+def _require_heard_soon(container: Container, source: str) -> None:
+    """Fail when the other two probes leave a copy that hangs, or cannot serve any more, as it is for too long."""
+    startup = container.startup_probe
+    first = max(startup.initial_delay_seconds, startup.period_seconds) if startup else 0
+    require(
+        first <= HEALED_SECONDS,
+        f"For the first {first} s of its life nobody asks a copy whether it lives, so that one which hangs early is left as it "
+        "is for so long: the other probes wait until the startup probe has passed.",
+        expected=f"a startup probe that passes within {HEALED_SECONDS} s when a copy has started at once",
+        seen=f"startup probe: initialDelaySeconds {startup.initial_delay_seconds if startup else 0}, "
+        f"periodSeconds {startup.period_seconds if startup else 0}",
+        source=source,
+        hint="A startup probe may fail as often as a slow start needs (`failureThreshold`), and still ask early and often.",
+    )
+    probe = container.readiness_probe
+    lasts = probe.noticed_after if probe else 0
+    require(
+        lasts <= HEALED_SECONDS,
+        f"A copy that cannot serve any more goes on getting requests for up to {lasts} s, until its readiness probe gives it up.",
+        expected=f"no more requests after {HEALED_SECONDS} s at the latest",
+        seen=f"readiness probe: asked every {probe.period_seconds if probe else 0} s, given up after "
+        f"{probe.failure_threshold if probe else 0} failures",
+        source=source,
+        hint="How often a probe asks, times how many failures it takes.",
+    )
+
+
+def _fails(asks: str, complaint: str, *, by_grpc: bool) -> str:
+    """Return what a probe asks, and why a copy that lives does not pass it."""
+    if "statuscode: 503" in complaint:
+        return f"asks whether it is ready ({asks})"
+    if "statuscode: 404" in complaint:
+        return f"asks {asks}: Parcel knows no such path"
+    if "connection refused" in complaint:
+        return f"asks {asks}, where nobody listens"
+    return f"asks {asks}, which {'Parcel does not speak' if by_grpc else 'fails though the copy lives'}"
+
+
 class _Trial:
     """One workload's pods, judged by the two that were made after them.
 
@@ -120,6 +162,8 @@ class _Trial:
     def judge(self) -> None:
         """Try both."""
         self._require_ready()
+        for name in (LATE, HUNG):
+            self._require_alive(name)
         before = self._pods.status(HUNG).restart_count
         self._pods.hang()
         begun = time.monotonic()
@@ -130,8 +174,7 @@ class _Trial:
 
         wait_until(is_wrong, self._watched_seconds, every=0.4)
         self._require_not_ready()
-        if self._pods.is_given_up(LATE):
-            self._tell_of_killed()
+        self._require_alive(LATE)
         left = trial.failing(self._pods.probe("livenessProbe")) + SLOW_SECONDS - (time.monotonic() - begun)
 
         def is_given_up() -> bool:
@@ -165,6 +208,11 @@ class _Trial:
         )
 
     def _require_not_ready(self) -> None:
+        if self._pods.is_ready(LATE) and self._pods.answers(LATE, "/readyz")[0] == 200:
+            could_not_run(
+                "A copy of your pod was to say that it is not ready, and says that it is: its command sets PARCEL_READY_DELAY_MS "
+                "itself. Set it under `env`, where the checker can set another value for its copy."
+            )
         require(
             not self._pods.is_ready(LATE),
             "A copy that says on /readyz that it is not ready was counted as ready. The readiness probe asks something else.",
@@ -181,40 +229,38 @@ class _Trial:
         patience = trial.patience(startup) if "tcpSocket" not in startup else 0
         return max(trial.failing(self._pods.probe("livenessProbe")), patience) + SPARE_SECONDS
 
-    def _tell_of_killed(self) -> NoReturn:
-        said = self._pods.killing(LATE)
-        startup = self._pods.complaint(LATE, "Startup")
+    def _require_alive(self, name: str) -> None:
+        """Require that a copy which lives was not started again for its health."""
+        if not self._pods.is_given_up(name):
+            return
+        said = self._pods.killing(name)
+        startup = self._pods.complaint(name, "Startup")
         kind = "startup" if "startup" in said or (startup and "liveness" not in said) else "liveness"
-        complaint = self._pods.complaint(LATE, kind.capitalize())
+        complaint = self._pods.complaint(name, kind.capitalize())
         if not said and not complaint:
             could_not_run("A copy of your pod ended while its probes were tried, and not because of a probe.")
-        if "deadline exceeded" in complaint or "timed out" in complaint:
+        probe = self._container.startup_probe if kind == "startup" else self._container.liveness_probe
+        if not (probe and probe.grpc) and ("deadline exceeded" in complaint or "timed out" in complaint):
             could_not_run(
                 f"A copy of your pod was killed because it did not answer its {kind} probe in time: this machine is too busy "
-                f"for a probe that waits {self._pods.probe(f'{kind}Probe').get('timeoutSeconds', 1)} s. Check again."
+                f"for a probe that waits {probe.timeout_seconds if probe else 1} s. Check again."
             )
-        probe = self._container.startup_probe if kind == "startup" else self._container.liveness_probe
         asks = probe.asks if probe else "something else"
-        if "connection refused" in complaint:
-            fail(
-                f"A copy that lives was killed by its {kind} probe, which asks {asks}, where nobody listens.",
-                expected="a copy that lives is left alone",
-                seen="killed while it was getting ready",
-                source=self._source,
-                evidence=complaint,
-                hint=f"Which port does Parcel listen on in your pod? {self._pods.told}",
-            )
+        unready = "statuscode: 503" in complaint
         fail(
-            f"A copy that lives, but is not ready yet, was killed by its {kind} probe. It would start again, be killed "
-            f"again, and never get ready: the {kind} probe asks whether it is ready ({asks}).",
-            expected="a copy that becomes ready slowly is left alone",
-            seen="killed while it was getting ready",
+            f"A copy that lives{', but is not ready yet,' * (name == LATE)} was killed by its {kind} probe, which "
+            f"{_fails(asks, complaint, by_grpc=bool(probe and probe.grpc))}."
+            + " It would start again, be killed again, and never get ready."
+            * unready,
+            expected="a copy that lives is left alone, ready or not",
+            seen=f"killed while it was {'getting ready' if name == LATE else 'ready'}",
             source=self._source,
             evidence=complaint or said,
-            hint=(
+            hint=("A startup probe that fails too often ends the copy. " if kind == "startup" else "")
+            + (
                 "Readiness and liveness are two questions. Which path of Parcel's tells that it lives, ready or not?"
-                if kind == "liveness"
-                else "A startup probe that fails too often ends the copy. Which path of Parcel's tells that it lives, ready or not?"
+                if unready
+                else "Parcel answers /healthz as long as it lives, ready or not. Which port, path or command does your probe name?"
             )
             + f" {self._pods.told}",
         )

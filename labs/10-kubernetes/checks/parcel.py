@@ -5,19 +5,24 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import msgspec
+
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.kubernetes import is_selected
+from checker.cluster.kubernetes import held_back, is_selected, waits_for_deletion
 from checker.cluster.kubernetes_api import Refused
-from checker.cluster.kubernetes_records import Pod, Pods, Service, Services
+from checker.cluster.kubernetes_records import Container, ContainerStatus, Pod, Pods, Service, Services
 from checker.grading.author import could_not_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from checker.cluster.kubernetes import Kubernetes, Workload
-    from checker.cluster.kubernetes_records import Container, ServicePort
+    from checker.cluster.kubernetes_records import ServicePort
 
 NODE_PORT = 30080
 LISTENS = 8080
@@ -36,11 +41,15 @@ class Parcel:
         """Its pods."""
         return self.look()
 
+    looked_at = 0.0
+    """When its pods were looked at last, in seconds since 1970."""
+
     beside = 0
     """How many pods run Parcel and are not the service's, such as those of the old version in a blue-green release."""
 
     def look(self) -> list[Pod]:
         """Look at its pods again: those that the service leads to, or all as long as it leads to none."""
+        self.looked_at = time.time()
         found = self.cluster.pods()
         if self.beside or not found:
             return found
@@ -111,6 +120,32 @@ class Parcel:
             )
         return found
 
+    def made_of(self, workload: Workload) -> Container | None:
+        """Return the container of Parcel in what a workload makes pods of; None when it makes no copies of Parcel."""
+        containers = self.template(workload)["spec"].get("containers") or []
+        return self.cluster.app(msgspec.convert(containers, list[Container], strict=False))
+
+    def outdated(self, workload: Workload, asked: Callable[[Container], object]) -> list[Pod]:
+        """Return the pods that a workload made before it was changed, and does not replace by itself.
+
+        Args:
+            workload: the workload.
+            asked: what of a container counts.
+        """
+        spec, made = self.spec(workload), self.made_of(workload)
+        if made is None or not (waits_for_deletion(workload.kind, spec) or held_back(workload.kind, spec)):
+            return []
+        return [pod for pod in self.pods_of(workload) if asked(self.container(pod)) != asked(made)]
+
+    def bound_by(self, workload: Workload) -> list[str]:
+        """Return what in a workload's pods says where they may run."""
+        spec = (self.spec(workload).get("template") or {}).get("spec") or {}
+        found = [f"`{name}`" for name in ("nodeName", "nodeSelector", "affinity") if spec.get(name)]
+        volumes = spec.get("volumes") or []
+        return found + ["volume, which is on one node,"] * any(
+            "persistentVolumeClaim" in each for each in volumes
+        )
+
     @functools.cached_property
     def key(self) -> str:
         """What it is, in a word that changes with every change of it."""
@@ -120,15 +155,18 @@ class Parcel:
         ]
         return hashlib.sha256(" ".join(sorted(texts)).encode()).hexdigest()
 
-    @functools.cached_property
-    def listens(self) -> int:
-        """The port in the pods that users reach; Parcel's usual one as long as they reach none."""
-        target = self.target(self.service, self.pods[0]) if self.service and self.pods else ""
+    def listens(self, pod: Pod) -> int:
+        """Return the port in a pod that users reach; Parcel's usual one as long as they reach none."""
+        target = self.target(self.service, pod) if self.service else ""
         return int(target) if target.isdecimal() else LISTENS
 
-    def own_port(self, pod: Pod) -> int:
-        """Return the port that a copy was told to listen on; its usual one when it was told none."""
-        told = [each.value for each in self.container(pod).env if each.name == "PARCEL_PORT"]
+    def own_port(self, pod: Pod) -> int | None:
+        """Return the port that a copy was told to listen on, its usual one when it was told none; None if not known."""
+        container = self.container(pod)
+        told = [each.value for each in container.env if each.name == "PARCEL_PORT"]
+        if (told and not told[-1]) or (not told and container.env_from):
+            # Another object has the value.
+            return None
         return int(told[-1]) if told and told[-1].isdecimal() else LISTENS
 
     def target(self, service: Service, pod: Pod) -> str:
@@ -147,7 +185,7 @@ class Parcel:
         return (
             str(named[0].container_port)
             if named
-            else f"{port.target_port}, a name that no port of theirs has"
+            else f"a port named {port.target_port}, and no port of the copies has that name"
         )
 
     def answers_at(self, pod: Pod, port: str) -> bool:
@@ -218,12 +256,35 @@ class Parcel:
         last = max(events, key=_moment, default=None)
         return " ".join(str(last["message"]).split()) if last else ""
 
+    def last_words(self, pod: Pod) -> str:
+        """Return the last line that a copy wrote before it ended the last time; empty when it wrote none."""
+        of, name = pod.metadata, self.container(pod).name
+        path = (
+            f"/api/v1/namespaces/{of.namespace}/pods/{of.name}/log?container={name}&previous=true&tailLines=1"
+        )
+        return self.cluster.api.text(path).strip()
+
+    def status(self, pod: Pod) -> ContainerStatus:
+        """Return how Parcel's container in a pod is."""
+        name = self.container(pod).name
+        return next((each for each in pod.status.container_statuses if each.name == name), ContainerStatus())
+
     def container(self, pod: Pod) -> Container:
         """Return the container of a pod that is Parcel."""
         found = self.cluster.app(pod.spec.containers)
         if found is None:
             could_not_run(f"{pod.metadata.name} runs Parcel no more.")
         return found
+
+
+def probes_of(container: Container) -> tuple[object, ...]:
+    """Return a container's three probes."""
+    return container.readiness_probe, container.liveness_probe, container.startup_probe
+
+
+def image_of(container: Container) -> str:
+    """Return a container's image."""
+    return container.image
 
 
 def _moment(event: dict[str, Any]) -> str:

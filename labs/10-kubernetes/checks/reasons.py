@@ -1,30 +1,23 @@
-"""Why copies do not run, are not ready, or are not reached: the reasons, from the cluster's own words."""
+"""Why there are no copies, or too few, and why users do not reach them: the reasons, from the cluster's own words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.interface import lost_nodes
-from checker.cluster.kubernetes_records import quantity, resources_of
-from checker.grading.author import could_not_run, fail, require
+from checker.grading.author import fail, require
 
-from .parcel import LISTENS, NODE_PORT, labels_of, space
+from .parcel import NODE_PORT, labels_of, space
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
-    from checker.cluster.kubernetes_records import Container, Pod, Service
-    from checker.grading.author import Lab
+    from checker.cluster.kubernetes_records import Service
 
     from .parcel import Parcel
 
 ADDRESS = "http://127.0.0.1:8100/"
 SHOWN = "http://localhost:8100/"
 WANTED = 3
-NEEDED_BYTES = 6 * 2**20
-"""Below this, a container cannot even be started; such a limit was meant in another unit."""
-
-NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 
 
 def fail_without_pods(cluster: Kubernetes) -> NoReturn:
@@ -48,6 +41,25 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
             source="kubectl get pods --namespace kube-system",
             hint="`kubectl apply --namespace NAME` puts things into another namespace, unless their file names one. Take those in `kube-system` away again.",
         )
+    if idle := cluster.idle():
+        title, why = idle[0]
+        fail(
+            f"{title} makes no copy of Parcel: it {why}.",
+            expected=f"{WANTED} pods that run {cluster.image}",
+            seen="none",
+            source=f"kubectl get deployments{cluster.everywhere}",
+            hint=f"`kubectl describe {title}` shows how many it wants, and whether it goes on.",
+        )
+    if misnamed := cluster.misnamed():
+        waiting = misnamed[0]
+        images = ", ".join(sorted({each.image for each in waiting.spec.containers}))
+        fail(
+            f"No pod runs {cluster.image}. {waiting.metadata.name} waits for the image {images}, which no node has.",
+            expected=f"{WANTED} pods that run {cluster.image}:1.0 or {cluster.image}:2.0",
+            seen=f"{waiting.trouble}: {images}",
+            source=f"kubectl describe pod {waiting.metadata.name}{space(waiting)}",
+            hint="The name of an image begins with the part before the `/`. What does `practice.yaml` write?",
+        )
     fail(
         f"No pod on the cluster runs {cluster.image}, so there is nothing that could answer.",
         expected=f"{WANTED} pods that run {cluster.image}",
@@ -57,165 +69,18 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
     )
 
 
-def fail_not_ready(lab: Lab, parcel: Parcel, late: list[Pod]) -> NoReturn:
-    """End the check: too few copies are ready, and this is why."""
-    lost = lost_nodes(lab, [pod.spec.node_name for pod in late])
-    if lost:
-        could_not_run(
-            f"Copies were on {' and '.join(lost)}, which {'is' if len(lost) == 1 else 'are'} lost, and are not made again "
-            f"elsewhere yet. `lab lose {int(lab.number)} --back` brings {'it' if len(lost) == 1 else 'them'} back."
-        )
-    if stuck := standing_still(parcel):
-        fail_standing_still(parcel, stuck)
-    pod = late[0]
-    name = pod.metadata.name
-    container = parcel.container(pod)
-    warning = parcel.last_warning(pod)
-    counted = f"{len(late)} of {len(parcel.pods)} copies"
-    trouble = pod.trouble
-    source = f"kubectl describe pod {name}{space(pod)}"
-    if trouble in NO_IMAGE:
-        fail(
-            f"{counted} cannot start: the image {container.image} is not on the node and cannot be fetched.",
-            expected=f"{parcel.cluster.image}:1.0 or {parcel.cluster.image}:2.0, which every node can run",
-            seen=trouble,
-            source=source,
-            evidence=warning,
-            hint="Compare the image's name and tag, and whether it may be taken from the node: `imagePullPolicy`.",
-        )
-    if pod.unschedulable:
-        fail_without_a_node(parcel, pod, counted)
-    _require_room_in_memory(pod, container, counted, source, warning)
-    if trouble == "CreateContainerConfigError":
-        fail(
-            f"{counted} cannot be started: something that their pod refers to is not there.",
-            expected="copies that are READY 1/1",
-            seen=f"{name}: {trouble}",
-            source=source,
-            evidence=warning,
-            hint="The event names the ConfigMap, the Secret or the key. It has to be in the pod's own namespace.",
-        )
-    if liveness := parcel.last_warning(pod, "Liveness probe"):
-        _fail_killed(pod, container, counted, source, liveness)
-    unready = parcel.last_warning(pod, "Readiness probe") or parcel.last_warning(pod, "Startup probe")
-    if unready:
-        probe = container.readiness_probe if "Readiness" in unready else container.startup_probe
-        fail(
-            f"{counted} run and never get ready: the probe that asks them fails. It asks {probe.asks if probe else 'nothing'}.",
-            expected="copies that are READY 1/1",
-            seen=f"{name}: 0/1",
-            source=source,
-            evidence=unready,
-            hint=f"Unless it is set to another one, Parcel listens on port {LISTENS}; it answers /readyz and /healthz. Which port and which path does the probe name?",
-        )
+# -- refused ---------------------------------------------------------------------------------------------------
+
+
+def fail_too_few(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
+    """End the check: more copies are wanted than the cluster makes."""
+    pods = parcel.pods_of(workload)
     fail(
-        f"{counted} are not ready, and so get no requests.",
-        expected="copies that are READY 1/1",
-        seen=f"{name}: {trouble or pod.status.phase}",
-        source=source,
-        evidence=warning,
-        hint=f"`kubectl logs {name}{space(pod)}` shows what the copy itself says.",
-    )
-
-
-def _require_room_in_memory(pod: Pod, container: Container, counted: str, source: str, warning: str) -> None:
-    limit = resources_of(pod, container).limits.get("memory", "")
-    require(
-        not limit or quantity(limit) >= NEEDED_BYTES,
-        f"{counted} cannot be started: their limit of memory is {limit}, and that is {quantity(limit):.3g} bytes. "
-        "`m` is a thousandth; memory is counted in `Mi`, 1,048,576 bytes each.",
-        expected="a limit that Parcel fits into: it needs about 25 MB",
-        seen=f"limit {limit}",
-        source=source,
-        evidence=warning,
-        hint="Lesson, “Room”: in which unit does `practice.yaml` write its memory?",
-    )
-    killed = pod.trouble == "OOMKilled" or any(
-        each.last_state.terminated and each.last_state.terminated.reason == "OOMKilled"
-        for each in pod.status.container_statuses
-    )
-    require(
-        not killed,
-        f"{counted} are killed by their own memory limit, {limit}.",
-        expected="a limit that Parcel fits into: it needs about 25 MB",
-        seen="OOMKilled",
-        source=source,
-        evidence=warning,
-        hint="`kubectl top pods` shows what a copy uses.",
-    )
-
-
-def _fail_killed(pod: Pod, container: Container, counted: str, source: str, warning: str) -> NoReturn:
-    probe = container.liveness_probe
-    why = (
-        " That is the question whether it is ready: a copy that is still getting ready is killed for it, starts again, and is never done."
-        if probe and probe.http_get and probe.http_get.path == "/readyz"
-        else ""
-    )
-    fail(
-        f"{counted} are started again and again, because their liveness probe fails. It asks {probe.asks if probe else 'nothing'}.{why}",
-        expected="copies that run, with 0 restarts",
-        seen=f"{pod.metadata.name}: {pod.restarts} restart{'s' * (pod.restarts != 1)}",
-        source=source,
-        evidence=warning,
-        hint="Two questions, two probes: what should happen to a copy that lives but cannot serve yet, and what to one that is dead?",
-    )
-
-
-def fail_without_a_node(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:
-    """End the check: no node takes a copy, in the scheduler's words."""
-    fail(
-        f"{counted} have no node: none takes what they ask for.",
-        expected="a node for each copy",
-        seen=pod.unschedulable,
-        source=f"kubectl describe pod {pod.metadata.name}{space(pod)}",
-        evidence=parcel.last_warning(pod),
-        hint="The message counts the nodes by what rules them out. Which lines of your pod ask for that: `resources`, `nodeSelector`, `affinity`, `topologySpreadConstraints`, a `hostPort`?",
-    )
-
-
-# -- a rollout that stands still -------------------------------------------------------------------------------
-
-
-def standing_still(parcel: Parcel) -> Pod | None:
-    """Return a copy that keeps a rollout waiting while older ones of the same workload serve; None if there is none."""
-    serving = {(parcel.owner(pod), parcel.container(pod).image) for pod in parcel.pods if pod.ready}
-    for pod in parcel.pods:
-        owner, image = parcel.owner(pod), parcel.container(pod).image
-        older = [other for other, had in serving if other == owner and had != image]
-        if not pod.ready and older and (pod.trouble or parcel.last_warning(pod)):
-            return pod
-    return None
-
-
-def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
-    """End the check: a release was begun that cannot be done."""
-    owner, image = parcel.owner(pod), parcel.container(pod).image
-    old = sorted({parcel.container(each).image for each in parcel.pods if each.ready} - {image})
-    serving = sum(each.ready for each in parcel.pods)
-    trouble = pod.trouble or "0/1"
-    fail(
-        f"A rollout stands still: {'1 copy' if serving == 1 else f'{serving} copies'} of {' and '.join(old)} "
-        f"{'serves' if serving == 1 else 'serve'}, and a copy of {image} does not get ready "
-        f"({trouble}). It waits until somebody takes the rollout back, or makes a version that can start.",
-        expected="a rollout that is complete, or was rolled back",
-        seen=f"{pod.metadata.name}: {trouble}",
-        source=f"kubectl rollout status {owner.title}{space(pod)}",
-        evidence=parcel.last_warning(pod),
-        hint="Lesson, “A release that cannot start”: which command led out there?",
-    )
-
-
-def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
-    """End the check: a release was begun of which the cluster makes no copy."""
-    pod = parcel.pods_of(workload)[0]
-    fail(
-        f"A rollout of {workload.title} stands still: the cluster refuses to make a copy of the new version.",
-        expected="a rollout that is complete, or was rolled back",
+        f"{workload.title} has {len(pods)} {'copy' if len(pods) == 1 else 'copies'}, and the cluster refuses to make more.",
+        expected=f"{WANTED} copies or more",
         seen=refused,
-        source=f"kubectl describe {workload.title}{space(pod)}",
-        hint="A usual rollout makes one copy more before it takes an old one away. Has your namespace room for one more? "
-        "`kubectl describe resourcequotas` shows what is used and what there is.",
+        source=f"kubectl describe {workload.title}{space(pods[0])}",
+        hint="The message says what the cluster refused. `kubectl describe resourcequotas` shows what a namespace has room for.",
     )
 
 
@@ -259,11 +124,29 @@ def fail_unreachable(parcel: Parcel) -> NoReturn:
             hint=f"`kubectl describe pod {selected[0].metadata.name}{space(service)}` says why.",
         )
     ready = next(pod for pod in selected if pod.ready)
-    target = parcel.target(service, ready)
     require(
-        parcel.answers_at(ready, target),
+        parcel.target(service, ready).isdecimal(),
+        f"The service {name} leads to {parcel.target(service, ready)}, so it has no address to send users to.",
+        expected="a port with this name in the copies, or a number",
+        seen=f"target port {parcel.target(service, ready)}",
+        source=source,
+        hint="A name of a port is given under `ports` of the container. `kubectl describe pod` lists it.",
+    )
+    target, own = parcel.target(service, ready), parcel.own_port(ready)
+    answers = parcel.answers_at(ready, target)
+    require(
+        answers or target != str(own),
+        f"The service {name} leads to port {target} of the pods, which is Parcel's own, and Parcel does not answer there: it "
+        "listens for its own pod alone, or it hangs.",
+        expected=f"an answer from port {target} of each copy",
+        seen=f"no answer from port {target} of {ready.metadata.name}",
+        source=f"kubectl describe pod {ready.metadata.name}{space(ready)}",
+        hint="`PARCEL_BIND` says on which address Parcel listens. 127.0.0.1 is reached from within the pod alone.",
+    )
+    require(
+        answers,
         f"The service {name} leads to port {target} of the pods, where nobody listens.",
-        expected=f"the port that Parcel listens on: {parcel.own_port(ready)}",
+        expected="the port that Parcel listens on" + (f": {own}" if own else ", which `PARCEL_PORT` sets"),
         seen=f"target port {target}",
         source=source,
         hint="A service has three ports: its own, the one on the nodes, and the one in the pods. Left out, the last is like the first.",

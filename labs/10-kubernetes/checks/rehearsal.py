@@ -65,7 +65,7 @@ class Rehearsal:
         self._parcel = parcel
         self._api = parcel.cluster.api
         self._template = parcel.template(workload)
-        self.port = parcel.listens
+        self.port = parcel.listens(parcel.pods_of(workload)[0])
         self._room = Room(workload.namespace)
         self._made: dict[str, Pod] = {}
         self._bodies: dict[str, trial.Trial] = {}

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.interface import tell_of_lost
-from checker.cluster.kubernetes import OWN_TAINTS, held_back
+from checker.cluster.kubernetes import NO_IMAGE, OWN_TAINTS, held_back
 from checker.cluster.kubernetes_api import Refused
-from checker.cluster.kubernetes_records import quantity, resources_of
 from checker.grading.author import (
     could_not_run,
     fail,
@@ -22,22 +21,30 @@ from checker.grading.author import (
     wait_until,
 )
 
-from . import health
-from .parcel import space
+from . import health, room
+from .parcel import image_of, space
 from .reasons import (
     ADDRESS,
-    NO_IMAGE,
     WANTED,
-    fail_not_ready,
-    fail_refused,
-    fail_standing_still,
+    fail_too_few,
     fail_unreachable,
     fail_without_pods,
+)
+from .rollouts import (
+    delay,
+    fail_refused,
+    fail_standing_still,
+    is_stuck,
+    left_behind,
+    require_current,
+    require_told,
     standing_still,
 )
+from .unready import fail_not_ready
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
+    from checker.cluster.kubernetes_records import Pod
     from checker.grading.author import Lab, Outside, Traffic
 
     from .parcel import Parcel
@@ -52,11 +59,11 @@ PATIENT_SECONDS = 120
 REPLACED_SECONDS = 120.0
 """What the task allows: a lost node is given up after 10 s and its pods after 5 more; then a copy has to start, and may
 be asked for the first time half a minute later."""
+GIVEN_UP_SECONDS = 15.0
+"""How long after a node's loss its copies are replaced."""
 NEVER_SECONDS = 45.0
 """How long copies are waited for that their kind does not replace."""
 WATCH_SECONDS = 10.0
-LEAST = {"cpu": 1e-6, "memory": 2.0**20}
-"""What a request has to come to, in cores and bytes; less is no request at all."""
 
 CHECKED = "kubectl get pods --output wide"
 
@@ -148,14 +155,21 @@ def test_copies_run(lab: Lab, parcel: Parcel, cluster: Kubernetes) -> None:
 
     wait_until(is_settled, _patience(parcel), every=0.2)
     pods = parcel.pods
+    late = [pod for pod in pods if not pod.ready]
     if sum(pod.ready for pod in pods) >= WANTED:
-        # What is beside them and does not get ready is a rollout's, and told where that is judged.
+        # What is beside them and does not get ready is a rollout's, and told where that is judged, unless all of its kind is so.
+        serving = {parcel.owner(pod) for pod in pods if pod.ready}
+        hopeless = [pod for pod in late if parcel.owner(pod) not in serving and is_stuck(parcel, pod)]
+        if hopeless:
+            fail_not_ready(lab, parcel, hopeless)
         return
     if not pods:
         fail_without_pods(cluster)
-    late = [pod for pod in pods if not pod.ready]
     if late:
         fail_not_ready(lab, parcel, late)
+    for workload in parcel.workloads:
+        if refused := parcel.refused(workload):
+            fail_too_few(parcel, workload, refused)
     if parcel.beside and parcel.service:
         name = parcel.service.metadata.name
         fail(
@@ -180,10 +194,7 @@ def _patience(parcel: Parcel) -> float:
     for pod in parcel.pods:
         if pod.ready or pod.unschedulable or pod.trouble in NO_IMAGE:
             continue
-        container = parcel.container(pod)
-        asked = container.readiness_probe.initial_delay_seconds if container.readiness_probe else 0
-        started = container.startup_probe.patience if container.startup_probe else 0
-        delays.append(asked + started)
+        delays.append(delay(parcel.container(pod)))
     return READY_SECONDS + min(max(delays), PATIENT_SECONDS) if parcel.pods else 0.0
 
 
@@ -244,25 +255,31 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
         could_not_run(
             f"All copies are on {next(iter(per))}, and it may be for want of another node. {ailing}"
         )
-    here = next(iter(per))
+    here, total = next(iter(per.items()))
     began = min(pod.metadata.creation_timestamp or "" for pod in parcel.pods)
     came_later = cluster.ready_since(began)
     require(
         # Where this node came later as well, the whole cluster was started again, with the copies on it.
         here in came_later or len(cluster.nodes) - len(came_later) > 1,
-        f"All {len(parcel.pods)} copies are on {here}: when that node is lost, all are lost. They were made while "
+        f"All {total} copies are on {here}: when that node is lost, all are lost. They were made while "
         f"{' and '.join(came_later)} {'was' if len(came_later) == 1 else 'were'} away, and Kubernetes does not move what runs.",
         expected="copies on two nodes at least",
         seen=", ".join(f"{node}: {count}" for node, count in per.items()),
         source=CHECKED,
         hint="The scheduler chooses nodes again for new copies. `kubectl rollout restart` makes new ones, one after the other, as a new version does.",
     )
+    bound = list(dict.fromkeys(each for workload in parcel.workloads for each in parcel.bound_by(workload)))
     fail(
-        f"All {len(parcel.pods)} copies are on {here}: when that node is lost, all are lost.",
+        f"All {total} copies are on {here}: when that node is lost, all are lost.",
         expected="copies on two nodes at least",
         seen=", ".join(f"{node}: {count}" for node, count in per.items()),
         source=CHECKED,
-        hint="The scheduler spreads copies by itself, unless it was told where they may run. `kubectl describe pod NAME` shows Node-Selectors.",
+        hint="The scheduler spreads copies by itself, unless it was told where they may run. "
+        + (
+            f"Your pod's {' and '.join(bound)} may tell it."
+            if bound
+            else "`kubectl describe pod NAME` shows Node-Selectors."
+        ),
     )
 
 
@@ -270,36 +287,9 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
 
 
 @needs("copies-run")
-def test_requests_and_limits(parcel: Parcel) -> None:
+def test_requests_and_limits(parcel: Parcel, cluster: Kubernetes) -> None:
     """Each copy says what it needs, and has a limit of memory."""
-    for pod in parcel.pods:
-        given = resources_of(pod, parcel.container(pod))
-        lacking = [f"a request of {each}" for each in LEAST if each not in given.requests]
-        lacking += [] if "memory" in given.limits else ["a limit of memory"]
-        owner = parcel.owner(pod)
-        require(
-            not lacking,
-            f"The copies of {owner.title} have no {' and no '.join(each.removeprefix('a ') for each in lacking)}. Without requests the scheduler "
-            "counts them as needing nothing and puts any number on a node; without a limit one that leaks takes what its neighbours need.",
-            expected="requests of cpu and memory, and a limit of memory",
-            seen=f"lacking: {', '.join(lacking)}",
-            source=f"kubectl describe {owner.title}{space(pod)}",
-            hint="Lesson, “Room”: `resources` has two halves. Which one does the scheduler read, and which one the kernel?",
-        )
-        little = {
-            name: given.requests[name]
-            for name, least in LEAST.items()
-            if quantity(given.requests[name]) < least
-        }
-        require(
-            not little,
-            f"The copies of {owner.title} request {' and '.join(f'{amount} of {name}' for name, amount in little.items())}: that is as "
-            "good as nothing, so the scheduler puts any number of them on a node.",
-            expected="requests that say what a copy needs: Parcel uses about 25 MB of memory",
-            seen=", ".join(f"{name}: {amount}" for name, amount in little.items()),
-            source=f"kubectl describe {owner.title}{space(pod)}",
-            hint="`kubectl top pods` shows what a copy uses. `m` is a thousandth: of a core that is much, of a byte nothing.",
-        )
+    room.judge(parcel, cluster.largest("memory"))
 
 
 @needs("answers", "looked-after")
@@ -327,6 +317,7 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
     for workload in parcel.workloads:
         if (refused := parcel.refused(workload)) and not _is_moved(parcel, workload):
             fail_refused(parcel, workload, refused)
+        require_current(parcel, workload, image_of)
     title, where = parcel.workloads[0].title, space(parcel.pods[0])
     outcomes.rollout(
         timeline.everything(),
@@ -335,7 +326,8 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         source="lab timeline 10",
         hint="`lab timeline 10` draws it. When does a new copy get its first request, and an old one its last? To try again, go "
         f"back to {BEFORE}, wait until users are served, and move once more: the last move counts.",
-        unfinished=f"`kubectl rollout status {title}{where}` says what a rollout waits for; one that was paused waits for you.",
+        unfinished=left_behind(parcel, AFTER)
+        + f"`kubectl rollout status {title}{where}` says what a rollout waits for; one that was paused waits for you.",
     )
     old = [each for each in cluster.instances() if each.version != AFTER]
     require(
@@ -346,6 +338,7 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         source=f"kubectl get pods{where} --output custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image",
         hint=f"`kubectl rollout history {title}{where}` lists what was rolled out, `kubectl rollout status` whether it is done.",
     )
+    require_told(parcel, AFTER)
 
 
 def _is_moved(parcel: Parcel, workload: Workload) -> bool:
@@ -397,6 +390,15 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
             hint=f"`{source}` shows the strategy and how many copies may be unavailable: how many old ones may go before a new one is ready?",
         )
     except Refused as refused:
+        require(
+            "field is immutable" not in refused.message,
+            f"No other version can be rolled out to the copies of {workload.title}, and none rolled back: a {workload.kind} "
+            "takes no other image once it exists.",
+            expected="a release that is tried on one copy, while the others serve",
+            seen="spec.template: field is immutable",
+            source=source,
+            hint="Which kinds make new copies when their template changes? One of them is in `practice.yaml`.",
+        )
         could_not_run(f"The bad release could not be tried: {refused.message}")
     require(
         all(back),
@@ -433,6 +435,7 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
     if lab.recall("node lost", parcel.key) is not None:
         return
     ready = [pod for pod in parcel.pods if pod.ready]
+    _require_asked_in_time(parcel, ready)
     on = [pod.spec.node_name for pod in ready if pod.spec.node_name != "control-plane"]
     victim = max(sorted(set(on)), key=on.count)
     kinds = {parcel.owner(pod).kind for pod in ready if pod.spec.node_name == victim}
@@ -451,6 +454,25 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
     # The node's old pods go when it is back; what comes next wants to find none.
     wait_until(lambda: all(pod.ready for pod in cluster.pods()), READY_SECONDS, every=0.2)
     lab.remember("node lost", parcel.key)
+
+
+def _require_asked_in_time(parcel: Parcel, ready: list[Pod]) -> None:
+    """Require that a copy that replaces a lost one is asked whether it is ready before the time is over."""
+    for pod in ready:
+        container = parcel.container(pod)
+        first = max(
+            probe.initial_delay_seconds if probe else 0
+            for probe in (container.readiness_probe, container.startup_probe)
+        )
+        require(
+            first + GIVEN_UP_SECONDS < REPLACED_SECONDS,
+            f"A copy that replaces a lost one is asked for the first time {first} s after its start, and a lost node's copies are "
+            f"replaced {GIVEN_UP_SECONDS:g} s after the loss: that is more than the two minutes of the task.",
+            expected=f"copies that are ready {REPLACED_SECONDS:g} s after the loss",
+            seen=f"initialDelaySeconds: {first}",
+            source=f"kubectl describe {parcel.owner(pod).title}{space(pod)}",
+            hint="How long does a copy really need? A probe that asks early and fails costs nothing.",
+        )
 
 
 def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -29,17 +30,20 @@ def pod(
     image: str = "drydock/parcel:2.0",
     node: str = "worker-1",
     waiting: str = "",
+    message: str = "",
+    restarts: int = 0,
     unschedulable: str = "",
+    init: list[dict[str, Any]] | None = None,
     made: str = "2026-11-28T16:00:00Z",
     owner: str = "ReplicaSet",
     **container: Any,
 ) -> Pod:
-    conditions = [{"type": "Ready", "status": str(ready)}]
+    conditions = [{"type": "Ready", "status": str(ready), "message": message}]
     if unschedulable:
         conditions.append(
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unschedulable}
         )
-    state = {"waiting": {"reason": waiting}} if waiting else {"running": {}}
+    state = {"waiting": {"reason": waiting, "message": message}} if waiting else {"running": {}}
     return msgspec.convert(
         {
             "metadata": {
@@ -56,7 +60,10 @@ def pod(
             "status": {
                 "phase": "Pending" if unschedulable else "Running",
                 "conditions": conditions,
-                "containerStatuses": [] if unschedulable else [{"name": "parcel", "state": state}],
+                "containerStatuses": []
+                if unschedulable
+                else [{"name": "parcel", "state": state, "restartCount": restarts}],
+                "initContainerStatuses": init or [],
             },
         },
         Pod,
@@ -80,6 +87,9 @@ class Cluster(SimpleNamespace):
                 "found": [],
                 "bound": (),
                 "failure": "",
+                "waiting": [],
+                "makes_none": [],
+                "most": 16 * 2.0**30,
                 **said,
             }
         )
@@ -91,6 +101,19 @@ class Cluster(SimpleNamespace):
     def last_failure(self) -> str:
         """Return why no pod could be made."""
         return str(self.failure)
+
+    def idle(self) -> list[tuple[str, str]]:
+        """Return what makes no copies."""
+        return list(self.makes_none)
+
+    def misnamed(self) -> list[Pod]:
+        """Return what waits for another image."""
+        return list(self.waiting)
+
+    def largest(self, resource: str) -> float:
+        """Return how much a node has."""
+        assert resource == "memory"
+        return float(self.most)
 
     def unready_nodes(self) -> list[str]:
         """Return the nodes that are not ready."""
@@ -119,11 +142,22 @@ class Parcel:
 
     service: Service | None = None
     beside = 0
+    looked_at = 1795967200.0
 
-    def __init__(self, *pods: Pod, warnings: dict[str, str] | None = None, **said: Any) -> None:
+    def __init__(
+        self,
+        *pods: Pod,
+        warnings: dict[str, str] | None = None,
+        killing: str = "",
+        bound_by: tuple[str, ...] = (),
+        **said: Any,
+    ) -> None:
         self.pods = list(pods)
         self.cluster = Cluster(found=list(pods), **said)
         self._warnings = warnings or {}
+        self._killing = killing
+        self._bound_by = list(bound_by)
+        self.workloads = [OWNER]
 
     def container(self, one: Pod) -> Any:
         """Return its container."""
@@ -133,6 +167,26 @@ class Parcel:
         """Return what looks after it."""
         assert one
         return OWNER
+
+    def status(self, one: Pod) -> Any:
+        """Return how its container is."""
+        return one.status.container_statuses[0]
+
+    def bound_by(self, workload: Workload) -> list[str]:
+        """Return what says where copies may run."""
+        assert workload
+        return self._bound_by
+
+    def last_words(self, one: Pod) -> str:
+        """Return what a copy wrote last."""
+        assert one
+        return "PARCEL_PORT is 'abc'; it must be a whole number."
+
+    def event(self, one: Pod, field: str, about: str = "") -> str:
+        """Return what the node said when it ended a container."""
+        assert one
+        assert field == "reason=Killing"
+        return self._killing if about in self._killing else ""
 
     def last_warning(self, one: Pod, about: str = "") -> str:
         """Return what was complained of."""
@@ -155,6 +209,18 @@ def test_copies_among_the_clusters_own_parts_are_found_and_told(checks: Checks) 
     assert (failure.seen, failure.source) == ("3 in kube-system", "kubectl get pods --namespace kube-system")
 
 
+def test_a_deployment_that_wants_nothing_is_told(checks: Checks) -> None:
+    idle = [("deployment/parcel", "wants 0 copies")]
+    failure = told(lambda: checks(LAB, "reasons").fail_without_pods(Cluster(makes_none=idle)))
+    assert failure.rationale == "deployment/parcel makes no copy of Parcel: it wants 0 copies."
+
+
+def test_an_image_that_is_not_parcels_is_named(checks: Checks) -> None:
+    one = pod(image="parcel:1.0", ready=False, waiting="ImagePullBackOff")
+    failure = told(lambda: checks(LAB, "reasons").fail_without_pods(Cluster(waiting=[one])))
+    assert "parcel-1 waits for the image parcel:1.0, which no node has" in failure.rationale
+
+
 def test_where_nothing_runs_the_hint_names_what_the_lesson_has(checks: Checks) -> None:
     failure = told(lambda: checks(LAB, "reasons").fail_without_pods(Cluster()))
     assert "`practice`" in failure.hint
@@ -163,7 +229,7 @@ def test_where_nothing_runs_the_hint_names_what_the_lesson_has(checks: Checks) -
 @pytest.fixture
 def fail_not_ready(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Give a function that returns why copies are not ready; the nodes that it names are lost."""
-    reasons = checks(LAB, "reasons")
+    reasons = checks(LAB, "unready")
 
     def judge(parcel: Parcel, *lost: str) -> Any:
         monkeypatch.setattr(reasons, "lost_nodes", lambda _, among: [each for each in lost if each in among])
@@ -199,8 +265,100 @@ def test_a_limit_in_thousandths_of_a_byte_is_told_as_that(fail_not_ready: Callab
 def test_something_that_is_missing_is_not_told_as_a_node_that_is_missing(
     fail_not_ready: Callable[..., Any],
 ) -> None:
-    failure = fail_not_ready(Parcel(pod(ready=False, waiting="CreateContainerConfigError")))
+    said = 'configmap "nope" not found'
+    failure = fail_not_ready(Parcel(pod(ready=False, waiting="CreateContainerConfigError", message=said)))
     assert "refers to is not there" in failure.rationale
+    assert failure.evidence == said
+
+
+def test_a_user_that_cannot_be_told_from_root_is_not_told_as_something_missing(
+    fail_not_ready: Callable[..., Any],
+) -> None:
+    said = (
+        "container has runAsNonRoot and image has non-numeric user (parcel), cannot verify user is non-root"
+    )
+    failure = fail_not_ready(Parcel(pod(ready=False, waiting="CreateContainerConfigError", message=said)))
+    assert "wants a user that is not root" in failure.rationale
+
+
+def test_a_program_that_ends_is_told_as_that_though_a_probe_failed_as_well(
+    fail_not_ready: Callable[..., Any],
+) -> None:
+    probe = {"httpGet": {"path": "/readyz", "port": 8080}}
+    one = pod(ready=False, waiting="CrashLoopBackOff", restarts=2, readinessProbe=probe)
+    one = msgspec.structs.replace(
+        one,
+        status=msgspec.convert(
+            {
+                "phase": "Running",
+                "containerStatuses": [
+                    {
+                        "name": "parcel",
+                        "restartCount": 2,
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {"terminated": {"reason": "Error", "exitCode": 1}},
+                    }
+                ],
+            },
+            type(one.status),
+        ),
+    )
+    failure = fail_not_ready(Parcel(one, warnings={"parcel-1": "Readiness probe failed: connection refused"}))
+    assert "end by themselves" in failure.rationale
+    assert failure.seen == "parcel-1: CrashLoopBackOff, exit code 1"
+    assert failure.evidence.startswith("PARCEL_PORT")
+
+
+@pytest.mark.parametrize(
+    ("complaint", "words"),
+    [
+        ("Readiness probe failed: HTTP probe failed with statuscode: 503", "are not ready yet"),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 404", "never get ready"),
+        ("Readiness probe failed: context deadline exceeded", "With a limit of 5m of cpu"),
+    ],
+)
+def test_what_a_probe_hears_says_what_is_wrong(
+    fail_not_ready: Callable[..., Any], complaint: str, words: str
+) -> None:
+    probe = {"httpGet": {"path": "/readyz", "port": 8080}}
+    one = pod(ready=False, readinessProbe=probe, resources={"limits": {"cpu": "5m"}})
+    assert words in fail_not_ready(Parcel(one, warnings={"parcel-1": complaint})).rationale
+
+
+@pytest.mark.parametrize(
+    ("init", "words"),
+    [
+        ({"state": {"running": {}}}, "has not ended"),
+        ({"state": {"terminated": {"reason": "Error", "exitCode": 1}}}, "ends with an error"),
+    ],
+)
+def test_a_copy_that_waits_for_its_init_container_is_told_so(
+    fail_not_ready: Callable[..., Any], init: dict[str, Any], words: str
+) -> None:
+    failure = fail_not_ready(
+        Parcel(pod(ready=False, waiting="PodInitializing", init=[{"name": "wait", **init}]))
+    )
+    assert f"init container `wait` {words}" in failure.rationale
+
+
+def test_a_readiness_gate_is_named(fail_not_ready: Callable[..., Any]) -> None:
+    said = 'corresponding condition of pod readiness gate "x.y/z" does not exist.'
+    assert "has a readiness gate" in fail_not_ready(Parcel(pod(ready=False, message=said))).rationale
+
+
+def test_a_node_that_asks_a_registry_for_what_it_has_is_told_so(fail_not_ready: Callable[..., Any]) -> None:
+    one = pod(ready=False, waiting="ErrImagePull", imagePullPolicy="Always")
+    assert "which it already has" in fail_not_ready(Parcel(one)).rationale
+
+
+def test_a_rollout_that_is_under_way_does_not_stand_still(checks: Checks) -> None:
+    rollouts = checks(LAB, "rollouts")
+    said = {"new": "Readiness probe failed: HTTP probe failed with statuscode: 503"}
+    just_now = dt.datetime.fromtimestamp(Parcel.looked_at - 20, dt.UTC).isoformat()
+    new = pod("new", ready=False, made=just_now)
+    assert rollouts.standing_still(Parcel(pod(image="drydock/parcel:1.0"), new, warnings=said)) is None
+    old = pod("new", ready=False)
+    assert rollouts.standing_still(Parcel(pod(image="drydock/parcel:1.0"), old, warnings=said)) is old
 
 
 def test_a_copy_without_a_node_is_told_in_the_schedulers_words(fail_not_ready: Callable[..., Any]) -> None:
@@ -210,8 +368,11 @@ def test_a_copy_without_a_node_is_told_in_the_schedulers_words(fail_not_ready: C
 
 def test_the_evidence_belongs_to_the_probe_that_the_reason_names(fail_not_ready: Callable[..., Any]) -> None:
     probe = {"httpGet": {"path": "/readyz", "port": 8080}}
-    one = pod(ready=False, livenessProbe=probe, readinessProbe=probe)
-    failure = fail_not_ready(Parcel(one, warnings={"parcel-1": "Liveness probe failed: 503"}))
+    one = pod(ready=False, restarts=2, livenessProbe=probe, readinessProbe=probe)
+    killing = "Container parcel failed liveness probe, will be restarted"
+    failure = fail_not_ready(
+        Parcel(one, warnings={"parcel-1": "Liveness probe failed: 503"}, killing=killing)
+    )
     assert "their liveness probe fails. It asks /readyz on port 8080" in failure.rationale
     assert failure.evidence == "Liveness probe failed: 503"
 
@@ -254,6 +415,8 @@ def test_copies_on_one_node_though_another_was_there_were_told_to_be_there(
 ) -> None:
     here = [pod(f"p{n}", node="control-plane") for n in range(3)]
     assert "unless it was told where" in told(spread(checks, *here, came=came)).hint
+    bound = told(spread(checks, *here, came=came, bound_by=("`nodeName`",)))
+    assert "Your pod's `nodeName` may tell it." in bound.hint
 
 
 def test_copies_on_one_node_while_others_are_lost_are_not_judged(checks: Checks) -> None:
@@ -261,10 +424,15 @@ def test_copies_on_one_node_while_others_are_lost_are_not_judged(checks: Checks)
         spread(checks, pod(), pod("p2"), trouble="worker-1 is lost.")()
 
 
+def needs(checks: Checks, parcel: Parcel) -> None:
+    checks(LAB, "test_kubernetes").test_requests_and_limits(parcel, parcel.cluster)
+
+
 @pytest.mark.parametrize(
     ("requests", "words"),
     [
         ({"cpu": "0", "memory": "32Mi"}, "request 0 of cpu: that is as good as nothing"),
+        ({"cpu": "20m", "memory": "1Mi"}, "request 1Mi of memory: that is as good as nothing"),
         ({"cpu": "20m", "memory": "32m"}, "request 32m of memory: that is as good as nothing"),
         ({"cpu": "20m"}, "no request of memory"),
     ],
@@ -273,14 +441,22 @@ def test_a_request_that_asks_for_nothing_is_none(
     checks: Checks, requests: dict[str, str], words: str
 ) -> None:
     one = pod(resources={"requests": requests, "limits": {"memory": "96Mi"}})
-    failure = told(lambda: checks(LAB, "test_kubernetes").test_requests_and_limits(Parcel(one)))
+    failure = told(lambda: needs(checks, Parcel(one)))
     assert words in failure.rationale
+
+
+def test_a_limit_above_what_a_node_has_is_none(checks: Checks) -> None:
+    room = {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "1Ti"}}
+    failure = told(lambda: needs(checks, Parcel(pod(resources=room))))
+    assert "more than a whole node has" in failure.rationale
+    # Where nodes may not be read, it is not known.
+    needs(checks, Parcel(pod(resources=room), most=0))
 
 
 def test_every_copy_is_asked_what_it_needs_whatever_made_it(checks: Checks) -> None:
     room = {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"memory": "96Mi"}}
     parcel = Parcel(pod(resources=room), pod("other"))
-    failure = told(lambda: checks(LAB, "test_kubernetes").test_requests_and_limits(parcel))
+    failure = told(lambda: needs(checks, parcel))
     assert "no request of cpu" in failure.rationale
 
 
@@ -299,6 +475,54 @@ def test_a_service_that_does_not_heed_readiness_is_told(
 ) -> None:
     service = msgspec.convert({"metadata": {"name": "parcel"}, "spec": spec}, Service)
     assert words in told(lambda: checks(LAB, "health").require_heeded(service)).rationale
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        (
+            {"readinessProbe": {"periodSeconds": 1, "failureThreshold": 1000}},
+            "goes on getting requests for up to 1001 s",
+        ),
+        ({"startupProbe": {"initialDelaySeconds": 90}}, "For the first 90 s of its life"),
+        ({"startupProbe": {"periodSeconds": 70}}, "For the first 70 s of its life"),
+    ],
+)
+def test_probes_that_leave_a_copy_alone_for_minutes_are_told(
+    checks: Checks, container: dict[str, Any], words: str
+) -> None:
+    one = pod(**container).spec.containers[0]
+    health = checks(LAB, "health")
+    assert words in told(lambda: health._require_heard_soon(one, "kubectl describe …")).rationale
+    patient: dict[str, Any] = {
+        "startupProbe": {"initialDelaySeconds": 60, "periodSeconds": 10, "failureThreshold": 30},
+        "readinessProbe": {"initialDelaySeconds": 90, "periodSeconds": 15},
+    }
+    health._require_heard_soon(pod(**patient).spec.containers[0], "")
+
+
+def test_a_copy_that_is_asked_too_late_after_a_loss_is_told_before_the_loss(checks: Checks) -> None:
+    judge = checks(LAB, "test_kubernetes")._require_asked_in_time
+    one = pod(readinessProbe={"initialDelaySeconds": 110})
+    assert "110 s after its start" in told(lambda: judge(Parcel(one), [one])).rationale
+    judge(Parcel(), [pod(readinessProbe={"initialDelaySeconds": 90})])
+
+
+@pytest.mark.parametrize(
+    ("complaint", "words"),
+    [
+        ("HTTP probe failed with statuscode: 503", "asks whether it is ready (/x)"),
+        ("HTTP probe failed with statuscode: 404", "Parcel knows no such path"),
+        ("dial tcp 10.42.1.3:80: connect: connection refused", "where nobody listens"),
+        ("cat: /healthy: No such file or directory", "fails though the copy lives"),
+    ],
+)
+def test_a_probe_that_kills_what_lives_is_told_by_what_it_heard(
+    checks: Checks, complaint: str, words: str
+) -> None:
+    fails = checks(LAB, "health")._fails
+    assert words in fails("/x", complaint, by_grpc=False)
+    assert "does not speak" in fails("by gRPC on port 8080", "context deadline exceeded", by_grpc=True)
 
 
 # -- room ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,163 @@
+"""Rollouts that are not done: that stand still, that the cluster refuses, or that reach only some of what there is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.cluster.kubernetes import NO_IMAGE, held_back, version_of
+from checker.grading.author import fail, require
+
+from .parcel import image_of, space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from checker.cluster.kubernetes import Workload
+    from checker.cluster.kubernetes_records import Container, Pod
+
+    from .parcel import Parcel
+
+STILL_SECONDS = 45.0
+"""How old a copy of a new version has to be, besides what its probes put off, until its rollout counts as stuck."""
+
+NO_START = {
+    *NO_IMAGE,
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+}
+"""The cluster's words for a container that it cannot start, or starts again and again."""
+
+
+def delay(container: Container) -> int:
+    """Return how many seconds a container's own probes may put off the moment in which it is ready."""
+    asked = container.readiness_probe.initial_delay_seconds if container.readiness_probe else 0
+    return asked + (container.startup_probe.patience if container.startup_probe else 0)
+
+
+def standing_still(parcel: Parcel) -> Pod | None:
+    """Return a copy that keeps a rollout waiting while older ones of the same workload serve; None if there is none."""
+    serving = {(parcel.owner(pod), parcel.container(pod).image) for pod in parcel.pods if pod.ready}
+    for pod in parcel.pods:
+        owner, image = parcel.owner(pod), parcel.container(pod).image
+        older = [other for other, had in serving if other == owner and had != image]
+        if not pod.ready and older and is_stuck(parcel, pod):
+            return pod
+    return None
+
+
+def is_stuck(parcel: Parcel, pod: Pod) -> bool:
+    """Whether a copy that is not ready will not get ready by itself: it cannot start, or was given long enough."""
+    if pod.unschedulable or pod.trouble in NO_START:
+        return True
+    made = dt.datetime.fromisoformat(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z").timestamp()
+    waited = parcel.looked_at - made
+    return waited > STILL_SECONDS + delay(parcel.container(pod)) and bool(
+        pod.trouble or parcel.last_warning(pod)
+    )
+
+
+def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
+    """End the check: a release was begun that cannot be done."""
+    owner, image = parcel.owner(pod), parcel.container(pod).image
+    old = sorted({parcel.container(each).image for each in parcel.pods if each.ready} - {image})
+    serving = sum(each.ready for each in parcel.pods)
+    trouble = pod.trouble or "0/1"
+    fail(
+        f"A rollout stands still: {'1 copy' if serving == 1 else f'{serving} copies'} of {' and '.join(old)} "
+        f"{'serves' if serving == 1 else 'serve'}, and a copy of {image} does not get ready "
+        f"({trouble}). It waits until somebody takes the rollout back, or makes a version that can start.",
+        expected="a rollout that is complete, or was rolled back",
+        seen=f"{pod.metadata.name}: {trouble}",
+        source=f"kubectl rollout status {owner.title}{space(pod)}",
+        evidence=parcel.last_warning(pod),
+        hint="Lesson, “A release that cannot start”: which command led out there?",
+    )
+
+
+def require_current(parcel: Parcel, workload: Workload, asked: Callable[[Container], object]) -> None:
+    """Require that the copies of a workload that does not replace them are as it says now.
+
+    Args:
+        parcel: the learner's Parcel.
+        workload: the workload.
+        asked: what of a container counts.
+    """
+    old = parcel.outdated(workload, asked)
+    if not old:
+        return
+    kept = held_back(workload.kind, parcel.spec(workload))
+    fail(
+        f"{len(old)} of the copies of {workload.title} are older than what it says now: "
+        + (
+            f"it says `{kept}`."
+            if kept
+            else f"a {workload.kind} changes no copy that runs, it only makes new ones."
+        ),
+        expected=f"copies as {workload.title} describes them",
+        seen=f"{old[0].metadata.name}, with another {'image' if asked is image_of else 'probe'}",
+        source=f"kubectl describe {workload.title}{space(old[0])}",
+        hint="`kubectl rollout resume` is the opposite of `kubectl rollout pause`."
+        if kept
+        else "What makes it create a new copy? Do it with one after the other, so that users notice nothing.",
+    )
+
+
+def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
+    """End the check: a release was begun of which the cluster makes no copy."""
+    pod = parcel.pods_of(workload)[0]
+    fail(
+        f"A rollout of {workload.title} stands still: the cluster refuses to make a copy of the new version.",
+        expected="a rollout that is complete, or was rolled back",
+        seen=refused,
+        source=f"kubectl describe {workload.title}{space(pod)}",
+        hint="A usual rollout makes one copy more before it takes an old one away. Has your namespace room for one more? "
+        "`kubectl describe resourcequotas` shows what is used and what there is.",
+    )
+
+
+def _fail_untold(parcel: Parcel, workload: Workload, image: str) -> NoReturn:
+    """End the check: copies run the new version, and what makes copies says another one."""
+    pod = parcel.pods_of(workload)[0]
+    fail(
+        f"The copies of {workload.title} run {parcel.container(pod).image}, and {workload.title} itself says {image}: the next copy "
+        "that it makes, for instance after a node was lost, runs that.",
+        expected="one version, in the copies and in what makes them",
+        seen=f"{workload.title}: {image}",
+        source=f"kubectl describe {workload.title}{space(pod)}",
+        hint="What was changed: the copies, or what looks after them? `kubectl get deployments --output wide` shows images as well.",
+    )
+
+
+def require_told(parcel: Parcel, version: str) -> None:
+    """Require that what makes copies says the version that the copies run, and that these do not say another one."""
+    for workload in parcel.workloads:
+        made = parcel.made_of(workload)
+        if made and version_of(made.image) != version:
+            _fail_untold(parcel, workload, made.image)
+    told = next(
+        (
+            pod
+            for pod in parcel.pods
+            if any(each.name == "PARCEL_VERSION" for each in parcel.container(pod).env)
+        ),
+        None,
+    )
+    require(
+        told is None,
+        f"{told.metadata.name if told else ''} answers with the version that `PARCEL_VERSION` says, whatever its image is: so "
+        "nobody can tell which version its users met.",
+        expected="copies that answer with the version of their image",
+        seen="PARCEL_VERSION under `env`",
+        source=f"kubectl describe {parcel.owner(told).title}{space(told)}" if told else "",
+        hint="The image sets this variable. Without yours, go back to 1.0 and move again.",
+    )
+
+
+def left_behind(parcel: Parcel, version: str) -> str:
+    """Return which of several workloads was not told of the new version, as a sentence."""
+    made = {workload.title: parcel.made_of(workload) for workload in parcel.workloads}
+    old = {title: each.image for title, each in made.items() if each and version_of(each.image) != version}
+    return f"{' and '.join(f'{title} says {image}' for title, image in old.items())}. " if old else ""

@@ -1,0 +1,2 @@
+kubectl apply --filename parcel.yaml
+until kubectl get pods | grep -q CreateContainerConfigError; do sleep 0.5; done
