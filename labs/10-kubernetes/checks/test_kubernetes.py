@@ -324,7 +324,9 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         before=BEFORE,
         after=AFTER,
         source="lab timeline 10",
-        hint="`lab timeline 10` draws it. When does a new copy get its first request, and an old one its last? To try again, go "
+        hint=f"`kubectl rollout status {title}{where}` waits until a rollout is complete. "
+        * (not all(pod.ready for pod in parcel.pods))
+        + "`lab timeline 10` draws it. When does a new copy get its first request, and an old one its last? To try again, go "
         f"back to {BEFORE}, wait until users are served, and move once more: the last move counts.",
         unfinished=left_behind(parcel, AFTER)
         + f"`kubectl rollout status {title}{where}` says what a rollout waits for; one that was paused waits for you.",
