@@ -15,6 +15,9 @@ from checker.cluster.manual import ByHand, recovery
 from checker.grading.author import Reply, could_not_run, fail, require, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from checker.cluster.interface import Instance
     from checker.cluster.manual import Loss, Recovery
     from checker.grading.author import Lab, Outside, Prober
 
@@ -60,7 +63,8 @@ MOVE = {
 }
 REPLACE = {
     "swarm": "`docker service ps NAME` after a loss shows what waits, and why. A port of a node can be held once.",
-    "kubernetes": "`kubectl get pods --output wide` after a loss: who would start a pod again? A bare pod has nobody.",
+    "kubernetes": "`kubectl get pods --output wide` after a loss: who would start a pod again? For a bare pod nobody does, a "
+    "DaemonSet never on another node, and a StatefulSet only when the old pod is known to be gone.",
     "nomad": "`nomad job status NAME` after a loss: what waits, and for which client? A static port can be held once on each.",
 }
 
@@ -187,6 +191,7 @@ class Goal:
             if isinstance(cluster, Kubernetes)
             else str,
         )
+        self._require_same_version(way, found)
         self._tell(way, cost.seconds, cost.lost)
         after = sorted(each.id for each in way.cluster.instances())
         self.lab.remember("replaced", way.key, *after, text=json.dumps((cost.seconds, cost.lost)))
@@ -194,6 +199,21 @@ class Goal:
             # The loss brought new copies, not a new version.
             self.lab.remember("updated", way.key, *after)
         return cost.seconds, cost.lost
+
+    @staticmethod
+    def _require_same_version(way: Way, before: Sequence[Instance]) -> None:
+        """Require that a copy which replaced a lost one is of the version that ran before."""
+        versions = sorted({each.version for each in before if each.ready})
+        others = [each for each in way.cluster.instances() if each.ready and each.version not in versions]
+        require(
+            not others,
+            f"The copy that replaced a lost one runs version {others[0].version if others else ''}; before the loss, the copies ran "
+            f"{' and '.join(versions)}. What {way.title} was told to run is another version than the one that ran.",
+            expected=f"version {' and '.join(versions)}, also in new copies",
+            seen=f"{others[0].id}: {others[0].image}" if others else "",
+            source=way.cluster.shows(),
+            hint=f"What did you change, the copies or what makes them? {COPIES[way.key]}",
+        )
 
     def _restored(self, way: Way) -> tuple[float, int]:
         """Read from the record that a host was lost, and that somebody restored the service on the others."""
@@ -216,7 +236,8 @@ class Goal:
             seconds, lost = json.loads(kept)
             return seconds, lost
         stray = [each for each in way.cluster.instances() if each.node == loss.host]
-        if stray:
+        later = bool(stray) and self._came_later(way, loss)
+        if stray and not later:
             fail(
                 f"A copy runs on {loss.host}, the host that was lost, since somebody started it again. What a dead machine had "
                 "to do has to be done by those that are left; in earnest, nobody knows when it comes back.",
@@ -225,12 +246,20 @@ class Goal:
                 source=f"docker -H tcp://{loss.host}:2375 ps",
                 hint="Which host has room? Lab 06 restored a service in the same way.",
             )
-        outcomes.copies(way.cluster, WANTED, elsewhere=[loss.host], hint=COPIES["hand"])
+        outcomes.copies(way.cluster, WANTED, elsewhere=() if later else (loss.host,), hint=COPIES["hand"])
         started = self._require_started_since(way, loss)
         cost = self._cost(way, recovery(loss, way.traffic, WANTED, STEADY_SECONDS), started)
         self._tell(way, *cost)
         self.lab.remember(*proof, text=json.dumps(cost))
         return cost
+
+    @staticmethod
+    def _came_later(way: Way, loss: Loss) -> bool:
+        """Whether the service was whole again on the other hosts before anything was started on the one that was lost."""
+        found = recovery(loss, way.traffic, WANTED, STEADY_SECONDS)
+        records = way.cluster.records() if isinstance(way.cluster, ByHand) else []
+        started = [each.started for each in records if each.node == loss.host and each.running]
+        return found.whole and loss.at + found.cost[0] < min(started, default=0.0)
 
     def _served_under_one_name(self, way: Way, loss: Loss) -> bool:
         """Whether a loss took one of several copies that share a name: the record shows one name, the engines several copies."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.cluster.interface import Instance
 from checker.cluster.manual import ByHand, Loss, Record
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
@@ -87,6 +88,32 @@ def test_copies_that_share_a_name_are_counted_by_their_hosts_engines(checks: Che
 )
 def test_one_copy_that_served_is_one_copy(checks: Checks, found: tuple[Record, ...]) -> None:
     assert not goal(checks)._served_under_one_name(way(*found), loss(1, 1))
+
+
+@pytest.mark.parametrize(("back", "later"), [(30, True), (5, False)])
+def test_a_host_that_is_used_again_once_the_service_was_whole_is_no_stand_in_for_itself(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, back: float, later: bool
+) -> None:
+    one = goal(checks)
+    whole = SimpleNamespace(whole=True, cost=(9.0, 2))
+    monkeypatch.setitem(type(one)._came_later.__globals__, "recovery", lambda *_: whole)
+    hosts = way(record("host-2", 9), record("host-3", back))
+    hosts.traffic = None
+    assert one._came_later(hosts, loss()) is later
+
+
+def test_a_new_copy_of_another_version_than_before_is_told(checks: Checks) -> None:
+    def copy(name: str, version: str) -> Instance:
+        return Instance(name, "worker-1", version, ready=True, image=f"drydock/parcel:{version}")
+
+    tool = SimpleNamespace(
+        instances=lambda: [copy("a", "2.0"), copy("c", "1.0")], shows=lambda: "kubectl get pods"
+    )
+    kubernetes = SimpleNamespace(cluster=tool, title="Kubernetes", key="kubernetes")
+    judge = goal(checks)._require_same_version
+    with pytest.raises(CheckFailed, match=r"runs version 1\.0; before the loss, the copies ran 2\.0"):
+        judge(kubernetes, [copy("a", "2.0"), copy("b", "2.0")])
+    judge(kubernetes, [copy("a", "2.0"), copy("b", "1.0")])
 
 
 def test_a_host_that_is_still_dead_cannot_tell_what_ran_on_it(checks: Checks) -> None:
