@@ -128,7 +128,7 @@ def fail_unreachable(parcel: Parcel) -> NoReturn:
         parcel.target(service, ready).isdecimal(),
         f"The service {name} leads to {parcel.target(service, ready)}, so it has no address to send users to.",
         expected="a port with this name in the copies, or a number",
-        seen=f"target port {parcel.target(service, ready)}",
+        seen=", ".join(f"targetPort: {each.target_port}" for each in service.spec.ports),
         source=source,
         hint="A name of a port is given under `ports` of the container. `kubectl describe pod` lists it.",
     )
