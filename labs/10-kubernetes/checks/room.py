@@ -12,8 +12,8 @@ from .parcel import space
 if TYPE_CHECKING:
     from .parcel import Parcel
 
-LEAST = {"cpu": 1e-6, "memory": 4 * 2.0**20}
-"""What a request has to come to, in cores and bytes; Parcel has never been seen with less memory than twice that."""
+LEAST = {"cpu": 1e-6, "memory": 8 * 2.0**20}
+"""What a request has to come to, in cores and bytes; Parcel has 11 MiB of memory while it does nothing."""
 
 
 def judge(parcel: Parcel, largest: float) -> None:
@@ -45,7 +45,7 @@ def judge(parcel: Parcel, largest: float) -> None:
         require(
             not little,
             f"The copies of {owner.title} request {' and '.join(f'{amount} of {name}' for name, amount in little.items())}: that is as "
-            "good as nothing, so the scheduler puts any number of them on a node.",
+            "good as nothing, and much less than a copy uses, so the scheduler puts too many of them on a node.",
             expected="requests that say what a copy needs: Parcel uses 10 to 25 MB of memory",
             seen=", ".join(f"{name}: {amount}" for name, amount in little.items()),
             source=f"kubectl describe {owner.title}{space(pod)}",

@@ -432,7 +432,7 @@ def needs(checks: Checks, parcel: Parcel) -> None:
     ("requests", "words"),
     [
         ({"cpu": "0", "memory": "32Mi"}, "request 0 of cpu: that is as good as nothing"),
-        ({"cpu": "20m", "memory": "1Mi"}, "request 1Mi of memory: that is as good as nothing"),
+        ({"cpu": "20m", "memory": "4Mi"}, "request 4Mi of memory: that is as good as nothing"),
         ({"cpu": "20m", "memory": "32m"}, "request 32m of memory: that is as good as nothing"),
         ({"cpu": "20m"}, "no request of memory"),
     ],
