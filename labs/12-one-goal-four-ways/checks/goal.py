@@ -47,7 +47,8 @@ SPREAD = {
 }
 REACH = {
     "hand": "`docker -H tcp://HOST:2375 port NAME` says which port of the host leads where. The front asks port 8080 of each host.",
-    "swarm": "`docker service inspect --pretty NAME` ends with the published ports. The front asks port 8080 of each node.",
+    "swarm": "`docker service inspect --pretty NAME` ends with the published ports. The front asks port 8080 of each node. A port "
+    "that is published without `mode=host` needs the swarm's routing mesh, which not every machine has (lesson 09).",
     "kubernetes": "`kubectl get service,endpointslices` shows the node port, and which pods stand behind it. The front asks port 30080.",
     "nomad": "`nomad alloc status ID` lists the addresses of a copy. The front asks port 8080 of each client.",
 }
