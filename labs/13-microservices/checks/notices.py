@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from checker.grading.author import form_in, require, wait_until
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 KEY = "parcel-7f3a91c2d5e84b60"
 ANOTHER_WAY = "Lesson, “A key is not an address”: in which other way does the gateway accept it?"
+WORKED = "everything worked"
 COUNT = 5
 FAULT_SECONDS = 3.0
 MOST_TRIES = 60
@@ -23,19 +25,26 @@ TWICE_SECONDS = 1.5
 
 
 def require_sent(services: Services, receivers: list[str], when: str) -> None:
-    """Require that the gateway sends a message to each receiver, in time."""
+    """Require that the gateway sends a message for each parcel, in time.
 
-    def missing() -> list[str]:
-        sent = services.sent()
-        return [each for each in receivers if not sent.get(each)]
+    Args:
+        services: the services.
+        receivers: of each parcel, for whom it is.
+        when: in which situation the parcels were accepted.
+    """
+    wanted = Counter(receivers)
+
+    def missing() -> Counter[str]:
+        return wanted - Counter(services.sent())
 
     wait_until(lambda: not missing(), BACK_SECONDS, every=0.1)
     lost = missing()
+    first = next(iter(lost), "")
     require(
         not lost,
-        f"{len(lost)} of {len(receivers)} receivers got no message about their parcels, which were accepted while {when}.",
-        expected=f"a message to each within {BACK_SECONDS:g} s",
-        seen=f"no message to {lost[0] if lost else ''}",
+        f"No message was sent about {lost.total()} of {len(receivers)} parcels that were accepted while {when}.",
+        expected=f"a message for each within {BACK_SECONDS:g} s",
+        seen=f"parcels for {first}: {wanted[first]}, messages: {wanted[first] - lost[first]}",
         source="curl http://gateway:8080/messages",
         evidence=services.log("notification", 1),
         hint="Follow one notice: where is it stored, which service takes it from there, and when is it removed?",
@@ -43,30 +52,38 @@ def require_sent(services: Services, receivers: list[str], when: str) -> None:
 
 
 def require_sent_once(services: Services, receivers: list[str], when: str) -> None:
-    """Require that the gateway sends one message to each receiver, in time."""
+    """Require that the gateway sends one message for each parcel, in time."""
     require_sent(services, receivers, when)
-    wait_until(lambda: _twice(services, receivers), TWICE_SECONDS, every=0.25)
-    again = _twice(services, receivers)
+    wanted = Counter(receivers)
+
+    def too_many() -> Counter[str]:
+        sent = services.sent()
+        return Counter({each: sent.get(each, 0) for each in wanted}) - wanted
+
+    wait_until(too_many, TWICE_SECONDS, every=0.25)
+    again = too_many()
+    first = next(iter(again), "")
     require(
         not again,
-        f"{len(again)} of {len(receivers)} receivers got more than one message about parcels that were accepted while {when}. "
-        "A service that gets no answer sends its request again, and the first request may have been done all the same.",
-        expected="one message to each",
-        seen=f"{services.sent().get(again[0] if again else '')} messages to {again[0] if again else ''}",
+        f"More than one message was sent about the same parcel, which was accepted while {when}. "
+        + (
+            "Nothing had failed, so two programs send the same message, or one sends it twice."
+            if when == WORKED
+            else "A service that gets no answer sends its request again, and the first request may have been done all the same."
+        ),
+        expected="one message for each",
+        seen=f"parcels for {first}: {wanted[first]}, messages: {wanted[first] + again[first]}",
         source="curl http://gateway:8080/messages",
-        hint="How can notification, or the gateway, tell that it has had a notice before?",
+        hint="Which of your programs send to the gateway? Search all of them for its name."
+        if when == WORKED
+        else "How can notification, or the gateway, tell that it has had a notice before?",
     )
 
 
 def require_each_sent_once(services: Services) -> None:
     """Have several parcels accepted, and require one message for each."""
     receivers = services.accept_several(COUNT, "everything works")
-    require_sent_once(services, receivers, "everything worked")
-
-
-def _twice(services: Services, receivers: list[str]) -> list[str]:
-    sent = services.sent()
-    return [each for each in receivers if sent.get(each, 0) > 1]
+    require_sent_once(services, receivers, WORKED)
 
 
 def require_made_up_for(services: Services, fault: str) -> None:
@@ -86,30 +103,45 @@ def require_made_up_for(services: Services, fault: str) -> None:
     )
     if fault == "wrong":
         services.record(f"requests in {FAULT_SECONDS:g} s to a failing notification", met, "")
-    require(
-        met <= MOST_TRIES,
-        f"Notification {TOLD[fault]}, and got {met} requests in {FAULT_SECONDS:g} s for {COUNT} notices: a retry storm. Retries "
-        "without a pause keep a service from coming up again.",
-        expected=f"at most {MOST_TRIES} requests",
-        seen=f"{met} requests",
-        source="curl http://notification:8080/fault",
-        hint="How long does the front wait after a try that failed?",
-    )
+    _require_calm("notification", met, fault, "the front")
     require_sent_once(services, receivers, f"notification {TOLD[fault]}")
 
 
+def _require_calm(name: str, met: int, fault: str, sender: str) -> None:
+    require(
+        met <= MOST_TRIES,
+        f"`{name}` {TOLD[fault]}, and got {met} requests in {FAULT_SECONDS:g} s for {COUNT} notices: a retry storm. Retries "
+        "without a pause keep a service from coming up again.",
+        expected=f"at most {MOST_TRIES} requests",
+        seen=f"{met} requests",
+        source=f"curl http://{name}:8080/fault",
+        hint=f"How long does {sender} wait after a try that failed?",
+    )
+
+
 def require_survives(services: Services) -> None:
-    """Restart notification and the front while they have notices to send, and require that none is lost."""
-    services.traffic.mark("check: front and notification restarted")
+    """Restart notification and the front while they have notices to send; require that none is lost, and none sent twice."""
+    begin = services.traffic.mark("check: front and notification restarted").at
     with services.broken(GATEWAY, "wrong"):
-        receivers = services.accept_several(3, "the gateway answered with errors")
+        receivers = services.accept_several(COUNT, "the gateway answered with errors")
+        services.watch(begin, FAULT_SECONDS)
         # Until the notices have been handed over, or at least tried.
         wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
+        _require_calm(GATEWAY, services.met(GATEWAY), "wrong", "notification")
         with services.broken("notification", STOPPED):
             receivers += services.accept_several(3, "notification was stopped")
             with services.broken("front", STOPPED):
                 pass
     require_sent_once(services, receivers, "front and notification were being restarted")
+    with services.broken(GATEWAY, "slow"):
+        receivers = services.accept_several(1, "the gateway was slow")
+        # The gateway sends the message, and notification is stopped before it is told so.
+        wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
+        with services.broken("notification", STOPPED):
+            pass
+    # Nobody told it that the message was sent, so it asks again.
+    wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
+    require_sent_once(services, receivers, "the gateway was slow and notification was restarted")
 
 
 def require_key_untold(services: Services) -> None:
@@ -139,16 +171,17 @@ def require_key_untold(services: Services) -> None:
 
 def require_key_unlogged(services: Services) -> None:
     """Have a message sent, and require that no service and not the gateway wrote the key to its log."""
-    require_sent_once(services, services.accept_several(1, "everything works"), "everything worked")
+    require_sent_once(services, services.accept_several(1, "everything works"), WORKED)
     gateway = [each for each in services.log(GATEWAY, 40).splitlines() if "POST" in each][-1:]
     logs = [(each.name, services.on.logs(each, 20000)) for each in services.copies]
     for name, text in [*logs, (GATEWAY, "\n".join(gateway))]:
         line = next((line for line in text.splitlines() if form_in(line.encode(), KEY)), "")
         require(
             not line,
-            f"The gateway's key is in the log of `{name}`, where everybody who may read logs can see it: it was sent as part of an address.",
+            f"The gateway's key is in the log of `{name}`, where everybody who may read logs can see it: "
+            + ("it was sent as part of an address." if "key=" in line else "a program wrote it there."),
             expected="no line with the key",
             seen=line.replace(KEY, "(the key)"),
             source=services.on.shows_logs(name),
-            hint=ANOTHER_WAY,
+            hint=ANOTHER_WAY if "key=" in line else "Which line of your program writes this to the log?",
         )

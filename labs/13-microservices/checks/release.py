@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from typing import TYPE_CHECKING
 
 from checker.cluster.named import leading
@@ -20,12 +19,11 @@ if TYPE_CHECKING:
 
 FILE = "release.sh"
 RUN_SECONDS = 90
-TIMED_OUT = 124
 KINDS = {".sh", ".py", ".yaml", ".yml", ".json"}
 
 
-class Script:
-    """The script `release.sh` in the work folder.
+class Releases:
+    """What `release.sh` in the work folder does; without one, the check fails.
 
     Args:
         services: what it changes.
@@ -33,41 +31,29 @@ class Script:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self.lab = services.lab
-
-    @property
-    def text(self) -> str:
-        """What it says; without one, the check that needs it fails."""
-        file = self.lab.work / FILE
-        require(
-            file.is_file(),
+        self.script = services.lab.script(FILE)
+        self.text = self.script.require(
             f"There is no {FILE} in the work folder.",
             expected=f"a file {FILE} that takes a service and a version",
-            seen=", ".join(sorted(each.name for each in self.lab.work.iterdir())),
-            source="ls",
             hint="Lesson, “Your turn”, says what the script is called and what it is given.",
         )
-        return file.read_text(encoding="utf-8", errors="replace")
 
     @property
     def fingerprint(self) -> str:
         """What decides how it acts: the learner's programs, scripts and Compose files."""
         files = sorted(
-            each for each in self.lab.work.iterdir() if each.suffix in KINDS or each.name == "Dockerfile"
+            each
+            for each in self.services.lab.work.iterdir()
+            if each.suffix in KINDS or each.name == "Dockerfile"
         )
         return hashlib.sha256(b"".join(each.read_bytes() for each in files if each.is_file())).hexdigest()
-
-    def version(self, name: str) -> str:
-        """Return the version of a service that answers."""
-        said = self.services.prober.get(f"http://{name}:8080/healthz").json()
-        return str(said.get("version", "")) if isinstance(said, dict) else ""
 
     def require_tracking(self) -> float:
         """Release another version of tracking and the old one, require that it keeps its data; return seconds for the first."""
         number, place = self.services.tracked
         self.services.scan(number, place)
-        there = self.version("tracking")
-        took = self.require_releases("tracking", another(there))
+        there = self._version("tracking")
+        took = self._require_release("tracking", another(there))
         wait_until(lambda: self.services.parcel(number).get("tracking") == "ok", 10, every=0.1)
         said = self.services.parcel(number)
         require(
@@ -78,29 +64,33 @@ class Script:
             source=f"curl {FRONT}/parcels/{number}",
             hint="Does the new container have the old one's volume, and its name?",
         )
-        self.require_releases("tracking", there)
+        self._require_release("tracking", there)
         return took
 
     def require_notification(self) -> None:
         """Release another version of notification while it has a notice to send, and the old one; require the message."""
-        there = self.version("notification")
+        there = self._version("notification")
         with self.services.broken(GATEWAY, "wrong"):
             receivers = self.services.accept_several(1, "the gateway answered with errors")
             # It has the notice when it has tried to send it.
             wait_until(lambda: self.services.met(GATEWAY) > 1, 8, every=0.1)
-            self.require_releases("notification", another(there))
+            self._require_release("notification", another(there))
         require_sent_once(self.services, receivers, "notification was released")
-        self.require_releases("notification", there)
+        self._require_release("notification", there)
 
-    def require_releases(self, name: str, version: str) -> float:
+    def _version(self, name: str) -> str:
+        """Return the version of a service that answers."""
+        said = self.services.prober.get(f"http://{name}:8080/healthz").json()
+        return str(said.get("version", "")) if isinstance(said, dict) else ""
+
+    def _require_release(self, name: str, version: str) -> float:
         """Run it for a service, require that nobody else notices, and return the seconds it took."""
         services = self.services
         others = {each: services.require_one(each) for each in NAMES if each != name}
         mark = services.traffic.mark(f"check: {FILE} {name} {version}")
-        shown = f"sh {FILE} {name} {version}"
-        self._require_run(name, version, shown)
+        shown = self._require_run(name, version)
         took = services.traffic.now() - mark.at
-        services.look_again()
+        services.await_one(name)
         self._require_untouched(others, shown)
         seen = services.traffic.between(mark, services.traffic.now())
         require(
@@ -113,35 +103,30 @@ class Script:
         )
         return round(took, 1)
 
-    def _require_run(self, name: str, version: str, shown: str) -> None:
-        toolbox = self.lab.node("toolbox")
-        folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))
-        done = toolbox.exec(
-            f"cd {folder} && ( timeout {RUN_SECONDS} bash {FILE} {name} {version} ) 2>&1 < /dev/null",
-            RUN_SECONDS + 5,
-        )
-        evidence = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
-        ended = f"did not finish within {RUN_SECONDS} s" if done.rc == TIMED_OUT else "ended with an error"
+    def _require_run(self, name: str, version: str) -> str:
+        """Run it, require that the service has the version afterwards, and return the command that does the same."""
+        run = self.script.run(name, version, seconds=RUN_SECONDS)
         require(
-            done.rc == 0,
-            f"`{shown}` {ended}.",
+            run.ok,
+            f"`{run.shown}` {run.ending}.",
             expected="exit code 0",
-            seen=f"exit code {done.rc}",
-            source=f"{shown}; echo $?",
-            evidence=evidence,
+            seen=f"exit code {run.done.rc}",
+            source=f"{run.shown}; echo $?",
+            evidence=run.evidence,
             hint=f"Run it yourself as `sh -x {FILE} {name} {version}`: the last line before the end is where it stopped.",
         )
-        wait_until(lambda: self.version(name) == version, 10, every=0.1)
-        there = self.version(name)
+        wait_until(lambda: self._version(name) == version, 10, every=0.1)
+        there = self._version(name)
         require(
             there == version,
-            f"`{shown}` is done, and {name} is still {there or 'not there'}.",
+            f"`{run.shown}` is done, and {name} is still {there or 'not there'}.",
             expected=f'"version": "{version}" from http://{name}:8080/healthz',
             seen=self.services.prober.get(f"http://{name}:8080/healthz").summary,
             source=f"curl http://{name}:8080/healthz",
-            evidence=evidence,
+            evidence=run.evidence,
             hint="Where does VERSION come from, in Dockerfile and in your settings, and who builds the image again?",
         )
+        return run.shown
 
     def _require_untouched(self, before: dict[str, Copy], shown: str) -> None:
         for name, was in before.items():

@@ -103,17 +103,25 @@ class Services:
                 hint=f"`{self.on.lists}` shows what runs, and `{self.on.shows_logs(name)}` why something does not.",
             )
         self._seen[name] = found[0]
-        services = {each.name for each in found}
         require(
-            len(found) == 1 or len(services) > 1 or self.on.title == "Compose",
-            f"`{name}` has {len(found)} copies, each with a store of its own: a request reaches one of them, and the others do "
-            "not know of it.",
+            len(found) == 1,
+            f"The name `{name}` leads to {len(found)} copies: a request reaches one of them, and the others do not know of it.",
             expected="one copy",
-            seen=f"{len(found)} copies",
+            seen=", ".join(each.name for each in found),
             source=self.on.lists,
-            hint="How many copies did you ask for? A store of this kind is one file.",
+            hint="How many copies did you ask for, and which of them have this name? A store of this kind is for one copy.",
         )
         return found[0]
+
+    def await_one(self, name: str) -> Copy:
+        """Return the copy that a name leads to after a change, as soon as the one before it is gone."""
+
+        def is_alone() -> bool:
+            self.look_again()
+            return len(leading(self.copies, name)) == 1
+
+        wait_until(is_alone, UP_SECONDS, every=0.2)
+        return self.require_one(name)
 
     def get_one(self, name: str) -> Copy:
         """Return the copy that a name leads to; if none runs now, the one that was last seen."""
@@ -162,8 +170,12 @@ class Services:
         return self.prober.post(f"{FRONT}/parcels", json.dumps({"to": receiver}).encode(), timeout=6)
 
     def accept_several(self, count: int, when: str) -> list[str]:
-        """Have parcels accepted, require that the front accepts them in time, and return for whom they are."""
+        """Have parcels accepted, require that the front accepts them in time, and return for whom they are.
+
+        Of several, the last is for the receiver of the first: a message belongs to a parcel.
+        """
         receivers = [f"Canal Street {number} {secrets.token_hex(3)}" for number in range(1, count + 1)]
+        receivers[-1] = receivers[0]
         late = []
         for receiver in receivers:
             reply = self.accept(receiver)

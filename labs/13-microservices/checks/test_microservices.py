@@ -10,7 +10,7 @@ from checker.grading.author import needs, require, timeout, wait_until
 from . import notices, traces
 from .apart import require_apart
 from .reading import require_holds_without
-from .release import Script
+from .release import Releases
 from .services import FRONT, STOPPED
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def test_notification_apart(services: Services) -> None:
 @needs("notification-apart")
 @timeout(60)
 def test_notified_once(services: Services) -> None:
-    """Every receiver gets one message."""
-    notices.require_sent(services, [services.receiver], "everything worked")
+    """One message is sent for each parcel."""
+    notices.require_sent(services, [services.receiver], notices.WORKED)
     services.once("notified once", lambda: notices.require_each_sent_once(services))
 
 
@@ -112,7 +112,7 @@ def test_made_up_for(services: Services) -> None:
 @needs("made-up-for")
 @timeout(120)
 def test_queue_survives(services: Services) -> None:
-    """A restart of front and notification loses no message."""
+    """While the gateway is broken, a restart of front and notification loses no message and repeats none."""
     services.once("survives", lambda: notices.require_survives(services))
 
 
@@ -155,9 +155,9 @@ def test_slow_found(found: traces.Found) -> None:
 @timeout(400)
 def test_released_alone(services: Services, lab: Lab) -> None:
     """release.sh releases one service and rolls it back; nobody notices, and no data is lost."""
-    script = Script(services)
-    proof = ("released", services.scene, services.on.title, script.text, script.fingerprint)
+    releases = Releases(services)
+    proof = ("released", services.scene, services.on.title, releases.text, releases.fingerprint)
     if lab.recall(*proof) is None:
-        services.record("release of tracking", script.require_tracking(), "s")
-        script.require_notification()
+        services.record("release of tracking", releases.require_tracking(), "s")
+        releases.require_notification()
         lab.remember(*proof)
