@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, require, wait_until
+from checker.grading.author import Failure, fail, require, wait_until
 
 from .services import DRAWN, FRONT, PATIENCE_MS, STOPPED, TOLD
 
@@ -22,6 +22,14 @@ FEW = 0.1
 """The share of failed requests up to which the users are watched once more."""
 
 AGAIN_SECONDS = 10.0
+WAITED = (
+    "its users gave up, because it waited itself. A request without a time-out takes as long as the slowest service behind it.",
+    "Lesson, “Give up in time”: how long does the front wait?",
+)
+FAILED = (
+    "one down, all down. Two containers that can only work together are one program with a network in between.",
+    "Lesson, “Say what is missing”: what can the front show when it gets no answer, or an error?",
+)
 
 
 def require_holds_without(services: Services, fault: str) -> None:
@@ -37,10 +45,14 @@ def require_holds_without(services: Services, fault: str) -> None:
             seen = services.watch(services.traffic.now(), WATCH_SECONDS)
             pages += len(seen.requests)
         met = 0 if fault == STOPPED else services.met("tracking")
-        page = services.prober.get(f"{FRONT}/", timeout=6)
+        shown = {
+            path: services.prober.get(f"{FRONT}{path}", timeout=6) for path in ("/", f"/parcels/{number}")
+        }
         accepted = services.accept("Mill Lane 2")
     _require_served(seen, fault)
-    _require_said(page, accepted, fault)
+    for path, page in shown.items():
+        _require_said(path, page, fault)
+    _require_accepted(accepted, fault)
     if fault == "wrong":
         _require_no_storm(services, met, pages)
     back = wait_until(lambda: services.parcel(number).get("tracking") == "ok", AGAIN_SECONDS, every=0.2)
@@ -62,21 +74,13 @@ def require_holds_without(services: Services, fault: str) -> None:
 def _require_served(seen: Timeline, fault: str) -> None:
     if seen.failures:
         first = seen.failures[0]
-        late = "timed_out" in str(first.failure).lower() or "time" in first.outcome
+        why, hint = WAITED if first.failure is Failure.TIMED_OUT else FAILED
         fail(
-            f"Tracking {TOLD[fault]}, and the front failed with it: "
-            + (
-                "its users waited until they gave up, because it waited for an answer itself. A request without a limit on its "
-                "time takes as long as the slowest service behind it."
-                if late
-                else "one down, all down. Two containers that can only work together are one program with a network in between."
-            ),
+            f"Tracking {TOLD[fault]}, and the front failed with it: {why}",
             expected="every front page answered, without the places",
             seen=f"{seen.summary}; the first: {first.outcome}",
             source=DRAWN,
-            hint="Lesson, “Give up in time”: how long does the front wait?"
-            if late
-            else "Lesson, “Say what is missing”: what can the front show when it gets no answer, or an error?",
+            hint=hint,
         )
     slow = seen.latency(95)
     require(
@@ -89,17 +93,29 @@ def _require_served(seen: Timeline, fault: str) -> None:
     )
 
 
-def _require_said(page: Reply, accepted: Reply, fault: str) -> None:
+def _require_said(path: str, page: Reply, fault: str) -> None:
     said = page.json() if page.ok else {}
     told = said.get("tracking") if isinstance(said, dict) else None
+    name = "front page" if path == "/" else f"page of a parcel, {path},"
+    require(
+        page.ok,
+        f"Tracking {TOLD[fault]}, and the {name} failed with it.",
+        expected="HTTP 200, without the place",
+        seen=page.summary,
+        source=f"curl {FRONT}{path}",
+        hint="Lesson, “Say what is missing”: which of your functions ask tracking, and which of them can do without it?",
+    )
     require(
         told and told != "ok",
-        f"Tracking {TOLD[fault]}, and the front page does not say so. Users believe that what they see is complete and new.",
+        f"Tracking {TOLD[fault]}, and the {name} does not say so. Users believe that what they see is complete and new.",
         expected='"tracking": "unavailable"',
         seen=page.summary,
-        source=f"curl {FRONT}/",
+        source=f"curl {FRONT}{path}",
         hint="Lesson, “Say what is missing”: what does the field `tracking` say, and when?",
     )
+
+
+def _require_accepted(accepted: Reply, fault: str) -> None:
     require(
         accepted.status == 201,
         f"Tracking {TOLD[fault]}, and the front accepts no parcels, which has nothing to do with tracking.",
@@ -115,12 +131,12 @@ def _require_no_storm(services: Services, met: int, pages: int) -> None:
     services.record("requests for each page to a failing tracking", round(each, 1), "")
     require(
         each <= MOST_PER_PAGE,
-        f"Tracking answered with errors, and got {each:.0f} requests for each front page: a retry storm. A service that is "
-        "failing because it has too much to do gets many times more of it.",
+        f"Tracking answered with errors, and got {each:.0f} requests for each front page. A service that is failing because it "
+        "has too much to do gets many times more of it: a retry storm.",
         expected=f"at most {MOST_PER_PAGE:g} requests a page",
         seen=f"{met} requests for {pages} pages",
         source="curl http://tracking:8080/fault",
-        hint="How many requests may one page cost, and how long does the front wait between two of them?",
+        hint="How many requests may one page cost: for how many parcels, and with how many tries?",
     )
 
 
