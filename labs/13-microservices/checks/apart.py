@@ -8,7 +8,9 @@ from checker.cluster.named import leading
 from checker.grading.author import fail, require
 
 if TYPE_CHECKING:
-    from checker.cluster.named import Copy
+    from collections.abc import Sequence
+
+    from checker.cluster.named import Copy, Store
 
     from .services import Services
 
@@ -36,20 +38,32 @@ def require_apart(services: Services, name: str) -> None:
         source=mine.inspected,
         hint="Which line of the front's settings gives it a volume? What does this service have there?",
     )
-    for copy in services.copies:
-        _require_not_shared(name, mine, copy)
+    _require_not_shared(name, mine, [each for each in services.copies if each.id != mine.id])
 
 
-def _require_not_shared(name: str, mine: Copy, other: Copy) -> None:
-    stores = {store.source: store for store in mine.stores}
-    shared = [store for store in other.stores if other.id != mine.id and store.source in stores]
-    shared = [store for store in shared if store.writable or stores[store.source].writable]
-    require(
-        not shared,
-        f"`{other.name}` also has the volume of `{name}`, and {'writes to it' if shared and shared[0].writable else 'reads it'}: a "
-        "shared database. A change of its tables changes two services at once, and one of them does not know it.",
-        expected=f"a volume that only `{name}` has",
-        seen=f"{shared[0].source if shared else ''} in {mine.name} and in {other.name}",
-        source=other.inspected,
-        hint="What does the other service want to know, and which service can it ask?",
-    )
+def _require_not_shared(name: str, mine: Copy, others: Sequence[Copy]) -> None:
+    shared = [
+        (other, theirs, store)
+        for other in others
+        for theirs in other.stores
+        for store in mine.stores
+        if _overlap(store, theirs) and (store.writable or theirs.writable)
+    ]
+    of_others = {store for _, _, store in shared}
+    if any(store.writable and store not in of_others for store in mine.stores):
+        # Beside a store of its own, a service may have a folder of programs in common with others.
+        shared = [each for each in shared if not each[2].is_folder]
+    for other, theirs, store in shared:
+        fail(
+            f"`{other.name}` also has the volume of `{name}`, and {'writes to it' if theirs.writable else 'reads it'}: a shared "
+            "database. A change of its tables changes two services at once, and one of them does not know it.",
+            expected=f"a volume that only `{name}` has",
+            seen=f"{store.source} in {mine.name}, {theirs.source} in {other.name}",
+            source=other.inspected,
+            hint="What does the other service want to know, and which service can it ask?",
+        )
+
+
+def _overlap(one: Store, other: Store) -> bool:
+    """Return whether two stores are the same, or one is a folder in the other."""
+    return f"{one.source}/".startswith(f"{other.source}/") or f"{other.source}/".startswith(f"{one.source}/")
