@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from checker.cluster.named import leading
 from checker.grading.author import fail, require, wait_until
 
+from .apart import NAMES
+
 if TYPE_CHECKING:
     from checker.grading.author import Lab
 
@@ -31,11 +33,12 @@ def require_in_logs(services: Services, number: str, names: tuple[str, ...], wha
     if wait_until(all_found, LOGGED_SECONDS, every=0.1):
         return
     name = missing[0]
+    found = names[: names.index(name)]
     fail(
-        f"{what} has the id {number} in the log of `{names[0]}`, and no line of `{name}` has it. When somebody looks for the reason "
-        "of a slow answer, the trail ends between the two.",
+        f"{what} has the id {number}, and no line in the log of `{name}` has it. When somebody looks for the reason of a slow "
+        f"answer, the trail {f'ends between `{found[-1]}` and `{name}`' if found else 'does not begin'}.",
         expected=f"a line with {number} in the log of {name}",
-        seen=f"{names[0]}: {len(services.lines(names[0], number))} lines, {name}: none",
+        seen=", ".join(f"{each}: {len(services.lines(each, number))} lines" for each in (*found, name)),
         source=f"{services.on.shows_logs(name)} | grep {number}",
         evidence=services.log(name, 1),
         hint="Which header has the id, and which service sends it on? What is stored until later needs its id stored with it.",
@@ -65,7 +68,7 @@ class Found:
         sheet = lab.sheet(
             "slow.toml", rule="a text stands in quotes behind its `=`.", like='`service = "front"`'
         )
-        number, service = sheet.text("slow", "id"), sheet.text("slow", "service")
+        number, service = sheet.text("slow", "id").strip(), sheet.text("slow", "service").strip().lower()
         if lab.recall("slow", number) == service:
             return
         source = f"{self.services.on.shows_logs('front')} | grep {number}"
@@ -97,11 +100,19 @@ class Found:
             hint="Sort the customers' lines in the log of the front by `ms`: `jq -s 'max_by(.ms)'`.",
         )
         require(
+            service in NAMES,
+            "slow.toml names the slow request, and not the service that took the time.",
+            expected=f"one of {', '.join(NAMES)}",
+            seen=sheet.shown("slow", "service"),
+            source=sheet.source,
+            hint="Search all logs for the id, and compare `ms` in the lines that you find.",
+        )
+        require(
             service == ("tracking" if tracking >= SLOW_MS else "front"),
-            f"The request is the slow one, but {service or 'nobody'} did not take the time. A service is as slow as what it waits for, "
+            f"The request is the slow one, but {service} did not take the time. A service is as slow as what it waits for, "
             "so the one that the user asks always looks guilty.",
             expected="the service whose own work took the time",
-            seen=f"{told}; you say {service or 'nothing'}",
+            seen=f"{told}; you say {service}",
             source=source,
             hint="The front's time includes the time that it waited for tracking.",
         )
