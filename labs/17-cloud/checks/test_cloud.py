@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import fail, needs, require, timeout
 
+from .rented import CACHE
+
 if TYPE_CHECKING:
     from .rented import Rented
     from .replay import Replay
@@ -13,10 +15,9 @@ if TYPE_CHECKING:
 
 @timeout(40)
 def test_reached_by_ssh(rented: Rented) -> None:
-    """The rented engine is reached by a context over SSH."""
-    rented.require_reached(
-        "ssh", "SSH", "Lesson, “In by SSH”. `ssh rented hostname` says whether SSH itself works."
-    )
+    """The rented engine is reached by a context over SSH, which checks whom it talks to."""
+    hint = "Lesson, “In by SSH”. `ssh rented hostname` says whether SSH itself works."
+    rented.require_recognised(rented.require_reached("ssh", "SSH", hint))
 
 
 @needs("reached-by-ssh")
@@ -30,7 +31,7 @@ def test_closed_to_others(rented: Rented) -> None:
             expected="no answer without a certificate",
             seen=f"the engine's answer on port {port}, by {way}",
             source=f"curl -k {way}://rented:{port}/_ping",
-            hint="Plain TCP asks nobody who they are. Which option opens it?"
+            hint="Plain TCP asks nobody who they are. What listens there: the engine, by an option, or a container with its socket?"
             if way == "http"
             else "TLS hides what is sent. The engine has to ask for the other side's certificate as well: which option says so, and what does it say now?",
         )
@@ -51,7 +52,7 @@ def test_reached_by_tls(rented: Rented) -> None:
         hint=hint,
     )
     require(
-        context.checks_server and "ca.pem" in context.files,
+        context.checks_server,
         f"The context `{context.name}` does not check whose certificate it is shown: it talks to anyone who pretends to be "
         "the rented machine.",
         expected="a context with `ca`, and without `skip-tls-verify`",
@@ -65,14 +66,16 @@ def test_reached_by_tls(rented: Rented) -> None:
 @timeout(90)
 def test_keys_kept(rented: Rented) -> None:
     """Your private keys are nowhere on the rented machine."""
-    for what, where in rented.leaks():
+    for leak in rented.leaks():
         fail(
-            f"A copy of {what} lies in {where}. Anyone who reads it there can come in as you, from anywhere.",
+            f"A copy of {leak.what} is in {leak.where}. Anyone who reads it there can come in as you, from anywhere.",
             expected="private keys on your own machine alone",
-            seen=f"{what} in {where}",
-            source="docker --context … history, or docker --context … exec … find / -name '*key*'",
-            hint="What was copied or built on the rented machine from a folder with keys in it? A layer keeps what a later one "
-            "deletes.",
+            seen=f"{leak.what} in {leak.where}",
+            source=leak.shown_by,
+            hint="The engine keeps what a build has copied, also when the image is gone. Which command empties the build cache?"
+            if leak.where == CACHE
+            else "What was copied to the rented machine, or built on it from a folder with keys in it? A layer keeps what a later "
+            "one deletes.",
         )
 
 
