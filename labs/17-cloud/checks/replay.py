@@ -21,16 +21,30 @@ WORK_MS = 10
 BOUND = 1 / 50
 """The share of the requests that may fail."""
 
+IDLE = 0.3
+"""The share of what is reserved up to which copies do not work; those that have too little work all the time."""
+
+ASKED_TO_END = {0, 137, 143}
+"""The exit codes of what was stopped: by itself after being asked, by SIGKILL, by SIGTERM."""
+
 BUSY = 2.0
 """How long, as a multiple of its work, a program waits on a machine that is too busy to replay a week."""
 
-NIGHT = (1, 2, 3, 4, 23)
+NIGHTS = (("1:00 to 5:00", 1, 5), ("23:00 to 24:00", 23, 24))
 """Hours of the day that are judged: the load is gone for two hours at least, so that a policy may take its time."""
 
 NIGHT_SHARE = 0.6
 """Half of the copies, and what stays the same by day and by night, such as a load balancer."""
+
+SAME = 0.95
+"""The share of the peak from which on nothing was given back."""
+
 UNASKED_BYTES = 5000
 """What a container receives at most in a day if nobody sends it requests: the network's own questions."""
+
+LEAST_CONNECTIONS = 0.25
+"""What a container that is used accepts at least in an hour: at night the users open two connections, and a front asks each
+copy twice."""
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 BILL = "curl http://meter/bill"
@@ -97,11 +111,6 @@ class Replay:
             )
         return seen
 
-    def at(self, moment: float) -> str:
-        """Return a moment as the hour of the week."""
-        hour = int(moment - self.bill["begin"])
-        return f"{DAYS[hour // 24 % 7]} {hour % 24:02d}:00"
-
     # -- the users ---------------------------------------------------------------------------------------------------
 
     def require_served(self) -> None:
@@ -121,9 +130,10 @@ class Replay:
             hint="Which program answers at http://rented:8080, and does it run in a container of the rented engine?",
         )
         reply = self.prober.get(f"{SERVICE}/work?ms={WORK_MS}", timeout=5, patience=2)
+        said = reply.json() if reply.ok else {}
         require(
-            reply.json().get("worked_ms") == WORK_MS,
-            "The week was served, and now Parcel does not answer any more. The users go on after Sunday.",
+            isinstance(said, dict) and said.get("worked_ms") == WORK_MS,
+            "The week was served, and now the users do not get Parcel's answer any more. They go on after Sunday.",
             expected=f'"worked_ms": {WORK_MS}',
             seen=reply.summary,
             source=f"curl '{SERVICE}/work?ms={WORK_MS}'",
@@ -136,20 +146,8 @@ class Replay:
         worst, count = Counter(int(each.at - self.bill["begin"]) for each in bad).most_common(1)[0]
         there = [each for each in every if int(each.at - self.bill["begin"]) == worst]
         reserved, used = ((self.bill[what] + [0.0] * 200)[worst] for what in ("reserved", "used"))
-        slow = sum(each.failure == "timed-out" for each in bad) > len(bad) / 2
         self._require_machine(worst)
-        if slow:
-            why = (
-                "Most of them got no answer within two seconds: the copies that ran had too little processor time for so "
-                "many requests, and the rest waited in a queue."
-            )
-            hint = "How many requests a second can one copy answer, with its limit? `curl http://meter/plan` says how many come."
-        elif self._near_an_end(bad) > len(bad) / 2:
-            why = "Most of them failed in the second in which a container ended: it was stopped with requests under way."
-            hint = "What does `docker stop` do that `docker rm --force` does not? Compare with lab 08."
-        else:
-            why = "Most of them met nobody: no copy was there that could answer."
-            hint = "At night, few requests come, and not none. How long does a new copy take until it can answer?"
+        why, hint = self._why_unserved(worst)
         fail(
             f"{len(bad)} of {len(every)} requests failed, more than 1 in 50. {why}",
             expected=f"at most {int(BOUND * len(every))} of {len(every)} requests failed",
@@ -159,12 +157,61 @@ class Replay:
             hint=hint,
         )
 
+    def _why_unserved(self, worst: int) -> tuple[str, str]:
+        """Return why requests failed, and where to look."""
+        bad = self.seen.failures
+        late = sum(each.failure == "timed-out" for each in bad) > len(bad) / 2
+        reserved, used = self._around(worst)
+        if late and used < IDLE * reserved:
+            why = (
+                "Most of them got no answer within two seconds, and the copies had processor time left: around that hour, they "
+                f"used {used:.2f} of {reserved:.2f} vCPU-hours. They were paused, or waited for something else."
+            )
+            hint = "What did your policy do before that hour? policy.log and `docker --context … ps --all` show it."
+        elif late:
+            why = (
+                "Most of them got no answer within two seconds: the copies that ran had too little processor time for so "
+                "many requests, and the rest waited in a queue."
+            )
+            hint = "How many requests a second can one copy answer, with its limit? `curl http://meter/plan` says how many come."
+        elif broken := self._broken():
+            why = f"Most of them met nobody: {broken}."
+            hint = "What does this container need, and what do its limits and options give it? Its log may say more."
+        elif self._near_an_end(bad) > len(bad) / 2:
+            why = "Most of them failed in the second in which a container ended: it was stopped with requests under way."
+            hint = "What does `docker stop` do that `docker rm --force` does not? Compare with lab 08."
+        elif len(bad) == len(self.seen.requests):
+            why = f"Not one got a good answer from {SERVICE}."
+            hint = f"What does `curl -i {SERVICE}/` show, which container publishes this port, and whom does a front ask?"
+        else:
+            why = "Most of them met nobody: no copy was there that could answer."
+            hint = "At night, few requests come, and not none. How long does a new copy take until it can answer?"
+        return why, hint
+
+    def _broken(self) -> str:
+        """Return which container did not start, or ended by itself, and why; empty when none did."""
+        for each in self.rented.ask("/containers/json?all=1"):
+            record = self.rented.ask(f"/containers/{each['Id']}/json")
+            name, state = each["Names"][0].lstrip("/"), record["State"]
+            if state["OOMKilled"]:
+                limit = record["HostConfig"]["Memory"] / (1 << 20)
+                return f"`{name}` needed more memory than its limit, {limit:.0f} MiB, so the engine ended it"
+            if state["Error"]:
+                return f"`{name}` did not start: {state['Error']}"
+            if record["RestartCount"] or (not state["Running"] and state["ExitCode"] not in ASKED_TO_END):
+                return f"`{name}` ended by itself, with exit code {state['ExitCode']}"
+        return ""
+
+    def _around(self, hour: int) -> tuple[float, float]:
+        """Return the vCPU-hours that were reserved, and that were used, in the hours around one."""
+        hours = slice(max(0, hour - 2), hour + 4)
+        return sum(self.bill["reserved"][hours]), sum(self.bill["used"][hours])
+
     def _require_machine(self, worst: int) -> None:
         """Require that this machine gave the copies what they had reserved while requests failed."""
-        hours = slice(max(0, worst - 2), worst + 4)
-        reserved, used = sum(self.bill["reserved"][hours]), sum(self.bill["used"][hours])
+        reserved, used = self._around(worst)
         # In an hour without a number, the meter itself got no processor time to find one.
-        waited = [each for each in self.bill["waited"][hours] if each] or [BUSY + 1]
+        waited = [each for each in self.bill["waited"][max(0, worst - 2) : worst + 4] if each] or [BUSY + 1]
         if used < 0.5 * reserved and sum(waited) > BUSY * len(waited):
             could_not_run(
                 f"Around {DAYS[worst // 24 % 7]} {worst % 24:02d}:00, the copies had {reserved:.1f} vCPU-hours reserved and got "
@@ -185,24 +232,26 @@ class Replay:
         reserved = self.bill["reserved"]
         most = max(reserved)
         nights = [
-            (day, sum(hours) / len(hours))
+            (sum(hours) / len(hours), day, shown)
             for day in range(len(reserved) // 24)
-            for part in (NIGHT[:4], NIGHT[4:])
-            for hours in [[reserved[24 * day + hour] for hour in part]]
+            for shown, begin, end in NIGHTS
+            for hours in [reserved[24 * day + begin : 24 * day + end]]
         ]
-        day, highest = max(nights, key=lambda night: night[1])
+        highest, day, shown = max(nights)
         if highest <= NIGHT_SHARE * most:
             return
-        if nights[0][1] <= NIGHT_SHARE * most:
+        if highest < SAME * most:
+            why = "It came down, and not far enough, or not in time."
+        elif nights[0][0] <= NIGHT_SHARE * most:
             why = "It grew with the load, and did not come down again when the load was gone."
         else:
             why = "It was the same by night as at the peak: for two requests a second, as for twenty-five."
         fail(
-            f"In the night of {DAYS[day]}, {highest:.2f} vCPU were reserved, and {most:.2f} at the peak. {why}",
+            f"On {DAYS[day]} from {shown}, {highest:.2f} vCPU were reserved, and {most:.2f} at the peak. {why}",
             expected=f"at night, at most {NIGHT_SHARE:.0%} of what is reserved at the peak: {NIGHT_SHARE * most:.2f} vCPU",
             seen=f"{highest:.2f} vCPU",
             source="bill.svg in your work folder, or `curl http://meter/bill.svg`",
-            evidence=" ".join(f"{each:.1f}" for each in reserved[24 * day : 24 * day + 24]),
+            evidence=f"vCPU from 0:00 on, by the hour: {' '.join(f'{each:.1f}' for each in reserved[24 * day : 24 * day + 24])}",
             hint="What is reserved is paid for, used or not. What does your policy do when the load falls?",
         )
 
@@ -213,12 +262,17 @@ class Replay:
             item = items.get(each["Names"][0].lstrip("/"))
             if item is None or item["hours"] < 12 or item["holds_engine"]:
                 continue
+            network, accepted = each["HostConfig"]["NetworkMode"], self.rented.accepted(each["Id"])
+            # Who shares a network has no numbers of its own.
+            received = item["received"] > UNASKED_BYTES * self.bill["days"] or network.startswith(
+                "container:"
+            )
             require(
-                item["received"] > UNASKED_BYTES * self.bill["days"],
+                network == "host" or (received and accepted > LEAST_CONNECTIONS * item["hours"]),
                 f"The container `{item['name']}` still runs. It ran for {item['hours']:.0f} hours of the replay, nobody sent it "
-                f"a request, and it cost {item['cents']:.1f} cents.",
+                f"requests, and it cost {item['cents']:.1f} cents.",
                 expected="only containers that somebody uses",
-                seen=f"{item['name']}: {item['received']} bytes received, {item['used_vcpu_hours']:.2f} vCPU-hours used",
+                seen=f"{item['name']}: {accepted} connections accepted, {item['received']} bytes received",
                 source="docker --context … ps; " + BILL,
                 hint="What did you run to try something, and never remove?",
             )
@@ -262,27 +316,28 @@ class Replay:
         bill = self.bill
         top = bill["items"][0]
         open_ended = [each for each in bill["items"] if each["unlimited"]]
-        if open_ended:
-            names = ", ".join(f"`{each['name']}`" for each in open_ended[:4])
-            cents = sum(each["cents"] for each in open_ended)
+        cents = sum(each["cents"] for each in open_ended)
+        if cents > bill["total"] - bill["budget"]:
+            lacks = open_ended[0]["unlimited"]
+            names = ", ".join(f"`{each['name']}`" for each in open_ended[:4] if each["unlimited"] == lacks)
             why = (
-                f"For {names} no limit is set, so the whole machine is reserved for each: {cents:.0f} of {bill['total']:.0f} "
-                "cents."
+                f"For {names} there is no {' and no '.join(lacks)} limit, so each reserves all {' and all '.join(lacks)} of the "
+                f"machine: {cents:.0f} of {bill['total']:.0f} cents."
             )
             hint = "`docker run --help` lists the options that limit memory and processor time."
         else:
-            reserved, used = sum(bill["reserved"]), sum(bill["used"])
+            memory = sum(each["gib_hours"] for each in bill["items"])
             why = (
-                f"{reserved:.0f} vCPU-hours were reserved, and {used:.0f} used. Most was paid for `{top['name']}`: "
-                f"{top['cents']:.0f} cents."
+                f"{sum(bill['reserved']):.0f} vCPU-hours were reserved, and {sum(bill['used']):.0f} used; {memory:.0f} GiB-hours "
+                f"of memory were reserved. Most was paid for `{top['name']}`: {top['cents']:.0f} cents."
             )
-            hint = "Where in bill.svg is the gap between reserved and used largest?"
+            hint = "Which column of the bill has the most to save? bill.svg shows where vCPU were reserved and not used."
         days = "the week" if bill["days"] == 7 else f"only {bill['days']} of 7 days"
         fail(
             f"{bill['total']:.0f} cents for {days} is more than the budget. {why}",
             seen=f"{bill['total']:.2f} cents",
             evidence=f"{top['name']}: {top['hours']:.0f} hours, {top['vcpu_hours']:.1f} vCPU-hours reserved, "
-            f"{top['used_vcpu_hours']:.1f} used",
+            f"{top['used_vcpu_hours']:.1f} used, {top['gib_hours']:.1f} GiB-hours",
             hint=hint,
             **facts,
         )
