@@ -8,12 +8,17 @@ that they import, directly or not: a change in anything that decides forgets all
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checker import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 KEPT = 200
 """How many passes are kept for each lab; the oldest are removed first."""
@@ -104,13 +109,22 @@ def _dotted(path: Path) -> str:
     return "".join(f".{part}" for part in parts if part != "__init__")
 
 
-def digest_of(folder: Path) -> str:
-    """Return a digest of everything in a folder: names, kinds, permissions and contents."""
+def digest_of(folder: Path, without: Collection[Path] = ()) -> str:
+    """Return a digest of everything in a folder: names, kinds, permissions and contents.
+
+    Args:
+        folder: the folder.
+        without: folders in it that are left out.
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        digest.update(f"\0{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode())
-        if path.is_symlink():
-            digest.update(str(path.readlink()).encode())
-        elif path.is_file():
-            digest.update(path.read_bytes())
+        if any(path.is_relative_to(each) for each in without):
+            continue
+        # Another program may remove a file at this moment, or keep it to itself.
+        with contextlib.suppress(OSError):
+            digest.update(f"\0{path.relative_to(folder).as_posix()}\0{path.lstat().st_mode:o}\0".encode())
+            if path.is_symlink():
+                digest.update(str(path.readlink()).encode())
+            elif path.is_file():
+                digest.update(path.read_bytes())
     return digest.hexdigest()

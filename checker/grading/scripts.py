@@ -39,9 +39,14 @@ class Run:
         return self.done.rc == 0
 
     @property
+    def timed_out(self) -> bool:
+        """Whether it was ended because its time was over."""
+        return self.done.rc == TIMED_OUT
+
+    @property
     def ending(self) -> str:
         """How it ended, as a clause that follows its name."""
-        if self.done.rc == TIMED_OUT:
+        if self.timed_out:
             return f"did not finish within {self.seconds:g} s"
         return f"ended with exit code {self.done.rc}"
 

@@ -7,10 +7,10 @@ import functools
 import json
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import could_not_run, digest_of, wait_until
+from checker.grading.author import Process, could_not_run, digest_of, runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +21,22 @@ ADDRESS = "http://server:8080"
 MARK = "check: "
 """What the marks of the checker begin with; every other outage on record is the learner's."""
 
+SHORT_SECONDS = 20.0
+"""How long a fault that ends the program may last."""
+
+LONG_SECONDS = 30.0
+"""How long a hang may last: the image's own health check, which asks every five seconds, needs up to 21, and a stop 1 to 10.
+
+Something that restarts the service again and again, whatever its state, has to do it this often to end a hang in time.
+"""
+
 STEADY_SECONDS = 1.5
 """How long no request may fail until the service counts as healed."""
 
 PROGRAM = "/app/store.py"
+SERVICE = "com.docker.swarm.service.name"
+"""The label by which a swarm's container names its service."""
+
 WATCH = base64.b64encode(Path(__file__).with_name("watch.py").read_bytes()).decode()
 
 
@@ -36,6 +48,14 @@ class Healing:
     lost: int
     before: int | None
     after: int | None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The parcels that Parcel has at a moment, and its two stores by their folders, in base64."""
+
+    parcels: list[str]
+    stores: dict[str, str]
 
 
 class Server:
@@ -68,20 +88,15 @@ class Server:
     def parcels(self) -> list[Inner]:
         """Return the containers in which Parcel 1.1 itself runs; without one, those in which it did."""
         ours = [each for each in self.inside.containers() if _is_parcel(each)]
-        # A healer may run from the same image; it does not have the store where Parcel looks for it.
-        ours.sort(key=lambda each: not _folders(each)[0])
-        return [each for each in ours if each.running and runs_parcel(each)] or ours
+        # A healer may run from the same image, with the same volumes; it does not have the users' port.
+        ours.sort(key=lambda each: (not _has_port(each), not _folders(each)[0]))
+        return [each for each in ours if number_of(each)] or ours
 
     def has_the_images_program(self, parcel: Inner) -> bool:
         """Whether the program in a container is the one of the image."""
         sums = f"sha256sum {PROGRAM} /app/parcel.py"
         shipped = self.run(f"docker run --rm --network none drydock/parcel:1.1 {sums}", 20)
         return bool(shipped) and parcel.exec(sums).stdout == shipped
-
-    def last_line(self, parcel: Inner) -> str:
-        """Return the last line that a container wrote, requests left out."""
-        lines = [each for each in parcel.logs(300).splitlines() if '"request"' not in each]
-        return lines[-1] if lines else ""
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -98,10 +113,19 @@ class Server:
             "Mounts",
         )
         made = {
-            json.dumps([(each.attrs["Config"] | each.attrs["HostConfig"]).get(key) for key in keys])
+            json.dumps(
+                [
+                    each.image_id,
+                    *((each.attrs["Config"] | each.attrs["HostConfig"]).get(key) for key in keys),
+                ]
+            )
             for each in self.inside.containers()
         }
-        return f"{digest_of(self.lab.work)} {sorted(made)}"
+        # A store may be in the work folder; it changes with each request.
+        place = self.lab.node("toolbox").attrs["Config"]["WorkingDir"]
+        stores = [PurePosixPath(each) for each in self.folders]
+        theirs = [self.lab.work / each.relative_to(place) for each in stores if each.is_relative_to(place)]
+        return f"{digest_of(self.lab.work, theirs)} {sorted(made)}"
 
     # -- its store -----------------------------------------------------------------------------------------
 
@@ -119,6 +143,16 @@ class Server:
         name = shlex.quote(f"{folder}/parcels")
         self.run(f"[ -e {name} ] || install -m 666 /dev/null {name}; echo {content} | base64 -d > {name}")
 
+    def keep(self) -> Kept:
+        """Return what Parcel has, one more parcel included, with which it has written both stores again."""
+        self.accept(f"Station Road {len(self.kept()) + 1}")
+        return Kept(self.kept(), {folder: self.read(folder) for folder in self.folders})
+
+    def put_back(self, kept: Kept) -> None:
+        """Write both stores as they were."""
+        for folder, content in kept.stores.items():
+            self.write(folder, content)
+
     def damage(self, *folders: str) -> None:
         """Cut the stores in these folders in half, as a disk that filled up would, and make Parcel crash."""
         for folder in folders:
@@ -126,9 +160,14 @@ class Server:
             self.write(folder, base64.b64encode(text[: len(text) // 2] + b"\x00" * 40).decode())
         self.get("/crash")
 
-    def starts(self) -> list[float]:
-        """Return when Parcel was started on this store, by the server's clock."""
-        return [float(each) for each in self.run(f"cat {shlex.quote(self.folders[0])}/starts").split()]
+    def started(self) -> float:
+        """Return when Parcel was last started on this store, by the server's clock; 0 when nothing says it."""
+        return float(self.run(f"tail -n 1 {shlex.quote(self.folders[0])}/starts").strip() or 0)
+
+    @property
+    def seconds_up(self) -> float:
+        """How long ago Parcel was started."""
+        return self.traffic.now() - (self.started() or self.traffic.now())
 
     def tries(self, seconds: float) -> int:
         """Watch for a number of seconds how often something tries to start on the store: each try reads it, or its copy."""
@@ -179,7 +218,7 @@ class Server:
         Returns:
             The healing; or, if it did not heal, when the fault was made, by the users' clock.
         """
-        before, starts = self.count(), len(self.starts())
+        before, started = self.count(), self.started()
         self.cut_off(within)
         mark = self.traffic.mark(MARK + name)
         make()
@@ -187,7 +226,7 @@ class Server:
 
         def is_healed() -> bool:
             nonlocal seconds
-            if len(self.starts()) > starts:
+            if self.started() > started:
                 seconds = self.traffic.since(mark).recovery(mark, STEADY_SECONDS)
             return seconds is not None
 
@@ -201,22 +240,40 @@ class Server:
             round(seconds, 1), self.traffic.between(mark, end).lost(mark, end), before, self.count()
         )
 
+    def freeze(self, seconds: float) -> None:
+        """Stop Parcel's program for a while, as on a server that is too busy to run it, and let it go on."""
+        number = number_of(self.parcels()[0])
+        if number:
+            # Without a variable of this shell's, a check that is interrupted does not end it before the last word.
+            self.run(
+                f"env -i sh -c 'kill -STOP {number}; sleep {seconds:g}; kill -CONT {number}'", seconds + 10
+            )
+
     def cut_off(self, seconds: float) -> None:
-        """Keep the toolbox from the server for a while, because nobody has it open at night; 0 lets it in again.
+        """Keep the learner's side from the server for a while, because nobody is there at night; 0 lets it in again.
 
         It ends by itself, so that a check that was interrupted leaves nothing.
         """
-        toolbox = self.lab.node("toolbox").networks[f"{self.lab.course_lab.project}_lab"]
-        route = f"ip route del blackhole {toolbox}/32"
-        add = route.replace("del", "add")
-        self.run(route)
+        network = f"{self.lab.course_lab.project}_lab"
+        theirs = [self.lab.node("toolbox"), *self.lab.on_network(network)]
+        add, remove = (
+            "; ".join(f"ip route {verb} blackhole {each.networks[network]}/32" for each in theirs)
+            for verb in ("add", "del")
+        )
+        # An earlier one that still waits for its end would end this one.
+        self.run(f"kill $(cat /run/cut-off); rm -f /run/cut-off; {remove}")
         if seconds:
-            self.run(f"{add} && (sleep {seconds + 5:g}; {route}) > /dev/null 2>&1 & true")
+            wait = f"echo $$ > /run/cut-off; sleep {seconds + 5:g}; {remove}"
+            self.run(f"{add}; env -i sh -c '{wait}' > /dev/null 2>&1 &")
 
     def restart(self) -> None:
         """Restart Parcel, as a human would."""
         for parcel in self.parcels()[:1]:
-            parcel.restart()
+            if service := parcel.labels.get(SERVICE):
+                # A swarm would neither see nor heal a container that something else has started.
+                self.run(f"docker service update --force --detach --quiet {shlex.quote(service)}", 30)
+            else:
+                parcel.restart()
 
     def require_up(self) -> None:
         """End the check without a verdict when the service is away before anything was done to it."""
@@ -224,14 +281,28 @@ class Server:
             could_not_run("Parcel was away before this check did anything to it. Check again.")
 
 
-def runs_parcel(container: Inner) -> bool:
-    """Whether Parcel's program runs in a container."""
-    return any(PROGRAM in command for _, command in container.processes())
+def number_of(container: Inner) -> int:
+    """Return the process id on the server of Parcel's program in a container; 0 if it does not run there."""
+    rows = container.inside.run(
+        f"docker top {container.id} -o pid,args | while read -r pid args; do "
+        'echo "$pid $(readlink "/proc/$pid/cwd") $args"; done'
+    )
+    for row in rows.splitlines()[1:]:
+        number, folder, *words = [*row.split(), ""]
+        # The same file also verifies a store, without being Parcel.
+        if runs(Process(0, 0, "", folder, tuple(words)), PROGRAM) and "verify" not in words:
+            return int(number)
+    return 0
 
 
 def _is_parcel(container: Inner) -> bool:
     labels = [container.labels.get(key) for key in ("io.drydock.image", "org.opencontainers.image.version")]
     return labels == ["parcel", "1.1"]
+
+
+def _has_port(container: Inner) -> bool:
+    config: dict[str, Any] = dict(container.host_config)
+    return bool(config.get("PortBindings")) or config.get("NetworkMode") == "host"
 
 
 def _folders(container: Inner) -> tuple[str, str]:

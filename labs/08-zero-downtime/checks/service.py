@@ -42,10 +42,13 @@ class Service:
     # -- what there is -------------------------------------------------------------------------------------
 
     def copies(self) -> list[Container]:
-        """Return the running containers of Parcel, oldest first: on the users' network, or the learner's anywhere else."""
+        """Return the copies of Parcel, oldest first: on the users' network, or the learner's anywhere else.
+
+        They run or are paused: a paused one has its memory and its name, as one that runs.
+        """
         found = {each.id: each for each in (*self.lab.on_network(NETWORK), *self.lab.containers())}
-        running = [each for each in found.values() if is_parcel(each) and each.running]
-        return sorted(running, key=lambda each: each.created)
+        there = [each for each in found.values() if each.status in {"running", "paused"} and is_parcel(each)]
+        return sorted(there, key=lambda each: each.created)
 
     def holders(self) -> list[Container]:
         """Return the running containers to which the name `proxy` leads."""
@@ -73,13 +76,13 @@ class Service:
         direct = [each for each in holders if is_parcel(each)]
         if direct:
             fail(
-                f"The name `proxy` leads to {len(direct)} containers of Parcel, and to no proxy. The engine's name server gives "
+                f"The name `proxy` leads to {len(holders)} containers, and Parcel is among them. The engine's name server gives "
                 "their addresses in turn, also the address of a copy that is starting or ending."
-                if len(direct) > 1
+                if len(holders) > 1
                 else "The name `proxy` leads to Parcel itself. The next version cannot take over this name without a time in "
                 "which nobody has it.",
                 expected="one proxy with this name, and Parcel behind it",
-                seen=", ".join(f"{each.name}: {each.image}" for each in direct),
+                seen=", ".join(f"{each.name}: {each.image}" for each in holders),
                 source=SHOWN,
                 hint="Lesson, “A door that stays”: what decides which copy gets a request, and when?",
             )
@@ -94,17 +97,20 @@ class Service:
                 source=SHOWN,
                 hint="Which option of `docker run` and `docker create` names the network?",
             )
-        require(
-            wait_until(self.answer, ARRIVE_SECONDS, every=0.2),
-            "The proxy runs, but the users get no good answer from it."
-            + ("" if self.copies() else " No copy of Parcel runs that it could pass requests to."),
-            expected=f"HTTP 200 from {ADDRESS}",
-            seen=self.prober.get(ADDRESS).summary,
-            source=f"curl -i {ADDRESS}",
-            evidence=self.lab.logs(holders[0], tail=2),
-            hint="`docker logs proxy` shows which server did not answer; `docker ps` and the proxy's file show which servers "
-            "exist, and which one it has to use.",
-        )
+        if not wait_until(self.answer, ARRIVE_SECONDS, every=0.2):
+            reply = self.prober.get(ADDRESS)
+            fail(
+                "The proxy runs, but the users get no good answer from it."
+                + ("" if self.copies() else " No copy of Parcel runs that it could pass requests to."),
+                expected=f"HTTP 200 from {ADDRESS}",
+                seen=reply.summary,
+                source=f"curl -i {ADDRESS}",
+                evidence=self.lab.logs(holders[0], tail=2),
+                hint="`docker logs proxy` shows which server did not answer; `docker ps` and the proxy's file show which servers "
+                "exist, and which one it has to use."
+                if reply.status
+                else "The proxy itself did not answer. On which port does it listen, by its file, and which one do the users need?",
+            )
         said, copies = self.answer(), self.copies()
         require(
             said.get("service") == "parcel" and said.get("instance") in [answers_as(each) for each in copies],
@@ -142,10 +148,10 @@ class Service:
         left = others()
         require(
             not left,
-            f"The users have {version}, and `{left[0].name if left else ''}` still runs beside it: it uses memory, and at the "
+            f"The users have {version}, and `{left[0].name if left else ''}` is still there beside it: it uses memory, and at the "
             "next release nobody knows which of the two is the old one.",
             expected=f"only version {version} running",
-            seen=", ".join(f"{each.name} ({version_of(each)})" for each in self.copies()),
+            seen=", ".join(f"{each.name}: {version_of(each)}, {each.status}" for each in self.copies()),
             source="docker ps",
             hint="The last part of a release: when can the old version be stopped, and what stops it?",
         )
@@ -167,12 +173,16 @@ class Service:
 
     def because(self, move: Rollout) -> str:
         """Say what in a release cost the users something; empty if it cannot be told."""
-        return because(self.lab.engine, move, proxy=PROXY, warm_up=WARM_UP_MS / 1000)
+        names = [each.name for each in self.holders()]
+        return because(self.lab.engine, move, proxy=names[0] if names else PROXY, warm_up=WARM_UP_MS / 1000)
 
 
 def is_parcel(container: Container) -> bool:
-    """Whether a container is made from an image of Parcel, or from one that is based on it."""
-    return container.labels.get("io.drydock.image") == "parcel"
+    """Whether Parcel runs in a container; a proxy can be a program of the learner's in an image of Parcel."""
+    return container.labels.get("io.drydock.image") == "parcel" and (
+        PROXY not in container.names_on(NETWORK)
+        or any("parcel.py" in command for _, command in container.processes())
+    )
 
 
 def version_of(container: Container) -> str:

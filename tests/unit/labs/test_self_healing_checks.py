@@ -25,7 +25,13 @@ VOLUME = {"Type": "volume", "Destination": "/var/lib/parcel", "Source": "/disk/p
 
 
 def container(
-    name: str = "parcel", *mounts: dict[str, str], policy: str = "no", **state: Any
+    name: str = "parcel",
+    *mounts: dict[str, str],
+    policy: str = "no",
+    port: str = "",
+    service: str = "",
+    every: float = 5,
+    **state: Any,
 ) -> dict[str, Any]:
     """Return what an engine says of a container of Parcel 1.1."""
     return {
@@ -35,25 +41,37 @@ def container(
         "RestartCount": 0,
         "Mounts": list(mounts),
         "State": {"Running": True, "Restarting": False, "Status": "running", "ExitCode": 0, **state},
-        "HostConfig": {"RestartPolicy": {"Name": policy}},
+        "HostConfig": {"RestartPolicy": {"Name": policy}, "PortBindings": {port: []} if port else {}},
         "Config": {
             "Image": "drydock/parcel:1.1",
             "Env": ["PARCEL_DATA=/var/lib/parcel", "PARCEL_COPY=/var/lib/parcel-copy", "EMPTY"],
-            "Healthcheck": {"Test": ["CMD", "true"]},
+            "Healthcheck": {"Test": ["CMD", "true"], "Interval": int(every * 1e9), "Retries": 3},
             "Labels": {
                 "io.drydock.image": "parcel",
                 "org.opencontainers.image.version": "1.1",
+                **({"com.docker.swarm.service.name": service} if service else {}),
             },
         },
     }
 
 
-def server(checks: Checks, *found: dict[str, Any], top: str = "python3 /app/store.py") -> Any:
-    """Return a server with these containers, whose processes are what `top` says."""
+def server(
+    checks: Checks,
+    *found: dict[str, Any],
+    top: str = "/ python3 /app/store.py",
+    log: str = "",
+    started: str = "",
+) -> Any:
+    """Return a server with these containers, whose processes are what `top` says, each with its folder."""
+    said = {
+        "inspect": json.dumps(found),
+        " top ": f"PID COMMAND\n7 {top}\n",
+        " logs ": log,
+        "/starts": started,
+    }
 
     def run(command: str, **_: Any) -> Any:
-        rows = f"PID USER COMMAND\n7 parcel {top}\n" if " top " in command else ""
-        return SimpleNamespace(stdout=json.dumps(found) if "inspect" in command else rows)
+        return SimpleNamespace(stdout=next((said[word] for word in said if word in command), ""))
 
     node: Any = SimpleNamespace(exec=run)
     lab = SimpleNamespace(inside=lambda _service: Inside(node))
@@ -74,43 +92,83 @@ def test_a_store_is_found_on_a_volume_of_its_own_and_below_one_of_a_folder_above
 
 
 def test_a_healer_from_the_same_image_is_not_taken_for_parcel(checks: Checks) -> None:
-    healer = container("healer", {"Type": "volume", "Destination": "/data", "Source": "/disk/parcels"})
-    ended = container("parcel", VOLUME, Running=False)
-    names = [each.name for each in server(checks, healer, ended, top="python3 /healer.py").parcels()]
+    healer = container("healer", VOLUME)
+    ended = container("parcel", VOLUME, port="8080/tcp", Running=False)
+    names = [each.name for each in server(checks, healer, ended, top="/ python3 /healer.py").parcels()]
     assert names == ["parcel", "healer"]
 
 
 @pytest.mark.parametrize(
-    ("state", "top", "words"),
+    ("top", "number"),
+    [
+        ("/ python3 -u /app/store.py", 7),
+        ("/app python3 store.py", 7),
+        ("/srv python3 store.py", 0),  # another file of that name
+        ("/ python3 /app/store.py verify /data/parcels", 0),
+        ("/ sh -c python3 /app/store.py & wait", 0),
+        ("", 0),
+    ],
+)
+def test_parcel_runs_where_its_program_runs_and_verifies_nothing(
+    checks: Checks, top: str, number: int
+) -> None:
+    (parcel,) = server(checks, container("parcel", VOLUME), top=top).inside.containers()
+    assert checks("07-self-healing", "server").number_of(parcel) == number
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "words"),
     [
         (
             {"Running": False, "Status": "exited", "ExitCode": 1},
-            "",
+            {},
             "says that the engine must not start it again",
         ),
         (
             {"Running": False, "Status": "exited", "policy": "on-failure"},
-            "",
+            {},
             "leaves a program alone that ends with 0",
         ),
-        ({"Restarting": True, "Status": "restarting"}, "", "started again and again"),
-        ({"Health": {"Status": "unhealthy"}}, "/app/store.py", "a restart policy waits for an end"),
-        ({"Health": {"Status": "healthy"}}, "/app/store.py", "its health check calls it healthy"),
-        ({}, "/app/store.py", "Nothing tests whether it answers"),
+        (
+            {"Running": False, "Status": "exited", "policy": "always"},
+            {},
+            "the engine itself was told to end it",
+        ),
+        (
+            {"Running": False, "Status": "exited", "service": "parcel"},
+            {},
+            "the swarm has not started another",
+        ),
+        ({"Running": False, "Status": "created"}, {}, "could not be started"),
+        (
+            {"Running": False, "Restarting": True, "Status": "restarting"},
+            {"log": "store damaged"},
+            "again and again",
+        ),
+        ({}, {"top": "/ sh /start.sh"}, "runs without it"),
+        ({}, {"top": "/ sh /start.sh", "started": "101.5"}, "started again and again"),
+        ({}, {"started": "101.5"}, "too late"),
+        ({"Health": {"Status": "unhealthy"}}, {}, "a restart policy waits for an end"),
+        ({"Health": {"Status": "healthy"}}, {}, "its health check calls it healthy"),
+        ({"Health": {"Status": "healthy", "FailingStreak": 1}}, {}, "has not failed often enough"),
+        ({"Health": {"Status": "healthy"}, "every": 30}, {}, "has not failed often enough"),
+        ({}, {}, "Nothing tests whether it answers"),
     ],
 )
 def test_what_did_not_heal_is_said_as_what_it_is(
-    checks: Checks, state: dict[str, Any], top: str, words: str
+    checks: Checks, state: dict[str, Any], more: dict[str, str], words: str
 ) -> None:
     found = container("parcel", VOLUME, **state)
+    said = server(checks, found, **more)
     with pytest.raises(CheckFailed) as failed:
-        checks("07-self-healing", "causes").tell_why(server(checks, found, top=top), "hangs", seen="none")
+        checks("07-self-healing", "causes").tell_why(said, "hangs", seen="none", since=100.0)
     assert words in failed.value.failure.rationale
+    assert ("“The store”" in failed.value.failure.hint) == ("log" in more)
 
 
 def test_a_container_that_is_gone_is_said_to_be_gone(checks: Checks) -> None:
     with pytest.raises(CheckFailed) as failed:
-        checks("07-self-healing", "causes").tell_why(server(checks), "has crashed", seen="none")
+        checks("07-self-healing", "causes").tell_why(server(checks), "has crashed", seen="none", since=100.0)
     assert "was removed, and nothing has made another" in failed.value.failure.rationale
 
 
