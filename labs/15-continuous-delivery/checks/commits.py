@@ -14,6 +14,32 @@ if TYPE_CHECKING:
 EAR_PORT = 4015
 """Where in_runner.py listens."""
 
+MARK = "says-where-the-unit-tests-run"
+"""An argument of a process in the container of the unit tests, if nobody hears them: their container may have no network."""
+
+LEFT_OUT = "zones.py"
+"""The module of a commit that `.dockerignore` keeps out of the image."""
+
+_TELLS = f"""\
+    def test_and_says_where_it_runs(self):
+        import pathlib
+        import re
+        import socket
+        import subprocess
+        import sys
+
+        try:
+            found = re.search("/containers/([0-9a-f]{{64}})/", pathlib.Path("/proc/self/mountinfo").read_text())
+            said = f"{{socket.gethostname()}} {{found[1] if found else ''}}"
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+                ear.settimeout(2)
+                ear.sendto(said.encode(), (ADDRESS, {EAR_PORT}))
+                ear.recv(9)
+        except OSError:
+            subprocess.run([sys.executable, "-c", "import time; time.sleep(3)", "{MARK}"], check=False)
+"""
+"""A unit test whose name comes first. It says its host's name and its container's id, and waits until it was heard."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -41,20 +67,13 @@ class Source:
 
     def telling(self, address: str) -> Files:
         """A good commit, one of whose unit tests says to an address in which container it runs."""
-        tests = self._with_test(
-            "    def test_says_where_it_runs(self):\n"
-            "        import socket\n\n"
-            "        said = socket.gethostname().encode()\n"
-            "        try:\n"
-            f"            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(said, ({address!r}, {EAR_PORT}))\n"
-            "        except OSError:\n"
-            "            pass\n"
-        )
-        return self.good() | {"test_parcel.py": tests}
+        return self.good() | {"test_parcel.py": self._with_test(_TELLS.replace("ADDRESS", repr(address)))}
 
-    def failing_test(self) -> Files:
-        """The dearest price is one cent off: a unit test fails."""
-        return self._parcel("(10000, 949)", "(10000, 948)")
+    def failing_test(self, address: str) -> Files:
+        """The dearest price is one cent off: a unit test fails, and another one says where it runs."""
+        return self._parcel("(10000, 949)", "(10000, 948)") | {
+            "test_parcel.py": self.telling(address)["test_parcel.py"]
+        }
 
     def broken_image(self) -> Files:
         """A module that is in the repository and not in the image: its unit test passes in the one and not in the other."""
@@ -65,8 +84,10 @@ class Source:
         )
         return self.good() | {
             "test_parcel.py": tests,
-            "zones.py": 'def surcharge(zone):\n    return {"island": 300}.get(zone, 0)\n',
-            ".dockerignore": "zones.py\n",
+            LEFT_OUT: 'def surcharge(zone):\n    return {"island": 300}.get(zone, 0)\n',
+            # The second comes before the first, if the Dockerfile is named Dockerfile.
+            ".dockerignore": f"{LEFT_OUT}\n",
+            "Dockerfile.dockerignore": f"{LEFT_OUT}\n",
         }
 
     def never_starts(self) -> Files:

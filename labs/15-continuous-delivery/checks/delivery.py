@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import could_not_run, forms, wait_until
+from checker.grading.author import could_not_run, form_in, forms, wait_until
 
-from .commits import Source
+from .commits import LEFT_OUT, MARK, Source
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Mark, Timeline, Traffic
@@ -49,6 +50,17 @@ class Run:
         return found[-1] if found else ""
 
     @property
+    def digest(self) -> str:
+        """The digest in the result; empty without one."""
+        found = re.search(r"sha256:[0-9a-f]{64}", self.result)
+        return found[0] if found else ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it says that the commit is live, and that this is a success."""
+        return self.exit_code == 0 and self.result.split()[:1] == ["live"]
+
+    @property
     def exit_code(self) -> int | None:
         """What the runner says it ended with; None if it never ended."""
         found = [re.match(r"runner: \w+ ended with exit code (\d+)", line) for line in self.said]
@@ -74,25 +86,40 @@ class Outcome:
     before: set[str]
     """The ids of the images that were live before."""
     runs: list[Run]
-    started: list[dict[str, str]]
-    moved: list[str]
+    started: list[dict[str, Any]]
     heard: list[str]
+    """From where the unit tests were heard: their host's name, and their container's id if it has one."""
     live: list[dict[str, str]]
+    """What users could reach when the last run ended."""
     seen: Timeline
     mark: Mark
+    moved: list[str] = field(default_factory=list)
+    """The tags that were given to another image."""
+    unmoved: list[str] = field(default_factory=list)
+    """The tags that the registry would not give to another image."""
+    given: list[str] = field(default_factory=list)
+    """The ids of the images that these tags were given to."""
+    versions: list[str] = field(default_factory=list)
+    """What the pushed commits answer as their version, in their order."""
+    known: set[str] = field(default_factory=set)
+    """The ids of the images that had been started or live before."""
+    leak: str = ""
+    """In which form a run printed the registry's password; empty if none did."""
 
     @property
     def run(self) -> Run:
         """The last one."""
         return self.runs[-1]
 
-    def in_production(self, name: str) -> list[str]:
-        """Return the ids of the images of which a copy was started for a service of production."""
-        return [each["id"] for each in self.started if each["service"] == name]
+    @property
+    def in_production(self) -> list[str]:
+        """The ids of the images of which a copy was started for users."""
+        return [each["id"] for each in self.started if each["for_users"]]
 
-    def tried(self, service: str) -> list[dict[str, str]]:
-        """Return the containers that were started elsewhere than in the service that users get."""
-        return [each for each in self.started if each["service"] != service]
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """The containers that were started for something else than users."""
+        return [each for each in self.started if not each["for_users"]]
 
 
 class Delivery:
@@ -111,6 +138,10 @@ class Delivery:
         self.state = self._ask("state")
         self.first = self.state
         self.pushed = False
+        self.releases = 0
+        """How many pushes have given users another image."""
+        self.known = set(self.before)
+        """The ids of the images that were started or live at some time."""
         self._two: Outcome | None = None
 
     def _ask(self, *words: str, seconds: float = 15.0) -> Any:
@@ -131,12 +162,7 @@ class Delivery:
     @property
     def learners_run(self) -> Run:
         """What the pipeline said of the learner's newest commit, the last time."""
-        return Run(self.main, last_run(str(self.first["log"]).splitlines()), 0, 0)
-
-    @property
-    def service(self) -> str:
-        """The name of the service that users get."""
-        return str(self.first["live"][0]["service"]) if self.first["live"] else ""
+        return Run(self.main, last_run([plain(line) for line in str(self.first["log"]).splitlines()]), 0, 0)
 
     @property
     def before(self) -> set[str]:
@@ -147,9 +173,10 @@ class Delivery:
     def fingerprint(self) -> str:
         """What decides how the pipeline acts: the scene, the learner's files, and the newest commit."""
         found = hashlib.sha256(f"{self.lab.node('runner').id} {self.main}".encode())
-        for file in sorted(self.lab.work.iterdir()):
-            if file.is_file():
-                found.update(file.name.encode() + file.read_bytes())
+        for file in sorted(self.lab.work.rglob("*")):
+            name = file.relative_to(self.lab.work).as_posix()
+            if file.is_file() and not {".git", "__pycache__"} & set(name.split("/")):
+                found.update(f"\0{name}\0{file.stat().st_mode:o}\0".encode() + file.read_bytes())
         return found.hexdigest()
 
     def push(self, *commits: Files, pause: float = 0.0, move_tags: bool = False, what: str = "") -> Outcome:
@@ -161,10 +188,13 @@ class Delivery:
             move_tags: whether each tag is given another image, as soon as the image that it names was run.
             what: what it is called on the timeline.
         """
+        # The message is of no use to a pipeline that would rather read it than test.
         pushes = [
-            {"files": files, "message": what, "after": pause * place} for place, files in enumerate(commits)
+            {"files": files, "message": "Pushed by lab check", "after": pause * place}
+            for place, files in enumerate(commits)
         ]
-        return self._push(pushes, what, move_tags=move_tags)
+        outcome = self._push(pushes, what, move_tags=move_tags)
+        return replace(outcome, versions=[version_of(files) for files in commits])
 
     def roll_back(self, commit: str) -> Outcome:
         """Push a commit to `rollback`."""
@@ -187,27 +217,64 @@ class Delivery:
 
     def _push(self, pushes: list[dict[str, Any]], what: str, *, move_tags: bool = False) -> Outcome:
         self.pushed = True
-        before = self.before
+        before, known = self.before, set(self.known)
         mark = self.traffic.mark(f"check: {what}")
-        asked = json.dumps({"pushes": pushes, "move_tags": move_tags, "base": self.main})
+        sought = (
+            MARK if any(MARK in text for each in pushes for text in each.get("files", {}).values()) else ""
+        )
+        asked = json.dumps({"pushes": pushes, "move_tags": move_tags, "base": self.main, "mark": sought})
         found = self._ask("push", asked, seconds=PUSH_SECONDS)
-        runs = [Run(each["commit"], each["said"], each["began"], each["ended"]) for each in found["pushes"]]
+        runs = [
+            Run(each["commit"], [plain(line) for line in each["said"]], each["began"], each["ended"])
+            for each in found["pushes"]
+        ]
         seen = self.traffic.between(mark, self.traffic.now())
         self.state = found
+        self.releases += self.before != before
+        self.known |= self.before | {each["id"] for each in found["started"]}
         return Outcome(
-            before, runs, found["started"], found["moved"], found["heard"], found["live"], seen, mark
+            before=before,
+            runs=runs,
+            started=found["started"],
+            heard=found["heard"],
+            live=found["then"],
+            seen=seen,
+            mark=mark,
+            moved=found["moved"],
+            unmoved=found["unmoved"],
+            given=found["given"],
+            known=known,
+            leak=form_in("\n".join(line for run in runs for line in run.said).encode(), self.password),
         )
 
-    def leaks(self, password: str) -> dict[str, str]:
+    @functools.cached_property
+    def password(self) -> str:
+        """The registry's."""
+        found = self.lab.node("runner").exec("cat /run/password/password").stdout.strip()
+        if not found:
+            could_not_run("The runner has no password for the registry; `lab reset 15` makes a new one.")
+        return found
+
+    def has_left_out(self, outcome: Outcome) -> bool:
+        """Whether a copy in production has the module that a commit's `.dockerignore` names."""
+        for each in outcome.live:
+            copy = f"docker ps --quiet --filter label=com.docker.swarm.service.name={each['service']}"
+            asked = f"docker exec $({copy} | head -n 1) test -e {LEFT_OUT}"
+            if self.lab.node(each["node"]).exec(asked).rc == 0:
+                return True
+        return False
+
+    def leaks(self) -> dict[str, str]:
         """Return where the password is readable, and in which form; empty if nowhere."""
-        needles = {base64.b64encode(text).decode(): form for text, form in forms(password).items()}
+        needles = {base64.b64encode(text).decode(): form for text, form in forms(self.password).items()}
         return dict(self._ask("leaks", json.dumps(needles), seconds=60))
 
     def put_back(self) -> None:
         """Give main and production back what they had before the checks pushed anything."""
         if self.pushed and self.main:
-            image = self.first["services"].get(self.service, "")
-            self._ask("back", self.main, self.service if image else "", image, seconds=90)
+            names = {each["service"] for each in self.first["live"]}
+            images = {name: image for name, image in self.first["services"].items() if name in names}
+            self._ask("back", self.main, json.dumps(images), seconds=90 * max(1, len(images)))
 
     def without_registry(self, files: Files) -> Outcome:
         """Push a commit while the registry is stopped, and start it again."""
@@ -222,6 +289,16 @@ class Delivery:
     def _registry_answers(self) -> bool:
         asked = "curl -s -o /dev/null --cacert /run/ca/ca.crt https://registry:5000/v2/"
         return self.lab.node("runner").exec(asked, 5).rc == 0
+
+
+def plain(line: str) -> str:
+    """Return a line without the codes that colour it."""
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line)
+
+
+def version_of(files: Files) -> str:
+    """Return what a commit answers as its version."""
+    return re.findall(r'^VERSION = "(.*)"', files["parcel.py"], re.MULTILINE)[0]
 
 
 def last_run(log: list[str]) -> list[str]:

@@ -3,7 +3,7 @@
     python3 in_runner.py state              what is live, and what the pipeline said of the newest commit
     python3 in_runner.py push JSON          push commits, and watch
     python3 in_runner.py leaks JSON         find a password in logs and images
-    python3 in_runner.py back COMMIT SERVICE IMAGE   put main and production back
+    python3 in_runner.py back COMMIT JSON   put main, and the images of services in production, back
 
 It prints one line of JSON. Nothing of it is imported by the checks.
 """
@@ -17,6 +17,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -35,6 +36,8 @@ SCRATCH = tempfile.mkdtemp()
 PRODUCTION = ("production-1", "production-2")
 EAR_PORT = 4015
 USERS = 8080
+ENDED = re.compile(r"runner: \w+ ended with exit code \d+")
+PEEK_SECONDS = 0.7
 SERVICE = "com.docker.swarm.service.name"
 MANIFESTS = ", ".join(
     f"application/vnd.{each}+json"
@@ -60,13 +63,14 @@ def ask(node: str, path: str) -> Any:
     return json.loads(body) if answer.status == http.client.OK else None
 
 
+def is_for_users(service: dict[str, Any]) -> bool:
+    """Whether users reach a service of the swarm."""
+    return any(port.get("PublishedPort") == USERS for port in service["Endpoint"].get("Ports") or [])
+
+
 def live(services: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Return the running copies of what users get: their service, the image they were given, and the image's id."""
-    users = [
-        each["Spec"]["Name"]
-        for each in services
-        if any(port.get("PublishedPort") == USERS for port in each["Endpoint"].get("Ports") or [])
-    ]
+    users = [each["Spec"]["Name"] for each in services if is_for_users(each)]
     which = quote(json.dumps({"label": [SERVICE], "status": ["running"]}))
     return [
         {"node": node, "service": each["Labels"][SERVICE], "image": each["Image"], "id": each["ImageID"]}
@@ -116,6 +120,32 @@ class Registry:
             return "", "", b""
         return answer.headers.get("Docker-Content-Digest", ""), answer.headers.get("Content-Type", ""), found
 
+    def give(self, path: str, source: str, manifest: bytes, kind: str) -> bool:
+        """Give a tag an image that the registry has in another place or in the same; return whether it took it.
+
+        Args:
+            path: of the tag's manifest.
+            source: of a manifest of the image.
+            manifest: of the image.
+            kind: the manifest's media type.
+        """
+        name, other = (each.removeprefix("/v2/").partition("/manifests/")[0] for each in (path, source))
+        content = json.loads(manifest)
+        if name != other:
+            for blob in (content.get("config", {}), *content.get("layers", [])):
+                self.ask("POST", f"/v2/{name}/blobs/uploads/?mount={blob.get('digest')}&from={other}")
+        return bool(self.ask("PUT", path, manifest, kind)[0])
+
+    def images(self, path: str) -> list[dict[str, Any]]:
+        """Return the manifest at a path; of an index, those of all its images."""
+        found = json.loads(self.ask("GET", path)[2] or b"{}")
+        if "config" in found:
+            return [found]
+        place = path.rpartition("/")[0]
+        return [
+            image for each in found.get("manifests", []) for image in self.images(f"{place}/{each['digest']}")
+        ]
+
     def tags(self) -> list[str]:
         """Return the path of every tag's manifest."""
         paths = []
@@ -127,7 +157,7 @@ class Registry:
 
 
 class Ear:
-    """Hears from the unit tests of the checks' commits in which container they run."""
+    """Hears from the unit tests of the checks' commits where they run: their host's name, and their container's id."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -136,17 +166,27 @@ class Ear:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        while said := self._socket.recv(200):
+        while True:
+            said, sender = self._socket.recvfrom(200)
             self.heard.append(said.decode(errors="replace"))
+            self._socket.sendto(b"heard", sender)
 
 
 class Watch:
-    """What the engines start while it looks on, and what it does to tags in the meantime."""
+    """What the engines start while it looks on, and what it does to tags in the meantime.
 
-    def __init__(self) -> None:
+    Args:
+        mark: what the command line of a process has that unit tests start when nobody hears them; empty for none.
+    """
+
+    def __init__(self, mark: str) -> None:
         self.started: list[dict[str, Any]] = []
+        self.marked: list[str] = []
         self.moved: list[str] = []
+        self.unmoved: list[str] = []
+        self.given: list[str] = []
         self.over = threading.Event()
+        self._mark = mark
         self._movers: list[threading.Thread] = []
 
     def engines(self) -> None:
@@ -169,35 +209,69 @@ class Watch:
             found = ask(node, f"/containers/{actor['ID']}/json") or {}
             image = found.get("Image") or (ask(node, f"/images/{name}/json") or {}).get("Id", "")
             service = actor["Attributes"].get(SERVICE, "")
+            known = ask(PRODUCTION[0], f"/services/{quote(service)}") if service else None
             self.started.append(
-                {"container": actor["ID"], "node": node, "image": name, "id": image, "service": service}
+                {
+                    "container": actor["ID"],
+                    "image": name,
+                    "id": image,
+                    "for_users": bool(known) and is_for_users(known),
+                }
             )
+            if self._mark:
+                threading.Thread(target=self._peek, args=(node, actor["ID"]), daemon=True).start()
+
+    def _peek(self, node: str, container: str) -> None:
+        """Look for the mark among a container's processes, as long as it runs."""
+        while not self.over.wait(PEEK_SECONDS):
+            found = ask(node, f"/containers/{container}/top")
+            if found is None:
+                return
+            if any(self._mark in word for process in found["Processes"] for word in process):
+                self.marked.append(f"marked {container}")
+                return
 
     def tags(self) -> None:
         """Move every tag to another image, as soon as the image that it was given has been run."""
         registry = Registry()
         before = {path: registry.ask("GET", path) for path in registry.tags()}
-        mover = threading.Thread(target=self._move, args=(registry, before), daemon=True)
+        # What users have now is an image that works: nothing but its content says that it is another one.
+        now = {each["image"].rpartition("@")[2] for each in state()["live"]}
+        mover = threading.Thread(target=self._move, args=(registry, before, now), daemon=True)
         self._movers.append(mover)
         mover.start()
 
-    def _move(self, registry: Registry, before: dict[str, tuple[str, str, bytes]]) -> None:
-        done: set[str] = set()
+    def _move(
+        self, registry: Registry, before: dict[str, tuple[str, str, bytes]], preferred: set[str]
+    ) -> None:
+        known = {digest for digest, _, _ in before.values()}
+        done: set[tuple[str, str]] = set()
         while not self.over.wait(0.01):
             for path in registry.tags():
                 digest, kind, manifest = registry.ask("GET", path)
-                old = before.get(path, ("",))[0]
-                if not digest or digest == old or path in done:
+                if not digest or digest in known or (path, digest) in done:
                     continue
                 config = json.loads(manifest).get("config", {}).get("digest", "")
                 if not {config, digest} & {each["id"] for each in self.started}:
                     continue
-                other = next((each for each in before.values() if each[0] != digest), None)
-                if other is None:
+                done.add((path, digest))
+                place = path.partition("/manifests/")[0]
+                others = sorted(
+                    (each for each in before.items() if b'"config"' in each[1][2]),
+                    key=lambda each: (
+                        each[1][0] not in preferred,
+                        each[0].partition("/manifests/")[0] != place,
+                    ),
+                )
+                tag = path.removeprefix("/v2/").replace("/manifests/", ":")
+                if not others:
                     continue
-                registry.ask("PUT", path, other[2], other[1] or kind)
-                done.add(path)
-                self.moved.append(path.removeprefix("/v2/").replace("/manifests/", ":"))
+                source, (other, other_kind, content) = others[0]
+                if registry.give(path, source, content, other_kind or kind):
+                    self.given += [other, json.loads(content)["config"]["digest"]]
+                    self.moved.append(tag)
+                else:
+                    self.unmoved.append(tag)
 
     def close(self) -> None:
         """End it."""
@@ -227,7 +301,7 @@ def push(asked: dict[str, Any]) -> dict[str, Any]:
         results.append(
             {"commit": each.get("commit") or parent, "to": each.get("to", "main"), "after": each["after"]}
         )
-    ear, watch = Ear(), Watch()
+    ear, watch = Ear(), Watch(asked.get("mark", ""))
     watch.engines()
     if asked.get("move_tags"):
         watch.tags()
@@ -236,17 +310,22 @@ def push(asked: dict[str, Any]) -> dict[str, Any]:
     def one(result: dict[str, Any]) -> None:
         # So many seconds after the first; nothing ends this sooner.
         threading.Event().wait(result["after"])
-        began = time.monotonic()
-        done = subprocess.run(
+        result["began"] = time.monotonic() - begin
+        pushing = subprocess.Popen(
             [*GIT, "push", "git://127.0.0.1/parcel.git", f"+{result['commit']}:refs/heads/{result['to']}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
         )
-        said = [line.removeprefix("remote: ").rstrip() for line in done.stdout.splitlines()]
-        result.update(said=said, began=began - begin, ended=time.monotonic() - begin)
+        result["said"] = said = []
+        for line in pushing.stdout or ():
+            said.append(line.removeprefix("remote: ").rstrip())
+            if ENDED.match(said[-1]):
+                # The push itself ends later, if the program has left something running.
+                result.update(ended=time.monotonic() - begin, live=state()["live"])
+        pushing.wait()
+        result.setdefault("ended", time.monotonic() - begin)
 
     threads = [threading.Thread(target=one, args=(result,)) for result in results]
     for thread in threads:
@@ -254,7 +333,18 @@ def push(asked: dict[str, Any]) -> dict[str, Any]:
     for thread in threads:
         thread.join()
     watch.close()
-    return {"pushes": results, "started": watch.started, "moved": watch.moved, "heard": ear.heard, **state()}
+    found = state()
+    last = max(results, key=lambda each: each["ended"])
+    return {
+        **found,
+        "pushes": results,
+        "started": watch.started,
+        "moved": watch.moved,
+        "unmoved": watch.unmoved,
+        "given": watch.given,
+        "heard": [*ear.heard, *watch.marked],
+        "then": last.get("live", found["live"]),
+    }
 
 
 def leaks(needles: dict[str, str]) -> dict[str, str]:
@@ -278,50 +368,49 @@ def leaks(needles: dict[str, str]) -> dict[str, str]:
     for path in registry.tags():
         name, _, tag = path.removeprefix("/v2/").partition("/manifests/")
         image = f"registry:5000/{name}:{tag}"
-        manifest = json.loads(registry.ask("GET", path)[2] or b"{}")
-        if "config" not in manifest:
-            continue
-        config = registry.ask("GET", f"/v2/{name}/blobs/{manifest['config']['digest']}")[2]
-        if found := look(config, f"the history of the image {image}", f"docker history --no-trunc {image}"):
-            return found
-        for layer, content in zip(manifest["layers"], json.loads(config)["rootfs"]["diff_ids"], strict=True):
-            if content in base or content in seen:
-                continue
-            seen.add(content)
-            blob = registry.ask("GET", f"/v2/{name}/blobs/{layer['digest']}")[2]
-            blob = gzip.decompress(blob) if blob[:2] == b"\x1f\x8b" else blob
-            if found := look(blob, f"a layer of the image {image}", f"docker save {image}"):
+        for manifest in registry.images(path):
+            config = registry.ask("GET", f"/v2/{name}/blobs/{manifest['config']['digest']}")[2]
+            if found := look(
+                config, f"the history of the image {image}", f"docker history --no-trunc {image}"
+            ):
                 return found
+            contents = json.loads(config).get("rootfs", {}).get("diff_ids", [])
+            for layer, content in zip(manifest["layers"], contents, strict=False):
+                if content in base or content in seen:
+                    continue
+                seen.add(content)
+                blob = registry.ask("GET", f"/v2/{name}/blobs/{layer['digest']}")[2]
+                blob = gzip.decompress(blob) if blob[:2] == b"\x1f\x8b" else blob
+                if found := look(blob, f"a layer of the image {image}", f"docker save {image}"):
+                    return found
     return {}
 
 
-def back(commit_: str, service: str, image: str) -> dict[str, Any]:
-    """Put main back to a commit, and a service of production back to an image."""
+def back(commit_: str, images: dict[str, str]) -> dict[str, Any]:
+    """Put main back to a commit, and services of production back to their images, by name."""
     git("update-ref", "refs/heads/main", commit_)
     docker = ["docker", "--host", os.environ["PRODUCTION"]]
     password = Path("/run/password/password").read_text()
     settings = {**os.environ, "HOME": SCRATCH}
-    said = ""
-    if service and state()["services"].get(service) != image:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            login = [*docker, "login", "--username", "pipeline", "--password-stdin", os.environ["REGISTRY"]]
-            subprocess.run(
-                login, input=password, text=True, env=settings, check=False, capture_output=True, timeout=20
-            )
-            update = [
-                *docker,
-                "service",
-                "update",
-                "--quiet",
-                "--with-registry-auth",
-                "--image",
-                image,
-                service,
-            ]
-            done = subprocess.run(
-                update, text=True, env=settings, check=False, capture_output=True, timeout=60
-            )
-            said = done.stderr.strip()
+    said = []
+    there = state()["services"]
+    for service, image in images.items():
+        if there.get(service, image) == image:
+            continue
+        login = [*docker, "login", "--username", "pipeline", "--password-stdin", os.environ["REGISTRY"]]
+        update = [*docker, "service", "update", "--quiet", "--with-registry-auth", "--image", image, service]
+        for command, seconds in ((login, 20), (update, 60)):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                done = subprocess.run(
+                    command,
+                    input=password if command is login else "",
+                    text=True,
+                    env=settings,
+                    check=False,
+                    capture_output=True,
+                    timeout=seconds,
+                )
+                said.append(done.stderr.strip())
     return {"said": said}
 
 
@@ -333,6 +422,6 @@ if __name__ == "__main__":
     elif verb == "leaks":
         print(json.dumps(leaks(json.loads(words[0]))))
     elif verb == "back":
-        print(json.dumps(back(*words)))
+        print(json.dumps(back(words[0], json.loads(words[1]))))
     else:
         print(json.dumps(state()))

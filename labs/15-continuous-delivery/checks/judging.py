@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import fail, require
+from checker.grading.author import could_not_run, fail, require
 
+from .commits import LEFT_OUT
 from .delivery import SHORT
 
 if TYPE_CHECKING:
@@ -18,36 +20,72 @@ LIVE_SECONDS = 60.0
 BACK_SECONDS = 30.0
 """How long a rollback may take; the solution took 6 to 9 s on two cores."""
 
+BUSY_SECONDS = 2.0
+"""For how long the users may have sent nothing until failures may be the machine's fault."""
+
+RESULTS = {
+    "refused build",
+    "refused tests",
+    "refused start",
+    "refused answer",
+    "failed registry",
+    "failed production",
+}
+"""What the lesson's task lists for commits that are not delivered."""
+
 
 def short(digest: str) -> str:
     """Return as much of a digest as is worth reading."""
     return digest[:SHORT]
 
 
-def require_live(run: Run, what: str) -> None:
+def require_program(run: Run) -> None:
+    """Require that there was a program to run."""
+    missing = [re.match(r"runner: there is no program (\w+)", line) for line in run.said]
+    name = next((found[1] for found in missing if found), "")
+    require(
+        not name,
+        f"The runner was to run your program `{name}`, and there was none in the work folder.",
+        expected=f"a file `{name}` in the work folder",
+        seen=f"no file `{name}` when the commit was pushed",
+        source=run.source,
+        evidence=run.evidence,
+        hint="`ls ~+` in the work folder shows what is there. A commit that was pushed before your program was there must be pushed "
+        "again: `git commit --allow-empty`, then `git push`.",
+    )
+
+
+def require_live(run: Run, what: str, hint: str = "") -> None:
     """Require that the pipeline says that it delivered a commit."""
+    require_program(run)
     require(
         run.exit_code is not None,
-        f"The pipeline was called with {what} and did not come to an end.",
+        f"The pipeline was called with {what} and has not come to an end.",
         expected="`result: live sha256:…`, exit code 0",
         seen=run.said[-1] if run.said else "no output",
         source=run.source,
-        hint="The runner ends a pipeline after 120 s. What does yours wait for?",
+        hint="If it is still under way, check again when `git push` has ended. The runner ends a pipeline after 120 s.",
     )
     require(
-        run.result.startswith("live") and run.exit_code == 0,
+        run.is_live,
         f"The pipeline did not deliver {what}.",
         expected="`result: live sha256:…`, exit code 0",
         seen=_said(run),
         source=run.source,
         evidence=run.evidence,
-        hint="The log of the commit has everything that your pipeline printed; the last lines say where it stopped.",
+        hint=hint
+        or "The log of the commit has everything that your pipeline printed; the last lines say where it stopped.",
     )
 
 
 def require_unnoticed(outcome: Outcome, what: str, hint: str) -> None:
     """Require that no user's request failed in the meantime."""
     seen = outcome.seen
+    if seen.failures and seen.pause > BUSY_SECONDS:
+        could_not_run(
+            f"This machine was so busy that the users could send nothing for {seen.pause:.1f} s, so the requests that failed may be "
+            "its fault. Check again when less runs beside the lab."
+        )
     if seen.failures:
         fail(
             f"{what} cost users their answer: {len(seen.failures)} of {len(seen.requests)} requests failed.",
@@ -59,8 +97,8 @@ def require_unnoticed(outcome: Outcome, what: str, hint: str) -> None:
         )
 
 
-def require_same_image(delivery: Delivery, outcome: Outcome) -> None:
-    """Require that users have the image in which the unit tests ran, and that it was started before they got it."""
+def require_new_image(outcome: Outcome) -> str:
+    """Require that all copies in production have one image, and not the one from before; return its id."""
     served = {each["id"] for each in outcome.live}
     (now,) = served if len(served) == 1 else ("",)
     require(
@@ -71,6 +109,17 @@ def require_same_image(delivery: Delivery, outcome: Outcome) -> None:
         source="docker --host $PRODUCTION service ps SERVICE",
         hint="What does your deployment wait for before it says that the commit is live?",
     )
+    says_so = all(each["image"].endswith(outcome.run.digest) for each in outcome.live)
+    has_another = {each["id"] for each in outcome.tried} - outcome.before
+    require(
+        now not in outcome.before or not says_so or has_another,
+        "The pipeline delivered a commit, and users have the image of the commit before: what your pipeline built was not this commit.",
+        expected="an image of the commit, which is another image",
+        seen=f"the same image as before the push, {short(now)}",
+        source=outcome.run.source,
+        hint="From which folder does your pipeline build? The checkout of the commit is the folder in which the runner calls it; "
+        "the folder `parcel` in the work folder has your own files.",
+    )
     require(
         now not in outcome.before,
         "The pipeline says that a good commit is live, and production still has the image from before.",
@@ -79,7 +128,13 @@ def require_same_image(delivery: Delivery, outcome: Outcome) -> None:
         source="docker --host $PRODUCTION service ps SERVICE",
         hint="An order to a swarm returns before it is carried out. What does your deployment wait for?",
     )
-    tried = outcome.tried(delivery.service)
+    return now
+
+
+def require_same_image(outcome: Outcome) -> None:
+    """Require that users have the image in which the unit tests ran, and that it was started before they got it."""
+    now = require_new_image(outcome)
+    tried = outcome.tried
     command = "docker --host $TEST events --since 5m --until 0s --filter event=start --filter type=container"
     hint = "Lesson, “Which image is it?”: compare the digest in the log with the one that production runs."
     require(
@@ -100,47 +155,74 @@ def require_same_image(delivery: Delivery, outcome: Outcome) -> None:
         evidence=f"tested as {tried[-1]['image']}",
         hint=hint,
     )
-    names = {each["container"][:12]: each["id"] for each in tried}
-    places = [names.get(name, name) for name in outcome.heard]
+    places = [_place(said, tried) for said in outcome.heard]
     if places and now not in places:
-        where = {
-            "runner": "on the source, in the runner's checkout",
-            "buildkitsandbox": "in a step of the build, before the image was finished",
-        }.get(
-            places[0],
-            f"in another image, {short(places[0])}" if places[0].startswith("sha256") else "somewhere else",
-        )
+        first = places[0]
         fail(
-            f"The unit tests ran {where}. What they found out is not about the image that users have.",
+            f"The unit tests ran {first if not first.startswith('sha256') else f'in another image, {short(first)}'}. What they found "
+            "out is not about the image that users have.",
             expected=f"the unit tests in a container of {short(now)}",
-            seen=f"the unit tests ran in {places[0]}",
+            seen=f"the unit tests ran in {outcome.heard[0].split()[0]}",
             source=command,
             hint="A container of the image can run another command than the image's own. What has the image that your tests "
             "ran in, and what has the one that users get?",
         )
 
 
-def require_refused(delivery: Delivery, outcome: Outcome, *, what: str, expected: str, hint: str) -> None:
+def _place(said: str, tried: list[dict[str, Any]]) -> str:
+    """Return the id of the image whose container told where the unit tests ran; in words, if it was no such container."""
+    host, *name = said.split()
+    # A container may have been given the name of another host.
+    found = next((each["id"] for each in tried if each["container"] in name), "")
+    return found or {
+        "runner": "on the source, in the runner's checkout",
+        "buildkitsandbox": "in a step of a build, not in a container of the image",
+    }.get(host, "somewhere else")
+
+
+def require_seen(outcome: Outcome) -> None:
+    """Require that the unit tests of a commit that was refused for them ran in a container that somebody saw."""
+    require(
+        outcome.heard,
+        "The pipeline says that the unit tests failed, and no container of an image ran them: what it goes by is not about the image "
+        "that users would get.",
+        expected="the unit tests in a container of the image",
+        seen=f"{len(outcome.tried)} containers were started, none for the unit tests",
+        source="docker --host $TEST events --since 5m --until 0s --filter event=start --filter type=container",
+        hint="Lesson, “Test the image, not the files”: where did the greeter's unit tests run?",
+    )
+
+
+def require_refused(outcome: Outcome, *, what: str, expected: str, hint: str) -> None:
     """Require that a commit reached nobody, and that the pipeline says why.
 
     Args:
-        delivery: the pipeline.
         outcome: what came of pushing it.
         what: what is wrong with the commit, as a noun with its article.
         expected: the result that the pipeline must print.
         hint: where to look if it went through.
     """
     run = outcome.run
-    reached = [each for each in outcome.in_production(delivery.service) if each not in outcome.before]
-    if reached or {each["id"] for each in outcome.live} != outcome.before:
+    reached = [each for each in outcome.in_production if each not in outcome.before]
+    left = {each["id"] for each in outcome.live}
+    if reached or left - outcome.before:
         fail(
             f"{what[0].upper()}{what[1:]} reached production.",
             expected=f"`result: {expected}`, and production as it was",
-            seen=f"{_said(run)}; copies of {short((reached or ['another image'])[0])} were started in production",
+            seen=f"{_said(run)}; copies of {short((reached or sorted(left - outcome.before))[0])} were started in production",
             source=run.source,
             evidence=run.evidence,
             hint=hint,
         )
+    require(
+        left == outcome.before,
+        f"{what[0].upper()}{what[1:]} did not reach production, and what was there before was stopped.",
+        expected="production as it was",
+        seen=f"{_said(run)}; {len(outcome.live)} copies run in production",
+        source=run.source,
+        evidence=run.evidence,
+        hint="What does your pipeline do to production before it knows that a commit is good, or after it was refused?",
+    )
     require_unnoticed(outcome, f"{what[0].upper()}{what[1:]} did not reach production, and yet it", hint)
     require(
         run.exit_code,
@@ -155,7 +237,12 @@ def require_refused(delivery: Delivery, outcome: Outcome, *, what: str, expected
     )
     require(
         run.result == expected,
-        f"The pipeline stopped {what}, and does not say what stopped it.",
+        f"The pipeline stopped {what}, and "
+        + (
+            "says that something else stopped it."
+            if run.result in RESULTS
+            else "does not say what stopped it."
+        ),
         expected=f"`result: {expected}`",
         seen=_said(run),
         source=run.source,
@@ -163,17 +250,48 @@ def require_refused(delivery: Delivery, outcome: Outcome, *, what: str, expected
         hint="The table in the lesson's task has a result for each thing that can be wrong. Which step of your pipeline stopped "
         "it, and what does it print then?",
     )
+    require_silent(outcome)
+
+
+def require_left_out(delivery: Delivery, outcome: Outcome) -> None:
+    """Require that the build leaves out what the commit's `.dockerignore` names, if production has it."""
+    require(
+        not outcome.in_production or not delivery.has_left_out(outcome),
+        f"The image has a file that the commit's `.dockerignore` leaves out, {LEFT_OUT}: your build does not go by that file, and what "
+        "must stay out of an image, such as a key, gets into it.",
+        expected=f"an image without {LEFT_OUT}, whose unit tests fail",
+        seen=f"{LEFT_OUT} in a copy in production",
+        source=outcome.run.source,
+        hint="What does `docker build` get from your pipeline: a folder, or an archive? Only of a folder does it leave out what "
+        "`.dockerignore` names.",
+    )
+
+
+def require_silent(outcome: Outcome) -> None:
+    """Require that no run printed the registry's password."""
+    if outcome.leak:
+        require_kept(
+            {
+                "where": f"the log of commit {outcome.run.commit[:7]}",
+                "form": outcome.leak,
+                "source": outcome.run.source,
+            }
+        )
 
 
 def _said(run: Run) -> str:
     result = f"`result: {run.result}`" if run.result else "no line that begins with `result:`"
-    return f"{result}, {f'exit code {run.exit_code}' if run.exit_code is not None else 'no end'}"
+    end = f"exit code {run.exit_code}" if run.exit_code is not None else "no end"
+    return f"{result}, {end}{': the runner ended it after 120 s' if run.exit_code in {124, 137} else ''}"
 
 
 def require_tag_ignored(delivery: Delivery, outcome: Outcome) -> None:
     """Require that production has what was tested, although the checker gave its tags to another image in between."""
+    if outcome.unmoved and not outcome.moved:
+        could_not_run(f"The registry would not give {outcome.unmoved[0]} to another image. Check again.")
     old = {each["id"] for each in delivery.first["live"]}
-    tested = {each["id"] for each in outcome.tried(delivery.service)}
+    # What a tag was moved to may have been started as well, by who goes by the tag.
+    tested = {each["id"] for each in outcome.tried} - set(outcome.given)
     served = {each["id"] for each in outcome.live}
     by_tag = [each["image"] for each in outcome.live if "@sha256:" not in each["image"]]
     require(
@@ -200,15 +318,31 @@ def require_in_order(outcome: Outcome) -> None:
         evidence=newer.evidence,
         hint="What do both runs use or change: a name of a container, a port, a tag, a file, the service in production?",
     )
-    said = newer.result.split()[-1]
+    has = sorted({each["image"].rpartition("@")[2] for each in outcome.live})
     require(
-        all(each["image"].endswith(said) for each in outcome.live),
-        "Two commits were pushed one right after the other, and production ended with the older one: its run overtook the newer.",
-        expected=f"production runs {short(said)}, of the newer commit",
-        seen=f"production runs {', '.join(sorted({short(each['image'].rpartition('@')[2]) for each in outcome.live}))}",
+        has == [newer.digest],
+        "Two commits were pushed one right after the other, and production ended with "
+        + (
+            "the older one: its run overtook the newer."
+            if has == [older.digest]
+            else "another image than the one that the newer run says is live."
+        ),
+        expected=f"production runs {short(newer.digest)}, of the newer commit",
+        seen=f"production runs {', '.join(map(short, has)) or 'nothing'}",
         source=older.source,
         evidence=f"the older ended {older.ended:.1f} s after the first push with `{older.result}`, the newer after {newer.ended:.1f} s",
         hint="The runner calls the pipeline for each push, also while another run is under way. What keeps two of yours apart?",
+    )
+    answers = outcome.seen.latest
+    require(
+        answers == outcome.versions[-1],
+        "Two commits were pushed one right after the other, and the image that the newer run delivered is not that of the newer commit.",
+        expected=f"users get version {outcome.versions[-1]}, of the newer commit",
+        seen=f"users get version {answers}"
+        + (", of the older commit" if answers == outcome.versions[0] else ""),
+        source=newer.source,
+        evidence=newer.evidence,
+        hint="What do both runs use: a folder, a tag, a file? The one may have put something there that the other took.",
     )
     require(
         older.exit_code == 0 and older.result.split()[:1] in (["live"], ["superseded"]),
@@ -222,13 +356,15 @@ def require_in_order(outcome: Outcome) -> None:
     require_unnoticed(
         outcome, "Two commits pushed at once", "Did both runs change production at the same time?"
     )
+    require_silent(outcome)
 
 
 def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
     """Require that users have exactly the image that they had with the learner's commit."""
     run = outcome.run
+    require_program(run)
     require(
-        run.exit_code == 0 and run.result.startswith("live"),
+        run.is_live,
         "The rollback to your newest commit did not work.",
         expected="`result: live sha256:…`, exit code 0",
         seen=_said(run),
@@ -238,14 +374,29 @@ def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
         "machine any more.",
     )
     wanted, served = {each["id"] for each in delivery.first["live"]}, {each["id"] for each in outcome.live}
+    images = {
+        "expected": f"production runs {', '.join(sorted(map(short, wanted)))}",
+        "seen": f"production runs {', '.join(sorted(map(short, served))) or 'nothing'}",
+        "source": run.source,
+        "evidence": run.evidence,
+    }
+    require(
+        served == wanted or not served & outcome.before,
+        "The rollback says that the commit is live, and production still has the image that it should replace.",
+        **images,
+        hint="An order to a swarm returns before it is carried out. What does `rollback` wait for?",
+    )
+    require(
+        served == wanted or not served <= outcome.known,
+        "The rollback gave users another image than the one that they had with this commit: that of another commit.",
+        **images,
+        hint="The runner calls `rollback COMMIT`. How does yours get from this commit to its image?",
+    )
     require(
         served == wanted,
         "The rollback gave users another image than the one that they had with this commit: it was built again, and nobody tested "
         "that build.",
-        expected=f"production runs {', '.join(map(short, wanted))}",
-        seen=f"production runs {', '.join(map(short, served))}",
-        source=run.source,
-        evidence=run.evidence,
+        **images,
         hint="The image is still in the registry. Which name does it have there that cannot change its meaning?",
     )
     took = run.ended - run.began
@@ -258,6 +409,7 @@ def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
         hint="What does `rollback` do before it changes production?",
     )
     require_unnoticed(outcome, "The rollback", "How many copies does it stop at once?")
+    require_silent(outcome)
 
 
 def require_kept(leak: dict[str, str]) -> None:
@@ -268,5 +420,6 @@ def require_kept(leak: dict[str, str]) -> None:
         expected="the password in no log and in no image",
         seen=f"the password in {leak.get('where')}, {leak.get('form')}",
         source=leak.get("source", ""),
-        hint="What does the pipeline do with the password, and what is in the folder that `docker build` copies from?",
+        hint="What does your program do with the password, and what is in the folder that `docker build` copies from? What was "
+        "written once stays written: when you have mended that, `lab stop 15` and `lab start 15` make a new password and keep your files.",
     )

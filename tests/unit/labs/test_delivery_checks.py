@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 commits, delivery, judging = (module("15", name) for name in ("commits", "delivery", "judging"))
 SOURCE = commits.Source(ROOT / "labs" / "15-continuous-delivery" / "start" / "parcel")
-OLD, NEW, OTHER = ("sha256:" + digit * 64 for digit in "abc")
+OLD, NEW, OTHER, THIRD = ("sha256:" + digit * 64 for digit in "abcd")
 ASKS = "from parcel import answer; print(answer('/price?grams=1500')[1]['cents'])"
 
 
@@ -37,10 +39,29 @@ def test_the_unit_tests_of_all_commits_but_one_pass_on_the_source(kind: str, tmp
     assert done.returncode == 0, done.stderr
 
 
-def test_the_unit_tests_of_one_commit_fail_though_it_answers_right(tmp_path: Path) -> None:
-    files = SOURCE.failing_test()
-    assert python(tmp_path, files, "-m", "unittest").returncode
+def test_the_unit_tests_of_one_commit_say_where_they_run_and_fail_though_it_answers_right(
+    tmp_path: Path,
+) -> None:
+    files = SOURCE.failing_test("127.0.0.1")
     assert python(tmp_path, files, "-c", ASKS).stdout == "549\n"
+    assert commits.MARK in files["test_parcel.py"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        ear.bind(("127.0.0.1", 0))
+        ear.settimeout(20)
+        said: list[str] = []
+
+        def listen() -> None:
+            text, sender = ear.recvfrom(200)
+            said.append(text.decode().split()[0])
+            ear.sendto(b"heard", sender)
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        tests = files["test_parcel.py"].replace(str(commits.EAR_PORT), str(ear.getsockname()[1]))
+        done = python(tmp_path, files | {"test_parcel.py": tests}, "-m", "unittest", "--failfast")
+        listener.join()
+    assert done.returncode
+    assert said == [socket.gethostname()]
 
 
 def test_one_commit_lacks_a_module_where_ignored_files_are_not_copied(tmp_path: Path) -> None:
@@ -71,24 +92,19 @@ def run(*said: str, code: int | None = 0) -> Any:
 
 
 def outcome(*runs: Any, started: Any = (), live: str = NEW, **more: Any) -> Any:
-    seen = SimpleNamespace(failures=[], requests=[], summary="", good=[])
+    seen = SimpleNamespace(failures=[], requests=[], summary="", good=[], pause=0.0, latest="newer")
     live_now = [{"id": live, "image": f"registry:5000/parcel@{live}", "service": "web"}]
-    given = {"moved": [], "heard": [], "before": {OLD}} | more
+    given = {"heard": [], "before": {OLD}, "versions": ["older", "newer"], "seen": seen} | more
     return delivery.Outcome(
-        runs=list(runs),
-        started=list(started),
-        live=live_now,
-        seen=seen,
-        mark=SimpleNamespace(at=0.0),
-        **given,
+        runs=list(runs), started=list(started), live=live_now, mark=SimpleNamespace(at=0.0), **given
     )
 
 
-def container(image: str, service: str = "", name: str = "f" * 64) -> dict[str, str]:
-    return {"container": name, "node": "test", "image": image, "id": image, "service": service}
+def container(image: str, *, for_users: bool = False, name: str = "f" * 64) -> dict[str, Any]:
+    return {"container": name, "image": image, "id": image, "for_users": for_users}
 
 
-WEB = SimpleNamespace(service="web", first={"live": [{"id": OLD}]})
+WEB = SimpleNamespace(first={"live": [{"id": OLD}]}, has_left_out=lambda found: bool(found.live))
 
 
 def failure(function: Any, *arguments: Any, **more: Any) -> str:
@@ -98,7 +114,7 @@ def failure(function: Any, *arguments: Any, **more: Any) -> str:
 
 
 def refused(found: Any, expected: str = "refused tests") -> None:
-    judging.require_refused(WEB, found, what="a bad commit", expected=expected, hint="h")
+    judging.require_refused(found, what="a bad commit", expected=expected, hint="h")
 
 
 def test_a_result_is_the_last_line_that_says_one() -> None:
@@ -123,42 +139,68 @@ def test_a_commit_is_refused_if_production_kept_what_it_had_and_the_pipeline_say
 
 
 def test_a_copy_in_production_counts_even_if_it_was_rolled_back() -> None:
-    found = outcome(run("result: refused tests", code=1), started=[container(NEW, "web")], live=OLD)
+    found = outcome(run("result: refused tests", code=1), started=[container(NEW, for_users=True)], live=OLD)
     assert "reached production" in failure(refused, found)
 
 
 def test_a_refusal_with_success_or_with_another_reason_is_told_apart() -> None:
     assert "exit code 0" in failure(refused, outcome(run("result: refused tests", code=0), live=OLD))
-    assert "does not say what" in failure(refused, outcome(run("result: refused start", code=1), live=OLD))
+    other = outcome(run("result: refused start", code=1), live=OLD)
+    assert "says that something else" in failure(refused, other)
+    assert "does not say what" in failure(refused, outcome(run("result: no", code=1), live=OLD))
+
+
+def test_a_refusal_may_neither_stop_what_users_have_nor_print_the_password() -> None:
+    said = run("result: refused tests", code=1)
+    assert "was stopped" in failure(refused, outcome(said, before={OLD, NEW}, live=OLD))
+    assert "password is in the log of commit c0ffee" in failure(
+        refused, outcome(said, live=OLD, leak="in base64")
+    )
+
+
+def test_unit_tests_that_failed_must_have_been_seen() -> None:
+    assert "no container of an image" in failure(judging.require_seen, outcome(run()))
+    judging.require_seen(outcome(run(), heard=["f" * 12]))
+
+
+def test_what_dockerignore_names_is_not_in_production() -> None:
+    reached = outcome(run(), started=[container(NEW, for_users=True)])
+    assert "zones.py" in failure(judging.require_left_out, WEB, reached)
+    judging.require_left_out(WEB, outcome(run(), live=OLD))
 
 
 def test_users_must_have_what_was_started_elsewhere_before() -> None:
-    judging.require_same_image(WEB, outcome(run(), started=[container(NEW), container(NEW, "web")]))
-    nothing = outcome(run(), started=[container(NEW, "web")])
-    assert "nobody ever started" in failure(judging.require_same_image, WEB, nothing)
+    judging.require_same_image(outcome(run(), started=[container(NEW), container(NEW, for_users=True)]))
+    nothing = outcome(run(), started=[container(NEW, for_users=True)])
+    assert "nobody ever started" in failure(judging.require_same_image, nothing)
     another = outcome(run(), started=[container(OTHER)])
-    assert "it was built again" in failure(judging.require_same_image, WEB, another)
+    assert "it was built again" in failure(judging.require_same_image, another)
 
 
 @pytest.mark.parametrize(
     ("heard", "where"),
     [
         ("runner", "on the source"),
-        ("buildkitsandbox", "in a step of the build"),
-        ("e" * 12, "in another image"),
+        ("buildkitsandbox", "in a step of a build"),
+        ("tests " + "e" * 64, "in another image"),
         ("elsewhere", "somewhere else"),
     ],
 )
 def test_the_unit_tests_must_run_in_what_users_have(heard: str, where: str) -> None:
     started = [container(NEW), container(OTHER, name="e" * 64)]
     found = outcome(run(), started=started, heard=[heard])
-    assert f"The unit tests ran {where}" in failure(judging.require_same_image, WEB, found)
-    judging.require_same_image(WEB, outcome(run(), started=started, heard=["f" * 12]))
+    assert f"The unit tests ran {where}" in failure(judging.require_same_image, found)
+    judging.require_same_image(outcome(run(), started=started, heard=["test " + "f" * 64]))
 
 
 def test_production_must_have_changed_when_the_pipeline_says_so() -> None:
     early = outcome(run(), started=[container(NEW)], live=OLD)
-    assert "still has the image from before" in failure(judging.require_same_image, WEB, early)
+    assert "still has the image from before" in failure(judging.require_same_image, early)
+
+
+def test_a_commit_whose_image_is_that_of_the_one_before_was_not_built() -> None:
+    built = outcome(run(f"result: live {OLD}"), started=[container(OLD)], live=OLD)
+    assert "was not this commit" in failure(judging.require_same_image, built)
 
 
 def test_a_missing_program_is_the_evidence() -> None:
@@ -172,6 +214,8 @@ def test_a_moved_tag_matters_only_if_production_followed_it() -> None:
     judging.require_tag_ignored(WEB, outcome(run(), started=tested, moved=["parcel:1"]))
     followed = outcome(run(), started=tested, moved=["parcel:1"], live=OTHER)
     assert "A tag was moved" in failure(judging.require_tag_ignored, WEB, followed)
+    also = outcome(run(), started=[*tested, container(OTHER)], moved=["parcel:1"], given=[OTHER], live=OTHER)
+    assert "A tag was moved" in failure(judging.require_tag_ignored, WEB, also)
 
 
 def test_the_newer_of_two_commits_must_be_live_in_the_end() -> None:
@@ -179,13 +223,36 @@ def test_the_newer_of_two_commits_must_be_live_in_the_end() -> None:
     judging.require_in_order(outcome(older, newer))
     judging.require_in_order(outcome(run("result: superseded"), newer))
     assert "ended with the older one" in failure(judging.require_in_order, outcome(older, newer, live=OTHER))
+    mixed = outcome(older, newer, live=OLD)
+    assert "another image than the one" in failure(judging.require_in_order, mixed)
+    swapped = outcome(older, newer, versions=["newer", "x"])
+    assert "not that of the newer commit" in failure(judging.require_in_order, swapped)
     broken = outcome(run("result: refused start", code=1), newer)
     assert "run of the older one failed" in failure(judging.require_in_order, broken)
 
 
 def test_a_rollback_must_bring_the_same_image_in_time() -> None:
     back = run(f"result: live {OLD}")
-    judging.require_rolled_back(WEB, outcome(back, live=OLD))
-    assert "it was built again" in failure(judging.require_rolled_back, WEB, outcome(back, live=NEW))
+
+    def rolled(live: str, told: Any = back) -> Any:
+        return outcome(told, live=live, before={OTHER}, known={OLD, OTHER, THIRD})
+
+    judging.require_rolled_back(WEB, rolled(OLD))
+    assert "it was built again" in failure(judging.require_rolled_back, WEB, rolled(NEW))
+    assert "that of another commit" in failure(judging.require_rolled_back, WEB, rolled(THIRD))
+    assert "should replace" in failure(judging.require_rolled_back, WEB, rolled(OTHER))
     slow = delivery.Run("c0ffee", back.said, 0.0, judging.BACK_SECONDS + 1)
-    assert "took too long" in failure(judging.require_rolled_back, WEB, outcome(slow, live=OLD))
+    assert "took too long" in failure(judging.require_rolled_back, WEB, rolled(OLD, slow))
+
+
+def test_a_program_that_is_not_there_is_told_by_its_name() -> None:
+    none = run("runner: there is no program rollback in the work folder", code=127)
+    assert "`rollback`" in failure(judging.require_rolled_back, WEB, outcome(none))
+    assert "`rollback`" in failure(judging.require_live, none, "a commit")
+
+
+def test_colours_and_words_around_a_digest_do_no_harm() -> None:
+    told = run(delivery.plain(f"\x1b[32mresult: live registry:5000/parcel@{NEW}\x1b[0m"))
+    assert told.is_live
+    assert told.digest == NEW
+    assert run("result: lively").is_live is False
