@@ -30,6 +30,9 @@ SLOW_SECONDS = 3.0
 PAUSE_SECONDS = 0.7
 """How long after the first the second is pushed."""
 
+FRONT_LINES = 5000
+"""How many of the last lines of the front are read: more than it writes in a minute in which every request fails."""
+
 SHORT = 19
 """How much of a digest is shown: `sha256:` and twelve digits."""
 
@@ -103,6 +106,8 @@ class Outcome:
     """What the pushed commits answer as their version, in their order."""
     known: set[str] = field(default_factory=set)
     """The ids of the images that had been started or live before."""
+    late: str = ""
+    """What the front says of a copy that it asked and that answered too late; empty if none did."""
     leak: str = ""
     """In which form a run printed the registry's password; empty if none did."""
 
@@ -218,6 +223,8 @@ class Delivery:
     def _push(self, pushes: list[dict[str, Any]], what: str, *, move_tags: bool = False) -> Outcome:
         self.pushed = True
         before, known = self.before, set(self.known)
+        front = self.lab.node("front")
+        lines = len(front.logs(FRONT_LINES).splitlines())
         mark = self.traffic.mark(f"check: {what}")
         sought = (
             MARK if any(MARK in text for each in pushes for text in each.get("files", {}).values()) else ""
@@ -244,6 +251,7 @@ class Delivery:
             unmoved=found["unmoved"],
             given=found["given"],
             known=known,
+            late=late_in(front.logs(FRONT_LINES).splitlines()[lines if lines < FRONT_LINES else 0 :]),
             leak=form_in("\n".join(line for run in runs for line in run.said).encode(), self.password),
         )
 
@@ -289,6 +297,12 @@ class Delivery:
     def _registry_answers(self) -> bool:
         asked = "curl -s -o /dev/null --cacert /run/ca/ca.crt https://registry:5000/v2/"
         return self.lab.node("runner").exec(asked, 5).rc == 0
+
+
+def late_in(lines: list[str]) -> str:
+    """Return the first line of the front's that says that a copy did not answer in time whether it is ready."""
+    found = (re.search(r"Server service/\S+ is DOWN, reason: Layer[47] timeout[^.]*", line) for line in lines)
+    return next((each[0] for each in found if each), "")
 
 
 def plain(line: str) -> str:

@@ -244,34 +244,43 @@ class Watch:
     def _move(
         self, registry: Registry, before: dict[str, tuple[str, str, bytes]], preferred: set[str]
     ) -> None:
-        known = {digest for digest, _, _ in before.values()}
         done: set[tuple[str, str]] = set()
         while not self.over.wait(0.01):
-            for path in registry.tags():
-                digest, kind, manifest = registry.ask("GET", path)
-                if not digest or digest in known or (path, digest) in done:
-                    continue
-                config = json.loads(manifest).get("config", {}).get("digest", "")
-                if not {config, digest} & {each["id"] for each in self.started}:
-                    continue
-                done.add((path, digest))
-                place = path.partition("/manifests/")[0]
-                others = sorted(
-                    (each for each in before.items() if b'"config"' in each[1][2]),
-                    key=lambda each: (
-                        each[1][0] not in preferred,
-                        each[0].partition("/manifests/")[0] != place,
-                    ),
-                )
-                tag = path.removeprefix("/v2/").replace("/manifests/", ":")
-                if not others:
-                    continue
-                source, (other, other_kind, content) = others[0]
-                if registry.give(path, source, content, other_kind or kind):
-                    self.given += [other, json.loads(content)["config"]["digest"]]
-                    self.moved.append(tag)
-                else:
-                    self.unmoved.append(tag)
+            try:
+                for path in registry.tags():
+                    self._move_one(registry, path, before, preferred, done)
+            except (OSError, http.client.HTTPException):
+                registry = Registry()
+
+    def _move_one(
+        self,
+        registry: Registry,
+        path: str,
+        before: dict[str, tuple[str, str, bytes]],
+        preferred: set[str],
+        done: set[tuple[str, str]],
+    ) -> None:
+        digest, _, manifest = registry.ask("GET", path)
+        if not digest or digest in {old for old, _, _ in before.values()} or (path, digest) in done:
+            return
+        config = json.loads(manifest).get("config", {}).get("digest", "")
+        if not {config, digest} & {each["id"] for each in self.started}:
+            return
+        place, _, tag = path.removeprefix("/v2/").partition("/manifests/")
+        others = sorted(
+            (source, other) for source, other in before.items() if "config" in json.loads(other[2] or b"{}")
+        )
+        if not others:
+            return
+        # First those that users have now, and of these, or of all, first one of the same repository.
+        source, (other, kind, content) = min(
+            others, key=lambda each: (each[1][0] not in preferred, not each[0].startswith(f"/v2/{place}/"))
+        )
+        taken = registry.give(path, source, content, kind)
+        done.add((path, digest))
+        (self.moved if taken else self.unmoved).append(f"{place}:{tag}")
+        if taken:
+            self.given += [other, json.loads(content)["config"]["digest"]]
 
     def close(self) -> None:
         """End it."""

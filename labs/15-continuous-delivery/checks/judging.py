@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.grading.author import could_not_run, fail, require
 
@@ -81,10 +81,11 @@ def require_live(run: Run, what: str, hint: str = "") -> None:
 def require_unnoticed(outcome: Outcome, what: str, hint: str) -> None:
     """Require that no user's request failed in the meantime."""
     seen = outcome.seen
-    if seen.failures and seen.pause > BUSY_SECONDS:
+    if seen.failures and (seen.pause > BUSY_SECONDS or outcome.late):
+        what_happened = outcome.late or f"the users could send nothing for {seen.pause:.1f} s"
         could_not_run(
-            f"This machine was so busy that the users could send nothing for {seen.pause:.1f} s, so the requests that failed may be "
-            "its fault. Check again when less runs beside the lab."
+            f"Requests failed, and this machine was so busy that it may be its fault: {what_happened}. Check again when less runs "
+            "beside the lab."
         )
     if seen.failures:
         fail(
@@ -110,16 +111,10 @@ def require_new_image(outcome: Outcome) -> str:
         hint="What does your deployment wait for before it says that the commit is live?",
     )
     says_so = all(each["image"].endswith(outcome.run.digest) for each in outcome.live)
-    has_another = {each["id"] for each in outcome.tried} - outcome.before
-    require(
-        now not in outcome.before or not says_so or has_another,
-        "The pipeline delivered a commit, and users have the image of the commit before: what your pipeline built was not this commit.",
-        expected="an image of the commit, which is another image",
-        seen=f"the same image as before the push, {short(now)}",
-        source=outcome.run.source,
-        hint="From which folder does your pipeline build? The checkout of the commit is the folder in which the runner calls it; "
-        "the folder `parcel` in the work folder has your own files.",
-    )
+    if now in outcome.before and says_so and {each["id"] for each in outcome.tried} <= outcome.before:
+        _fail_other_source(
+            outcome, "an image of the commit", f"the same image as before the push, {short(now)}"
+        )
     require(
         now not in outcome.before,
         "The pipeline says that a good commit is live, and production still has the image from before.",
@@ -129,6 +124,25 @@ def require_new_image(outcome: Outcome) -> str:
         hint="An order to a swarm returns before it is carried out. What does your deployment wait for?",
     )
     return now
+
+
+def require_this_commit(outcome: Outcome) -> None:
+    """Require that what users get now answers as the last of the commits does."""
+    if outcome.seen.latest != outcome.versions[-1]:
+        _fail_other_source(
+            outcome, f"users get version {outcome.versions[-1]}", f"users get version {outcome.seen.latest}"
+        )
+
+
+def _fail_other_source(outcome: Outcome, expected: str, seen: str) -> NoReturn:
+    fail(
+        "The pipeline says that a good commit is live, and what your pipeline built was not this commit.",
+        expected=expected,
+        seen=seen,
+        source=outcome.run.source,
+        hint="From which folder does your pipeline build? The checkout of the commit is the folder in which the runner calls it; "
+        "the folder `parcel` in the work folder has your own files.",
+    )
 
 
 def require_same_image(outcome: Outcome) -> None:
@@ -162,7 +176,9 @@ def require_same_image(outcome: Outcome) -> None:
             f"The unit tests ran {first if not first.startswith('sha256') else f'in another image, {short(first)}'}. What they found "
             "out is not about the image that users have.",
             expected=f"the unit tests in a container of {short(now)}",
-            seen=f"the unit tests ran in {outcome.heard[0].split()[0]}",
+            seen=f"the unit tests ran in a container of {short(first)}"
+            if first.startswith("sha256")
+            else f"the unit tests ran on {outcome.heard[0].split()[0]}",
             source=command,
             hint="A container of the image can run another command than the image's own. What has the image that your tests "
             "ran in, and what has the one that users get?",

@@ -102,6 +102,7 @@ def test_delivered(delivery: Delivery, lab: Lab) -> None:
         "How many copies does your deployment stop at once? And before it stops the next one, has the front had time to find the new "
         "copy? It looks twice a second.",
     )
+    judging.require_this_commit(outcome)
     first = next((each.at for each in outcome.seen.good if each.version in outcome.versions), None)
     took = first - outcome.mark.at if first is not None else None
     require(
@@ -249,7 +250,7 @@ def test_rolled_back(delivery: Delivery, lab: Lab) -> None:
     if lab.recall(*proof) is not None:
         return
     # With two releases since the learner's commit, the one before is not the one that is asked for.
-    while delivery.releases < RELEASES:
+    for _ in range(delivery.releases, RELEASES):
         require_live(delivery.push(delivery.source.good(), what="a commit to roll back").run, "a good commit")
     delivery.forget_builds()
     outcome = delivery.roll_back(delivery.main)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
 
@@ -201,6 +201,23 @@ def test_production_must_have_changed_when_the_pipeline_says_so() -> None:
 def test_a_commit_whose_image_is_that_of_the_one_before_was_not_built() -> None:
     built = outcome(run(f"result: live {OLD}"), started=[container(OLD)], live=OLD)
     assert "was not this commit" in failure(judging.require_same_image, built)
+    own = outcome(run(f"result: live {NEW}"), started=[container(NEW)], versions=["another"])
+    assert "was not this commit" in failure(judging.require_this_commit, own)
+
+
+def test_a_copy_that_answered_the_front_too_late_is_the_machines_fault() -> None:
+    gone = (
+        'Server service/production-1 is DOWN, reason: Layer4 connection problem, info: "Connection refused".'
+    )
+    slow = "Server service/production-2 is DOWN, reason: Layer7 timeout, check duration: 1001ms. 1 active"
+    assert delivery.late_in([gone]) == ""
+    assert delivery.late_in([gone, slow]) == slow.partition(".")[0]
+    seen = SimpleNamespace(
+        failures=[SimpleNamespace(outcome="HTTP 503", at=1.0)], requests=[1], summary="", pause=0.0
+    )
+    assert "at least" in failure(judging.require_unnoticed, outcome(run(), seen=seen), "at least", "h")
+    with pytest.raises(CouldNotRun, match="Layer7 timeout"):
+        judging.require_unnoticed(outcome(run(), seen=seen, late=delivery.late_in([slow])), "It", "h")
 
 
 def test_a_missing_program_is_the_evidence() -> None:
