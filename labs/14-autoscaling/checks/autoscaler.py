@@ -29,8 +29,8 @@ READY_SECONDS = 20.0
 """How long a copy that is starting is waited for: with little CPU, Parcel needs a few seconds."""
 MEASURED_SECONDS = 75.0
 """How long to wait for the first measurement: metrics-server measures every 15 s and needs two, the autoscaler looks every 15 s."""
-TOLERANCE = 1.1
-"""Within a tenth of its target, an autoscaler changes nothing (Kubernetes' default tolerance)."""
+TOLERANCE = 0.1
+"""Within a tenth of its target, an autoscaler changes nothing, unless it says otherwise (Kubernetes' default tolerance)."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -56,15 +56,30 @@ class Metric(_Record, frozen=True):
     resource: _Source | None = None
     container_resource: _Source | None = None
 
-    def added_from(self, pod: Pod) -> float | None:
-        """Return the CPU in cores from which copies are added; None if it is no metric of CPU."""
+    @property
+    def title(self) -> str:
+        """What it measures, in words."""
         source = self.resource or self.container_resource
-        if source is None or source.name != "cpu":
-            return None
+        name = source.name if source else self.type
+        return f"{name} of container {source.container}" if source and source.container else name
+
+    def is_of(self, app: Container) -> bool:
+        """Whether it measures the CPU of a container, alone or among others."""
+        source = self.resource or self.container_resource
+        return source is not None and source.name == "cpu" and source.container in {"", app.name}
+
+    def added_from(self, pod: Pod, tolerance: float) -> float:
+        """Return the CPU in cores from which copies are added.
+
+        Args:
+            pod: a copy.
+            tolerance: by which part of the target the use must be above it.
+        """
+        source = self.resource or self.container_resource or _Source()
         if source.target.average_value:
-            return quantity(source.target.average_value) * TOLERANCE
+            return quantity(source.target.average_value) * (1 + tolerance)
         requested = sum(quantity(resources_of(pod, each).requests.get("cpu", "0")) for each in self.of(pod))
-        return source.target.average_utilization / 100 * requested * TOLERANCE
+        return source.target.average_utilization / 100 * requested * (1 + tolerance)
 
     def of(self, pod: Pod) -> list[Container]:
         """Return the containers that it measures."""
@@ -113,6 +128,12 @@ class Autoscaler(_Record, frozen=True):
         return 300 if found is None else int(found)
 
     @property
+    def tolerance(self) -> float:
+        """By which part of its target the use must be above it until copies are added."""
+        found = (self.spec.behavior.get("scaleUp") or {}).get("tolerance")
+        return TOLERANCE if found is None else quantity(str(found))
+
+    @property
     def never_removes(self) -> bool:
         """Whether it was told to remove no copies."""
         down = self.spec.behavior.get("scaleDown") or {}
@@ -156,9 +177,15 @@ class Scaled:
         return self.cluster.workload(self.pods[0])
 
     @property
-    def is_scalable(self) -> bool:
-        """Whether it has a number of copies that can be set."""
-        return self.workload.kind in {"Deployment", "StatefulSet"}
+    def others(self) -> list[str]:
+        """What else looks after pods behind the service, by name."""
+        # Most pods have the owner of the first; only others are asked for what is above it.
+        strangers = {
+            pod.metadata.owner: pod for pod in self.pods if pod.metadata.owner != self.pods[0].metadata.owner
+        }
+        return sorted(
+            {self.cluster.workload(pod).title for pod in strangers.values()} - {self.workload.title}
+        )
 
     def all(self) -> list[Autoscaler]:
         """Return every autoscaler of the cluster."""
@@ -166,9 +193,21 @@ class Scaled:
         return list(self.cluster.api.read(path, _Autoscalers).items)
 
     def find(self) -> Autoscaler | None:
-        """Return the autoscaler of the workload, None if it has none."""
-        wanted = (self.workload.namespace, self.workload.kind, self.workload.name)
-        return next((each for each in self.all() if _aim(each) == wanted), None)
+        """Return the autoscaler of the workload, None if it has none; several are a failure."""
+        ours = self.workload
+        # A kind in small letters is one that the cluster does not find; the autoscaler says so itself.
+        wanted = (ours.namespace, ours.kind.lower(), ours.name)
+        found = [each for each in self.all() if _aim(each) == wanted]
+        names = ", ".join(sorted(each.metadata.name for each in found))
+        require(
+            len(found) < 2,
+            f"{len(found)} autoscalers are to set the number of {ours.title}: {names}. Kubernetes then lets none of them.",
+            expected=f"one HorizontalPodAutoscaler for {ours.title}",
+            seen=names,
+            source=f"kubectl get hpa{self.space}",
+            hint="`kubectl autoscale` makes one more, and so does a file that gives it another name.",
+        )
+        return found[0] if found else None
 
     @functools.cached_property
     def autoscaler(self) -> Autoscaler:
@@ -216,9 +255,20 @@ class Scaled:
 
     def _tell_of_none(self, title: str) -> None:
         others = [each for each in self.all() if each.metadata.namespace != "kube-system"]
+        kind = self.workload.kind.lower()
         aims = ", ".join(
-            f"{each.spec.scale_target_ref.kind}/{each.spec.scale_target_ref.name}" for each in others
+            f"{each.spec.scale_target_ref.kind.lower()}/{each.spec.scale_target_ref.name}" for each in others
         )
+        away = next((each for each in others if _aim(each)[1:] == (kind, self.workload.name)), None)
+        if away is not None:
+            fail(
+                f"The copies behind the address belong to {title} in the namespace {self.workload.namespace}, and the autoscaler is in "
+                f"{away.metadata.namespace}: it sets only the number of what is in its own namespace.",
+                expected=f"a HorizontalPodAutoscaler in the namespace {self.workload.namespace}",
+                seen=f"one in {away.metadata.namespace}",
+                source="kubectl get hpa --all-namespaces",
+                hint="Which option of kubectl, or which line of a file, says into which namespace something comes?",
+            )
         fail(
             f"The copies behind the address belong to {title}, and "
             + (
@@ -267,7 +317,7 @@ def seconds_of(text: str) -> float:
 
 def _aim(found: Autoscaler) -> tuple[str, str, str]:
     ref = found.spec.scale_target_ref
-    return found.metadata.namespace, ref.kind, ref.name
+    return found.metadata.namespace, ref.kind.lower(), ref.name
 
 
 def _refusal(found: Autoscaler) -> str:

@@ -28,11 +28,23 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
     fell = [
         after
         for before, after in pairwise(changes)
-        if after.ready < before.ready and after.wanted >= before.wanted
+        # Copies that are removed are no longer ready either.
+        if after.ready < min(before.ready, after.wanted) and after.wanted >= before.wanted
     ]
     source = f"docker logs drydock-{scaled.cluster.lab.number}-traffic-1"
     kinds = ", ".join(f"{count} {kind.value}" for kind, count in seen.kinds.items())
     said = f"{len(seen.failures)} of {len(seen.requests)} requests failed ({kinds})"
+    unhealthy = _last_unhealthy(scaled)
+    if len(fell) > 1 and (unhealthy.startswith("Liveness") or any(pod.restarts for pod in scaled.pods)):
+        fail(
+            f"{said}. Copies were restarted when they were needed: such a copy serves nobody until it has started again, and its requests "
+            "go to the others.",
+            expected=f"at most {bound:.0%} failures",
+            seen=f"{min(each.ready for each in fell)} of {fell[0].wanted} copies ready, in the middle of the tide",
+            source=f"kubectl describe pods{scaled.space}",
+            evidence=unhealthy,
+            hint="Last State and Events of that command say why: a liveness probe that a busy copy answers too late, or too little memory?",
+        )
     if len(fell) > 1:
         fail(
             f"{said}. {len(fell)} times, running copies were no longer ready, because they were busy: their requests went to the others, "
@@ -40,7 +52,7 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
             expected=f"at most {bound:.0%} failures",
             seen=f"{min(each.ready for each in fell)} of {fell[0].wanted} copies ready, in the middle of the tide",
             source=source,
-            evidence=_last_unhealthy(scaled),
+            evidence=unhealthy,
             hint="What does the readiness probe ask, how long may the answer take, and what does a busy copy do with that question?",
         )
     first = seen.failures[0].at - tide.begin
@@ -58,8 +70,12 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
 def _last_unhealthy(scaled: Scaled) -> str:
     path = f"/api/v1/namespaces/{scaled.workload.namespace}/events?fieldSelector=reason%3DUnhealthy"
     found = scaled.cluster.api.get(path)[0]["items"]
+    # A copy that is asked in vain whether it is alive is restarted; that is the cause of the others.
+    deadly = [each for each in found if str(each["message"]).startswith("Liveness")]
     last = max(
-        found, key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""), default=None
+        deadly or found,
+        key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""),
+        default=None,
     )
     return " ".join(str(last["message"]).split()) if last else ""
 
@@ -105,7 +121,7 @@ def judge_machine(lab: Lab, sheet: Sheet, said: float) -> None:
     took = _boots(lab)
     require(
         took,
-        "No virtual machine was switched on in this lab and answered, so nothing is known of what one more takes.",
+        "The engine knows of no virtual machine that was switched on in this lab and answered: there was none, or it was removed since.",
         expected="a machine that was switched on, and answered",
         seen="none that the engine saw answer",
         source=f"docker ps --all --filter ancestor={MACHINE}",

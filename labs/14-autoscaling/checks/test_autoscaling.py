@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from checker.cluster.kubernetes_records import quantity, resources_of
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
 from . import reasons
-from .tide import AFTER_SECONDS, AUTOSCALER, COUNTED_SECONDS, SECONDS, copy_seconds, turns, wanted
+from .tide import AFTER_SECONDS, AUTOSCALER, COUNTED_SECONDS, SECONDS, copy_seconds, risen, turns, wanted
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Outside
@@ -75,12 +76,21 @@ def test_measures(scaled: Scaled) -> None:
     """A HorizontalPodAutoscaler measures how busy these copies are."""
     title = scaled.workload.title
     require(
-        scaled.is_scalable,
-        f"The copies belong to {title}, whose number nobody can set.",
+        scaled.workload.kind in {"Deployment", "StatefulSet"},
+        f"The copies belong to {title}. The recorder follows Deployments and StatefulSets, and the task asks for one of these.",
         expected="a Deployment or a StatefulSet",
         seen=title,
         source="kubectl get pods --output wide",
-        hint="Which kinds have a field `replicas`?",
+        hint="`practice.yaml` has one of the two kinds, in its first document.",
+    )
+    require(
+        not scaled.others,
+        f"Copies behind the address belong to {' and to '.join([title, *scaled.others])}. One autoscaler sets the number of one of them, "
+        "and the others serve as well: nobody counts these.",
+        expected="all copies behind the address from one Deployment or StatefulSet",
+        seen=", ".join([title, *scaled.others]),
+        source=f"kubectl get all{scaled.space}",
+        hint="Is one of them left from before? The selector of the service says whose pods get requests.",
     )
     require(scaled.autoscaler, "No autoscaler measures.", hint="`kubectl get hpa`")
 
@@ -120,7 +130,7 @@ def test_can_follow(scaled: Scaled) -> None:
         hint="Lab 10, “Room”: which half of `resources` does the kernel enforce?",
     )
     require(
-        app and app.readiness_probe,
+        app and (app.readiness_probe or app.startup_probe),
         "Nobody asks a new copy whether it can serve: it gets requests from its first moment, and answers 503 while it warms up. "
         "With every copy that is added, users get failures.",
         expected="a readiness probe",
@@ -128,19 +138,26 @@ def test_can_follow(scaled: Scaled) -> None:
         source=f"kubectl describe {scaled.workload.title}{scaled.space}",
         hint="Lab 10, “Two questions about health”: which of the two decides whether a copy gets requests?",
     )
-    for metric in found.spec.metrics:
-        needed, most = metric.added_from(pod), metric.most_of(pod)
-        if needed is None or most is None:
-            continue
-        require(
-            most > needed,
-            f"The autoscaler adds copies when each uses {needed * 1000:.0f}m of CPU, and the limit stops a copy at {most * 1000:.0f}m: "
-            "however many users come, it sees no reason for another copy.",
-            expected=f"a limit above {needed * 1000:.0f}m, or a lower target",
-            seen=f"limit {most * 1000:.0f}m",
-            source=source,
-            hint="The target is a part of the request, and the limit stands beside the request. Which of the three is reached first?",
-        )
+    metrics = [each for each in found.spec.metrics if app and each.is_of(app)]
+    require(
+        metrics,
+        "The autoscaler does not measure the CPU of Parcel's container, and nothing else of a copy grows with its users.",
+        expected="a metric of CPU, of the pod or of Parcel's container",
+        seen=", ".join(each.title for each in found.spec.metrics) or "no metric",
+        source=source,
+        hint="Which resource does the autoscaler of `practice` name, below `metrics`?",
+    )
+    reached = [(each.added_from(pod, found.tolerance), each.most_of(pod)) for each in metrics]
+    needed, most = min(reached, key=lambda each: each[0] - (each[1] or math.inf))
+    require(
+        most is None or most > needed,
+        f"The autoscaler adds copies when each uses {needed * 1000:.0f}m of CPU, and the limit stops a copy at {(most or 0) * 1000:.0f}m: "
+        "however many users come, it sees no reason for another copy.",
+        expected=f"a limit above {needed * 1000:.0f}m, or a lower target",
+        seen=f"limit {(most or 0) * 1000:.0f}m",
+        source=source,
+        hint="The target is a part of the request, and the limit stands beside the request. Which of the three is reached first?",
+    )
 
 
 # -- 2: the tide -------------------------------------------------------------------------------------------------
@@ -199,10 +216,10 @@ def test_served(lab: Lab, scaled: Scaled, tide: Tide) -> None:
 @timeout(90)
 def test_steady(lab: Lab, tide: Tide) -> None:
     """It did not remove copies in the lull, only to add them again."""
-    numbers = wanted(tide.read())
+    numbers = risen(wanted(tide.read()))
     if turns(numbers) <= 1:
         tide.require_over()
-        numbers = wanted(tide.changes)
+        numbers = risen(wanted(tide.changes))
     require(
         turns(numbers) <= 1,
         f"The number of copies went up and down {turns(numbers)} times: {', '.join(map(str, numbers))}. Each copy that is removed and "

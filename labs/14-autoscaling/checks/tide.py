@@ -132,6 +132,11 @@ class Tide:
                 continue  # a line that is being written
             if (kind, space, name) == (workload.kind, workload.namespace, workload.name):
                 found.append(Change(at, wanted or 0, ready, by))
+        if not found:
+            could_not_run(
+                f"The recorder has written nothing of {workload.title}: `lab start {int(self._lab.number)}` repairs it, and "
+                "`bash tide.sh` lets another tide come."
+            )
         earlier = [each for each in found if each.at < self.begin]
         return [*earlier[-1:], *(each for each in found if each.at >= self.begin)]
 
@@ -173,6 +178,12 @@ def wanted(changes: Sequence[Change]) -> list[int]:
         if not found or found[-1] != each.wanted:
             found.append(each.wanted)
     return found
+
+
+def risen(numbers: Sequence[int]) -> list[int]:
+    """Leave out the fall at the beginning: copies that an earlier tide had left behind, and that were removed in this one."""
+    falls = itertools.takewhile(lambda pair: pair[1] < pair[0], itertools.pairwise(numbers))
+    return list(numbers[sum(1 for _ in falls) :])
 
 
 def turns(numbers: Sequence[int]) -> int:

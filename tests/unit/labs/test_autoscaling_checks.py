@@ -61,7 +61,7 @@ def test_a_copy_is_added_above_the_target_and_its_tolerance(
         {"type": "Resource", "resource": {"name": "cpu", "target": metric}}, checks(LAB, "autoscaler").Metric
     )
     one = pod({"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}})
-    assert found.added_from(one) == pytest.approx(added_from)
+    assert found.added_from(one, 0.1) == pytest.approx(added_from)
     assert found.most_of(one) == pytest.approx(most)
 
 
@@ -79,8 +79,13 @@ def test_a_metric_of_the_pod_counts_every_container_and_one_of_a_container_only_
         },
         kind,
     )
-    assert (whole.added_from(two), whole.most_of(two)) == (pytest.approx(0.165), None)
-    assert (part.added_from(two), part.most_of(two)) == (pytest.approx(0.11), pytest.approx(0.2))
+    assert (whole.added_from(two, 0.1), whole.most_of(two)) == (pytest.approx(0.165), None)
+    assert (part.added_from(two, 0.0), part.most_of(two)) == (pytest.approx(0.1), pytest.approx(0.2))
+    assert [whole.is_of(each) for each in two.spec.containers] == [True, True]
+    assert [part.is_of(each) for each in two.spec.containers] == [True, False]
+    memory = msgspec.convert({"type": "Resource", "resource": {"name": "memory", "target": target}}, kind)
+    assert not memory.is_of(two.spec.containers[0])
+    assert (memory.title, part.title) == ("memory", "cpu of container a")
 
 
 def test_an_autoscaler_that_says_nothing_waits_five_minutes(checks: Checks) -> None:
@@ -88,3 +93,19 @@ def test_an_autoscaler_that_says_nothing_waits_five_minutes(checks: Checks) -> N
     behavior = {"scaleDown": {"stabilizationWindowSeconds": 0}}
     assert kind().patience == 300
     assert msgspec.convert({"spec": {"behavior": behavior}}, kind).patience == 0
+
+
+def test_an_autoscaler_may_say_how_far_from_its_target_it_does_nothing(checks: Checks) -> None:
+    kind = checks(LAB, "autoscaler").Autoscaler
+    exact = {"scaleUp": {"tolerance": "50m"}}
+    assert kind().tolerance == 0.1
+    assert msgspec.convert({"spec": {"behavior": exact}}, kind).tolerance == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "rest"), [([], []), ([2, 6, 2], [2, 6, 2]), ([6, 4, 2, 5, 2], [2, 5, 2]), ([6, 2], [2])]
+)
+def test_copies_of_an_earlier_tide_are_no_part_of_this_one(
+    checks: Checks, numbers: list[int], rest: list[int]
+) -> None:
+    assert checks(LAB, "tide").risen(numbers) == rest
