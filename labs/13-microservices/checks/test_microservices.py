@@ -110,9 +110,9 @@ def test_made_up_for(services: Services) -> None:
 
 
 @needs("made-up-for")
-@timeout(120)
+@timeout(200)
 def test_queue_survives(services: Services) -> None:
-    """While the gateway is broken, a restart of front and notification loses no message and repeats none."""
+    """A restart of front and notification, with the gateway broken, repeats and loses no message."""
     services.once("survives", lambda: notices.require_survives(services))
 
 
