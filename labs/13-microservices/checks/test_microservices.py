@@ -112,7 +112,7 @@ def test_made_up_for(services: Services) -> None:
 @needs("made-up-for")
 @timeout(200)
 def test_queue_survives(services: Services) -> None:
-    """A restart of front and notification, with the gateway broken, repeats and loses no message."""
+    """A restart of front and notification, with a broken gateway, loses and repeats no message."""
     services.once("survives", lambda: notices.require_survives(services))
 
 
