@@ -156,7 +156,10 @@ def test_a_key_is_found_in_what_a_tool_prints_of_its_file(dump: str) -> None:
 
 @pytest.mark.parametrize(
     "packed",
-    [zlib.compress(KEY.encode()), b"#!/bin/sh\ntail -n +3 $0 | zcat\n" + gzip.compress(KEY.encode(), mtime=0)],
+    [
+        zlib.compress(KEY.encode()),
+        b"#!/bin/sh\ntail -n +3 $0 | zcat\n" + gzip.compress(KEY.encode(), mtime=0),
+    ],
     ids=["zlib", "a script that unpacks itself"],
 )
 def test_a_key_is_found_in_what_is_compressed_without_being_an_archive(packed: bytes) -> None:

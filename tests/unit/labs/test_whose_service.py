@@ -19,7 +19,7 @@ from tests.unit.labs.conftest import module
 if TYPE_CHECKING:
     from pathlib import Path
 
-world, by_hand = module("06", "world"), module("06", "test_by_hand")
+world, front, by_hand = (module("06", name) for name in ("world", "front", "test_by_hand"))
 seal, swarm_parcel = module("09", "seal"), module("09", "parcel")
 
 
@@ -81,7 +81,7 @@ def test_an_address_that_no_living_host_has_is_the_dead_ones_and_no_other_line_i
     tmp_path: Path,
 ) -> None:
     made = judged(tmp_path, "    server a 172.18.0.1:8080\n    server c 172.18.0.3:8080\n", dead="host-3")
-    found = failure(by_hand._tell_of_dead, made, "no answer")
+    found = failure(front.tell_of_dead, made, "no answer")
     assert "172.18.0.3, an address that no living host has" in found.rationale
     assert "server c 172.18.0.3:8080" in found.seen
 
@@ -165,18 +165,23 @@ def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
     remembered: dict[Any, str] = {}
     processes = [Process(n, 1, "", "", tuple(each.split())) for n, each in enumerate(commands)]
     made.lab.recall = lambda *key: remembered.get(key)
+    made.lab.image = lambda _: {"RootFS": {"Layers": ["sha256:parcel"]}}
     made.lab.remember = lambda *key: remembered.setdefault(key, "")
     made.cluster.started = lambda _: "10:00"
     made.cluster.remote = lambda _: SimpleNamespace(
         find=lambda program: next((each for each in processes if program in each.words), None),
         processes=lambda: processes,
         changed_files=lambda: changed,
+        image_layers=lambda: ["sha256:parcel"],
     )
     return remembered
 
 
 def test_a_program_in_the_place_of_parcel_is_told(tmp_path: Path) -> None:
-    made, one = judged(tmp_path), SimpleNamespace(name="parcel", node="host-1", id="c")
+    made, one = (
+        judged(tmp_path),
+        SimpleNamespace(name="parcel", node="host-1", id="c", image="drydock/parcel:1.0"),
+    )
     runs(made, ["python3 -c import http.server"], [])
     assert "a program of its own" in failure(by_hand._require_program, made, one).rationale
     runs(made, ["/sbin/docker-init -- python3", "python3 /app/parcel.py"], ["C /app/parcel.py"])
@@ -199,15 +204,16 @@ def test_a_front_that_redirects_is_told_as_that(tmp_path: Path) -> None:
     made.__dict__.update(counted=[], refused="")
     headers = {"location": "http://host-1:8080/"}
     reply = SimpleNamespace(status=307, headers=headers, summary="HTTP 307")
-    found = failure(by_hand._tell_of_front, made, reply, 1)
+    found = failure(front.tell_of_reply, made, reply, 1)
     assert "sends users away, to http://host-1:8080/" in found.rationale
 
 
 def test_a_server_in_reserve_is_told_as_that(tmp_path: Path) -> None:
     made = judged(tmp_path, "    server parcel-1 host-1:8080 check backup\n    server b host-2 # backup\n")
-    assert [server.reserve for server in made.servers] == [True, False]
-    made.__dict__.update(counted=[copy("parcel-1", "host-1")], names={}, refused="")
-    found = failure(by_hand._tell_of_missing, made, Counter())
+    assert ["backup" in server.options for server in made.servers] == [True, False]
+    one = copy("parcel-1", "host-1")
+    made.__dict__.update(counted=[one], names={"parcel-1": one}, refused="")
+    found = failure(front.tell_of_missing, made, Counter())
     assert "keeps parcel-1 in reserve" in found.rationale
 
 
