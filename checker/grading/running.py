@@ -361,15 +361,22 @@ def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) 
     before = lives(events)[-3:]
     code = before[-1].exit_code if before else container.exit_code
     lasted = ", ".join(f"{life.seconds:.0f} s" for life in before)
+    log = last_lines(container, 3)
+    no_memory = container.oom_killed and code == 137
+    if no_memory:
+        hint = wanted.hint(Reason.OUT_OF_MEMORY)
+    else:
+        hint = wanted.hint(Reason.RESTARTING) if log else _NO_LOG
     fail(
         f"The container `{wanted.name}` does not stay up: its main process ends again and again, and the engine "
         "keeps restarting it. A restart policy hides an error, it does not fix it.",
         expected=f"{wanted.expected}, and stays up",
         seen=f"restarts so far: {container.restarts}, the last {age(container.started_at, container.engine.clock.now()):.0f} s ago"
-        + (f"; it ran for {lasted}, and ended with exit code {code}" if before else f"; exit code {code}"),
+        + (f"; it ran for {lasted}, and ended with exit code {code}" if before else f"; exit code {code}")
+        + ("; OOMKilled: true" if no_memory else ""),
         source=f"docker logs {wanted.name}",
-        evidence=last_lines(container, 3),
-        hint=wanted.hint(Reason.RESTARTING),
+        evidence=log,
+        hint=hint,
     )
 
 

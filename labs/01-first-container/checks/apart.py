@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import NotFoundError
 from checker.grading.author import fail
+from checker.grading.edits import CODE_VARIABLES
 
 from .copies import IMAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from checker.grading.author import Container, Engine, Lab
 
 PROGRAM = PurePosixPath("/app")
@@ -51,9 +54,16 @@ def _written(container: Container) -> list[tuple[PurePosixPath, str]]:
     ]
 
 
-def require_unedited(lab: Lab, container: Container) -> None:
-    """Fail when the files in a container are others than the image's: edited, copied in, removed, or mounted over."""
+def require_unedited(lab: Lab, container: Container, environment: Mapping[str, str]) -> None:
+    """Fail when the files in a container are others than the image's: edited, copied in, removed, or mounted over.
+
+    Args:
+        lab: the lab.
+        container: the container.
+        environment: that of the program that answers, for its own command may have set variables too.
+    """
     found = lab.changed_files(container)
+    found += [f"{name}={environment[name]}" for name in sorted(CODE_VARIABLES & environment.keys())]
     if not found:
         return
     mounted = "is mounted from" in found[0]

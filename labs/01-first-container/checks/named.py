@@ -22,7 +22,7 @@ def require_named(copy: Copy, container: Container, said: dict[str, Any]) -> str
     """Return the name that the copy says; fail unless it says it because its environment does."""
     says = str(said.get("instance"))
     # A start command may have added to the environment, or changed it: what the program itself was given counts.
-    named = _environment(copy, container).get(NAME_VARIABLE) or container.env.get(NAME_VARIABLE)
+    named = environment(copy, container).get(NAME_VARIABLE) or container.env.get(NAME_VARIABLE)
     if named != says:
         _fail_named(copy, container, says, named)
     return says
@@ -67,7 +67,7 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
     )
 
 
-def _environment(copy: Copy, container: Container) -> dict[str, str]:
+def environment(copy: Copy, container: Container) -> dict[str, str]:
     """Return the environment of the process that answers."""
     seen = read_processes(container)
     listeners = [seen.on(port) for port in insides(container, copy.port)] if seen else []

@@ -11,7 +11,7 @@ from .apart import require_fresh, require_nothing_shared, require_unedited
 from .copies import FIRST, NAME_VARIABLE, SECOND, START_SECONDS, require_running
 from .detached import require_detached
 from .images import require_image, require_provided
-from .named import require_named
+from .named import environment, require_named
 from .reached import require_answer
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_told_apart(lab: Lab, outside: Outside) -> None:
     for copy in (FIRST, SECOND):
         container = require_running(lab, copy)
         names[copy] = require_named(copy, container, require_answer(lab, outside, copy, container))
-        require_unedited(lab, container)
+        require_unedited(lab, container, environment(copy, container))
     require(
         names[FIRST] != names[SECOND],
         f"Both copies answer with the name `{names[FIRST]}`: who gets an answer cannot tell which copy gave it.",

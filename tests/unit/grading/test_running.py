@@ -258,6 +258,17 @@ def test_what_became_of_a_container_with_a_longer_name_is_not_told_of_this_one()
         require_container(world.lab(), Wanted("parcel"))
 
 
+def test_one_that_dies_again_and_again_for_want_of_memory_is_not_sent_to_its_log() -> None:
+    world = World(
+        record(restarts=2, started=3, code=137, oom=True),
+        events=((20, "start", {}), (14, "die", {"exitCode": "137"})),
+    )
+    with pytest.raises(CheckFailed, match="does not stay up") as failed:
+        require_container(world.lab(), WANTED)
+    assert failed.value.failure.seen.endswith("OOMKilled: true")
+    assert "log" not in failed.value.failure.hint
+
+
 def test_any_container_that_a_task_counts_can_be_asked_whether_it_stays_up() -> None:
     dying = World(
         record(restarts=2, started=3), events=((20, "start", {}), (14, "die", {"exitCode": "124"}))
