@@ -148,6 +148,18 @@ class Lab:
                     continue
         return sorted(found, key=lambda container: container.created)
 
+    def unowned(self, image: str) -> list[Container]:
+        """Return the containers of an image that belong to no lab: the learner started them outside of the toolbox."""
+        wanted = str((self.image(image) or {}).get("Id"))
+        found = []
+        for item in self.engine.list_all("containers"):
+            labels = item.get("Labels") or {}
+            scene = str(labels.get("com.docker.compose.project", "")).startswith("drydock-")
+            if item.get("ImageID") == wanted and LABEL not in labels and not scene:
+                with contextlib.suppress(NotFoundError):
+                    found.append(Container(self.engine, self.shells, self.engine.inspect(item["Id"])))
+        return sorted(found, key=lambda container: container.created)
+
     def on_network(self, network: str) -> list[Container]:
         """Return the running containers on a network, oldest first, without those of the scene."""
         found = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from checker.grading.author import in_parallel
+from checker.grading.author import in_parallel, read_processes, runs
 
-from .own import CONTAINER, VM, memory_of
+from .own import CONTAINER, MIB, VM, memory_of
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab
@@ -15,6 +16,13 @@ SHELF_MIB = 512.0
 
 ASK_SECONDS = 30.0
 """How long all boxes of a network may take to answer, asked side by side; 1 s measured for 44."""
+
+
+PROGRAM = "/app/parcel.py"
+"""Where both images keep Parcel."""
+
+AT_LIMIT = 0.9
+"""A box that takes this part of its memory limit would take more without it."""
 
 
 class Shelves:
@@ -36,6 +44,45 @@ class Shelves:
     def running(self, image: str) -> list[Container]:
         """Return the boxes of a kind that run."""
         return [box for box in self.boxes[image] if box.running]
+
+    def guest_mib(self, box: Container) -> int | None:
+        """Return how much memory the virtual machine in a box has, in MiB; None when none runs in it."""
+        for _, command in box.processes():
+            if found := re.search(r"qemu-system\S* .*? -m (\d+)", command):
+                return int(found[1])
+        return None
+
+    def imposter(self, image: str) -> tuple[Container, str] | None:
+        """Return a running box in which something else answers than what its image starts, and what that is."""
+        for box in self.running(image):
+            if image == VM:
+                if self.guest_mib(box) is None:
+                    return box, next((command for _, command in box.processes()), "no process")[:160]
+            elif other := self._other_program(box):
+                return box, other
+        return None
+
+    def _other_program(self, box: Container) -> str:
+        """Return what runs in Parcel's place in a container; empty when Parcel runs."""
+        own = (self.lab.image(CONTAINER) or {}).get("Config") or {}
+        config = box.attrs["Config"]
+        told = [(each.get("Entrypoint") or [], each.get("Cmd") or []) for each in (own, config)]
+        if told[0] == told[1] and not box.mounts:
+            return ""
+        if changed := self.lab.changed_files(box):
+            return changed[0]
+        seen = read_processes(box)
+        if seen is None or any(runs(process, PROGRAM) for process in seen.by_number.values()):
+            return ""
+        return seen.by_number[1].told if 1 in seen.by_number else "no process"
+
+    def squeezed(self, image: str) -> tuple[Container, float] | None:
+        """Return a running box that is at its memory limit, and the limit in MiB; to be called after `memory`."""
+        for box in self.running(image):
+            limit = float(box.host_config.get("Memory") or 0) / MIB
+            if limit and self._memory[box.id] > AT_LIMIT * limit:
+                return box, limit
+        return None
 
     def silent(self, image: str) -> list[Container]:
         """Return those of them that do not answer on port 8080."""

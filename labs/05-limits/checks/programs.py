@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import posixpath
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.course import places
-from checker.grading.author import could_not_run, wait_until
+from checker.grading.author import Process, could_not_run, runs, wait_until
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab
@@ -26,7 +27,7 @@ SSH_SECONDS = 20.0
 
 
 # One session tells everything, for a session with an emulated machine takes a quarter of a second. Of a process, the
-# files that its command names are looked at: for a script, that is the script.
+# files that its command names are looked at: for a script, that is the script; a module's name has no ending.
 _REPORT = r"""
 uname -r
 cat /proc/sys/kernel/random/boot_id
@@ -36,12 +37,44 @@ for port in PORTS; do
     [ -n "$socket" ] || continue
     pid=$(awk -v socket="socket:[$socket]" -F / '/^.proc/ { pid = $3 } index($0, socket) { print pid; exit }' /tmp/check-files)
     cd "/proc/$pid/cwd" || continue
+    printf 'process\t%s\t%s\t%s\n' "$port" "$(pwd -P)" "$(tr '\0\n\t' '\t  ' < "/proc/$pid/cmdline")"
     tr '\0' '\n' < "/proc/$pid/cmdline" | while read -r word; do
-        [ ! -f "$word" ] || echo "$port $(sha256sum "$word")"
+        for file in "$word" "$word.py"; do
+            [ ! -f "$file" ] || printf 'file\t%s\t%s\t%s\n' "$port" "$(sha256sum < "$file" | cut -d ' ' -f 1)" "$file"
+        done
     done
 done
 rm -f /tmp/check-files
 """
+
+# Where people put files, without those that the system has.
+_LYING = r"""
+find /root /home /tmp /opt /srv /usr/local /var/tmp -xdev -type f -size -32k 2> /dev/null | while read -r file; do
+    case $(sha256sum < "$file" | cut -d ' ' -f 1) in
+        DIGEST)
+            [ -x "$file" ] && mode=x || mode=-
+            printf '%s\t%s\t%s\n' "$mode" "$file" "$(tail -n 1 "$file.log" 2> /dev/null)"
+            ;;
+    esac
+done
+"""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A process that listens in the virtual machine."""
+
+    process: Process
+    files: dict[str, str]
+    """The files that its command names, with their SHA-256."""
+
+    def is_unchanged(self, digest: str) -> bool:
+        """Whether it runs a file with this SHA-256."""
+        return any(
+            found == digest
+            and runs(self.process, posixpath.normpath(posixpath.join(self.process.folder, file)))
+            for file, found in self.files.items()
+        )
 
 
 @dataclass(frozen=True)
@@ -51,8 +84,18 @@ class Report:
     kernel: str
     boot: str
     """What its kernel calls this run of itself."""
-    files: dict[int, dict[str, str]]
-    """By port, the files that the command of the process names which listens there, with their SHA-256."""
+    listeners: dict[int, Listener]
+    """By port, the process that listens there."""
+
+
+@dataclass(frozen=True)
+class Lying:
+    """A program's file that is in the virtual machine, running or not."""
+
+    path: str
+    executable: bool
+    log: str
+    """The last line of the log beside it, if that tells why it ended."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +141,23 @@ class Programs:
             could_not_run(
                 f"The virtual machine does not answer by ssh; `lab start {int(self.lab.number)}` repairs it."
             )
-        files: dict[int, dict[str, str]] = {}
+        listeners: dict[int, Listener] = {}
         for line in lines[2:]:
-            port, digest, path = [*line.split(None, 2), "", "", ""][:3]
-            if port.isdecimal():
-                files.setdefault(int(port), {})[path] = digest
-        return Report(lines[0].strip(), lines[1].strip(), files)
+            kind, port, first, *rest = [*line.split("\t"), "", "", ""]
+            if kind == "process":
+                words = tuple(word for word in rest if word)
+                listeners[int(port)] = Listener(Process(0, 0, "", first, words), {})
+            elif kind == "file" and int(port) in listeners:
+                listeners[int(port)].files[rest[0]] = first
+        return Report(lines[0].strip(), lines[1].strip(), listeners)
+
+    def lying(self, name: str) -> Lying | None:
+        """Return where a program is in the virtual machine, unchanged; None when it is in no place where people put files."""
+        for line in self.in_vm(_LYING.replace("DIGEST", self.digest(name))).splitlines():
+            mode, path, log = [*line.split("\t"), "", ""][:3]
+            if path:
+                return Lying(path, mode == "x", "" if "serving on port" in log else log)
+        return None
 
     def in_vm(self, script: str) -> str:
         """Run a script in the virtual machine and return what it printed, errors included."""

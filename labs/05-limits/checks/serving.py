@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from .programs import PORTS
@@ -11,7 +13,7 @@ from .programs import PORTS
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab
 
-    from .programs import Programs
+    from .programs import Listener, Programs
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Serving:
 
     def _ask_box(self, box: Container, port: int) -> Answer | None:
         toolbox = self.programs.toolbox
+        shared = str(box.host_config.get("NetworkMode") or "")
+        if shared == "host" or shared.startswith("container:"):
+            # It has no address of its own: it is asked from where it is.
+            return self._ask(self._sent_to(shared), "127.0.0.1", port)
         for network, address in box.networks.items():
             if not address:
                 continue
@@ -86,6 +92,26 @@ class Serving:
         wanted = self.programs.image_id(name)
         return [box for box in self.lab.containers() if box.image_id == wanted]
 
-    def files_in_vm(self, name: str) -> dict[str, str]:
-        """Return the files behind the process that listens in the virtual machine, with their digests."""
-        return self.programs.report.files.get(PORTS[name], {})
+    def is_unchanged(self, box: Container, name: str) -> bool:
+        """Whether a process of a container was started from a program's own file."""
+        for _, command in box.processes():
+            for place, word in enumerate(command.split()):
+                # The library can be named before the program: it starts what follows.
+                if place and "ld-musl" not in command.split()[place - 1]:
+                    break
+                if self._digest_in(box, word) == self.programs.digest(name):
+                    return True
+        return False
+
+    def _digest_in(self, box: Container, file: str) -> str:
+        path = PurePosixPath(box.attrs["Config"].get("WorkingDir") or "/", file)
+        # A folder may be large, and is not what is looked for.
+        said = self.programs.toolbox.exec(
+            f"docker cp -q {shlex.quote(f'{box.id}:{path}')} - 2>/dev/null | head -c 500000 | tar -xO 2>/dev/null | sha256sum",
+            8.0,
+        )
+        return said.stdout.partition(" ")[0]
+
+    def in_the_vm(self, name: str) -> Listener | None:
+        """Return the process that listens on a program's port in the virtual machine."""
+        return self.programs.report.listeners.get(PORTS[name])

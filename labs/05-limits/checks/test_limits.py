@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from checker.grading.author import fail, guard, require, timeout
@@ -10,7 +11,9 @@ from .programs import NAMES, PORTS, RIGHT
 from .sheet import read
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab
+    from collections.abc import Iterator, Mapping
+
+    from checker.grading.author import Container, Lab
 
     from .programs import Programs
     from .serving import Serving
@@ -42,13 +45,7 @@ def test_no_privilege(lab: Lab, programs: Programs) -> None:
     for box in lab.containers():
         if box.image_id == vm:
             continue
-        config = box.host_config
-        opened = "--privileged" if config.get("Privileged") else ""
-        if not opened and (added := [str(each) for each in config.get("CapAdd") or []]):
-            opened = f"--cap-add {added[0].removeprefix('CAP_')}"
-        sources = [str(mount.get("Source", "")) for mount in box.mounts]
-        if not opened and (found := [each for each in sources if each in {"/", *MODULES}]):
-            opened = f"--volume {found[0]}:…"
+        opened = _opened(box)
         require(
             not opened,
             f"`{box.name}` was started with `{opened}`. That lets it change the one kernel that everything here runs "
@@ -57,8 +54,38 @@ def test_no_privilege(lab: Lab, programs: Programs) -> None:
             seen=f"{box.name}: {opened}, on kernel {programs.kernel}",
             source=f"docker inspect {box.name}",
             evidence=box.logs(2),
-            hint="Lesson, “With all rights”, tried it, and showed the result.",
+            hint=f"Lesson, “With all rights”, tried it, and showed the result. `docker rm -f {box.name}` removes the container.",
         )
+
+
+def _opened(box: Container) -> str:
+    """Return the option that gave a container more rights than containers have; empty when there is none."""
+    sources = [str(mount.get("Source", "")) for mount in box.mounts]
+    lent = [f"--volume {source}:…" for source in sources if _is_the_machines(source)]
+    return next(iter([*_rights(box.host_config), *lent]), "")
+
+
+def _rights(config: Mapping[str, Any]) -> Iterator[str]:
+    if config.get("Privileged"):
+        yield "--privileged"
+    for added in config.get("CapAdd") or []:
+        yield f"--cap-add {str(added).removeprefix('CAP_')}"
+    for option in config.get("SecurityOpt") or []:
+        if "unconfined" in str(option) or str(option).replace(":", "=") == "label=disable":
+            yield f"--security-opt {option}"
+    for device in config.get("Devices") or []:
+        yield f"--device {device.get('PathOnHost')}"
+    for kind in ("Pid", "Ipc", "UTS"):
+        if config.get(f"{kind}Mode") == "host":
+            yield f"--{kind.lower()} host"
+
+
+def _is_the_machines(source: str) -> bool:
+    """Whether what is mounted has the kernel's modules, or the engine's socket."""
+    path = PurePosixPath(source or "-")
+    return path.name == "docker.sock" or any(
+        path.is_relative_to(each) or PurePosixPath(each).is_relative_to(path) for each in MODULES
+    )
 
 
 # -- what each of them says ------------------------------------------------------------------------------------
@@ -107,11 +134,14 @@ def test_boxes_named(lab: Lab, programs: Programs) -> None:
         box = sheet.text(name, "box").casefold()
         require(
             box in {"container", "vm", "neither"},
-            f"`box` under `[{name}]` does not say where {name} runs.",
+            f"`box` under `[{name}]` is none of the three words."
+            if box
+            else f"`box` under `[{name}]` is empty.",
             expected='"container", "vm" or "neither"',
             seen=f'box = "{sheet.text(name, "box")}"',
             source=sheet.source,
-            hint="Try it in a container first. What it says there, if it does not run, tells what it lacks.",
+            hint="Write one of the three, in quotes. To find which one, try it in a container first: if it does not run, it says there "
+            "what it lacks.",
         )
         seen = programs.seen(name)
         # By chance this machine's own kernel may be what a program asks for, or a translator of foreign instructions
@@ -173,6 +203,16 @@ def test_kernels_compared(lab: Lab, programs: Programs) -> None:
         source="uname --kernel-release; ssh vm uname --kernel-release",
         hint="The toolbox is a container.",
     )
+    for said, right, source in ((container, programs.kernel, ""), (vm, guest, "ssh vm ")):
+        require(
+            said == right or right not in said.split(),
+            "A line under [kernel] has more than the release of the kernel.",
+            expected=f"only what `{source}uname --kernel-release` prints",
+            seen=said,
+            source=f"{source}uname --kernel-release",
+            evidence=right,
+            hint="Keep the release between the quotes, and remove the rest.",
+        )
     require(
         container == programs.kernel,
         "That is not the kernel that containers run on here. An image brings a system's files; its kernel is not among "
@@ -205,6 +245,7 @@ def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
     for box in good:
         serving.lab.require_steady(box)
     if good:
+        _require_ledger(good, programs, serving)
         return
     elsewhere = serving.in_vm("ledger")
     require(
@@ -216,7 +257,16 @@ def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
         source="curl http://vm:7001/",
         hint="What did it need in the virtual machine that its image has already?",
     )
-    boxes = serving.boxes_of("ledger")
+    boxes = sorted(serving.boxes_of("ledger"), key=lambda box: (box.running, box.status != "created"))
+    if not boxes and (strays := serving.lab.unowned(programs.image("ledger"))):
+        fail(
+            f"`{strays[0].name}` was not started in the toolbox: it has no label of this lab, so it does not count as yours, and "
+            "`lab stop 5` would not remove it.",
+            expected=f"a container of {programs.image('ledger')}, started in the toolbox",
+            seen=f"{strays[0].name}, without the label io.drydock.lab",
+            source=f"docker inspect --format '{{{{.Config.Labels}}}}' {strays[0].name}",
+            hint=f"Remove it with `docker rm -f {strays[0].name}`, and start it in the shell that `lab shell 5` opens.",
+        )
     require(
         boxes,
         "No container of ledger's image is there.",
@@ -226,6 +276,14 @@ def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
         hint="Of the four, this one starts with nothing but its image.",
     )
     box = boxes[-1]
+    require(
+        box.status != "created",
+        f"`{box.name}` was created, and never started.",
+        expected="a container of ledger that runs",
+        seen="status: created",
+        source="docker ps --all",
+        hint="`docker create` only creates a container; `docker run -d` creates one and starts it.",
+    )
     require(
         box.running,
         f"`{box.name}` does not run.",
@@ -242,6 +300,25 @@ def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
         source=f"docker inspect {box.name}",
         evidence=box.logs(2),
         hint="On which network is it? The lesson's boxes are on drydock-05_lab.",
+    )
+
+
+def _require_ledger(boxes: list[Container], programs: Programs, serving: Serving) -> None:
+    """Fail when another program answers as ledger in each of these containers."""
+    proofs = {box.id: ("ledger", box.id, box.started_at) for box in boxes}
+    for box in boxes:
+        if serving.lab.recall(*proofs[box.id]) is not None:
+            return
+        if serving.is_unchanged(box, "ledger"):
+            serving.lab.remember(*proofs[box.id])
+            return
+    box = boxes[-1]
+    fail(
+        f"What answers in `{box.name}` is not ledger as it came: another program gives its answer.",
+        expected=f"a process that runs the file /usr/local/bin/ledger of {programs.image('ledger')}",
+        seen=next((command for _, command in box.processes()), "no process")[:160],
+        source=f"docker top {box.name}",
+        hint="Start a container of ledger's own image, without a command of your own after the image's name.",
     )
 
 
@@ -263,13 +340,27 @@ def _require_in_vm(name: str, programs: Programs, serving: Serving) -> None:
         if programs.seen(name).runs and any(each.program == name for _, each in serving.in_containers(name)):
             return
         _fail_not_in_vm(name, programs, serving, answer.said if answer else {})
-    files = serving.files_in_vm(name)
+    there = serving.in_the_vm(name)
+    files = there.files if there else {}
+    if there and there.is_unchanged(programs.digest(name)):
+        return
+    facts = {
+        "expected": f"a process that runs the file of {programs.image(name)}, SHA-256 {programs.digest(name)[:12]}…",
+        "seen": f"{there.process.told if there else 'a process that nobody can look at'}; "
+        + (", ".join(f"{path} is {digest[:12]}…" for path, digest in files.items()) or "it names no file"),
+    }
     require(
-        programs.digest(name) in files.values(),
+        files,
+        f"What answers on port {PORTS[name]} of the virtual machine was not started from a file, so it cannot be compared with "
+        f"{name} as it came.",
+        **facts,
+        source="ssh vm busybox ps",
+        hint=f"Copy {name} into the virtual machine as a file, and start that file.",
+    )
+    fail(
         f"What answers on port {PORTS[name]} of the virtual machine is not {name} as it came. A program that was "
         "changed until it runs proves nothing about the box, and a certificate or a test does not cover it.",
-        expected=f"the file of {programs.image(name)}, SHA-256 {programs.digest(name)[:12]}…",
-        seen=", ".join(f"{path} {digest[:12]}…" for path, digest in files.items()) or "no file of that name",
+        **facts,
         source=f"ssh vm sha256sum {name}",
         hint="Copy it out of its image once more, unchanged. What it asks for, the virtual machine has.",
     )
@@ -299,8 +390,19 @@ def _fail_not_in_vm(name: str, programs: Programs, serving: Serving, said: dict[
             source="cat /proc/sys/kernel/random/boot_id",
             hint="What a program learns about its kernel can be changed; the kernel cannot, from inside a container.",
         )
-    boxes = serving.boxes_of(name)
-    if boxes:
+    if not said and (lying := programs.lying(name)):
+        fail(
+            f"{name} is in the virtual machine, as {lying.path}, but it does not run there: nobody answers on port {port}.",
+            expected=f"{name}, answering at http://vm:{port}/",
+            seen="no answer" + ("" if lying.executable else f"; {lying.path} is not executable"),
+            source=f"curl http://vm:{port}/",
+            evidence=lying.log,
+            hint=f"`ssh vm {lying.path}` shows what it prints. A program that was started in an `ssh` session may end with it: "
+            "lesson, “A program moves into the VM”, shows a line that keeps it running.",
+        )
+    # One that was only created is what a file is copied out of.
+    boxes = [box for box in serving.boxes_of(name) if box.status != "created"]
+    if boxes and not said:
         fail(
             f"{name} was started in a container, and nobody answers on port {port} of the virtual machine. {WHY[name]}",
             expected=f"{name}, answering at http://vm:{port}/",

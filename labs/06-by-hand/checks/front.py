@@ -112,7 +112,12 @@ def _tell_of_empty_address(world: World, seen: str) -> None:
     for server in world.servers:
         if (server.host, server.port) in served:
             continue
-        there = [copy for copy in world.counted if copy.node == server.host]
+        # A copy that no line names is the likelier one.
+        named = {(each.host, each.port) for each in world.servers}
+        there = sorted(
+            (copy for copy in world.counted if copy.node == server.host and copy.ports),
+            key=lambda copy: (copy.node, copy.ports[0]) in named,
+        )
         fail(
             f"The front passes requests to {server.host}:{server.port}, where no copy answers."
             + ("" if ":" in server.written else f" The line names no port, so it asks for {server.port}."),

@@ -1,0 +1,162 @@
+"""What labs 04, 05 and 06 read from records and logs: whose a container is, what a process runs, which request had to wait."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.grading.author import Lab, Process
+from checker.grading.verdicts import CheckFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    Checks = Callable[[str, str], ModuleType]
+
+DIGEST = "d" * 64
+TOKEN = "check-c29e479e"  # noqa: S105 - no secret
+LINE = (
+    "10.0.0.1:51682 [29/Nov/2026:21:10:55.956] users parcel/parcel-1 0/{queued}/{reached}/61/364 200 228 - - ---- "
+    '3/3/1/0/{retries} 0/0 "GET /?check-c29e479e HTTP/1.1"'
+)
+
+
+# -- lab 04: containers that were started outside of the toolbox -----------------------------------------------
+
+
+def box(name: str, **labels: str) -> dict[str, Any]:
+    """Return a container of Parcel's image as the engine lists it, and inspects it."""
+    return {
+        "Id": name,
+        "Name": f"/{name}",
+        "ImageID": "sha256:p",
+        "Image": "sha256:p",
+        "Labels": labels,
+        "Created": f"2026-11-28T16:00:0{len(name)}Z",
+        "State": {"Running": True},
+    }
+
+
+def lab_of(*boxes: dict[str, Any]) -> Lab:
+    found = {each["Id"]: each for each in boxes}
+    engine: Any = SimpleNamespace(
+        list_all=lambda *_, **__: list(boxes),
+        inspect=found.__getitem__,
+        image=lambda _: {"Id": "sha256:p"},
+    )
+    course_lab: Any = SimpleNamespace(number="04", project="drydock-04", toml=SimpleNamespace(containers=[]))
+    return Lab(course_lab, engine, Any, Any)  # type: ignore[arg-type]
+
+
+def test_a_container_without_a_label_belongs_to_no_lab() -> None:
+    scene = {"com.docker.compose.project": "drydock-06"}
+    others = [
+        box("mine", **{"io.drydock.lab": "04"}),
+        box("theirs", **scene),
+        {**box("x"), "ImageID": "other"},
+    ]
+    lab = lab_of(*others, box("second"), box("first"))
+    assert [each.name for each in lab.unowned("drydock/parcel:1.0")] == ["first", "second"]
+
+
+def test_containers_that_were_started_outside_of_the_toolbox_are_told(checks: Checks) -> None:
+    measurements = checks("04-containers-vs-vms", "test_measurements")
+    shelves = SimpleNamespace(lab=lab_of(box("box-1"), box("box-2")), running=lambda _: [])
+    with pytest.raises(CheckFailed) as failed:
+        measurements._tell_of_others(shelves, "drydock/parcel:1.0", 2)
+    assert "2 containers of drydock/parcel:1.0 run without the label" in failed.value.failure.rationale
+    # If these do not make up the number, they are not the reason.
+    measurements._tell_of_others(shelves, "drydock/parcel:1.0", 3)
+
+
+# -- lab 05: what a process in the virtual machine runs --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "unchanged"),
+    [
+        (("python3", "./flood"), "./flood", True),
+        (("python3", "-u", "-m", "flood"), "flood.py", True),
+        (("/usr/bin/python3", "/root/flood"), "/root/flood", True),
+        (("python3", "changed", "flood"), "flood", False),
+        (("python3", "-c", "exec(open('flood').read())", "flood"), "flood", False),
+    ],
+)
+def test_a_process_runs_the_file_that_its_command_starts_and_no_other(
+    checks: Checks, words: tuple[str, ...], file: str, *, unchanged: bool
+) -> None:
+    programs = checks("05-limits", "programs")
+    listener = programs.Listener(Process(1, 0, "", "/root", words), {"changed": "0" * 64, file: DIGEST})
+    assert listener.is_unchanged(DIGEST) == unchanged
+
+
+@pytest.mark.parametrize(
+    ("config", "option"),
+    [
+        ({"Privileged": True}, "--privileged"),
+        ({"CapAdd": ["CAP_SYS_MODULE"]}, "--cap-add SYS_MODULE"),
+        ({"SecurityOpt": ["seccomp=unconfined"]}, "--security-opt seccomp=unconfined"),
+        ({"SecurityOpt": ["no-new-privileges"]}, ""),
+        ({"Devices": [{"PathOnHost": "/dev/kmsg"}]}, "--device /dev/kmsg"),
+        ({"PidMode": "host"}, "--pid host"),
+        ({"Mounts": "/lib/modules/6.1"}, "--volume /lib/modules/6.1:…"),
+        ({"Mounts": "/usr"}, "--volume /usr:…"),
+        ({"Mounts": "/var/run/docker.sock"}, "--volume /var/run/docker.sock:…"),
+        ({"Mounts": "/srv/data", "NetworkMode": "host", "IpcMode": "private"}, ""),
+    ],
+)
+def test_an_option_that_gives_more_rights_is_named(
+    checks: Checks, config: dict[str, Any], option: str
+) -> None:
+    mounts = [{"Source": config["Mounts"]}] if "Mounts" in config else []
+    opened = checks("05-limits", "test_limits")._opened
+    assert opened(SimpleNamespace(host_config=config, mounts=mounts)) == option
+
+
+# -- lab 06: requests that waited, and the front's file --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("queued", "reached", "retries", "waited"),
+    [
+        (302, 1, "+1", [303.0]),
+        (0, 1003, "2", [1003.0]),
+        (0, 1, "0", []),
+        (0, 900, "0", []),  # slow, and not tried again
+        (0, 1, "+1", []),  # refused at once, and another one answered
+    ],
+)
+def test_a_request_that_was_sent_again_is_read_from_the_fronts_log(
+    checks: Checks, queued: int, reached: int, retries: str, waited: list[float]
+) -> None:
+    front = checks("06-by-hand", "front")
+    line = LINE.format(queued=queued, reached=reached, retries=retries)
+    log = "\n".join([line.replace(TOKEN, "check-other"), line])
+    world = SimpleNamespace(lab=SimpleNamespace(node=lambda _: SimpleNamespace(logs=lambda _: log)))
+    assert [each.ms for each in front.retried(world, TOKEN)] == waited
+
+
+def of_file(checks: Checks, text: str, said: str = "") -> Any:
+    found = checks("06-by-hand", "world").World.__new__(checks("06-by-hand", "world").World)
+    found.text = text
+    node = SimpleNamespace(exec=lambda _: SimpleNamespace(stdout=said))
+    found.lab = SimpleNamespace(node=lambda _: node)
+    return found
+
+
+def test_the_fronts_file_is_read_line_by_line(checks: Checks) -> None:
+    line = "    server one host-1:8080\n"
+    assert of_file(checks, "backend parcel\n" + line).has_backend
+    assert not of_file(checks, line).has_backend
+    assert of_file(checks, line + "backend parcel\n").loose == "server one host-1:8080"
+    assert not of_file(checks, "backend parcel\n" + line).loose
+    assert of_file(checks, "server one http://host-1:8080\n").written == ["server one http://host-1:8080"]
+
+
+def test_what_haproxy_says_of_itself_is_not_the_mistake(checks: Checks) -> None:
+    said = "haproxy version is 3.0\npath to executable is /usr/sbin/haproxy\nconfig : Proxy 'users': unable to find\n"
+    assert of_file(checks, "", said).refused == "config : Proxy 'users': unable to find"
+    assert of_file(checks, "", "").refused == ""
