@@ -8,6 +8,8 @@ import pytest
 
 from .move import Move
 from .place import Place
+from .statements import Statements
+from .staying import Staying
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Prober
@@ -23,3 +25,15 @@ def place(lab: Lab, prober: Prober) -> Place:
 def move(lab: Lab, place: Place) -> Move:
     """What the users and the bookkeeper saw of the move."""
     return Move(lab, place)
+
+
+@pytest.fixture(scope="session")
+def staying(lab: Lab, place: Place, move: Move) -> Staying:
+    """The new place over time."""
+    return Staying(lab, place, move)
+
+
+@pytest.fixture(scope="session")
+def statements(place: Place, move: Move, staying: Staying) -> Statements:
+    """What the bookkeeper got."""
+    return Statements(place, move, staying)

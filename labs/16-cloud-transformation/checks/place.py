@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from checker.grading.author import could_not_run, fail, forms, insides, require, wait_until
+from checker.grading.author import Reply, could_not_run, fail, forms, insides, require, wait_until
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab, Prober, Reply
+    from checker.grading.author import Lab, Prober
     from checker.grading.inside import Inner
 
 HOST = "rented"
@@ -22,6 +21,8 @@ TWIN = "drydock-twin"
 START_SECONDS = 20.0
 SEARCH_SECONDS = 60.0
 LOG_SECONDS = 5.0
+OPEN_SECONDS = 3.0
+"""How long an office that has started, or something in front of it, may answer with an error."""
 
 
 class Twin(NamedTuple):
@@ -49,6 +50,10 @@ class Place:
         self.prober = prober
         self.engine = lab.inside(HOST)
 
+    def now(self) -> float:
+        """Return the time by the clock of the engine, which the users have too."""
+        return self.lab.engine.clock.now()
+
     def ask(self, path: str) -> Reply:
         """Ask the office where the users find it in the end."""
         return self.prober.get(f"{URL}{path}", timeout=5, patience=3)
@@ -57,10 +62,16 @@ class Place:
 
     @cached_property
     def office(self) -> Inner:
-        """The container that port 8080 of the rented machine leads to; there is none: the check fails."""
+        """The container of the office; there is none: the check fails.
+
+        Port 8080 leads to it. Something may stand in between, and it may have the network of the rented machine.
+        """
         every = self.engine.containers()
-        found = next((each for each in every if each.running and insides(each, PORT)), None)
-        if found is None:
+        running = [each for each in every if each.running]
+        published = [each for each in running if insides(each, PORT)]
+        serving = [each for each in running if each.id in self._databases]
+        found = [*(each for each in published if each in serving), *serving, *published]
+        if not found:
             fail(
                 "No container on the rented engine is reached at port 8080.",
                 expected="a running container whose port is published on 8080",
@@ -69,28 +80,64 @@ class Place:
                 evidence=every[0].logs(1) if every else "",
                 hint="A container that has ended says why in its log: `docker --context rented logs NAME`.",
             )
-        return found
+        return found[0]
+
+    @cached_property
+    def _databases(self) -> dict[str, str]:
+        """The databases that are open in containers with a server in them: the path there, by the container's id."""
+        said = self.engine.run(
+            "find /proc/[0-9]*/fd -lname '*.db' -printf '%h %l\\n' | sort -u | while read -r fd path; do at=${fd%/fd}; "
+            "cat $at/net/tcp $at/net/tcp6 | grep -v ' 0B00007F:' | grep -q ' 0A ' "
+            "&& echo \"$(tr '\\n' ' ' < $at/cgroup)\t$path\"; done"
+        )
+        lines = [line.partition("\t") for line in said.splitlines()]
+        return {
+            each.id: path for each in self.engine.containers() for group, _, path in lines if each.id in group
+        }
+
+    @property
+    def database(self) -> str:
+        """The path of the office's database in its container; empty if that cannot be seen."""
+        return self._databases.get(self.office.id, "")
 
     def require_open(self) -> None:
         """Require that the office answers in its container."""
-        office = self.office
-        reply = self.ask("/")
+        office, replies = self.office, [Reply(URL)]
+
+        def answers() -> bool:
+            replies[0] = self.ask("/")
+            said = replies[0].json()
+            return isinstance(said, dict) and "office" in said
+
+        if wait_until(answers, OPEN_SECONDS, every=0.5):
+            return
+        reply = replies[0]
+        facts = {"expected": '{"office": …, "parcels": …}', "seen": reply.summary, "evidence": office.logs(1)}
         require(
-            "office" in reply.json(),
+            insides(office, PORT) or not reply.error,
+            f"The container `{office.name}` runs the office, and port {PORT} of the rented machine does not lead to it.",
+            source="docker --context rented ps",
+            hint="Compare the PORTS column with the address that the users will have. Which option of `docker run` publishes a port?",
+            **facts,
+        )
+        fail(
             f"The container `{office.name}` runs, and the office does not answer at {URL}/.",
-            expected='{"office": …, "parcels": …}',
-            seen=reply.summary,
             source=f"curl {URL}/",
-            evidence=office.logs(1),
-            hint=f"`docker --context rented logs {office.name}` shows what the program says.",
+            hint=f"`docker --context rented logs {office.name}` shows what the program says. `docker --context rented port {office.name}` "
+            "shows who may come in, and to which port: is it the one on which office.py listens?",
+            **facts,
         )
 
     def require_logged(self) -> None:
         """Require that a request is seen in the container's log."""
         path = f"/{secrets.token_hex(4)}"
-        self.ask(path)
+
+        def is_logged() -> bool:
+            self.ask(path)
+            return path in self.office.logs(200)
+
         require(
-            wait_until(lambda: path in self.office.logs(200), LOG_SECONDS, every=0.3),
+            wait_until(is_logged, LOG_SECONDS, every=0.5),
             "The office was asked for a page, and the container's log says nothing of it. Anyone who looks for a mistake "
             "with `docker logs` finds nothing, and a file in the container is lost with it.",
             expected=f"a line with GET {path}",
@@ -105,23 +152,30 @@ class Place:
     def twin(self) -> Twin:
         """Start the twin: the same image, command, volumes and settings, with another NAME. It is removed again."""
         office, name = self.office, f"Pier {secrets.token_hex(3)}"
-        config, (port, *_) = office.attrs["Config"], sorted(insides(office, PORT))
+        config, host = office.attrs["Config"], office.host_config
         body = {key: config.get(key) for key in ("Cmd", "Entrypoint", "User", "WorkingDir")}
         body["Image"] = office.attrs["Image"]
         body["Env"] = [*(each for each in config["Env"] if not each.startswith("NAME=")), f"NAME={name}"]
+        mode = str(host["NetworkMode"])
         body["HostConfig"] = {
+            **{key: host.get(key) for key in ("GroupAdd", "Tmpfs")},
             "VolumesFrom": [office.id],
-            "NetworkMode": office.attrs["HostConfig"]["NetworkMode"],
+            # Where the office shares the network of another, the port is taken.
+            "NetworkMode": "bridge" if mode == "host" or mode.startswith("container:") else mode,
+            # It may run the job as well, of which the bookkeeper must hear nothing.
+            "ExtraHosts": ["books.harbour:127.0.0.1"],
         }
-        at = time.time()
+        at = self.now()
+        root = f"/proc/{office.attrs['State']['Pid']}/root"
         api = "curl -sf -m 20 --unix-socket /run/docker.sock -H 'Content-Type: application/json'"
         self.engine.run(
-            f"docker rm -f {TWIN}; {api} -d {shlex.quote(json.dumps(body))} 'http://engine/containers/create?name={TWIN}' "
-            f"&& docker start {TWIN}",
+            f"docker rm -f {TWIN}; {api} -d {shlex.quote(json.dumps(body))} 'http://engine/containers/create?name={TWIN}' || exit; "
+            # Secrets of Compose and Swarm are no mounts of the container, and no settings of it.
+            f"[ ! -d {root}/run/secrets ] || tar -C {root} -c run/secrets | docker cp - {TWIN}:/; docker start {TWIN}",
             START_SECONDS,
         )
         try:
-            return self._look_at_twin(name, port, at)
+            return self._look_at_twin(name, min(insides(office, PORT) or {PORT}), at)
         finally:
             self.engine.run(f"docker rm -f {TWIN}", START_SECONDS)
 
@@ -153,8 +207,8 @@ class Place:
         facts = {
             "expected": f'"office": "{twin.name}"',
             "source": f"docker --context rented run --env 'NAME={twin.name}' … {self.office.attrs['Config']['Image']}",
-            "hint": "Which function of the office reads its settings, and from where? `docker --context rented exec … env` shows "
-            "the environment of a container.",
+            "hint": "Which function of the office reads its settings, and from where? The variable is called NAME: "
+            f"`docker --context rented exec {self.office.name} env` shows the environment of the container.",
         }
         require(
             twin.office is not None,
@@ -164,8 +218,8 @@ class Place:
         )
         require(
             twin.office == twin.name,
-            "A second container was started with another NAME in its environment, and has the name of the first. Its settings "
-            "are in the image: for every other place, another image would have to be built.",
+            "A second container was started with another NAME in its environment, and has the name of the first: its settings are in "
+            "the image or in a file. For every other place, another image or another file would have to be made.",
             seen=f'"office": "{twin.office}"',
             **facts,
         )
@@ -177,27 +231,39 @@ class Place:
         env = self.lab.node("seal").attrs["Config"]["Env"]
         token = next(each.partition("=")[2] for each in env if each.startswith("SEAL_TOKEN="))
         needles = [each.decode() for each in forms(token) if b"\0" not in each]
+        patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
         for image in json.loads(self.engine.run("docker image inspect $(docker image ls -aq)") or "[]"):
-            name = (image.get("RepoTags") or [image["Id"][7:19]])[0]
             told = self.engine.run(f"docker history --no-trunc {image['Id']}") + json.dumps(image["Config"])
             if any(each in told for each in needles):
-                self._fail_leaked(name, "in its settings or its history", f"docker history --no-trunc {name}")
+                _fail_leaked(
+                    image, "in its settings or its history", "docker --context rented history --no-trunc"
+                )
             layers = image["GraphDriver"]["Data"] or {}
             folders = f"{layers.get('UpperDir', '')}:{layers.get('LowerDir', '')}".strip(":").split(":")
             if not any(folders):
                 could_not_run("The rented engine does not say where its layers are.")
-            patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
             found = self.engine.run(f"grep -rlaF {patterns} {' '.join(folders)}", SEARCH_SECONDS).split()
             if found:
                 file = found[0].partition("/diff")[2]
-                self._fail_leaked(name, f"in its file {file}", f"docker run {name} cat {file}")
+                _fail_leaked(image, f"in its file {file}", "each layer, as in docker --context rented save")
 
-    def _fail_leaked(self, name: str, where: str, source: str) -> None:
-        fail(
-            f"The token of the seal box lies in the image `{name}`, {where}. Anyone who gets the image gets the token, and a "
-            "later step that deletes it changes nothing.",
-            expected="the token in no image",
-            seen=f"it is {where}",
-            source=f"{source}, on the rented engine",
-            hint="What was in the folder that was built from, and what did the Dockerfile copy or set? A container gets a secret when it is started.",
+
+def _fail_leaked(image: dict[str, Any], where: str, source: str) -> None:
+    """Fail, and say in which image the token is."""
+    tags = image.get("RepoTags") or []
+    name = tags[0] if tags else str(image["Id"])[7:19]
+    fail(
+        f"The token of the seal box lies in the image `{name}`, {where}."
+        + (
+            ""
+            if tags
+            else " It has no name, since it is an earlier build of an image, and it is still there."
         )
+        + " Anyone who gets the image gets the token, and a later step that deletes it changes nothing.",
+        expected="the token in no image",
+        seen=f"it is {where}",
+        source=f"{source} {name}",
+        hint="What was in the folder that was built from, and what did the Dockerfile copy or set? A container gets a secret when it is started."
+        if tags
+        else "`docker --context rented image ls --all` lists it as <none>. Which command removes an image, and does a container still use it?",
+    )
