@@ -8,7 +8,7 @@ import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from checker.grading.author import Process, could_not_run, digest_of, runs, wait_until
 
@@ -34,6 +34,9 @@ STEADY_SECONDS = 1.5
 """How long no request may fail until the service counts as healed."""
 
 PROGRAM = "/app/store.py"
+MADE_OF = ("Image", "Cmd", "Entrypoint", "Env", "Healthcheck", "RestartPolicy", "Memory", "Binds", "Mounts")
+"""What of a container's settings decides how the service heals."""
+
 SERVICE = "com.docker.swarm.service.name"
 """The label by which a swarm's container names its service."""
 
@@ -101,26 +104,10 @@ class Server:
     @functools.cached_property
     def fingerprint(self) -> str:
         """What decides how the service heals: how its containers were made, and the learner's files."""
-        keys = (
-            "Image",
-            "Cmd",
-            "Entrypoint",
-            "Env",
-            "Healthcheck",
-            "RestartPolicy",
-            "Memory",
-            "Binds",
-            "Mounts",
-        )
-        made = {
-            json.dumps(
-                [
-                    each.image_id,
-                    *((each.attrs["Config"] | each.attrs["HostConfig"]).get(key) for key in keys),
-                ]
-            )
-            for each in self.inside.containers()
-        }
+        made = set()
+        for each in self.inside.containers():
+            settings = each.attrs["Config"] | each.attrs["HostConfig"]
+            made.add(json.dumps([each.image_id, *(settings.get(key) for key in MADE_OF)]))
         # A store may be in the work folder; it changes with each request.
         place = self.lab.node("toolbox").attrs["Config"]["WorkingDir"]
         stores = [PurePosixPath(each) for each in self.folders]
@@ -301,7 +288,7 @@ def _is_parcel(container: Inner) -> bool:
 
 
 def _has_port(container: Inner) -> bool:
-    config: dict[str, Any] = dict(container.host_config)
+    config = container.host_config
     return bool(config.get("PortBindings")) or config.get("NetworkMode") == "host"
 
 

@@ -25,6 +25,9 @@ WRONG = 500
 RUN_SECONDS = 60.0
 """How long the script may take; a release that waits for everything takes about 15 s."""
 
+ARRIVE_SECONDS = 5.0
+"""How long after the script's end the users may wait for the first answer of the new version."""
+
 
 class Script:
     """The script `release.sh` in the work folder.
@@ -68,6 +71,8 @@ class Script:
             hint="Run it yourself as `sh -x release.sh VERSION`: the last line before the end is where it stopped. It has to work "
             "for a version that nobody has heard of, too.",
         )
+        # A script may end before a user has had an answer of the new version.
+        wait_until(lambda: self.service.traffic.since(begin).latest == after, ARRIVE_SECONDS, every=0.2)
         # Once more when the old version is gone: the script may have left the end to a command in the background.
         for is_gone in (False, True):
             if is_gone:

@@ -116,3 +116,19 @@ def test_a_folder_is_another_when_a_name_a_permission_or_a_byte_is(tmp_path: Pat
     (tmp_path / "a").rename(tmp_path / "b")
     seen.append(digest_of(tmp_path))
     assert len(set(seen)) == 4
+
+
+def test_a_folder_that_a_service_writes_to_can_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "script").write_text("x")
+    before = digest_of(tmp_path, [tmp_path / "store"])
+    (tmp_path / "store" / "parcels").write_text("one")
+    assert digest_of(tmp_path, [tmp_path / "store"]) == before
+    assert digest_of(tmp_path) != before
+
+
+def test_a_file_that_goes_while_a_folder_is_read_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(tmp_path), "rglob", lambda *_: iter([tmp_path / "gone"]))
+    assert digest_of(tmp_path)

@@ -64,3 +64,4 @@ def test_it_runs_in_the_toolboxs_folder_with_its_arguments_quoted_and_a_limit(tm
 def test_how_it_ended_is_told(result: Any, ok: bool, ending: str, last: str, evidence: str) -> None:
     run = Run("sh release.sh", result, 8.0)
     assert (run.ok, run.ending, run.last, run.evidence) == (ok, ending, last, evidence)
+    assert run.timed_out == ("did not finish" in ending)
