@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from checker.grading.author import wait_until
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -74,18 +76,23 @@ class Browser:
     def take_a_seat(self) -> float:
         """Have the seat started and wait until JupyterLab answers; return how many seconds that took."""
         begun = time.monotonic()
-        while time.monotonic() - begun < START_SECONDS:
-            # A seat that is there is not started again. One that has just been lost is an error for some seconds.
+        said = ""
+
+        def is_there() -> bool:
+            nonlocal said
+            # A seat that is there is not started again. One that has just been lost is an error for a few seconds.
             refused, _, why = self.get(f"hub/spawn/{self.user}")
+            said = f"{refused}: {why[-500:]}"
             status, url, _ = self.get(f"user/{self.user}/api/status")
             if status == 200 and f"/user/{self.user}/" in url:
-                return time.monotonic() - begun
+                return True
             # The first visit brings the cookie of the seat.
             self.get(f"user/{self.user}/lab")
-            time.sleep(1)
-        raise AssertionError(
-            f"{self.user} has no seat after {START_SECONDS:.0f} s; the hub says {refused}: {why[-500:]}"
-        )
+            return False
+
+        there = wait_until(is_there, START_SECONDS, every=1)
+        assert there, f"{self.user} has no seat after {START_SECONDS:.0f} s; the hub says {said}"
+        return time.monotonic() - begun
 
     @contextlib.contextmanager
     def terminal(self) -> Iterator[Terminal]:

@@ -7,18 +7,18 @@ import os
 import re
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from checker.engine.client import find_client
+from checker.grading.author import wait_until
 from checker.images.supply import ensure
 from tests.conftest import ROOT, reserved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from checker.engine.api import Engine
@@ -193,9 +193,6 @@ def browsers(cluster: Cluster) -> dict[str, Browser]:
     return {}
 
 
-def eventually(seconds: float, ask) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def eventually(seconds: float, ask: Callable[[], object]) -> None:
     """Ask until the answer is true."""
-    end = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < end, f"not within {seconds:.0f} s: {ask.__doc__ or ask}"
-        time.sleep(1)
+    assert wait_until(ask, seconds, every=1), f"not within {seconds:.0f} s: {ask.__doc__ or ask}"

@@ -38,7 +38,7 @@ HOPELESS = frozenset(
 )
 PULLING_FAILED = frozenset({"ErrImagePull", "ImagePullBackOff"})
 PULL_TRIES_SECONDS = 45.0
-"""How long a failed pull is tried again before it is told."""
+"""How long a failed pull is tried again before the command gives up."""
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def settings(wanted: Wanted) -> dict[str, Any]:
 
 
 def objects(wanted: Wanted) -> list[dict[str, Any]]:
-    """Return everything but secrets, which are not made anew each time."""
+    """Return everything but secrets, which are made only once."""
     known = json.dumps(settings(wanted), indent=1)
     words = {
         "NAMESPACE": wanted.namespace,
@@ -161,7 +161,7 @@ def _object(kind: str, name: str, space: str, **held: dict[str, str]) -> dict[st
 def probe(wanted: Wanted) -> dict[str, Any]:
     """Return a pod that is, for the network, a seat, and tries what a seat must and must not reach.
 
-    It prints one line for each place, `open` or `closed`. A policy may take some seconds to hold for a new pod, so a place
+    It prints one line for each place, `open` or `closed`. A policy may take a few seconds to hold for a new pod, so a place
     that has to be closed is tried until it is.
     """
     code = (

@@ -135,8 +135,8 @@ class Script:
             )
         require(
             not run.timed_out,
-            f"`{run.shown}` {run.ending}, and was ended by the check: it waits for a good answer that never comes. Whoever runs it at "
-            "night waits too.",
+            f"`{run.shown}` {run.ending}, and was ended by the check: it waits for a good answer that never comes. Anyone who runs it "
+            "at night waits too.",
             expected=f"an exit code other than 0 within {RUN_SECONDS:g} s",
             seen=f"no end after {RUN_SECONDS:g} s; the users have {good}",
             hint="Which loop of your script has no end when the version answers with an error each time?",

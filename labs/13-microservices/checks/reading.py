@@ -103,7 +103,7 @@ def _require_said(path: str, page: Reply, fault: str) -> None:
         expected="HTTP 200, without the place",
         seen=page.summary,
         source=f"curl {FRONT}{path}",
-        hint="Lesson, “Say what is missing”: which of your functions ask tracking, and which of them can do without it?",
+        hint="Lesson, “Say what is missing”: which of your functions ask tracking, and which of them work without it?",
     )
     require(
         told and told != "ok",

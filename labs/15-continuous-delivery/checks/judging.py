@@ -437,5 +437,5 @@ def require_kept(leak: dict[str, str]) -> None:
         seen=f"the password in {leak.get('where')}, {leak.get('form')}",
         source=leak.get("source", ""),
         hint="What does your program do with the password, and what is in the folder that `docker build` copies from? What was "
-        "written once stays written: when you have mended that, `lab stop 15` and `lab start 15` make a new password and keep your files.",
+        "written once stays written: when you have repaired that, `lab stop 15` and `lab start 15` make a new password and keep your files.",
     )

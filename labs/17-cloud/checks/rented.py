@@ -149,7 +149,7 @@ class Rented:
         require(
             strict not in {"false", "no", "off"} and (strict, known) != ("accept-new", "/dev/null"),
             f"The context `{context.name}` reaches the machine, and `ssh` takes any other for it: it does not compare the "
-            "machine's key with the one that the provider gave you. Whoever answers in its place gets your commands.",
+            "machine's key with the one that the provider gave you. Any machine that answers in its place gets your commands.",
             expected="StrictHostKeyChecking yes, which is usual, and a file with the machine's key",
             seen=f"StrictHostKeyChecking {strict}, UserKnownHostsFile {known}",
             source=f"ssh -G {host} | grep -i hostkeychecking",
