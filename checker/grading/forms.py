@@ -51,8 +51,8 @@ def forms(secret: str) -> dict[bytes, str]:
         # Base85 encodes four bytes together, so only whole groups depend on the secret alone.
         whole = plain[-before % 4 :]
         whole = whole[: len(whole) // 4 * 4]
-        for encode in (base64.b85encode, base64.a85encode):
-            if len(encoded := encode(whole)) >= _SHORTEST:
+        for encoded in (base64.b85encode(whole), base64.a85encode(whole)):
+            if len(encoded) >= _SHORTEST:
                 found.setdefault(encoded, "in base85")
     return found
 

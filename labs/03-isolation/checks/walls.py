@@ -112,9 +112,13 @@ def _ids(user: str, files: dict[str, bytes]) -> tuple[str, str]:
     """Return the numbers of a user and its group, both as an option names them, by the accounts of an image."""
     name, _, group = user.partition(":")
     rows = [line.split(":") for line in files.get("passwd", b"").decode(errors="replace").splitlines()]
-    number, main = next(((row[2], row[3]) for row in rows if name in {row[0], row[2]}), (name, "0"))
+    number, main = next(
+        ((row[2], row[3]) for row in rows if len(row) > 3 and name in {row[0], row[2]}), (name, "0")
+    )
     groups = [line.split(":") for line in files.get("group", b"").decode(errors="replace").splitlines()]
-    return number, next((row[2] for row in groups if group in {row[0], row[2]}), group) if group else main
+    if not group:
+        return number, main
+    return number, next((row[2] for row in groups if len(row) > 2 and group in {row[0], row[2]}), group)
 
 
 def require_nothing_shared(lab: Lab, engine: Engine) -> None:
