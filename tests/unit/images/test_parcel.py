@@ -355,6 +355,13 @@ def test_the_health_check_tells_a_living_from_a_dead_service(start: Callable[...
     assert subprocess.run(health, env=environment, check=False, timeout=SECONDS).returncode == 1
 
 
+def test_the_health_check_takes_no_address_of_kubernetes_for_a_port() -> None:
+    health = [sys.executable, "-I", "-S", str(PARCEL.with_name("health.py"))]
+    environment = {"PARCEL_PORT": "tcp://10.43.0.7:80", "PARCEL_BIND": "127.0.0.9"}
+    done = subprocess.run(health, env=environment, check=False, timeout=SECONDS, capture_output=True)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def _ask_in_vain(parcel: Running, path: str) -> None:
     with pytest.raises((OSError, http.client.HTTPException)):
         parcel.ask(path)
