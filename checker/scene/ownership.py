@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 _PROJECT = "com.docker.compose.project"
 _UNNAMED = re.compile(r"[0-9a-f]{64}")
 
+_NODES = frozenset({"node", "rented", "nomad"})
+"""The images of machines with an engine of their own, on which learners can pause containers."""
+
+_THAW = (
+    "for each in $(find /sys/fs/cgroup/freezer -name freezer.state 2>/dev/null); do echo THAWED >$each; done"
+)
+"""On version 1 of cgroups, a frozen process does not die, and with it stays the node that it is in."""
+
+_THAW_SECONDS = 5.0
+
 
 def _belongs(lab: Lab, labels: dict[str, str]) -> bool:
     if KEPT in labels:
@@ -169,7 +179,21 @@ def _delete_container(engine: Engine, item: dict[str, Any]) -> bool:
         # On cgroup v1 a frozen process does not die, and the engine waits for it.
         with contextlib.suppress(NotFoundError, RefusedError):
             engine.post(f"/containers/{item['Id']}/unpause")
+    elif item.get("State") == "running" and (item.get("Labels") or {}).get(IMAGE) in _NODES:
+        with contextlib.suppress(NotFoundError, RefusedError):
+            _thaw(engine, item["Id"])
     return _delete(engine, f"/containers/{item['Id']}", force=True, v=True)
+
+
+def _thaw(engine: Engine, node: str) -> None:
+    """Let go on what the learner has paused in a node: once the node has been killed, nothing can reach it any more."""
+    words = {"Cmd": ["sh", "-c", _THAW], "AttachStdout": True}
+    sock, _ = engine.hijack(f"/exec/{engine.new_exec(node, words)}/start", {"Detach": False, "Tty": False})
+    with sock, contextlib.suppress(OSError):
+        sock.settimeout(_THAW_SECONDS)
+        # The stream ends with the command.
+        while sock.recv(4096):
+            pass
 
 
 def _detach_all(engine: Engine, network: str) -> None:

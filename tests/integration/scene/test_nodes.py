@@ -256,3 +256,18 @@ def test_two_labs_with_nodes_of_the_same_names_do_not_meet(
     finally:
         other.stop()
     assert not any(parts(engine, number).values())
+
+
+def test_a_node_on_which_the_learner_has_paused_a_container_is_removed(engine: Engine, nodes: Scene) -> None:
+    nodes.start(quiet)
+    number = nodes.lab.number
+    # A process in a frozen cgroup stands for a paused container: the node has no image to run.
+    in_node(
+        engine,
+        number,
+        "node-1",
+        "cd /sys/fs/cgroup; if [ -d freezer ]; then mkdir freezer/held; sleep 600 >/dev/null 2>&1 </dev/null & "
+        "echo $! >freezer/held/cgroup.procs; echo FROZEN >freezer/held/freezer.state; fi",
+    )
+    nodes.stop()
+    assert not parts(engine, number)["containers"]
