@@ -249,8 +249,10 @@ def require_said(lab: Lab, outside: Outside, asked: Asked, container: Container)
     """Return what the service says on its port; fail unless it says that it is this service."""
 
     def silent(found: Container, reply: Reply) -> None:
-        # The neighbour's worker is killed at the limit, and its service goes on: that is no reason for silence.
-        if found.oom_killed and reply.error and (found.restarts or not found.running):
+        # The neighbour's worker is killed at the limit, and its service goes on: that is no reason for silence. It says so
+        # itself when its service was killed.
+        ended = found.restarts or not found.running or "service itself was killed" in found.logs(20)
+        if found.oom_killed and reply.error and ended:
             _fail_strangled(asked, found, f"{reply.summary}; OOMKilled: true")
 
     reply = lab.require_reply(outside, container, asked.door, silent)
