@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from checker.grading.author import wait_until
 from checker.jupyter import copies, server
 from tests.browser.watching import Site, watch
 from tests.conftest import Course
@@ -72,8 +73,17 @@ def run_first_code_cell(page: Page) -> None:
     expect(shown.locator(".jp-CodeCell .cm-line").first).to_be_visible(timeout=120_000)
     expect(shown.locator(".jp-Toolbar-kernelName")).to_contain_text("Drydock (Python", timeout=120_000)
     expect(page.get_by_text("| Idle")).to_be_visible(timeout=120_000)
-    shown.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Shift+Enter")
+    prompt = shown.locator(".jp-CodeCell .jp-InputPrompt").first
+
+    def has_begun() -> bool:
+        # A key that is pressed while JupyterLab still restores its windows is lost.
+        if prompt.inner_text() == "[ ]:":
+            shown.locator(".jp-CodeCell .cm-content").first.click()
+            page.keyboard.press("Shift+Enter")
+            page.wait_for_timeout(1000)
+        return prompt.inner_text() != "[ ]:"
+
+    assert wait_until(has_begun, 120, every=0.2)
 
 
 def refuse_others(context: BrowserContext, jupyter: server.Jupyter) -> list[str]:
