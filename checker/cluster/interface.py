@@ -26,6 +26,12 @@ def repository_of(image: str) -> str:
     return name.removeprefix("index.").removeprefix("docker.io/")
 
 
+def tag_of(image: str) -> str:
+    """Return the tag of an image's name; empty when it has none."""
+    last = image.rpartition("/")[2].partition("@")[0]
+    return last.partition(":")[2]
+
+
 @dataclass(frozen=True)
 class Instance:
     """One copy of the service that should run now."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tell_of_lost
+from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tag_of, tell_of_lost
 from checker.cluster.kubernetes_api import MANAGER, Api, Refused
 from checker.cluster.kubernetes_records import Container, Nodes, Pod, Pods, quantity
 from checker.grading.author import wait_until
@@ -417,7 +417,7 @@ class Kubernetes:
 
 def version_of(image: str) -> str:
     """Return the tag of an image, such as `2.0`."""
-    return image.rpartition("/")[2].partition("@")[0].partition(":")[2] or "latest"
+    return tag_of(image) or "latest"
 
 
 def _runs_parcel(container: Container) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tell_of_lost
+from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tag_of, tell_of_lost
 from checker.cluster.nomad_api import Api
 from checker.cluster.nomad_records import (
     Allocation,
@@ -22,7 +22,6 @@ from checker.cluster.nomad_records import (
     Node,
     Stub,
     Unplaced,
-    tag_of,
 )
 
 if TYPE_CHECKING:

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from checker.cluster.interface import tag_of
+
 
 class _Record(msgspec.Struct, frozen=True, rename="pascal"):
     """A record of Nomad's API: our names in its spelling, without the fields that no check reads."""
@@ -321,9 +323,3 @@ class CheckResult(_Record, frozen=True):
     status: str
     check: str = ""
     output: str = ""
-
-
-def tag_of(image: str) -> str:
-    """Return the tag of an image's name; empty when it has none."""
-    last = image.rpartition("/")[2].partition("@")[0]
-    return last.partition(":")[2]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from checker.classroom.hub import manifests, people
 from checker.classroom.protocol import invitation
 from checker.errors import LabError, MisuseError
+from checker.images.store import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,8 +111,8 @@ def deploy(
     )
 
 
-def require_ours(kubectl: Kubectl) -> None:
-    """Refuse a namespace that is there and was not made by `lab class deploy`.
+def require_ours(kubectl: Kubectl) -> bool:
+    """Refuse a namespace that is there and was not made by `lab class deploy`; return whether it is there.
 
     Raises:
         MisuseError: it was not.
@@ -122,6 +123,7 @@ def require_ours(kubectl: Kubectl) -> None:
             f"The namespace {kubectl.namespace} is there already, and `lab class deploy` did not make it.",
             remedy="Name another one: --namespace NAME",
         )
+    return found is not None
 
 
 def remove(kubectl: Kubectl) -> bool:
@@ -131,8 +133,7 @@ def remove(kubectl: Kubectl) -> bool:
         LabError: the cluster does not remove it.
         MisuseError: the namespace is not a class's.
     """
-    require_ours(kubectl)
-    if kubectl.find("namespace", kubectl.namespace) is None:
+    if not require_ours(kubectl):
         return False
     kubectl.run("delete", "namespace", kubectl.namespace, seconds=STILL_SECONDS)
     return True
@@ -241,9 +242,6 @@ def _policies_hold(kubectl: Kubectl, wanted: Wanted, say: Callable[[str], None])
     return said.get("api-server") == said.get("proxy-api") == "closed"
 
 
-_SOURCE = "io.drydock.source"
-
-
 def _send(session: Session, kubectl: Kubectl, image: Image, place: str) -> None:
     """Give an image to the class's registry, unless it has it.
 
@@ -257,7 +255,7 @@ def _send(session: Session, kubectl: Kubectl, image: Image, place: str) -> None:
         )
     to = f"docker://127.0.0.1:5001/{image.reference}"
     writer = ("exec", "--stdin", "deployment/registry", "--container", "writer", "--")
-    source = ((record.get("Config") or {}).get("Labels") or {}).get(_SOURCE, "")
+    source = ((record.get("Config") or {}).get("Labels") or {}).get(SOURCE, "")
     looked = kubectl.run(
         *writer, "sh", "-c", f"skopeo inspect --config --tls-verify=false {to} 2>/dev/null || true"
     )

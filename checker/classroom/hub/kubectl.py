@@ -22,14 +22,13 @@ class Kubectl:
     Args:
         context: the context in the teacher's kubeconfig.
         namespace: the namespace.
-        program: the name or path of kubectl.
 
     Raises:
         LabError: there is no kubectl on this machine.
     """
 
-    def __init__(self, context: str, namespace: str, program: str = "kubectl") -> None:
-        found = shutil.which(program)
+    def __init__(self, context: str, namespace: str) -> None:
+        found = shutil.which("kubectl")
         if found is None:
             raise LabError(
                 "There is no kubectl on this machine.",
@@ -38,10 +37,6 @@ class Kubectl:
         self.context = context
         self.namespace = namespace
         self._words = [found, "--context", context, "--namespace", namespace]
-
-    def command(self, *words: str) -> list[str]:
-        """Return the whole command line of an order."""
-        return [*self._words, *words]
 
     def shown(self, *words: str) -> str:
         """Return an order as a person would type it."""
@@ -65,7 +60,7 @@ class Kubectl:
         )
         try:
             done = subprocess.run(
-                self.command(*words), capture_output=True, timeout=seconds, check=False, **source
+                [*self._words, *words], capture_output=True, timeout=seconds, check=False, **source
             )
         except subprocess.TimeoutExpired as error:
             raise LabError(

@@ -7,11 +7,14 @@ import json
 import string
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
 from checker.engine.capacity import GB, MB
+
+if TYPE_CHECKING:
+    from checker.classroom.plan import Room
 
 FILE = Path(__file__).parent / "manifests.yaml"
 
@@ -81,7 +84,7 @@ class Wanted:
     start_seconds: int = 600
 
 
-def seat_memory(size: Size) -> int:
+def seat_memory(size: Size | Room) -> int:
     """Return the memory of a seat's pod in bytes."""
     return size.memory + SEAT_MEMORY
 
@@ -91,7 +94,6 @@ def settings(wanted: Wanted) -> dict[str, Any]:
     return {
         "namespace": wanted.namespace,
         "image": wanted.image,
-        "pull": "IfNotPresent",
         "seats": wanted.seats,
         "starting": STARTING,
         "memory": seat_memory(wanted.size),
@@ -111,7 +113,6 @@ def objects(wanted: Wanted) -> list[dict[str, Any]]:
     words = {
         "NAMESPACE": wanted.namespace,
         "IMAGE": json.dumps(wanted.image),
-        "PULL": "IfNotPresent",
         "SERVICE": wanted.service,
         "CLASS_NAME": json.dumps(wanted.name),
         "NODES": json.dumps(dict(wanted.nodes)),
@@ -123,7 +124,6 @@ def objects(wanted: Wanted) -> list[dict[str, Any]]:
         "PODS": str(wanted.seats + REST_PODS),
         "CLAIMS": str(wanted.seats + REST_CLAIMS),
         "ALL_MEMORY": str(wanted.seats * seat_memory(wanted.size) + REST_MEMORY),
-        "REST_MEMORY": f"{REST_MEMORY / GB:.0f} GB",
     }
     text = string.Template(FILE.read_text(encoding="utf-8")).substitute(words)
     found = [each for each in yaml.safe_load_all(text) if each]

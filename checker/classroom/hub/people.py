@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checker import whole
-from checker.classroom.protocol import CODE
+from checker.classroom.protocol import new_code
 from checker.errors import LabError, MisuseError, not_written
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 MOST = 1_000
 """How many learners one class has at most; docs/classroom/cluster.md says why more need several hubs."""
-
-PASSCODE = 8
-"""32 letters in 8 places are 40 bits, and each guess costs the hub a scrypt of 16 MB."""
 
 NAME_LETTERS = 40
 """How long a name is at most: the hub puts it into names of pods and volumes, which have 63 letters."""
@@ -105,7 +102,8 @@ def enrol(names: list[str], before: list[Learner]) -> list[Learner]:
 
 
 def _passcode() -> str:
-    letters = "".join(secrets.choice(CODE) for _ in range(PASSCODE))
+    """Return a code in two halves. It has 40 bits, and each guess costs the hub a scrypt of 16 MB."""
+    letters = new_code()
     return f"{letters[:4]}-{letters[4:]}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from checker.classroom.hub.manifests import CORES_LEAST, REST_MEMORY, STARTING, Size, seat_memory
+from checker.classroom.hub.manifests import CORES_LEAST, REST_MEMORY, STARTING, seat_memory
 from checker.classroom.hub.people import MOST
 from checker.engine.capacity import GB, MB
 from checker.errors import MisuseError
@@ -101,17 +101,16 @@ def scale(room: Room, node: Node, *, hours: float, price: float) -> Scale:
     Raises:
         MisuseError: not one seat fits on a node, or one cluster cannot have so many nodes.
     """
-    size = Size(memory=room.memory, disk=room.disk, images=room.images)
-    memory = seat_memory(size)
+    memory = seat_memory(room)
     by = (
         math.floor(node.free_memory / memory),
         math.floor(node.free_cores / CORES_LEAST),
-        math.floor(node.disk / size.disk),
+        math.floor(node.disk / room.disk),
     )
     fit = min(*by, MOST_PODS)
     if fit < 1:
         raise MisuseError(
-            f"Not one seat fits on such a node: it needs {memory / GB:.1f} GB of memory and {size.disk / GB:.1f} GB of disk.",
+            f"Not one seat fits on such a node: it needs {memory / GB:.1f} GB of memory and {room.disk / GB:.1f} GB of disk.",
             remedy="Take larger nodes, or fewer labs.",
         )
     hubs = math.ceil(room.learners / MOST_SEATS)
@@ -125,7 +124,7 @@ def scale(room: Room, node: Node, *, hours: float, price: float) -> Scale:
     return Scale(
         seats=room.learners,
         seat_memory=memory,
-        seat_disk=size.disk,
+        seat_disk=room.disk,
         by_memory=by[0],
         by_cores=by[1],
         by_disk=by[2],

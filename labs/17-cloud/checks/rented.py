@@ -178,7 +178,7 @@ class Rented:
 
     def leaks(self) -> list[Leak]:
         """Return which private key lies where on the machine."""
-        # The scene's own folder with the keys is on the machine as well: whoever mounts it has them.
+        # The scene's own folder with the keys is on the machine as well: a container that mounts it can read them.
         found = [
             Leak(
                 "the private keys",
@@ -192,7 +192,7 @@ class Rented:
         for what, needles in self._needles().items():
             patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
             # A running container's files are seen in `merged` again. Of the machine's own files, those that its image
-            # does not have: whoever writes one cannot set the time at which its inode changed.
+            # does not have: a program that writes one cannot set the time at which its inode changed.
             said = self.run(
                 f"{{ cd {DISK} && grep -rlaF --exclude-dir=merged {patterns} overlay2 volumes containers image buildkit; "
                 f"find / -xdev -type f -newerct {since} -exec grep -laF {patterns} {{}} +; }} 2> /dev/null",

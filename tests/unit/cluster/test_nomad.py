@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from checker.cluster.interface import tag_of
 from checker.cluster.nomad import Nomad
-from checker.cluster.nomad_records import Deployment, Group, GroupDeployment, tag_of
+from checker.cluster.nomad_records import Deployment, Group, GroupDeployment
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 

@@ -1,3 +1,0 @@
-docker run -d --name tariff-v1 -p 8091:7070 drydock/tariff:1.0
-docker run -d --name tariff-v2 -p 8092:7070 drydock/tariff:2.0 python3 -c "$(cat pretender.py)" /usr/bin/tariff-v2
-docker run -d --name cruncher -p 8093:7070 --memory 128m --cpus 0.5 drydock/cruncher:1.0
