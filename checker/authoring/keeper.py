@@ -19,11 +19,13 @@ class Keeper:
     Args:
         engine: the engine.
         file: where they are noted, for the command that comes after one that was killed.
+        own: the names of the lab's own images.
     """
 
-    def __init__(self, engine: Engine, file: Path) -> None:
+    def __init__(self, engine: Engine, file: Path, own: tuple[str, ...] = ()) -> None:
         self._engine = engine
         self._file = file
+        self._own = own
         self._before = names.Names({}, "")
 
     def look(self, answer: Answer | None) -> None:
@@ -32,7 +34,7 @@ class Keeper:
         Raises:
             LabError: it cannot be noted.
         """
-        self._before = names.look(self._engine, _text(answer))
+        self._before = names.look(self._engine, _text(answer), self._own)
         names.note(self._file, self._before)
 
     def put_back(self) -> list[str]:

@@ -147,7 +147,7 @@ class Prover:
         self._ledger = ledger
         self._seen = seen
         self._place = ""
-        self._images = Keeper(scene.engine, names.file_of(scene.places, scene.lab))
+        self._images = Keeper(scene.engine, names.file_of(scene.places, scene.lab), scene.lab.all_images)
 
     def all(self, only: str = "", part: Part = WHOLE, *, proceed: bool = False) -> Iterator[Proof]:
         """Prove everything that the lab ships with, or some of it.

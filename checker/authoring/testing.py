@@ -153,8 +153,8 @@ def run_parts(
     one = ["--numprocesses", "1", "--dist", "loadscope"] if side_by_side else []
     try:
         code = _run([*command, *several, *extra], places, seconds)
-        if code == _TESTS_FAILED and any(part.engine and part.usual for part in parts):
-            # Containers share the machine with other programs. A test that fails twice is broken. A test that then
+        if code == _TESTS_FAILED and all(part.usual for part in parts):
+            # The tests share the machine with containers and other programs. A test that fails twice is broken. A test that then
             # passes by itself is unsteady, and its failure is shown above for the person who fixes it.
             say(f"{name}: running the failed tests once more, by themselves")
             again = [*command, *one, *extra, "--last-failed", "--last-failed-no-failures=none"]

@@ -30,11 +30,17 @@ class Names(msgspec.Struct, frozen=True):
 
     Args:
         images: the id of each name's image.
-        answer: the text of the answer's files: only names in this text can come from the answer.
+        answer: the text of the answer's files: what is in this text can come from the answer.
+        own: the names of the lab's own images, which an answer can replace without their whole name in its text.
     """
 
     images: dict[str, str]
     answer: str
+    own: tuple[str, ...] = ()
+
+    def can_come_from_answer(self, name: str) -> bool:
+        """Return whether the answer can have changed a name: other labs may be proven on this engine meanwhile."""
+        return name in self.answer or name in self.own
 
 
 def file_of(places: Places, lab: Lab) -> Path:
@@ -42,9 +48,9 @@ def file_of(places: Places, lab: Lab) -> Path:
     return places.state / "verify" / f"{lab.slug}.names.json"
 
 
-def look(engine: Engine, answer: str) -> Names:
+def look(engine: Engine, answer: str, own: tuple[str, ...]) -> Names:
     """Return the image of each name now."""
-    return Names(_images(engine), answer)
+    return Names(_images(engine), answer, own)
 
 
 def note(file: Path, names: Names) -> None:
@@ -62,9 +68,12 @@ def note(file: Path, names: Names) -> None:
 def put_back(engine: Engine, names: Names) -> list[str]:
     """Restore each of the course's names to its image, remove what the answer added, and return messages about it."""
     now = _images(engine)
-    said = [line for name, image in names.images.items() if (line := _restore(engine, name, image, now))]
+    said = [
+        line
+        for name, image in names.images.items()
+        if names.can_come_from_answer(name) and (line := _restore(engine, name, image, now))
+    ]
     for name in sorted(now.keys() - names.images.keys()):
-        # Other labs may be in use on this engine: only names in this answer's text belong to it.
         if name in names.answer:
             with contextlib.suppress(NotFoundError, RefusedError):
                 _remove(engine, name)

@@ -93,8 +93,28 @@ def test_a_name_of_the_courses_means_its_image_again_and_what_was_brought_in_goe
     assert not file.exists()
 
 
+def test_what_another_lab_s_answer_puts_in_an_image_s_place_meanwhile_is_left_there(
+    engine: FakeEngine, tmp_path: Path, file: Path
+) -> None:
+    keeper = Keeper(cast("Any", engine), file, ("drydock/toolbox:1.0",))
+    keeper.look(answer(tmp_path, "docker run -d --name parcel nginx"))
+    replace(engine)
+    assert keeper.put_back() == []
+    assert engine.names["drydock/parcel:1.0"] == "sha256:theirs"
+
+
+def test_an_image_of_the_lab_is_restored_though_the_answer_does_not_write_its_name(
+    engine: FakeEngine, tmp_path: Path, file: Path
+) -> None:
+    keeper = Keeper(cast("Any", engine), file, ("drydock/parcel:1.0",))
+    keeper.look(answer(tmp_path, "for each in parcel; do docker tag flat:1 drydock/$each:1.0; done"))
+    replace(engine)
+    assert keeper.put_back() == SAID
+    assert engine.names["drydock/parcel:1.0"] == "sha256:ours"
+
+
 def test_an_image_that_the_answer_removed_is_told(engine: FakeEngine, file: Path) -> None:
-    keeper = Keeper(cast("Any", engine), file)
+    keeper = Keeper(cast("Any", engine), file, ("drydock/parcel:1.0",))
     keeper.look(None)
     del engine.names["drydock/parcel:1.0"]
     engine.there.discard("sha256:ours")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from checker.authoring.testing import Part
     from checker.course.places import Places
 
 KNOWN = {part.name: part for part in PARTS}
@@ -101,17 +102,20 @@ def test_tests_run_side_by_side_but_for_the_browsers(places: Places, monkeypatch
     assert "--numprocesses" not in browser
 
 
+@pytest.mark.parametrize(
+    ("parts", "name"), [(LABS, "course and docs"), ([KNOWN["unit"]], "unit")], ids=["labs", "unit"]
+)
 def test_what_failed_runs_once_more_in_one_lane_and_is_named_unsteady_when_it_passes(
-    places: Places, monkeypatch: pytest.MonkeyPatch
+    places: Places, monkeypatch: pytest.MonkeyPatch, parts: list[Part], name: str
 ) -> None:
     said: list[str] = []
     runs = Runs(1, 0)
     monkeypatch.setattr(testing, "_run", runs)
-    assert run_parts(places, LABS, [], said.append) is ExitCode.OK
+    assert run_parts(places, parts, [], said.append) is ExitCode.OK
     again = runs.commands[1]
     assert "--last-failed" in again
     assert again[again.index("--numprocesses") + 1] == "1"
-    assert any("course and docs: unsteady" in line for line in said)
+    assert any(f"{name}: unsteady" in line for line in said)
 
 
 @pytest.mark.parametrize("codes", [(1, 1), (2,), (5,)])

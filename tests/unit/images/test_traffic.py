@@ -49,6 +49,7 @@ class Service:
         self.does = does
         self.requests: list[bytes] = []
         self.connections = 0
+        """Those that carried a request; a sender may end between its connection and its request."""
         self._taken: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -60,11 +61,11 @@ class Service:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
             self._taken.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        used = False
         while True:
             try:
                 request = connection.recv(65536)
@@ -73,6 +74,8 @@ class Service:
             if not request:
                 return
             self.requests.append(request)
+            self.connections += not used
+            used = True
             if isinstance(self.does, bytes):
                 connection.sendall(self.does)
                 if b"Content-Length" in self.does or b"chunked" in self.does:
@@ -85,14 +88,14 @@ class Service:
             return
 
     def cut(self) -> None:
-        """Close every connection that there is."""
-        for connection in self._taken:
+        """Close every connection that there is now, and none that a sender opens because of it."""
+        taken, self._taken = self._taken, []
+        for connection in taken:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 continue
             connection.close()
-        self._taken.clear()
 
     def close(self) -> None:
         """Listen no longer."""
