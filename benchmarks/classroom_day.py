@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Plays a class from the plan to the grades on this machine's engine, and fails if one step is not as it should be.
 
-    .venv/bin/python benchmarks/classroom_day.py               ten learners and lab 1; takes some ten minutes
-    .venv/bin/python benchmarks/classroom_day.py --no-images   without images in the bundle and the registry
+    .venv/bin/python benchmarks/classroom_day.py               ten learners and lab 1
+    .venv/bin/python benchmarks/classroom_day.py --keep DIR    keep everything there; if all have handed in, go on with the grades
 
-Each learner is `lab` with a state folder and a work folder of their own. They join together and then work one after another,
-because the names and ports of a lab exist once on an engine. Three solve the lab, three are stuck with one wrong answer, three
-with another, and one with a third. What they type is the lab's own solution and wrong answers; every verdict is a real one.
+Each learner has a laptop: a container with Python and an engine of its own, whose network leads to the teacher's machine alone.
+It gets one file, as from a USB stick, and everything comes out of that. They all work at the same time. Three solve the lab,
+three are stuck with one wrong answer, three with another, and one with a third. What they type is the lab's own solution and
+wrong answers; every verdict is a real one. The grades are then given twice, in throw-away scenes on the teacher's machine.
 """
 
 from __future__ import annotations
@@ -23,16 +24,23 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.classroom import Server  # noqa: E402 - the checkout comes first on the path
+from benchmarks.laptops import Laptop, room  # noqa: E402
 from checker.course.catalogue import Catalogue  # noqa: E402
 from checker.course.places import find  # noqa: E402
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LAB = "1"
+HANDED = "/root/handed"
+"""Where each laptop keeps what its learner hands in."""
+
 WRONG = ("listens-on-its-own-loopback", "both-on-one-port", "another-tag")
 ROLES = (*["solution"] * 3, *[WRONG[0]] * 3, *[WRONG[1]] * 3, WRONG[2])
 NAMES = ("Ada", "Ben", "Cem", "Dora", "Emre", "Fatou", "Gil", "Hana", "Ines", "Jun")
@@ -60,31 +68,35 @@ def lab(*words: str, state: Path, work: Path, codes: tuple[int, ...] = (0,)) -> 
 
 @dataclass
 class Learner:
-    """One person with a machine."""
+    """One person with a laptop."""
 
     name: str
     role: str
-    folder: Path
+    laptop: Laptop
 
-    def lab(self, *words: str, codes: tuple[int, ...] = (0,)) -> str:
-        """Run a command."""
-        return lab(*words, state=self.folder / "state", work=self.folder / "work", codes=codes)
+    def unpacks(self, bundle: Path) -> None:
+        """Make the laptop ready from one file, without a network."""
+        self.laptop.put(bundle)
+        self.laptop.run("python3", bundle.name)
 
-    def works(self, typed: str, handed: Path) -> None:
+    def joins(self, invitation: str) -> None:
+        """Join the class."""
+        self.laptop.lab("class", "join", invitation, "--name", self.name)
+
+    def works(self, typed: str) -> None:
         """Start the lab, type an answer, check it, hand it in and stop."""
         solves = self.role == "solution"
-        self.lab("start", LAB)
-        try:
-            self.lab("shell", LAB, "--command", typed, codes=tuple(range(256)))
-            for _ in range(1 if solves else TRIES):
-                self.lab("check", LAB, codes=(0,) if solves else (1,))
-            self.lab("submit", LAB, "--name", self.name, "--to", str(handed), "--yes")
-        finally:
-            self.lab("stop", LAB)
+        lab = self.laptop.lab
+        lab("start", LAB)
+        lab("shell", LAB, "--command", typed, codes=range(256))
+        for _ in range(1 if solves else TRIES):
+            lab("check", LAB, codes=(0,) if solves else (1,))
+        lab("submit", LAB, "--name", self.name, "--to", HANDED, "--yes")
+        lab("stop", LAB)
 
     def waiting(self) -> int:
         """Return how much the class does not have yet."""
-        return int(json.loads(self.lab("class", "status", "--json"))["waiting"])
+        return int(json.loads(self.laptop.lab("class", "status", "--json"))["waiting"])
 
 
 class Day:
@@ -121,17 +133,24 @@ def answer(role: str) -> str:
     return (folder / ("solution" if role == "solution" else f"wrong/{role}") / "run.sh").read_text("utf-8")
 
 
+def at_once(learners: list[Learner], do: Callable[[Learner], object]) -> None:
+    """Let all learners do something at the same time."""
+    with ThreadPoolExecutor(len(learners)) as pool:
+        list(pool.map(do, learners))
+
+
 def in_room(day: Day, server: Server, learners: list[Learner], handed: Path) -> None:
     """Let everybody join, work and hand in, and look at the board."""
     invitation = server.start()
     day.done("serve", server.board)
-    with ThreadPoolExecutor(len(learners)) as pool:
-        list(pool.map(lambda each: each.lab("class", "join", invitation.text, "--name", each.name), learners))
+    at_once(learners, lambda each: each.joins(invitation.text))
     must(board(server)["summary"]["joined"] == len(learners), "everybody is on the board")
     day.done("join", f"{len(learners)} learners at once")
+    at_once(learners, lambda each: each.works(answer(each.role)))
+    day.done("work", f"{len(learners)} learners at once, {3 + TRIES * 7} verdicts")
+    handed.mkdir(exist_ok=True)
     for each in learners:
-        each.works(answer(each.role), handed)
-    day.done("work", f"{len(learners)} learners one after another, {3 + TRIES * 7} verdicts")
+        each.laptop.take(HANDED, handed)
     while any(each.waiting() for each in learners):
         time.sleep(1)
     state = board(server)
@@ -147,7 +166,7 @@ def in_room(day: Day, server: Server, learners: list[Learner], handed: Path) -> 
     )
     titles = {each.name: each.toml.title for each in Catalogue(find(ROOT)).find(LAB).answers}
     must(
-        [each["known_as"] for each in causes] == [titles[name] for name in WRONG],
+        [each["known_as"] for each in causes] == [titles[f"wrong/{name}"] for name in WRONG],
         "each cause is known as what was typed",
     )
     must(len(state["stuck"]) == 7, "seven learners are stuck")
@@ -177,7 +196,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--no-images", action="store_true", help="no images in the bundle, and no registry")
     parser.add_argument(
         "--keep", metavar="DIR", help="keep everything there; if all have handed in, go on with the grades"
     )
@@ -187,7 +205,7 @@ def main() -> int:
         folder = Path(args.keep).absolute() if args.keep else Path(name)
         handed = folder / "handed"
         if not handed.is_dir() or len(list(handed.glob("*.gz"))) < len(ROLES):
-            before_the_grades(day, folder, images=not args.no_images)
+            before_the_grades(day, folder)
         written = [grades(day, folder / "teacher", handed, number) for number in (1, 2)]
         files = [{each.name: each.read_bytes() for each in target.iterdir()} for target in written]
         must(files[0] == files[1], "the same grades twice, byte by byte")
@@ -197,29 +215,34 @@ def main() -> int:
     return 0
 
 
-def before_the_grades(day: Day, folder: Path, *, images: bool) -> None:
+def before_the_grades(day: Day, folder: Path) -> None:
     """Play everything up to the last submission."""
     teacher, bundle = folder / "teacher", folder / "room.pyz"
-    learners = [Learner(who, role, folder / who) for who, role in zip(NAMES, ROLES, strict=True)]
-    lab("class", "plan", LAB, "--learners", str(len(learners)), state=teacher, work=folder / "work")
-    day.done("plan")
-    words = [] if images else ["--no-images"]
-    lab(
-        *("class", "bundle", LAB, "--no-pages", *words, "--to", str(bundle)),
-        state=teacher,
-        work=folder / "work",
-    )
-    day.done("bundle", f"{bundle.stat().st_size / 1e6:.0f} MB")
-    server = Server(teacher, "--no-pages", "--bundle", str(bundle), *(["--labs", LAB] if images else []))
-    try:
-        in_room(day, server, learners, folder / "handed")
-        learners[0].lab("class", "fetch", "--to", str(folder / "fetched.pyz"))
-        must(bundle.read_bytes() == (folder / "fetched.pyz").read_bytes(), "the fetched bundle is the same")
-        day.done("fetch", "one learner fetches the bundle")
-    finally:
-        server.end()
-        for each in learners:
-            each.lab("class", "leave", "--yes", codes=(0, 2))
+    with room(len(ROLES)) as (address, laptops):
+        day.done("laptops", f"{len(laptops)} containers with an engine")
+        routes = laptops[0].run("ip", "route")
+        must("default" not in routes, f"a laptop has no way out of the room: {routes}")
+        version = laptops[0].run("python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
+        lab("class", "plan", LAB, "--learners", str(len(ROLES)), state=teacher, work=folder / "work")
+        day.done("plan")
+        lab(
+            *("class", "bundle", LAB, "--no-pages", "--python", version, "--to", str(bundle)),
+            state=teacher,
+            work=folder / "work",
+        )
+        day.done("bundle", f"{bundle.stat().st_size / 1e6:.0f} MB")
+        learners = [Learner(*each) for each in zip(NAMES, ROLES, laptops, strict=True)]
+        at_once(learners, lambda each: each.unpacks(bundle))
+        day.done("unpack", "each laptop is ready from that file, without a network")
+        server = Server(teacher, "--no-pages", "--bundle", str(bundle), "--labs", LAB, address=address)
+        try:
+            in_room(day, server, learners, folder / "handed")
+            laptops[0].lab("class", "fetch", "--to", "/root/fetched.pyz")
+            sums = laptops[0].run("sha256sum", bundle.name, "fetched.pyz").split()
+            must(sums[0] == sums[2], "the fetched bundle is the same")
+            day.done("fetch", "one learner fetches the bundle")
+        finally:
+            server.end()
 
 
 if __name__ == "__main__":
