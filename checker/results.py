@@ -62,6 +62,8 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ms: float = 0.0
     failure: Failure | None = None
     reason: str = ""
+    waits: bool = False
+    """Whether it was not run because nobody asked for this verdict, and it disturbs the lab."""
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -93,6 +93,7 @@ class Marks(Protocol):
 
 def lose_node(lab: Lab, node: str) -> None:
     """Kill the container that stands for a node, with everything in it."""
+    lab.disturb(f"kills {node}")
     faults.lose(lab.engine, faults.Node(node, lab.node(node).id, running=True))
 
 

@@ -28,7 +28,7 @@ from checker.grading.running import Reason, Wanted, last_lines
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
 from checker.grading.starting import wait_for_service
-from checker.grading.verdicts import could_not_run, fail, guard, needs, not_judged, require, timeout
+from checker.grading.verdicts import Waits, could_not_run, fail, guard, needs, not_judged, require, timeout
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers
 from checker.timeline.model import Timeline
@@ -117,14 +117,18 @@ class Lab:
         engine: where its containers run.
         work: the learner's work folder.
         shells: where the shells in its containers are kept; the caller closes them.
+        looking: whether nobody asked for this verdict, so that checks may look and not disturb anything.
     """
 
-    def __init__(self, course_lab: CourseLab, engine: Engine, work: Path, shells: Shells) -> None:
+    def __init__(
+        self, course_lab: CourseLab, engine: Engine, work: Path, shells: Shells, *, looking: bool = False
+    ) -> None:
         self.course_lab = course_lab
         self.number = course_lab.number
         self.engine = engine
         self.work = work
         self.shells = shells
+        self.looking = looking
         self.measurements: list[Measurement] = []
         self._made: list[str] = []
         self._variants: list[str] = []
@@ -411,6 +415,17 @@ class Lab:
     def remember(self, *what: str, text: str = "") -> None:
         """Store a pass, so that a slow test need not be repeated; `recall` finds it."""
         self._remembered.remember(*what, text=text)
+
+    def disturb(self, what: str) -> None:
+        """Say that the check disturbs the lab from here on; if nobody asked for this verdict, the check ends and waits.
+
+        The live page judges by itself, after each change. A learner in the middle of a rollout must not lose a node to that.
+
+        Args:
+            what: what the check does, as a clause that follows "it": `kills a node`.
+        """
+        if self.looking:
+            raise Waits(f"waits for the button Check: it {what}")
 
     def sheet(self, file: str, *, rule: str, like: str, hint: str = "") -> Sheet:
         """Read a TOML file in the work folder that the learner fills in; if it cannot be read, the check ends.

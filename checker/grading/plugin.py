@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from checker.errors import LabError
 from checker.grading.deadline import DeadlineError, deadline
 from checker.grading.fixtures import LAB
-from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNotRun, NotJudged
+from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNotRun, NotJudged, Waits
 from checker.results import CheckResult, Failure, Kind, Status
 
 if TYPE_CHECKING:
@@ -166,7 +166,10 @@ class GradingPlugin:
             start = self._clock()
             status, failure, reason = self._run(item, check)
             self._failed = self._failed or status in {Status.FAILED, Status.VIOLATED}
-            self._record(check, status, failure=failure, reason=reason, ms=(self._clock() - start) * 1000)
+            took = (self._clock() - start) * 1000
+            # A check that ran and is not run is one that stopped before it would have disturbed something.
+            waits = status is Status.NOT_RUN
+            self._record(check, status, failure=failure, reason=reason, ms=took, waits=waits)
         self._tear_down(item, nextitem, check)
         return True
 
@@ -198,6 +201,7 @@ class GradingPlugin:
         failure: Failure | None = None,
         reason: str = "",
         ms: float = 0.0,
+        waits: bool = False,
     ) -> None:
         self.results[check.id] = CheckResult(
             id=check.id,
@@ -208,6 +212,7 @@ class GradingPlugin:
             failure=failure,
             reason=reason,
             ms=round(ms, 1),
+            waits=waits,
         )
 
     def _run(self, item: pytest.Item, check: Check) -> tuple[Status, Failure | None, str]:
@@ -227,6 +232,8 @@ class GradingPlugin:
             return (Status.VIOLATED if check.kind is Kind.GUARD else Status.FAILED), failed.failure, ""
         except NotJudged as reason:
             return Status.NOT_JUDGED, None, str(reason)
+        except Waits as reason:
+            return Status.NOT_RUN, None, str(reason)
         except CouldNotRun as reason:
             return Status.COULD_NOT_RUN, None, str(reason)
         except DeadlineError:

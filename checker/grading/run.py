@@ -55,6 +55,7 @@ def grade(
     tell: Callable[[str], None] | None = None,
     first: Callable[[], None] | None = None,
     trying: Callable[[str], None] | None = None,
+    looking: bool = False,
 ) -> Report:
     """Run a lab's checks and return the result of each.
 
@@ -72,6 +73,7 @@ def grade(
         to_first_failure: stop at the first failed check, because the learner sees only that one.
         tell: called with a message if another run has to end first.
         trying: called with the title of each check when it begins.
+        looking: whether nobody asked for this verdict; then no check disturbs anything.
         first: called when this run's turn comes; if it raises an error, such as "not started", the run ends.
 
     Raises:
@@ -104,7 +106,8 @@ def grade(
                 begun.shells.untouched.begin()
             if first:
                 first()
-            return _judge(lab, engine, work, begun.shells, only, seconds, to_first_failure, trying)
+            handle = Lab(lab, engine, work, begun.shells, looking=looking)
+            return _judge(handle, only, seconds, to_first_failure, trying)
     finally:
         begun.wait()
         begun.shells.untouched.keep()
@@ -113,10 +116,7 @@ def grade(
 
 
 def _judge(
-    lab: CourseLab,
-    engine: Engine,
-    work: Path,
-    shells: Shells,
+    handle: Lab,
     only: frozenset[str] | None,
     seconds: float,
     to_first_failure: bool,
@@ -125,7 +125,7 @@ def _judge(
     started = dt.datetime.now(dt.UTC).astimezone()
     clock = time.perf_counter
     begin = clock()
-    handle = Lab(lab, engine, work, shells)
+    lab = handle.course_lab
     plugin = GradingPlugin(handle, only, clock, seconds, to_first_failure=to_first_failure, trying=trying)
     checks = lab.folder / "checks"
     if not checks.is_dir():

@@ -32,6 +32,10 @@ class NotJudged(Exception):  # noqa: N818 - a verdict, not an error
     """Everything that a check can try in this place was right; the message says what this does not prove."""
 
 
+class Waits(Exception):  # noqa: N818 - a verdict, not an error
+    """Nobody asked for this verdict, and the check would disturb the lab from here on; the message says how."""
+
+
 class CouldNotRun(Exception):  # noqa: N818 - a verdict, not an error
     """A check cannot judge the answer; this never counts against the learner."""
 

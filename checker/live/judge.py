@@ -28,6 +28,8 @@ class Verdict:
     lab: str
     step: int = 0
     keep: bool = True
+    looking: bool = False
+    """Whether nobody asked for it; then no check disturbs anything."""
     trying: Callable[[str], None] | None = None
     done: threading.Event = field(default_factory=threading.Event)
     report: Report | None = None
@@ -119,7 +121,9 @@ class Judge:
         if self._shells is None:
             self._shells = Shells(session.engine, kept_in(session.places))
         lab = session.catalogue.find(verdict.lab)
-        return check(session, lab, step=verdict.step, shells=self._shells, keep=verdict.keep)
+        return check(
+            session, lab, step=verdict.step, shells=self._shells, keep=verdict.keep, looking=verdict.looking
+        )
 
     def _drop(self) -> None:
         if self._shells is not None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 COLUMNS, ROWS = 80, 24
 
+NO_HINT = "Every check passes. There is nothing left to hint at."
+
 
 class Service:
     """Everything that one run of the service keeps.
@@ -110,7 +112,8 @@ class Service:
         watch = self.watch(number)
         report = watch.state.report
         if report is None:
-            verdict = watch.judge(asked=True, keep=False)
+            # Who asks for a hint asks for no fault.
+            verdict = watch.judge(asked=False, keep=False)
             if verdict.problem is not None:
                 raise verdict.problem
             report = verdict.report
@@ -120,7 +123,9 @@ class Service:
         finally:
             session.progress.close()
         if found is None:
-            return {"lab": number, "id": "", "text": "Every check passes. There is nothing left to hint at."}
+            waiting = any(check.waits for check in report.checks) if report else False
+            said = "Nothing fails so far. What is left waits for the button Check." if waiting else NO_HINT
+            return {"lab": number, "id": "", "text": said}
         record = {
             "lab": number,
             "id": found.check,
@@ -200,7 +205,11 @@ class Service:
             scene = session.scene(lab)
             scene.require_running()
             scene.require_work_folder()
-            opened = Terminal(session, scene.toolbox(), scene.work_inside, columns, rows, lambda: None)
+            # What the learner did may be in a node of the scene, whose engine's events reach nobody here.
+            followed = self.watch(number).nudge
+            opened = Terminal(
+                session, scene.toolbox(), scene.work_inside, columns, rows, lambda: None, followed
+            )
             with self._lock:
                 self._terminals[number] = opened
             return opened

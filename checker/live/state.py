@@ -51,6 +51,8 @@ class LabState:
     text: str = ""
     """What is being done, or what is wrong, in a sentence."""
     report: Report | None = None
+    kept: frozenset[str] = frozenset()
+    """The checks of the report whose result is from an earlier verdict, which the learner asked for."""
     problem: str = ""
     """Why there is no verdict."""
     tries: int = 0
@@ -80,6 +82,8 @@ class LabState:
             "step": check.step,
             "state": _STATES[check.status],
             "reason": shown(check.reason),
+            "waits": check.waits,
+            "kept": check.id in self.kept,
             "ms": check.ms,
         }
         if check.failure is not None:
@@ -141,6 +145,7 @@ def sentence(report: Report) -> str:
     text = head + f"{passed} of {total} checks pass."
     first = report.first_problem
     if first is None:
-        return text
+        waiting = sum(check.waits for check in report.checks)
+        return text + (f" {waiting} wait{'s' * (waiting == 1)} for the button Check." if waiting else "")
     words = {Status.VIOLATED: "Changed", Status.COULD_NOT_RUN: "Could not run"}
     return f"{text} {words.get(first.status, 'Failed')}: {shown(first.title)}."

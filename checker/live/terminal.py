@@ -57,18 +57,27 @@ class Terminal:
         columns: the terminal's width.
         rows: its height.
         tell: called from another thread whenever there is something to send, or something ended.
+        done: called from another thread whenever a command has ended.
 
     Raises:
         LabError: the shell could not be started.
     """
 
     def __init__(
-        self, session: Session, container: str, folder: str, columns: int, rows: int, tell: Callable[[], None]
+        self,
+        session: Session,
+        container: str,
+        folder: str,
+        columns: int,
+        rows: int,
+        tell: Callable[[], None],
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         self._engine = session.engine
         self._container = container
         self._mark = Mark()
         self.tell = tell
+        self._done = done
         self.taken: Callable[[], None] | None = None
         """Tells the page that is there now that another has taken over."""
         self.name = secrets.token_hex(6)
@@ -223,6 +232,7 @@ class Terminal:
         for told in _TOLD.finditer(text):
             if told["status"] is not None:
                 self._statuses.append((self._pending.pop(0) if self._pending else "", int(told["status"])))
+                self._done()
             else:
                 self.at_prompt = told["what"] == b"A"
         cut = _BEGUN.search(text)

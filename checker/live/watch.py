@@ -8,9 +8,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from checker.errors import LabError
 from checker.live.judge import Judge, Verdict
 from checker.live.state import LabState, Phase
+from checker.results import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.grading.changes import Changes
     from checker.live.hub import Hub
-    from checker.results import Report
+    from checker.results import CheckResult, Report
     from checker.session.session import Session
 
 SETTLE_SECONDS = 0.05
@@ -59,6 +62,8 @@ class Watch:
         self._judged_at = 0.0
         self._took = 0.0
         self._echoes = 0
+        self._asked: dict[str, CheckResult] = {}
+        """What the last verdict that was asked for said of checks that did not pass, as long as they wait since."""
 
     # -- what others do with it ----------------------------------------------------------------------------
 
@@ -96,8 +101,16 @@ class Watch:
             self._hub.publish("op", lab=self.state.lab.number, id=op.get("op", ""), **op)
 
     def judge(self, *, asked: bool, step: int = 0, keep: bool = True) -> Verdict:
-        """Judge the lab, tell the pages, and return the verdict when it was given."""
-        verdict = Verdict(self.state.lab.slug, step=step, keep=keep, trying=self._tell_trying)
+        """Judge the lab, tell the pages, and return the verdict when it was given.
+
+        Args:
+            asked: whether the learner asked for it; if not, no check disturbs anything.
+            step: judge this step alone, from 1; 0 for all.
+            keep: whether the attempt goes into the record.
+        """
+        verdict = Verdict(
+            self.state.lab.slug, step=step, keep=keep, looking=not asked, trying=self._tell_trying
+        )
         begun = time.monotonic()
         self._judge.ask(verdict).done.wait()
         self._took = time.monotonic() - begun
@@ -114,7 +127,8 @@ class Watch:
             if verdict.report is None:
                 self._take_problem(verdict, asked=asked)
             elif not verdict.step:
-                news = self._take_report(verdict.report, asked=asked)
+                report = self._fill_in(verdict.report, looking=verdict.looking)
+                news = self._take_report(report, asked=asked)
                 if news and not verdict.keep:
                     self._keep(verdict.report)
 
@@ -144,6 +158,26 @@ class Watch:
         finally:
             session.progress.close()
 
+    def _fill_in(self, report: Report, *, looking: bool) -> Report:
+        """Return a report in which what waits for the button Check has the result that it had when it was last asked for.
+
+        Otherwise a failure would go from the page a moment after the learner has asked for it.
+        """
+        if not looking:
+            failed = report.having(Status.FAILED, Status.VIOLATED, Status.COULD_NOT_RUN)
+            self._asked = {check.id: check for check in failed}
+            self.state.kept = frozenset()
+            return report
+        self._asked = {
+            check.id: self._asked[check.id]
+            for check in report.checks
+            if check.waits and check.id in self._asked
+        }
+        self.state.kept = frozenset(self._asked)
+        return msgspec.structs.replace(
+            report, checks=tuple(self._asked.get(check.id, check) for check in report.checks)
+        )
+
     def _take_report(self, report: Report, *, asked: bool) -> bool:
         """Show a report; return whether it says something new that the learner has brought about."""
         before = {each["id"]: _essence(each) for each in self.state.checks()} if self.state.report else {}
@@ -167,6 +201,7 @@ class Watch:
         return bool(changed) and (had or report.passed)
 
     def _forget(self) -> None:
+        self._asked = {}
         if self.state.report is not None:
             self.state.report = None
             for each in self.state.checks():
@@ -274,5 +309,5 @@ def _essence(check: dict[str, Any]) -> tuple[Any, ...]:
     """Return what a reader sees of a check; how long it took is not news."""
     return (
         check["state"],
-        *(check.get(name, "") for name in ("title", "reason", "expected", "actual", "evidence")),
+        *(check.get(name, "") for name in ("title", "reason", "expected", "actual", "evidence", "kept")),
     )

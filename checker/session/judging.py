@@ -22,6 +22,7 @@ def check(
     step: int = 0,
     shells: Shells | None = None,
     keep: bool = True,
+    looking: bool = False,
 ) -> Report:
     """Judge a lab and keep the attempt.
 
@@ -32,6 +33,7 @@ def check(
         shells: shells that stay open from one verdict to the next, for callers that judge repeatedly; closed by
             their owner.
         keep: whether the attempt goes into the record.
+        looking: whether nobody asked for this verdict; then no check disturbs anything.
 
     Raises:
         LabError: the lab does not run, its checks cannot be read, or another verdict over it does not end.
@@ -55,6 +57,7 @@ def check(
             early=early,
             tell=session.say,
             trying=session.trying,
+            looking=looking,
             first=lambda: require_started(session, lab),
         )
     finally:

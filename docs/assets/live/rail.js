@@ -131,7 +131,7 @@ export class Rail {
 
   showChecks() {
     const checks = [...this.lesson.known.checks.values()].filter((check) => check.kind !== "guard" || check.state !== "pass");
-    const now = JSON.stringify(this.lesson.known.steps || []) + JSON.stringify(checks.map((check) => [check.id, check.state, check.title, check.reason]));
+    const now = JSON.stringify(this.lesson.known.steps || []) + JSON.stringify(checks.map((check) => [check.id, check.state, check.title, told(check)]));
     if (now === this.shown) return;
     this.shown = now;
     if (checks.every((check) => !check.title)) {
@@ -146,7 +146,7 @@ export class Rail {
       ...checks.map((check) => {
         const [shape, word] = STATES[check.state] || STATES.unknown;
         const reason = `dock-reason-${check.id}`;
-        const why = ["fail", "error"].includes(check.state) && check.reason ? check.reason : "";
+        const why = (check.waits || ["fail", "error"].includes(check.state)) && check.reason ? told(check) : "";
         return element(
           "li",
           { "data-state": check.state, "data-check": check.id, "aria-describedby": why ? reason : false },
@@ -171,7 +171,7 @@ export class Rail {
     const facts = [["Expected", check.expected], ["Seen", check.actual], ["Shown by", check.source]].filter(([, text]) => text);
     this.first.replaceChildren(
       element("h3", { class: "dock-first-title", text: check.title }),
-      element("p", { class: "dock-reason", id: `dock-reason-${check.id}`, text: check.reason }),
+      element("p", { class: "dock-reason", id: `dock-reason-${check.id}`, text: told(check) }),
       element("dl", {}, ...facts.flatMap(([name, text]) => [element("dt", { text: name }), element("dd", { text })])),
       check.evidence ? element("pre", { class: "dock-evidence", tabindex: "0", role: "group", "aria-label": "Evidence" }, element("code", { text: check.evidence })) : "",
       check.look ? element("p", { class: "dock-look", text: check.look }) : "",
@@ -191,6 +191,11 @@ export class Rail {
     const head = hint.rungs > 1 ? `Hint ${hint.rung} of ${hint.rungs}: ` : "";
     this.hintList.append(element("li", {}, element("strong", { text: head }), hint.text));
   }
+}
+
+/* A check that breaks something runs only when it is asked for, so what it said then is shown until it is asked for again. */
+function told(check) {
+  return check.kept ? `When you last pressed Check: ${check.reason}` : check.reason;
 }
 
 function mark(shape) {

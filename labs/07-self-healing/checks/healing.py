@@ -51,6 +51,7 @@ def heals(
     if (kept := server.lab.recall(*proof)) is not None:
         found: Healing | float = Healing(*json.loads(kept))
     else:
+        server.lab.disturb(f"makes a fault, a {name}, and waits until it is healed")
         server.require_up()
         if server.seconds_up >= LONG_SECONDS:
             server.lab.remember("calm", server.fingerprint)
@@ -157,6 +158,7 @@ def require_patient(server: Server) -> None:
     proof = ("patient", server.fingerprint)
     if server.lab.recall(*proof) is not None:
         return
+    server.lab.disturb("lets Parcel stand still for a moment")
     server.require_up()
     last = server.started()
     server.traffic.mark(f"{MARK}Parcel stands still for {FREEZE_SECONDS:g} s")

@@ -272,6 +272,7 @@ def test_gives_up_slowly(server: Server) -> None:
     proof = ("gives up", server.fingerprint)
     if server.lab.recall(*proof) is not None:
         return
+    server.lab.disturb("damages the store and its second copy")
     server.require_up()
     kept = server.keep()
     before = kept.parcels

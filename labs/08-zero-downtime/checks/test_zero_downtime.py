@@ -67,6 +67,7 @@ def test_bad_refused(service: Service, script: Script, lab: Lab) -> None:
     """release.sh refuses a version like 2.1, which is ready and answers wrong."""
     script.require()
     if lab.recall(*_proof("refuses", service, lab)) is None:
+        lab.disturb("runs your release.sh with a version that answers wrong")
         lab.variant("drydock/parcel:2.1", script.bad, {"PARCEL_VERSION": script.bad})
         script.require_refuses(script.bad, service.version())
         lab.remember(*_proof("refuses", service, lab))
@@ -78,6 +79,7 @@ def test_script_releases(service: Service, script: Script, lab: Lab) -> None:
     """release.sh moves the users to a version that it has never seen, and back."""
     text = script.require()
     if lab.recall(*_proof("moves", service, lab)) is None:
+        lab.disturb("runs your release.sh, and moves the users")
         there = service.version()
         lab.variant("drydock/parcel:2.0", script.good, {"PARCEL_VERSION": script.good})
         script.require_moves(there, script.good)

@@ -51,6 +51,9 @@ ARRIVE_SECONDS = 120.0
 SPREAD_SECONDS = 3.0
 """How long a swarm may take until each node has its copy of a global service."""
 
+UPDATE_SECONDS = 30.0
+"""How long an update may still take before a node is lost."""
+
 SLOW_SECONDS = 45.0
 """A restart delay from which on a lost copy cannot be back within the minute that it has."""
 
@@ -352,6 +355,19 @@ class Parcel:
             hint=f"`docker node ls` shows which nodes take copies, and `docker service inspect --pretty {self.service.name}` "
             "lists constraints. Which of them keep a third node out?",
         )
+
+    def require_no_update(self) -> None:
+        """Wait until no update of the service is under way; a node that is lost in one would disturb the learner's rollout."""
+
+        def is_over() -> bool:
+            service = self.swarm.service()
+            status = (service.record.get("UpdateStatus") or {}) if service else {}
+            return status.get("State") not in {"updating", "rollback_started"}
+
+        if not wait_until(is_over, UPDATE_SECONDS, every=0.2):
+            could_not_run(
+                f"`{self.service.name}` is being updated, and this check does not disturb that. Check again when it is over."
+            )
 
     # -- the move to another version -----------------------------------------------------------------------
 

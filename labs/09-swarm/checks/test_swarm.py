@@ -151,7 +151,7 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
 
 
 @needs("own-nodes", "front-answers")
-@timeout(150)
+@timeout(180)
 def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic) -> None:
     """A lost node's copies run elsewhere within a minute, by themselves."""
     service = parcel.service
@@ -164,14 +164,18 @@ def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic
             could_not_run(f"{down[0]} is lost already; `lab lose 9 --back` brings it back.")
         carrying = {each.node for each in swarm.instances() if each.ready}
         # The manager is one of a kind here: with it goes whoever could replace anything.
-        victim = next(name for name in reversed(swarm.nodes) if name in carrying and name != swarm.manager)
+        workers = [name for name in reversed(swarm.nodes) if name in carrying and name != swarm.manager]
+        if not workers:
+            could_not_run("No worker runs a copy at this moment; check again.")
         parcel.require_enough_left()
+        lab.disturb(f"kills a node that runs a copy, {workers[0]}")
+        parcel.require_no_update()
         found = outcomes.replaced(
             swarm,
             timeline,
             parcel.wanted_after_loss,
             within=LOSS_SECONDS,
-            node=victim,
+            node=workers[0],
             gave_up=parcel.gave_up,
             hint=f"`docker service ps {service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
             "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "

@@ -79,6 +79,7 @@ def judge(parcel: Parcel, workload: Workload) -> None:
     )
     _require_soon(container.liveness_probe, source)
     _require_heard_soon(container, source)
+    parcel.cluster.lab.disturb("starts two more copies of your pod, and lets one hang")
     with rehearsal(parcel, workload) as pods:
         _Trial(parcel, container, pods, source).judge()
 

@@ -376,6 +376,7 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
         if workload.kind == "Deployment"
         else "Which copies does a partition leave out of an update?",
     )
+    cluster.lab.disturb("rolls out a release that cannot start, and rolls it back")
     image = parcel.container(pods[0])
     wanted = sum(pod.ready for pod in parcel.pods)
     back: list[bool] = []
@@ -440,6 +441,7 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
     _require_asked_in_time(parcel, ready)
     on = [pod.spec.node_name for pod in ready if pod.spec.node_name != "control-plane"]
     victim = max(sorted(set(on)), key=on.count)
+    lab.disturb(f"kills {victim}")
     kinds = {parcel.owner(pod).kind for pod in ready if pod.spec.node_name == victim}
     never = next((NOT_REPLACED[kind] for kind in sorted(kinds) if kind in NOT_REPLACED), "")
     found = outcomes.replaced(
@@ -490,6 +492,7 @@ def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoRet
         hint="Who says for how long? `kubectl describe pod NAME`, Tolerations.",
     )
     if lab.recall("copy evicted", parcel.key) is None:
+        lab.disturb("evicts a copy")
         _evict_one(lab, cluster, parcel)
         lab.remember("copy evicted", parcel.key)
     not_judged(

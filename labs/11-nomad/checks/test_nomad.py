@@ -221,6 +221,7 @@ def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None
     proof = ("bad-release-reverted", nomad.fingerprint())
     if lab.recall(*proof) is not None:
         return
+    lab.disturb("releases a version that answers nobody")
     mark = timeline.mark("a release that answers nobody")
     verdict = release_bad(nomad)
     back = timeline.mark("the job is what it was")
@@ -235,6 +236,7 @@ def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
     proof = ("survives-a-client", nomad.fingerprint())
     known = lab.recall(*proof)
     if known is None:
+        lab.disturb("kills a client that runs a copy")
         found = replaced(
             nomad,
             timeline,

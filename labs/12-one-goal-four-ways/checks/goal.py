@@ -180,6 +180,7 @@ class Goal:
         )
         if not victim:
             could_not_run(f"No machine of {way.title} carries a copy now; check again.")
+        self.lab.disturb(f"kills {victim}")
         cluster = way.cluster
         cost = outcomes.replaced(
             cluster,

@@ -88,6 +88,7 @@ def require_each_sent_once(services: Services) -> None:
 
 def require_made_up_for(services: Services, fault: str) -> None:
     """Break notification while parcels are accepted, and require that every receiver gets one message afterwards."""
+    services.lab.disturb(f"tries what happens while notification {TOLD[fault]}")
     begin = services.traffic.mark(f"check: notification {TOLD[fault]}").at
     with services.broken("notification", fault):
         receivers = services.accept_several(COUNT, f"notification {TOLD[fault]}")
@@ -121,6 +122,7 @@ def _require_calm(name: str, met: int, fault: str, sender: str) -> None:
 
 def require_survives(services: Services) -> None:
     """Restart notification and the front while they have notices to send; require that none is lost, and none sent twice."""
+    services.lab.disturb("restarts front and notification")
     begin = services.traffic.mark("check: front and notification restarted").at
     with services.broken(GATEWAY, "wrong"):
         receivers = services.accept_several(COUNT, "the gateway answered with errors")

@@ -34,6 +34,7 @@ FAILED = (
 
 def require_holds_without(services: Services, fault: str) -> None:
     """Break tracking, and require that the front answers without it, says so, and has the places again afterwards."""
+    services.lab.disturb(f"tries what happens while tracking {TOLD[fault]}")
     number, place = services.tracked
     mark = services.traffic.mark(f"check: tracking {TOLD[fault]}")
     with services.broken("tracking", fault):

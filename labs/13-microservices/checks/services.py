@@ -251,6 +251,7 @@ class Services:
             name: the service, or `gateway`.
             fault: `stopped`, `slow` or `wrong`.
         """
+        self.lab.disturb(f"tries what happens while {name} {TOLD[fault]}")
         if fault == STOPPED:
             copy = self.get_one(name)
             self.on.stop(copy)

@@ -158,6 +158,7 @@ def test_released_alone(services: Services, lab: Lab) -> None:
     releases = Releases(services)
     proof = ("released", services.scene, services.on.title, releases.text, releases.fingerprint)
     if lab.recall(*proof) is None:
+        lab.disturb("runs your release.sh")
         services.record("release of tracking", releases.require_tracking(), "s")
         releases.require_notification()
         lab.remember(*proof)

@@ -214,6 +214,7 @@ class Delivery:
 
     def forget_builds(self) -> None:
         """Remove what was built on the test machine, and the cache: a new build is then another image."""
+        self.lab.disturb("removes what was built")
         image = "docker image ls --quiet --filter reference='registry:5000/*'"
         self.lab.node("test").exec(
             f"docker builder prune --all --force; {image} | xargs --no-run-if-empty docker image rm --force",
@@ -221,6 +222,7 @@ class Delivery:
         )
 
     def _push(self, pushes: list[dict[str, Any]], what: str, *, move_tags: bool = False) -> Outcome:
+        self.lab.disturb(f"pushes {what}" if what != "rollback" else "rolls back")
         self.pushed = True
         before, known = self.before, set(self.known)
         front = self.lab.node("front")
@@ -286,6 +288,7 @@ class Delivery:
 
     def without_registry(self, files: Files) -> Outcome:
         """Push a commit while the registry is stopped, and start it again."""
+        self.lab.disturb("stops the registry")
         registry = self.lab.node("registry")
         registry.stop(1)
         try:

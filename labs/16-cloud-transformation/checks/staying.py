@@ -95,6 +95,7 @@ class Staying:
         if (then := self.lab.recall(*self._known)) is not None:
             self.restarted = float(then)
             return
+        self.lab.disturb("restarts the engine of the rented machine")
         before = self.place.now()
         self.place.engine.run("service docker restart", BACK_SECONDS)
         back = wait_until(lambda: self.place.prober.get(f"{URL}/", timeout=3).ok, BACK_SECONDS / 2, every=0.5)

@@ -53,6 +53,18 @@ def test_a_command_of_the_course_is_shown_and_its_status_comes_back(terminal: Te
     assert "one two" in shown(terminal)
 
 
+def test_the_one_who_follows_the_lab_hears_of_every_command_that_ends(engine: Engine, container: str) -> None:
+    session, ended = cast("Session", SimpleNamespace(engine=engine)), []
+    made = Terminal(session, container, "/tmp", 80, 24, lambda: None, lambda: ended.append(True))  # noqa: S108
+    try:
+        assert wait_until(lambda: made.at_prompt, 30)
+        before = len(ended)
+        made.send(b"true\r")
+        assert wait_until(lambda: len(ended) > before, 20)
+    finally:
+        made.end()
+
+
 def test_nothing_is_typed_into_a_program_that_runs(terminal: Terminal) -> None:
     terminal.send(b"cat\r")
     assert wait_until(lambda: not terminal.at_prompt, 20)

@@ -386,6 +386,34 @@ def test_a_check_that_says_what_is_not_proven_is_no_pass_and_holds_nothing_up(co
     assert not report.passed
 
 
+DISTURBING = """
+def test_a(lab):
+    "T"
+    lab.disturb("kills a node")
+    (lab.work.parent / "killed").touch()
+@needs("a")
+def test_b():
+    "U"
+"""
+
+
+def test_a_check_that_would_disturb_the_lab_waits_where_nobody_asked(course: Course) -> None:
+    report = judge(course, DISTURBING, "a", "b", looking=True)
+    assert not (course.root / "killed").exists()
+    assert [(each.status, each.reason, each.waits) for each in report.checks] == [
+        (Status.NOT_RUN, "waits for the button Check: it kills a node", True),
+        (Status.NOT_RUN, "waits for “T”", False),
+    ]
+    assert not report.right
+    assert report.first_problem is None
+
+
+def test_a_check_that_disturbs_the_lab_runs_when_it_is_asked_for(course: Course) -> None:
+    report = judge(course, DISTURBING, "a", "b")
+    assert (course.root / "killed").exists()
+    assert report.passed
+
+
 def test_a_run_waits_for_another_of_the_same_lab_and_looks_at_the_scene_after_it(course: Course) -> None:
     lab = course.lab(HEAD + "def test_a():\n    'T'\n", ids=("a",))
     other = locked(lab_lock(NOWHERE.host, lab.number, "check"), "lab check 97", wait=60)
