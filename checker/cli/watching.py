@@ -1,4 +1,8 @@
-"""The loop of `lab watch`: after each change or key, it checks again and shows the verdict."""
+"""The loop of `lab watch`: after each change or key, it checks again and shows the verdict.
+
+What a change brings about only looks, because the learner may be in the middle of something. The key c asks for a whole check.
+Without a terminal there are no keys, so each check is a whole one.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from checker.render.report import one_line, report_lines
 from checker.render.style import style_of
 from checker.scene.work import folder_of
 from checker.session import judging, operations
+from checker.session.asked import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +58,7 @@ class Watching:
         self._armed = ""
         """The key that must be pressed again before it does something that cannot be undone."""
         self._report: Report | None = None
+        self._asked = Asked()
         self._problem: LabError | None = None
         self._shells = Shells(context.engine, kept_in(context.places))
         if self._interactive:
@@ -127,28 +133,31 @@ class Watching:
         elif key == "n":
             self._go_on()
         else:
-            self._judge()
+            self._judge(asked=key == "c")
 
     # -- judging -------------------------------------------------------------------------------------------
 
     _judged_at = 0.0
 
-    def _judge(self) -> None:
-        before, shown = self._verdicts(), self._hint
+    def _judge(self, *, asked: bool = False) -> None:
+        before, shown, kept = self._verdicts(), self._hint, self._asked.kept
+        looking = self._interactive and not asked
+        report: Report | None = None
         try:
-            report = judging.check(self._context, self._lab, shells=self._shells, keep=False)
-            self._report, self._problem = report, None
+            report = judging.check(self._context, self._lab, shells=self._shells, keep=False, looking=looking)
+            self._report, self._problem = self._asked.fill_in(report, looking=looking), None
         except LabError as error:
             self._report, self._problem = None, error
         self._judged_at = time.time()
-        if self._verdicts() == before and before:
-            if self._hint is not shown:  # what was shown while it waited no longer holds
+        if self._verdicts() == before and before and not asked:
+            # What was shown while it waited no longer holds, or what is shown was not looked for this time.
+            if self._hint is not shown or self._asked.kept != kept:
                 self._hint = shown
                 self._draw()
             return
         self._hint = []
-        if self._report is not None:
-            judging.keep_attempt(self._context, self._report)
+        if report is not None:
+            judging.keep_attempt(self._context, report)
         self._draw()
 
     def _verdicts(self) -> Sequence[object]:
@@ -173,6 +182,7 @@ class Watching:
         except LabError as error:
             self._hint = [f"{error.what} {error.remedy}"]
         said, self._report = self._hint, None
+        self._asked.forget()
         self._judge()
         self._hint = said
         self._draw()
@@ -195,6 +205,7 @@ class Watching:
             self._draw()
             return
         self._lab, self._report = later[0], None
+        self._asked.forget()
         self._follow()
         self._judge()
         self._hint = [f"The lesson: lab open {number}"]
@@ -205,6 +216,19 @@ class Watching:
     def _tell(self, line: str) -> None:
         self._hint = [line]
         self._draw()
+
+    def _waiting(self, report: Report) -> list[str]:
+        """Say what waits for the key, and what was found when it was last pressed."""
+        first = report.first_problem
+        if first is not None:
+            return ["This was found when you last pressed c."] if first.id in self._asked.kept else []
+        waiting = sum(check.waits for check in report.checks)
+        runs = (
+            "check breaks something to see what happens, and runs"
+            if waiting == 1
+            else "checks break something to see what happens, and run"
+        )
+        return [f"{waiting} {runs} only when you press c."] if waiting else []
 
     def _draw(self) -> None:
         if self._context.args.json:
@@ -219,6 +243,7 @@ class Watching:
         style = self._style
         if self._report is not None:
             lines = report_lines(self._report, style, everything=self._everything)
+            lines += [line for text in self._waiting(self._report) for line in ("", *style.wrap(text))]
         else:
             problem = self._problem
             lines = [style.paint(str(problem), "yellow"), f"  {problem.remedy if problem else ''}"]

@@ -425,7 +425,7 @@ class Lab:
             what: what the check does, as a clause that follows "it": `kills a node`.
         """
         if self.looking:
-            raise Waits(f"waits for the button Check: it {what}")
+            raise Waits(f"runs only when you ask for a check: it {what}")
 
     def sheet(self, file: str, *, rule: str, like: str, hint: str = "") -> Sheet:
         """Read a TOML file in the work folder that the learner fills in; if it cannot be read, the check ends.

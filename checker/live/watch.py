@@ -8,12 +8,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from checker.errors import LabError
 from checker.live.judge import Judge, Verdict
 from checker.live.state import LabState, Phase
-from checker.results import Status
+from checker.session.asked import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.grading.changes import Changes
     from checker.live.hub import Hub
-    from checker.results import CheckResult, Report
+    from checker.results import Report
     from checker.session.session import Session
 
 SETTLE_SECONDS = 0.05
@@ -62,8 +60,7 @@ class Watch:
         self._judged_at = 0.0
         self._took = 0.0
         self._echoes = 0
-        self._asked: dict[str, CheckResult] = {}
-        """What the last verdict that was asked for said of checks that did not pass, as long as they wait since."""
+        self._asked = Asked()
 
     # -- what others do with it ----------------------------------------------------------------------------
 
@@ -127,7 +124,8 @@ class Watch:
             if verdict.report is None:
                 self._take_problem(verdict, asked=asked)
             elif not verdict.step:
-                report = self._fill_in(verdict.report, looking=verdict.looking)
+                report = self._asked.fill_in(verdict.report, looking=verdict.looking)
+                self.state.kept = self._asked.kept
                 news = self._take_report(report, asked=asked)
                 if news and not verdict.keep:
                     self._keep(verdict.report)
@@ -158,26 +156,6 @@ class Watch:
         finally:
             session.progress.close()
 
-    def _fill_in(self, report: Report, *, looking: bool) -> Report:
-        """Return a report in which what waits for the button Check has the result that it had when it was last asked for.
-
-        Otherwise a failure would go from the page a moment after the learner has asked for it.
-        """
-        if not looking:
-            failed = report.having(Status.FAILED, Status.VIOLATED, Status.COULD_NOT_RUN)
-            self._asked = {check.id: check for check in failed}
-            self.state.kept = frozenset()
-            return report
-        self._asked = {
-            check.id: self._asked[check.id]
-            for check in report.checks
-            if check.waits and check.id in self._asked
-        }
-        self.state.kept = frozenset(self._asked)
-        return msgspec.structs.replace(
-            report, checks=tuple(self._asked.get(check.id, check) for check in report.checks)
-        )
-
     def _take_report(self, report: Report, *, asked: bool) -> bool:
         """Show a report; return whether it says something new that the learner has brought about."""
         before = {each["id"]: _essence(each) for each in self.state.checks()} if self.state.report else {}
@@ -201,7 +179,7 @@ class Watch:
         return bool(changed) and (had or report.passed)
 
     def _forget(self) -> None:
-        self._asked = {}
+        self._asked.forget()
         if self.state.report is not None:
             self.state.report = None
             for each in self.state.checks():

@@ -1,6 +1,7 @@
 """Check again whenever something changes, so that you always see the current verdict.
 
-On a terminal, single keys work: h hint, a explain all, c check now, r reset, n next lab, q quit.
+On a terminal, single keys work: h hint, a explain all, c check now, r reset, n next lab, q quit. Checks that break
+something, such as a node, run only when you press c, so nothing is broken while you work.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from checker.scene.scene import Scene
     from tests.conftest import Course
@@ -31,6 +32,18 @@ from checker.grading.author import require
 def test_it_holds(lab):
     """The note says done"""
     require("done" in (lab.work / "notes.txt").read_text(), "The note does not say done.", hint="Read it.")
+'''
+BREAKS = '''
+from pathlib import Path
+
+from checker.grading.author import require
+
+def test_it_holds(lab):
+    """The node comes back"""
+    lab.disturb("kills a node")
+    with Path("%s").open("a") as file:
+        file.write("x")
+    require(False, "The node did not come back.", hint="Who starts it again?")
 '''
 HINTS = '[hints]\nit-holds = ["first rung", "second rung", "third rung"]\n'
 
@@ -168,6 +181,26 @@ def test_watching_follows_the_learners_files_and_keys(
     assert (started.work / "notes.txt").read_text() == "given\n"
     screen.type("q")
     assert screen.close() == 1
+
+
+def test_watching_only_looks_until_a_key_asks_for_a_check_that_breaks_something(
+    started: Scene, course: Course, terminal: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    course.write("checks/test_fake.py", BREAKS % str(broken))
+    screen = terminal("watch", started.lab.number)
+    screen.until("1 check breaks something to see what happens")
+    (started.work / "notes.txt").write_text("done\n")
+    screen.type("a")
+    screen.until("runs only when you ask for a check: it kills a node")
+    assert not broken.exists()
+    screen.type("c")
+    screen.until("The node did not come back")
+    assert broken.read_text() == "x"
+    screen.until("This was found when you last pressed c.")
+    screen.type("q")
+    assert screen.close() == 1
+    assert broken.read_text() == "x"
 
 
 def test_watching_goes_on_to_the_next_lab_and_says_so_at_once(

@@ -401,7 +401,7 @@ def test_a_check_that_would_disturb_the_lab_waits_where_nobody_asked(course: Cou
     report = judge(course, DISTURBING, "a", "b", looking=True)
     assert not (course.root / "killed").exists()
     assert [(each.status, each.reason, each.waits) for each in report.checks] == [
-        (Status.NOT_RUN, "waits for the button Check: it kills a node", True),
+        (Status.NOT_RUN, "runs only when you ask for a check: it kills a node", True),
         (Status.NOT_RUN, "waits for “T”", False),
     ]
     assert not report.right

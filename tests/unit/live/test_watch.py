@@ -29,7 +29,7 @@ WAITS = CheckResult(
     id="node-replaced",
     title=LOSS.title,
     status=Status.NOT_RUN,
-    reason="waits for the button Check: it kills a node",
+    reason="runs only when you ask for a check: it kills a node",
     waits=True,
 )
 NOT_RUN = CheckResult(
@@ -95,7 +95,7 @@ def test_only_the_button_check_lets_a_check_disturb_the_lab(stage: Stage) -> Non
 def test_what_waits_for_the_button_is_neither_passed_nor_failed_and_says_so(stage: Stage) -> None:
     check = stage.look(RUNS, WAITS)
     assert (check["state"], check["waits"]) == ("skipped", True)
-    assert check["reason"] == "waits for the button Check: it kills a node"
+    assert check["reason"] == "runs only when you ask for a check: it kills a node"
     verdict = stage.watch.snapshot()["verdict"]
     assert verdict["said"] == "Lab 9: 1 of 2 checks pass. 1 waits for the button Check."
     assert not verdict["done"]
