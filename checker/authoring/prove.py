@@ -117,8 +117,8 @@ def _is_answer(path: Path) -> bool:
 
 def _read(path: Path, lab: Lab) -> Answer:
     if (path / "answer.toml").is_file():
-        return read_answer(path, "answer", lab.folder)
-    return Answer(path, "answer", AnswerToml(title=path.name))
+        return read_answer(path, "answer", lab.folder).told(lab.own)
+    return Answer(path, "answer", AnswerToml(title=path.name), values=lab.own)
 
 
 class Prover:
@@ -187,7 +187,11 @@ class Prover:
         numbers = range(2, len(self.lab.toml.steps) + 1)
         tasks: list[tuple[str, Callable[[], Proof]]] = [("as shipped", self.shipped)]
         tasks += [(f"step/{number}", functools.partial(self.step, number)) for number in numbers]
-        tasks += [(answer.name, functools.partial(self.answer, answer)) for answer in self.lab.answers]
+        tasks += [
+            (answer.name, functools.partial(self.answer, answer))
+            for answer in self.lab.answers
+            if not (self.lab.seed and answer.toml.lesson_values)
+        ]
         return tasks
 
     def each(self, answers: Sequence[Answer]) -> Iterator[Proof]:

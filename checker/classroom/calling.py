@@ -157,7 +157,7 @@ def join(outbox: Outbox, text: str, name: str, machine: str) -> Joined:
     joined = _decoded(answer, Joined)
     if joined.secret:
         seq = max(member.acked, joined.seq) if member.learner == joined.learner else joined.seq
-        outbox.joined(joined.learner, joined.secret, joined.nonce, joined.class_name, seq)
+        outbox.joined(joined.learner, joined.secret, joined.nonce, joined.class_name, seq, joined.values)
     return joined
 
 

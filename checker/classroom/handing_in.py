@@ -100,6 +100,7 @@ def collect(session: Session, lab: Lab, learner: str, account: str = "") -> Pack
         hints=standing.hints,
         solved=standing.solved,
         ways=lab.chosen,
+        values=lab.seed,
         where=Elsewhere.OWN_CLUSTER if scene.elsewhere is not None else Elsewhere.OWN_SCENE,
         typed=commands,
         left_out=(*left_out, *said),

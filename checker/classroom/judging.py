@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import subprocess
@@ -48,8 +49,10 @@ def require_free(session: Session, lab: Lab) -> None:
 
 
 @contextlib.contextmanager
-def judge(session: Session, lab: Lab) -> Iterator[Callable[[HandedIn], Found]]:
+def judge(session: Session, lab: Lab) -> Iterator[Callable[[HandedIn, str], Found]]:
     """Give a function that runs a submission of one lab in a fresh scene; at the end, everything of it is removed.
+
+    The function takes the submission, and what the values are drawn from that it is graded with.
 
     Args:
         session: the course.
@@ -63,19 +66,25 @@ def judge(session: Session, lab: Lab) -> Iterator[Callable[[HandedIn], Found]]:
     ensure_images(session, lab.with_ways(lab.toml.usual))
     reports: list[Report] = []
     scene = session.scene(lab)
-    prover = Prover(
-        scratch_scene(scene), session.say, functools.partial(ensure_images, session), seen=reports.append
-    )
+    scratch = scratch_scene(scene)
 
-    def run(handed: HandedIn) -> Found:
+    def prover(seed: str = "") -> Prover:
+        return Prover(
+            dataclasses.replace(scratch, lab=lab.with_seed(seed)),
+            session.say,
+            functools.partial(ensure_images, session),
+            seen=reports.append,
+        )
+
+    def run(handed: HandedIn, seed: str) -> Found:
         reports.clear()
-        answer = answer_of(handed, lab, session.places.state / "regrade" / lab.slug, prover.scene.work_inside)
-        proof = prover.answer(answer)
+        answer = answer_of(handed, lab, session.places.state / "regrade" / lab.slug, scratch.work_inside)
+        proof = prover(seed).answer(answer)
         said = [proof.problem] if not reports else []
         said += [line for line in proof.script.splitlines() if ENDED in line]
         return Found(reports[-1] if reports else None, "; ".join(said))
 
-    with scene.lock("class verify"), contextlib.closing(prover):
+    with scene.lock("class verify"), contextlib.closing(prover()):
         yield run
 
 
@@ -83,14 +92,14 @@ def one_lab(session: Session, folder: Path, lab: Lab, pile: Pile) -> Iterator[Re
     """Grade the submissions of one lab again, one after another; those of an earlier run are not run again."""
     handed = pile.handed.get(lab.slug, [])
     kept = Kept(folder, lab.slug)
-    if all(kept.of(each.sha256, each.submission.course) for _, each in handed):
-        yield from grade_all(folder, lab, handed, _never, pile.notes)
+    if all(kept.of(each.sha256, each.submission.course, pile.seeds[each.sha256]) for _, each in handed):
+        yield from grade_all(folder, lab, handed, _never, pile)
         return
     with judge(session, lab) as run:
-        yield from grade_all(folder, lab, handed, run, pile.notes)
+        yield from grade_all(folder, lab, handed, run, pile)
 
 
-def _never(_: HandedIn) -> Found:
+def _never(_: HandedIn, __: str) -> Found:
     raise AssertionError("every submission was graded before")
 
 
@@ -119,7 +128,7 @@ def waves(labs: Sequence[Lab], memory: int | None, processors: int) -> list[list
 
 
 def several_labs(
-    session: Session, folder: Path, labs: Sequence[Lab], tell: Callable[[Result], None]
+    session: Session, folder: Path, labs: Sequence[Lab], tell: Callable[[Result], None], class_: str = ""
 ) -> list[LabError]:
     """Grade the submissions of several labs, as many labs at a time as fit; each lab runs in a process of its own.
 
@@ -128,6 +137,7 @@ def several_labs(
         folder: the folder with the archives.
         labs: the labs.
         tell: called with each result as soon as it is there.
+        class_: the folder of the class, if it is not this machine's own.
 
     Returns:
         Why a lab could not be graded, for each such lab.
@@ -138,7 +148,7 @@ def several_labs(
     for wave in waves(labs, there.memory, os.cpu_count() or 1):
         session.say(f"grading lab {', '.join(lab.number for lab in wave)} at the same time")
         threads = [
-            threading.Thread(target=_in_process, args=(session, folder, lab, tell, failed, guard))
+            threading.Thread(target=_in_process, args=(session, folder, lab, tell, class_, failed, guard))
             for lab in wave
         ]
         for thread in threads:
@@ -153,6 +163,7 @@ def _in_process(
     folder: Path,
     lab: Lab,
     tell: Callable[[Result], None],
+    class_: str,
     failed: list[LabError],
     guard: threading.Lock,
 ) -> None:
@@ -166,6 +177,7 @@ def _in_process(
         str(folder),
         "--lab",
         lab.slug,
+        *(["--class", class_] if class_ else []),
         "--json",
         "--yes",
     ]

@@ -22,6 +22,7 @@ from checker.classroom.protocol import (
     Item,
     ItemKind,
 )
+from checker.course import values
 from checker.errors import LabError, not_written
 from checker.images import room
 from checker.results import Kind, Report
@@ -126,6 +127,7 @@ class Outbox:
             self._db.execute("UPDATE class SET invitation = ?", (invitation,))
         else:
             room.forget(self.file.parent)
+            values.note(self.file.parent, "")
             with self._transaction():
                 self._db.execute("DELETE FROM class")
                 self._db.execute("DELETE FROM waiting")
@@ -137,8 +139,11 @@ class Outbox:
         assert found is not None  # noqa: S101 - it was written above
         return found
 
-    def joined(self, learner: str, secret: str, nonce: str, class_name: str, seq: int) -> None:
-        """Note the class's answer; numbers go on where the class is."""
+    def joined(
+        self, learner: str, secret: str, nonce: str, class_name: str, seq: int, seed: str = ""
+    ) -> None:
+        """Note the class's answer; numbers go on where the class is. Labs have the values that the seed gives."""
+        values.note(self.file.parent, seed)
         self._db.execute(
             "UPDATE class SET learner = ?, secret = ?, nonce = ?, class_name = ?, acked = ?, trouble = ''",
             (learner, secret, nonce, class_name, seq),
@@ -156,6 +161,7 @@ class Outbox:
             for name in ("class", "waiting", "refused"):
                 self._db.execute(f"DELETE FROM {name}")  # noqa: S608 - three names of ours
         room.forget(self.file.parent)
+        values.note(self.file.parent, "")
 
     def raise_hand(self, *, up: bool) -> None:
         """Queue that the learner asks for help, or no longer does."""

@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from checker.course.values import MOST_SEED
 from checker.errors import MisuseError
 from checker.results import Status  # noqa: TC001 - msgspec reads it when the program runs
 from checker.web.pinned import Pinned
@@ -104,6 +105,8 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     class_name: str = ""
     seq: int = 0
     """The number of the last item that the class has of this learner; a new machine goes on from there."""
+    values: Annotated[str, Meta(max_length=MOST_SEED)] = ""
+    """What the learner's own values are drawn from; empty in a class in which all have those of the lesson."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

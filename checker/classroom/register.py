@@ -17,6 +17,7 @@ import msgspec
 
 from checker.classroom import names
 from checker.classroom.protocol import Item, new_code
+from checker.course.values import seed_of
 from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
@@ -40,8 +41,18 @@ CREATE TABLE IF NOT EXISTS event (
     learner TEXT NOT NULL REFERENCES learner (id) ON DELETE CASCADE, seq INTEGER NOT NULL, at TEXT NOT NULL,
     item BLOB NOT NULL, PRIMARY KEY (learner, seq)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS own_values (one INTEGER PRIMARY KEY CHECK (one = 1), key TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS place (
+    learner TEXT PRIMARY KEY REFERENCES learner (id) ON DELETE CASCADE, number INTEGER NOT NULL UNIQUE
+);
 CREATE TABLE IF NOT EXISTS message (id INTEGER PRIMARY KEY, learner TEXT NOT NULL, at TEXT NOT NULL, text TEXT NOT NULL);
 """
+
+FOLDER = "class"
+"""The folder of a class in the state folder: its register, certificate and key."""
+
+REGISTER = "register.sqlite3"
+"""The file of a class, in its folder."""
 
 BUSY_MS = 5000
 MOST_LEARNERS = 2_000
@@ -285,6 +296,46 @@ def add(
     last = max(before, seq_from + len(items) - 1)
     db.execute("UPDATE learner SET seq = ? WHERE id = ?", (last, wanted))
     return last, new
+
+
+def give_own_values(db: sqlite3.Connection) -> bool:
+    """Have the class give each learner values of their own from now on; return whether it does.
+
+    A class in which somebody has begun with the lesson's values goes on with them.
+    """
+    if db.execute("SELECT count(*) FROM own_values").fetchone()[0]:
+        return True
+    if db.execute("SELECT count(*) FROM learner").fetchone()[0]:
+        return False
+    db.execute("INSERT INTO own_values (one, key) VALUES (1, ?)", (new_code(),))
+    return True
+
+
+def has_own_values(db: sqlite3.Connection) -> bool:
+    """Whether the class gives each learner values of their own."""
+    return bool(db.execute("SELECT count(*) FROM own_values").fetchone()[0])
+
+
+def seed(db: sqlite3.Connection, wanted: str) -> str:
+    """Return what a learner's own values are drawn from, which never changes; empty if the class gives none.
+
+    Learners are numbered in the order in which they are first asked for, so that neighbours have different values.
+    """
+    row = db.execute("SELECT key FROM own_values").fetchone()
+    if row is None:
+        return ""
+    db.execute("INSERT OR IGNORE INTO place (learner, number) SELECT ?, count(*) FROM place", (wanted,))
+    number = db.execute("SELECT number FROM place WHERE learner = ?", (wanted,)).fetchone()[0]
+    return seed_of(str(row[0]), int(number))
+
+
+def places(db: sqlite3.Connection) -> tuple[str, list[tuple[str, int]]]:
+    """Return the class's key for values, empty if it gives none, and each learner's name and number."""
+    if not db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'own_values'").fetchone()[0]:
+        return "", []  # a class that an earlier version made
+    row = db.execute("SELECT key FROM own_values").fetchone()
+    rows = db.execute("SELECT name, number FROM learner JOIN place ON place.learner = learner.id")
+    return (str(row[0]), [(str(name), int(number)) for name, number in rows]) if row else ("", [])
 
 
 def events(db: sqlite3.Connection) -> Iterator[tuple[str, int, str, Item]]:

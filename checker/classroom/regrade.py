@@ -21,6 +21,7 @@ from checker.classroom.submission import (
     require_ours,
     same_work,
 )
+from checker.classroom.whose_values import NOBODY
 from checker.errors import MisuseError, not_written
 from checker.results import Kind, Report, Status
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from checker.classroom.whose_values import Whose
     from checker.course.catalogue import Catalogue, Lab
 
 KEPT = ".regraded"
@@ -89,6 +91,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
     """What a teacher should know: a command that did not end, the same work under another name, why it was not run."""
     seconds: float = 0.0
+    values: str = ""
+    """What the values were drawn from that it was graded with; empty for the lesson's."""
     final: bool = True
     """Whether it stays as it is in the next run; not if the machine was the reason that it could not be judged."""
 
@@ -138,10 +142,11 @@ class Kept:
         except (OSError, msgspec.MsgspecError):
             self._results = {}
 
-    def of(self, sha256: str, course: str) -> Result | None:
-        """Return what was found before for this very archive and this version of the lab."""
+    def of(self, sha256: str, course: str, values: str = "") -> Result | None:
+        """Return what was found before for this very archive, this version of the lab and these values."""
         found = self._results.get(sha256)
-        return found if found is not None and found.final and found.course == course else None
+        same = found is not None and (found.course, found.values) == (course, values)
+        return found if found is not None and found.final and same else None
 
     def add(self, result: Result) -> None:
         """Keep a result.
@@ -169,18 +174,25 @@ class Pile:
     refused: list[Result]
     notes: dict[str, str]
     """What to say of an archive, by its SHA-256."""
+    seeds: dict[str, str]
+    """What the values are drawn from that an archive is graded with, by its SHA-256; empty for the lesson's."""
 
 
-def sort(folder: Path, catalogue: Catalogue) -> Pile:
+def sort(folder: Path, catalogue: Catalogue, class_: Whose = NOBODY) -> Pile:
     """Read every archive of a folder, and set aside those that cannot be graded.
 
     Of several by one learner for one lab, the one that was made last counts, by the learner's clock.
+
+    Args:
+        folder: the folder with the archives.
+        catalogue: the labs.
+        class_: the class that the learners are in, if it gave them values of their own.
 
     Raises:
         MisuseError: there is no folder or no archive.
     """
     labs = {path.name: catalogue.read(path) for path in catalogue.folders}
-    pile = Pile({}, [], {})
+    pile = Pile({}, [], {}, {})
     seen: dict[str, Path] = {}
     latest: dict[tuple[str, str], tuple[Path, HandedIn]] = {}
     for file in archives(folder):
@@ -195,6 +207,7 @@ def sort(folder: Path, catalogue: Catalogue) -> Pile:
                     f"It is for a lab that this course does not have: {names.plain(handed.submission.lab, 40)}."
                 )
             require_ours(handed.submission, lab)
+            pile.seeds[handed.sha256] = class_.seed(handed.submission, lab)
         except RefusedError as error:
             pile.refused.append(_refused(folder, file, f"{error.what} {error.remedy}".strip()))
             continue
@@ -212,6 +225,9 @@ def sort(folder: Path, catalogue: Catalogue) -> Pile:
         pile.handed.setdefault(slug, []).append(one)
     for several in pile.handed.values():
         _note_copies(several, pile.notes)
+        for _, handed in several:
+            whose = class_.note(handed.submission, pile.seeds[handed.sha256])
+            pile.notes[handed.sha256] = "; ".join(filter(None, (whose, pile.notes.get(handed.sha256, ""))))
     return pile
 
 
@@ -243,8 +259,8 @@ def grade_all(
     folder: Path,
     lab: Lab,
     handed: Iterable[tuple[Path, HandedIn]],
-    judge: Callable[[HandedIn], Found],
-    notes: dict[str, str] | None = None,
+    judge: Callable[[HandedIn, str], Found],
+    pile: Pile | None = None,
 ) -> Iterator[Result]:
     """Grade the submissions of one lab again, and keep each result as soon as it is there.
 
@@ -252,19 +268,22 @@ def grade_all(
         folder: the folder with the archives.
         lab: the lab.
         handed: the submissions, and their archives.
-        judge: runs one submission in a fresh scene.
-        notes: what to say of an archive, by its SHA-256.
+        judge: runs one submission in a fresh scene, with the values that are drawn from the text that it gets.
+        pile: what is known of the archives: notes, and the values that each is graded with.
     """
     kept = Kept(folder, lab.slug)
+    notes, seeds = (pile.notes, pile.seeds) if pile else ({}, {})
     for file, each in handed:
-        before = kept.of(each.sha256, each.submission.course)
+        seed = seeds.get(each.sha256, "")
+        before = kept.of(each.sha256, each.submission.course, seed)
         if before is not None:
             yield before
             continue
         start = time.monotonic()
-        found = why_not(each) or judge(each)
-        result = compare(each, found, file=_shown(folder, file), note=(notes or {}).get(each.sha256, ""))
-        result = msgspec.structs.replace(result, seconds=round(time.monotonic() - start, 1))
+        found = why_not(each) or judge(each, seed)
+        result = compare(each, found, file=_shown(folder, file), note=notes.get(each.sha256, ""))
+        seconds = round(time.monotonic() - start, 1)
+        result = msgspec.structs.replace(result, seconds=seconds, values=seed)
         kept.add(result)
         yield result
 
@@ -336,7 +355,9 @@ def _why(report: Report | None, name: str) -> str:
     return ""
 
 
-def standings(folder: Path, catalogue: Catalogue) -> tuple[list[Result], list[Result]]:
+def standings(
+    folder: Path, catalogue: Catalogue, class_: Whose = NOBODY
+) -> tuple[list[Result], list[Result]]:
     """Return the result of each submission in a folder, and the archives that were refused.
 
     A submission that was not graded again yet stands as it is claimed.
@@ -344,12 +365,12 @@ def standings(folder: Path, catalogue: Catalogue) -> tuple[list[Result], list[Re
     Raises:
         MisuseError: there is no folder or no archive.
     """
-    pile = sort(folder, catalogue)
+    pile = sort(folder, catalogue, class_)
     found: list[Result] = []
     for slug, handed in pile.handed.items():
         kept = Kept(folder, slug)
         for file, each in handed:
-            before = kept.of(each.sha256, each.submission.course)
+            before = kept.of(each.sha256, each.submission.course, pile.seeds[each.sha256])
             note = pile.notes.get(each.sha256, "")
             found.append(before or compare(each, Found(None), file=_shown(folder, file), note=note))
     return sorted(found, key=lambda each: (each.lab, names.key(each.learner), each.sha256)), pile.refused

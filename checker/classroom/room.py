@@ -142,11 +142,11 @@ class Room:
         except LabError as error:
             raise NotThisClassError(422, f"{error.what} {error.remedy}") from error
 
-        def job(db: sqlite3.Connection) -> tuple[Learner, bool, list[tuple[str, str, str]]]:
+        def job(db: sqlite3.Connection) -> tuple[Learner, bool, str, list[tuple[str, str, str]]]:
             learner, theirs = register.join(db, name, asked.machine)
-            return learner, theirs, register.pending(db)
+            return learner, theirs, register.seed(db, learner.id), register.pending(db)
 
-        learner, theirs, self.pending = await self._do(job)
+        learner, theirs, seed, self.pending = await self._do(job)
         self.picture.version += 1
         if not theirs:
             return Joined(learner=learner.id, name=learner.name, class_name=self.about.name)
@@ -159,6 +159,7 @@ class Room:
             nonce=self.about.nonce,
             class_name=self.about.name,
             seq=learner.seq,
+            values=seed,
         )
 
     async def take(self, batch: Batch, body: bytes, found_seal: str) -> Acknowledged:

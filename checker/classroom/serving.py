@@ -16,14 +16,14 @@ import msgspec
 import uvicorn
 
 from checker import whole
-from checker.classroom import identity
+from checker.classroom import identity, register
 from checker.classroom.board import Board
 from checker.classroom.doors import lan
 from checker.classroom.known import know
 from checker.classroom.protocol import Invitation
-from checker.classroom.register import Register
+from checker.classroom.register import REGISTER, Register
 from checker.classroom.room import Room
-from checker.errors import LabError, not_written
+from checker.errors import LabError, MisuseError, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 8443
 END_SECONDS = 3
-FOLDER = "class"
-"""The folder of a class in the state folder: its register, certificate and key."""
 
 
 class _Kept(msgspec.Struct):
@@ -54,6 +52,8 @@ class Opened:
     name: str
     key_pin: str
     """The SHA-256 of the server's public key in base64, by which curl knows it."""
+    own_values: bool = False
+    """Whether each learner has values of their own."""
 
 
 def listen(address: str, port: int, tries: int = 20) -> socket.socket:
@@ -106,6 +106,7 @@ async def serve(
     name: str = "",
     tell: Callable[[Opened], None],
     shelf: Shelf | None = None,
+    own_values: bool = False,
     ended: asyncio.Event | None = None,
 ) -> None:
     """Hold a class until a signal ends it, or until `ended` is set.
@@ -118,14 +119,20 @@ async def serve(
         name: what the class is called, if it is new.
         tell: called once both listeners are open.
         shelf: what the room may fetch; nothing without it.
+        own_values: whether each learner gets values of their own; a class that began so goes on so.
         ended: ends the class.
 
     Raises:
-        LabError: nothing can listen there, or the class's files cannot be used.
+        LabError: nothing can listen there, the class's files cannot be used, or it began with the lesson's values.
     """
-    kept = Register(folder / "register.sqlite3", name)
+    kept = Register(folder / REGISTER, name)
     stop = ended or asyncio.Event()
     try:
+        if own_values and not kept.do(register.give_own_values).result():
+            raise MisuseError(
+                f"{kept.about.name} has begun, and everybody in it has the lesson's values.",
+                remedy="Leave --own-values out, or begin another class: lab class serve --new --own-values",
+            )
         public, private = identity.certificate(folder)
         outside = listen(address, port or _port_of(folder), 1 if port else 20)
         inside = listen("127.0.0.1", 0)
@@ -160,7 +167,15 @@ async def serve(
             asyncio.create_task(server.serve(sockets=[listening]))
             for server, listening in zip(servers, (outside, inside), strict=True)
         ]
-        tell(Opened(invitation, f"http://127.0.0.1:{own}/#t={token}", kept.about.name, identity.pin(public)))
+        tell(
+            Opened(
+                invitation,
+                f"http://127.0.0.1:{own}/#t={token}",
+                kept.about.name,
+                identity.pin(public),
+                kept.do(register.has_own_values).result(),
+            )
+        )
         await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
         for server in servers:
             server.should_exit = True

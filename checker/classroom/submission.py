@@ -9,13 +9,15 @@ import io
 import tarfile
 import zlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
+from msgspec import Meta
 
 from checker import whole
 from checker.classroom import names
 from checker.course.contents import Entry, Kind
+from checker.course.values import MOST_SEED
 from checker.errors import LabError, not_written
 from checker.results import Report, Status
 from checker.scene.typed import Typed  # noqa: TC001 - msgspec reads it when the program runs
@@ -83,6 +85,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     solved: bool = False
     """Whether the learner asked for the solution before the first pass."""
     ways: tuple[str, ...] = ()
+    values: Annotated[str, Meta(max_length=MOST_SEED)] = ""
+    """What the learner's own values were drawn from, if the lab has such values; it is graded with those of the name."""
     where: Elsewhere = Elsewhere.OWN_SCENE
     typed: tuple[Typed, ...] = ()
     files: dict[str, str] = {}

@@ -21,6 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "open",
         "notebook",
         "start",
+        "values",
         "shell",
         "env",
         "check",

@@ -44,6 +44,11 @@ def add_arguments(
         "--bundle", metavar="FILE", help="the file of `lab class bundle` that the room can fetch"
     )
     serve.add_argument("--no-pages", action="store_true", help="do not give the room the course's pages")
+    serve.add_argument(
+        "--own-values",
+        action="store_true",
+        help="give each learner values of their own, such as names and ports, in the labs that have them",
+    )
     serve.add_argument("--new", action="store_true", help="set the class of before aside and begin a new one")
     common(serve)
     join = actions.add_parser(
@@ -91,7 +96,7 @@ def serve(context: Context) -> int:
     import datetime as dt
 
     from checker.classroom.calling import address_of_room
-    from checker.classroom.serving import FOLDER
+    from checker.classroom.register import FOLDER
     from checker.classroom.serving import serve as hold
     from checker.errors import MisuseError
 
@@ -122,6 +127,7 @@ def serve(context: Context) -> int:
                 name=args.name,
                 tell=tell,
                 shelf=shelf,
+                own_values=args.own_values,
             )
         )
     return 0
@@ -132,7 +138,7 @@ def _shelf(context: Context, until: contextlib.ExitStack) -> Shelf:
     from pathlib import Path
 
     from checker.classroom import registry
-    from checker.classroom.serving import FOLDER
+    from checker.classroom.register import FOLDER
     from checker.classroom.shelf import Bundle, Shelf
     from checker.errors import LabError
     from checker.images.catalogue import Images
@@ -178,6 +184,8 @@ def _tell(opened: Opened, shelf: Shelf) -> None:
         print(f"The pages: {at}{PAGES}/ (browsers warn: the class made its certificate itself)")
     if shelf.registry:
         print(f"Images: `lab` fetches them from here once a machine has joined ({len(shelf.images)} names).")
+    if opened.own_values:
+        print("Each learner has values of their own, in the labs that have such values.")
     print("Ctrl-C ends it; what was sent is kept, and the same command goes on.", flush=True)
 
 
@@ -204,6 +212,8 @@ def join(context: Context) -> int:
     running = sender.start(context.places)
     if joined.secret:
         print(f"You are in {joined.class_name} as {joined.name}.")
+        if joined.values:
+            print("In some labs, your task has values of its own here. `lab start` shows them.")
     else:
         print(
             f"Somebody in {joined.class_name} is called {joined.name}. The teacher has been asked whether that is you; "
@@ -222,6 +232,7 @@ def status(context: Context) -> int:
     import msgspec
 
     from checker.classroom import sender
+    from checker.course.values import noted
     from checker.render.style import printable
 
     with _member(context) as (outbox, member):
@@ -247,6 +258,8 @@ def status(context: Context) -> int:
     print(f"{waiting} to be sent." + (f" {refused} were not taken by the class." if refused else ""))
     if member.trouble:
         print(printable(f"The last try failed: {member.trouble}"))
+    if noted(context.places.state):
+        print("In some labs, your task has values of its own here. `lab values 1` shows those of lab 1.")
     if member.message_text:
         print(printable(f"The teacher says: {member.message_text}"))
     return 0
@@ -307,7 +320,7 @@ def purge(context: Context) -> int:
     """Remove a class."""
     import shutil
 
-    from checker.classroom.serving import FOLDER
+    from checker.classroom.register import FOLDER
     from checker.errors import MisuseError, not_written
 
     folders = sorted(path for path in context.places.state.glob(f"{FOLDER}*") if path.is_dir())
@@ -328,7 +341,7 @@ def purge(context: Context) -> int:
 
 def _purge_registry(context: Context) -> None:
     from checker.classroom import registry
-    from checker.classroom.serving import FOLDER
+    from checker.classroom.register import FOLDER
     from checker.errors import LabError
 
     try:

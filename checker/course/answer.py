@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from checker.course import contents, difference
 from checker.course.contents import Entry, Kind
 from checker.course.model import AnswerToml, Outcome
 from checker.course.toml import read_toml
+from checker.course.values import put_in
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -44,6 +47,8 @@ class Answer:
     toml: AnswerToml
     base: Answer | None = None
     """The answer that it is based on."""
+    values: Mapping[str, str] = field(default_factory=dict)
+    """The learner's values by those of the lesson, which are in the answer's folder."""
 
     @property
     def name(self) -> str:
@@ -58,6 +63,19 @@ class Answer:
             found[SCRIPT] = Entry(Kind.FILE, _read(self.folder / SCRIPT))
         return found
 
+    def told(self, values: Mapping[str, str]) -> Answer:
+        """Return the answer as a learner with values of their own gives it.
+
+        Args:
+            values: the learner's values by those of the lesson; the answer stays as it is without any.
+        """
+        if not values:
+            return self
+        toml = msgspec.structs.replace(
+            self.toml, title=put_in(self.toml.title, values), reason=put_in(self.toml.reason, values)
+        )
+        return replace(self, toml=toml, values=values)
+
     @cached_property
     def contents(self) -> dict[str, Entry]:
         """What the answer is, its base included: `run.sh` and `files/NAME`.
@@ -65,6 +83,17 @@ class Answer:
         Raises:
             LabError: the base does not have what this answer changes or leaves out.
         """
+        if not self.values:
+            return self._written
+        found = {put_in(name, self.values): entry for name, entry in self._written.items()}
+        return {
+            name: replace(entry, data=put_in(entry.text, self.values).encode()) if entry.text else entry
+            for name, entry in found.items()
+        }
+
+    @cached_property
+    def _written(self) -> dict[str, Entry]:
+        """What the answer is as its folder has it, with the values of the lesson."""
         if self.base is None:
             return self.own
         found = dict(self.base.contents)

@@ -12,6 +12,7 @@ from checker.course.answer import FOLDERS, Answer, folders, read_answer
 from checker.course.choice import choose, kept, require_ways
 from checker.course.model import LabToml
 from checker.course.toml import read_toml
+from checker.course.values import drawn, noted, put_in, require_values
 from checker.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Lab:
     toml: LabToml
     chosen: tuple[str, ...] = ()
     """The names of the ways that are started, in the order of lab.toml; empty in most labs, which have only one way."""
+    seed: str = ""
+    """What the learner's values are drawn from; empty outside of a class that gives values, and then the lesson's count."""
 
     @property
     def slug(self) -> str:
@@ -85,6 +88,26 @@ class Lab:
         """All ports it can use, whichever ways are chosen."""
         return (*self.toml.ports, *(port for way in self.toml.ways.values() for port in way.ports))
 
+    @property
+    def values(self) -> dict[str, str]:
+        """The learner's values, by the names in lab.toml."""
+        return drawn(self.slug, self.toml.values, self.seed)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """The learner's values by those of the lesson, if the learner has values of their own."""
+        if not self.seed:
+            return {}
+        return {self.toml.values[name].lesson: value for name, value in self.values.items()}
+
+    def told(self, text: str) -> str:
+        """Return a text of this lab with the learner's values in place of the lesson's."""
+        return put_in(text, self.own)
+
+    def with_seed(self, seed: str) -> Lab:
+        """Return the lab with the values of another learner; with those of the lesson if the seed is empty."""
+        return replace(self, seed=seed)
+
     def with_ways(self, names: Collection[str]) -> Lab:
         """Return the lab with these ways chosen, however many; without a name, return it unchanged."""
         wanted = tuple(name for name in self.toml.ways if name in names)
@@ -132,16 +155,19 @@ class Lab:
     @property
     def solution(self) -> Answer:
         """The answer that `lab solve` writes."""
-        return read_answer(self.folder / "solution", "solution", self.folder)
+        return read_answer(self.folder / "solution", "solution", self.folder).told(self.own)
 
     def step_answer(self, step: int) -> Answer | None:
         """Return what brings a fresh scene to where a step begins; None for the first step."""
         if step == 1:
             return None
-        return read_answer(self.folder / "steps" / str(step), "step", self.folder)
+        return read_answer(self.folder / "steps" / str(step), "step", self.folder).told(self.own)
 
     def _all(self, kind: str) -> list[Answer]:
-        return [read_answer(path, kind, self.folder) for path in folders(self.folder / FOLDERS[kind])]
+        return [
+            read_answer(path, kind, self.folder).told(self.own)
+            for path in folders(self.folder / FOLDERS[kind])
+        ]
 
 
 class Catalogue:
@@ -159,7 +185,8 @@ class Catalogue:
         """Read one lab's folder; of its ways, those that were chosen last, or the usual ones."""
         toml = read_toml(folder / "lab.toml", LabToml)
         require_ways(folder / "lab.toml", toml)
-        lab = Lab(folder, toml)
+        require_values(folder / "lab.toml", toml)
+        lab = Lab(folder, toml, seed=noted(self.places.state) if toml.values else "")
         if not toml.ways:
             return lab
         last = kept(self.places, folder.name)

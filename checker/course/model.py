@@ -84,6 +84,22 @@ class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = {}
 
 
+class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something in the task that differs from learner to learner in a class whose teacher asks for it."""
+
+    title: Annotated[
+        str, Meta(min_length=1, description="What it is, such as “the name that `parcel` answers with”.")
+    ]
+    lesson: Annotated[
+        str,
+        Meta(min_length=1, description="The value in the lesson, which everybody outside of a class has."),
+    ]
+    choices: Annotated[
+        tuple[str, ...],
+        Meta(min_length=3, description="The values to choose from; the lesson's is none of them."),
+    ]
+
+
 class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A lab.toml: what the lab teaches, needs and asks for."""
 
@@ -121,6 +137,10 @@ class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ways: Annotated[
         dict[str, Way], Meta(description="The ways that the learner can choose, by their names for `--with`.")
     ] = {}
+    values: Annotated[
+        dict[str, Value],
+        Meta(description="What can differ from learner to learner, by the names that checks use."),
+    ] = {}
     steps: Annotated[tuple[Step, ...], Meta(min_length=1, description="The task, step by step.")]
     hints: Annotated[
         dict[str, tuple[str, str, str]],
@@ -157,3 +177,9 @@ class AnswerToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         tuple[str, ...],
         Meta(description="The ways of the lab that it needs; only these are started to test it."),
     ] = ()
+    lesson_values: Annotated[
+        bool,
+        Meta(
+            description="Whether it is right or wrong with the lesson's values only; `lab verify --values` leaves it out."
+        ),
+    ] = False

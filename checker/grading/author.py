@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from checker.course import places
 from checker.engine.api import IMAGE, LABEL, ROLE, VARIANT, Engine, NotFoundError
 from checker.errors import EngineError
-from checker.grading import edits, reaching, running
+from checker.grading import edits, own_values, reaching, running
 from checker.grading.container import Container, Shells, in_parallel
 from checker.grading.forms import PLAIN, form_in, forms
 from checker.grading.history import STEADY_SECONDS, Ending, Event, age, endings, moment, past_events
@@ -132,6 +132,23 @@ class Lab:
         self.measurements: list[Measurement] = []
         self._made: list[str] = []
         self._variants: list[str] = []
+
+    def value(self, name: str) -> str:
+        """Return the learner's value of something that lab.toml lists under `values`; outside of a class, the lesson's."""
+        return self.course_lab.values[name]
+
+    def require_value(self, name: str, found: str, *, says: str, source: str) -> None:
+        """Fail if the learner has a value of their own and the answer has another; outside of such a class, any is right.
+
+        The failure says whose value was found: the lesson's, another learner's, or the learner's own for something else.
+
+        Args:
+            name: the value, as lab.toml names it.
+            found: what the answer has.
+            says: the beginning of a sentence that `found` completes, such as "`parcel` answers with".
+            source: the command or address that shows it.
+        """
+        own_values.require_value(self.course_lab, name, found, says=says, source=source)
 
     def container(self, name: str) -> Container | None:
         """Return the container of exactly this name, or None. It need not be the learner's."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checker.classroom.regrade import Pile, Result
+    from checker.classroom.whose_values import Whose
     from checker.cli.context import Context
     from checker.course.catalogue import Lab
     from checker.errors import LabError
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     verify.add_argument("folder", metavar="DIR", help="the folder with the files that `lab submit` wrote")
     verify.add_argument("--lab", metavar="LAB", help="only what was handed in for this lab")
+    _class_folder(verify)
     verify.add_argument(
         "--again", action="store_true", help="forget earlier results and run everything again"
     )
@@ -69,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="Write the grades of what was handed in: a table, files for Moodle and Canvas, JUnit, xAPI statements.",
     )
     export.add_argument("folder", metavar="DIR", help="the folder with the files that `lab submit` wrote")
+    _class_folder(export)
     export.add_argument("--to", metavar="DIR", help="where to write; DIR/grades if left out")
     export.add_argument(
         "--format",
@@ -109,6 +112,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _common(bundle)
     rooms.add_arguments(actions, _common)
     hubs.add_arguments(actions, _common)
+
+
+def _class_folder(parser: argparse.ArgumentParser) -> None:
+    """Take the folder of the class whose learners have values of their own."""
+    parser.add_argument(
+        "--class",
+        dest="class_folder",
+        metavar="FOLDER",
+        default="",
+        help="the class that gave learners their values: `.lab/class` of the machine that held it, or a copy; this machine's if left out",
+    )
+
+
+def _whose(context: Context) -> Whose:
+    from pathlib import Path
+
+    from checker.classroom.register import FOLDER
+    from checker.classroom.whose_values import whose
+
+    named = context.args.class_folder
+    return whose(Path(named).expanduser() if named else context.places.state / FOLDER, named=bool(named))
 
 
 def _common(parser: argparse.ArgumentParser) -> None:
@@ -189,7 +213,7 @@ def _verify(context: Context) -> int:
     from checker.cli.context import ProgressPrinter
 
     args, folder = context.args, Path(context.args.folder).expanduser()
-    pile = sort(folder, context.catalogue)
+    pile = sort(folder, context.catalogue, _whose(context))
     wanted = {context.catalogue.find(args.lab).slug} if args.lab else set(pile.handed)
     labs = [lab for lab in context.catalogue if lab.slug in wanted and lab.slug in pile.handed]
     if labs:
@@ -228,7 +252,7 @@ def _grade(
     from checker.classroom.judging import one_lab, several_labs
 
     if len(labs) > 1:
-        return several_labs(context, folder, labs, tell)
+        return several_labs(context, folder, labs, tell, context.args.class_folder)
     for lab in labs:
         for result in one_lab(context, folder, lab, pile):
             tell(result)
@@ -269,7 +293,7 @@ def _export(context: Context) -> int:
         raise MisuseError(
             f"--home {args.home} is no address.", remedy="For instance: --home https://moodle.example.org"
         )
-    results, refused = standings(folder, context.catalogue)
+    results, refused = standings(folder, context.catalogue, _whose(context))
     found = grades(results, read_rules(folder, context.catalogue), context.catalogue)
     written = write_all(Path(args.to).expanduser() if args.to else folder / "grades", found, names, args.home)
     if args.json:

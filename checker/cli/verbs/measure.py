@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
+    labs = [lab.with_seed("") for lab in labs]  # the lesson has the lesson's values
     found: dict[str, Measured | None] = {}
     for lab in labs:
         if args.facts:

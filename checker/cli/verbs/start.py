@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from checker.cli.context import Context
     from checker.course.choice import told
     from checker.render.style import style_of
+    from checker.render.values import own_values_lines
     from checker.session.operations import StartRequest, start
 
     context = Context(args)
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
             "work": str(started.work),
             "ports": lab.ports,
             "ways": lab.chosen,
+            "values": lab.values,
             "notes": started.notes,
         }
         print(msgspec.json.encode(record).decode())
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
     print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
     for note in [*told(lab), *started.notes]:
         print("\n".join(style.wrap(note, "  ", first="  ")))
+    for line in own_values_lines(lab, style):
+        print(line)
     for words, what in (
         (f"lab open {number}", "the lesson"),
         (f"lab shell {number}", "a shell with every tool"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from checker.classroom.handing_in import Packing
+    from checker.cli.context import Context
 
 SUMMARY = "pack your answer into one file for a teacher"
 EXAMPLE = "lab submit 3 --name 'Ada L'"
@@ -26,7 +27,10 @@ _SHOWN = 40
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the lab, and who hands in."""
     add_lab(parser)
-    parser.add_argument("--name", help="your name, as your teacher knows it; otherwise you are asked")
+    parser.add_argument(
+        "--name",
+        help="your name, as your teacher knows it; otherwise that in the class, or you are asked",
+    )
     parser.add_argument(
         "--id", default="", help="your number or account at the school, which gradebooks find you by"
     )
@@ -42,17 +46,24 @@ def run(args: argparse.Namespace) -> int:
     import msgspec
 
     from checker.classroom.handing_in import collect
+    from checker.classroom.names import key
     from checker.cli.context import Context
     from checker.errors import MisuseError
 
     context = Context(args)
-    name = args.name
-    if name is None and sys.stdin.isatty() and sys.stderr.isatty():
+    lab = context.lab()
+    known = _known_as(context) if lab.seed else ""
+    name = args.name or known
+    if known and args.name and key(args.name) != key(known):
+        context.say(
+            f"note: your values in this class belong to {known}. An answer under another name is graded with other values."
+        )
+    if not name and sys.stdin.isatty() and sys.stderr.isatty():
         print("Your name, as your teacher knows it: ", end="", file=sys.stderr, flush=True)
         name = sys.stdin.readline()
     if not name:
         raise MisuseError("Your teacher needs a name.", remedy=f"lab submit {args.lab} --name 'Ada L'")
-    packing = collect(context, context.lab(), name, args.id)
+    packing = collect(context, lab, name, args.id)
     print("\n".join(_lines(packing, most=None if args.all else _SHOWN)), file=sys.stderr)
     context.confirm("Write the file?")
     file = packing.write(Path(args.to).expanduser())
@@ -61,6 +72,17 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{file}\nGive this file to your teacher.")
     return 0
+
+
+def _known_as(context: Context) -> str:
+    """Return the name that the learner has in the class that gave them values."""
+    import contextlib
+
+    from checker.classroom.outbox import Outbox
+
+    with contextlib.closing(Outbox(context.places.state)) as outbox:
+        member = outbox.membership()
+    return member.name if member else ""
 
 
 def _lines(packing: Packing, most: int | None) -> list[str]:

@@ -61,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out the answers that ended as expected before, if nothing of the course has changed since",
     )
+    parser.add_argument(
+        "--values",
+        metavar="SEED",
+        default="",
+        help="run the answers with the values of a learner of a class; any text is a seed",
+    )
     parser.add_argument("--full", action="store_true", help="print each reason in full")
 
 
@@ -89,8 +95,17 @@ def run(args: argparse.Namespace) -> int:
         raise MisuseError(
             "--shard and --continue work with a lab's own answers.", remedy="Leave them out with --answers."
         )
+    if args.values and args.proceed:
+        raise MisuseError(
+            "--continue knows only what was proven with the lesson's values.",
+            remedy="Leave it out with --values.",
+        )
     part = part_from(args.shard) if args.shard else WHOLE
     labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
+    # Not those that this machine may have in a class.
+    labs = [lab.with_seed(args.values if lab.toml.values else "") for lab in labs]
+    if args.values and not any(lab.seed for lab in labs):
+        raise MisuseError("None of these labs has values that differ from learner to learner.")
     answers = collect(Path(args.answers), labs[0]) if args.answers else []
     if args.explain is not None:
         return _explain(context, labs, answers)
@@ -195,6 +210,7 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], part: Part, found:
     from checker.authoring.prove import Prover, scratch_scene
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
+    from checker.render.values import own_values_lines
     from checker.scene.holder import left_by_proof, require_own
     from checker.session.preparing import ensure_images, require_engine
 
@@ -205,10 +221,13 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], part: Part, found:
         context.confirm(f"Lab {lab.number} is running. Testing stops it and removes its containers.")
     require_engine(context, lab)
     ensure_images(context, lab.with_ways(lab.toml.usual))
-    ledger = ledger_of(context.places, lab)
+    # What is remembered of a lab is what its answers do with the lesson's values.
+    ledger = None if lab.seed else ledger_of(context.places, lab)
     prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context), ledger)
     if not args.json:
         print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"), flush=True)
+        for line in own_values_lines(lab, style)[1:-1]:
+            print(line, flush=True)
     with scene.lock("verify"), contextlib.closing(prover):
         for _ in range(args.repeat):
             proofs = prover.each(answers) if answers else prover.all(args.only, part, proceed=args.proceed)

@@ -49,10 +49,12 @@ _REACHED = {
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One of the two copies: its container's name, and the port of this machine that leads to it."""
+    """One of the two copies: its container's name, the port of this machine that leads to it, and the name it answers with."""
 
     name: str
     port: int
+    value: str
+    """What lab.toml calls the name that it answers with."""
 
     @property
     def wanted(self) -> Wanted:
@@ -81,8 +83,8 @@ class Copy:
         return self.door.asked
 
 
-FIRST = Copy("parcel", PORTS["parcel"])
-SECOND = Copy("parcel-b", PORTS["parcel-b"])
+FIRST = Copy("parcel", PORTS["parcel"], "first_name")
+SECOND = Copy("parcel-b", PORTS["parcel-b"], "second_name")
 
 
 def require_running(lab: Lab, copy: Copy) -> Container:

@@ -10,7 +10,7 @@ from checker.grading.author import fail, insides, read_processes
 from .copies import NAME_VARIABLE, sees_other_processes
 
 if TYPE_CHECKING:
-    from checker.grading.author import Container
+    from checker.grading.author import Container, Lab
 
     from .copies import Copy
 
@@ -26,6 +26,11 @@ def require_named(copy: Copy, container: Container, said: dict[str, Any]) -> str
     if named != says:
         _fail_named(copy, container, says, named)
     return says
+
+
+def require_own_name(lab: Lab, copy: Copy, says: str) -> None:
+    """Fail when the learner was given a name for this copy, and it answers with another."""
+    lab.require_value(copy.value, says, says=f"`{copy.name}` answers with", source=copy.asked)
 
 
 def _fail_named(copy: Copy, container: Container, says: str, named: str | None) -> NoReturn:

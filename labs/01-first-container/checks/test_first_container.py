@@ -11,7 +11,7 @@ from .apart import require_fresh, require_nothing_shared, require_unedited
 from .copies import FIRST, NAME_VARIABLE, SECOND, START_SECONDS, require_running
 from .detached import require_detached
 from .images import require_image, require_provided
-from .named import environment, require_named
+from .named import environment, require_named, require_own_name
 from .reached import require_answer
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def test_answers_on_8081(lab: Lab, outside: Outside) -> None:
 def test_named_by_environment(lab: Lab, outside: Outside) -> None:
     """It answers with the name that its environment gives it."""
     container = require_running(lab, FIRST)
-    require_named(FIRST, container, require_answer(lab, outside, FIRST, container))
+    says = require_named(FIRST, container, require_answer(lab, outside, FIRST, container))
+    require_own_name(lab, FIRST, says)
 
 
 @needs("parcel-runs")
@@ -75,6 +76,7 @@ def test_told_apart(lab: Lab, outside: Outside) -> None:
         source=f"{FIRST.asked}, and port {SECOND.port}",
         hint=f"Compare {NAME_VARIABLE} in the two: `docker inspect --format '{{{{.Config.Env}}}}' parcel parcel-b`.",
     )
+    require_own_name(lab, SECOND, names[SECOND])
 
 
 @needs("same-image")

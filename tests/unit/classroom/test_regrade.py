@@ -37,7 +37,7 @@ PLAIN = Style(colour=False, width=100, unicode=True, terminal=False)
 def grade(course: Course, handing: Handing, judge: Callable[[HandedIn], Found]) -> list[Result]:
     pile = sort(handing.folder, course.catalogue)
     handed = pile.handed.get(handing.lab.slug, [])
-    return list(grade_all(handing.folder, handing.lab, handed, judge, pile.notes))
+    return list(grade_all(handing.folder, handing.lab, handed, lambda each, _: judge(each), pile))
 
 
 def test_what_came_out_as_claimed_is_verified(handing: Handing, lab: Lab) -> None:

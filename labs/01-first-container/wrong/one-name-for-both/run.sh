@@ -1,2 +1,2 @@
-docker run -d --name parcel -p 8081:8080 -e PARCEL_INSTANCE=parcel drydock/parcel:1.0
-docker run -d --name parcel-b -p 8082:8080 -e PARCEL_INSTANCE=parcel drydock/parcel:1.0
+docker run -d --name parcel -p 8081:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0
+docker run -d --name parcel-b -p 8082:8080 -e PARCEL_INSTANCE=north drydock/parcel:1.0

@@ -1,0 +1,46 @@
+"""Whether an answer has the learner's own value, and whose value it has instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from checker.grading.verdicts import fail
+
+if TYPE_CHECKING:
+    from checker.course.catalogue import Lab
+
+
+def require_value(lab: Lab, name: str, found: str, *, says: str, source: str) -> None:
+    """Fail if the learner has a value of their own and the answer has another; outside of such a class, any is right.
+
+    Args:
+        lab: the lab.
+        name: the value, as lab.toml names it.
+        found: what the answer has.
+        says: the beginning of a sentence that `found` completes, such as "`parcel` answers with".
+        source: the command or address that shows it.
+    """
+    wanted = lab.values[name]
+    if not lab.seed or found == wanted:
+        return
+    title = lab.toml.values[name].title
+    fail(
+        f"{says} `{found}`. {_whose(lab, name, found)}",
+        expected=f"{title}: {wanted}",
+        seen=found,
+        source=source,
+        hint=f"In this class, every learner has values of their own. `lab values {int(lab.number)}` lists yours.",
+    )
+
+
+def _whose(lab: Lab, name: str, found: str) -> str:
+    """Say whose value it is, in one or two sentences."""
+    for other, own in lab.values.items():
+        if found == own and other != name:
+            return f"That is your value for something else: {lab.toml.values[other].title}."
+    for value in lab.toml.values.values():
+        if found == value.lesson:
+            return "That is the lesson's value, not yours."
+        if found in value.choices:
+            return "That is not your value: it is given to other learners of the class."
+    return "That is not your value."
