@@ -124,7 +124,7 @@ def _choose(places: Places, name: str, title: str) -> _Choice:
         number = max(taken, default=0) + 1
     if number > 99:
         raise MisuseError("Labs have numbers from 01 to 99, and 99 is taken.", remedy="Name a free number.")
-    ports = {port for lab in catalogue for port in lab.all_ports}
+    ports = {port for lab in catalogue for port in lab.possible_ports}
     names = {container for lab in catalogue for container in lab.toml.containers}
     return _Choice(
         number=number,

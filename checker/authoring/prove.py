@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import shutil
 import time
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +16,7 @@ from checker.authoring.ledger import time_left
 from checker.course.answer import Answer, read_answer
 from checker.course.model import AnswerToml
 from checker.errors import LabError, MisuseError
+from checker.grading import own_values
 from checker.grading.run import grade
 from checker.images.third_party import MissingProgramError
 from checker.results import CheckResult, Report, Status
@@ -117,8 +119,8 @@ def _is_answer(path: Path) -> bool:
 
 def _read(path: Path, lab: Lab) -> Answer:
     if (path / "answer.toml").is_file():
-        return read_answer(path, "answer", lab.folder).told(lab.own)
-    return Answer(path, "answer", AnswerToml(title=path.name), values=lab.own)
+        return lab.given(read_answer(path, "answer", lab.folder))
+    return lab.given(Answer(path, "answer", AnswerToml(title=path.name)))
 
 
 class Prover:
@@ -192,6 +194,11 @@ class Prover:
             for answer in self.lab.answers
             if not (self.lab.seed and answer.toml.lesson_values)
         ]
+        if self.lab.seed:
+            tasks += [
+                ("solution of the lesson", functools.partial(self.of_another, self.lab.with_seed(""))),
+                ("solution of a neighbour", functools.partial(self.of_another, _neighbour(self.lab))),
+            ]
         return tasks
 
     def each(self, answers: Sequence[Answer]) -> Iterator[Proof]:
@@ -231,6 +238,12 @@ class Prover:
             )
         judge = _must_pass if answer.kind in {"solution", "alternative"} else _anything
         return self._prove(answer.name, answer.toml.title, answer, judge)
+
+    def of_another(self, other: Lab) -> Proof:
+        """Prove that a solution with the values of another learner, or of the lesson, fails because of them."""
+        whose = "another learner's values" if other.seed else "the lesson's values"
+        name = f"solution of {'a neighbour' if other.seed else 'the lesson'}"
+        return self._prove(name, f"right with {whose}", other.solution, _must_be_anothers)
 
     def _prove(self, name: str, title: str, answer: Answer | None, judge: Callable[[Report], str]) -> Proof:
         start = time.monotonic()
@@ -371,6 +384,22 @@ def _must_fail(report: Report) -> str:
 def _must_pass(report: Report) -> str:
     first = report.first_problem
     return "" if report.passed else f"check {first.id}: {told(first)}" if first else "no check was run"
+
+
+def _must_be_anothers(report: Report) -> str:
+    first = report.first_problem
+    if first is None:
+        return "it passes, and its values are not this learner's"
+    if first.failure is None or not first.failure.reason.startswith(own_values.REASON):
+        return f"check {first.id} fails for another reason than whose value it is: {told(first)}"
+    return ""
+
+
+def _neighbour(lab: Lab) -> Lab:
+    """Return a lab with the values of a learner who has none of this one's."""
+    mine = set(lab.values.values())
+    others = (lab.with_seed(f"{lab.seed} {number}") for number in itertools.count())
+    return next(other for other in others if mine.isdisjoint(other.values.values()))
 
 
 def _anything(_: Report) -> str:

@@ -80,13 +80,24 @@ class Lab:
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """The ports of the learner's machine that it uses with the chosen ways."""
-        return (*self.toml.ports, *(port for name in self.chosen for port in self.toml.ways[name].ports))
+        """The ports of the learner's machine that it uses with the chosen ways, and with the learner's own values."""
+        return self._told_ports(self.chosen)
 
     @property
     def all_ports(self) -> tuple[int, ...]:
-        """All ports it can use, whichever ways are chosen."""
-        return (*self.toml.ports, *(port for way in self.toml.ways.values() for port in way.ports))
+        """All ports it can use with the learner's own values, whichever ways are chosen."""
+        return self._told_ports(tuple(self.toml.ways))
+
+    def _told_ports(self, names: tuple[str, ...]) -> tuple[int, ...]:
+        ports = (*self.toml.ports, *(port for name in names for port in self.toml.ways[name].ports))
+        return tuple(int(self.own.get(str(port), port)) for port in ports)
+
+    @property
+    def possible_ports(self) -> frozenset[int]:
+        """All ports it can use, with any ways chosen, and with any learner's values."""
+        plain = self.with_seed("").all_ports
+        choices = [value.choices for value in self.toml.values.values() if value.lesson in map(str, plain)]
+        return frozenset((*plain, *(int(choice) for several in choices for choice in several)))
 
     @property
     def values(self) -> dict[str, str]:
@@ -94,11 +105,30 @@ class Lab:
         return drawn(self.slug, self.toml.values, self.seed)
 
     @property
+    def told_values(self) -> dict[str, str]:
+        """The learner's values that are told, by the names in lab.toml: all but faults."""
+        return {name: value for name, value in self.values.items() if not self.toml.values[name].fault}
+
+    @property
     def own(self) -> dict[str, str]:
-        """The learner's values by those of the lesson, if the learner has values of their own."""
-        if not self.seed:
-            return {}
-        return {self.toml.values[name].lesson: value for name, value in self.values.items()}
+        """The learner's values by those of the lesson, if the learner has values of their own; faults are not told."""
+        given = self.told_values if self.seed else {}
+        return {self.toml.values[name].lesson: value for name, value in given.items()}
+
+    @property
+    def fault(self) -> str:
+        """The node that `lab lose` kills if none is named; empty for a random one."""
+        given = self.values if self.seed else {}
+        return next((given[name] for name, value in self.toml.values.items() if value.fault and given), "")
+
+    def given(self, answer: Answer) -> Answer:
+        """Return an answer to this lab as this learner gives it."""
+        found = self.own
+        if self.fault:
+            lesson = next(value.lesson for value in self.toml.values.values() if value.fault)
+            # The nodes change places, so that an answer which looks after all of them still does.
+            found |= {lesson: self.fault, self.fault: lesson}
+        return answer.told(found)
 
     def told(self, text: str) -> str:
         """Return a text of this lab with the learner's values in place of the lesson's."""
@@ -155,18 +185,17 @@ class Lab:
     @property
     def solution(self) -> Answer:
         """The answer that `lab solve` writes."""
-        return read_answer(self.folder / "solution", "solution", self.folder).told(self.own)
+        return self.given(read_answer(self.folder / "solution", "solution", self.folder))
 
     def step_answer(self, step: int) -> Answer | None:
         """Return what brings a fresh scene to where a step begins; None for the first step."""
         if step == 1:
             return None
-        return read_answer(self.folder / "steps" / str(step), "step", self.folder).told(self.own)
+        return self.given(read_answer(self.folder / "steps" / str(step), "step", self.folder))
 
     def _all(self, kind: str) -> list[Answer]:
         return [
-            read_answer(path, kind, self.folder).told(self.own)
-            for path in folders(self.folder / FOLDERS[kind])
+            self.given(read_answer(path, kind, self.folder)) for path in folders(self.folder / FOLDERS[kind])
         ]
 
 

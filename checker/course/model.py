@@ -98,6 +98,12 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[str, ...],
         Meta(min_length=3, description="The values to choose from; the lesson's is none of them."),
     ]
+    fault: Annotated[
+        bool,
+        Meta(
+            description="Whether it is the node that `lab lose` kills if none is named; learners are not told which one it is."
+        ),
+    ] = False
 
 
 class LabToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -137,7 +137,9 @@ class Lab:
         """Return the learner's value of something that lab.toml lists under `values`; outside of a class, the lesson's."""
         return self.course_lab.values[name]
 
-    def require_value(self, name: str, found: str, *, says: str, source: str) -> None:
+    def require_value(
+        self, name: str, found: str, *, says: str, source: str, known_only: bool = False
+    ) -> None:
         """Fail if the learner has a value of their own and the answer has another; outside of such a class, any is right.
 
         The failure says whose value was found: the lesson's, another learner's, or the learner's own for something else.
@@ -147,8 +149,12 @@ class Lab:
             found: what the answer has.
             says: the beginning of a sentence that `found` completes, such as "`parcel` answers with".
             source: the command or address that shows it.
+            known_only: fail only if it is the lesson's value or another learner's; the check itself says what is wrong
+                with any other.
         """
-        own_values.require_value(self.course_lab, name, found, says=says, source=source)
+        own_values.require_value(
+            self.course_lab, name, found, says=says, source=source, known_only=known_only
+        )
 
     def container(self, name: str) -> Container | None:
         """Return the container of exactly this name, or None. It need not be the learner's."""

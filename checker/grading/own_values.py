@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
 
 
-def require_value(lab: Lab, name: str, found: str, *, says: str, source: str) -> None:
+REASON = f"{__name__.rpartition('.')[2]}:"
+"""How the reason begins of every failure that this module gives."""
+
+
+def require_value(
+    lab: Lab, name: str, found: str, *, says: str, source: str, known_only: bool = False
+) -> None:
     """Fail if the learner has a value of their own and the answer has another; outside of such a class, any is right.
 
     Args:
@@ -19,11 +25,23 @@ def require_value(lab: Lab, name: str, found: str, *, says: str, source: str) ->
         found: what the answer has.
         says: the beginning of a sentence that `found` completes, such as "`parcel` answers with".
         source: the command or address that shows it.
+        known_only: whether to fail only if it is the lesson's value or another learner's; otherwise the check has more
+            to say of what is found.
     """
     wanted = lab.values[name]
     if not lab.seed or found == wanted:
         return
+    if known_only and not any(found in (each.lesson, *each.choices) for each in lab.toml.values.values()):
+        return
     title = lab.toml.values[name].title
+    if lab.toml.values[name].fault:
+        fail(
+            f"{says} `{found}`. In this class, the lab picks which one, and for you it is another.",
+            expected=f"{title}: {wanted}",
+            seen=found,
+            source=source,
+            hint=f"Leave the name out: `lab lose {int(lab.number)}`.",
+        )
     fail(
         f"{says} `{found}`. {_whose(lab, name, found)}",
         expected=f"{title}: {wanted}",

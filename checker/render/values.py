@@ -10,11 +10,31 @@ if TYPE_CHECKING:
 
 
 def own_values_lines(lab: Lab, style: Style) -> list[str]:
-    """Return the learner's values beside those of the lesson; nothing if they are the same."""
+    """Return the learner's values beside those of the lesson, and what the lab picks; nothing outside of such a class."""
+    if not lab.seed:
+        return []
+    picked = [
+        line
+        for value in lab.toml.values.values()
+        if value.fault
+        for line in style.wrap(
+            f"In this class, the lab picks for you: {value.title}. Leave its name out: `lab lose {int(lab.number)}`.",
+            "  ",
+            first="  ",
+        )
+    ]
+    return [*_table(lab, style), *picked]
+
+
+def _table(lab: Lab, style: Style) -> list[str]:
     if not lab.own:
         return []
     heading = ("in the lesson", "for you", "")
-    rows = [(value.lesson, lab.values[name], value.title) for name, value in lab.toml.values.items()]
+    rows = [
+        (value.lesson, lab.values[name], value.title)
+        for name, value in lab.toml.values.items()
+        if not value.fault
+    ]
     first, second = (max(len(row[at]) for row in (heading, *rows)) for at in (0, 1))
     lines = style.wrap("In this class, each learner's task is a little different. Yours:", "  ", first="  ")
     lines.append(style.paint(f"    {heading[0]:<{first}}  {heading[1]}", "bold"))

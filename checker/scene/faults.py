@@ -52,7 +52,7 @@ def find_nodes(engine: Engine, lab: Lab) -> list[Node]:
 
 
 def choose(engine: Engine, lab: Lab, name: str = "", *, running: bool = True) -> Node:
-    """Return a node by name, or a random one when no name is given.
+    """Return a node by name; when no name is given, the one that the learner's class has picked, or else a random one.
 
     Args:
         engine: the engine that runs them.
@@ -78,7 +78,8 @@ def choose(engine: Engine, lab: Lab, name: str = "", *, running: bool = True) ->
         )
     fitting = [node for node in named if node.running == running]
     if fitting:
-        return random.choice(fitting)  # noqa: S311 - the choice does not have to be secret
+        picked = [node for node in fitting if running and node.name == lab.fault]
+        return random.choice(picked or fitting)  # noqa: S311 - the choice does not have to be secret
     which = name or "Every node"
     if running:
         raise MisuseError(f"{which} is already lost.", remedy=f"Bring it back: lab lose {number} --back")

@@ -13,6 +13,7 @@ from checker.cluster import outcomes
 from checker.course.catalogue import Catalogue
 from checker.course.model import Outcome
 from checker.course.places import find
+from checker.course.values import put_in
 from checker.grading.verdicts import MARKS
 from tests.conftest import ROOT
 
@@ -50,6 +51,23 @@ UNPROVEN = {
     ("12-one-goal-four-ways", "second-survives"),
 }
 """Checks that no wrong answer is caught by, each for a reason; whoever finds an answer takes its line out."""
+
+
+def test_no_two_labs_can_need_one_port() -> None:
+    taken = [(port, lab.number) for lab in LABS for port in lab.possible_ports]
+    assert len({port for port, _ in taken}) == len(taken)
+
+
+@pytest.mark.parametrize("lab", [lab for lab in LABS if lab.toml.values], ids=lambda lab: lab.slug)
+def test_right_answers_have_a_learners_own_values_in_the_lessons_place(lab: Lab) -> None:
+    own = lab.with_seed("anybody")
+    for answer in own.answers:
+        if answer.toml.lesson_values or answer.must_fail:
+            continue
+        text = "\n".join(f"{name} {entry.text or ''}" for name, entry in answer.contents.items())
+        assert put_in(text, own.own) == text, f"{answer.name} has a value of the lesson"
+        missing = [value for value in own.values.values() if value not in text]
+        assert not missing, f"{answer.name} does without {', '.join(missing)}"
 
 
 def files(lab: Lab) -> list[Path]:

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             "work": str(started.work),
             "ports": lab.ports,
             "ways": lab.chosen,
-            "values": lab.values,
+            "values": lab.told_values,
             "notes": started.notes,
         }
         print(msgspec.json.encode(record).decode())

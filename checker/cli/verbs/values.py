@@ -31,12 +31,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         import msgspec
 
-        print(msgspec.json.encode({"lab": lab.slug, "own": bool(lab.own), "values": lab.values}).decode())
+        print(
+            msgspec.json.encode({"lab": lab.slug, "own": bool(lab.seed), "values": lab.told_values}).decode()
+        )
         return 0
     print(
         "\n".join(
             [f"Lab {lab.number}: {lab.toml.title}", *own_values_lines(lab, style_of())]
-            if lab.own
+            if lab.seed
             else [f"In lab {lab.number}, your values are those of the lesson."]
         )
     )

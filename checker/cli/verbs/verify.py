@@ -210,7 +210,6 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], part: Part, found:
     from checker.authoring.prove import Prover, scratch_scene
     from checker.render.proofs import proof_lines
     from checker.render.style import style_of
-    from checker.render.values import own_values_lines
     from checker.scene.holder import left_by_proof, require_own
     from checker.session.preparing import ensure_images, require_engine
 
@@ -226,8 +225,9 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], part: Part, found:
     prover = Prover(scratch_scene(scene), context.say, functools.partial(ensure_images, context), ledger)
     if not args.json:
         print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"), flush=True)
-        for line in own_values_lines(lab, style)[1:-1]:
-            print(line, flush=True)
+        if lab.seed:
+            given = [f"{lab.values[name]} for {value.lesson}" for name, value in lab.toml.values.items()]
+            print(f"With the values of {lab.seed}: {', '.join(given)}", flush=True)
     with scene.lock("verify"), contextlib.closing(prover):
         for _ in range(args.repeat):
             proofs = prover.each(answers) if answers else prover.all(args.only, part, proceed=args.proceed)

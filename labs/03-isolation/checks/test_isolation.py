@@ -30,6 +30,7 @@ from .three import (
     of_each,
     present,
     require_answer,
+    require_own_port,
     require_running,
     require_said,
 )
@@ -253,10 +254,12 @@ def test_own_ledger(lab: Lab, outside: Outside) -> None:
 @timeout(START_SECONDS + 30)
 def test_neighbour_in_service(lab: Lab, outside: Outside) -> None:
     """The neighbour is in service, on port 8093."""
-    container = require_running(lab, CRUNCHER)
+    neighbour = CRUNCHER.of(lab)
+    container = require_running(lab, neighbour)
+    require_own_port(lab, neighbour, container)
     # Where the kernel may not kill, a container at its limit freezes; the next check says so better than a time-out.
     if not container.host_config.get("OomKillDisable"):
-        require_answer(lab, outside, CRUNCHER, container)
+        require_answer(lab, outside, neighbour, container)
 
 
 @needs("neighbour-in-service")
@@ -269,16 +272,16 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
         _fail_way_round(
             container, "may not be killed at it, only frozen, with all that is in it: nobody is served"
         )
-    if 0 < int(container.host_config.get("Memory") or 0) <= MEMORY_MOST and not _kills_seen(outside):
-        outside.post(f"{CRUNCHER.url}/again", timeout=5.0)
-        wait_until(lambda: _kills_seen(outside), KILL_SECONDS, every=0.25)
+    if 0 < int(container.host_config.get("Memory") or 0) <= MEMORY_MOST and not _kills_seen(lab, outside):
+        _ask_for_another_round(lab, outside)
+        wait_until(lambda: _kills_seen(lab, outside), KILL_SECONDS, every=0.25)
     # The kernel may end the service itself if a command starts beside a worker that is dying of its limit.
-    wait_until(lambda: _has_room(container, outside), ROOM_SECONDS, every=0.1)
+    wait_until(lambda: _has_room(lab, container, outside), ROOM_SECONDS, every=0.1)
     memory = read_memory(container)
     expected = f"a memory limit on cruncher, {mb(MEMORY_MOST)} at most"
     if memory.limit >= NO_LIMIT // 2:
         _fail_unlimited(lab, outside, expected, source)
-    ceiling = int(outside.get(f"{CRUNCHER.url}/", timeout=5.0).json().get("ceiling_mb") or 0) << 20
+    ceiling = int(_neighbour_says(lab, outside).get("ceiling_mb") or 0) << 20
     require(
         memory.limit < ceiling or not ceiling,
         f"cruncher's limit is {mb(memory.limit)}, and it never takes more than {mb(ceiling)}: a limit that is never "
@@ -318,19 +321,28 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
     )
 
 
-def _kills_seen(outside: Outside) -> int:
+def _neighbour_says(lab: Lab, outside: Outside) -> dict[str, Any]:
+    said: dict[str, Any] = outside.get(f"{CRUNCHER.of(lab).url}/", timeout=5.0).json()
+    return said
+
+
+def _ask_for_another_round(lab: Lab, outside: Outside) -> None:
+    outside.post(f"{CRUNCHER.of(lab).url}/again", timeout=5.0)
+
+
+def _kills_seen(lab: Lab, outside: Outside) -> int:
     """Return how many kills the neighbour has seen since it started, each counted when it was over.
 
     Its service is asked: while the kernel frees a killed worker's memory, every command started in the same container
     asks for more, and another process of it may have to die for that. Its log has the kills of earlier starts too.
     """
-    return int(outside.get(f"{CRUNCHER.url}/", timeout=5.0).json().get("killed") or 0)
+    return int(_neighbour_says(lab, outside).get("killed") or 0)
 
 
-def _has_room(container: Container, outside: Outside) -> bool:
+def _has_room(lab: Lab, container: Container, outside: Outside) -> bool:
     """Whether its worker does not run, or is far from the limit; after a kill, it rests for 15 s."""
     limit = int(container.host_config.get("Memory") or 0)
-    holds = int(outside.get(f"{CRUNCHER.url}/", timeout=5.0).json().get("holds_mb") or 0) << 20
+    holds = int(_neighbour_says(lab, outside).get("holds_mb") or 0) << 20
     return not limit or not holds or holds + ROOM <= limit
 
 
@@ -357,7 +369,7 @@ def _fail_unlimited(lab: Lab, outside: Outside, expected: str, source: str) -> N
             source=source,
             hint="`docker stats`, column LIMIT: on which line does it matter?",
         )
-    said = outside.get(f"{CRUNCHER.url}/", timeout=5.0).json()
+    said = _neighbour_says(lab, outside)
     reserved = int(present(lab)[CRUNCHER].host_config.get("MemoryReservation") or 0)
     require(
         not reserved,
@@ -456,14 +468,14 @@ def _has_cpu_limit(container: Container) -> bool:
 def test_others_hold(lab: Lab, outside: Outside) -> None:
     """While the neighbour was being killed, both versions kept answering in good time."""
     boxes = {asked: require_running(lab, asked) for asked in VERSIONS}
-    killed = _last_killed(outside)
+    killed = _last_killed(lab, outside)
     records = _paces(outside, killed)
     if not all(record.get("quotes") for record in records.values()):
         # The last kill is older than one of the two: watch another one.
-        before = _kills_seen(outside)
-        outside.post(f"{CRUNCHER.url}/again", timeout=5.0)
-        wait_until(lambda: _kills_seen(outside) > before, KILL_SECONDS, every=0.25)
-        killed = _last_killed(outside)
+        before = _kills_seen(lab, outside)
+        _ask_for_another_round(lab, outside)
+        wait_until(lambda: _kills_seen(lab, outside) > before, KILL_SECONDS, every=0.25)
+        killed = _last_killed(lab, outside)
         wait_until(
             lambda: all(record.get("quotes") for record in _paces(outside, killed).values()), 5.0, every=0.25
         )
@@ -522,8 +534,8 @@ def _told_cpu(container: Container) -> str:
     return "no limit"
 
 
-def _last_killed(outside: Outside) -> float:
-    return float(outside.get(f"{CRUNCHER.url}/", timeout=5.0).json().get("last_killed") or 0.0)
+def _last_killed(lab: Lab, outside: Outside) -> float:
+    return float(_neighbour_says(lab, outside).get("last_killed") or 0.0)
 
 
 def _pace(outside: Outside, asked: Asked, moment: float) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from checker.grading.author import (
@@ -43,6 +43,8 @@ class Asked:
     version: str
     program: str
     library: str = ""
+    value: str = ""
+    """What lab.toml calls its port, where that can differ from learner to learner."""
 
     @property
     def image(self) -> str:
@@ -76,7 +78,12 @@ class Asked:
     @property
     def door(self) -> Door:
         """The port, as the check API looks for it."""
-        return Door(self.port, inside=INSIDE, others=PORTS, hints=_HINTS, start_seconds=START_SECONDS)
+        others = {**PORTS, self.name: self.port}
+        return Door(self.port, inside=INSIDE, others=others, hints=_HINTS, start_seconds=START_SECONDS)
+
+    def of(self, lab: Lab) -> Asked:
+        """Return it with the port that the learner is to give it."""
+        return replace(self, port=int(lab.value(self.value))) if self.value else self
 
 
 _HINTS = {
@@ -90,7 +97,7 @@ _HINTS = {
 PORTS = {"tariff-v1": 8091, "tariff-v2": 8092, "cruncher": 8093}
 V1 = Asked("tariff-v1", "tariff", PORTS["tariff-v1"], "1.0", "/usr/bin/tariff-v1", "postage 1.")
 V2 = Asked("tariff-v2", "tariff", PORTS["tariff-v2"], "2.0", "/usr/bin/tariff-v2", "postage 2.")
-CRUNCHER = Asked("cruncher", "cruncher", PORTS["cruncher"], "1.0", "/app/cruncher.py")
+CRUNCHER = Asked("cruncher", "cruncher", PORTS["cruncher"], "1.0", "/app/cruncher.py", value="neighbour_port")
 VERSIONS = (V1, V2)
 ALL = (V1, V2, CRUNCHER)
 
@@ -128,7 +135,7 @@ def require_running(lab: Lab, asked: Asked) -> Container:
 
 
 def _require_no_box_for_two(lab: Lab, asked: Asked) -> None:
-    if asked is CRUNCHER:
+    if asked.service == CRUNCHER.service:
         return
     # One that leads here alone is published on the wrong port: its own check says so.
     others = [
@@ -147,6 +154,21 @@ def _require_no_box_for_two(lab: Lab, asked: Asked) -> None:
         source="docker ps",
         hint="Lesson, “Version 2 beside it”: what does a container of its own give to a version?",
     )
+
+
+def require_own_port(lab: Lab, asked: Asked, container: Container) -> None:
+    """Fail if the container is published on the lesson's port, or another learner's, and not on the learner's own."""
+    published = _published(container)
+    if not asked.value or asked.port in published:
+        return
+    for port in sorted(published):
+        lab.require_value(
+            asked.value,
+            str(port),
+            says=f"`{asked.name}` is published on port",
+            source=f"docker port {asked.name}",
+            known_only=True,
+        )
 
 
 def _published(container: Container) -> set[int]:
@@ -193,7 +215,7 @@ def _tell_ended(asked: Asked, container: Container) -> None:
             **facts,
             hint="What did you lay over /var/lib/tariff, and who may write there? The task asks for no volume.",
         )
-    if asked is CRUNCHER and container.status != "restarting":
+    if asked.service == CRUNCHER.service and container.status != "restarting":
         how = "was killed from outside" if code == 137 else "was stopped" if code in {0, 143} else "ended"
         fail(
             f"`cruncher` {how}, not contained. Nobody is harmed by a neighbour that is dead, but nobody is served by "

@@ -414,6 +414,14 @@ def test_host_lost(world: World) -> None:
         source="lab timeline 6",
         hint="`lab lose 6 --back` brings the host back. Have five copies serve, then lose a host again.",
     )
+    lost = {each.host for each in world.deaths if each.serving >= WANTED}
+    if world.lab.value("lost_host") not in lost:
+        world.lab.require_value(
+            "lost_host",
+            loss.host,
+            says="The host that died while five copies served is",
+            source="lab timeline 6",
+        )
 
 
 @needs("front-reaches-all", "host-lost")

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from checker.authoring import prove
 from checker.authoring.prove import Prover, images_for
 from checker.errors import LabError
+from checker.grading import own_values
 from checker.images.third_party import MissingProgramError
+from checker.results import CheckResult, Failure, Report, Status
 from checker.scene.scene import Scene
 
 if TYPE_CHECKING:
@@ -76,3 +79,54 @@ def test_a_lab_of_one_way_that_is_not_to_be_had_is_not_proven_at_all(course: Cou
     lab = course.lab()
     with pytest.raises(MissingProgramError):
         list(prover(lab, course, [], []).all())
+
+
+VALUES = """
+[values.door]
+title = "the door"
+lesson = "front"
+choices = ["left", "right", "back"]
+"""
+
+
+def valued(course: Course) -> Lab:
+    for kind, more in (("solution", ""), ("alternatives/any-door", "lesson_values = true\n")):
+        course.write(f"{kind}/answer.toml", f"title = '{kind}'\n{more}")
+        course.write(f"{kind}/run.sh", "open front\n")
+    return course.lab(toml=VALUES)
+
+
+def test_with_a_learners_values_two_solutions_that_are_not_theirs_must_fail_too(course: Course) -> None:
+    lab = valued(course)
+    plain = [name for name, _ in prover(lab, course, [], []).tasks()]
+    own = [name for name, _ in prover(lab.with_seed("K-1"), course, [], []).tasks()]
+    assert "alternative/any-door" in plain
+    assert "alternative/any-door" not in own
+    assert [name for name in own if name not in plain] == [
+        "solution of the lesson",
+        "solution of a neighbour",
+    ]
+
+
+def report(reason: str = "") -> Report:
+    failure = Failure(rationale="It is another door.", hint="Look.", reason=reason)
+    check = CheckResult(
+        id="opens",
+        title="It opens",
+        status=Status.FAILED if reason else Status.PASSED,
+        failure=failure if reason else None,
+    )
+    return Report(lab="97-x", title="x", checks=(check,), started="", ms=1.0)
+
+
+def test_another_learners_solution_has_to_fail_because_its_values_are_not_this_learners() -> None:
+    assert prove._must_be_anothers(report(f"{own_values.REASON}12")) == ""
+    assert "it passes" in prove._must_be_anothers(report())
+    assert "for another reason" in prove._must_be_anothers(report("reached:7"))
+
+
+def test_a_neighbour_has_none_of_a_learners_values(course: Course) -> None:
+    lab = valued(course)
+    for number in range(12):
+        mine = lab.with_seed(f"K-{number}")
+        assert set(mine.values.values()).isdisjoint(prove._neighbour(mine).values.values())

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from checker.course.answer import read_answer
-from checker.course.catalogue import Catalogue
+from checker.course.catalogue import Catalogue, Lab
 from checker.course.model import LabToml, Value
 from checker.course.places import Places
 from checker.course.values import drawn, note, noted, put_in, require_values, seed_of
@@ -135,6 +135,49 @@ def test_labs_have_the_values_of_the_class_that_this_machine_is_in(
     assert mine.with_seed("").values == lesson
     # A lab without such values is the same for all.
     assert catalogue.find("4").seed == ""
+
+
+def with_a_fault(seed: str) -> Lab:
+    values = {
+        "port": Value(title="the port", lesson="8093", choices=("8301", "8302", "8303")),
+        "lost": Value(title="the host", lesson="host-3", choices=("host-1", "host-2", "host-4"), fault=True),
+    }
+    found = Catalogue(Places(ROOT, ROOT)).find("3")
+    return Lab(found.folder, msgspec.structs.replace(found.toml, values=values), seed=seed)
+
+
+def test_a_fault_is_drawn_and_not_told() -> None:
+    lab = with_a_fault("K-1")
+    assert lab.fault in {"host-1", "host-2", "host-4"}
+    assert list(lab.told_values) == ["port"]
+    assert lab.told("host-3 and 8093") == f"host-3 and {lab.values['port']}"
+
+
+def test_without_a_seed_no_fault_is_picked() -> None:
+    assert with_a_fault("").fault == ""
+
+
+def test_nodes_change_places_in_an_answer_so_that_each_is_still_looked_after(tmp_path: Path) -> None:
+    (tmp_path / "solution").mkdir()
+    (tmp_path / "solution/answer.toml").write_text('title = "x"\n')
+    (tmp_path / "solution/run.sh").write_text("run host-1 host-2 host-3 host-4 -p 8093; kill lab-host-3-1\n")
+    lab = with_a_fault("K-1")
+    script = lab.given(read_answer(tmp_path / "solution", "solution", tmp_path)).script or ""
+    assert sorted(word for word in script.split(";")[0].split() if word.startswith("host-")) == [
+        "host-1",
+        "host-2",
+        "host-3",
+        "host-4",
+    ]
+    assert script.endswith(f"-p {lab.values['port']}; kill lab-{lab.fault}-1\n")
+
+
+def test_a_lab_uses_the_learners_own_ports_and_can_use_those_of_all() -> None:
+    lab = with_a_fault("K-1")
+    assert int(lab.values["port"]) in lab.ports
+    assert 8093 not in lab.ports
+    assert with_a_fault("").ports == (8091, 8092, 8093)
+    assert lab.possible_ports == {8091, 8092, 8093, 8301, 8302, 8303}
 
 
 @pytest.fixture

@@ -62,3 +62,21 @@ def test_the_own_value_in_the_wrong_place_says_what_it_is_for(lab: Lab) -> None:
 
 def test_what_is_nobodys_value_is_not_blamed_on_anybody(lab: Lab) -> None:
     assert str(failure(lab, "depot-1")) == "`parcel` answers with `depot-1`. That is not your value."
+
+
+def test_a_check_that_has_more_to_say_leaves_only_known_values_to_this_one(lab: Lab) -> None:
+    known = {word for value in VALUES.values() for word in (value.lesson, *value.choices)}
+    for found in known - {lab.values["first"]}:
+        with pytest.raises(CheckFailed):
+            require_value(lab, "first", found, says="It says", source="curl", known_only=True)
+    require_value(lab, "first", "depot-1", says="It says", source="curl", known_only=True)
+
+
+def test_another_fault_than_the_one_that_was_picked_is_told_with_how_to_get_it(lab: Lab) -> None:
+    values = {"lost": msgspec.structs.replace(VALUES["first"], fault=True)}
+    faulty = Lab(lab.folder, msgspec.structs.replace(lab.toml, values=values), seed=lab.seed)
+    with pytest.raises(CheckFailed) as raised:
+        require_value(faulty, "lost", "north", says="The host that died is", source="lab timeline 1")
+    told = raised.value.failure
+    assert told.rationale.startswith("The host that died is `north`. In this class, the lab picks which one")
+    assert "`lab lose 1`" in told.hint

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from checker.course.catalogue import Lab
+from checker.course.model import Value
 from checker.errors import LabError, MisuseError
 from checker.scene import faults
 from checker.scene.faults import MAY_FAIL, Node
@@ -91,6 +94,23 @@ def test_only_a_node_that_runs_is_lost_and_only_one_that_is_lost_comes_back(cour
 def test_without_a_name_every_node_that_runs_may_be_the_one(course: Course) -> None:
     engine: Any = Engine(a=container("worker-1"), b=container("worker-2"))
     assert {faults.choose(engine, course.lab()).name for _ in range(200)} == {"worker-1", "worker-2"}
+
+
+def test_without_a_name_the_node_that_the_learners_class_picked_is_lost_as_long_as_it_runs(
+    course: Course,
+) -> None:
+    host = Value(
+        title="the host", lesson="worker-1", choices=("worker-2", "worker-3", "worker-4"), fault=True
+    )
+    given = course.lab()
+    lab = Lab(given.folder, msgspec.structs.replace(given.toml, values={"host": host}), seed="K-1")
+    states = {f"worker-{number}": "running" for number in range(1, 5)}
+    engine: Any = Engine(**{name: container(name) for name in states})
+    assert {faults.choose(engine, lab).name for _ in range(20)} == {lab.fault}
+    assert faults.choose(engine, lab, "worker-1").name == "worker-1"
+    engine.containers[lab.fault]["State"] = "exited"
+    assert lab.fault not in {faults.choose(engine, lab).name for _ in range(20)}
+    assert faults.choose(engine, lab, running=False).name == lab.fault
 
 
 def test_a_node_is_lost_when_the_engine_has_seen_its_end() -> None:
