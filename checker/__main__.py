@@ -3,21 +3,36 @@
 import signal
 import sys
 
+from checker.bootstrap import streams
 from checker.errors import ExitCode
 
 
 def main() -> int:
+    """Run the command line, and end with an exit code of `lab` whatever happens to its output."""
+    streams.complete()
+    streams.watch()
+    try:
+        code = _run()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(ExitCode.OK)
+    except KeyboardInterrupt:
+        code = _ended_by or int(ExitCode.INTERRUPTED)
+    return streams.finish(code)
+
+
+def _run() -> int:
     """Run the command line, and tell what keeps it from being read at all."""
     # Ended by `kill`, `systemctl` or a closed window, a command cleans up as it does after Ctrl-C.
     for name in ("SIGTERM", "SIGHUP"):
         if (number := getattr(signal, name, None)) and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
+    if hasattr(signal, "pthread_sigmask"):
+        # `lab` holds Ctrl-C back while this Python starts, which would answer it with a traceback.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
         from checker.cli import main as run  # noqa: PLC0415 - a broken environment shows here
 
         code = run()
-    except KeyboardInterrupt:
-        return _ended_by or int(ExitCode.INTERRUPTED)
     except ImportError as error:
         print(f"lab: part of it cannot be read: {error}", file=sys.stderr)
         print("     Make its environment again: rm -r .venv, then the same command.", file=sys.stderr)

@@ -7,6 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from checker.bootstrap import streams
 from checker.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has closed it; Python must not complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.OK)
     except Exception as error:  # noqa: BLE001 - Python would end with 1, which means that a check failed
+        if isinstance(error, OSError) and streams.has_failed():
+            return int(ExitCode.OK)  # it is about our output: `streams.finish` judges that
         if verbose:
             _show_traceback()
         _tell(unforeseen(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def became(checkout: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return commands
 
 
-def start(checkout: Any, *arguments: str) -> object:
+def start(checkout: Any, *arguments: str, function: str = "main") -> object:
     """Run `lab ARGUMENTS` and return its exit code."""
     lab = checkout.lab
     lab.is_isolated = lambda: True
@@ -52,7 +53,7 @@ def start(checkout: Any, *arguments: str) -> object:
         patch.setattr(sys, "path", list(sys.path))
         patch.setattr(os, "environ", dict(os.environ))
         try:
-            return lab.main()
+            return getattr(lab, function)()
         except SystemExit as end:
             return end.code
 
@@ -169,6 +170,35 @@ def test_an_old_python_alone_says_what_is_needed(
     assert "Python 3.11 or newer is needed" in said
     assert "python3.12 lab" in said
     assert not checkout.venv.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there the command is a process of its own")
+def test_ctrl_c_is_held_back_while_the_next_python_starts(
+    checkout: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout.prepare()
+    held: list[bool] = []
+
+    def execvp(*_: object) -> None:
+        held.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        raise SystemExit(0)
+
+    monkeypatch.setattr(os, "execvp", execvp)
+    start(checkout, "list")
+    assert held == [True]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_python_that_cannot_be_started_is_no_failed_check(
+    checkout: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def execvp(*_: object) -> None:
+        raise OSError(8, "Exec format error")
+
+    checkout.prepare()
+    monkeypatch.setattr(os, "execvp", execvp)
+    assert start(checkout, "list", function="run") == 3
+    assert "could not be started: [Errno 8] Exec format error" in capsys.readouterr().err
 
 
 def test_windows_runs_the_command_and_returns_its_code(
