@@ -11,7 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -46,6 +46,9 @@ MIGRATIONS = (
     "ALTER TABLE hint ADD COLUMN reason TEXT NOT NULL DEFAULT '';",
 )
 """The history of the schema. Add entries, never change them."""
+
+TABLES = frozenset({"attempt", "hint", "start", "solved", "measurement"})
+"""What the last schema consists of."""
 
 BUSY_SECONDS = 10.0
 """How long a second `lab` waits for the transaction of the first."""
@@ -150,6 +153,11 @@ class Progress:
             return self._connect(copied)
 
     def _unusable(self, why: str) -> LabError:
+        if os.path.lexists(self.file) and not self.file.is_file():
+            return LabError(
+                f"Progress cannot be kept in {self.file}: it is no ordinary file.",
+                remedy="Move it away, or set DRYDOCK_STATE to another folder.",
+            )
         return LabError(
             f"Progress cannot be kept in {self.file}: {why}.",
             remedy="Free some disk space or allow writing there, or set DRYDOCK_STATE to another folder.",
@@ -188,7 +196,11 @@ class Progress:
                 self._use_wal(db)
             db.execute("PRAGMA synchronous = NORMAL")
             self._migrate(db)
-            if damage := db.execute("PRAGMA quick_check(1)").fetchone()[0].removeprefix("ok"):
+            there = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            missing = ", ".join(sorted(TABLES - there))
+            if damage := (missing and f"no such table: {missing}") or (
+                db.execute("PRAGMA quick_check(1)").fetchone()[0].removeprefix("ok")
+            ):
                 error = sqlite3.DatabaseError(damage)
                 error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
                 raise error
@@ -325,19 +337,29 @@ class Progress:
 
     # -- reading -------------------------------------------------------------------------------------------
 
+    def _rows(self, question: str, lab: str) -> list[Any]:
+        try:
+            return self._db.execute(question, (lab,)).fetchall()
+        except sqlite3.Error as error:
+            raise self._unusable(str(error)) from error
+
+    def _first(self, question: str, lab: str) -> Any:
+        return next(iter(self._rows(question, lab)), None)
+
+    def _value(self, question: str, lab: str) -> Any:
+        return self._rows(question, lab)[0][0]
+
     def last_report(self, lab: str) -> Report | None:
         """Return the last grading run of a lab."""
-        row = self._db.execute(
-            "SELECT report FROM attempt WHERE lab = ? ORDER BY id DESC LIMIT 1", (lab,)
-        ).fetchone()
+        row = self._first("SELECT report FROM attempt WHERE lab = ? ORDER BY id DESC LIMIT 1", lab)
         return _decoded(row)
 
     def measurements(self, lab: str) -> list[Measurement]:
         """Return the measurements of a lab: the latest value for each name and subject, in the order recorded."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT name, value, unit, subject, at FROM measurement WHERE id IN"
             " (SELECT max(id) FROM measurement WHERE lab = ? GROUP BY name, subject) ORDER BY id",
-            (lab,),
+            lab,
         )
         return [
             Measurement(name=name, value=value, unit=unit, subject=subject, at=at)
@@ -346,8 +368,8 @@ class Progress:
 
     def history(self, lab: str) -> list[Measurement]:
         """Return all measurements ever made in a lab, the oldest first; `at` says when the run began."""
-        rows = self._db.execute(
-            "SELECT name, value, unit, subject, at FROM measurement WHERE lab = ? ORDER BY id", (lab,)
+        rows = self._rows(
+            "SELECT name, value, unit, subject, at FROM measurement WHERE lab = ? ORDER BY id", lab
         )
         return [
             Measurement(name=name, value=value, unit=unit, subject=subject, at=at)
@@ -356,22 +378,13 @@ class Progress:
 
     def standing(self, lab: str) -> Standing:
         """Return the learner's progress in a lab."""
-        attempts = self._db.execute(
-            "SELECT count(*) FROM attempt WHERE lab = ? AND counted", (lab,)
-        ).fetchone()[0]
-        first = (
-            self._db.execute("SELECT min(started) FROM attempt WHERE lab = ? AND passed", (lab,)).fetchone()[
-                0
-            ]
-            or ""
+        attempts = self._value("SELECT count(*) FROM attempt WHERE lab = ? AND counted", lab)
+        first = self._value("SELECT min(started) FROM attempt WHERE lab = ? AND passed", lab) or ""
+        hints = self._value("SELECT count(DISTINCT check_id || rung) FROM hint WHERE lab = ?", lab)
+        solved = self._value("SELECT min(at) FROM solved WHERE lab = ?", lab)
+        row = self._first(
+            "SELECT report FROM attempt WHERE lab = ? AND counted ORDER BY id DESC LIMIT 1", lab
         )
-        hints = self._db.execute(
-            "SELECT count(DISTINCT check_id || rung) FROM hint WHERE lab = ?", (lab,)
-        ).fetchone()[0]
-        solved = self._db.execute("SELECT min(at) FROM solved WHERE lab = ?", (lab,)).fetchone()[0]
-        row = self._db.execute(
-            "SELECT report FROM attempt WHERE lab = ? AND counted ORDER BY id DESC LIMIT 1", (lab,)
-        ).fetchone()
         last = _decoded(row)
         # Count as `lab check` does: guards are not goals.
         goals = [check for check in last.checks if check.kind is Kind.GOAL] if last else []

@@ -23,6 +23,14 @@ def why_not_written(path: Path | str, error: OSError, setting: str = "") -> tupl
     if error.errno == errno.EROFS:
         where = f"Set {setting} to a folder that you may write to." if setting else "Use another folder."
         return "it lies on a read-only file system", where
+    if error.errno in {errno.ENOTDIR, errno.EEXIST} and (file := _file_in(path)):
+        where = f", or set {setting} to another folder." if setting else ", or use another folder."
+        return f"{file} is not a folder", f"Move it away{where}"
+    if error.errno == errno.ENAMETOOLONG:
+        return (
+            "this path is too long",
+            f"Set {setting} to a shorter one." if setting else "Use a shorter one.",
+        )
     if error.errno in {errno.EACCES, errno.EPERM} and (found := foreign(path)):
         place, owner, ours = found
         said = f"{place} belongs to {owner}, and you are {me()}"
@@ -33,6 +41,11 @@ def why_not_written(path: Path | str, error: OSError, setting: str = "") -> tupl
         return said + hint, f"Take it back: sudo chown -R {me()} {shlex.quote(str(place))}"
     why = error.strerror or str(error) or type(error).__name__
     return why, f"Make room or allow writing there.{elsewhere}"
+
+
+def _file_in(path: Path) -> Path | None:
+    """Return what stands in a path where a folder is needed."""
+    return next((each for each in (path, *path.parents) if os.path.lexists(each) and not each.is_dir()), None)
 
 
 def foreign(path: Path) -> tuple[Path, str, bool] | None:

@@ -58,10 +58,21 @@ def test_a_file_of_another_in_a_folder_of_ours_is_found(folders: dict[Path, int]
     [
         (errno.ENOSPC, "the disk is full", "Make room there. Or set DRYDOCK_STATE"),
         (errno.EROFS, "it lies on a read-only file system", "Set DRYDOCK_STATE to a folder"),
-        (errno.ENOTDIR, "Not a directory", "Make room or allow writing there."),
+        (errno.ENAMETOOLONG, "this path is too long", "Set DRYDOCK_STATE to a shorter one."),
+        (errno.EIO, "Input/output error", "Make room or allow writing there."),
     ],
 )
 def test_each_cause_has_its_own_way_out(number: int, said: str, remedy: str) -> None:
     why, way = owner.why_not_written("/x", OSError(number, os.strerror(number)), "DRYDOCK_STATE")
     assert why == said
     assert way.startswith(remedy)
+
+
+@pytest.mark.parametrize("number", [errno.ENOTDIR, errno.EEXIST])
+def test_a_file_where_a_folder_is_needed_is_named(tmp_path: Path, number: int) -> None:
+    file = tmp_path / "state"
+    file.touch()
+    for path in (file, file / "work" / "lab"):
+        why, remedy = owner.why_not_written(path, OSError(number, os.strerror(number)), "DRYDOCK_STATE")
+        assert why == f"{file} is not a folder"
+        assert remedy == "Move it away, or set DRYDOCK_STATE to another folder."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -235,7 +236,12 @@ def cut_short(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:5000])
 
 
-@pytest.mark.parametrize("damage", [garbage, torn, later_pages, cut_short])
+def a_table_lost(file: Path) -> None:
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        db.execute("DROP TABLE hint")
+
+
+@pytest.mark.parametrize("damage", [garbage, torn, later_pages, cut_short, a_table_lost])
 def test_a_damaged_file_is_set_aside_said_and_begun_anew(file: Path, damage: Callable[[Path], None]) -> None:
     before = Progress(file)
     for _ in range(20):
@@ -252,6 +258,31 @@ def test_a_damaged_file_is_set_aside_said_and_begun_anew(file: Path, damage: Cal
     assert after.standing(LAB).attempts == 0
     after.record_attempt(report(Status.PASSED))
     assert after.standing(LAB).attempts == 1
+
+
+def as_a_folder(file: Path) -> None:
+    file.mkdir(parents=True)
+
+
+def as_a_link_to_nowhere(file: Path) -> None:
+    file.parent.mkdir()
+    file.symlink_to(file.parent / "gone" / "progress.sqlite3")
+
+
+@pytest.mark.parametrize("occupy", [as_a_folder, as_a_link_to_nowhere])
+def test_what_is_no_file_is_named_and_left_where_it_is(file: Path, occupy: Callable[[Path], None]) -> None:
+    occupy(file)
+    with pytest.raises(LabError, match="it is no ordinary file") as caught:
+        Progress(file, pytest.fail)
+    assert caught.value.remedy == "Move it away, or set DRYDOCK_STATE to another folder."
+    assert [each.name for each in file.parent.iterdir() if "lock" not in each.name] == [file.name]
+
+
+def test_a_record_that_breaks_while_it_is_read_is_told(file: Path) -> None:
+    progress = Progress(file)
+    progress._db.execute("DROP TABLE hint")
+    with pytest.raises(LabError, match="no such table: hint"):
+        progress.standing(LAB)
 
 
 def test_damage_twice_within_a_second_keeps_both(file: Path) -> None:
