@@ -73,6 +73,10 @@ def unforeseen(error: Exception) -> LabError:
     import traceback
     from pathlib import Path
 
+    from checker.cli.shortage import shortage
+
+    if (short := shortage(error)) is not None:
+        return short
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return LabError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -51,6 +52,41 @@ def test_an_error_that_was_not_foreseen_is_told_and_is_no_failed_check(
     said = " ".join(capsys.readouterr().err.split())
     assert "lab did not expect this error: ZeroDivisionError: by nothing (test_lab.py:" in said
     assert ("Traceback" in said) == bool(more)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "way"),
+    [
+        (OSError(errno.ENOSPC, "No space", "/x"), "a disk of this machine is full (/x).", "Make room"),
+        (OSError(errno.EMFILE, "Too many"), "too few open files.", "`ulimit -n 1024`"),
+        (OSError(errno.EAGAIN, "Again"), "no more processes can be started.", "`ulimit -u`"),
+        (RuntimeError("can't start new thread"), "no more processes can be started.", "`ulimit -u`"),
+        (MemoryError(), "too little memory.", "stop other labs"),
+        (
+            FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+            "No folder for temporary files can be written: ['/tmp'].",
+            "set TMPDIR",
+        ),
+    ],
+)
+def test_what_the_machine_has_run_out_of_is_no_bug(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    said: str,
+    way: str,
+) -> None:
+    from checker.cli.verbs import version
+
+    def fail(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(version, "run", fail)
+    assert main(["version"]) == 3
+    shown = " ".join(capsys.readouterr().err.split())
+    assert said in shown
+    assert way in shown
+    assert "bug" not in shown
 
 
 def test_verbose_does_not_change_the_code_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,52 @@
+"""What a machine can run out of: room, files, processes, memory. It is no bug of `lab`, and it has a way out."""
+
+from __future__ import annotations
+
+import errno
+
+from checker.errors import LabError
+
+_ROOM = "Make room (`lab doctor` shows how much is left), and run the same command again."
+_PROCESSES = "End other programs, or allow more processes (`ulimit -u`), and run the same command again."
+_CAUSES = {
+    errno.ENOSPC: ("a disk of this machine is full", _ROOM),
+    getattr(errno, "EDQUOT", errno.ENOSPC): ("your share of a disk is used up", _ROOM),
+    errno.EMFILE: (
+        "this terminal allows a program too few open files",
+        "Allow more (`ulimit -n 1024`), and run the same command again.",
+    ),
+    errno.ENFILE: (
+        "too many files are open on this machine",
+        "End other programs, and run the same command again.",
+    ),
+    errno.EAGAIN: ("no more processes can be started", _PROCESSES),
+    errno.ENOMEM: (
+        "there is too little memory",
+        "End other programs or stop other labs, and run the same command again.",
+    ),
+}
+
+
+def shortage(error: Exception) -> LabError | None:
+    """Return the message for an error that only says what the machine has run out of; None for any other.
+
+    Args:
+        error: what a verb ended with.
+    """
+    cause = None
+    if isinstance(error, MemoryError):
+        cause = _CAUSES[errno.ENOMEM]
+    elif isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        cause = _CAUSES[errno.EAGAIN]
+    elif isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        # tempfile tries to write into each, so a full disk ends here too.
+        return LabError(
+            f"No folder for temporary files can be written: {str(error).partition('found in ')[2]}.",
+            remedy="Make room there, or set TMPDIR to a folder that you may write to.",
+        )
+    elif isinstance(error, OSError):
+        cause = _CAUSES.get(error.errno or 0)
+    if cause is None:
+        return None
+    where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+    return LabError(f"The command was not completed: {cause[0]}{where}.", remedy=cause[1])
