@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from checker.doctor.container import ROLE_NAME
-from checker.doctor.finding import Probe, Seen, fine, note
+from checker.doctor.finding import Probe, Seen, fine, note, problem
 from checker.engine.api import IMAGE, LABEL, ROLE
 from checker.scene.holder import stranger
 from checker.scene.scene import services
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 OLD_SECONDS = 60.0
 """A doctor's own container older than this is left from one that was killed."""
+
+COMPOSE_PROJECT = "com.docker.compose.project"
+"""The label by which Compose knows what it made."""
 
 MB = 10**6
 
@@ -68,6 +71,35 @@ def _of_killed_doctors(machine: Machine) -> list[str]:
     ]
 
 
+def names(machine: Machine) -> tuple[Seen, ...]:
+    """Look for containers and networks which no lab made, and which stand where a lab needs the name."""
+    engine = machine.asked
+    found: dict[str, tuple[str, str]] = {}
+    for kind, separator, way in (
+        ("containers", "-", "docker rename {0} mine-{0}"),
+        ("networks", "_", "docker network rm {0}"),
+    ):
+        for item in engine.list_all(kind):
+            labels = item.get("Labels") or {}
+            if LABEL in labels or COMPOSE_PROJECT in labels:
+                continue
+            for name in item.get("Names") or [item.get("Name", "")]:
+                name = name.lstrip("/")  # noqa: PLW2901 - the engine begins a container's name with it
+                for lab in machine.labs:
+                    if name.startswith(f"{lab.project}{separator}"):
+                        found[f"{kind[:-1]} {name}"] = (lab.number, way.format(name))
+    if not found:
+        return (fine("free"),)
+    numbers = ", ".join(sorted({number for number, _ in found.values()}))
+    return (
+        problem(
+            f"no lab made the {', the '.join(found)}, and a lab needs the name",
+            f"Rename or remove it: {'; '.join(way for _, way in found.values())}",
+            numbers,
+        ),
+    )
+
+
 def images(machine: Machine) -> tuple[Seen, ...]:
     """Look for images of the course that no tag names any more."""
     old = [item for item in machine.images if not _tags(item) and IMAGE in (item.get("Labels") or {})]
@@ -89,5 +121,6 @@ def _tags(item: Any) -> list[str]:
 
 PROBES = (
     Probe("left over", (("old-resources", "from labs"),), labs),
+    Probe("left over", (("names", "names"),), names),
     Probe("left over", (("old-images", "images"),), images),
 )

@@ -166,6 +166,34 @@ def test_a_lab_of_another_checkout_is_told_with_its_holder(
     assert seen.found == f"lab 01 was started by bob@desk, from {tmp_path}/other"
 
 
+def test_what_stands_under_the_names_of_a_lab_is_told_with_the_way_out(machine: Make, engine: Any) -> None:
+    engine.lists["containers"] = [
+        {"Id": "a", "Names": ["/drydock-01-toolbox-1"], "Labels": {}},
+        {"Id": "b", "Names": ["/drydock-01-prober-1"], "Labels": {"io.drydock.lab": "01"}},
+        {"Id": "c", "Names": ["/drydock-010"], "Labels": {}},
+    ]
+    engine.lists["networks"] = [
+        {"Id": "d", "Name": "drydock-01_lab", "Labels": None},
+        {"Id": "e", "Name": "drydock-01_own", "Labels": {"com.docker.compose.project": "drydock-01"}},
+    ]
+    (seen,) = leftovers.names(machine(labs=({},)))
+    assert seen.mark is Mark.PROBLEM
+    assert seen.labs == "01"
+    assert seen.found == (
+        "no lab made the container drydock-01-toolbox-1, the network drydock-01_lab, and a lab needs the name"
+    )
+    assert seen.remedy == (
+        "Rename or remove it: docker rename drydock-01-toolbox-1 mine-drydock-01-toolbox-1;"
+        " docker network rm drydock-01_lab"
+    )
+
+
+def test_names_that_nobody_else_uses_are_fine(machine: Make, engine: Any) -> None:
+    engine.lists["containers"] = [{"Id": "a", "Names": ["/parcel"], "Labels": {}}]
+    (seen,) = leftovers.names(machine(labs=({},)))
+    assert seen.mark is Mark.FINE
+
+
 def test_a_container_of_a_killed_doctor_is_told(machine: Make, engine: Any) -> None:
     engine.lists["containers"] = [
         {"Id": "abcdef0123456789", "Created": 0, "Labels": {"io.drydock.role": "doctor"}}
