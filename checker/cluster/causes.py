@@ -70,18 +70,18 @@ def _cut_off(move: Rollout, events: Sequence[Event]) -> str:
     old = [each for each in endings(events) if _is(each.died, move.before)]
     near = [each for each in old if abs(each.died.at - cut) < SAME_SECONDS]
     asked = min((at for each in near[:1] for at in (each.told, each.killed) if at is not None), default=cut)
-    if not near or (asked > cut + RECORDED_SECONDS and not near[0].by_force):
+    if not near or (asked > cut + RECORDED_SECONDS and near[0].forced is None):
         return (
             "Both versions were running at that moment, so something between them and the users dropped the open connections: the "
             "proxy, when it read its file again, or the network."
         )
     end = near[0]
-    if end.told and end.killed:
+    if end.told and end.forced:
         return (
-            f"`{end.died.name}` was asked to stop, and killed {end.killed - end.told:.1f} s later: a download takes longer, and "
+            f"`{end.died.name}` was asked to stop, and killed {end.forced - end.told:.1f} s later: a download takes longer, and "
             "the time-out of the stop was over."
         )
-    if end.by_force:
+    if end.forced:
         return f"`{end.died.name}` was killed (SIGKILL) in the middle of them: it could finish nothing."
     return (
         f"`{end.died.name}` was asked to stop while they were under way, and ended by itself "

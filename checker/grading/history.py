@@ -123,9 +123,9 @@ class Ending:
     """When it was first sent SIGKILL."""
 
     @property
-    def by_force(self) -> bool:
-        """Whether it was killed, and so could finish nothing; the engine may still have to record the signal."""
-        return self.killed is not None or self.died.exit_code == 137
+    def forced(self) -> float | None:
+        """When it was killed, and so could finish nothing; when it died of it, if the engine recorded the signal later."""
+        return self.died.at if self.killed is None and self.died.exit_code == 137 else self.killed
 
 
 def endings(events: Iterable[Event]) -> list[Ending]:

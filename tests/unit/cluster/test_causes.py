@@ -66,6 +66,12 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
             [STOP, KILL, event(99.6, "die", "blue", "1.0", exitCode="137")],
             "and killed 0.5 s later",
         ),
+        # On a busy machine the engine records the SIGKILL only after the end that it caused.
+        (
+            move(cut=99.6),
+            [STOP, event(99.6, "die", "blue", "1.0", exitCode="137"), event(99.7, "kill", "blue", "1.0", signal="9")],
+            "and killed 0.6 s later",
+        ),
         (move(cut=99.6), [KILL, event(99.6, "die", "blue", "1.0", exitCode="137")], "was killed (SIGKILL)"),
         # The engine may record a SIGKILL a moment after the connections had ended.
         (

@@ -118,24 +118,24 @@ def test_an_engines_nanoseconds_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "told_at", "killed_at", "by_force"),
+    ("steps", "told_at", "killed_at", "forced_at"),
     [
-        (("start", "kill 15", "+1", "die 0"), 1000.1, None, False),
-        (("start", "kill 15", "+2", "kill 9", "die 137"), 1000.1, 1002.2, True),
-        (("start", "kill SIGKILL", "die 137"), None, 1000.1, True),
-        (("start", "die 137"), None, None, True),  # the engine has yet to record the signal
-        (("start", "die 1"), None, None, False),
+        (("start", "kill 15", "+1", "die 0"), 1000.1, None, None),
+        (("start", "kill 15", "+2", "kill 9", "die 137"), 1000.1, 1002.2, 1002.2),
+        (("start", "kill SIGKILL", "die 137"), None, 1000.1, 1000.1),
+        (("start", "kill 15", "+2", "die 137", "kill 9"), 1000.1, None, 1002.2),  # recorded after the end
+        (("start", "die 1"), None, None, None),
         # A signal that it survived in an earlier life did not end this one.
-        (("start", "kill 15", "start", "die 1"), None, None, False),
+        (("start", "kill 15", "start", "die 1"), None, None, None),
     ],
 )
 def test_an_end_is_told_with_the_signals_that_led_to_it(
-    steps: tuple[str, ...], told_at: float | None, killed_at: float | None, by_force: bool
+    steps: tuple[str, ...], told_at: float | None, killed_at: float | None, forced_at: float | None
 ) -> None:
     (end,) = endings(told(*steps))
     assert end.told == pytest.approx(told_at)
     assert end.killed == pytest.approx(killed_at)
-    assert end.by_force is by_force
+    assert end.forced == pytest.approx(forced_at)
 
 
 def test_events_of_all_containers_have_their_name_image_and_version() -> None:
