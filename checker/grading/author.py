@@ -18,7 +18,7 @@ from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
 from checker.grading.container import Container, Shells, in_parallel
 from checker.grading.forms import PLAIN, form_in, forms
-from checker.grading.history import STEADY_SECONDS, Ending, Event, age, endings, moment, past_events
+from checker.grading.history import STEADY_SECONDS, Ending, Event, EventLog, age, endings, moment, past_events
 from checker.grading.http import Outside, Prober, Reply
 from checker.grading.inside import Inner, Inside
 from checker.grading.programs import Process, Processes, read_processes, runs
@@ -28,7 +28,17 @@ from checker.grading.running import Reason, Wanted, last_lines
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
 from checker.grading.starting import wait_for_service
-from checker.grading.verdicts import Waits, could_not_run, fail, guard, needs, not_judged, require, timeout
+from checker.grading.verdicts import (
+    Reasons,
+    Waits,
+    could_not_run,
+    fail,
+    guard,
+    needs,
+    not_judged,
+    require,
+    timeout,
+)
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers
 from checker.timeline.model import Timeline
@@ -50,6 +60,7 @@ __all__ = [
     "Ending",
     "Engine",
     "Event",
+    "EventLog",
     "Failure",
     "Inner",
     "Inside",
@@ -60,6 +71,7 @@ __all__ = [
     "Process",
     "Processes",
     "Reason",
+    "Reasons",
     "Reply",
     "Request",
     "Run",
@@ -449,6 +461,12 @@ class Lab:
         """
         if self.looking:
             raise Waits(f"runs only when you ask for a check: it {what}")
+
+    def prove_once(self, *what: str, test: Callable[[], object]) -> None:
+        """Run a slow test, unless it passed before; `what` is as for `recall`."""
+        if self.recall(*what) is None:
+            test()
+            self.remember(*what)
 
     def sheet(self, file: str, *, rule: str, like: str, hint: str = "") -> Sheet:
         """Read a TOML file in the work folder that the learner fills in; if it cannot be read, the check ends.

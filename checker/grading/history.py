@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checker.errors import LabError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from checker.engine.api import Engine
     from checker.grading.container import Container
+
+LOOK_SECONDS = 1.0
+"""How often a log of events is brought up to date while something runs."""
 
 ACTIONS = ("create", "start", "attach", "detach", "kill", "stop", "die", "destroy")
 """The events of a container that are read; an engine keeps only the last 256 events of all objects together."""
@@ -110,6 +117,51 @@ def read(record: dict[str, Any]) -> Event:
         image=str(attributes.get("image", "")),
         version=str(attributes.get("org.opencontainers.image.version", "")),
     )
+
+
+class EventLog:
+    """The events of an engine's containers since a moment, also those that the engine has forgotten by now.
+
+    It remembers 256 events at most, and each health check and each `docker exec` adds three.
+
+    Args:
+        engine: whose events are read, now and at every look.
+        since: seconds since 1970.
+    """
+
+    def __init__(self, engine: Engine, since: float) -> None:
+        self._engine = engine
+        self._since = since
+        self._seen: set[Event] = set()
+        self.look()
+
+    def look(self) -> None:
+        """Add what the engine remembers now."""
+        self._seen.update(past_events(self._engine, since=self._since))
+
+    def between(self, begin: float, end: float) -> list[Event]:
+        """Return the events between two moments, oldest first; both are seconds since 1970."""
+        self.look()
+        return sorted((each for each in self._seen if begin <= each.at <= end), key=lambda each: each.at)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look again and again while the block runs."""
+        ended = threading.Event()
+
+        def watch() -> None:
+            while not ended.wait(LOOK_SECONDS):
+                # An error is the next request's too, and that is not in a thread.
+                with contextlib.suppress(LabError):
+                    self.look()
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -87,6 +88,39 @@ def require(
     """Call `fail` unless the condition is true."""
     if not condition:
         fail(rationale, hint=hint, expected=expected, seen=seen, source=source, evidence=evidence)
+
+
+class Reasons:
+    """The reasons for which a lab's checks fail, in a file of their own: what learners read, apart from what is tested.
+
+    Each is a table with a `rationale`, a `hint`, and mostly `expected` and `source`, as `fail` has them. A name in
+    braces stands for what the check gives under this name.
+
+    Args:
+        file: the TOML file.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._texts: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
+
+    def fail(self, name: str, *, seen: str = "", evidence: str = "", **words: object) -> NoReturn:
+        """End the check for the reason of this name.
+
+        Args:
+            name: the reason's name.
+            seen: what this answer showed.
+            evidence: the line that the source printed.
+            words: what stands for the names in braces.
+        """
+        texts = {key: text.format(**words) for key, text in self._texts[name].items()}
+        fail(texts.pop("rationale"), hint=texts.pop("hint"), seen=seen, evidence=evidence, **texts)
+
+    def require(
+        self, condition: object, name: str, *, seen: str = "", evidence: str = "", **words: object
+    ) -> None:
+        """Call `fail` unless the condition is true."""
+        if not condition:
+            self.fail(name, seen=seen, evidence=evidence, **words)
 
 
 def could_not_run(reason: str) -> NoReturn:

@@ -76,6 +76,7 @@ def check_api_page() -> str:
     )
     for verdict in (verdicts.require, verdicts.fail, verdicts.could_not_run, verdicts.not_judged):
         text += f"\n### {verdict.__name__}\n\n```python\n{_signature(verdict.__name__, verdict, typed=True)}\n```\n\n{_doc(verdict)}\n"
+    text += _class("Reasons", _doc(verdicts.Reasons), verdicts.Reasons)
     marks = [
         (verdicts.needs, '@needs("other-check")'),
         (verdicts.guard, "@guard"),
@@ -158,6 +159,7 @@ def _looks() -> str:
         (reaching.listening, "listening(container)"),
         (history.past_events, "past_events(engine, name, since=…)"),
         (history.endings, "endings(events)"),
+        (history.EventLog, "EventLog(engine, since)"),
         (history.moment, "moment(text)"),
         (starting.wait_for_service, "wait_for_service(container, answers)"),
         (running.last_lines, "last_lines(container, count)"),

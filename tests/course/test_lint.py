@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import string
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -100,6 +102,21 @@ def called(node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
             yield name, inside
 
 
+def handed_over(node: ast.AST) -> Iterator[str]:
+    """Yield the names of what is called, and of what is given to it, such as a test that is run once."""
+    for name, call in called(node):
+        yield name
+        yield from (each.id for each in call.args if isinstance(each, ast.Name))
+
+
+def reasons_given(lab: Lab) -> Iterator[tuple[str, ast.Call]]:
+    """Yield each call that gives a reason of the lab's reasons.toml, and where it is."""
+    for file in files(lab):
+        for name, call in called(ast.parse(file.read_text(encoding="utf-8"))):
+            if name in VERDICTS and ast.unparse(call.func).startswith("WHY."):
+                yield f"{file.relative_to(ROOT)}:{call.lineno}", call
+
+
 def test_there_are_labs() -> None:
     assert len(LABS) >= 3
     assert MARKS
@@ -130,7 +147,7 @@ def test_every_check_judges_with_a_rationale_and_a_hint(lab: Lab) -> None:
                 and name not in seen
                 and any(judges(helper, seen | {name}) for helper in by_name[name])
             )
-            for name, _ in called(function)
+            for name in handed_over(function)
         )
 
     for name, function in checks(lab).items():
@@ -152,7 +169,41 @@ def test_every_verdict_says_why_and_where_to_look(lab: Lab) -> None:
             for argument in [*call.args, *(word.value for word in call.keywords)]:
                 empty = isinstance(argument, ast.Constant) and argument.value == ""
                 assert not empty, f"{where}: an empty text"
-    assert counted
+    assert counted or list(reasons_given(lab))
+
+
+@pytest.mark.parametrize(
+    "lab",
+    [lab for lab in LABS if (lab.folder / "checks" / "reasons.toml").is_file()],
+    ids=lambda lab: lab.slug,
+)
+def test_reasons_in_a_file_are_those_that_the_checks_give(lab: Lab) -> None:
+    file = lab.folder / "checks" / "reasons.toml"
+    reasons: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
+    for name, reason in reasons.items():
+        assert {"rationale", "hint"} <= set(reason) <= {"rationale", "hint", "expected", "source"}, name
+        assert all(text.strip() for text in reason.values()), f"{name}: an empty text"
+    texts = [node for each in files(lab) for node in ast.walk(ast.parse(each.read_text(encoding="utf-8")))]
+    assert set(reasons) <= {node.value for node in texts if isinstance(node, ast.Constant)}
+    unseen = dict(reasons)
+    found_out = []
+    for where, call in reasons_given(lab):
+        given = {word.arg for word in call.keywords}
+        if isinstance(argument := call.args[-1], ast.Constant):
+            assert argument.value in reasons, f"{where}: there is no {argument.value}"
+            missing = words_of(reasons[argument.value]) - given
+            assert not missing, f"{where}: {argument.value} needs {missing}"
+            unseen.pop(argument.value, None)
+        else:
+            found_out.append(given)
+    for name, reason in unseen.items():
+        assert any(words_of(reason) <= given for given in found_out), f"{name}: no call gives its words"
+
+
+def words_of(reason: dict[str, str]) -> set[str]:
+    """Return the names in braces of a reason's texts."""
+    parsed = (part for text in reason.values() for part in string.Formatter().parse(text))
+    return {name for _, name, _, _ in parsed if name is not None}
 
 
 @EVERY_LAB

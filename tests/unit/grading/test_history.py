@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from checker.grading import history
-from checker.grading.history import Event, Removal, endings, keeps_dying, lives, past_events
+from checker.grading.author import wait_until
+from checker.grading.history import Event, EventLog, Removal, endings, keeps_dying, lives, past_events
 
 
 def told(*steps: str) -> list[Event]:
@@ -157,3 +158,33 @@ def test_events_of_all_containers_have_their_name_image_and_version() -> None:
     ]
     assert asked[0]["filters"] == {"type": ["container"], "event": ["start"]}
     assert asked[0]["until"] == 9.0
+
+
+def forgetful(*looks: list[str]) -> Any:
+    """Return an engine that remembers these actions at each look, one a second; the last look's from then on."""
+    engine = SimpleNamespace(looks=0)
+
+    def events(**_: Any) -> list[dict[str, Any]]:
+        seen = enumerate(looks[min(engine.looks, len(looks) - 1)])
+        engine.looks += 1
+        return [{"Action": each, "timeNano": at * 10**9, "Actor": {"ID": "c1"}} for at, each in seen if each]
+
+    engine.events = events
+    return engine
+
+
+def test_a_log_of_events_keeps_what_the_engine_has_forgotten() -> None:
+    log = EventLog(forgetful(["start", "kill"], ["", "kill", "die"]), since=0.0)
+    assert [each.action for each in log.between(0, 9)] == ["start", "kill", "die"]
+    assert [each.action for each in log.between(1, 1)] == ["kill"]
+
+
+def test_a_log_that_watches_sees_what_is_forgotten_before_the_block_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(history, "LOOK_SECONDS", 0.01)
+    engine = forgetful([], ["start"], [])
+    log = EventLog(engine, since=0.0)
+    with log.watching():
+        assert wait_until(lambda: engine.looks > 2, 10)
+    assert [each.action for each in log.between(0, 9)] == ["start"]

@@ -67,6 +67,36 @@ def test_a():
     assert (check.failure.seen, check.failure.source, check.failure.evidence) == ("that", "cmd", "line")
 
 
+def test_a_reason_of_a_file_is_given_with_what_the_check_found(course: Course) -> None:
+    checks = """
+from pathlib import Path
+from checker.grading.author import Reasons
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
+def test_a():
+    "T"
+    WHY.require(True, "two")
+    WHY.require(False, "two", number=2, seen="a, b", evidence="line")
+"""
+    text = '[two]\nrationale = "{number} of them"\nhint = "where"\nsource = "{{{{json}}}}"\n'
+    lab = course.lab(HEAD + checks, ids=("a",), files={"checks/reasons.toml": text})
+    failure = only(grade(lab, Engine(NOWHERE), course.root / "work")).failure
+    assert failure is not None
+    assert (failure.rationale, failure.hint, failure.expected) == ("2 of them", "where", "")
+    assert (failure.seen, failure.source, failure.evidence) == ("a, b", "{{json}}", "line")
+    assert failure.reason.startswith("test_fake:")
+
+
+def test_a_slow_test_that_passed_is_not_run_again(course: Course) -> None:
+    checks = """
+def test_a(lab):
+    "T"
+    for word in "xxy":
+        lab.prove_once("slow", word, test=lambda: print(word, file=open(lab.work.parent / "runs", "a")))
+"""
+    assert judge(course, checks, "a").passed
+    assert (course.root / "runs").read_text(encoding="utf-8") == "x\ny\n"
+
+
 def test_each_reason_of_a_check_is_known_by_where_it_is_said(course: Course) -> None:
     report = judge(
         course,
