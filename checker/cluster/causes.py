@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.history import endings, past_events
+from checker.grading.history import endings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from checker.engine.api import Engine
-    from checker.grading.history import Event
+    from checker.grading.history import Event, EventLog
     from checker.timeline.model import Rollout
 
 NEAR_SECONDS = 12.0
@@ -27,17 +26,16 @@ RECORDED_SECONDS = 0.05
 """How long after a signal was sent the engine records it, at most; measured as 0.5 ms on an idle machine."""
 
 
-def because(engine: Engine, move: Rollout, *, proxy: str, warm_up: float) -> str:
+def because(log: EventLog, move: Rollout, *, proxy: str, warm_up: float) -> str:
     """Say what in a release cost the users something, as a sentence; empty if it cannot be told.
 
     Args:
-        engine: the engine that runs the versions and the proxy.
+        log: the events of the engine that runs the versions and the proxy.
         move: the release.
         proxy: the name of the proxy's container.
         warm_up: seconds that a copy needs from its start until it can serve.
     """
-    begin, end = move.begin - NEAR_SECONDS, move.end + NEAR_SECONDS
-    events = past_events(engine, since=begin, until=end, actions=("start", "kill", "die"))
+    events = log.between(move.begin - NEAR_SECONDS, move.end + NEAR_SECONDS)
     ends = [each.at for each in events if each.name == proxy and each.action == "die"]
     if any(move.begin - SAME_SECONDS <= at <= move.end + SAME_SECONDS for at in ends):
         return (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.causes import because
-from checker.grading.author import Wanted, fail, moment, require, wait_until
+from checker.cluster import causes, outcomes
+from checker.grading.author import EventLog, Reasons, Wanted, moment, wait_until
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab, Prober, Timeline, Traffic
@@ -16,7 +17,7 @@ ADDRESS = "http://proxy:8080/"
 NETWORK = "parcel"
 PROXY = "proxy"
 WARM_UP, WARM_UP_MS = "PARCEL_WARM_UP_MS", 3000
-SHOWN = f"docker network inspect {NETWORK}"
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 ARRIVE_SECONDS = 8.0
 """How long the proxy may take until it answers: a check may come right after a start, and a copy warms up for 3 s."""
@@ -38,8 +39,9 @@ class Service:
         self.lab = lab
         self.prober = prober
         self.traffic = traffic
-
-    # -- what there is -------------------------------------------------------------------------------------
+        self.begun = moment(lab.node("toolbox").created)
+        # Now, because a busy engine forgets within seconds what it did in a release.
+        self.log = EventLog(lab.engine, self.begun)
 
     def copies(self) -> list[Container]:
         """Return the copies of Parcel, oldest first: on the users' network, or the learner's anywhere else.
@@ -57,7 +59,7 @@ class Service:
     @functools.cached_property
     def record(self) -> Timeline:
         """What the users met since the scene was started, once the last release has ended."""
-        return self.traffic.await_settled(moment(self.lab.node("toolbox").attrs["Created"]))
+        return self.traffic.await_settled(self.begun)
 
     def answer(self) -> dict[str, Any]:
         """Return what the users get now; empty without a good answer."""
@@ -68,58 +70,34 @@ class Service:
         """Return the version that the users have now; empty without a good answer."""
         return str(self.answer().get("version", ""))
 
-    # -- what it must be -----------------------------------------------------------------------------------
-
-    def require_proxy(self) -> None:
-        """Require one proxy that answers for a Parcel behind it."""
+    def require_proxy(self) -> Container:
+        """Return the proxy; unless it is one that the users find by its name, say what they find."""
         holders = self.holders()
-        direct = [each for each in holders if is_parcel(each)]
-        if direct:
-            fail(
-                f"The name `proxy` leads to {len(holders)} containers, and Parcel is among them. The engine's name server gives "
-                "their addresses in turn, also the address of a copy that is starting or ending."
-                if len(holders) > 1
-                else "The name `proxy` leads to Parcel itself. The next version cannot take over this name without a time in "
-                "which nobody has it.",
-                expected="one proxy with this name, and Parcel behind it",
-                seen=", ".join(f"{each.name}: {each.image}" for each in holders),
-                source=SHOWN,
-                hint="Lesson, “A door that stays”: what decides which copy gets a request, and when?",
-            )
+        seen = ", ".join(f"{each.name}: {each.image}" for each in holders)
+        if any(is_parcel(each) for each in holders):
+            WHY.require(len(holders) == 1, "two-behind-the-name", number=len(holders), seen=seen)
+            WHY.fail("no-proxy", seen=seen)
         if not holders:
-            proxy = self.lab.require_container(
-                Wanted(PROXY, purpose="the users, who ask http://proxy:8080, find nobody", service=True)
-            )
-            fail(
-                f"`{proxy.name}` runs, but not on the users' network, so nobody there can find it by its name.",
-                expected=f"`proxy` on the network `{NETWORK}`",
-                seen=f"on {', '.join(proxy.networks) or 'no network'}",
-                source=SHOWN,
-                hint="Which option of `docker run` and `docker create` names the network?",
-            )
-        if not wait_until(self.answer, ARRIVE_SECONDS, every=0.2):
-            reply = self.prober.get(ADDRESS)
-            fail(
-                "The proxy runs, but the users get no good answer from it."
-                + ("" if self.copies() else " No copy of Parcel runs that it could pass requests to."),
-                expected=f"HTTP 200 from {ADDRESS}",
-                seen=reply.summary,
-                source=f"curl -i {ADDRESS}",
-                evidence=self.lab.logs(holders[0], tail=2),
-                hint="`docker logs proxy` shows which server did not answer; `docker ps` and the proxy's file show which servers "
-                "exist, and which one it has to use."
-                if reply.status
-                else "The proxy itself did not answer. On which port does it listen, by its file, and which one do the users need?",
-            )
-        said, copies = self.answer(), self.copies()
-        require(
-            said.get("service") == "parcel" and said.get("instance") in [answers_as(each) for each in copies],
-            "What answers under the name `proxy` is no copy of Parcel that runs in this lab.",
-            expected=f"an answer of {' or '.join(each.name for each in copies) or 'a copy'}",
+            purpose = "the users, who ask http://proxy:8080, find nobody"
+            proxy = self.lab.require_container(Wanted(PROXY, purpose=purpose, service=True))
+            where = ", ".join(proxy.networks) or "no network"
+            WHY.fail("proxy-elsewhere", proxy=proxy.name, seen=f"on {where}")
+        return holders[0]
+
+    def require_parcel(self, proxy: Container) -> None:
+        """Require that the proxy answers for a copy of Parcel that warms up."""
+        wait_until(self.answer, ARRIVE_SECONDS, every=0.2)
+        reply, copies, evidence = self.prober.get(ADDRESS), self.copies(), self.lab.logs(proxy, tail=2)
+        seen = reply.summary if copies else f"{reply.summary}; no copy of Parcel runs"
+        WHY.require(reply.status, "proxy-does-not-answer", seen=seen, evidence=evidence)
+        WHY.require(reply.ok, "no-good-answer", seen=seen, evidence=evidence)
+        said = reply.json()
+        WHY.require(
+            said.get("service") == "parcel" and said.get("instance") in map(answers_as, copies),
+            "not-parcel",
+            copies=" or ".join(each.name for each in copies) or "a copy",
             seen=f"service {said.get('service')}, instance {said.get('instance')}",
-            source=f"curl {ADDRESS}",
-            evidence=self.lab.logs(holders[0], tail=1),
-            hint="`docker ps` lists what runs, and the answer names the container that sent it.",
+            evidence=evidence,
         )
         self.require_warm_up()
 
@@ -127,14 +105,9 @@ class Service:
         """Require that each copy needs its three seconds until it can serve."""
         for each in self.copies():
             value = each.env.get(WARM_UP, "")
-            require(
-                value.isdecimal() and int(value) >= WARM_UP_MS,
-                f"`{each.name}` does not warm up. The real Parcel needs three seconds from its start until it can serve, so a "
-                "release without them proves nothing.",
-                expected=f"{WARM_UP}={WARM_UP_MS} in the environment of each copy",
-                seen=f"{WARM_UP}={value}" if value else f"{WARM_UP} is not set",
-                source=f"docker inspect {each.name}",
-                hint="`parcel.env` in your work folder has the setting; which option of `docker run` reads such a file?",
+            warms_up = value.isdecimal() and int(value) >= WARM_UP_MS
+            WHY.require(
+                warms_up, "no-warm-up", copy=each.name, seen=f"{WARM_UP}={value}" if value else "not set"
             )
 
     def require_alone(self) -> None:
@@ -145,36 +118,40 @@ class Service:
             return [each for each in self.copies() if version_of(each) != version]
 
         wait_until(lambda: not others(), GONE_SECONDS, every=0.2)
-        left = others()
-        require(
-            not left,
-            f"The users have {version}, and `{left[0].name if left else ''}` is still there beside it: it uses memory, and at the "
-            "next release nobody knows which of the two is the old one.",
-            expected=f"only version {version} running",
-            seen=", ".join(f"{each.name}: {version_of(each)}, {each.status}" for each in self.copies()),
-            source="docker ps",
-            hint="The last part of a release: when can the old version be stopped, and what stops it?",
-        )
+        if left := others():
+            seen = ", ".join(f"{each.name}: {version_of(each)}, {each.status}" for each in self.copies())
+            WHY.fail("not-alone", version=version, left=left[0].name, seen=seen)
 
     def require_own_image(self) -> None:
         """Require that what the users have runs from the image of that version which the lab has."""
         version = self.version()
-        image = self.lab.image(f"drydock/parcel:{version}") or {"Id": "sha256:?"}
+        digest = (self.lab.image(f"drydock/parcel:{version}") or {"Id": "sha256:?"})["Id"]
         for each in self.copies():
-            require(
-                each.image_id == image["Id"],
-                f"Version {version}, which the users have, runs from another image than the one that came with the lab. An image "
-                "that is built again is a new release that nobody has tested, whatever version it states.",
-                expected=f"drydock/parcel:{version}, {image['Id'][7:19]}",
+            WHY.require(
+                each.image_id == digest,
+                "another-image",
+                version=version,
+                digest=digest[7:19],
+                copy=each.name,
                 seen=f"{each.image}, {each.image_id[7:19]}",
-                source=f"docker inspect {each.name}",
-                hint="Lesson, “The way back”: what did you have to build for it?",
             )
 
-    def because(self, move: Rollout) -> str:
-        """Say what in a release cost the users something; empty if it cannot be told."""
-        names = [each.name for each in self.holders()]
-        return because(self.lab.engine, move, proxy=names[0] if names else PROXY, warm_up=WARM_UP_MS / 1000)
+    def require_release(self, record: Timeline, before: str, after: str, hint: str) -> None:
+        """Require that a record has a release from one version to another that cost no user anything."""
+
+        def because(move: Rollout) -> str:
+            names = [each.name for each in self.holders()] or [PROXY]
+            return causes.because(self.log, move, proxy=names[0], warm_up=WARM_UP_MS / 1000)
+
+        outcomes.rollout(
+            record,
+            before=before,
+            after=after,
+            because=because,
+            source="lab timeline 8",
+            hint=hint,
+            unfinished="Which version does the proxy still use? Its file, or its runtime, says so.",
+        )
 
 
 def is_parcel(container: Container) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cluster import outcomes
 from checker.grading.author import digest_of, needs, timeout
 
 if TYPE_CHECKING:
@@ -13,29 +12,19 @@ if TYPE_CHECKING:
     from .script import Script
     from .service import Service
 
-TIMELINE = "lab timeline 8"
-UNFINISHED = "Which version does the proxy still use? Its file, or its runtime, says so."
-
 
 @timeout(30)
 def test_proxy_in_front(service: Service) -> None:
     """A proxy answers the users for a Parcel behind it."""
-    service.require_proxy()
+    service.require_parcel(service.require_proxy())
 
 
 @needs("proxy-in-front")
 @timeout(30)
 def test_released(service: Service) -> None:
     """Version 2.0 took the place of 1.0, and no user lost anything."""
-    outcomes.rollout(
-        service.record,
-        before="1.0",
-        after="2.0",
-        because=service.because,
-        source=TIMELINE,
-        hint="Start, wait, move, wait, stop: which of the five was too early, or missing? To try again, go back to 1.0 first.",
-        unfinished=UNFINISHED,
-    )
+    hint = "Start, wait, move, wait, stop: which of the five was too early, or missing? To try again, go back to 1.0 first."
+    service.require_release(service.record, "1.0", "2.0", hint)
 
 
 @needs("released")
@@ -49,15 +38,8 @@ def test_old_gone(service: Service) -> None:
 @timeout(30)
 def test_rolled_back(service: Service) -> None:
     """Version 1.0 came back from 2.0, and no user lost anything."""
-    outcomes.rollout(
-        service.record,
-        before="2.0",
-        after="1.0",
-        because=service.because,
-        source=TIMELINE,
-        hint="The way back is a release like any other, of an image that exists already. To try again, release 2.0 first.",
-        unfinished=UNFINISHED,
-    )
+    hint = "The way back is a release like any other, of an image that exists already. To try again, release 2.0 first."
+    service.require_release(service.record, "2.0", "1.0", hint)
     service.require_own_image()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from checker.cluster.causes import because
+from checker.grading.history import EventLog
 from checker.timeline.record import Connection, Download, Failure, Request
 
 
@@ -33,7 +34,7 @@ def move(*, failed: float | None = None, cut: float | None = None, first: float 
 def cause(release: Any, *events: dict[str, Any]) -> str:
     """Return the cause that is told."""
     engine: Any = SimpleNamespace(events=lambda **_: sorted(events, key=lambda each: each["timeNano"]))
-    return because(engine, release, proxy="proxy", warm_up=3.0)
+    return because(EventLog(engine, 0.0), release, proxy="proxy", warm_up=3.0)
 
 
 STOP = event(99.0, "kill", "blue", "1.0", signal="15")
@@ -69,7 +70,11 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
         # On a busy machine the engine records the SIGKILL only after the end that it caused.
         (
             move(cut=99.6),
-            [STOP, event(99.6, "die", "blue", "1.0", exitCode="137"), event(99.7, "kill", "blue", "1.0", signal="9")],
+            [
+                STOP,
+                event(99.6, "die", "blue", "1.0", exitCode="137"),
+                event(99.7, "kill", "blue", "1.0", signal="9"),
+            ],
             "and killed 0.6 s later",
         ),
         (move(cut=99.6), [KILL, event(99.6, "die", "blue", "1.0", exitCode="137")], "was killed (SIGKILL)"),
