@@ -6,32 +6,26 @@ import base64
 import functools
 import json
 import shlex
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Process, could_not_run, digest_of, runs, wait_until
+from checker.grading.author import Process, Reasons, could_not_run, digest_of, runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from checker.grading.author import Inner, Inside, Lab, Prober, Reply, Traffic
 
-ADDRESS = "http://server:8080"
-MARK = "check: "
-"""What the marks of the checker begin with; every other outage on record is the learner's."""
+    from .healing import Healing
 
-SHORT_SECONDS = 20.0
-"""How long a fault that ends the program may last."""
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
+ADDRESS = "http://server:8080"
 
 LONG_SECONDS = 30.0
 """How long a hang may last: the image's own health check, which asks every five seconds, needs up to 21, and a stop 1 to 10.
 
 Something that restarts the service again and again, whatever its state, has to do it this often to end a hang in time.
 """
-
-STEADY_SECONDS = 1.5
-"""How long no request may fail until the service counts as healed."""
 
 PROGRAM = "/app/store.py"
 MADE_OF = ("Image", "Cmd", "Entrypoint", "Env", "Healthcheck", "RestartPolicy", "Memory", "Binds", "Mounts")
@@ -41,24 +35,6 @@ SERVICE = "com.docker.swarm.service.name"
 """The label by which a swarm's container names its service."""
 
 WATCH = base64.b64encode(Path(__file__).with_name("watch.py").read_bytes()).decode()
-
-
-@dataclass(frozen=True)
-class Healing:
-    """The effect of a fault: seconds until healed, requests lost, and the number of healed.sh before and after."""
-
-    seconds: float
-    lost: int
-    before: int | None
-    after: int | None
-
-
-@dataclass(frozen=True)
-class Kept:
-    """The parcels that Parcel has at a moment, and its two stores by their folders, in base64."""
-
-    parcels: list[str]
-    stores: dict[str, str]
 
 
 class Server:
@@ -76,10 +52,14 @@ class Server:
         self.prober = prober
         self.healings: dict[str, Healing] = {}
         """The effect of each fault, by its name."""
+        self.before: list[str] = []
+        """The parcels that Parcel had before its store was damaged."""
+        self._whole: dict[str, str] = {}
+        """The stores as they were before they were damaged, by folder, in base64."""
 
     # -- what runs there -----------------------------------------------------------------------------------
 
-    @property
+    @functools.cached_property
     def inside(self) -> Inside:
         """The server's own engine."""
         return self.lab.inside("server")
@@ -114,6 +94,10 @@ class Server:
         theirs = [self.lab.work / each.relative_to(place) for each in stores if each.is_relative_to(place)]
         return f"{digest_of(self.lab.work, theirs)} {sorted(made)}"
 
+    def prove_once(self, name: str, test: Callable[[Server], object]) -> None:
+        """Run a test of the service, unless the same service passed it before."""
+        self.lab.prove_once(name, self.fingerprint, test=lambda: test(self))
+
     # -- its store -----------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -121,39 +105,44 @@ class Server:
         """Where the server itself has Parcel's store and the second copy; empty for one that is on no volume."""
         return _folders(self.parcels()[0])
 
-    def read(self, folder: str) -> str:
-        """Return the store in a folder of the server, in base64; empty when there is none."""
-        return self.run(f"base64 -w0 {shlex.quote(folder)}/parcels").strip()
+    def damage(self, *folders: str) -> None:
+        """Cut the stores in these folders in half, as a disk that filled up would, and make Parcel crash.
 
-    def write(self, folder: str, content: str) -> None:
+        Parcel accepts one more parcel before, with which it writes both stores again.
+        """
+        self.accept(f"Station Road {len(self.kept()) + 1}")
+        self.before = self.kept()
+        self._whole = {
+            each: self.run(f"base64 -w0 {shlex.quote(each)}/parcels").strip() for each in self.folders
+        }
+        for folder in folders:
+            text = base64.b64decode(self._whole[folder])
+            self._write(folder, base64.b64encode(text[: len(text) // 2] + b"\x00" * 40).decode())
+        self.get("/crash")
+
+    def _write(self, folder: str, content: str) -> None:
         """Write over the store in a folder, which keeps its owner; a new one may be written by anybody."""
         name = shlex.quote(f"{folder}/parcels")
         self.run(f"[ -e {name} ] || install -m 666 /dev/null {name}; echo {content} | base64 -d > {name}")
 
-    def keep(self) -> Kept:
-        """Return what Parcel has, one more parcel included, with which it has written both stores again."""
-        self.accept(f"Station Road {len(self.kept()) + 1}")
-        return Kept(self.kept(), {folder: self.read(folder) for folder in self.folders})
-
-    def put_back(self, kept: Kept) -> None:
-        """Write both stores as they were."""
-        for folder, content in kept.stores.items():
-            self.write(folder, content)
-
-    def damage(self, *folders: str) -> None:
-        """Cut the stores in these folders in half, as a disk that filled up would, and make Parcel crash."""
-        for folder in folders:
-            text = base64.b64decode(self.read(folder))
-            self.write(folder, base64.b64encode(text[: len(text) // 2] + b"\x00" * 40).decode())
-        self.get("/crash")
+    def repair(self) -> None:
+        """Put whole stores back, if a check has damaged them, and restart Parcel, as a human would."""
+        for folder, content in self._whole.items():
+            self._write(folder, content)
+        self._whole = {}
+        for parcel in self.parcels()[:1]:
+            if service := parcel.labels.get(SERVICE):
+                # A swarm would neither see nor heal a container that something else has started.
+                self.run(f"docker service update --force --detach --quiet {shlex.quote(service)}", 30)
+            else:
+                parcel.restart()
 
     def started(self) -> float:
         """Return when Parcel was last started on this store, by the server's clock; 0 when nothing says it."""
         return float(self.run(f"tail -n 1 {shlex.quote(self.folders[0])}/starts").strip() or 0)
 
-    @property
     def seconds_up(self) -> float:
-        """How long ago Parcel was started."""
+        """Return how long ago Parcel was started."""
         return self.traffic.now() - (self.started() or self.traffic.now())
 
     def tries(self, seconds: float) -> int:
@@ -168,11 +157,6 @@ class Server:
             could_not_run("The server could not watch the store. Check again.")
         return int(said)
 
-    def kept(self) -> list[str]:
-        """Return the parcels that Parcel shows; none when it does not answer."""
-        said = self.get("/parcels").json()
-        return list(said.get("parcels") or ()) if isinstance(said, dict) else []
-
     # -- requests ------------------------------------------------------------------------------------------
 
     def get(self, path: str, timeout: float = 2.0) -> Reply:
@@ -183,9 +167,23 @@ class Server:
         """Send a parcel; 201 when it is accepted."""
         return self.prober.post(f"{ADDRESS}/parcels", to.encode(), timeout=2.0)
 
+    def kept(self) -> list[str]:
+        """Return the parcels that Parcel shows; none when it does not answer."""
+        return _shown(self.get("/parcels"))
+
+    def forgets(self) -> bool:
+        """Whether Parcel answers, and lacks parcels that it had before its store was damaged."""
+        reply = self.get("/parcels")
+        return reply.ok and _shown(reply)[: len(self.before)] != self.before
+
     def serves(self, seconds: float) -> bool:
         """Wait until the users get an answer, and return whether they do."""
         return wait_until(lambda: self.get("/").ok, seconds, every=0.2)
+
+    def require_up(self) -> None:
+        """End the check without a verdict when the service is away before anything was done to it."""
+        if not self.serves(15):
+            could_not_run("Parcel was away before this check did anything to it. Check again.")
 
     def count(self) -> int | None:
         """Return the number that the learner's healed.sh ends with; None when it does not end with one."""
@@ -194,43 +192,9 @@ class Server:
 
     # -- faults --------------------------------------------------------------------------------------------
 
-    def fault(self, name: str, make: Callable[[], object], within: float) -> Healing | float:
-        """Make a fault, and wait until Parcel was started again and its users are served.
-
-        Args:
-            name: what the fault is called in the record.
-            make: makes it.
-            within: how many seconds it may take.
-
-        Returns:
-            The healing; or, if it did not heal, when the fault was made, by the users' clock.
-        """
-        before, started = self.count(), self.started()
-        self.cut_off(within)
-        mark = self.traffic.mark(MARK + name)
-        make()
-        seconds: float | None = None
-
-        def is_healed() -> bool:
-            nonlocal seconds
-            if self.started() > started:
-                seconds = self.traffic.since(mark).recovery(mark, STEADY_SECONDS)
-            return seconds is not None
-
-        wait_until(is_healed, within + STEADY_SECONDS, every=0.25)
-        self.cut_off(0)
-        if seconds is None:
-            return mark.at
-        # A request that was sent while nobody answered ends up to two seconds later.
-        end = mark.at + seconds + STEADY_SECONDS
-        return Healing(
-            round(seconds, 1), self.traffic.between(mark, end).lost(mark, end), before, self.count()
-        )
-
     def freeze(self, seconds: float) -> None:
         """Stop Parcel's program for a while, as on a server that is too busy to run it, and let it go on."""
-        number = number_of(self.parcels()[0])
-        if number:
+        if number := number_of(self.parcels()[0]):
             # Without a variable of this shell's, a check that is interrupted does not end it before the last word.
             self.run(
                 f"env -i sh -c 'kill -STOP {number}; sleep {seconds:g}; kill -CONT {number}'", seconds + 10
@@ -253,20 +217,6 @@ class Server:
             wait = f"echo $$ > /run/cut-off; sleep {seconds + 5:g}; {remove}"
             self.run(f"{add}; env -i sh -c '{wait}' > /dev/null 2>&1 &")
 
-    def restart(self) -> None:
-        """Restart Parcel, as a human would."""
-        for parcel in self.parcels()[:1]:
-            if service := parcel.labels.get(SERVICE):
-                # A swarm would neither see nor heal a container that something else has started.
-                self.run(f"docker service update --force --detach --quiet {shlex.quote(service)}", 30)
-            else:
-                parcel.restart()
-
-    def require_up(self) -> None:
-        """End the check without a verdict when the service is away before anything was done to it."""
-        if not self.serves(15):
-            could_not_run("Parcel was away before this check did anything to it. Check again.")
-
 
 def number_of(container: Inner) -> int:
     """Return the process id on the server of Parcel's program in a container; 0 if it does not run there."""
@@ -280,6 +230,11 @@ def number_of(container: Inner) -> int:
         if runs(Process(0, 0, "", folder, tuple(words)), PROGRAM) and "verify" not in words:
             return int(number)
     return 0
+
+
+def _shown(reply: Reply) -> list[str]:
+    said = reply.json()
+    return list(said.get("parcels") or ()) if isinstance(said, dict) else []
 
 
 def _is_parcel(container: Inner) -> bool:

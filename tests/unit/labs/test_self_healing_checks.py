@@ -76,7 +76,7 @@ def server(
     node: Any = SimpleNamespace(exec=run)
     lab = SimpleNamespace(inside=lambda _service: Inside(node))
     made = checks("07-self-healing", "server").Server(lab, None, None)
-    made.restart = lambda: None
+    made.repair = lambda: None
     return made
 
 
