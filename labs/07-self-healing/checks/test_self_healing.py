@@ -131,14 +131,14 @@ def test_outlives(server: Server) -> None:
 
 
 @needs("outlives")
-@timeout(50)
+@timeout(80)
 def test_crash_healed(server: Server) -> None:
     """It crashes, and serves again by itself."""
     require_healed(server, Fault("crash", lambda: server.get("/crash"), "has crashed"))
 
 
 @needs("crash-healed")
-@timeout(60)
+@timeout(80)
 def test_leak_healed(server: Server) -> None:
     """It takes more and more memory, is stopped by its limit, and serves again by itself."""
     config = server.parcels()[0].host_config
@@ -167,7 +167,7 @@ def test_leak_healed(server: Server) -> None:
 
 
 @needs("leak-healed")
-@timeout(50)
+@timeout(90)
 def test_hang_healed(server: Server) -> None:
     """It hangs, is noticed and ended, and serves again by itself."""
     what = "hangs: it runs, and answers nobody"
@@ -175,7 +175,7 @@ def test_hang_healed(server: Server) -> None:
 
 
 @needs("hang-healed")
-@timeout(90)
+@timeout(120)
 def test_store_healed(server: Server) -> None:
     """Its store is damaged, and it serves again by itself with every parcel."""
     store, copy = server.folders
@@ -229,7 +229,7 @@ def test_visible(server: Server) -> None:
 
 
 @needs("visible")
-@timeout(60)
+@timeout(90)
 def test_left_alone(server: Server) -> None:
     """While nothing happens, it is left alone."""
     server.prove_once("calm", require_calm)
