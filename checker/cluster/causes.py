@@ -88,5 +88,5 @@ def _cut_off(move: Rollout, events: Sequence[Event]) -> str:
 
 
 def _is(event: Event, version: str) -> bool:
-    """Whether an event is of a container of this version."""
-    return version in {event.version, event.image.rpartition(":")[2]}
+    """Whether an event is of a copy of this version; the lab's own containers have versions too."""
+    return event.kind == "parcel" and version in {event.version, event.image.rpartition(":")[2]}

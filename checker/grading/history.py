@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checker.engine.api import IMAGE, LABEL
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class Event:
     """The name of the image that was given when the container was created."""
     version: str = ""
     """The version that the image states in its labels."""
+    kind: str = ""
+    """Which of the course's images it is, or is based on, such as `parcel`."""
+    lab: str = ""
+    """The number of the lab that it belongs to, if it belongs to one."""
 
 
 def past_events(
@@ -116,28 +121,34 @@ def read(record: dict[str, Any]) -> Event:
         name=str(attributes.get("name", "")),
         image=str(attributes.get("image", "")),
         version=str(attributes.get("org.opencontainers.image.version", "")),
+        kind=str(attributes.get(IMAGE, "")),
+        lab=str(attributes.get(LABEL, "")),
     )
 
 
 class EventLog:
-    """The events of an engine's containers since a moment, also those that the engine has forgotten by now.
+    """The events of a lab's containers since a moment, also those that the engine has forgotten by now.
 
-    It remembers 256 events at most, and each health check and each `docker exec` adds three.
+    It remembers 256 events at most, and each health check and each `docker exec` adds three. Containers that belong
+    to no lab count, for a learner can start some outside of the toolbox.
 
     Args:
         engine: whose events are read, now and at every look.
         since: seconds since 1970.
+        lab: the lab's number.
     """
 
-    def __init__(self, engine: Engine, since: float) -> None:
+    def __init__(self, engine: Engine, since: float, lab: str) -> None:
         self._engine = engine
         self._since = since
+        self._labs = {"", lab}
         self._seen: set[Event] = set()
         self.look()
 
     def look(self) -> None:
         """Add what the engine remembers now."""
-        self._seen.update(past_events(self._engine, since=self._since))
+        found = past_events(self._engine, since=self._since)
+        self._seen.update(each for each in found if each.lab in self._labs)
 
     def between(self, begin: float, end: float) -> list[Event]:
         """Return the events between two moments, oldest first; both are seconds since 1970."""

@@ -159,7 +159,7 @@ def _looks() -> str:
         (reaching.listening, "listening(container)"),
         (history.past_events, "past_events(engine, name, since=…)"),
         (history.endings, "endings(events)"),
-        (history.EventLog, "EventLog(engine, since)"),
+        (history.EventLog, "EventLog(engine, since, lab)"),
         (history.moment, "moment(text)"),
         (starting.wait_for_service, "wait_for_service(container, answers)"),
         (running.last_lines, "last_lines(container, count)"),

@@ -41,7 +41,7 @@ class Service:
         self.traffic = traffic
         self.begun = moment(lab.node("toolbox").created)
         # Now, because a busy engine forgets within seconds what it did in a release.
-        self.log = EventLog(lab.engine, self.begun)
+        self.log = EventLog(lab.engine, self.begun, lab.number)
 
     def copies(self) -> list[Container]:
         """Return the copies of Parcel, oldest first: on the users' network, or the learner's anywhere else.

@@ -14,7 +14,12 @@ from checker.timeline.record import Connection, Download, Failure, Request
 
 def event(at: float, what: str, name: str, version: str, **more: str) -> dict[str, Any]:
     """Return an event of the engine."""
-    words = {"name": name, "image": f"drydock/parcel:{version}", "org.opencontainers.image.version": version}
+    words = {
+        "name": name,
+        "image": f"drydock/parcel:{version}",
+        "io.drydock.image": "parcel",
+        "org.opencontainers.image.version": version,
+    }
     return {
         "Action": what,
         "timeNano": int(at * 1e9),
@@ -34,7 +39,7 @@ def move(*, failed: float | None = None, cut: float | None = None, first: float 
 def cause(release: Any, *events: dict[str, Any]) -> str:
     """Return the cause that is told."""
     engine: Any = SimpleNamespace(events=lambda **_: sorted(events, key=lambda each: each["timeNano"]))
-    return because(EventLog(engine, 0.0), release, proxy="proxy", warm_up=3.0)
+    return because(EventLog(engine, 0.0, "08"), release, proxy="proxy", warm_up=3.0)
 
 
 STOP = event(99.0, "kill", "blue", "1.0", signal="15")
@@ -89,6 +94,18 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
             move(cut=98.5),
             [STOP, event(99.1, "die", "blue", "1.0", exitCode="0")],
             "something between them and the users",
+        ),
+        # Containers of another kind have versions too, and other labs have copies of the same one.
+        (
+            move(cut=99.6),
+            [
+                event(99.5, "die", "toolbox", "1.0", exitCode="137", **{"io.drydock.image": "toolbox"}),
+                event(99.5, "die", "parcel", "1.0", exitCode="137", **{"io.drydock.lab": "03"}),
+                STOP,
+                KILL,
+                event(99.6, "die", "blue", "1.0", exitCode="137"),
+            ],
+            "`blue` was asked to stop, and killed",
         ),
         # The new version's end says nothing about the old one's downloads.
         (

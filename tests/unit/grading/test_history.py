@@ -174,7 +174,7 @@ def forgetful(*looks: list[str]) -> Any:
 
 
 def test_a_log_of_events_keeps_what_the_engine_has_forgotten() -> None:
-    log = EventLog(forgetful(["start", "kill"], ["", "kill", "die"]), since=0.0)
+    log = EventLog(forgetful(["start", "kill"], ["", "kill", "die"]), since=0.0, lab="08")
     assert [each.action for each in log.between(0, 9)] == ["start", "kill", "die"]
     assert [each.action for each in log.between(1, 1)] == ["kill"]
 
@@ -184,7 +184,7 @@ def test_a_log_that_watches_sees_what_is_forgotten_before_the_block_ends(
 ) -> None:
     monkeypatch.setattr(history, "LOOK_SECONDS", 0.01)
     engine = forgetful([], ["start"], [])
-    log = EventLog(engine, since=0.0)
+    log = EventLog(engine, since=0.0, lab="08")
     with log.watching():
         assert wait_until(lambda: engine.looks > 2, 10)
     assert [each.action for each in log.between(0, 9)] == ["start"]

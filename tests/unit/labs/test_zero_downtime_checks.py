@@ -22,7 +22,7 @@ def test_what_the_engine_did_in_a_release_is_read_before_it_forgets_it(checks: C
     ]
     engine = SimpleNamespace(events=lambda **_: remembered)
     toolbox = SimpleNamespace(created="2026-11-29T23:33:20Z")
-    lab: Any = SimpleNamespace(engine=engine, node=lambda _: toolbox)
+    lab: Any = SimpleNamespace(engine=engine, number="08", node=lambda _: toolbox)
     service = checks("08-zero-downtime", "service").Service(lab, None, None)
     engine.events = lambda **_: []
     assert service.begun < BEGUN + 90
