@@ -72,7 +72,7 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
             [STOP, KILL, event(99.6, "die", "blue", "1.0", exitCode="137")],
             "and killed 0.5 s later",
         ),
-        # On a busy machine the engine records the SIGKILL only after the end that it caused.
+        # The SIGKILL may be on record only after the end that it caused, or not at all.
         (
             move(cut=99.6),
             [
