@@ -19,7 +19,7 @@ from checker.grading import edits, own_values, reaching, running
 from checker.grading.container import Container, Shells, in_parallel
 from checker.grading.forms import PLAIN, form_in, forms
 from checker.grading.history import STEADY_SECONDS, Ending, Event, EventLog, age, endings, moment, past_events
-from checker.grading.http import Outside, Prober, Reply
+from checker.grading.http import Outside, Prober, Reply, fields_of
 from checker.grading.inside import Inner, Inside
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
@@ -85,6 +85,7 @@ __all__ = [
     "digest_of",
     "endings",
     "fail",
+    "fields_of",
     "form_in",
     "forms",
     "guard",
@@ -467,6 +468,21 @@ class Lab:
         if self.recall(*what) is None:
             test()
             self.remember(*what)
+
+    def once(self, prove: Callable[[], object], *what: str) -> None:
+        """Run a slow test, unless it has passed before; like `recall`, this depends on the check and on what it names.
+
+        Args:
+            prove: the test, which fails or returns.
+            what: the check and what it depends on.
+        """
+        if self.recall(*what) is None:
+            prove()
+            self.remember(*what)
+
+    def open_shells(self, *services: str) -> None:
+        """Open the shells of several services of the scene at once; for `early`."""
+        in_parallel(lambda service: self.node(service).open_shell(), services)
 
     def sheet(self, file: str, *, rule: str, like: str, hint: str = "") -> Sheet:
         """Read a TOML file in the work folder that the learner fills in; if it cannot be read, the check ends.

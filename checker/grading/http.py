@@ -49,6 +49,11 @@ class Reply:
             return {}
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of a good answer that is a JSON object; empty for any other answer."""
+        return fields_of(self.body) if self.ok else {}
+
+    @property
     def summary(self) -> str:
         """One line for `seen`: the error, or the status and the first words of the body."""
         if self.error:
@@ -57,6 +62,15 @@ class Reply:
         return f"HTTP {self.status}" + (
             f", {first[:120]}{'…' if len(first) > 120 else ''}" if first else ", no body"
         )
+
+
+def fields_of(text: str | bytes) -> dict[str, Any]:
+    """Return the fields of a JSON object; empty for any other text."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class Runs(Protocol):

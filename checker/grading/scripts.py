@@ -60,6 +60,18 @@ class Run:
         """The last line of its errors; without errors, the last line that it printed."""
         return _last(self.done.stderr) or self.last
 
+    def require_ok(self, hint: str) -> None:
+        """Require that it ended with exit code 0, in time."""
+        require(
+            self.ok,
+            f"`{self.shown}` {self.ending}.",
+            expected="exit code 0",
+            seen=f"exit code {self.done.rc}",
+            source=f"{self.shown}; echo $?",
+            evidence=self.evidence,
+            hint=hint,
+        )
+
 
 class Script:
     """A script in the work folder, as `lab.script(…)` gives it.

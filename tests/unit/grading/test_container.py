@@ -110,3 +110,46 @@ def test_a_variant_that_still_runs_is_left_to_lab_stop() -> None:
     engine.runs = "2.37"
     lab.close()
     assert engine.gone == ["/containers/made"]
+
+
+class Passes(Lab):
+    """A lab that keeps its passes in memory."""
+
+    def __init__(self) -> None:
+        self.kept: set[tuple[str, ...]] = set()
+
+    def recall(self, *what: str) -> str | None:
+        """Look among those of this test."""
+        return "" if what in self.kept else None
+
+    def remember(self, *what: str, text: str = "") -> None:
+        """Keep it for this test."""
+        assert not text
+        self.kept.add(what)
+
+
+def test_a_slow_test_runs_once_while_what_it_depends_on_is_the_same() -> None:
+    lab, ran = Passes(), []
+    for image in ("a", "a", "b"):
+        lab.once(lambda image=image: ran.append(image), "moves", image)  # type: ignore[misc]
+    assert ran == ["a", "b"]
+
+
+def test_a_slow_test_that_fails_runs_again() -> None:
+    def fails() -> None:
+        raise LookupError
+
+    lab = Passes()
+    with pytest.raises(LookupError):
+        lab.once(fails, "moves", "a")
+    assert lab.recall("moves", "a") is None
+
+
+def test_several_shells_of_the_scene_are_opened_for_its_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    lab = lab_with(None)
+    monkeypatch.setattr(
+        lab, "node", lambda service: SimpleNamespace(open_shell=lambda: opened.append(service))
+    )
+    lab.open_shells("prober", "traffic")
+    assert sorted(opened) == ["prober", "traffic"]

@@ -112,6 +112,20 @@ def test_a_body_that_is_no_json_is_an_empty_record(body: bytes) -> None:
     assert Reply("u", 200, body).json() == {}
 
 
+@pytest.mark.parametrize(
+    ("reply", "fields"),
+    [
+        (Reply("u", 200, b'{"place": "Depot"}'), {"place": "Depot"}),
+        (Reply("u", 500, b'{"place": "Depot"}'), {}),
+        (Reply("u", 200, b'["Depot"]'), {}),
+        (Reply("u", 200, b"Depot"), {}),
+        (Reply("u", error="connection refused"), {}),
+    ],
+)
+def test_only_a_good_answer_that_is_a_json_object_has_fields(reply: Reply, fields: dict[str, str]) -> None:
+    assert reply.fields == fields
+
+
 def test_published_ports_of_an_engine_elsewhere_are_asked_there(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(answers(b"there")) as port:
         assert Outside("localhost").get(f"http://127.0.0.1:{port}/").text == "there"

@@ -65,3 +65,11 @@ def test_how_it_ended_is_told(result: Any, ok: bool, ending: str, last: str, evi
     run = Run("sh release.sh", result, 8.0)
     assert (run.ok, run.ending, run.last, run.evidence) == (ok, ending, last, evidence)
     assert run.timed_out == ("did not finish" in ending)
+
+
+def test_a_script_that_ended_well_passes_and_another_fails_with_the_last_line_of_its_errors() -> None:
+    Run("sh release.sh 2.0", done(), 8.0).require_ok("look")
+    with pytest.raises(CheckFailed) as failed:
+        Run("sh release.sh 2.0", done(3, "one\n", "bad\n"), 8.0).require_ok("look")
+    told = failed.value.failure
+    assert (told.rationale, told.evidence) == ("`sh release.sh 2.0` ended with exit code 3.", "bad")
