@@ -8,8 +8,6 @@ from checker.cluster.named import leading
 from checker.grading.author import fail, require
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from checker.cluster.named import Copy, Store
 
     from .services import Services
@@ -21,15 +19,15 @@ def require_apart(services: Services, name: str) -> None:
     """Require that a service has a copy and a store for itself."""
     mine = services.require_one(name)
     for other in NAMES:
-        if other != name and any(each.id == mine.id for each in leading(services.copies, other)):
-            fail(
-                f"The names `{name}` and `{other}` lead to the same container: two names for one program. When it stops, both are "
-                "gone, and neither can be released without the other.",
-                expected=f"a container for `{name}`, and another one for `{other}`",
-                seen=f"both are {mine.name}",
-                source=mine.inspected,
-                hint="Lesson, “Tracking moves out”: how many services does compose.yaml have?",
-            )
+        require(
+            other == name or all(each.id != mine.id for each in leading(services.copies, other)),
+            f"The names `{name}` and `{other}` lead to the same container: two names for one program. When it stops, both are "
+            "gone, and neither can be released without the other.",
+            expected=f"a container for `{name}`, and another one for `{other}`",
+            seen=f"both are {mine.name}",
+            source=mine.inspected,
+            hint="Lesson, “Tracking moves out”: how many services does compose.yaml have?",
+        )
     require(
         any(store.writable for store in mine.stores),
         f"`{name}` stores its data in its container. The next release makes a new container, and the data is gone with the old one.",
@@ -38,13 +36,23 @@ def require_apart(services: Services, name: str) -> None:
         source=mine.inspected,
         hint="Which line of the front's settings gives it a volume? What does this service have there?",
     )
-    _require_not_shared(name, mine, [each for each in services.copies if each.id != mine.id])
+    for copy, theirs, store in _shared(mine, services):
+        fail(
+            f"`{copy.name}` also has the volume of `{name}`, and {'writes to it' if theirs.writable else 'reads it'}: a shared "
+            "database. A change of its tables changes two services at once, and one of them does not know it.",
+            expected=f"a volume that only `{name}` has",
+            seen=f"{store.source} in {mine.name}, {theirs.source} in {copy.name}",
+            source=copy.inspected,
+            hint="What does the other service want to know, and which service can it ask?",
+        )
 
 
-def _require_not_shared(name: str, mine: Copy, others: Sequence[Copy]) -> None:
+def _shared(mine: Copy, services: Services) -> list[tuple[Copy, Store, Store]]:
+    """Return which other copies have data of a copy: the other, its store and the copy's."""
     shared = [
         (other, theirs, store)
-        for other in others
+        for other in services.copies
+        if other.id != mine.id
         for theirs in other.stores
         for store in mine.stores
         if _overlap(store, theirs) and (store.writable or theirs.writable)
@@ -52,16 +60,8 @@ def _require_not_shared(name: str, mine: Copy, others: Sequence[Copy]) -> None:
     of_others = {store for _, _, store in shared}
     if any(store.writable and store not in of_others for store in mine.stores):
         # Beside a store of its own, a service may have a folder of programs in common with others.
-        shared = [each for each in shared if not each[2].is_folder]
-    for other, theirs, store in shared:
-        fail(
-            f"`{other.name}` also has the volume of `{name}`, and {'writes to it' if theirs.writable else 'reads it'}: a shared "
-            "database. A change of its tables changes two services at once, and one of them does not know it.",
-            expected=f"a volume that only `{name}` has",
-            seen=f"{store.source} in {mine.name}, {theirs.source} in {other.name}",
-            source=other.inspected,
-            hint="What does the other service want to know, and which service can it ask?",
-        )
+        return [each for each in shared if not each[2].is_folder]
+    return shared
 
 
 def _overlap(one: Store, other: Store) -> bool:

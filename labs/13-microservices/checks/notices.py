@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import form_in, require, wait_until
 
-from .services import BACK_SECONDS, DRAWN, GATEWAY, STOPPED, TOLD
+from .services import BROKEN, DRAWN, GATEWAY, STOPPED
 
 if TYPE_CHECKING:
     from .services import Services
@@ -17,9 +17,11 @@ ANOTHER_WAY = "Lesson, “A key is not an address”: in which other way does th
 WORKED = "everything worked"
 COUNT = 5
 FAULT_SECONDS = 3.0
+FOR_NOTICES = f"in {FAULT_SECONDS:g} s for {COUNT} notices"
 MOST_TRIES = 60
 """How many requests the broken notification may get in that time: four tries a second for each of the five notices."""
-
+SENT_SECONDS = 20.0
+"""How long it may take, by the task, until what was missed is sent."""
 TWICE_SECONDS = 1.5
 """How long a second message of the same kind is waited for."""
 
@@ -37,13 +39,13 @@ def require_sent(services: Services, receivers: list[str], when: str) -> None:
     def missing() -> Counter[str]:
         return wanted - Counter(services.sent())
 
-    wait_until(lambda: not missing(), BACK_SECONDS, every=0.1)
+    wait_until(lambda: not missing(), SENT_SECONDS, every=0.1)
     lost = missing()
     first = next(iter(lost), "")
     require(
         not lost,
         f"No message was sent about {lost.total()} of {len(receivers)} parcels that were accepted while {when}.",
-        expected=f"a message for each within {BACK_SECONDS:g} s",
+        expected=f"a message for each within {SENT_SECONDS:g} s",
         seen=f"parcels for {first}: {wanted[first]}, messages: {wanted[first] - lost[first]}",
         source="curl http://gateway:8080/messages",
         evidence=services.log("notification", 1),
@@ -57,46 +59,44 @@ def require_sent_once(services: Services, receivers: list[str], when: str) -> No
     wanted = Counter(receivers)
 
     def too_many() -> Counter[str]:
-        sent = services.sent()
-        return Counter({each: sent.get(each, 0) for each in wanted}) - wanted
+        return Counter({each: count for each, count in services.sent().items() if each in wanted}) - wanted
 
     wait_until(too_many, TWICE_SECONDS, every=0.25)
     again = too_many()
     first = next(iter(again), "")
+    if when == WORKED:
+        why = "Nothing had failed, so two programs send the same message, or one sends it twice."
+        hint = "Which of your programs send to the gateway? Search all of them for its name."
+    else:
+        why = "A service that gets no answer sends its request again, and the first request may have been done all the same."
+        hint = "How can notification, or the gateway, tell that it has had a notice before?"
     require(
         not again,
-        f"More than one message was sent about the same parcel, which was accepted while {when}. "
-        + (
-            "Nothing had failed, so two programs send the same message, or one sends it twice."
-            if when == WORKED
-            else "A service that gets no answer sends its request again, and the first request may have been done all the same."
-        ),
+        f"More than one message was sent about the same parcel, which was accepted while {when}. {why}",
         expected="one message for each",
         seen=f"parcels for {first}: {wanted[first]}, messages: {wanted[first] + again[first]}",
         source="curl http://gateway:8080/messages",
-        hint="Which of your programs send to the gateway? Search all of them for its name."
-        if when == WORKED
-        else "How can notification, or the gateway, tell that it has had a notice before?",
+        hint=hint,
     )
 
 
-def require_each_sent_once(services: Services) -> None:
-    """Have several parcels accepted, and require one message for each."""
-    receivers = services.accept_several(COUNT, "everything works")
-    require_sent_once(services, receivers, WORKED)
+def require_each_sent_once(services: Services, count: int = COUNT) -> None:
+    """Have parcels accepted while everything works, and require one message for each."""
+    require_sent_once(services, services.accept_several(count, WORKED), WORKED)
 
 
 def require_made_up_for(services: Services, fault: str) -> None:
     """Break notification while parcels are accepted, and require that every receiver gets one message afterwards."""
-    services.lab.disturb(f"tries what happens while notification {TOLD[fault]}")
-    begin = services.traffic.mark(f"check: notification {TOLD[fault]}").at
+    when = f"notification {BROKEN[fault]}"
+    services.lab.disturb("breaks notification for a moment")
+    begin = services.traffic.mark(f"check: {when}").at
     with services.broken("notification", fault):
-        receivers = services.accept_several(COUNT, f"notification {TOLD[fault]}")
+        receivers = services.accept_several(COUNT, when)
         seen = services.watch(begin, FAULT_SECONDS)
         met = 0 if fault == STOPPED else services.met("notification")
     require(
         not seen.failures,
-        f"Notification {TOLD[fault]}, and the front page failed with it.",
+        f"Notification {BROKEN[fault]}, and the front page failed with it.",
         expected="every front page answered",
         seen=seen.summary,
         source=DRAWN,
@@ -104,32 +104,23 @@ def require_made_up_for(services: Services, fault: str) -> None:
     )
     if fault == "wrong":
         services.record(f"requests in {FAULT_SECONDS:g} s to a failing notification", met, "")
-    _require_calm("notification", met, fault, "the front")
-    require_sent_once(services, receivers, f"notification {TOLD[fault]}")
-
-
-def _require_calm(name: str, met: int, fault: str, sender: str) -> None:
-    require(
-        met <= MOST_TRIES,
-        f"`{name}` {TOLD[fault]}, and got {met} requests in {FAULT_SECONDS:g} s for {COUNT} notices: a retry storm. Retries "
-        "without a pause keep a service from coming up again.",
-        expected=f"at most {MOST_TRIES} requests",
-        seen=f"{met} requests",
-        source=f"curl http://{name}:8080/fault",
-        hint=f"How long does {sender} wait after a try that failed?",
-    )
+    services.require_calm("notification", fault, met, MOST_TRIES, FOR_NOTICES)
+    require_sent_once(services, receivers, when)
 
 
 def require_survives(services: Services) -> None:
     """Restart notification and the front while they have notices to send; require that none is lost, and none sent twice."""
     services.lab.disturb("restarts front and notification")
     begin = services.traffic.mark("check: front and notification restarted").at
+
+    def await_tried() -> None:
+        wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
+
     with services.broken(GATEWAY, "wrong"):
         receivers = services.accept_several(COUNT, "the gateway answered with errors")
         services.watch(begin, FAULT_SECONDS)
-        # Until the notices have been handed over, or at least tried.
-        wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
-        _require_calm(GATEWAY, services.met(GATEWAY), "wrong", "notification")
+        await_tried()
+        services.require_calm(GATEWAY, "wrong", services.met(GATEWAY), MOST_TRIES, FOR_NOTICES)
         with services.broken("notification", STOPPED):
             receivers += services.accept_several(3, "notification was stopped")
             with services.broken("front", STOPPED):
@@ -137,12 +128,11 @@ def require_survives(services: Services) -> None:
     require_sent_once(services, receivers, "front and notification were being restarted")
     with services.broken(GATEWAY, "slow"):
         receivers = services.accept_several(1, "the gateway was slow")
-        # The gateway sends the message, and notification is stopped before it is told so.
-        wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
+        # The gateway sends the message, and notification is stopped before it hears so: it tries again later.
+        await_tried()
         with services.broken("notification", STOPPED):
             pass
-    # Nobody told it that the message was sent, so it asks again.
-    wait_until(lambda: services.met(GATEWAY) > 0, 5, every=0.1)
+    await_tried()
     require_sent_once(services, receivers, "the gateway was slow and notification was restarted")
 
 
@@ -158,11 +148,10 @@ def require_key_untold(services: Services) -> None:
                 source=each.inspected,
                 hint=ANOTHER_WAY,
             )
-    notification = services.require_one("notification")
     for name in ("front", "tracking"):
         each = services.require_one(name)
         require(
-            each.id == notification.id or not form_in("\n".join(each.env.values()).encode(), KEY),
+            not form_in("\n".join(each.env.values()).encode(), KEY),
             f"`{name}` has the gateway's key, and sends no messages. Anyone who breaks into it can send them.",
             expected="the key only in `notification`",
             seen=f"the key in the environment of {each.name}",
@@ -173,17 +162,21 @@ def require_key_untold(services: Services) -> None:
 
 def require_key_unlogged(services: Services) -> None:
     """Have a message sent, and require that no service and not the gateway wrote the key to its log."""
-    require_sent_once(services, services.accept_several(1, "everything works"), WORKED)
+    require_each_sent_once(services, 1)
     gateway = [each for each in services.log(GATEWAY, 40).splitlines() if "POST" in each][-1:]
-    logs = [(each.name, services.on.logs(each, 20000)) for each in services.copies]
-    for name, text in [*logs, (GATEWAY, "\n".join(gateway))]:
-        line = next((line for line in text.splitlines() if form_in(line.encode(), KEY)), "")
+    logs = {each.name: services.on.logs(each, 20000).splitlines() for each in services.copies}
+    for name, lines in {**logs, GATEWAY: gateway}.items():
+        line = next((line for line in lines if form_in(line.encode(), KEY)), "")
+        why, hint = (
+            ("it was sent as part of an address.", ANOTHER_WAY)
+            if "key=" in line
+            else ("a program wrote it there.", "Which line of your program writes this to the log?")
+        )
         require(
             not line,
-            f"The gateway's key is in the log of `{name}`, where everybody who may read logs can see it: "
-            + ("it was sent as part of an address." if "key=" in line else "a program wrote it there."),
+            f"The gateway's key is in the log of `{name}`, where everybody who may read logs can see it: {why}",
             expected="no line with the key",
             seen=line.replace(KEY, "(the key)"),
             source=services.on.shows_logs(name),
-            hint=ANOTHER_WAY if "key=" in line else "Which line of your program writes this to the log?",
+            hint=hint,
         )

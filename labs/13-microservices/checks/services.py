@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import secrets
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checker.cluster.named import OnNetwork, leading
 from checker.grading.author import fail, require, wait_until
@@ -20,13 +21,10 @@ if TYPE_CHECKING:
 
 NETWORK = "parcel-net"
 FRONT = "http://front:8080"
+ACCEPTS = f"""curl -d '{{"to": "Mill Lane 1"}}' {FRONT}/parcels"""
 DRAWN = "lab timeline 13"
 PATIENCE_MS = 1000
 """How long a user waits for the front page, by the task; a time-out of half a second leaves room for a busy machine."""
-
-BACK_SECONDS = 20.0
-"""How long it may take, by the task, until what was missed is sent."""
-
 UP_SECONDS = 20.0
 GATEWAY = "gateway"
 STOPPED = "stopped"
@@ -34,7 +32,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "slow": {"mode": "slow", "seconds": 5},
     "wrong": {"mode": "wrong"},
 }
-TOLD = {STOPPED: "was stopped", "slow": "answered after 5 s", "wrong": "answered with errors (500)"}
+BROKEN = {STOPPED: "was stopped", "slow": "answered after 5 s", "wrong": "answered with errors (500)"}
+"""What each fault is called in a sentence, after the name of the service."""
 
 
 def runs_on(lab: Lab) -> Named:
@@ -53,6 +52,21 @@ def runs_on(lab: Lab) -> Named:
     return OnNetwork(lab, NETWORK)
 
 
+class Parcel(NamedTuple):
+    """A parcel that the front has accepted, and that was scanned."""
+
+    number: int
+    place: str
+    receiver: str
+    request: str
+    """The id of the request in which it was accepted."""
+
+    @property
+    def shown(self) -> str:
+        """The command that shows it to the learner."""
+        return f"curl {FRONT}/parcels/{self.number}"
+
+
 class Services:
     """The services that the learner runs, and their users.
 
@@ -69,11 +83,7 @@ class Services:
         self.on = runs_on(lab)
         self.scene = lab.node("prober").id
         self._seen: dict[str, Copy] = {}
-        self._tracked: tuple[int, str] | None = None
-        self._tracked_by: list[str] = []
-        self._receiver = ""
-        self.accepted_as = ""
-        """The request id of the parcel that tracking knows."""
+        self._tracked: dict[tuple[str, ...], Parcel] = {}
         self.moved = ""
         """What changed about the place of the service that was last stopped, as a sentence."""
 
@@ -92,12 +102,11 @@ class Services:
         """Return the copy that a name leads to; fail if there is none, or more than one."""
         found = leading(self.copies, name)
         if not found:
+            running = ", ".join(each.name for each in self.copies)
             fail(
                 f"The name `{name}` leads to no service.",
                 expected=f"one running service with the name `{name}`",
-                seen=f"running: {', '.join(each.name for each in self.copies)}"
-                if self.copies
-                else "nothing of yours runs",
+                seen=f"running: {running}" if running else "nothing of yours runs",
                 source=self.on.lists,
                 evidence=self.on.ended(name),
                 hint=f"`{self.on.lists}` shows what runs, and `{self.on.shows_logs(name)}` why something does not.",
@@ -130,44 +139,38 @@ class Services:
 
     def once(self, what: str, prove: Callable[[], object]) -> None:
         """Run a slow test, unless it has passed before in this scene with the same programs and settings."""
-        proof = (
-            what,
-            self.scene,
-            self.on.title,
-            *sorted(each.revision for each in self.copies),
-            self._mounted,
-        )
-        if self.lab.recall(*proof) is None:
-            prove()
-            self.lab.remember(*proof)
+        made_of = sorted(each.revision for each in self.copies)
+        # An image does not show a change of programs that are mounted from the work folder.
+        mounted = any(store.is_folder for each in self.copies for store in each.stores)
+        programs = self.digest_of({".py"}) if mounted else ""
+        self.lab.once(prove, what, self.scene, self.on.title, *made_of, programs)
+
+    def digest_of(self, kinds: set[str]) -> str:
+        """Return a digest of the files in the work folder that have these endings or names."""
+        digest = hashlib.sha256()
+        for each in sorted(self.lab.work.rglob("*")):
+            # A service may keep its data in the work folder, for itself alone.
+            if {each.suffix, each.name} & kinds and each.is_file() and os.access(each, os.R_OK):
+                digest.update(each.read_bytes())
+        return digest.hexdigest()
 
     def record(self, what: str, value: float, unit: str) -> None:
         """Store a measured number of these services with the attempt."""
         self.lab.record(what, value, unit, self.on.title)
 
-    @property
-    def _mounted(self) -> str:
-        """The programs in the work folder, if a copy may have them mounted, where an image does not show a change."""
-        if not any(store.is_folder for each in self.copies for store in each.stores):
-            return ""
-        files = sorted(each for each in self.lab.work.rglob("*.py") if each.is_file())
-        return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
-
     # -- what they answer ----------------------------------------------------------------------------------
-
-    def page(self) -> dict[str, Any]:
-        """Return the front page; empty without a good answer."""
-        reply = self.prober.get(f"{FRONT}/")
-        return _read(reply) if reply.ok else {}
 
     def parcel(self, number: int) -> dict[str, Any]:
         """Return what the front says of a parcel; empty without a good answer."""
-        reply = self.prober.get(f"{FRONT}/parcels/{number}")
-        return _read(reply) if reply.ok else {}
+        return self.prober.get(f"{FRONT}/parcels/{number}").fields
+
+    def version(self, name: str) -> str:
+        """Return the version of a service; empty without a good answer."""
+        return str(self.prober.get(f"http://{name}:8080/healthz").fields.get("version", ""))
 
     def accept(self, receiver: str) -> Reply:
         """Have a parcel accepted for somebody."""
-        return self.prober.post(f"{FRONT}/parcels", json.dumps({"to": receiver}).encode(), timeout=6)
+        return self.prober.post(f"{FRONT}/parcels", json.dumps({"to": receiver}), timeout=6)
 
     def accept_several(self, count: int, when: str) -> list[str]:
         """Have parcels accepted, require that the front accepts them in time, and return for whom they are.
@@ -176,60 +179,51 @@ class Services:
         """
         receivers = [f"Canal Street {number} {secrets.token_hex(3)}" for number in range(1, count + 1)]
         receivers[-1] = receivers[0]
-        late = []
+        late = 0
         for receiver in receivers:
             reply = self.accept(receiver)
-            late += [reply] if reply.ms > PATIENCE_MS else []
+            late += reply.ms > PATIENCE_MS
             # One that is late may be due to a busy machine; a front that waits for another service is late each time.
-            if reply.status != 201 or len(late) > 1:
-                fail(
-                    f"While {when}, the front did not accept a parcel in time. The sender has to wait only for the front's own data.",
-                    expected=f"201 within {PATIENCE_MS} ms",
-                    seen=f"{reply.summary}, after {reply.ms:.0f} ms",
-                    source=f"""curl -d '{{"to": "Mill Lane 1"}}' {FRONT}/parcels""",
-                    hint="Lesson, “Accept now, tell later”: which part of accepting a parcel has to be done before the answer?",
-                )
+            require(
+                reply.status == 201 and late <= 1,
+                f"While {when}, the front did not accept a parcel in time. The sender has to wait only for the front's own data.",
+                expected=f"201 within {PATIENCE_MS} ms",
+                seen=f"{reply.summary}, after {reply.ms:.0f} ms",
+                source=ACCEPTS,
+                hint="Lesson, “Accept now, tell later”: which part of accepting a parcel has to be done before the answer?",
+            )
         return receivers
 
     def scan(self, number: int, place: str) -> Reply:
         """Tell tracking where a parcel is."""
-        body = json.dumps({"parcel": number, "place": place}).encode()
-        return self.prober.post("http://tracking:8080/scans", body)
+        return self.prober.post("http://tracking:8080/scans", json.dumps({"parcel": number, "place": place}))
 
     @property
-    def tracked(self) -> tuple[int, str]:
-        """A parcel that tracking knows, and its place; another one after a copy was replaced, whose log is gone."""
-        now = sorted(each.id for each in self.copies)
-        if self._tracked is None or self._tracked_by != now:
-            self._tracked, self._tracked_by = self._track(), now
-        return self._tracked
+    def tracked(self) -> Parcel:
+        """A parcel that tracking knows; another one after a copy was replaced, whose log is gone."""
+        now = tuple(sorted(each.id for each in self.copies))
+        if now not in self._tracked:
+            self._tracked = {now: self._track()}
+        return self._tracked[now]
 
-    def _track(self) -> tuple[int, str]:
-        self._receiver = f"Mill Lane {secrets.token_hex(3)}"
-        reply = self.accept(self._receiver)
-        self.accepted_as = str(_read(reply).get("request") or "")
-        number, place = int(_read(reply).get("parcel") or 0), f"Depot {secrets.token_hex(2)}"
+    def _track(self) -> Parcel:
+        receiver, place = f"Mill Lane {secrets.token_hex(3)}", f"Depot {secrets.token_hex(2)}"
+        reply = self.accept(receiver)
+        number = int(reply.fields.get("parcel") or 0)
         require(
             reply.status == 201 and number,
             "The front accepts no parcel.",
             expected='201 and {"parcel": a number}',
             seen=reply.summary,
-            source=f"""curl -d '{{"to": "Mill Lane 1"}}' {FRONT}/parcels""",
+            source=ACCEPTS,
             hint=f"`{self.on.shows_logs('front')}` says what happened to the request.",
         )
         self.scan(number, place)
-        return number, place
-
-    @property
-    def receiver(self) -> str:
-        """Who gets the parcel that tracking knows."""
-        _ = self.tracked
-        return self._receiver
+        return Parcel(number, place, receiver, str(reply.fields.get("request") or ""))
 
     def sent(self) -> dict[str, int]:
         """Return how often the gateway has written to each receiver."""
-        found = _read(self.prober.get("http://gateway:8080/messages")).get("messages")
-        return dict(found) if isinstance(found, dict) else {}
+        return dict(self.prober.get("http://gateway:8080/messages").fields.get("messages") or {})
 
     def log(self, name: str, tail: int = 20000) -> str:
         """Return the last lines of a service's log, or of the gateway's."""
@@ -237,9 +231,9 @@ class Services:
             return self.lab.node(name).logs(tail)
         return self.on.logs(self.get_one(name), tail)
 
-    def lines(self, name: str, number: str) -> list[dict[str, Any]]:
-        """Return the lines of a service's log with a request id, as far as they can be read."""
-        return [_line(each) for each in self.log(name).splitlines() if number in each]
+    def lines(self, name: str, number: str) -> list[str]:
+        """Return the lines of a service's log with a request id."""
+        return [each for each in self.log(name).splitlines() if number in each]
 
     # -- faults --------------------------------------------------------------------------------------------
 
@@ -251,70 +245,61 @@ class Services:
             name: the service, or `gateway`.
             fault: `stopped`, `slow` or `wrong`.
         """
-        self.lab.disturb(f"tries what happens while {name} {TOLD[fault]}")
-        if fault == STOPPED:
-            copy = self.get_one(name)
-            self.on.stop(copy)
-        else:
-            self._tell(name, FAULTS[fault])
+        self.lab.disturb(f"breaks {name} for a moment")
+        if fault != STOPPED:
+            self._give(name, FAULTS[fault])
+            try:
+                yield
+            finally:
+                self._give(name, {"mode": "none"})
+            return
+        copy = self.get_one(name)
+        self.on.stop(copy)
         try:
             yield
         finally:
-            if fault == STOPPED:
-                self.moved = self.on.start(copy)
-                self.await_up(name)
-            else:
-                self._tell(name, {"mode": "none"})
+            self.moved = self.on.start(copy)
+            url = f"http://{name}:8080/healthz"
+            wait_until(lambda: self.prober.get(url).ok, UP_SECONDS, every=0.1)
+            self.look_again()
 
-    def await_up(self, *names: str) -> None:
-        """Wait until services that were started answer, and look which copies run now."""
-        wait_until(
-            lambda: all(self.prober.get(f"http://{name}:8080/healthz").ok for name in names),
-            UP_SECONDS,
-            every=0.1,
-        )
-        self.look_again()
-
-    def _tell(self, name: str, fault: dict[str, Any]) -> None:
-        url = f"http://{name}:8080"
-        body = json.dumps(fault).encode()
+    def _give(self, name: str, fault: dict[str, Any]) -> None:
+        """Give a service a fault, and require that it takes it."""
+        url, body = f"http://{name}:8080", json.dumps(fault)
         reply = self.prober.post(f"{url}/fault", body)
-        taken = reply.ok
+        taken, expected = reply.ok, "200 from POST /fault"
         if taken and fault["mode"] == "wrong":
             # A program without the course's library has to fail when it is told to, or the check would test nothing.
-            reply = self.prober.get(f"{url}/", timeout=3)
+            reply, expected = self.prober.get(f"{url}/", timeout=3), "500 from GET /, after this POST /fault"
             # Told once more, it begins to count again.
             taken = reply.status >= 500 and self.prober.post(f"{url}/fault", body).ok
         require(
             taken,
             f"`{name}` does not take the fault that the check gives it, so nothing can be tested with it. Every program on the "
             "course's library does.",
-            expected="500 from GET /, after this POST /fault"
-            if fault["mode"] == "wrong"
-            else "200 from POST /fault",
+            expected=expected,
             seen=reply.summary,
-            source=f"curl -d '{json.dumps(fault)}' {url}/fault",
+            source=f"curl -d '{body}' {url}/fault",
             hint="Lesson, “The whole, on your own”, says what a program answers on /fault. Which program answers there now?",
+        )
+
+    def require_calm(self, name: str, fault: str, met: int, most: int, what: str) -> None:
+        """Require that a broken service has met at most so many requests; the learner reads for what they were sent."""
+        require(
+            met <= most,
+            f"`{name}` {BROKEN[fault]}, and got {met} requests {what}: a retry storm. Retries without a pause keep a service that "
+            "has too much to do from coming up again.",
+            expected=f"at most {most} requests",
+            seen=f"{met} requests",
+            source=f"curl http://{name}:8080/fault",
+            hint="How many requests may each of them cost, and how long does its sender wait after a try that failed?",
         )
 
     def met(self, name: str) -> int:
         """Return how many requests a service has met since it was broken."""
-        return int(_read(self.prober.get(f"http://{name}:8080/fault")).get("requests") or 0)
+        return int(self.prober.get(f"http://{name}:8080/fault").fields.get("requests") or 0)
 
     def watch(self, since: float, seconds: float) -> Timeline:
         """Wait until that many seconds have passed since a moment, and return what the users met in them."""
         wait_until(lambda: self.traffic.now() >= since + seconds, seconds + 5, every=0.1)
         return self.traffic.between(since, since + seconds)
-
-
-def _read(reply: Reply) -> dict[str, Any]:
-    said = reply.json()
-    return said if isinstance(said, dict) else {}
-
-
-def _line(text: str) -> dict[str, Any]:
-    try:
-        said = json.loads(text[text.index("{") :])
-    except ValueError:
-        return {"text": text}
-    return said if isinstance(said, dict) else {"text": text}

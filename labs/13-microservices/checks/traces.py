@@ -6,18 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from checker.cluster.named import leading
-from checker.grading.author import fail, require, wait_until
+from checker.grading.author import fail, fields_of, require, wait_until
 
 from .apart import NAMES
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab
-
     from .services import Services
 
 SLOW_MS = 550
 """customers.sh makes one service take 600 ms longer; nothing else here takes that long."""
-
 LOGGED_SECONDS = 15.0
 """A notice is sent when the next round of the front and of notification begins."""
 
@@ -56,39 +53,33 @@ class Found:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._early: dict[str, float] = {}
-        named = re.search(r"customer-[0-9a-f]+", _text(services.lab))
+        file = services.lab.work / "slow.toml"
+        text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+        named = re.search(r"customer-[0-9a-f]+", text)
+        self._took: dict[str, tuple[float, float]] = {}
+        """How many milliseconds the front and tracking took, by the request's id; less than zero without a line in the log."""
         if named and services.lab.recall("slow", named[0]) is None:
-            services.look_again()
-            self._early = {name: self._took(name, named[0]) for name in ("front", "tracking")}
+            self._took[named[0]] = _took(services, "front", named[0]), _took(services, "tracking", named[0])
 
     def require(self) -> None:
         """Require that the sheet names a request that was slow, and the service that took the time."""
-        lab = self.services.lab
+        lab, shows_logs = self.services.lab, self.services.on.shows_logs
         sheet = lab.sheet(
             "slow.toml", rule="a text stands in quotes behind its `=`.", like='`service = "front"`'
         )
-        number, service = sheet.text("slow", "id").strip(), sheet.text("slow", "service").strip().lower()
+        number, service = sheet.text("slow", "id"), sheet.text("slow", "service").lower()
         if lab.recall("slow", number) == service:
             return
-        source = f"{self.services.on.shows_logs('front')} | grep {number}"
+        front, tracking = self._took.get(number, (-1.0, -1.0))
         require(
-            number.startswith("customer-"),
-            "slow.toml does not name the slow request of customers.sh yet.",
+            min(front, tracking) >= 0,
+            "slow.toml does not name a request of customers.sh that the logs of front and tracking have. A new container begins "
+            "a new log.",
             expected="the id of a request, which begins with customer-",
             seen=sheet.shown("slow", "id"),
-            source=sheet.source,
-            hint="`sh customers.sh`, then the front's log: which line of a customer has the largest `ms`?",
-        )
-        front, tracking = (self._early.get(name, -1.0) for name in ("front", "tracking"))
-        lost = [name for name, took in (("front", front), ("tracking", tracking)) if took < 0]
-        require(
-            not lost,
-            f"The log of {' and '.join(lost)} has no such request. A new container begins a new log.",
-            expected=f"a line with {number}",
-            seen="no line",
-            source=f"{self.services.on.shows_logs(lost[0] if lost else 'front')} | grep {number}",
-            hint="Run customers.sh again, find the request, and check, before you replace a container.",
+            source=f"{shows_logs('tracking' if front >= 0 else 'front')} | grep customer-",
+            hint="`sh customers.sh`, then the front's log: which line of a customer has the largest `ms`? Check before you replace a "
+            "container.",
         )
         told = f"{number}: {front:.0f} ms in the front, {tracking:.0f} ms in tracking"
         require(
@@ -96,35 +87,30 @@ class Found:
             "That request was not the slow one.",
             expected="the customer's request with the largest `ms`",
             seen=told,
-            source=source,
+            source=f"{shows_logs('front')} | grep {number}",
             hint="Sort the customers' lines in the log of the front by `ms`: `jq -s 'max_by(.ms)'`.",
         )
-        require(
-            service in NAMES,
-            "slow.toml names the slow request, and not the service that took the time.",
-            expected=f"one of {', '.join(NAMES)}",
-            seen=sheet.shown("slow", "service"),
-            source=sheet.source,
-            hint="Search all logs for the id, and compare `ms` in the lines that you find.",
-        )
+        if service not in NAMES:
+            why = f"and “{service}” is none of {', '.join(NAMES)}."
+        else:
+            why = (
+                f"but {service} did not take the time. A service is as slow as what it waits for, so the one that the user asks "
+                "always looks guilty."
+            )
         require(
             service == ("tracking" if tracking >= SLOW_MS else "front"),
-            f"The request is the slow one, but {service} did not take the time. A service is as slow as what it waits for, "
-            "so the one that the user asks always looks guilty.",
+            f"The request is the slow one, {why}",
             expected="the service whose own work took the time",
-            seen=f"{told}; you say {service}",
-            source=source,
-            hint="The front's time includes the time that it waited for tracking.",
+            seen=f"{told}; you say “{service}”",
+            source=f"{shows_logs('front')} | grep {number}",
+            hint="Search all logs for the id, and compare `ms`: the front's time includes the time that it waited for tracking.",
         )
         lab.remember("slow", number, text=service)
 
-    def _took(self, name: str, number: str) -> float:
-        if not leading(self.services.copies, name):
-            return -1.0
-        lines = [each for each in self.services.lines(name, number) if each.get("event") == "request"]
-        return max((float(each.get("ms") or 0) for each in lines), default=-1.0)
 
-
-def _text(lab: Lab) -> str:
-    file = lab.work / "slow.toml"
-    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+def _took(services: Services, name: str, number: str) -> float:
+    """Return how many milliseconds a service took for a request by its log; less than zero without a line."""
+    if not leading(services.copies, name):
+        return -1.0
+    lines = (fields_of(each[each.find("{") :]) for each in services.lines(name, number))
+    return max((float(each.get("ms") or 0) for each in lines if each.get("event") == "request"), default=-1.0)
