@@ -6,20 +6,33 @@ import json
 import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from checker.grading.author import could_not_run, fail, forms, require
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
+    from checker.grading.inside import Inner
 
 NAME = "rented"
 ASK_SECONDS = 15.0
-ACCESS = "/rented"
-KEYS = {"the SSH key": f"{ACCESS}/ssh/id_ed25519", "the key of the TLS context": f"{ACCESS}/tls/key.pem"}
-CACHE = "the build cache"
-DISK = "/var/lib/docker"
 SEARCH_SECONDS = 60.0
+KEYS = {"the SSH key": "/rented/ssh/id_ed25519", "the key of the TLS context": "/rented/tls/key.pem"}
+PLACES = {
+    "mount": ("the container `{}`, as a mount", "docker --context … inspect {}"),
+    "files": ("the container `{}`", "docker --context … diff {}"),
+    "settings": ("the settings of the container `{}`", "docker --context … inspect {}"),
+    "log": ("the log of the container `{}`", "docker --context … logs {}"),
+    "layer": ("the image `{}`", "docker --context … history {}"),
+    "image": (
+        "an image's settings",
+        "docker --context … image inspect, for each of `docker --context … images`",
+    ),
+    "volumes": ("the volume `{}`", "docker --context … volume inspect {}"),
+    "buildkit": ("the build cache", "docker --context … buildx du"),
+    "": ("the file {} of the machine", "ssh rented ls -l {}"),
+}
+"""Where a key can lie, as the learner reads it, and the command that shows the place."""
 
 
 class Context(NamedTuple):
@@ -31,20 +44,6 @@ class Context(NamedTuple):
     """Over TLS: whether it has a `ca`, and uses it."""
     files: tuple[str, ...]
 
-    @property
-    def over_ssh(self) -> bool:
-        """Whether it logs in to a machine."""
-        return self.host.startswith("ssh://")
-
-
-class Leak(NamedTuple):
-    """A copy of a private key."""
-
-    what: str
-    where: str
-    shown_by: str
-    """The command that shows the place."""
-
 
 class Rented:
     """The machine.
@@ -55,24 +54,15 @@ class Rented:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-
-    def run(self, command: str, seconds: float = ASK_SECONDS) -> str:
-        """Run a command on the machine itself, and return what it printed."""
-        return str(self.lab.node(NAME).exec(command, seconds).stdout)
-
-    def ask(self, path: str, **filters: list[str]) -> Any:
-        """Return an answer of its engine, only for what the filters let through."""
-        words = f"?filters={quote(json.dumps(filters))}" if filters else ""
-        address = shlex.quote(f"http://engine{path}{words}")
-        try:
-            return json.loads(self.run(f"curl -s -m 10 --unix-socket /run/docker.sock {address}"))
-        except ValueError:
-            could_not_run("The engine of the rented machine does not answer. `lab start 17` starts it again.")
+        self.engine = lab.inside(NAME)
 
     @cached_property
     def id(self) -> str:
         """The id of its engine."""
-        return str(self.ask("/info")["ID"])
+        found = self.engine.run("docker info --format '{{.ID}}'", ASK_SECONDS).strip()
+        return found or could_not_run(
+            "The engine of the rented machine does not answer. `lab start 17` starts it again."
+        )
 
     # -- the ways in -----------------------------------------------------------------------------------------------
 
@@ -89,49 +79,41 @@ class Rented:
         found = []
         for record in records:
             end = record["Endpoints"].get("docker") or {}
-            host = str(end.get("Host", ""))
             files = tuple((record.get("TLSMaterial") or {}).get("docker") or ())
             checks_server = "ca.pem" in files and not end.get("SkipTLSVerify")
-            # A name in ~/.ssh/config may lead to the machine as well, so only the engine that answers says which it is.
-            if urlsplit(host).scheme not in {"", "unix"}:
-                found.append(Context(record["Name"], host, checks_server, files))
+            found.append(Context(record["Name"], str(end.get("Host", "")), checks_server, files))
+        # A name in ~/.ssh/config may lead to the machine as well, so only the engine that answers says which it is.
         return sorted(
-            found, key=lambda each: (not each.checks_server, -len(each.files), NAME not in each.host)
+            (each for each in found if urlsplit(each.host).scheme not in {"", "unix"}),
+            key=lambda each: (not each.checks_server, -len(each.files), NAME not in each.host),
         )
 
-    def require_reached(self, scheme: str, way: str, hint: str) -> Context:
-        """Require a context of a scheme through which the engine answers, and return it.
+    def require_reached(self, way: str, host: str, hint: str) -> Context:
+        """Require a context through which the engine answers, and return it.
 
         Args:
-            scheme: `ssh` or `tcp`.
-            way: its name in a sentence.
+            way: SSH or TLS.
+            host: the usual address.
             hint: where to look.
         """
-        mine = [each for each in self.contexts if each.over_ssh == (scheme == "ssh")]
-        require(
-            mine,
-            f"No context leads to the rented machine over {way}.",
-            expected=f"a context with the host {scheme}://{NAME}{':2376' if scheme == 'tcp' else ''}",
-            seen=", ".join(f"{each.name}: {each.host}" for each in self.contexts)
-            or "no context leads to another machine",
-            source="docker context ls",
-            hint=hint,
-        )
+        mine = [each for each in self.contexts if each.host.startswith("ssh://") == (way == "SSH")]
         answers = []
         for context in mine:
             answers.append(self._ask_through(context))
             if answers[-1] == self.id:
                 return context
-        first = mine[0]
-        fail(
-            f"The context `{first.name}` leads to {first.host}, and the engine of the rented machine does not answer "
-            "through it.",
-            expected=f"the engine's id, {self.id}",
-            seen=answers[0],
-            source=f"docker --context {first.name} info --format '{{{{.ID}}}}'",
+        others = ", ".join(f"{each.name}: {each.host}" for each in self.contexts)
+        return fail(
+            f"The context `{mine[0].name}` leads to {mine[0].host}, and the engine of the rented machine does not answer through it."
+            if mine
+            else f"No context leads to the rented machine over {way}.",
+            expected=f"a context with the host {host}, and the answer of the engine {self.id}",
+            seen=answers[0] if mine else others or "no context leads to another machine",
+            source=f"docker --context {mine[0].name} info --format '{{{{.ID}}}}'"
+            if mine
+            else "docker context ls",
             hint=hint,
         )
-        return None
 
     def _ask_through(self, context: Context) -> str:
         """Return the id of the engine that answers through a context, or why none does."""
@@ -159,7 +141,7 @@ class Rented:
     def open_to_all(self) -> dict[int, str]:
         """Return the ports at which the engine answers without a certificate, and with which protocol."""
         listens = "ss -Hltn | awk '$4 !~ /^127\\./ && $4 !~ /^\\[::1\\]/ { sub(/.*:/, \"\", $4); print $4 }' | sort -un"
-        ports = [int(port) for port in self.run(listens).split() if port != "22"]
+        ports = [int(port) for port in self.engine.run(listens).split() if port != "22"]
         ask = "; ".join(
             f"for way in http https; do curl -sk -m 3 -o /dev/null -D - $way://{NAME}:{port}/_ping "
             f"| grep -qi '^api-version:' && echo {port} $way; done"
@@ -168,98 +150,89 @@ class Rented:
         said = self.lab.node("prober").exec(ask or ":", ASK_SECONDS + 6 * len(ports)).stdout
         return {int(port): way for port, way in (line.split() for line in said.splitlines())}
 
-    def accepted(self, container: str) -> int:
+    # -- its containers --------------------------------------------------------------------------------------------
+
+    def accepted(self, container: Inner) -> int:
         """Return how many connections the programs of a running container have accepted since it started."""
-        pid = self.ask(f"/containers/{container}/json")["State"]["Pid"]
-        said = self.run(f"awk '/^Tcp:/ {{ count = $7 }} END {{ print count }}' /proc/{pid}/net/snmp").strip()
-        return int(said) if said.isdecimal() else 0
+        pid = container.attrs["State"]["Pid"]
+        return int(
+            self.engine.run(f"awk '/^Tcp:/ {{ n = $7 }} END {{ print n + 0 }}' /proc/{pid}/net/snmp") or 0
+        )
+
+    def connected(self, container: Inner) -> int:
+        """Return how many connections there are now to the programs of a container with the machine's own network."""
+        mine = [f"pid={each}," for each in self.engine.run(f"docker top {container.id} -eo pid").split()[1:]]
+        listening = [line.split() for line in self.engine.run("ss -Hltnp").splitlines()]
+        ports = {
+            words[3].rpartition(":")[2] for words in listening if any(each in words[-1] for each in mine)
+        }
+        there = [line.split() for line in self.engine.run("ss -Htn state connected").splitlines()]
+        return sum(not ports.isdisjoint(end.rpartition(":")[2] for end in words[3:5]) for words in there)
 
     # -- private keys ----------------------------------------------------------------------------------------------
 
-    def leaks(self) -> list[Leak]:
-        """Return which private key lies where on the machine."""
+    def leaks(self) -> list[tuple[str, str, str]]:
+        """Return which private keys are on the machine: which it is, where it is (a key of `PLACES`), and a name there."""
         # The scene's own folder with the keys is on the machine as well: a container that mounts it can read them.
         found = [
-            Leak(
-                "the private keys",
-                f"the container `{each['Names'][0].lstrip('/')}`, as a mount",
-                f"docker --context … inspect {each['Id'][:12]}",
-            )
-            for each in self.ask("/containers/json?all=1")
-            if any(str(mount.get("Source", "")).startswith(ACCESS) for mount in each["Mounts"])
+            (what, "mount", each.name)
+            for each in self.engine.containers()
+            for what, file in KEYS.items()
+            if any(_holds(mount, file) for mount in each.mounts)
         ]
         since = shlex.quote(self.lab.node(NAME).created)
-        for what, needles in self._needles().items():
-            patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
+        for what, file in KEYS.items():
+            patterns = " ".join(f"-e {shlex.quote(each)}" for each in self._needles(file))
             # A running container's files are seen in `merged` again. Of the machine's own files, those that its image
             # does not have: a program that writes one cannot set the time at which its inode changed.
-            said = self.run(
-                f"{{ cd {DISK} && grep -rlaF --exclude-dir=merged {patterns} overlay2 volumes containers image buildkit; "
-                f"find / -xdev -type f -newerct {since} -exec grep -laF {patterns} {{}} +; }} 2> /dev/null",
+            said = self.engine.run(
+                f"cd /var/lib/docker && grep -rlaF --exclude-dir=merged {patterns} overlay2 volumes containers image buildkit; "
+                f"find / -xdev -type f -newerct {since} -exec grep -laF {patterns} {{}} +",
                 SEARCH_SECONDS,
             )
-            found += [Leak(what, *self._place(path)) for path in said.splitlines()]
-        # What was sent for a build lies in its cache as well; where it came to is what the learner knows by name.
-        return sorted(found, key=lambda each: each.where == CACHE)
+            found += [(what, *self._place(path)) for path in said.splitlines()]
+        # What was sent for a build is in its cache as well; the image or container with it is what the learner knows by name.
+        return sorted(found, key=lambda each: each[1] == "buildkit")
 
-    def _needles(self) -> dict[str, list[str]]:
-        """Return for each key how a line of it may be written."""
-        needles = {}
-        for what, file in KEYS.items():
-            text = self.lab.node("toolbox").exec(f"cat {file}", ASK_SECONDS).stdout
-            lines = [line for line in text.splitlines() if line and not line.startswith("---")]
-            if not lines:
-                could_not_run(f"{file} cannot be read in the toolbox. `lab reset 17` makes the scene again.")
-            # All keys of a kind begin alike; a line near the end is this one's own.
-            line = lines[-2] if len(lines) > 1 else lines[0]
-            needles[what] = [each.decode() for each in forms(line) if b"\0" not in each]
-        return needles
+    def _needles(self, file: str) -> list[str]:
+        """Return how a line of a key may be written."""
+        text = self.lab.node("toolbox").exec(f"cat {file}", ASK_SECONDS).stdout
+        lines = [line for line in text.splitlines() if line and not line.startswith("---")]
+        if not lines:
+            could_not_run(f"{file} cannot be read in the toolbox. `lab reset 17` makes the scene again.")
+        # All keys of a kind begin alike; a line near the end is this one's own.
+        return [each.decode() for each in forms(lines[-2:][0]) if b"\0" not in each]
 
     def _place(self, path: str) -> tuple[str, str]:
-        """Return what a file on the disk, or below the engine's folder, belongs to, and the command that shows it."""
-        kind, _, rest = path.partition("/")
-        name = rest.split("/")[0]
-        if kind == "volumes":
-            return f"the volume `{name}`", f"docker --context … volume inspect {name}"
+        """Return what a file on the disk, or below the engine's folder, belongs to: a key of `PLACES`, and a name."""
+        kind, name, file = f"{path}//".split("/", 2)
         if kind == "containers":
-            container = self._container_names.get(name, name[:12])
-            return f"the settings of the container `{container}`", f"docker --context … inspect {container}"
+            names = {each.id: each.name for each in self.engine.containers()}
+            return "log" if ".log" in file else "settings", names.get(name, name[:12])
         if kind == "overlay2":
-            owners = [owner for layer, owner in self._layers if layer == name]
-            return owners[0] if owners else (CACHE, "docker --context … buildx du")
-        if kind == "image":
-            return (
-                "an image's settings",
-                "docker --context … image inspect, for each of `docker --context … images`",
-            )
-        if kind == "buildkit":
-            return CACHE, "docker --context … buildx du"
-        return f"the file {path} of the machine", f"ssh {NAME} ls -l {shlex.quote(path)}"
+            return self._layers.get(name, ("buildkit", ""))
+        return (kind, name) if kind else ("", shlex.quote(path))
 
     @cached_property
-    def _container_names(self) -> dict[str, str]:
-        return {each["Id"]: each["Names"][0].lstrip("/") for each in self.ask("/containers/json?all=1")}
-
-    @cached_property
-    def _layers(self) -> list[tuple[str, tuple[str, str]]]:
-        """The layers of the disk, and to what each belongs; a container's own come first."""
-        layers = []
-        for number, name in self._container_names.items():
-            data = self.ask(f"/containers/{number}/json")["GraphDriver"]["Data"] or {}
-            shown_by = f"docker --context … diff {name}"
-            layers += [
-                (each, (f"the container `{name}`", shown_by)) for each in _folders(data.get("UpperDir"))
-            ]
-        for each in self.ask("/images/json"):
-            record = self.ask(f"/images/{each['Id']}/json")
-            data = record["GraphDriver"]["Data"] or {}
-            name = (record.get("RepoTags") or [record["Id"][7:19]])[0]
-            place = f"the image `{name}`", f"docker --context … history {name}"
-            layers += [(each, place) for each in _folders(data.get("UpperDir"), data.get("LowerDir"))]
+    def _layers(self) -> dict[str, tuple[str, str]]:
+        """To what each layer of the disk belongs; a container's own to the container."""
+        layers: dict[str, tuple[str, str]] = {}
+        for image in json.loads(self.engine.run("docker image inspect $(docker image ls --quiet)") or "[]"):
+            name = (image.get("RepoTags") or [image["Id"][7:19]])[0]
+            data = image["GraphDriver"]["Data"] or {}
+            for folder in f"{data.get('UpperDir', '')}:{data.get('LowerDir') or ''}".split(":"):
+                layers.setdefault(_layer(folder), ("layer", name))
+        for each in self.engine.containers():
+            data = each.attrs["GraphDriver"]["Data"] or {}
+            layers[_layer(data.get("UpperDir", ""))] = "files", each.name
         return layers
 
 
-def _folders(*paths: str | None) -> list[str]:
-    """Return the names of the layers' folders in an engine's lists of paths."""
-    listed = ":".join(filter(None, paths)).split(":")
-    return [path.removesuffix("/diff").rpartition("/")[2] for path in listed]
+def _layer(folder: str) -> str:
+    """Return the name of a layer's folder, from where the engine mounts it."""
+    return folder.removesuffix("/diff").rpartition("/")[2]
+
+
+def _holds(mount: dict[str, Any], file: str) -> bool:
+    """Return whether a mount is a file of the machine, or a folder above it."""
+    return mount["Type"] == "bind" and f"{file}/".startswith(f"{mount['Source'].rstrip('/')}/")

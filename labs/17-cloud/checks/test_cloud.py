@@ -6,18 +6,24 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import fail, needs, require, timeout
 
-from .rented import CACHE
+from .rented import PLACES
 
 if TYPE_CHECKING:
     from .rented import Rented
     from .replay import Replay
+
+LETS_IN = {
+    "http": "Plain TCP asks nobody who they are. What listens there: the engine, by an option, or a container with its socket?",
+    "https": "TLS hides what is sent. The engine has to ask for the other side's certificate as well: which option says so, "
+    "and what does it say now?",
+}
 
 
 @timeout(40)
 def test_reached_by_ssh(rented: Rented) -> None:
     """The rented engine is reached by a context over SSH, which checks whom it talks to."""
     hint = "Lesson, “In by SSH”. `ssh rented hostname` says whether SSH itself works."
-    rented.require_recognised(rented.require_reached("ssh", "SSH", hint))
+    rented.require_recognised(rented.require_reached("SSH", "ssh://rented", hint))
 
 
 @needs("reached-by-ssh")
@@ -31,9 +37,7 @@ def test_closed_to_others(rented: Rented) -> None:
             expected="no answer without a certificate",
             seen=f"the engine's answer on port {port}, by {way}",
             source=f"curl -k {way}://rented:{port}/_ping",
-            hint="Plain TCP asks nobody who they are. What listens there: the engine, by an option, or a container with its socket?"
-            if way == "http"
-            else "TLS hides what is sent. The engine has to ask for the other side's certificate as well: which option says so, and what does it say now?",
+            hint=LETS_IN[way],
         )
 
 
@@ -42,21 +46,16 @@ def test_closed_to_others(rented: Rented) -> None:
 def test_reached_by_tls(rented: Rented) -> None:
     """The rented engine is reached by a context over TLS, which checks whom it talks to."""
     hint = "Lesson, “In by TLS”: what does the engine need, and which three files does the context need?"
-    context = rented.require_reached("tcp", "TLS", hint)
-    require(
-        context.files,
-        f"The context `{context.name}` reaches the engine without TLS: anyone in between reads and changes what is sent.",
-        expected="a context with ca, cert and key",
-        seen=f"{context.host}, no certificate",
-        source=f"docker context inspect {context.name}",
-        hint=hint,
-    )
+    context = rented.require_reached("TLS", "tcp://rented:2376", hint)
+    if not context.files:
+        why = "reaches the engine without TLS: anyone in between reads and changes what is sent."
+    else:
+        why = "does not check whose certificate it is shown: it talks to anyone who pretends to be the rented machine."
     require(
         context.checks_server,
-        f"The context `{context.name}` does not check whose certificate it is shown: it talks to anyone who pretends to be "
-        "the rented machine.",
-        expected="a context with `ca`, and without `skip-tls-verify`",
-        seen=", ".join(context.files),
+        f"The context `{context.name}` {why}",
+        expected="a context with ca, cert and key, and without `skip-tls-verify`",
+        seen=f"{context.host}, {', '.join(context.files) or 'no certificate'}",
         source=f"docker context inspect {context.name}",
         hint=hint,
     )
@@ -66,16 +65,16 @@ def test_reached_by_tls(rented: Rented) -> None:
 @timeout(90)
 def test_keys_kept(rented: Rented) -> None:
     """Your private keys are nowhere on the rented machine."""
-    for leak in rented.leaks():
+    for what, place, name in rented.leaks():
+        where, source = (each.format(name) for each in PLACES[place])
         fail(
-            f"A copy of {leak.what} is in {leak.where}. Anyone who reads it there can come in as you, from anywhere.",
+            f"A copy of {what} is in {where}. Anyone who reads it there can come in as you, from anywhere.",
             expected="private keys on your own machine alone",
-            seen=f"{leak.what} in {leak.where}",
-            source=leak.shown_by,
+            seen=f"{what} in {where}",
+            source=source,
             hint="The engine keeps what a build has copied, also when the image is gone. Which command empties the build cache?"
-            if leak.where == CACHE
-            else "What was copied to the rented machine, or built on it from a folder with keys in it? A layer keeps what a later "
-            "one deletes.",
+            if place == "buildkit"
+            else "What did you copy, mount or print there? A layer of an image keeps what a later one deletes.",
         )
 
 

@@ -1,0 +1,209 @@
+"""Lab 17's own judgements: who can read a key, to what a file belongs, and which containers are used."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from checker.grading.verdicts import CheckFailed, CouldNotRun
+from checker.timeline.record import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    Checks = Callable[[str, str], ModuleType]
+
+SLUG = "17-cloud"
+KEY = "/rented/tls/key.pem"
+LISTENS = """\
+LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=40,fd=3))
+LISTEN 0 128 0.0.0.0:9090 0.0.0.0:* users:(("python3",pid=71,fd=3))
+LISTEN 0 128 [::]:8080 [::]:* users:(("docker-proxy",pid=7,fd=4))
+"""
+
+
+def engine(**says: str) -> Any:
+    """Return an engine of a node that answers a command by the first of these words in it."""
+
+    def run(command: str, *_: Any) -> str:
+        return next((text for word, text in says.items() if word in command), "")
+
+    return SimpleNamespace(run=run, containers=list)
+
+
+def rented(checks: Checks, **says: str) -> Any:
+    made = checks(SLUG, "rented").Rented(SimpleNamespace(inside=lambda _: engine(**says)))
+    made._layers = {"abc": ("layer", "parcel-mine:1.0")}
+    return made
+
+
+def container(name: str = "practice", network: str = "bridge", status: str = "running") -> Any:
+    return SimpleNamespace(
+        id="c1", name=name, status=status, host_config={"NetworkMode": network}, attrs={"State": {"Pid": 70}}
+    )
+
+
+def replay(checks: Checks, found: Any, *, connected: int = 0, accepted: int = 0, received: int = 0) -> Any:
+    """Return a replay of a day with one container that ran all the time."""
+    machine = SimpleNamespace(
+        engine=SimpleNamespace(containers=lambda: [found], run=lambda _: ""),
+        connected=lambda _: connected,
+        accepted=lambda _: accepted,
+    )
+    made = checks(SLUG, "replay").Replay(*[SimpleNamespace()] * 4)
+    made.rented = machine
+    made.bill = {
+        "days": 1,
+        "stored": {},
+        "items": [
+            {"name": found.name, "hours": 24.0, "cents": 10.0, "holds_engine": False, "received": received}
+        ],
+    }
+    return made
+
+
+@pytest.mark.parametrize(
+    ("mounted", "holds"),
+    [
+        ("/", True),
+        ("/rented", True),
+        ("/rented/tls/", True),
+        (KEY, True),
+        ("/rented/ssh", False),
+        ("/rent", False),
+    ],
+)
+def test_a_container_has_a_key_when_the_file_or_a_folder_above_it_is_mounted(
+    checks: Checks, mounted: str, holds: bool
+) -> None:
+    assert checks(SLUG, "rented")._holds({"Type": "bind", "Source": mounted}, KEY) == holds
+
+
+def test_a_volume_and_a_temporary_folder_are_no_part_of_the_machine(checks: Checks) -> None:
+    holds = checks(SLUG, "rented")._holds
+    assert not holds({"Type": "volume", "Source": "/"}, KEY)
+    assert not holds({"Type": "tmpfs"}, KEY)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("containers/c1/c1-json.log", ("log", "c1")),
+        ("containers/c1/local-logs/container.log", ("log", "c1")),
+        ("containers/c1/config.v2.json", ("settings", "c1")),
+        ("volumes/keys/_data/key.pem", ("volumes", "keys")),
+        ("overlay2/abc/diff/app/key.pem", ("layer", "parcel-mine:1.0")),
+        ("overlay2/unknown/diff/app/key.pem", ("buildkit", "")),
+        ("/etc/docker/my key.pem", ("", "'/etc/docker/my key.pem'")),
+    ],
+)
+def test_a_file_with_a_key_is_told_by_what_it_belongs_to(
+    checks: Checks, path: str, place: tuple[str, str]
+) -> None:
+    assert rented(checks)._place(path) == place
+    assert place[0] in checks(SLUG, "rented").PLACES
+
+
+@pytest.mark.parametrize(
+    ("connections", "count"),
+    [
+        ("ESTAB 0 0 10.0.0.2:9090 10.0.0.9:41000", 1),
+        ("TIME-WAIT 0 0 127.0.0.1:39000 127.0.0.1:9090", 1),
+        ("ESTAB 0 0 10.0.0.2:22 10.0.0.9:41000", 0),
+        ("ESTAB 0 0 10.0.0.2:8080 10.0.0.9:41000", 0),
+        ("", 0),
+    ],
+)
+def test_on_the_machines_network_connections_are_those_to_ports_on_which_the_container_listens(
+    checks: Checks, connections: str, count: int
+) -> None:
+    machine = rented(checks, top="    PID\n     70\n     71\n", Hltnp=LISTENS, connected=connections)
+    assert machine.connected(container()) == count
+
+
+@pytest.mark.parametrize(
+    ("network", "connected", "accepted", "received"),
+    [("host", 1, 0, 0), ("bridge", 0, 500, 900_000), ("container:front", 0, 500, 0)],
+)
+def test_a_container_that_is_asked_is_used(
+    checks: Checks, network: str, connected: int, accepted: int, received: int
+) -> None:
+    found = container(network=network)
+    replay(
+        checks, found, connected=connected, accepted=accepted, received=received
+    ).require_nothing_forgotten()
+
+
+@pytest.mark.parametrize("status", ["running", "paused"])
+@pytest.mark.parametrize("network", ["host", "bridge", "container:front"])
+def test_a_container_that_nobody_asks_is_forgotten(checks: Checks, network: str, status: str) -> None:
+    found = container(network=network, status=status)
+    with pytest.raises(CheckFailed, match="`practice` still runs"):
+        replay(checks, found, received=1_000).require_nothing_forgotten()
+
+
+def test_a_container_that_has_ended_costs_no_more(checks: Checks) -> None:
+    replay(checks, container(status="exited")).require_nothing_forgotten()
+
+
+@pytest.mark.parametrize(
+    ("night", "peak", "told"),
+    [
+        (0.35, 0.45, "It came down, and not far enough"),
+        (0.45, 0.45, "It was the same by night as at the peak"),
+    ],
+)
+def test_what_is_reserved_at_night_is_compared_with_the_peak(
+    checks: Checks, night: float, peak: float, told: str
+) -> None:
+    made = replay(checks, container())
+    made.bill["reserved"] = [night] * 12 + [peak] * 8 + [night] * 4
+    with pytest.raises(CheckFailed, match=told):
+        made.require_released()
+
+
+def test_what_grows_and_stays_is_told_from_what_was_always_so(checks: Checks) -> None:
+    made = replay(checks, container())
+    made.bill["reserved"] = [0.15] * 12 + [0.45] * 12
+    with pytest.raises(CheckFailed, match="It grew with the load"):
+        made.require_released()
+
+
+def unserved(checks: Checks, failure: Failure, good: int, *, used: float, waited: float) -> Any:
+    """Return a day in which ten requests failed, on a machine on which a program waits so many times its work."""
+    made = replay(checks, container())
+    made.bill |= {"reserved": [1.0] * 24, "used": [used] * 24, "waited": [waited] * 24}
+    made.seen = SimpleNamespace(
+        failures=[SimpleNamespace(failure=failure, at=5.0, end=5.1)] * 10, requests=[None] * (10 + good)
+    )
+    made.rented.engine.containers = list
+    made._get = lambda _: SimpleNamespace(text='{"at": 99.0, "kind": "ended", "id": "c1"}')
+    return made
+
+
+def test_on_a_machine_that_is_too_busy_nobody_can_say_why_requests_failed(checks: Checks) -> None:
+    made = unserved(checks, Failure.TIMED_OUT, 90, used=0.1, waited=9.0)
+    with pytest.raises(CouldNotRun, match="too busy"):
+        made._why_unserved(5, "Monday at 05:00")
+
+
+def test_a_service_that_never_gave_a_good_answer_is_wrong_on_a_busy_machine_too(checks: Checks) -> None:
+    made = unserved(checks, Failure.REFUSED, 0, used=0.0, waited=9.0)
+    assert "Not one got a good answer" in made._why_unserved(5, "Monday at 05:00")[0]
+
+
+@pytest.mark.parametrize(
+    ("failure", "used", "told"),
+    [
+        (Failure.TIMED_OUT, 0.1, "The copies had processor time left"),
+        (Failure.TIMED_OUT, 0.9, "too little processor time for so many requests"),
+        (Failure.REFUSED, 0.5, "no copy was there that could answer"),
+    ],
+)
+def test_why_requests_failed_is_told_by_what_the_users_met_and_what_was_used(
+    checks: Checks, failure: Failure, used: float, told: str
+) -> None:
+    assert told in unserved(checks, failure, 90, used=used, waited=0.1)._why_unserved(5, "Monday")[0]
