@@ -183,14 +183,11 @@ class Rented:
         since = shlex.quote(self.lab.node(NAME).created)
         for what, file in KEYS.items():
             patterns = " ".join(f"-e {shlex.quote(each)}" for each in self._needles(file))
-            # A running container's files are seen in `merged` again. Of the machine's own files, those that its image
-            # does not have: a program that writes one cannot set the time at which its inode changed.
-            said = self.engine.run(
-                f"cd /var/lib/docker && grep -rlaF --exclude-dir=merged {patterns} overlay2 volumes containers image buildkit; "
-                f"find / -xdev -type f -newerct {since} -exec grep -laF {patterns} {{}} +",
-                SEARCH_SECONDS,
-            )
-            found += [(what, *self._place(path)) for path in said.splitlines()]
+            # A running container's files are seen in `merged` again.
+            stored = "overlay2 volumes containers image buildkit"
+            command = f"cd /var/lib/docker && grep -rlaF --exclude-dir=merged {patterns} {stored}; {_newer('/', since, patterns)}"
+            paths = self.engine.run(command, SEARCH_SECONDS).splitlines()
+            found += [(what, *self._place(path)) for path in paths]
         # What was sent for a build is in its cache as well; the image or container with it is what the learner knows by name.
         return sorted(found, key=lambda each: each[1] == "buildkit")
 
@@ -226,6 +223,15 @@ class Rented:
             data = each.attrs["GraphDriver"]["Data"] or {}
             layers[_layer(data.get("UpperDir", ""))] = "files", each.name
         return layers
+
+
+def _newer(folder: str, since: str, patterns: str) -> str:
+    """Return a command that lists the files that have changed since a moment and match one of grep's patterns.
+
+    These are files that the machine's image does not have: a program cannot set the time at which an inode changed.
+    """
+    # A pattern may be any text, and `find -exec` would take a `{}` in it for the files.
+    return f"find {folder} -xdev -type f -newerct {since} -print0 | xargs -0 -r grep -laF {patterns}"
 
 
 def _layer(folder: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from checker.timeline.record import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import ModuleType
 
     Checks = Callable[[str, str], ModuleType]
@@ -105,6 +108,18 @@ def test_a_file_with_a_key_is_told_by_what_it_belongs_to(
 ) -> None:
     assert rented(checks)._place(path) == place
     assert place[0] in checks(SLUG, "rented").PLACES
+
+
+@pytest.mark.parametrize("pattern", ["key-1", "a{}b", "it's $HOME `x`"])
+def test_a_file_with_a_key_is_found_whatever_signs_the_key_has(
+    checks: Checks, tmp_path: Path, pattern: str
+) -> None:
+    (tmp_path / "mine.pem").write_text(f"begin\n{pattern}\n", encoding="utf-8")
+    (tmp_path / "other").write_text("nothing\n", encoding="utf-8")
+    quoted = f"-e unlikely -e {shlex.quote(pattern)}"
+    command = checks(SLUG, "rented")._newer(shlex.quote(str(tmp_path)), "2020-01-01", quoted)
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20, check=False)
+    assert done.stdout == f"{tmp_path}/mine.pem\n"
 
 
 @pytest.mark.parametrize(
