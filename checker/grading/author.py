@@ -464,20 +464,14 @@ class Lab:
             raise Waits(f"runs only when you ask for a check: it {what}")
 
     def prove_once(self, *what: str, test: Callable[[], object]) -> None:
-        """Run a slow test, unless it passed before; `what` is as for `recall`."""
-        if self.recall(*what) is None:
-            test()
-            self.remember(*what)
-
-    def once(self, prove: Callable[[], object], *what: str) -> None:
-        """Run a slow test, unless it has passed before; like `recall`, this depends on the check and on what it names.
+        """Run a slow test, unless it passed before.
 
         Args:
-            prove: the test, which fails or returns.
-            what: the check and what it depends on.
+            what: the check and what it depends on, as for `recall`.
+            test: fails or returns.
         """
         if self.recall(*what) is None:
-            prove()
+            test()
             self.remember(*what)
 
     def open_shells(self, *services: str) -> None:

@@ -106,7 +106,9 @@ def handed_over(node: ast.AST) -> Iterator[str]:
     """Yield the names of what is called, and of what is given to it, such as a test that is run once."""
     for name, call in called(node):
         yield name
-        yield from (each.id for each in call.args if isinstance(each, ast.Name))
+        for given in (*call.args, *(word.value for word in call.keywords)):
+            if isinstance(given, ast.Name | ast.Attribute):
+                yield given.id if isinstance(given, ast.Name) else given.attr
 
 
 def reasons_given(lab: Lab) -> Iterator[tuple[str, ast.Call]]:
@@ -190,9 +192,9 @@ def test_reasons_in_a_file_are_those_that_the_checks_give(lab: Lab) -> None:
     for where, call in reasons_given(lab):
         given = {word.arg for word in call.keywords}
         if isinstance(argument := call.args[-1], ast.Constant):
-            assert argument.value in reasons, f"{where}: there is no {argument.value}"
+            assert argument.value in reasons, f"{where}: there is no {argument.value!r}"
             missing = words_of(reasons[argument.value]) - given
-            assert not missing, f"{where}: {argument.value} needs {missing}"
+            assert not missing, f"{where}: {argument.value!r} needs {missing}"
             unseen.pop(argument.value, None)
         else:
             found_out.append(given)

@@ -39,7 +39,7 @@ class Releases:
     def require_alone(self) -> None:
         """Require that one service is released and rolled back and nobody notices, unless that has been shown before."""
         proof = (self.services.scene, self.services.on.title, self.text, self.services.digest_of(DECIDE))
-        self.services.lab.once(self._prove_alone, "released", *proof)
+        self.services.lab.prove_once("released", *proof, test=self._prove_alone)
 
     def _prove_alone(self) -> None:
         self.services.lab.disturb("runs your release.sh")

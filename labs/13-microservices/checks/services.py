@@ -137,13 +137,13 @@ class Services:
         found = leading(self.copies, name)
         return found[0] if found else self._seen.get(name) or self.require_one(name)
 
-    def once(self, what: str, prove: Callable[[], object]) -> None:
+    def prove_once(self, what: str, prove: Callable[[], object]) -> None:
         """Run a slow test, unless it has passed before in this scene with the same programs and settings."""
         made_of = sorted(each.revision for each in self.copies)
         # An image does not show a change of programs that are mounted from the work folder.
         mounted = any(store.is_folder for each in self.copies for store in each.stores)
         programs = self.digest_of({".py"}) if mounted else ""
-        self.lab.once(prove, what, self.scene, self.on.title, *made_of, programs)
+        self.lab.prove_once(what, self.scene, self.on.title, *made_of, programs, test=prove)
 
     def digest_of(self, kinds: set[str]) -> str:
         """Return a digest of the files in the work folder that have these endings or names."""

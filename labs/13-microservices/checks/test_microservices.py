@@ -66,21 +66,21 @@ def test_tracking_apart(services: Services) -> None:
 @timeout(60)
 def test_tracking_stopped(services: Services) -> None:
     """While tracking is stopped, the front says what is missing; afterwards it is there again."""
-    services.once("tracking stopped", lambda: require_holds_without(services, STOPPED))
+    services.prove_once("tracking stopped", lambda: require_holds_without(services, STOPPED))
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_slow(services: Services) -> None:
     """While tracking is slow, the front answers within a second and says what is missing."""
-    services.once("tracking slow", lambda: require_holds_without(services, "slow"))
+    services.prove_once("tracking slow", lambda: require_holds_without(services, "slow"))
 
 
 @needs("tracking-apart")
 @timeout(60)
 def test_tracking_wrong(services: Services) -> None:
     """While tracking answers with errors, the front says what is missing and asks rarely."""
-    services.once("tracking wrong", lambda: require_holds_without(services, "wrong"))
+    services.prove_once("tracking wrong", lambda: require_holds_without(services, "wrong"))
 
 
 @needs("tracking-stopped", "tracking-slow", "tracking-wrong")
@@ -94,7 +94,7 @@ def test_notification_apart(services: Services) -> None:
 def test_notified_once(services: Services) -> None:
     """One message is sent for each parcel."""
     notices.require_sent(services, [services.tracked.receiver], notices.WORKED)
-    services.once("notified once", lambda: notices.require_each_sent_once(services))
+    services.prove_once("notified once", lambda: notices.require_each_sent_once(services))
 
 
 @needs("notified-once")
@@ -102,7 +102,7 @@ def test_notified_once(services: Services) -> None:
 def test_made_up_for(services: Services) -> None:
     """What notification missed while it was stopped, slow or wrong is sent later."""
     for fault in BROKEN:
-        services.once(
+        services.prove_once(
             f"made up for {fault}", lambda fault=fault: notices.require_made_up_for(services, fault)
         )
 
@@ -111,7 +111,7 @@ def test_made_up_for(services: Services) -> None:
 @timeout(200)
 def test_queue_survives(services: Services) -> None:
     """A restart of front and notification, with a broken gateway, loses and repeats no message."""
-    services.once("survives", lambda: notices.require_survives(services))
+    services.prove_once("survives", lambda: notices.require_survives(services))
 
 
 @needs("queue-survives")
@@ -119,7 +119,7 @@ def test_queue_survives(services: Services) -> None:
 def test_key_untold(services: Services) -> None:
     """The gateway's key is in no address, in no log, and only in the service that needs it."""
     notices.require_key_untold(services)
-    services.once("key unlogged", lambda: notices.require_key_unlogged(services))
+    services.prove_once("key unlogged", lambda: notices.require_key_unlogged(services))
 
 
 @needs("key-untold")

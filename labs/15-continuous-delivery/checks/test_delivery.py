@@ -121,11 +121,7 @@ def test_delivered(delivery: Delivery, lab: Lab) -> None:
 @timeout(90)
 def test_password_kept(delivery: Delivery, lab: Lab) -> None:
     """The registry's password is in no log and in no image."""
-    proof = ("password kept", delivery.fingerprint)
-    if lab.recall(*proof) is not None:
-        return
-    judging.require_kept(delivery.leaks())
-    lab.remember(*proof)
+    lab.prove_once("password kept", delivery.fingerprint, test=lambda: judging.require_kept(delivery.leaks()))
 
 
 def _refuses(
@@ -140,13 +136,13 @@ def _refuses(
     then: Callable[[Outcome], None] = lambda _: None,
     **more: str,
 ) -> None:
-    proof = (kind, delivery.fingerprint)
-    if lab.recall(*proof) is None:
+    def push() -> None:
         outcome = delivery.push(getattr(delivery.source, kind)(**more), what=what)
         first(outcome)
         require_refused(outcome, what=what, expected=expected, hint=hint)
         then(outcome)
-        lab.remember(*proof)
+
+    lab.prove_once(kind, delivery.fingerprint, test=push)
 
 
 @needs("password-kept")
@@ -212,16 +208,16 @@ def test_wrong_answer(delivery: Delivery, lab: Lab) -> None:
 @timeout(RUN_SECONDS)
 def test_registry_away(delivery: Delivery, lab: Lab) -> None:
     """Without the registry nothing is deployed, and the pipeline says so."""
-    proof = ("registry away", delivery.fingerprint)
-    if lab.recall(*proof) is not None:
-        return
-    require_refused(
-        delivery.without_registry(delivery.source.good()),
-        what="a commit that was pushed while the registry was away",
-        expected="failed registry",
-        hint="`lab check` stopped the registry and started it again. What did each of your commands that needs it do?",
-    )
-    lab.remember(*proof)
+
+    def push() -> None:
+        require_refused(
+            delivery.without_registry(delivery.source.good()),
+            what="a commit that was pushed while the registry was away",
+            expected="failed registry",
+            hint="`lab check` stopped the registry and started it again. What did each of your commands that needs it do?",
+        )
+
+    lab.prove_once("registry away", delivery.fingerprint, test=push)
 
 
 @needs("registry-away")
@@ -236,10 +232,9 @@ def test_tag_moved(delivery: Delivery, lab: Lab) -> None:
 @timeout(RUN_SECONDS)
 def test_one_at_a_time(delivery: Delivery, lab: Lab) -> None:
     """Of two commits pushed at once, production ends with the newer."""
-    proof = ("two at once", delivery.fingerprint)
-    if lab.recall(*proof) is None:
-        judging.require_in_order(delivery.two_at_once())
-        lab.remember(*proof)
+    lab.prove_once(
+        "two at once", delivery.fingerprint, test=lambda: judging.require_in_order(delivery.two_at_once())
+    )
 
 
 @needs("one-at-a-time")

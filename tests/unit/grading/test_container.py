@@ -131,7 +131,7 @@ class Passes(Lab):
 def test_a_slow_test_runs_once_while_what_it_depends_on_is_the_same() -> None:
     lab, ran = Passes(), []
     for image in ("a", "a", "b"):
-        lab.once(lambda image=image: ran.append(image), "moves", image)  # type: ignore[misc]
+        lab.prove_once("moves", image, test=lambda image=image: ran.append(image))  # type: ignore[misc]
     assert ran == ["a", "b"]
 
 
@@ -141,7 +141,7 @@ def test_a_slow_test_that_fails_runs_again() -> None:
 
     lab = Passes()
     with pytest.raises(LookupError):
-        lab.once(fails, "moves", "a")
+        lab.prove_once("moves", "a", test=fails)
     assert lab.recall("moves", "a") is None
 
 
