@@ -224,10 +224,13 @@ def sort(folder: Path, catalogue: Catalogue, class_: Whose = NOBODY) -> Pile:
     for (slug, _), one in sorted(latest.items(), key=lambda item: item[0]):
         pile.handed.setdefault(slug, []).append(one)
     for several in pile.handed.values():
-        _note_copies(several, pile.notes)
-        for _, handed in several:
-            whose = class_.note(handed.submission, pile.seeds[handed.sha256])
-            pile.notes[handed.sha256] = "; ".join(filter(None, (whose, pile.notes.get(handed.sha256, ""))))
+        for _, this in several:
+            said = (
+                class_.note(this.submission, pile.seeds[this.sha256]),
+                _note_name(this, several),
+                _note_copies(this, several),
+            )
+            pile.notes[this.sha256] = "; ".join(filter(None, said))
     return pile
 
 
@@ -243,16 +246,21 @@ def _shown(folder: Path, file: Path) -> str:
     return names.plain(file.relative_to(folder).as_posix(), names.MOST_PATH)
 
 
-def _note_copies(handed: list[tuple[Path, HandedIn]], notes: dict[str, str]) -> None:
-    for _, one in handed:
-        same = [
-            other.submission.learner
-            for _, other in handed
-            if other is not one and same_work(one.submission, other.submission)
-        ]
-        # An answer without commands can be the lab's own solution, which two people copied from the same page.
-        if same:
-            notes[one.sha256] = f"the same files and commands as {', '.join(same)}"
+def _note_name(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:
+    """Say that another id has the name under which an archive is graded: then one of the two is not this learner."""
+    mine = names.key(one.submission.learner)
+    same = [other for _, other in handed if other is not one and names.key(other.submission.learner) == mine]
+    return "another archive has the same name and another id" if same else ""
+
+
+def _note_copies(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:
+    same = [
+        other.submission.learner
+        for _, other in handed
+        if other is not one and same_work(one.submission, other.submission)
+    ]
+    # An answer without commands can be the lab's own solution, which two people copied from the same page.
+    return f"the same files and commands as {', '.join(same)}" if same else ""
 
 
 def grade_all(

@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from checker.classroom import register
 from checker.classroom.regrade import Evidence, Result
 from checker.classroom.submission import pack, read
+from checker.classroom.whose_values import whose
+from checker.course.catalogue import Catalogue
+from checker.course.places import Places
+from tests.unit.classroom.classes import Held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +33,16 @@ NUMBER = "97"
 class Learner:
     """`lab` in a copy of the course, as one person on one machine."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, state: Path | None = None) -> None:
         self.root = root
+        # A learner beside others on the same course has a state and a work folder of their own.
+        self._own = {"DRYDOCK_STATE": f"{state}/state", "DRYDOCK_WORK": f"{state}/work"} if state else {}
 
     def lab(self, *words: str, codes: tuple[int, ...] = (0,)) -> list[str]:
         """Run a command, and return the lines that it printed."""
         done = subprocess.run(
             [sys.executable, "-P", "-m", "checker", *words],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "DRYDOCK_COURSE": str(self.root)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "DRYDOCK_COURSE": str(self.root), **self._own},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -102,3 +109,77 @@ def test_an_answer_is_handed_in_graded_again_and_exported_twice_alike(
     assert {each.name: each.read_bytes() for each in first.iterdir()} == {
         each.name: each.read_bytes() for each in second.iterdir()
     }
+
+
+VALUES = """
+[values.name]
+title = "the name that the copy answers with"
+lesson = "north"
+choices = ["anchor", "bridge", "castle"]
+
+[[steps]]"""
+
+CHECK = """
+    lab.require_value("name", said, says="The copy answers with", source="curl")
+    require(
+        lab.course_lab.seed or said == INSTANCE,"""
+
+
+def with_values(folder: Path) -> None:
+    """Let the name that the template's lab asks for differ from learner to learner."""
+    toml, checks = folder / "lab.toml", folder / "checks/test_lab.py"
+    toml.write_text(toml.read_text().replace("\n[[steps]]", VALUES, 1))
+    before = checks.read_text()
+    after = before.replace("says_its_name(outside", "says_its_name(lab: Lab, outside", 1)
+    checks.write_text(after.replace("\n    require(\n        said == INSTANCE,", CHECK, 1))
+    assert checks.read_text().count("lab.require_value") == 1
+
+
+def test_an_answer_with_a_neighbours_values_fails_and_says_whose_they_are(
+    learner: Learner, tmp_path: Path
+) -> None:
+    slug = f"{NUMBER}-first-door"
+    with_values(learner.root / "labs" / slug)
+    places = Places(learner.root, learner.root)
+    held_in = places.state / register.FOLDER
+    held = Held(held_in, Catalogue(places), own_values=True)
+    ada, ben = (Learner(learner.root, tmp_path / name) for name in ("ada", "ben"))
+    ada.lab("class", "join", held.opened.invitation.text, "--name", "Ada")
+    ben.lab("class", "join", held.opened.invitation.text, "--name", "Ben")
+    held.end()
+    theirs, bens = (
+        json.loads(each.lab("values", NUMBER, "--json")[0])["values"]["name"] for each in (ada, ben)
+    )
+    assert theirs != bens
+
+    assert theirs in "\n".join(ada.lab("start", NUMBER))
+    typed = (learner.root / "labs" / slug / "solution/run.sh").read_text()
+    ada.lab("shell", NUMBER, "--command", typed)
+    said = "\n".join(ada.lab("check", NUMBER, codes=(1,)))
+    assert "That is the lesson's value, not yours." in said
+    assert f"the name that the copy answers with: {theirs}" in said
+    ada.lab("shell", NUMBER, "--command", f"docker rm -f first-door; {typed.replace('north', theirs)}")
+    handed = tmp_path / "handed"
+    ada.lab("submit", NUMBER, "--to", str(handed), "--yes")
+    ada.lab("stop", NUMBER)
+
+    (file,) = handed.iterdir()
+    packed = read(file)
+    assert (packed.submission.learner, packed.submission.values) == ("Ada", whose(held_in).seeds["ada"])
+    for name, seed in (("Ben", packed.submission.values), ("Eve", "")):
+        copied = msgspec.structs.replace(packed.submission, learner=name, values=seed)
+        pack(handed / f"{name}.drydock.tar.gz", copied, packed.files)
+    lines = learner.lab("class", "verify", str(handed), "--json", "--yes", codes=(1,))
+    results = {each.learner: each for line in lines for each in [msgspec.json.decode(line, type=Result)]}
+    assert results["Ada"].evidence is Evidence.VERIFIED
+    assert results["Ben"].refuted == ("says-its-name",)
+    (why,) = (check.why for check in results["Ben"].checks if check.refuted)
+    assert (
+        why
+        == f"The copy answers with `{theirs}`. That is not your value: it is given to other learners of the class."
+    )
+    assert "made with the values of Ada, not with those of Ben" in results["Ben"].note
+    assert "nobody in it is called Eve" in results[""].refused
+
+    lines = learner.lab("verify", NUMBER, "--values", "anybody", "--only", "solution")
+    assert lines[-1] == "3 of 3 answers ended as expected."

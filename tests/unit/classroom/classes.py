@@ -134,7 +134,10 @@ class Class:
 class Held:
     """A class that is held in a thread, until it is ended."""
 
-    def __init__(self, folder: Path, catalogue: Catalogue, shelf: Shelf | None = None) -> None:
+    def __init__(
+        self, folder: Path, catalogue: Catalogue, shelf: Shelf | None = None, *, own_values: bool = False
+    ) -> None:
+        self._own_values = own_values
         self._folder = folder
         self._catalogue = catalogue
         self._shelf = shelf
@@ -156,6 +159,7 @@ class Held:
                 name="Monday",
                 tell=self._tell,
                 shelf=self._shelf,
+                own_values=self._own_values,
                 ended=self._ended,
             )
 

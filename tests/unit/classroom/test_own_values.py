@@ -11,19 +11,22 @@ import msgspec
 import pytest
 
 from checker.classroom import register
+from checker.classroom.calling import join
 from checker.classroom.outbox import Outbox
 from checker.classroom.regrade import Found, grade_all, sort, standings
+from checker.classroom.serving import serve
 from checker.classroom.submission import RefusedError
 from checker.classroom.whose_values import NOBODY, whose
 from checker.course.model import Value
 from checker.course.values import noted
 from checker.errors import LabError, MisuseError
-from tests.unit.classroom.classes import INVITATION, Class, in_class, opened
+from tests.unit.classroom.classes import INVITATION, Class, Held, in_class, opened
 from tests.unit.classroom.conftest import CHECKS, report_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from checker.classroom.serving import Opened
     from checker.classroom.submission import HandedIn, Submission
     from checker.classroom.whose_values import Whose
     from checker.course.catalogue import Lab
@@ -97,6 +100,26 @@ def test_a_class_in_which_somebody_has_begun_with_the_lessons_values_goes_on_wit
     in_class(tmp_path, body)
 
 
+def test_a_teacher_who_asks_too_late_reads_what_to_do_and_no_class_is_held(
+    tmp_path: Path, course: Course
+) -> None:
+    held: list[Opened] = []
+
+    async def run() -> None:
+        async with opened(tmp_path / register.REGISTER) as the:
+            await the.joined("Ada")
+        ended = asyncio.Event()
+        ended.set()
+        await serve(
+            tmp_path, course.catalogue, address="127.0.0.1", tell=held.append, own_values=True, ended=ended
+        )
+
+    with pytest.raises(MisuseError, match="Monday has begun") as raised:
+        asyncio.run(run())
+    assert held == []
+    assert "--new --own-values" in raised.value.remedy
+
+
 def test_asking_again_for_values_of_their_own_changes_nothing(tmp_path: Path) -> None:
     async def body(the: Class) -> None:
         await give(the)
@@ -119,6 +142,19 @@ def test_a_learners_machine_keeps_its_seed_until_it_leaves_or_joins_another_clas
         outbox.joined("ada", "s", "n", "Tuesday", 0, "ABCD-1")
         outbox.leave()
         assert noted(tmp_path) == ""
+
+
+def test_a_machine_that_joins_over_the_network_has_the_seed_that_the_class_keeps_for_it(
+    tmp_path: Path, course: Course
+) -> None:
+    held = Held(tmp_path / "class", course.catalogue, own_values=True)
+    try:
+        with contextlib.closing(Outbox(tmp_path / "ada")) as outbox:
+            join(outbox, held.opened.invitation.text, "Ada", "m" * 20)
+    finally:
+        held.end()
+    assert held.opened.own_values
+    assert noted(tmp_path / "ada") == whose(tmp_path / "class").seeds["ada"]
 
 
 # -- whose values an answer is graded with -------------------------------------------------------------------
@@ -282,3 +318,15 @@ def test_gradebooks_leave_out_a_name_that_the_class_does_not_know(
     found, refused = standings(handing.folder, course.catalogue, whose(held))
     assert [each.learner for each in found] == ["Ada"]
     assert "nobody in it is called Stranger" in refused[0].refused
+
+
+def test_a_neighbours_name_with_another_id_is_noted_at_both(
+    course: Course, handing: Handing, valued: Lab, held: Path
+) -> None:
+    handing.lab = valued
+    handing.file("Ada", values=seeds(held)["Ada"], typed=())
+    handing.file("ADA", values=seeds(held)["Ada"], id="4711", files={"b": b"b"}, typed=())
+    handing.file("Ben", values=seeds(held)["Ben"], typed=())
+    _, notes = graded(course, handing, whose(held))
+    said = "another archive has the same name and another id"
+    assert notes == {"Ada": said, "ADA": said, "Ben": ""}

@@ -487,3 +487,28 @@ def test_a_labs_early_work_is_read_anew_when_it_changed(course: Course) -> None:
         work.mkdir(exist_ok=True)
         grade(lab, Engine(NOWHERE), work)
         assert (work / "word").read_text() == word
+
+
+PORT = """
+[values.port]
+title = "the port"
+lesson = "8199"
+choices = ["8301", "8302", "8303"]
+"""
+
+
+def test_titles_and_checks_have_the_learners_own_values(course: Course) -> None:
+    checks = """
+def test_it_answers(lab):
+    \"\"\"It answers on port 8199.\"\"\"
+    lab.require_value("port", lab.value("port"), says="It has", source="docker port")
+    fail(lab.value("port"), hint="Look.")
+"""
+    lab = course.lab(HEAD + checks, ids=("it-answers",), toml=PORT)
+    mine = lab.with_seed("K-1")
+    for each in (lab, mine):
+        check = only(grade(each, Engine(NOWHERE), course.root / "work"))
+        assert check.title == f"It answers on port {each.values['port']}"
+        assert check.failure is not None
+        assert check.failure.rationale == each.values["port"]
+    assert mine.values != lab.values

@@ -28,7 +28,7 @@ def read(values: dict[str, Value], seed: str = "K-1", width: int = 100) -> str:
 
 
 def test_outside_of_such_a_class_nothing_is_said() -> None:
-    assert read({"name": NAME, "port": PORT}, seed="") == ""
+    assert read({"name": NAME, "port": PORT, "host": HOST}, seed="") == ""
 
 
 def test_each_value_stands_beside_the_lessons_with_what_it_is() -> None:

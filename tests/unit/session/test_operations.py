@@ -299,6 +299,15 @@ def test_hints_climb_and_end_at_the_last_rung(course: Course, session: FakeSessi
     assert session.progress.standing(lab.slug).attempts == 0
 
 
+@pytest.mark.usefixtures("graded")
+def test_hints_have_the_learners_own_values(course: Course, session: FakeSession) -> None:
+    value = '[values.word]\ntitle = "t"\nlesson = "idea"\nchoices = ["anchor", "bridge", "castle"]\n'
+    mine = course.lab(toml=value + LADDER).with_seed("K-1")
+    found = judging.hint(session, mine)
+    assert found is not None
+    assert found.text == f"an {mine.values['word']}"
+
+
 def test_a_new_mistake_in_the_same_check_begins_at_its_first_hint(
     course: Course, session: FakeSession
 ) -> None:
