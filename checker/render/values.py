@@ -18,7 +18,7 @@ def own_values_lines(lab: Lab, style: Style) -> list[str]:
         for value in lab.toml.values.values()
         if value.fault
         for line in style.wrap(
-            f"In this class, the lab picks for you: {value.title}. Leave its name out: `lab lose {int(lab.number)}`.",
+            f"In this class, the lab picks {value.title}. Then type `lab lose {int(lab.number)}`, without a name.",
             "  ",
             first="  ",
         )

@@ -1,5 +1,6 @@
 """Kill a node of a lab, with everything on it. Without a name, a node is picked at random.
 
+In some classes, the class has picked the node for you, and without a name you lose that one.
 `lab timeline` shows what this means for the lab's users. `--back` brings a lost node back, as `lab start` does.
 """
 

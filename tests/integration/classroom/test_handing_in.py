@@ -66,7 +66,7 @@ def learner(tmp_path: Path) -> Iterator[Learner]:
     try:
         yield found
     finally:
-        found.lab("stop", NUMBER, "--yes", codes=(0, 3))
+        found.lab("stop", NUMBER, "--take", "--yes", codes=(0, 3))
 
 
 def test_an_answer_is_handed_in_graded_again_and_exported_twice_alike(

@@ -48,7 +48,7 @@ def test_the_last_line_says_in_one_example_what_to_do() -> None:
 
 def test_a_fault_is_announced_and_not_given_away() -> None:
     text = read({"host": HOST})
-    assert "the lab picks for you: the host that dies" in text
+    assert "the lab picks the host that dies" in text
     assert not [choice for choice in (*HOST.choices, HOST.lesson) if choice in text]
 
 
