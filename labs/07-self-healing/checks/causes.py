@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+from checker.grading.author import moment
+
 from .server import LONG_SECONDS, SERVICE, WHY, number_of
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def tell_why(server: Server, what: str, *, seen: str, since: float) -> NoReturn:
         WHY.fail("removed", what=what, seen=f"no container of Parcel; users: {seen}")
     # Requests are left out; a container that could not be started has no log, and the engine's reason.
     lines = [each for each in parcel.logs(300).splitlines() if '"request"' not in each]
-    cause = _cause(parcel, started=server.started() > since)
+    cause = _cause(parcel, started=max(server.started(), _restarted(parcel)) > since)
     if cause == "again" and any("damaged" in each for each in lines[-10:]):
         cause = "again-on-the-damaged"
     every, retries = _test(parcel)
@@ -66,6 +68,11 @@ def _cause(parcel: Inner, *, started: bool) -> str:
     if health.get("FailingStreak") or every * retries >= LONG_SECONDS:
         return "tested-too-rarely"
     return "called-healthy"
+
+
+def _restarted(parcel: Inner) -> float:
+    """Return when a container was last started again; 0 when it never was."""
+    return moment(parcel.started_at) if parcel.restarts else 0.0
 
 
 def _test(parcel: Inner) -> tuple[float, int]:

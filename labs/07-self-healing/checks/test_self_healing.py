@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Failure, needs, timeout, wait_until
+from checker.grading.author import needs, timeout, wait_until
 
 from .causes import tell_why
 from .healing import (
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from .server import Server
 
-LEAST_HUNG = 8
-"""Requests that wait in a hang at least; some of a restart are cut as well, and of a crash."""
+LEAST_HUNG, WAITED_MS = 8, 500
+"""How many requests fail in a hang at least after they have waited so long; some of a restart are cut as well, and of a crash."""
 
 LEAK_MIB, MOST_MIB = 16, 256
 """How much each request makes Parcel take, and the memory that the service may take at most."""
@@ -65,9 +65,10 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
 def _is_human_hang(record: Timeline, outage: Outage) -> bool:
     ours = [mark.at for mark in record.marks if mark.text.startswith(MARK) and "healed" not in mark.text]
     by_check = any(outage.begin - 2 <= at <= outage.end for at in ours)
-    # Where nothing listens, requests are refused; where a program hangs, they wait, until they give up or it is ended.
-    refused = record.between(outage.begin, outage.end).kinds.get(Failure.REFUSED, 0)
-    return outage.over and not by_check and outage.lost - refused >= LEAST_HUNG
+    # Where nothing listens, a request fails at once; where a program hangs, it waits until it gives up, or the program ends.
+    failed = record.between(outage.begin, outage.end).failures
+    waited = [each for each in failed if each.ms >= WAITED_MS]
+    return outage.over and not by_check and len(waited) >= LEAST_HUNG
 
 
 def _fits(outage: Outage, seconds: float) -> bool:

@@ -190,7 +190,7 @@ def test_a_try_is_counted_by_what_it_reads_whether_or_not_it_says_anything(
         folder.mkdir()
         (folder / "parcels").write_text("damaged")
     watch = ROOT / "labs/07-self-healing/checks/watch.py"
-    words = [sys.executable, *map(str, (watch, 2, *folders))]
+    words = [sys.executable, *map(str, (watch, 4, *folders))]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
 
         def is_watching() -> bool:
