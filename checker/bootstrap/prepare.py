@@ -7,6 +7,7 @@ import errno
 import hashlib
 import mmap
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -211,7 +212,9 @@ def _require_import(layout: Layout, venv: str) -> None:
     if "failed to map segment" in said or "Operation not permitted" in said:
         raise ProblemError(f"{venv} cannot be used: {_NOEXEC}.", _RUNNABLE, last)
     raise ProblemError(
-        f"{venv} was made, but lab does not start in it.", f"Make it again: rm -r {venv}, then lab.", last
+        f"{venv} was made, but lab does not start in it.",
+        f"Make it again: rm -r {shlex.quote(venv)}, then lab.",
+        last,
     )
 
 

@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _look_around() -> None:
     """Warn if the terminal's folder was removed or set aside, and continue in a folder that exists."""
+    import shlex
     from pathlib import Path
 
     try:
@@ -63,7 +64,7 @@ def _look_around() -> None:
         if folder.parent.name == "set-aside":
             lab = folder.parent.parent / re.sub(r"-\d{4}-\d\d-\d\d-\d{6}(-\d+)?$", "", folder.name)
             print(
-                f"note: this terminal is in a folder that was set aside; the lab's files are now in another: cd {lab}",
+                f"note: this terminal is in a folder that was set aside; the lab's files are now in another: cd {shlex.quote(str(lab))}",
                 file=sys.stderr,
             )
 

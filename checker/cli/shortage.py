@@ -1,8 +1,11 @@
-"""What a machine can run out of: room, files, processes, memory. It is no bug of `lab`, and it has a way out."""
+"""What a machine can lack: room, files, processes, memory, a part of the environment. It is no bug of `lab`, and it has a way out."""
 
 from __future__ import annotations
 
 import errno
+import os
+import shlex
+import sys
 
 from checker.errors import LabError
 
@@ -28,11 +31,16 @@ _CAUSES = {
 
 
 def shortage(error: Exception) -> LabError | None:
-    """Return the message for an error that only says what the machine has run out of; None for any other.
+    """Return the message for an error that only says what the machine lacks; None for any other.
 
     Args:
         error: what a verb ended with.
     """
+    if part := _broken_part(error):
+        return LabError(
+            f"Part of lab's Python environment cannot be read: {part}.",
+            remedy=f"Make it again: rm -r {shlex.quote(sys.prefix)}, then the same command.",
+        )
     cause = None
     if isinstance(error, MemoryError):
         cause = _CAUSES[errno.ENOMEM]
@@ -50,3 +58,12 @@ def shortage(error: Exception) -> LabError | None:
         return None
     where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
     return LabError(f"The command was not completed: {cause[0]}{where}.", remedy=cause[1])
+
+
+def _broken_part(error: Exception) -> str:
+    """Return why a package cannot be imported; empty if it is something else, or one of our own modules."""
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in {"", "checker"}:
+        return str(error)
+    if isinstance(error, SyntaxError) and (error.filename or "").startswith(sys.prefix + os.sep):
+        return str(error)
+    return ""

@@ -394,3 +394,12 @@ def test_ready_is_said_only_of_an_environment_from_which_the_command_starts(
     assert not checkout.is_ready()
     (checkout.root / "checker/cli/__init__.py").write_text("")
     assert checkout.prepare() == str(checkout.venv)
+
+
+def test_the_command_that_removes_a_broken_environment_can_be_copied(
+    checkout: Any, says: Callable[[], str]
+) -> None:
+    (checkout.root / "checker" / "cli").mkdir(parents=True)
+    (checkout.root / "checker" / "cli" / "__init__.py").write_text("raise RuntimeError('broken')\n")
+    assert checkout.prepare("list") == 3
+    assert f"Make it again: rm -r '{checkout.venv}', then lab." in says()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -61,6 +62,16 @@ def test_an_error_that_was_not_foreseen_is_told_and_is_no_failed_check(
         (OSError(errno.EMFILE, "Too many"), "too few open files.", "`ulimit -n 1024`"),
         (OSError(errno.EAGAIN, "Again"), "no more processes can be started.", "`ulimit -u`"),
         (RuntimeError("can't start new thread"), "no more processes can be started.", "`ulimit -u`"),
+        (
+            ModuleNotFoundError("No module named 'msgspec'", name="msgspec"),
+            "cannot be read: No module named 'msgspec'.",
+            f"rm -r {shlex.quote(sys.prefix)}, then the same command.",
+        ),
+        (
+            SyntaxError("invalid syntax", (f"{sys.prefix}/lib/yaml/__init__.py", 1, 0, "", 1, 1)),
+            "cannot be read: invalid syntax (__init__.py, line 1).",
+            f"rm -r {shlex.quote(sys.prefix)}, then the same command.",
+        ),
         (MemoryError(), "too little memory.", "stop other labs"),
         (
             FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
@@ -89,6 +100,19 @@ def test_what_the_machine_has_run_out_of_is_no_bug(
     assert "bug" not in shown
 
 
+def test_a_module_of_ours_that_is_missing_is_a_bug(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from checker.cli.verbs import version
+
+    def fail(_: object) -> int:
+        raise ModuleNotFoundError("No module named 'checker.gone'", name="checker.gone")
+
+    monkeypatch.setattr(version, "run", fail)
+    assert main(["version"]) == 3
+    assert "This is a bug in lab" in capsys.readouterr().err
+
+
 def test_verbose_does_not_change_the_code_of_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["start", "3", "--verbose"]) == 3
     assert "Traceback" in capsys.readouterr().err
@@ -97,11 +121,11 @@ def test_verbose_does_not_change_the_code_of_an_error(capsys: pytest.CaptureFixt
 def test_a_terminal_that_stands_in_what_was_set_aside_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    there = tmp_path / "work/set-aside/03-isolation-2026-11-28-165043-2/src"
+    there = tmp_path / "my work/set-aside/03-isolation-2026-11-28-165043-2/src"
     there.mkdir(parents=True)
     monkeypatch.chdir(there)
     assert main(["version"]) == 0
-    assert capsys.readouterr().err.endswith(f"cd {tmp_path}/work/03-isolation\n")
+    assert capsys.readouterr().err.endswith(f"cd '{tmp_path}/my work/03-isolation'\n")
 
 
 def test_a_terminal_in_a_folder_that_was_removed_is_told(
