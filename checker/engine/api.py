@@ -187,7 +187,8 @@ class Engine:
 
     def dial(self) -> socket.socket:
         """Open a new connection to the engine."""
-        return dial(self.endpoint.host, self._relay, tls=bool(getattr(self.endpoint, "tls", None)))
+        endpoint = self.endpoint
+        return dial(endpoint.host, self._relay, tls=endpoint.tls is not None, source=endpoint.source)
 
     def _relay(self) -> tuple[list[str], dict[str, str]]:
         from checker.engine.client import find_client  # noqa: PLC0415 - only some endpoints need the client

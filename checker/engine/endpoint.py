@@ -12,6 +12,9 @@ from checker.engine import remedies
 from checker.engine.platform import Platform, Reach, System
 from checker.errors import EngineError
 
+DEFAULT_SOCKET = Path("/var/run/docker.sock")
+"""Where the docker command looks when nothing names a place."""
+
 
 @dataclass(frozen=True)
 class Tls:
@@ -65,7 +68,7 @@ def find_endpoint(platform: Platform | None = None) -> Endpoint:
     """
     platform = platform or Platform()
     # The docker command uses the same order: DOCKER_HOST before DOCKER_CONTEXT, and that before the file.
-    if host := platform.environ.get("DOCKER_HOST"):
+    if host := platform.environ.get("DOCKER_HOST", "").strip():
         return _try(platform, Endpoint(with_scheme(host), "DOCKER_HOST", _tls_from_environment(platform)))
     context = platform.environ.get("DOCKER_CONTEXT") or _current_context(platform)
     if context and context != "default":
@@ -74,11 +77,13 @@ def find_endpoint(platform: Platform | None = None) -> Endpoint:
 
 
 def with_scheme(host: str) -> str:
-    """Return an address with its scheme: a path means a Unix socket, a name with a port means TCP.
+    """Return an address with its scheme: a path means a Unix socket, a name with a port means TCP, no path the usual one.
 
     Docker itself refuses a path without `unix://`; everything that `lab` starts gets the whole address.
     """
     host = host.strip()
+    if host == "unix://":
+        return f"unix://{DEFAULT_SOCKET}"
     if "://" in host:
         return host
     if host.startswith(("/", "~")):
@@ -96,7 +101,7 @@ def usual_places(platform: Platform) -> list[tuple[str, str]]:
         ]
     home, environ = platform.home, platform.environ
     colima = Path(environ.get("COLIMA_HOME") or home / ".colima")
-    found: list[tuple[Path, str]] = [(Path("/var/run/docker.sock"), "Docker")]
+    found: list[tuple[Path, str]] = [(DEFAULT_SOCKET, "Docker")]
     runtime = environ.get("XDG_RUNTIME_DIR")
     if runtime:
         found.append((Path(runtime, "docker.sock"), "rootless Docker"))

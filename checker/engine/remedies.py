@@ -75,6 +75,11 @@ def other_choice(source: str) -> str:
     return "Or choose another engine (`docker context use default`, and unset DOCKER_CONTEXT)."
 
 
+def other_than(source: str) -> list[str]:
+    """Say how to choose another engine, if the person chose the one that does not answer; otherwise nothing."""
+    return [other_choice(source)] if source == "DOCKER_HOST" or source.startswith("context ") else []
+
+
 _STARTERS = {
     "Docker Desktop": "open its window, or `docker desktop start`",
     "desktop-linux": "open Docker Desktop",

@@ -14,6 +14,7 @@ import threading
 import urllib.parse
 from typing import IO, TYPE_CHECKING
 
+from checker.engine import remedies
 from checker.errors import EngineError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ PLAIN_PORT = 2375
 
 
 def dial(
-    host: str, relay: Callable[[], tuple[list[str], dict[str, str]]], *, tls: bool = False
+    host: str, relay: Callable[[], tuple[list[str], dict[str, str]]], *, tls: bool = False, source: str = ""
 ) -> socket.socket:
     """Open one connection to the engine.
 
@@ -35,6 +36,7 @@ def dial(
         host: the endpoint as DOCKER_HOST has it, such as `unix:///var/run/docker.sock`.
         relay: returns the command line and environment of `docker system dial-stdio`; called only when needed.
         tls: whether a TCP endpoint uses TLS, which the relay then does.
+        source: where the endpoint was found, as an `Endpoint` says it; for the way out when nothing answers.
 
     Raises:
         EngineError: nothing accepts the connection.
@@ -56,7 +58,9 @@ def dial(
     except OSError as error:
         raise EngineError(
             f"The container engine at {host} does not answer: {error.strerror or error}.",
-            remedy="Start it and try again; `lab doctor` says more.",
+            remedy=" ".join(
+                ["Start it and try again; `lab doctor` says more.", *remedies.other_than(source)]
+            ),
         ) from error
     return _relayed(*relay())
 

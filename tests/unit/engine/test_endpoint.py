@@ -35,6 +35,17 @@ def test_docker_host_wins_over_everything_else(machine: Callable[..., Any]) -> N
     assert (found.host, found.source, found.is_local) == ("tcp://10.0.0.5:2375", "DOCKER_HOST", False)
 
 
+@pytest.mark.parametrize("host", ["", " ", "\t\r\n"])
+def test_a_docker_host_of_spaces_is_none(machine: Callable[..., Any], host: str) -> None:
+    found = find_endpoint(machine(environ={"DOCKER_HOST": host}, sockets={DOCKER: Reach.OPEN}))
+    assert (found.host, found.source) == (f"unix://{DOCKER}", "socket of Docker")
+
+
+def test_a_docker_host_without_a_path_is_the_usual_socket(machine: Callable[..., Any]) -> None:
+    found = find_endpoint(machine(environ={"DOCKER_HOST": "unix://\r"}, sockets={DOCKER: Reach.OPEN}))
+    assert (found.host, found.source) == (f"unix://{DOCKER}", "DOCKER_HOST")
+
+
 def test_docker_host_with_tls_brings_its_certificates(machine: Callable[..., Any]) -> None:
     environ = {"DOCKER_HOST": "tcp://e:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
     tls = find_endpoint(machine(environ=environ)).tls

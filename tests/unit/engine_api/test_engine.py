@@ -56,6 +56,20 @@ def test_an_engine_that_does_not_listen_is_named() -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "way"),
+    [
+        ("DOCKER_HOST", "Or unset DOCKER_HOST to use this machine's own engine."),
+        ("context far", "Or choose another engine (`docker context use default`, and unset DOCKER_CONTEXT)."),
+        ("socket of Docker", "`lab doctor` says more."),
+    ],
+)
+def test_who_chose_an_engine_that_does_not_answer_learns_how_to_choose_another(source: str, way: str) -> None:
+    with pytest.raises(EngineError, match="does not answer") as caught:
+        Engine(Endpoint("tcp://127.0.0.1:1", source)).get("/info")
+    assert caught.value.remedy.endswith(way)
+
+
+@pytest.mark.parametrize(
     "host", ["unix:///nowhere/docker.sock", "unix:///" + "x" * 200, "tcp://127.0.0.1:99999", "tcp://[::1:1"]
 )
 def test_an_address_that_leads_nowhere_is_an_error_and_no_traceback(host: str) -> None:
