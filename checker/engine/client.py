@@ -193,15 +193,19 @@ def _plugin_folders(platform: Platform) -> list[Path]:
 
 
 def _key(endpoint: Endpoint, platform: Platform, candidates: list[Path]) -> list[str]:
-    """Return what the result depends on: the engine's address, and the stamp of each client and plugin."""
+    """Return what the result depends on: the engine's address, the client's settings, each client and plugin."""
     suffix = ".exe" if platform.system is System.WINDOWS else ""
     plugins = [
         folder / f"docker-{plugin}{suffix}"
         for folder in _plugin_folders(platform)
         for plugin in ("compose", "buildx")
     ]
-    stamps = [f"{path} {stamp}" for path in [*candidates, *plugins] if (stamp := platform.stamp(path))]
-    return [endpoint.host, str(endpoint.tls), *stamps]
+    # An alias or a folder of plugins in config.json can hide the plugins.
+    settings = config_folder(platform) / "config.json"
+    stamps = [
+        f"{path} {stamp}" for path in [settings, *candidates, *plugins] if (stamp := platform.stamp(path))
+    ]
+    return [endpoint.host, str(endpoint.tls), str(settings), *stamps]
 
 
 def _recall(memory: Path, key: list[str]) -> _Verdict | None:

@@ -193,6 +193,10 @@ def _load(text: str | None) -> dict[str, Any]:
         value = json.loads(text or "{}")
     except ValueError:
         return {}
+    return _object(value)
+
+
+def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
@@ -204,12 +208,18 @@ def _read_context(platform: Platform, name: str) -> Endpoint:
     """Read a context as the docker command stores it: by the SHA-256 of its name."""
     folder = _config_folder(platform) / "contexts"
     key = hashlib.sha256(name.encode()).hexdigest()
-    docker = (_load(platform.read(folder / "meta" / key / "meta.json")).get("Endpoints") or {}).get(
-        "docker"
-    ) or {}
-    host = docker.get("Host")
+    meta = _load(platform.read(folder / "meta" / key / "meta.json"))
+    docker = _object(_object(meta.get("Endpoints")).get("docker"))
+    host = str(docker.get("Host") or "").strip()
     source = f"context {name}"
-    if not host:
+    if meta and "://" not in host:
+        raise EngineNotFoundError(
+            f"The Docker context {name!r} is selected, but its file in {folder} names no engine.",
+            remedy=f"Make it again (`docker context rm {name}`, `docker context create`). {remedies.other_choice(source)}",
+            reach=Reach.ABSENT,
+            chosen=True,
+        )
+    if not meta:
         raise EngineNotFoundError(
             f"The Docker context {name!r} is selected, but there is no such context in {folder}.",
             remedy=f"`docker context ls` lists the contexts. {remedies.other_choice(source)}",

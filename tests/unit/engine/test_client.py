@@ -138,6 +138,18 @@ def test_the_verdict_is_not_kept_for_another_engine_nor_when_asked_afresh(
     assert len((folder / "log").read_text().splitlines()) == 9
 
 
+def test_the_verdict_is_not_kept_when_the_clients_settings_change(
+    docker: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = docker("one")
+    settings = with_config(tmp_path)
+    platform = Only(environ={**settings.environ, "PATH": str(folder)}, home=Path("/nowhere"))
+    find_client(ENGINE, platform=platform, state=tmp_path)
+    (tmp_path / "own" / "config.json").write_text('{"aliases": {"compose": "nothing"}}')
+    find_client(ENGINE, platform=platform, state=tmp_path)
+    assert (folder / "log").read_text().count("compose version") == 2
+
+
 @pytest.mark.parametrize("damage", ["", "{", '{"key": 1}'])
 def test_a_damaged_memory_is_made_anew(docker: Callable[..., Path], tmp_path: Path, damage: str) -> None:
     memory = tmp_path / "engine" / "client.json"

@@ -68,6 +68,20 @@ def test_the_variable_wins_over_the_configuration(machine: Callable[..., Any]) -
     assert (found.host, found.tls) == ("ssh://ada@far", None)
 
 
+@pytest.mark.parametrize(
+    "endpoints", ['"x"', "[]", '{"docker": "x"}', '{"docker": {"Host": 5}}', '{"docker": {"Host": " "}}']
+)
+def test_a_context_that_names_no_engine_is_told(machine: Callable[..., Any], endpoints: str) -> None:
+    key = hashlib.sha256(b"far").hexdigest()
+    files = {
+        f"/home/ada/.docker/contexts/meta/{key}/meta.json": f'{{"Name": "far", "Endpoints": {endpoints}}}'
+    }
+    with pytest.raises(EngineNotFoundError, match="'far' is selected, but its file in") as caught:
+        find_endpoint(machine(environ={"DOCKER_CONTEXT": "far"}, files=files))
+    assert "docker context rm far" in caught.value.remedy
+    assert caught.value.chosen
+
+
 def test_the_configuration_may_be_in_another_folder(machine: Callable[..., Any]) -> None:
     key = hashlib.sha256(b"x").hexdigest()
     files = {
