@@ -103,6 +103,14 @@ def _writable(path: Path) -> bool:
         return error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
+def _on_read_only(path: Path) -> bool:
+    """Whether a path lies on a file system that is mounted read-only."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except (AttributeError, OSError):
+        return False  # Windows has neither
+
+
 class Progress:
     """The learner's record.
 
@@ -134,7 +142,8 @@ class Progress:
             closed = [path for path in (self.file.parent, self.file) if not _writable(path)]
             if not closed:
                 return None
-            error = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            number = errno.EROFS if _on_read_only(closed[0]) else errno.EACCES
+            error = OSError(number, os.strerror(number))
         elif error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
             return None
         why, remedy = why_not_written(self.file, error, "DRYDOCK_STATE")

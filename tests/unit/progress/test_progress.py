@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -364,6 +365,17 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="Progress cannot be kept") as caught:
         Progress(tmp_path / "state" / "progress.sqlite3")
     assert "DRYDOCK_STATE" in caught.value.remedy
+
+
+def test_a_record_on_a_read_only_file_system_is_read_and_the_reason_is_said(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Progress(file).close()
+    monkeypatch.setattr(module, "_writable", lambda _: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    said: list[str] = []
+    assert Progress(file, said.append).standing(LAB).attempts == 0
+    assert said[0].startswith(f"note: nothing is saved in {file}: it lies on a read-only file system. Set")
 
 
 def test_a_record_of_another_users_is_read_and_the_command_goes_on(
