@@ -25,7 +25,7 @@ def why_not_written(path: Path | str, error: OSError, setting: str = "") -> tupl
         return "it lies on a read-only file system", where
     if error.errno in {errno.ENOTDIR, errno.EEXIST} and (file := _file_in(path)):
         where = f", or set {setting} to another folder." if setting else ", or use another folder."
-        return f"{file} is not a folder", f"Move it away{where}"
+        return f"{'it' if file == path else file} is not a folder", f"Move it away{where}"
     if error.errno == errno.ENAMETOOLONG:
         return (
             "this path is too long",

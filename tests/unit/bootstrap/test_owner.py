@@ -72,7 +72,7 @@ def test_each_cause_has_its_own_way_out(number: int, said: str, remedy: str) -> 
 def test_a_file_where_a_folder_is_needed_is_named(tmp_path: Path, number: int) -> None:
     file = tmp_path / "state"
     file.touch()
-    for path in (file, file / "work" / "lab"):
+    for path, said in ((file, "it"), (file / "work" / "lab", file)):
         why, remedy = owner.why_not_written(path, OSError(number, os.strerror(number)), "DRYDOCK_STATE")
-        assert why == f"{file} is not a folder"
+        assert why == f"{said} is not a folder"
         assert remedy == "Move it away, or set DRYDOCK_STATE to another folder."
