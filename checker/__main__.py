@@ -26,6 +26,9 @@ def _run() -> int:
     for name in ("SIGTERM", "SIGHUP"):
         if (number := getattr(signal, name, None)) and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _interrupt)
+    if hasattr(signal, "SIGCHLD"):
+        # Where the parent ignores it, as some launchers do, every program that we start seems to end with 0.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         # `lab` holds Ctrl-C back while this Python starts, which would answer it with a traceback.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])

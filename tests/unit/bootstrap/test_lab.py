@@ -189,6 +189,17 @@ def test_ctrl_c_is_held_back_while_the_next_python_starts(
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
+@pytest.mark.skipif(os.name == "nt", reason="this system has no such signal")
+def test_a_pip_that_failed_is_noticed_though_the_launcher_ignores_ended_programs(checkout: Any) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        checkout.fault = ZeroDivisionError("by nothing")
+        start(checkout, "up")
+        assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_a_python_that_cannot_be_started_is_no_failed_check(
     checkout: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -164,6 +164,22 @@ sys.exit(lab.main())
     assert (tmp_path / "ended").exists()
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="this system has no such signal")
+def test_a_program_that_failed_is_noticed_though_the_launcher_ignores_ended_programs() -> None:
+    code = """
+import signal, subprocess, sys
+import checker.__main__ as lab
+from checker.cli.verbs import version
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+version.run = lambda _: subprocess.call([sys.executable, "-c", "raise SystemExit(7)"])
+sys.argv = ["lab", "version"]
+sys.exit(lab.main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 7
+
+
 def test_no_verb_shows_the_help_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([])
