@@ -192,10 +192,11 @@ def test_reasons_in_a_file_are_those_that_the_checks_give(lab: Lab) -> None:
     for where, call in reasons_given(lab):
         given = {word.arg for word in call.keywords}
         if isinstance(argument := call.args[-1], ast.Constant):
-            assert argument.value in reasons, f"{where}: there is no {argument.value!r}"
-            missing = words_of(reasons[argument.value]) - given
-            assert not missing, f"{where}: {argument.value!r} needs {missing}"
-            unseen.pop(argument.value, None)
+            name = str(argument.value)
+            assert name in reasons, f"{where}: there is no {name}"
+            missing = words_of(reasons[name]) - given
+            assert not missing, f"{where}: {name} needs {missing}"
+            unseen.pop(name, None)
         else:
             found_out.append(given)
     for name, reason in unseen.items():
