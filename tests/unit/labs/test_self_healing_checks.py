@@ -31,6 +31,7 @@ def container(
     port: str = "",
     service: str = "",
     every: float = 5,
+    restarts: int = 0,
     **state: Any,
 ) -> dict[str, Any]:
     """Return what an engine says of a container of Parcel 1.1."""
@@ -38,9 +39,16 @@ def container(
         "Id": name,
         "Name": f"/{name}",
         "Created": "2026-11-29T07:00:00Z",
-        "RestartCount": 0,
+        "RestartCount": restarts,
         "Mounts": list(mounts),
-        "State": {"Running": True, "Restarting": False, "Status": "running", "ExitCode": 0, **state},
+        "State": {
+            "Running": True,
+            "Restarting": False,
+            "Status": "running",
+            "ExitCode": 0,
+            "StartedAt": "2026-11-29T07:00:01Z",
+        }
+        | state,
         "HostConfig": {"RestartPolicy": {"Name": policy}, "PortBindings": {port: []} if port else {}},
         "Config": {
             "Image": "drydock/parcel:1.1",
@@ -146,6 +154,7 @@ def test_parcel_runs_where_its_program_runs_and_verifies_nothing(
             "again and again",
         ),
         ({}, {"top": "/ sh /start.sh"}, "runs without it"),
+        ({"restarts": 3}, {"top": "/ sh /start.sh"}, "started again and again"),
         ({}, {"top": "/ sh /start.sh", "started": "101.5"}, "started again and again"),
         ({}, {"started": "101.5"}, "too late"),
         ({"Health": {"Status": "unhealthy"}}, {}, "a restart policy waits for an end"),
