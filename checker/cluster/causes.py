@@ -55,9 +55,15 @@ def _failed(move: Rollout, events: Sequence[Event], warm_up: float) -> str:
             f"{move.before} had ended {move.first - deaths[-1]:.1f} s before {move.after} first answered: the old version was "
             "stopped first, and the new one started, or warmed up, after that."
         )
-    if starts and first - starts[-1] < warm_up + 0.5:
+    if starts and move.outage and max(move.outage.begin, first) < starts[-1] < move.outage.end:
+        # The engine has forgotten the end.
         return (
-            f"The users were sent to {move.after} {max(first - starts[-1], 0):.1f} s after its start: it runs, and cannot serve "
+            f"Requests failed {starts[-1] - first:.1f} s before {move.after} was started: the old version was stopped first, and "
+            "the new one started after that."
+        )
+    if starts and 0 <= first - starts[-1] < warm_up + 0.5:
+        return (
+            f"The users were sent to {move.after} {first - starts[-1]:.1f} s after its start: it runs, and cannot serve "
             f"yet, because it needs {warm_up:g} s until it is ready."
         )
     return ""

@@ -9,6 +9,7 @@ import pytest
 
 from checker.cluster.causes import because
 from checker.grading.history import EventLog
+from checker.timeline.outages import Outage
 from checker.timeline.record import Connection, Download, Failure, Request
 
 
@@ -31,8 +32,16 @@ def move(*, failed: float | None = None, cut: float | None = None, first: float 
     """Return a release from 1.0 to 2.0 whose first answer came at a moment; what failed, and when downloads were cut off."""
     requests = (Request(failed, 1.0, 502, Failure.STATUS, "", "", Connection.FRESH),) if failed else ()
     downloads = (Download(cut - 3, 3000.0, 0, Failure.RESET, "", "", Connection.FRESH),) if cut else ()
+    outage = Outage(failed, first, first - failed, 1, over=True) if failed else None
     return SimpleNamespace(
-        before="1.0", after="2.0", begin=99.0, end=first, first=first, failures=requests, cut=downloads
+        before="1.0",
+        after="2.0",
+        begin=99.0,
+        end=first,
+        first=first,
+        failures=requests,
+        cut=downloads,
+        outage=outage,
     )
 
 
@@ -61,6 +70,8 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
         ),
         (move(failed=99.5), [event(99.0, "start", "green", "2.0")], "0.5 s after its start"),
         (move(failed=99.5), [event(90.0, "start", "green", "2.0")], ""),
+        # The engine has forgotten the old version's end, and nobody was served when the new one was started.
+        (move(failed=94.0), [event(96.0, "start", "green", "2.0")], "2.0 s before 2.0 was started"),
         (move(cut=100.0), [], "something between them and the users dropped"),
         (
             move(cut=100.0),
