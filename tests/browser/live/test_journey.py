@@ -1,4 +1,4 @@
-"""A learner finishes lesson 1 in the browser alone, from `lab open` to green, and everything that is pressed is really run."""
+"""A learner finishes a lesson in the browser alone, from `lab open` to green, and everything that is pressed is really run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
@@ -19,11 +20,83 @@ NORTH = "docker run -d --name parcel -p 8081:8080 -e PARCEL_INSTANCE=north drydo
 SOUTH = "docker run -d --name parcel-b -p 8082:8080 -e PARCEL_INSTANCE=south drydock/parcel:1.0"
 
 
-def type_in(page: Page, text: str) -> None:
-    page.get_by_role("group", name="Terminal of lab 1").focus()
+SERVICE = (
+    "docker service create --quiet --name parcel --replicas 2 --publish mode=host,published=8080,target=8080 "
+    "--env-file parcel.env --secret seal --health-cmd 'python3 -I -S /app/health.py /readyz' "
+    "--update-order start-first --update-delay 2s drydock/parcel:1.0"
+)
+ROLLOUT = "docker service update --quiet --image drydock/parcel:2.0 parcel"
+BACK = "docker --host unix:///var/run/docker.sock start drydock-09-$node-1"
+
+
+def type_in(page: Page, text: str, lab: str = "1") -> None:
+    page.get_by_role("group", name=f"Terminal of lab {lab}").focus()
     page.keyboard.press("Enter")
     page.keyboard.type(text)
     page.keyboard.press("Enter")
+
+
+def run_blocks(page: Page, lab: str = "1", first: dict[str, str] | None = None) -> int:
+    """Press every Run of the lesson, one after the other, and return how many there are.
+
+    Args:
+        page: the lesson.
+        lab: its number.
+        first: what is typed before the block that begins so.
+    """
+    buttons = page.get_by_role("button", name=re.compile("^Run in the terminal: "))
+    count = buttons.count()
+    for number in range(count):
+        pressed = buttons.nth(number)
+        name = pressed.get_attribute("aria-label") or ""
+        for text in [text for begin, text in (first or {}).items() if begin in name]:
+            type_in(page, text, lab)
+            page.keyboard.press("Control+Shift+L")
+        mark = pressed.locator("xpath=following-sibling::span")
+        pressed.click()
+        expect(mark).to_contain_text(re.compile("[✔✘] Run"), timeout=100_000)
+    return count
+
+
+def losses(learner: Learner) -> list[str]:
+    """Return the marks of nodes that a check has lost, in the record of lab 09's users."""
+    record = json.loads(learner.lab("timeline", "9", "--json").stdout)
+    return [mark["text"] for mark in record["marks"] if mark["text"].endswith(" lost")]
+
+
+@pytest.mark.parametrize("learner", ["lab 09"], indirect=True)
+def test_lesson_9_is_done_in_the_browser_alone_and_no_verdict_loses_a_node_unasked(learner: Learner) -> None:
+    page = learner.open("9")
+    rail = page.get_by_role("region", name="Lab 09").first
+    page.get_by_role("button", name="Start the lab here: lab start 9").click()
+    expect(rail.locator(".dock-phase")).to_contain_text("Running", timeout=180_000)
+    expect(rail.locator(".dock-first")).to_contain_text("The swarm has no service that runs Parcel")
+    page.get_by_role("button", name="Open the terminal here: lab shell 9").click()
+    expect(page.locator(".xterm-rows")).to_contain_text("lab 09")
+    page.keyboard.press("Control+Shift+L")
+    assert run_blocks(page, "9", {"docker service ps --filter desired-state=running": BACK}) >= 20
+
+    type_in(page, "docker secret create seal seal.key", "9")
+    type_in(page, SERVICE, "9")
+    expect(rail.locator(".dock-count")).to_have_text("6 of 8", timeout=60_000)
+    type_in(page, ROLLOUT, "9")
+    expect(rail.locator(".dock-count")).to_have_text("7 of 8", timeout=90_000)
+    lost = rail.locator("[data-check=node-replaced]")
+    expect(lost).to_contain_text("Waits: A lost node's copies run elsewhere")
+    expect(lost).to_contain_text("waits for the button Check: it kills a node")
+    expect(page.locator("#dock-announcer")).to_contain_text(
+        "Lab 9: 7 of 8 checks pass. 1 waits for the button Check."
+    )
+    # The page has judged dozens of times by now.
+    assert losses(learner) == []
+    rail.get_by_role("button", name="Check", exact=True).click()
+    expect(rail.locator(".dock-count")).to_have_text("8 of 8", timeout=120_000)
+    expect(page.locator("#dock-announcer")).to_have_text("Lab 9: all 8 checks pass.")
+    # After a command the lab is judged again, and what the button has proven still holds.
+    type_in(page, "docker service ls", "9")
+    expect(page.locator(".xterm-rows")).to_contain_text("drydock/parcel:2.0")
+    expect(page.locator(".dock-bar-state")).to_have_text("Lab 09: running, 8 of 8")
+    assert len(losses(learner)) == 1
 
 
 def test_lesson_1_is_done_in_the_browser_alone(learner: Learner, engine: Engine) -> None:
@@ -41,15 +114,7 @@ def test_lesson_1_is_done_in_the_browser_alone(learner: Learner, engine: Engine)
     expect(page.locator(".xterm-rows")).to_contain_text("lab 01")
     page.keyboard.press("Control+Shift+L")
 
-    buttons = page.get_by_role("button", name=re.compile("^Run in the terminal: "))
-    ran = 0
-    for number in range(buttons.count()):
-        pressed = buttons.nth(number)
-        pressed.click()
-        mark = pressed.locator("xpath=following-sibling::span")
-        expect(mark).to_contain_text(re.compile("Run"), timeout=60_000)
-        ran += 1
-    assert ran >= 18
+    assert run_blocks(page) >= 18
     # It really ran: the practice copies were made, and removed by the last block.
     assert not [each for each in engine.list_all("containers") if each["Names"][0].startswith("/practice")]
 
