@@ -125,8 +125,7 @@ class Watch:
                 self._take_problem(verdict, asked=asked)
             elif not verdict.step:
                 report = self._asked.fill_in(verdict.report, looking=verdict.looking)
-                self.state.kept = self._asked.kept
-                news = self._take_report(report, asked=asked)
+                news = self._take_report(report, self._asked.kept, asked=asked)
                 if news and not verdict.keep:
                     self._keep(verdict.report)
 
@@ -156,11 +155,11 @@ class Watch:
         finally:
             session.progress.close()
 
-    def _take_report(self, report: Report, *, asked: bool) -> bool:
+    def _take_report(self, report: Report, kept: frozenset[str], *, asked: bool) -> bool:
         """Show a report; return whether it says something new that the learner has brought about."""
         before = {each["id"]: _essence(each) for each in self.state.checks()} if self.state.report else {}
         had = self.state.report is not None
-        self.state.report, self.state.problem = report, ""
+        self.state.report, self.state.kept, self.state.problem = report, kept, ""
         self.state.tries += 1
         changed = [each for each in self.state.checks() if before.get(each["id"]) != _essence(each)]
         for each in changed:
@@ -175,8 +174,9 @@ class Watch:
                 first=first.id if first else "",
                 **self.state.verdict_record(),
             )
+        news = any(before.get(each["id"], ())[:-1] != _essence(each)[:-1] for each in changed)
         # Opening the page is no attempt, unless everything passes already.
-        return bool(changed) and (had or report.passed)
+        return news and (had or report.passed)
 
     def _forget(self) -> None:
         self._asked.forget()
@@ -284,7 +284,7 @@ class Watch:
 
 
 def _essence(check: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what a reader sees of a check; how long it took is not news."""
+    """Return what a reader sees of a check; how long it took is not news. Last comes whether it is from an earlier verdict."""
     return (
         check["state"],
         *(check.get(name, "") for name in ("title", "reason", "expected", "actual", "evidence", "kept")),

@@ -95,6 +95,29 @@ def test_a_state_is_told_by_word_and_shape_and_the_first_failure_with_its_eviden
     expect(rows.nth(2)).to_contain_text("▲Could not run: It has a name")
 
 
+def test_what_waits_for_the_button_says_so_and_what_it_said_when_it_was_pressed_is_marked(
+    stage: Stage, new: Callable[..., BrowserContext]
+) -> None:
+    stage.phase(Phase.READY)
+    stage.show(3)
+    page = opened(stage, new)
+    last = page.get_by_role("list", name="Checks").get_by_role("listitem").last
+    expect(page.locator(".dock-first .dock-reason")).to_have_text("Nobody answers on port 8081.")
+    stage.look(3)
+    # The learner had pressed Check, and nobody has since.
+    expect(page.locator(".dock-first .dock-reason")).to_have_text(
+        "When you last pressed Check: Nobody answers on port 8081."
+    )
+    stage.show(4)
+    expect(last).to_have_text("✔Passed: It stays")
+    stage.look(3)
+    expect(last).to_have_text("–Waits: It stayswaits for the button Check: it kills a node")
+    expect(page.locator("#dock-announcer")).to_have_text(
+        "Lab 1: 3 of 4 checks pass. 1 waits for the button Check."
+    )
+    expect(page.locator(".dock-first")).to_be_hidden()
+
+
 def test_announcements_are_these_sentences_and_the_focus_stays(
     stage: Stage, new: Callable[..., BrowserContext]
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checker.cluster.swarm_records import Node, Service, Task
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 from tests.unit.labs.conftest import module
 
 address, move, parcel, seal, unsettled = (
@@ -83,6 +83,10 @@ class Manager:
             )
             for each in self.nodes
         ]
+
+    def service(self) -> Service:
+        """Return the task's service."""
+        return self.made
 
     def services(self) -> list[Service]:
         """Return all services."""
@@ -221,6 +225,24 @@ def test_a_global_service_has_as_many_copies_as_its_constraints_leave_nodes() ->
 
 
 # -- a lost copy ------------------------------------------------------------------------------------------------
+
+
+def updating(state: str) -> Any:
+    made = service()
+    return judged(Manager(Service({**made.record, "UpdateStatus": {"State": state}}), task()))
+
+
+def test_no_node_is_lost_in_an_update_of_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parcel, "UPDATE_SECONDS", 0.0)
+    with pytest.raises(CouldNotRun, match="is being updated"):
+        updating("updating").require_no_update()
+    with pytest.raises(CouldNotRun, match="is being updated"):
+        updating("rollback_started").require_no_update()
+
+
+@pytest.mark.parametrize("state", ["completed", "paused", "rollback_completed"])
+def test_an_update_that_is_over_or_paused_holds_nothing_up(state: str) -> None:
+    updating(state).require_no_update()
 
 
 def test_a_lost_copy_that_waits_for_its_restart_delay_is_told() -> None:

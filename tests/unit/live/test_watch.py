@@ -61,6 +61,8 @@ class Stage:
 
     watch: Watch
     judge: Played
+    attempts: list[Report]
+    """What was kept of verdicts that nobody asked for."""
 
     def look(self, *checks: CheckResult) -> dict[str, Any]:
         """Return what a page knows of the last check after a verdict that nobody asked for."""
@@ -80,10 +82,10 @@ class Stage:
 @pytest.fixture
 def stage() -> Stage:
     """Lab 09, judged as the test says."""
-    judge = Played()
-    record = SimpleNamespace(record_attempt=lambda _: None, close=lambda: None)
+    judge, attempts = Played(), list[Report]()
+    record = SimpleNamespace(record_attempt=attempts.append, close=lambda: None)
     session: Any = SimpleNamespace(progress=record)
-    return Stage(Watch(Session().catalogue.find("09"), Hub("run"), judge, lambda: session), judge)  # type: ignore[arg-type]
+    return Stage(Watch(Session().catalogue.find("09"), Hub("run"), judge, lambda: session), judge, attempts)  # type: ignore[arg-type]
 
 
 def test_only_the_button_check_lets_a_check_disturb_the_lab(stage: Stage) -> None:
@@ -132,3 +134,11 @@ def test_a_lab_that_is_started_again_has_no_kept_failure(stage: Stage) -> None:
     stage.check(RUNS, NO_ROOM)
     stage.watch.set_phase(Phase.STARTING)
     assert stage.look(RUNS, WAITS)["state"] == "skipped"
+
+
+def test_looking_at_a_failure_again_is_no_attempt_and_news_is_one(stage: Stage) -> None:
+    stage.check(RUNS, NO_ROOM)
+    stage.look(RUNS, WAITS)
+    assert stage.attempts == []
+    stage.look(CheckResult(id="service-runs", title="Copies run", status=Status.COULD_NOT_RUN), NOT_RUN)
+    assert len(stage.attempts) == 1
