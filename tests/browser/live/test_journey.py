@@ -91,7 +91,7 @@ def test_lesson_9_is_done_in_the_browser_alone_and_no_verdict_loses_a_node_unask
     expect(rail.locator(".dock-count")).to_have_text("7 of 8", timeout=90_000)
     lost = rail.locator("[data-check=node-replaced]")
     expect(lost).to_contain_text("Waits: A lost node's copies run elsewhere")
-    expect(lost).to_contain_text("waits for the button Check: it kills a node")
+    expect(lost).to_contain_text("runs only when you ask for a check: it kills a node")
     expect(page.locator("#dock-announcer")).to_contain_text(
         "Lab 9: 7 of 8 checks pass. 1 waits for the button Check."
     )

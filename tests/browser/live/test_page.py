@@ -111,7 +111,7 @@ def test_what_waits_for_the_button_says_so_and_what_it_said_when_it_was_pressed_
     stage.show(4)
     expect(last).to_have_text("✔Passed: It stays")
     stage.look(3)
-    expect(last).to_have_text("–Waits: It stayswaits for the button Check: it kills a node")
+    expect(last).to_have_text("–Waits: It staysruns only when you ask for a check: it kills a node")
     expect(page.locator("#dock-announcer")).to_have_text(
         "Lab 1: 3 of 4 checks pass. 1 waits for the button Check."
     )
