@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 import msgspec
 
 from checker.errors import LabError
+from checker.interruption import Interruption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,13 @@ def read_toml(file: Path, model: type[_T]) -> _T:
             the message names the file, the field and what is allowed.
     """
     try:
-        return msgspec.toml.decode(file.read_bytes(), type=model)
+        data = file.read_bytes()
+        # msgspec crashes if KeyboardInterrupt comes while it studies a model for the first time.
+        held = Interruption()
+        try:
+            return msgspec.toml.decode(data, type=model)
+        finally:
+            held.let_through()
     except FileNotFoundError:
         raise LabError(
             f"{file} is missing.", remedy="Every lab and every answer needs this file; `lab new` writes it."

@@ -135,10 +135,10 @@ def _judge(
         )
     said = io.StringIO()
     try:
-        with _quiet(said):
+        with _quiet(said, lab.folder):
             code = pytest.main(
                 [
-                    f"--rootdir={lab.folder}", "-c", os.devnull, f"--confcutdir={lab.folder}", "--import-mode=importlib",
+                    f"--rootdir=${_ROOT}", "-c", os.devnull, f"--confcutdir={lab.folder}", "--import-mode=importlib",
                     "--assert=plain", "--capture=no", "-p", "no:terminal",
                     *(word for name in _UNUSED for word in ("-p", f"no:{name}")), str(checks),
                 ],
@@ -164,14 +164,19 @@ def _judge(
     )
 
 
+_ROOT = "DRYDOCK_PYTEST_ROOT"
+"""pytest replaces variables in `--rootdir`, so a folder with a `$` in its name is given as the value of one."""
+
+
 @contextlib.contextmanager
-def _quiet(said: io.StringIO) -> Iterator[None]:
+def _quiet(said: io.StringIO, root: Path) -> Iterator[None]:
     """Isolate pytest: no plugins of other packages, no output, and no modules of the lab left loaded."""
     before = {
         name: os.environ.get(name)
-        for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+        for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", _ROOT)
     }
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    os.environ[_ROOT] = str(root)
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
         os.environ.pop(name, None)
     modules, path = set(sys.modules), list(sys.path)

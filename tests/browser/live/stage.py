@@ -167,7 +167,9 @@ class Stage:
         """Give a verdict that nobody asked for, in which so many checks pass and the next one would break something."""
         self.report = verdict_with(passed, Status.NOT_RUN)
         checks = [
-            msgspec.structs.replace(check, waits=True, reason="runs only when you ask for a check: it kills a node")
+            msgspec.structs.replace(
+                check, waits=True, reason="runs only when you ask for a check: it kills a node"
+            )
             if number == passed
             else check
             for number, check in enumerate(self.report.checks)

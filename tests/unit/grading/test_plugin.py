@@ -17,9 +17,10 @@ from checker.grading.early import Early
 from checker.grading.run import grade
 from checker.results import CheckResult, Kind, Report, Status
 from checker.scene.locks import lab_lock, locked
+from tests.conftest import FAKE, Course
 
 if TYPE_CHECKING:
-    from tests.conftest import Course
+    from pathlib import Path
 
 HEAD = """
 import os, socket, subprocess, sys, time
@@ -35,6 +36,12 @@ def judge(course: Course, checks: str, *ids: str, helpers: str = "", **options: 
     files = {"checks/conftest.py": HEAD + helpers} if helpers else {}
     lab = course.lab(HEAD + checks, ids=ids, files=files)
     return grade(lab, Engine(NOWHERE), course.root / "work", **options)
+
+
+def test_a_course_in_a_folder_with_a_dollar_sign_in_its_name_is_judged(tmp_path: Path) -> None:
+    checks = 'def test_a():\n    "T"\n    require(True, "r", hint="h")\n'
+    assert judge(Course(tmp_path / "for $HOME", FAKE), checks, "a").passed
+    assert "DRYDOCK_PYTEST_ROOT" not in os.environ
 
 
 def only(report: Report) -> CheckResult:
