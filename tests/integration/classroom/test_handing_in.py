@@ -111,6 +111,15 @@ def test_an_answer_is_handed_in_graded_again_and_exported_twice_alike(
     }
 
 
+@pytest.fixture
+def two(learner: Learner, tmp_path: Path) -> Iterator[tuple[Learner, Learner]]:
+    """Give Ada and Ben, who have a state of their own on one course; at the end they leave their class, and nothing sends."""
+    found = Learner(learner.root, tmp_path / "ada"), Learner(learner.root, tmp_path / "ben")
+    yield found
+    for each in found:
+        each.lab("class", "leave", "--yes", codes=(0, 2))
+
+
 VALUES = """
 [values.name]
 title = "the name that the copy answers with"
@@ -136,14 +145,14 @@ def with_values(folder: Path) -> None:
 
 
 def test_an_answer_with_a_neighbours_values_fails_and_says_whose_they_are(
-    learner: Learner, tmp_path: Path
+    learner: Learner, two: tuple[Learner, Learner], tmp_path: Path
 ) -> None:
     slug = f"{NUMBER}-first-door"
     with_values(learner.root / "labs" / slug)
     places = Places(learner.root, learner.root)
     held_in = places.state / register.FOLDER
     held = Held(held_in, Catalogue(places), own_values=True)
-    ada, ben = (Learner(learner.root, tmp_path / name) for name in ("ada", "ben"))
+    ada, ben = two
     ada.lab("class", "join", held.opened.invitation.text, "--name", "Ada")
     ben.lab("class", "join", held.opened.invitation.text, "--name", "Ben")
     held.end()
