@@ -166,8 +166,15 @@ class Rented:
         ports = {
             words[3].rpartition(":")[2] for words in listening if any(each in words[-1] for each in mine)
         }
-        there = [line.split() for line in self.engine.run("ss -Htn state connected").splitlines()]
-        return sum(not ports.isdisjoint(end.rpartition(":")[2] for end in words[3:5]) for words in there)
+        # The prober has asked at every port whether the engine answers there.
+        own = set(self.lab.node("prober").networks.values())
+        there = [line.split()[3:5] for line in self.engine.run("ss -Htn state connected").splitlines()]
+        ends = [[end.rpartition(":")[::2] for end in each] for each in there]
+        return sum(
+            any(port in ports for _, port in each)
+            for each in ends
+            if own.isdisjoint(address.strip("[]").removeprefix("::ffff:") for address, _ in each)
+        )
 
     # -- private keys ----------------------------------------------------------------------------------------------
 

@@ -38,7 +38,9 @@ def engine(**says: str) -> Any:
 
 
 def rented(checks: Checks, **says: str) -> Any:
-    made = checks(SLUG, "rented").Rented(SimpleNamespace(inside=lambda _: engine(**says)))
+    prober = SimpleNamespace(networks={"lab": "10.0.0.7"})
+    lab = SimpleNamespace(inside=lambda _: engine(**says), node=lambda _: prober)
+    made = checks(SLUG, "rented").Rented(lab)
     made._layers = {"abc": ("layer", "parcel-mine:1.0")}
     return made
 
@@ -128,6 +130,9 @@ def test_a_file_with_a_key_is_found_whatever_signs_the_key_has(
         ("ESTAB 0 0 10.0.0.2:9090 10.0.0.9:41000", 1),
         ("TIME-WAIT 0 0 127.0.0.1:39000 127.0.0.1:9090", 1),
         ("ESTAB 0 0 10.0.0.2:22 10.0.0.9:41000", 0),
+        ("TIME-WAIT 0 0 10.0.0.2:9090 10.0.0.7:41000", 0),
+        ("TIME-WAIT 0 0 [::ffff:10.0.0.2]:9090 [::ffff:10.0.0.7]:41000", 0),
+        ("ESTAB 0 0 10.0.0.2:9090 10.0.0.77:41000", 1),
         ("ESTAB 0 0 10.0.0.2:8080 10.0.0.9:41000", 0),
         ("", 0),
     ],
