@@ -348,8 +348,9 @@ class Scene:
         shell = Shell(self.engine, self.toolbox())
         try:
             # `set -x` would say more, but then what a learner sees would not be what is recorded.
+            # Docker Engine 29 that starts containerd itself gives each exec a umask of 0, and ssh refuses such files.
             done = shell.run(
-                f"cd {_quote(self.work_inside)} && exec sh -eu -c {_quote(script)} 2>&1", ANSWER_SECONDS
+                f"cd {_quote(self.work_inside)} && umask 022 && exec sh -eu -c {_quote(script)} 2>&1", ANSWER_SECONDS
             )
         finally:
             shell.close()

@@ -1,5 +1,7 @@
 # For every interactive shell in the toolbox.
 [ -z "${PS1:-}" ] && return
+# Docker Engine 29 that starts containerd itself gives each exec a umask of 0, and ssh refuses such files.
+umask 022
 shopt -s checkwinsize histappend
 
 # In a terminal that shows colours: the lab in cyan, the folder in blue.
