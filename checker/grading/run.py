@@ -164,7 +164,7 @@ def _judge(
     )
 
 
-_ROOT = "DRYDOCK_PYTEST_ROOT"
+_ROOT = "PYTEST_ROOT_OF_LAB"
 """pytest replaces variables in `--rootdir`, so a folder with a `$` in its name is given as the value of one."""
 
 

@@ -41,7 +41,7 @@ def judge(course: Course, checks: str, *ids: str, helpers: str = "", **options: 
 def test_a_course_in_a_folder_with_a_dollar_sign_in_its_name_is_judged(tmp_path: Path) -> None:
     checks = 'def test_a():\n    "T"\n    require(True, "r", hint="h")\n'
     assert judge(Course(tmp_path / "for $HOME", FAKE), checks, "a").passed
-    assert "DRYDOCK_PYTEST_ROOT" not in os.environ
+    assert "PYTEST_ROOT_OF_LAB" not in os.environ
 
 
 def only(report: Report) -> CheckResult:
