@@ -350,7 +350,8 @@ class Scene:
             # `set -x` would say more, but then what a learner sees would not be what is recorded.
             # Docker Engine 29 that starts containerd itself gives each exec a umask of 0, and ssh refuses such files.
             done = shell.run(
-                f"cd {_quote(self.work_inside)} && umask 022 && exec sh -eu -c {_quote(script)} 2>&1", ANSWER_SECONDS
+                f"cd {_quote(self.work_inside)} && umask 022 && exec sh -eu -c {_quote(script)} 2>&1",
+                ANSWER_SECONDS,
             )
         finally:
             shell.close()
