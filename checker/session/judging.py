@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker.errors import LabError
+from checker.session.asked import Asked
 from checker.session.preparing import require_started
 
 if TYPE_CHECKING:
@@ -94,18 +95,22 @@ def hint(session: Session, lab: Lab, report: Report | None = None) -> Hint | Non
     Args:
         session: the course.
         lab: the lab.
-        report: the verdict to hint at; the lab is judged when None.
+        report: the verdict to hint at; when None, the lab is judged without disturbing it.
 
     Returns:
-        None when every check passes.
+        None when every check passes. When nothing has failed and a check waits to be asked for, this says so.
 
     Raises:
         LabError: the lab cannot be judged.
     """
-    found = report or check(session, lab, keep=False)
+    found = report or _looked(session, lab)
     problem = found.first_problem
     if problem is None:
-        return None
+        waiting = next((each for each in found.checks if each.waits), None)
+        if waiting is None:
+            return None
+        text = f"Nothing has failed so far. This check {waiting.reason}."
+        return Hint(waiting.id, waiting.title, text, 1, 1)
     ladder = lab.toml.hints.get(problem.id, ())
     if not ladder:
         text = problem.failure.hint if problem.failure else problem.reason
@@ -114,3 +119,11 @@ def hint(session: Session, lab: Lab, report: Report | None = None) -> Hint | Non
     reason = problem.failure.reason if problem.failure else ""
     rung = session.progress.climb(lab.slug, problem.id, len(ladder), reason)
     return Hint(problem.id, problem.title, lab.told(ladder[rung - 1]), rung, len(ladder))
+
+
+def _looked(session: Session, lab: Lab) -> Report:
+    """Judge a lab without disturbing it; what waits has the failure that the last attempt found."""
+    asked = Asked()
+    if (last := session.progress.last_report(lab.slug)) is not None:
+        asked.fill_in(last, looking=False)
+    return asked.fill_in(check(session, lab, keep=False, looking=True), looking=True)

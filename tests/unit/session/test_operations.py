@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from checker.course.choice import kept
@@ -333,3 +334,34 @@ def test_a_check_without_a_ladder_gives_the_hint_of_its_failure(course: Course, 
 
 def test_where_everything_passes_there_is_no_hint(course: Course, session: FakeSession) -> None:
     assert judging.hint(session, course.lab(), report(Status.PASSED)) is None
+
+
+def test_who_asks_for_a_hint_asks_for_no_fault_and_keeps_what_the_last_check_found(
+    course: Course, session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = course.lab(toml=LADDER)
+    waits = CheckResult(
+        id="it-holds",
+        title="It holds",
+        status=Status.NOT_RUN,
+        reason="runs only when you ask for a check: it kills a node",
+        waits=True,
+    )
+    looked: list[bool] = []
+
+    def grade(*_: object, looking: bool, **options: Any) -> Report:
+        looked.append(looking)
+        seen = report(Status.FAILED)
+        return msgspec.structs.replace(seen, checks=(waits,)) if looking else seen
+
+    monkeypatch.setattr("checker.grading.run.grade", grade)
+    found = judging.hint(session, lab)
+    assert found is not None
+    assert found.text == (
+        "Nothing has failed so far. This check runs only when you ask for a check: it kills a node."
+    )
+    judging.check(session, lab)
+    found = judging.hint(session, lab)
+    assert found is not None
+    assert found.text == "an idea"
+    assert looked == [True, False, True]
