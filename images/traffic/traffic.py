@@ -19,7 +19,8 @@ It looks up the name in the address twice a second, not for every request, and a
 the addresses that it then finds before the request counts as failed. No request's latency includes the look-up.
 
 Each line of the record is a JSON array. Time in which it sent nothing, because it was stopped, paused, or without a
-network, is recorded as a gap. Requests in progress at that time are recorded neither as good nor as failed.
+network, is recorded as a gap. Requests in progress at that time are recorded neither as good nor as failed; downloads
+are, unless the gap is so long that the other end may have given up.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ GIVE_UP_SECONDS = 2.0
 
 DOWNLOAD_GIVE_UP_SECONDS = 30.0
 """How long a download may take."""
+
+STANDSTILL_SECONDS = 5.0
+"""A pause of ours that is as long may itself end a download: proxies give up on a reader after ten seconds and more."""
 
 SLIP_SECONDS = 0.25
 """How late a request may be sent; later, nobody knows what the service did in the meantime: that is a gap."""
@@ -555,14 +559,21 @@ class Sender:
         select.select([self._woken], [], [], GIVE_UP_SECONDS)
 
     def _miss(self, since: float, now: float) -> None:
-        """Record a gap for the time in which we did not run; requests in progress then say nothing about the service."""
+        """Record a gap for the time in which we did not run; requests in progress then say nothing about the service.
+
+        A download that was arriving does, after a short pause: a busy machine pauses us often, and a download takes seconds.
+        """
         self._record.gap(self._clock.at(since), self._clock.at(now), "paused")
-        self._forget_all()
+        short = now - since < STANDSTILL_SECONDS
+        self._forget_all(
+            but=[each for each in self._downloads if short and each.sock is not None and each.address is None]
+        )
         self._names.trust()
 
-    def _forget_all(self) -> None:
+    def _forget_all(self, but: Sequence[Exchange] = ()) -> None:
         for exchange in [*self._open, *self._downloads]:
-            self._close(exchange)
+            if exchange not in but:
+                self._close(exchange)
         self._drop_idle()
 
     def _follow_clock(self, now: float) -> None:

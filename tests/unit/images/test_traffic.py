@@ -280,6 +280,26 @@ def test_a_download_may_take_longer_than_a_request_and_is_cut_off_with_its_conne
     assert cut[0].ms > 300
 
 
+@pytest.mark.parametrize(("longest", "counts"), [("8.0", True), ("0.3", False)], ids=["short", "long"])
+def test_a_download_that_is_cut_off_in_a_pause_of_its_own_counts_if_the_pause_is_short(
+    serve: Callable[..., Service], send: Callable[..., Sender], longest: str, counts: bool
+) -> None:
+    service = serve("silent")
+    sender = send(
+        service, f"{DOWNLOADS}; traffic.SLIP_SECONDS = 0.25; traffic.STANDSTILL_SECONDS = {longest}"
+    )
+    assert wait_until(lambda: sum(b"/slow" in each for each in service.requests) >= 3, SECONDS)
+    sender.process.send_signal(signal.SIGSTOP)
+    stopped = time.monotonic()
+    service.does = ANSWER
+    service.cut()
+    assert wait_until(lambda: time.monotonic() - stopped > 0.6, SECONDS)
+    sender.process.send_signal(signal.SIGCONT)
+    seen = sender.until(lambda seen: seen.gaps and seen.good and seen.good[-1].at > seen.gaps[-1].end)
+    assert bool(seen.cut) == counts
+    assert not seen.failures
+
+
 def test_a_path_of_downloads_that_is_none_is_named(send: Callable[..., Sender]) -> None:
     sender = send("http://nowhere.test/", "import os; os.environ['DRYDOCK_TRAFFIC_DOWNLOAD'] = 'slow'")
     assert sender.process.wait(SECONDS) == 1
