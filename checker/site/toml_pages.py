@@ -79,6 +79,9 @@ def lab_toml_page() -> str:
     text += _fields(model.LabToml)
     text += f"\n## step\n\n{first_line(model.Step)}\nEach is a `[[steps]]` table.\n\n" + _fields(model.Step)
     text += f"\n## way\n\n{first_line(model.Way)}\nEach is a `[ways.NAME]` table.\n\n" + _fields(model.Way)
+    text += f"\n## value\n\n{first_line(model.Value)}\nEach is a `[values.NAME]` table.\n\n" + _fields(
+        model.Value
+    )
     text += f"\n## measured\n\n{first_line(model.Measured)}\n\n" + _fields(model.Measured)
     return text
 
