@@ -51,9 +51,8 @@ def complete() -> None:
         if getattr(sys, name) is not None:
             continue
         null = os.open(os.devnull, os.O_RDWR)
-        spare = (
-            os.dup(null) if null == number else null
-        )  # a copy made by `dup2` goes on to the programs that we start
+        # Only a copy made by `dup2` goes on to the programs that we start.
+        spare = os.dup(null) if null == number else null
         os.dup2(spare, number)
         os.close(spare)
         mode = "r" if name == "stdin" else "w"

@@ -303,7 +303,7 @@ def give_own_values(db: sqlite3.Connection) -> bool:
 
     A class in which somebody has begun with the lesson's values goes on with them.
     """
-    if db.execute("SELECT count(*) FROM own_values").fetchone()[0]:
+    if has_own_values(db):
         return True
     if db.execute("SELECT count(*) FROM learner").fetchone()[0]:
         return False

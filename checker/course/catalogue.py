@@ -112,14 +112,16 @@ class Lab:
     @property
     def own(self) -> dict[str, str]:
         """The learner's values by those of the lesson, if the learner has values of their own; faults are not told."""
-        given = self.told_values if self.seed else {}
-        return {self.toml.values[name].lesson: value for name, value in given.items()}
+        if not self.seed:
+            return {}
+        return {self.toml.values[name].lesson: value for name, value in self.told_values.items()}
 
     @property
     def fault(self) -> str:
         """The node that `lab lose` kills if none is named; empty for a random one."""
-        given = self.values if self.seed else {}
-        return next((given[name] for name, value in self.toml.values.items() if value.fault and given), "")
+        if not self.seed:
+            return ""
+        return next((self.values[name] for name, value in self.toml.values.items() if value.fault), "")
 
     def given(self, answer: Answer) -> Answer:
         """Return an answer to this lab as this learner gives it."""

@@ -20,13 +20,8 @@ class Asked:
 
     def __init__(self) -> None:
         self._failed: dict[str, CheckResult] = {}
-
-    @property
-    def kept(self) -> frozenset[str]:
+        self.kept: frozenset[str] = frozenset()
         """The checks whose result in the last report is from an earlier verdict."""
-        return self._kept
-
-    _kept: frozenset[str] = frozenset()
 
     def fill_in(self, report: Report, *, looking: bool) -> Report:
         """Return a report in which what was not run has the failure that it had when it was last asked for.
@@ -38,11 +33,11 @@ class Asked:
         if not looking:
             failed = report.having(Status.FAILED, Status.VIOLATED, Status.COULD_NOT_RUN)
             self._failed = {check.id: check for check in failed}
-            self._kept = frozenset()
+            self.kept = frozenset()
             return report
         waiting = {check.id for check in report.checks if check.waits}
         self._failed = {name: check for name, check in self._failed.items() if name in waiting}
-        self._kept = frozenset(self._failed)
+        self.kept = frozenset(self._failed)
         return msgspec.structs.replace(
             report, checks=tuple(self._failed.get(check.id, check) for check in report.checks)
         )
@@ -50,4 +45,4 @@ class Asked:
     def forget(self) -> None:
         """Keep nothing: the lab is another one now, or begins again."""
         self._failed = {}
-        self._kept = frozenset()
+        self.kept = frozenset()

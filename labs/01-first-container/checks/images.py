@@ -75,9 +75,7 @@ def require_provided(lab: Lab) -> None:
         evidence=image["Id"],
         hint=hint,
     )
-    if lab.recall("provided", image["Id"]) is None:
-        _require_ours(lab, image, hint)
-        lab.remember("provided", image["Id"])
+    lab.prove_once("provided", image["Id"], test=lambda: _require_ours(lab, image, hint))
     baked = [pair for pair in image["Config"].get("Env") or [] if pair.startswith(NAME_VARIABLE)]
     require(
         not baked and moment(image["Created"]) < moment(lab.node("toolbox").created),
