@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +13,9 @@ from checker.images.mirror import find_mirror
 from checker.images.pull import pull
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from checker.engine.api import Engine
-    from checker.engine.client import Client
     from checker.images.catalogue import Base
+    from checker.images.workshop import Workshop
 
 TOOL = "mmdebstrap"
 SILENCE_SECONDS = 900.0
@@ -50,17 +47,6 @@ MERGED = Path("/usr/share/mmdebstrap/hooks/merged-usr")
 _DEBIAN = {"amd64": "amd64", "x86_64": "amd64", "arm64": "arm64", "aarch64": "arm64", "arm": "armhf"}
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """What making an image needs: the engine, its client, a folder for logs, and a function for progress."""
-
-    engine: Engine
-    client: Client
-    folder: Path
-    say: Callable[[str], None]
-    no_install: bool = False
-
-
 def provide(name: str, base: Base, workshop: Workshop) -> str:
     """Make sure that a base is present, and return its name for a Dockerfile's FROM.
 
@@ -71,7 +57,7 @@ def provide(name: str, base: Base, workshop: Workshop) -> str:
     for reference in (base.pinned, made):
         if workshop.engine.image(reference):
             return reference
-    if pull(base.pinned, workshop.client, workshop.folder, workshop.say):
+    if pull(base.pinned, workshop):
         return base.pinned
     bootstrap(name, made, base, workshop)
     return made
@@ -97,15 +83,14 @@ def bootstrap(
     command += [name, str(archive), *_source_lines(name, platform)]
     try:
         ended = process.run(command, log, silence=SILENCE_SECONDS)
-        if ended.code != 0:
+        if not ended.ok:
             _refuse(f"{reference} could not be made from Debian's packages", ended)
-        ended = process.run(
-            workshop.client.command("import", "--change", 'CMD ["bash"]', str(archive), reference),
-            workshop.folder / f"import-{name}.log",
-            silence=SILENCE_SECONDS,
-            environment=workshop.client.environment(),
+        settings = ("--change", 'CMD ["bash"]')
+        into = workshop.log("import", name)
+        ended = workshop.docker(
+            "import", *settings, str(archive), reference, log=into, silence=SILENCE_SECONDS
         )
-        if ended.code != 0:
+        if not ended.ok:
             _refuse(f"{reference} could not be imported into the container engine", ended)
     finally:
         archive.unlink(missing_ok=True)

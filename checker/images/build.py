@@ -22,9 +22,9 @@ from checker.images.store import MAKER, RECIPE, SOURCE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from checker.images.base import Workshop
     from checker.images.catalogue import Image
     from checker.images.third_party import Found
+    from checker.images.workshop import Workshop
 
 SILENCE_SECONDS = 3600.0
 """How long a build may print nothing and do nothing. A compiler may print nothing for a long time."""
@@ -51,19 +51,19 @@ def build(image: Image, base: str, maker: str, workshop: Workshop) -> None:
     Raises:
         LabError: the build failed; has the last lines of its log and says where the whole log is.
     """
-    log = workshop.folder / f"{image.name}-{image.tag}.log"
+    log = workshop.log(image.name, image.tag)
     narrator = _Narrator(image, workshop.say)
     with _context(image, image.found_programs(), workshop) as context:
-        ended = process.run(
-            workshop.client.command(*arguments(image, base, maker, workshop, context)),
-            log,
+        ended = workshop.docker(
+            *arguments(image, base, maker, workshop, context),
+            log=log,
             silence=SILENCE_SECONDS,
             environment=environment(workshop.client.environment(), workshop.folder),
             each_line=narrator.line,
             work=work_of_builds,
             waiting=narrator.waiting,
         )
-    if ended.code == 0 and not ended.timed_out:
+    if ended.ok:
         return
     what = f"{image.reference} could not be built from {image.dockerfile}"
     remedy = f"The whole log is in {log}."

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from checker.course.places import Places
     from checker.engine.api import Engine
-    from checker.images.base import Workshop
     from checker.images.catalogue import Image
     from checker.images.store import Store
+    from checker.images.workshop import Workshop
 
 VARIABLE = "DRYDOCK_BUNDLE"
 """The variable that names a bundle, or a folder of bundles, to load missing images from."""
@@ -247,13 +247,8 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _docker(workshop: Workshop, verb: str, *args: str) -> None:
-    ended = process.run(
-        workshop.client.command(verb, *args),
-        workshop.folder / f"{verb}.log",
-        silence=SILENCE_SECONDS,
-        environment=workshop.client.environment(),
-    )
-    if ended.code == 0 and not ended.timed_out:
+    ended = workshop.docker(verb, *args, log=workshop.log(verb), silence=SILENCE_SECONDS)
+    if ended.ok:
         return
     full = process.is_disk_full(ended.lines)
     raise LabError(

@@ -25,6 +25,16 @@ class Ended:
     log: Path
     timed_out: bool = False
 
+    @property
+    def ok(self) -> bool:
+        """Whether it ended by itself, with exit code 0."""
+        return self.code == 0 and not self.timed_out
+
+    @property
+    def last_line(self) -> str:
+        """The last line that says something."""
+        return next((line for line in reversed(self.lines) if line.strip()), "no reason given")
+
 
 LOOK_SECONDS = 30.0
 """How often a silent command is examined."""

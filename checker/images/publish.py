@@ -10,15 +10,14 @@ import msgspec
 from msgspec import Meta
 
 from checker.errors import LabError, not_written
-from checker.images import process
 from checker.images.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from checker.images.base import Workshop
     from checker.images.catalogue import Image
+    from checker.images.workshop import Workshop
 
 FILE = "images/published.toml"
 """Path from the course's root. A checkout with this file pulls missing images from its registry, by digest."""
@@ -158,20 +157,10 @@ def _digest_of(remote: str, repository: str, shop: Workshop) -> str:
 
 
 def _run(words: list[str], remote: str, shop: Workshop) -> tuple[str, ...]:
-    name = "".join(letter if letter.isalnum() or letter in "-." else "-" for letter in remote)
-    ended = process.run(
-        shop.client.command(*words),
-        shop.folder / f"{words[0]}-{name[:80]}.log",
-        silence=SILENCE_SECONDS,
-        environment=shop.client.environment(),
-    )
-    if ended.code == 0 and not ended.timed_out:
+    ended = shop.docker(*words, log=shop.log(words[0], remote), silence=SILENCE_SECONDS)
+    if ended.ok:
         return ended.lines
-    why = (
-        f"there was no output for {SILENCE_SECONDS:g} s"
-        if ended.timed_out
-        else next((line for line in reversed(ended.lines) if line.strip()), "no reason given")
-    )
+    why = f"there was no output for {SILENCE_SECONDS:g} s" if ended.timed_out else ended.last_line
     raise LabError(
         f"{remote} could not be published: {why}",
         remedy="Does the registry answer, and are you logged in to it (`docker login`)? A registry without TLS must "

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from checker.images import process
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
-    from checker.engine.client import Client
+    from checker.images.workshop import Workshop
 
 SILENCE_SECONDS = 600.0
 """How long a pull may print nothing: a layer of 100 MB over a slow network, of which only the end is printed."""
@@ -41,34 +38,21 @@ def registry_of(reference: str) -> str:
     return first if slash and ("." in first or ":" in first or first == "localhost") else PUBLIC
 
 
-def pull(
-    reference: str,
-    client: Client,
-    folder: Path,
-    say: Callable[[str], None],
-    *,
-    seconds: float = SILENCE_SECONDS,
-) -> bool:
+def pull(reference: str, workshop: Workshop, *, seconds: float = SILENCE_SECONDS) -> bool:
     """Pull an image and return whether it is present now; a failure is reported in one line and raises no error."""
     registry = registry_of(reference)
     if registry in _unreachable:
         return False
-    say(f"pulling {reference}")
-    name = "".join(character if character.isalnum() or character in "-." else "-" for character in reference)
-    ended = process.run(
-        client.command("pull", reference),
-        folder / f"pull-{name[:80]}.log",
-        silence=seconds,
-        environment=client.environment(),
-    )
-    if ended.code == 0 and not ended.timed_out:
+    workshop.say(f"pulling {reference}")
+    ended = workshop.docker("pull", reference, log=workshop.log("pull", reference), silence=seconds)
+    if ended.ok:
         return True
-    last = next((line for line in reversed(ended.lines) if line), "no reason given")
+    last = ended.last_line
     missing = any(word in last for word in ("not found", "manifest unknown", "denied"))
     if not missing or ended.timed_out:
         _unreachable.add(registry)
     reason = f"there was no output for {seconds:.0f} s" if ended.timed_out else _brief(last)
-    say(f"it could not be pulled from {registry}: {reason}")
+    workshop.say(f"it could not be pulled from {registry}: {reason}")
     return False
 
 

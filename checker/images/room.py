@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from checker.images.base import Workshop
     from checker.images.catalogue import Image
+    from checker.images.workshop import Workshop
 
 FILE = "class-images.json"
 FOLDER = "class"

@@ -14,12 +14,12 @@ from checker.engine.api import connect, is_podman
 from checker.engine.client import find_client
 from checker.errors import LabError, not_written
 from checker.images import base, bundle, publish, room
-from checker.images.base import Workshop
 from checker.images.build import build
 from checker.images.catalogue import Image, Images
 from checker.images.pull import configured_registry, pull
 from checker.images.store import RECIPE, SOURCE, Origin, Store
 from checker.images.third_party import MissingProgramError, take_out
+from checker.images.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -290,7 +290,7 @@ class Supply:
 
     def _pull(self, image: Image, remote: str) -> bool:
         shop = self.workshop
-        if not pull(remote, shop.client, shop.folder, shop.say):
+        if not pull(remote, shop):
             return False
         found = shop.engine.image(remote) or {}
         labels = (found.get("Config") or {}).get("Labels") or {}

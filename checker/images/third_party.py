@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import hashlib
 import os
 import shutil
@@ -15,13 +15,12 @@ import msgspec
 from msgspec import Meta
 
 from checker.errors import LabError
-from checker.images import process
 from checker.images.pull import pull
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from checker.images.base import Workshop
+    from checker.images.workshop import Workshop
 
 COPY_SECONDS = 600.0
 """How long copying a program of 150 MB from an image may take on a slow disk; there is no output meanwhile."""
@@ -108,25 +107,24 @@ def take_out(name: str, program: Program, kept: Path, workshop: Workshop) -> Fou
         LabError: the image is there, but the program is not in it.
     """
     had = workshop.engine.image(program.pinned) is not None
-    if not had and not pull(program.pinned, workshop.client, workshop.folder, workshop.say):
+    if not had and not pull(program.pinned, workshop):
         return None
     file = kept_file(name, program, kept)
     partial = file.with_name(f".{name}.{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
-    made = _docker(workshop, "create", program.pinned)
-    container = made.lines[-1].strip() if made.code == 0 and made.lines else ""
+    docker = functools.partial(workshop.docker, log=workshop.log("program"), silence=COPY_SECONDS)
+    made = docker("create", program.pinned)
+    container = made.last_line.strip() if made.ok and made.lines else ""
     try:
-        copied = (
-            bool(container) and not _docker(workshop, "cp", f"{container}:{program.path}", str(partial)).code
-        )
+        copied = bool(container) and docker("cp", f"{container}:{program.path}", str(partial)).ok
         if copied:
             partial.replace(file)
     finally:
         if container:
-            _docker(workshop, "rm", "--force", container)
+            docker("rm", "--force", container)
         if not had:
             # It was pulled only for this file. An image that was there before is not ours to remove.
-            _docker(workshop, "image", "rm", program.pinned)
+            docker("image", "rm", program.pinned)
         partial.unlink(missing_ok=True)
     found = _look(file) if copied else None
     if found is None:
@@ -156,14 +154,3 @@ def _look(file: Path) -> Found | None:
     except OSError:
         return None
     return Found(file, _hashes[key], _ELF.get(machine, f"machine {machine}"))
-
-
-def _docker(workshop: Workshop, *words: str) -> process.Ended:
-    with contextlib.suppress(OSError):
-        workshop.folder.mkdir(parents=True, exist_ok=True)
-    return process.run(
-        workshop.client.command(*words),
-        workshop.folder / "program.log",
-        silence=COPY_SECONDS,
-        environment=workshop.client.environment(),
-    )

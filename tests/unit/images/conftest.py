@@ -15,8 +15,8 @@ import pytest
 from checker.course.places import Places
 from checker.engine.api import NotFoundError, RefusedError
 from checker.images import process, pull
-from checker.images.base import Workshop
 from checker.images.store import Store
+from checker.images.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

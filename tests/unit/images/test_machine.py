@@ -20,7 +20,7 @@ from checker.provision.apt import Source
 
 if TYPE_CHECKING:
     from checker.course.places import Places
-    from checker.images.base import Workshop
+    from checker.images.workshop import Workshop
     from tests.unit.images.conftest import FakeDocker, FakeEngine
 
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"

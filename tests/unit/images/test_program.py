@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from checker.course.places import Places
     from checker.engine.api import Engine
-    from checker.images.base import Workshop
     from checker.images.catalogue import Image
     from checker.images.process import Ended
     from checker.images.store import Store
+    from checker.images.workshop import Workshop
     from tests.unit.images.conftest import FakeDocker, FakeEngine
 
 PUBLISHED = "somebody/gadget:2.0"

@@ -15,8 +15,8 @@ from checker.images.supply import Supply
 
 if TYPE_CHECKING:
     from checker.course.places import Places
-    from checker.images.base import Workshop
     from checker.images.store import Store
+    from checker.images.workshop import Workshop
     from tests.unit.images.conftest import FakeDocker, FakeEngine
 
 ROOM = "room.example:5000"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checker.course.places import Places
-    from checker.images.base import Workshop
     from checker.images.store import Store
+    from checker.images.workshop import Workshop
     from tests.unit.images.conftest import FakeDocker, FakeEngine
 
 PERMIT = {"drydock-learner": "ada", "drydock-seal": "s"}

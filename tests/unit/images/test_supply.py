@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from checker.course.places import Places
     from checker.engine.platform import Platform
-    from checker.images.base import Workshop
     from checker.images.store import Store
+    from checker.images.workshop import Workshop
     from tests.unit.images.conftest import FakeDocker, FakeEngine
 
 BASE = "drydock/base:trixie"
