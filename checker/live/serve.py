@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.bootstrap import ask
-from checker.live.record import Record, write
+from checker.live.record import Record, read, write
 from checker.site.serve import FIRST_PORT, LAST_PORT
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ HOME = str(Path(__file__).resolve().parents[2])
 
 END_SECONDS = 3
 """How long open pages may take to close when the service ends."""
+
+LOOK_SECONDS = 2.0
+"""How often the service reads its own record; a read takes less than 0.1 ms."""
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -67,6 +70,31 @@ def make_server(config: uvicorn.Config, service: Service) -> uvicorn.Server:
             await super().shutdown(sockets)
 
     return Server(config)
+
+
+async def keep_record(file: Path, record: Record, every: float = LOOK_SECONDS) -> None:
+    """Keep the record of this service readable, and return when another service has taken its place.
+
+    Without its record nobody finds the service any more, and `lab down` could not end it.
+
+    Args:
+        file: the file with the record.
+        record: what this service wrote to it.
+        every: seconds between two looks.
+    """
+    missing = False
+    while True:
+        await asyncio.sleep(every)
+        there = read(file)
+        if there is not None and there.run != record.run:
+            return
+        if there is None and missing:
+            try:
+                write(file, record)
+            except OSError:
+                return  # the whole state folder is gone
+        # A service that takes over removes the record first and writes its own soon after.
+        missing = there is None
 
 
 async def serve(html: Path, record: Path, run: str, key: str, environment: str, port: int = 0) -> None:
@@ -113,11 +141,20 @@ async def serve(html: Path, record: Path, run: str, key: str, environment: str, 
         ws_per_message_deflate=False,
     )
     path = str(local.path) if local else ""
-    write(record, Record(os.getpid(), number, run, key, path, code, environment))
+    written = Record(os.getpid(), number, run, key, path, code, environment)
+    write(record, written)
     print(f"serving {html} on 127.0.0.1:{number}", file=sys.stderr, flush=True)
+    server = make_server(config, service)
+
+    def superseded(_: object) -> None:
+        server.should_exit = True
+
+    kept = asyncio.create_task(keep_record(record, written))
+    kept.add_done_callback(superseded)
     try:
-        await make_server(config, service).serve(sockets=[listening])
+        await server.serve(sockets=[listening])
     finally:
+        kept.cancel()
         if local:
             await local.close()
         await asyncio.to_thread(service.end)

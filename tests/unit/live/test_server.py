@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import http.server
 import json
@@ -19,10 +20,12 @@ import checker
 from checker.bootstrap import ask
 from checker.errors import LabError
 from checker.live import opening, server
+from checker.live import serve as live_serve
+from checker.live.record import Record, read, write
 from checker.site import build, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from checker.course.places import Places
 
@@ -84,6 +87,42 @@ def test_a_damaged_record_counts_for_nothing(course: Places) -> None:
     (server.folder(course) / "server.json").write_text('{"pid": 12')
     assert server.status(course) is None
     server.start(course)
+
+
+def kept(file: Path, own: Record, meanwhile: Callable[[], object]) -> bool:
+    """Whether the service of a record goes on after something happened to its record."""
+
+    async def run() -> bool:
+        looking = asyncio.create_task(live_serve.keep_record(file, own, every=0.005))
+        meanwhile()
+        ended, _ = await asyncio.wait([looking], timeout=0.2)
+        looking.cancel()
+        return not ended
+
+    return asyncio.run(run())
+
+
+def test_a_service_ends_when_another_has_taken_its_place(tmp_path: Path) -> None:
+    own, other = (Record(1, 8000, run, "k", "", "", "") for run in ("own", "other"))
+    file = tmp_path / "server.json"
+    assert kept(file, own, lambda: write(file, own))
+    assert not kept(file, own, lambda: write(file, other))
+    assert read(file) == other
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_text('{"pid": 12')])
+def test_a_service_writes_its_record_again_when_it_was_deleted_or_damaged(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    own = Record(1, 8000, "own", "k", "", "", "")
+    file = tmp_path / "server.json"
+    write(file, own)
+    assert kept(file, own, lambda: damage(file))
+    assert read(file) == own
+
+
+def test_a_service_ends_when_its_whole_folder_is_gone(tmp_path: Path) -> None:
+    assert not kept(tmp_path / "gone/server.json", Record(1, 8000, "own", "k", "", "", ""), lambda: None)
 
 
 def test_a_service_of_another_version_is_replaced_on_the_same_port_with_the_same_key(
