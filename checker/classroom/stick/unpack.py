@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -248,7 +249,8 @@ def _prepare(course: Path, folder: Path, *, load: bool) -> int:
         if code:
             say("The images were not loaded. `lab start` loads them when the engine runs.")
     name = "py lab" if os.name == "nt" else "./lab"
-    say(f"\nThe course is in {course}. Next:\n  cd {course}\n  {name} up")
+    into = subprocess.list2cmdline([str(course)]) if os.name == "nt" else shlex.quote(str(course))
+    say(f"\nThe course is in {course}. Next:\n  cd {into}\n  {name} up")
     return code
 
 
