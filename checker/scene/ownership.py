@@ -10,6 +10,8 @@ from checker.engine.api import IMAGE, KEPT, LABEL, VARIANT, Engine, NotFoundErro
 from checker.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from checker.course.catalogue import Lab
 
 _PROJECT = "com.docker.compose.project"
@@ -175,11 +177,19 @@ def _remove(
     return removed + [f"volume {name}" for name in names]
 
 
+def wake(engine: Engine, containers: Iterable[dict[str, Any]]) -> None:
+    """Let those of the listed containers go on that are paused."""
+    for item in containers:
+        if item.get("State") == "paused":
+            # It may be gone, or go on by itself, by now.
+            with contextlib.suppress(NotFoundError, RefusedError):
+                engine.post(f"/containers/{item['Id']}/unpause")
+
+
 def _delete_container(engine: Engine, item: dict[str, Any]) -> bool:
     if item.get("State") == "paused":
         # On cgroup v1 a frozen process does not die, and the engine waits for it.
-        with contextlib.suppress(NotFoundError, RefusedError):
-            engine.post(f"/containers/{item['Id']}/unpause")
+        wake(engine, [item])
     elif item.get("State") == "running" and (item.get("Labels") or {}).get(IMAGE) in _NODES:
         # A node that does not even run a command is removed all the same, as far as the engine can.
         with contextlib.suppress(LabError):

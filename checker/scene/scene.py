@@ -30,6 +30,7 @@ from checker.scene.ownership import (
     scene_ids,
     strangers,
     unnamed_volumes,
+    wake,
 )
 from checker.scene.ports import require_free
 from checker.scene.renewal import Renewal
@@ -162,6 +163,8 @@ class Scene:
                 f"note: the container {', '.join(names)} is not this lab's and is left alone; the task needs the name"
             )
         require_free(self.engine, self.lab)
+        # Compose waits until it gives up for what is paused, and nothing can be run in it.
+        wake(self.engine, self.engine.list_all("containers", labels={_PROJECT: self.lab.project}))
         there = self.work.is_dir()
         if aside := workfolder.cut_short(self.work):
             progress(f"note: an earlier command was cut short; files that it had set aside are in {aside}")

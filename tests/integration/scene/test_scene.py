@@ -91,6 +91,16 @@ def test_what_the_learner_removed_or_stopped_comes_back_with_the_next_start(
     assert engine.inspect(toolbox_id(scene))["State"]["Running"]
 
 
+def test_what_the_learner_paused_goes_on_with_the_next_start(scene: Scene, engine: Engine) -> None:
+    scene.start(quiet)
+    paused = [scene.toolbox(), f"drydock-{scene.lab.number}-prober-1"]
+    for each in paused:
+        engine.post(f"/containers/{each}/pause")
+    scene.start(quiet)
+    assert scene.is_running()
+    assert [engine.inspect(each)["State"]["Status"] for each in paused] == ["running"] * 2
+
+
 def test_a_work_folder_that_the_learner_deleted_is_made_anew_and_seen_in_the_toolbox(
     scene: Scene, engine: Engine
 ) -> None:
