@@ -21,6 +21,7 @@ from checker.grading.forms import PLAIN, form_in, forms
 from checker.grading.history import STEADY_SECONDS, Ending, Event, EventLog, age, endings, moment, past_events
 from checker.grading.http import Outside, Prober, Reply, fields_of
 from checker.grading.inside import Inner, Inside
+from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import Blocked, Door, insides, listening
@@ -118,7 +119,7 @@ def wait_until(condition: Callable[[], object], seconds: float, every: float = 0
     while not condition():
         if time.monotonic() >= give_up:
             return False
-        time.sleep(every)
+        pause(every)
     return True
 
 

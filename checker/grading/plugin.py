@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from checker.errors import LabError
 from checker.grading.deadline import DeadlineError, deadline
 from checker.grading.fixtures import LAB
+from checker.grading.pausing import Outdated, is_outdated
 from checker.grading.verdicts import CHECK_SECONDS, MARKS, CheckFailed, CouldNotRun, NotJudged, Waits
 from checker.results import CheckResult, Failure, Kind, Status
 
@@ -158,6 +159,8 @@ class GradingPlugin:
         blocked = [need for need in check.needs if self._status(need) not in met]
         if self._failed and self._to_first_failure:
             self._record(check, Status.NOT_RUN, reason="the run ended at the first failure")
+        elif is_outdated():
+            self._record(check, Status.NOT_RUN, reason=str(Outdated()))
         elif blocked:
             names = " and ".join(f"“{self._checks[need].title}”" for need in blocked)
             self._record(check, Status.NOT_RUN, reason=f"waits for {names}")
@@ -230,12 +233,8 @@ class GradingPlugin:
                 item.runtest()
         except CheckFailed as failed:
             return (Status.VIOLATED if check.kind is Kind.GUARD else Status.FAILED), failed.failure, ""
-        except NotJudged as reason:
-            return Status.NOT_JUDGED, None, str(reason)
-        except Waits as reason:
-            return Status.NOT_RUN, None, str(reason)
-        except CouldNotRun as reason:
-            return Status.COULD_NOT_RUN, None, str(reason)
+        except (NotJudged, Waits, Outdated, CouldNotRun) as reason:
+            return _WITHOUT_A_VERDICT[type(reason)], None, str(reason)
         except DeadlineError:
             return Status.COULD_NOT_RUN, None, f"it took longer than {limit:g} s and was ended"
         except LabError as error:
@@ -252,6 +251,14 @@ class GradingPlugin:
             if check.id not in self.results:
                 self._record(check, Status.COULD_NOT_RUN, reason="the run ended before this check")
         return tuple(self.results[check.id] for check in self.planned)
+
+
+_WITHOUT_A_VERDICT: dict[type[BaseException], Status] = {
+    NotJudged: Status.NOT_JUDGED,
+    Waits: Status.NOT_RUN,
+    Outdated: Status.NOT_RUN,
+    CouldNotRun: Status.COULD_NOT_RUN,
+}
 
 
 def _unexpected(error: BaseException) -> str:

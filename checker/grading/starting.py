@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from checker.errors import EngineError
+from checker.grading.pausing import pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ def wait_for_service(
     progress = Progress(container)
     moved = begin = time.monotonic()
     while time.monotonic() - begin < most:
-        time.sleep(LOOK_SECONDS)
+        pause(LOOK_SECONDS)
         if answers():
             return True
         # If the kernel killed it because memory ran out, waiting does not help, even if it is restarted again and again.

@@ -31,6 +31,10 @@ class Verdict:
     looking: bool = False
     """Whether nobody asked for it; then no check disturbs anything."""
     trying: Callable[[str], None] | None = None
+    outdated: threading.Event = field(default_factory=threading.Event)
+    """Set it when something has changed: the verdict ends early, and its report is of no use."""
+    then: Callable[[], None] = lambda: None
+    """Called when it was given."""
     done: threading.Event = field(default_factory=threading.Event)
     report: Report | None = None
     problem: LabError | None = None
@@ -105,10 +109,12 @@ class Judge:
                 self._at = ""
                 verdict.ended_at = time.time()
                 verdict.done.set()
+                verdict.then()
         self._drop()
 
     def _judge(self, verdict: Verdict) -> Report:
         from checker.grading.container import Shells, kept_in  # noqa: PLC0415 - pytest comes with the first verdict
+        from checker.grading.pausing import until  # noqa: PLC0415
         from checker.session.judging import check  # noqa: PLC0415
 
         if self._stale.is_set():
@@ -121,9 +127,15 @@ class Judge:
         if self._shells is None:
             self._shells = Shells(session.engine, kept_in(session.places))
         lab = session.catalogue.find(verdict.lab)
-        return check(
-            session, lab, step=verdict.step, shells=self._shells, keep=verdict.keep, looking=verdict.looking
-        )
+        with until(verdict.outdated):
+            return check(
+                session,
+                lab,
+                step=verdict.step,
+                shells=self._shells,
+                keep=verdict.keep,
+                looking=verdict.looking,
+            )
 
     def _drop(self) -> None:
         if self._shells is not None:

@@ -35,6 +35,13 @@ SHARE = 4.0
 ECHOES = 3
 """How often in a row a lab is judged again soon because of events that its own checks may have caused."""
 
+OUTDATED_SECONDS = 0.25
+"""How long a verdict on a change is left alone when more changes come: most of a burst are one thing. A verdict without a
+cause ends at once, so that the one on the change does not wait for it."""
+
+OUTDATED = 2
+"""How often in a row a verdict may end early. In a lab that changes all the time, the next one is given."""
+
 GRACE_SECONDS = 5.0
 """How long a lab is still followed after its last page has gone: a page that is loaded again is a new one."""
 
@@ -60,6 +67,7 @@ class Watch:
         self._judged_at = 0.0
         self._took = 0.0
         self._echoes = 0
+        self._outdated = 0
         self._asked = Asked()
 
     # -- what others do with it ----------------------------------------------------------------------------
@@ -105,22 +113,51 @@ class Watch:
             step: judge this step alone, from 1; 0 for all.
             keep: whether the attempt goes into the record.
         """
-        verdict = Verdict(
-            self.state.lab.slug, step=step, keep=keep, looking=not asked, trying=self._tell_trying
-        )
+        verdict = self._new_verdict(asked=asked, step=step, keep=keep)
         begun = time.monotonic()
         self._judge.ask(verdict).done.wait()
+        self._show(verdict, begun, asked=asked)
+        return verdict
+
+    def judge_unless_outdated(self, *, caused: bool) -> bool:
+        """Judge the lab without being asked, and return whether that was to the end; a change may end it early.
+
+        Args:
+            caused: whether a change is the cause of this verdict.
+        """
+        verdict = self._new_verdict(asked=False, keep=False)
+        verdict.then = lambda: self._wake.put((_JUDGED, time.time()))
+        began, begun = time.time(), time.monotonic()
+        later = []
+        self._judge.ask(verdict)
+        while (change := self._wake.get())[0] != _JUDGED:
+            later.append(change)
+            fresh = change[1] > began and (not caused or time.monotonic() - begun > OUTDATED_SECONDS)
+            if fresh and self._outdated < OUTDATED:
+                verdict.outdated.set()
+        self._judged_at = verdict.ended_at
+        if verdict.outdated.is_set():
+            self._outdated += 1
+            self._end_trying()
+            return False
+        self._outdated = 0
+        for change in later:
+            self._wake.put(change)
+        self._show(verdict, begun, asked=False)
+        return True
+
+    def _new_verdict(self, *, asked: bool, step: int = 0, keep: bool = True) -> Verdict:
+        return Verdict(self.state.lab.slug, step=step, keep=keep, looking=not asked, trying=self._tell_trying)
+
+    def _show(self, verdict: Verdict, begun: float, *, asked: bool) -> None:
         self._took = time.monotonic() - begun
         self._judged_at = verdict.ended_at
         self.take(verdict, asked=asked)
-        return verdict
 
     def take(self, verdict: Verdict, *, asked: bool) -> None:
         """Show the pages a verdict over the whole lab."""
         with self._lock:
-            if self.state.trying:
-                self.state.trying = ""
-                self._hub.publish("trying", lab=self.state.lab.number, title="")
+            self._end_trying()
             if verdict.report is None:
                 self._take_problem(verdict, asked=asked)
             elif not verdict.step:
@@ -135,6 +172,12 @@ class Watch:
             with self._lock:
                 self.state.trying = title
                 self._hub.publish("trying", lab=self.state.lab.number, title=title)
+
+    def _end_trying(self) -> None:
+        with self._lock:
+            if self.state.trying:
+                self.state.trying = ""
+                self._hub.publish("trying", lab=self.state.lab.number, title="")
 
     def _take_problem(self, verdict: Verdict, *, asked: bool) -> None:
         problem = verdict.problem
@@ -192,12 +235,16 @@ class Watch:
         changes: Changes | None = None
         engine: object = None
         try:
-            pause = FIRST_PAUSE
+            pause, changed = FIRST_PAUSE, ""
             while self._listened():
                 if changes is None:
                     changes, engine = self._listen()
                 began = time.time()
-                self._look(engine)
+                if not self._look(engine, caused=bool(changed)):
+                    # The change has been taken from the queue, so nothing else tells of it.
+                    changed = "outdated"
+                    self._settle()
+                    continue
                 passed = self.state.report is not None and self.state.report.passed
                 # What passes is looked at again too: a change that came while it was judged may have been missed.
                 pause = max(pause, self._took * SHARE, 1.0 if passed else 0.0)
@@ -235,22 +282,30 @@ class Watch:
         changes.follow()
         return changes, session.engine
 
-    def _look(self, engine: Any) -> None:
-        """Find out where the lab is, and judge it if it is ready and nothing is being done with it."""
+    def _look(self, engine: Any, *, caused: bool) -> bool:
+        """Find out where the lab is, and judge it if it is ready and nothing is being done with it.
+
+        Args:
+            engine: the one that the learner uses now; None if there is none.
+            caused: whether a change is the cause.
+
+        Returns:
+            Whether that was done to the end; if not, something has changed meanwhile.
+        """
         if engine is None or self.state.op.get("state") in {"queued", "running"}:
-            return
+            return True
         from checker.scene.scene import require_running, services  # noqa: PLC0415
 
         try:
             if not services(engine, self.state.lab):
                 self.set_phase(Phase.ABSENT)
-                return
+                return True
             require_running(engine, self.state.lab)
         except LabError as error:
             self.set_phase(Phase.BROKEN, f"{error.what} {error.remedy}".strip())
-            return
+            return True
         self.set_phase(Phase.READY)
-        self.judge(asked=False, keep=False)
+        return self.judge_unless_outdated(caused=caused)
 
     def _wait(self, changes: Changes | None, began: float, pause: float) -> str:
         """Wait for a change, or for the pause to end; return what changed, or an empty text."""
@@ -281,6 +336,10 @@ class Watch:
         while (left := settled - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._wake.get(timeout=left)
+
+
+_JUDGED = "judged"
+"""What the queue says when a verdict was given; all else in it is a change."""
 
 
 def _essence(check: dict[str, Any]) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -142,3 +143,46 @@ def test_looking_at_a_failure_again_is_no_attempt_and_news_is_one(stage: Stage) 
     assert stage.attempts == []
     stage.look(CheckResult(id="service-runs", title="Copies run", status=Status.COULD_NOT_RUN), NOT_RUN)
     assert len(stage.attempts) == 1
+
+
+@dataclass
+class Slow:
+    """Gives a verdict when the test says so, or when it was made outdated."""
+
+    stage: Stage
+    asked: list[Verdict] = field(default_factory=list)
+    seconds = 0.0
+
+    def ask(self, verdict: Verdict) -> Verdict:
+        """Begin it."""
+        self.asked.append(verdict)
+        return verdict
+
+    def give(self) -> None:
+        """Give it."""
+        self.stage.judge.ask(self.asked[-1])
+        self.asked[-1].then()
+
+
+def look_while_something_changes(stage: Stage, *, caused: bool = False) -> bool:
+    """Return whether a look goes on to its end, while the engine tells of a change."""
+    slow = Slow(stage)
+    stage.watch._judge = slow  # type: ignore[assignment]
+    steps = [threading.Timer(0.02, stage.watch.nudge), threading.Timer(0.06, slow.give)]
+    for step in steps:
+        step.start()
+    return stage.watch.judge_unless_outdated(caused=caused)
+
+
+def test_a_change_ends_a_verdict_that_nothing_has_caused_and_no_page_is_told_of_it(stage: Stage) -> None:
+    assert not look_while_something_changes(stage)
+    assert stage.watch.state.tries == 0
+
+
+def test_a_change_does_not_end_the_verdict_on_the_change_right_before_it(stage: Stage) -> None:
+    assert look_while_something_changes(stage, caused=True)
+    assert stage.watch.state.tries == 1
+
+
+def test_a_lab_that_changes_all_the_time_is_judged_all_the_same(stage: Stage) -> None:
+    assert [look_while_something_changes(stage) for _ in range(6)] == [False, False, True] * 2
