@@ -50,7 +50,7 @@ def outcome(kind: Kind, lab: Lab, proof: Mapping[str, Any]) -> tuple[Outcome, st
         proof: the record that `lab verify --json` printed of it.
     """
     said = record.sentence(str(proof.get("problem") or proof.get("reason") or ""))
-    wanted = kind.must_refuse(lab.number)
+    wanted = kind.must_refuse(lab)
     if wanted:
         refused = not proof["as_expected"] and wanted in said
         return (Outcome.REFUSED if refused else Outcome.FAILS), said

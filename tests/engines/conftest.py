@@ -59,7 +59,7 @@ def bundle(
 ) -> Callable[[], Path]:
     """Give the images of every lab that is to run on a machine in this run, in one file, written once."""
     pairs = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
-    wanted = {each["lab"].slug for each in pairs if not each["kind"].must_refuse(each["lab"].number)}
+    wanted = {each["lab"].slug for each in pairs if not each["kind"].must_refuse(each["lab"])}
     labs = [lab for lab in Catalogue(find(ROOT)) if lab.slug in wanted]
     images = Images(ROOT)
     places = find(ROOT)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from checker.course.catalogue import Lab
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,7 @@ class Kind:
         target: the stage of machine/Dockerfile that has it.
         words: further words for the engine's command line.
         user: as whom `lab` is run on it.
-        refuses: labs that it cannot run, each with what `lab start` must say of it.
+        lacks: what labs need and it has not, in the words of lab.toml, each with what `lab start` must say of it.
     """
 
     name: str
@@ -23,7 +27,7 @@ class Kind:
     target: str
     words: tuple[str, ...] = ()
     user: str = "root"
-    refuses: tuple[tuple[str, str], ...] = ()
+    lacks: tuple[tuple[str, str], ...] = ()
 
     @property
     def command(self) -> str:
@@ -32,9 +36,9 @@ class Kind:
             return "podman"
         return "rootless" if self.user != "root" else "docker"
 
-    def must_refuse(self, lab: str) -> str:
+    def must_refuse(self, lab: Lab) -> str:
         """Return what `lab start` must say of a lab that this engine cannot run; empty for all others."""
-        return dict(self.refuses).get(lab, "")
+        return next((said for need, said in self.lacks if need in lab.toml.needs), "")
 
 
 _NO_GROUPS = "this engine has no cgroups"
@@ -52,10 +56,10 @@ KINDS = (
         "Docker Engine 28, rootless, without cgroups",
         "docker-28-rootless",
         user="learner",
-        refuses=tuple((lab, _NO_GROUPS) for lab in ("02", "03", "05", "06", "09", "10", "11", "12")),
+        lacks=(("privileged", _NO_GROUPS), ("limits", _NO_GROUPS)),
     ),
     Kind("29", "Docker Engine 29", "docker-29"),
-    Kind("podman", "Podman 5", "podman-5", refuses=(("02", "has no BuildKit"),)),
+    Kind("podman", "Podman 5", "podman-5", lacks=(("builder", "has no BuildKit"),)),
 )
 """In the order of the page."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NAMES = [("29", "Engine 29"), ("podman", "Podman 5")]
 LABS = [("01", "First"), ("02", "Second")]
-PODMAN = Kind("podman", "Podman 5", "podman-5", refuses=(("02", "has no BuildKit"),))
+PODMAN = Kind("podman", "Podman 5", "podman-5", lacks=(("builder", "has no BuildKit"),))
 
 
 def entry(engine: str = "29", lab: str = "01", case: str = "solution", **changes: Any) -> Entry:
