@@ -16,11 +16,11 @@ if ! timeout 60 sh -c "until curl -sf http://$new:8080{ready}; do sleep 0.2; don
     docker rm --force "$new"
     exit 1
 fi
-worker=$(docker top proxy -o pid,args | awk '/nginx: worker/ {{ print $1 }}')
+worker=$(docker top proxy -eo pid,args | awk '/nginx: worker/ {{ print $1 }}')
 sed -i "s/server .*:8080;/server $new:8080;/" nginx.conf
 docker cp --quiet nginx.conf proxy:/etc/nginx/nginx.conf
 docker exec proxy nginx -s reload
-timeout 60 sh -c "while docker top proxy -o pid | grep -qw $worker; do sleep 0.2; done"
+timeout 60 sh -c "while docker top proxy -eo pid | grep -qw $worker; do sleep 0.2; done"
 {end_old} "$old"
 docker rm "$old"
 """)

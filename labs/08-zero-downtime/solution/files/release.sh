@@ -20,11 +20,11 @@ if ! timeout 60 sh -c "until curl -sf http://$new:8080/readyz; do sleep 0.2; don
 fi
 
 # New connections go to the new version; nginx's old worker finishes what it has begun, and ends.
-worker=$(docker top proxy -o pid,args | awk '/nginx: worker/ { print $1 }')
+worker=$(docker top proxy -eo pid,args | awk '/nginx: worker/ { print $1 }')
 sed -i "s/server $old:/server $new:/" nginx.conf
 docker cp --quiet nginx.conf proxy:/etc/nginx/nginx.conf
 docker exec proxy nginx -s reload
-timeout 60 sh -c "while docker top proxy -o pid | grep -qwF '$worker'; do sleep 0.2; done"
+timeout 60 sh -c "while docker top proxy -eo pid | grep -qwF '$worker'; do sleep 0.2; done"
 
 docker stop "$old"
 docker rm "$old"

@@ -8,7 +8,7 @@ new=green
 [ "$old" = green ] && new=blue
 
 proxy=$(docker compose ps --quiet proxy)
-workers() { docker top "$proxy" -o pid,args | awk '/nginx: worker/ { print $1 }'; }
+workers() { docker top "$proxy" -eo pid,args | awk '/nginx: worker/ { print $1 }'; }
 
 # These servers, each with its weight, from now on; returns when the workers from before have ended.
 serve() {
