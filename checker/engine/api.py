@@ -320,31 +320,47 @@ class Engine:
                 continues until it is closed.
             filters: which events.
         """
-        connection = EngineConnection(self.dial, REQUEST_SECONDS)
         query: dict[str, Any] = {"since": f"{since:.6f}", "filters": dict(filters or {})}
         if until is not None:
             # An engine whose clock is behind would otherwise wait until that time.
             now = self.clock.now()
-            query["until"] = f"{now if until >= time.time() - NOW_SECONDS else min(until, now):.6f}"
+            until = now if until >= time.time() - NOW_SECONDS else min(until, now)
+            query["until"] = f"{until:.6f}"
+        last = float("inf")
+        connection = EngineConnection(self.dial, REQUEST_SECONDS)
         try:
-            connection.request("GET", "/events" + _encode(query))
-            response = connection.getresponse()
-            if response.status >= 400:
-                raise RefusedError(
-                    f"The engine does not provide an event stream: {_message(response.read(65536))}",
-                    response.status,
-                )
+            response = _event_stream(connection, query)
+            if until is not None and _PODMAN in str(response.getheader("Server", "")):
+                # Podman 5 stops to read its log at that time by the clock, so it tells of few events up to now or of none.
+                connection.close()
+                last = until
+                del query["until"]
+                response = _event_stream(connection, {**query, "stream": False})
             if until is None and connection.sock is not None:
                 connection.sock.settimeout(None)
             while line := response.readline():
-                if line.strip():
-                    yield json.loads(line)
+                if line.strip() and (event := json.loads(line)).get("timeNano", 0) / 1e9 <= last:
+                    yield event
             if until is None:
                 raise http.client.HTTPException("the connection was closed")
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise EngineError(f"The container engine's events ended: {_reason(error)}.") from error
         finally:
             connection.close()
+
+
+_PODMAN = "Libpod"
+"""What Podman calls itself in the header `Server` of its answers."""
+
+
+def _event_stream(connection: EngineConnection, query: Mapping[str, Any]) -> http.client.HTTPResponse:
+    connection.request("GET", "/events" + _encode(query))
+    response = connection.getresponse()
+    if response.status >= 400:
+        raise RefusedError(
+            f"The engine does not provide an event stream: {_message(response.read(65536))}", response.status
+        )
+    return response
 
 
 def demultiplex(data: bytes) -> bytes:

@@ -61,6 +61,23 @@ def test_an_earlier_moment_stays_what_it_is() -> None:
     assert "until=1000.000000" in seen[-1]
 
 
+def test_podman_is_asked_for_its_whole_log_because_it_leaves_out_what_happened_just_now() -> None:
+    seen: list[str] = []
+
+    def handle(sock: socket.socket, _: threading.Event) -> None:
+        while line := servers.read_request(sock).split(b"\r\n")[0].decode():
+            seen.append(line.split()[1])
+            told = b'{"Action":"die","timeNano":%d}\n'
+            body = told % 999_000_000_000 + told % 1_001_000_000_000 if "stream=false" in line else b""
+            head = f"HTTP/1.1 200 OK\r\nServer: Libpod/5.8.6 (linux)\r\nContent-Length: {len(body)}\r\n"
+            sock.sendall(f"{head}Date: {formatdate(usegmt=True)}\r\n\r\n".encode() + body)
+
+    with servers.serving(handle) as port:
+        engine = Engine(Endpoint(f"tcp://127.0.0.1:{port}", "test"))
+        assert [event["timeNano"] / 1e9 for event in engine.events(since=0, until=1000.0)] == [999.0]
+    assert "until" not in seen[-1]
+
+
 def test_a_look_is_kept_for_a_while() -> None:
     asked: list[str] = []
 
