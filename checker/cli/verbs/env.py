@@ -12,6 +12,8 @@ from checker.cli.context import add_lab
 if TYPE_CHECKING:
     import argparse
 
+    from checker.course.catalogue import Lab
+
 SUMMARY = "print variables for your own shell"
 EXAMPLE = 'eval "$(lab env 3)"'
 
@@ -26,6 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def variables(lab: Lab, host: str) -> dict[str, str]:
+    """Return what is set in the learner's shell; nothing that moves the course's folders, which `lab` reads there too.
+
+    Args:
+        lab: the lab.
+        host: the engine, as in DOCKER_HOST.
+    """
+    return {"DRYDOCK_LAB": lab.number, "COMPOSE_PROJECT_NAME": f"{lab.project}-work", "DOCKER_HOST": host}
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the lines."""
     import os
@@ -35,14 +47,8 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     lab = context.lab()
-    scene = context.scene(lab)
     wrapper = context.places.images / "toolbox" / "rootfs" / "usr" / "local" / "bin"
-    values = {
-        "DRYDOCK_LAB": lab.number,
-        "DRYDOCK_WORK": str(scene.work),
-        "COMPOSE_PROJECT_NAME": f"{lab.project}-work",
-        "DOCKER_HOST": context.engine.endpoint.host,
-    }
+    values = variables(lab, context.engine.endpoint.host)
     if args.json:
         import msgspec
 

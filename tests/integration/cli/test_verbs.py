@@ -87,13 +87,13 @@ def test_variables_for_a_shell_of_ones_own_can_be_evaluated(started: Scene, lab:
     number = started.lab.number
     lines = lab("env", number, "--shell", "sh").stdout
     done = subprocess.run(
-        ["/bin/sh", "-c", f'{lines}\nprintf "%s|%s" "$DRYDOCK_WORK" "$DRYDOCK_LAB"'],
+        ["/bin/sh", "-c", f'{lines}\nprintf "%s|%s" "$COMPOSE_PROJECT_NAME" "$DRYDOCK_LAB"'],
         capture_output=True,
         text=True,
         timeout=20,
         check=True,
     )
-    assert done.stdout == f"{started.work}|{number}"
+    assert done.stdout == f"{started.lab.project}-work|{number}"
     assert json.loads(lab("env", number, "--json").stdout)["DRYDOCK_LAB"] == number
 
 

@@ -358,6 +358,17 @@ def test_a_terminal_of_plain_ascii_gets_the_list_all_the_same(course: Course) ->
     assert b"A fake lab" in done.stdout
 
 
+def test_variables_for_a_shell_do_not_move_the_work_folder_of_the_next_command(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from checker.cli.verbs.env import variables
+
+    made, before = course.lab(), course.places.work
+    for name, value in variables(made, "unix:///nowhere.sock").items():
+        monkeypatch.setenv(name, value)
+    assert course.places.work == before
+
+
 def test_colour_goes_to_nobody_who_did_not_ask(course: Course) -> None:
     course.lab()
     assert b"\x1b[" not in lab("list", NO_COLOR="1").stdout
