@@ -24,15 +24,17 @@ def add_arguments(
     serve = actions.add_parser(
         "serve",
         help="hold a class: learners join, and a board on this machine shows where they are",
-        description="Hold a class until Ctrl-C. Learners join with the string that is printed. The board is open on this "
-        "machine alone; the network can only join, send what happens, and ask for its own state. What was sent is on "
-        "this machine's disk: after a restart, the same class goes on. The room can also fetch from here the pages, a "
-        "bundle and images, so that each byte comes through the room's connection once.",
+        description="Hold a class until Ctrl-C. Learners join with the string that is printed. Only this machine can open "
+        "the board. What learners' machines sent is kept on disk: the same command continues the class after a restart. "
+        "The room can also fetch the pages, a bundle and images from this machine.",
     )
-    serve.add_argument("--name", default="", help="what the class is called, if it is new")
+    serve.add_argument("--name", default="", help="the name of a new class")
     serve.add_argument("--address", metavar="ADDRESS", help="this machine's address in the room's network")
     serve.add_argument(
-        "--port", type=int, default=0, help="the port for the network; the one of last time, or 8443"
+        "--port",
+        type=int,
+        default=0,
+        help="the port for the network; by default the one of last time, or 8443",
     )
     serve.add_argument(
         "--labs",
@@ -49,13 +51,13 @@ def add_arguments(
         action="store_true",
         help="give each learner values of their own, such as names and ports, in the labs that have them",
     )
-    serve.add_argument("--new", action="store_true", help="set the class of before aside and begin a new one")
+    serve.add_argument("--new", action="store_true", help="set the earlier class aside and begin a new one")
     common(serve)
     join = actions.add_parser(
         "join",
         help="learners: join a class",
-        description="Join a class with the string from the teacher's page. From then on, your verdicts, the hints that "
-        "you asked for, and nothing else are sent to the teacher's machine while you are in the class.",
+        description="Join a class with the string from the teacher's page. From then on, your verdicts, that you asked for "
+        "a hint, and that you ask for help are sent to the teacher's machine, and nothing else, until you leave the class.",
     )
     join.add_argument("invitation", metavar="JOIN-STRING", help="what the teacher's page shows")
     join.add_argument("--name", help="your name, as your teacher knows it; otherwise you are asked")
@@ -72,9 +74,11 @@ def add_arguments(
         "fetch",
         help="learners: fetch the bundle from the teacher's machine",
         description="Fetch the bundle from the teacher's machine, for another machine or another day. An interrupted "
-        "download goes on where it was; a file with a wrong byte is thrown away.",
+        "download continues. A file with a wrong byte is thrown away.",
     )
-    fetch.add_argument("--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz")
+    fetch.add_argument(
+        "--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz by default"
+    )
     common(fetch)
     hand = actions.add_parser(
         "hand", help="learners: ask for help", description="Tell the teacher that you need help."
@@ -83,7 +87,7 @@ def add_arguments(
     common(hand)
     purge = actions.add_parser(
         "purge",
-        help="remove a class with everything that it knows",
+        help="remove the class of this machine",
         description="Remove the class of this machine: names, verdicts, messages, its certificate and its key.",
     )
     common(purge)

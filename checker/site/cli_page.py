@@ -48,13 +48,16 @@ def _rows(prog: str, actions: Iterable[argparse.Action]) -> list[tuple[str, str]
     return [
         (_word(action), sentence(_coded(formatter._expand_help(action))) if action.help else "")  # noqa: SLF001
         for action in actions
-        if action.help != argparse.SUPPRESS and not isinstance(action, argparse._HelpAction)  # noqa: SLF001
+        if action.help != argparse.SUPPRESS
+        and not isinstance(action, (argparse._HelpAction, argparse._SubParsersAction))  # noqa: SLF001
     ]
 
 
 def _coded(text: str) -> str:
-    """Write options in a docstring as code."""
-    return re.sub(r"(?<![`\w-])--[a-z][a-z-]*\b(?!`)", r"`\g<0>`", text.strip())
+    """Write options in a docstring as code; what is code already stays as it is."""
+    parts = text.strip().split("`")
+    parts[::2] = [re.sub(r"(?<![\w-])--[a-z][a-z-]*\b", r"`\g<0>`", part) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _verb(name: str, parser: argparse.ArgumentParser) -> str:

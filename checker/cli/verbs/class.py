@@ -1,12 +1,12 @@
-"""Plan, hold and grade a class; and for learners: join one.
+"""Plan, hold and grade a class. Learners join one.
 
-`lab class serve` holds a class, and learners join it with `lab class join`.
+Before the day: `lab class plan 1 2 3 --learners 30` says what a room needs, and `lab class bundle 1-3` writes one file that
+prepares machines without a network.
 
-`lab class plan 1 2 3 --learners 30` says what a room needs, from what was measured.
+On the day: `lab class serve` holds a class, and learners join it with `lab class join`.
 
-`lab class verify DIR` runs what learners handed in with `lab submit` on this machine, each in a fresh scene, and compares
-the verdicts with what was claimed. An interrupted run goes on where it was.
-`lab class export DIR` writes the points as files for people, for Moodle and Canvas, as JUnit and as xAPI statements.
+Afterwards: `lab class verify DIR` runs again what learners handed in with `lab submit`, and `lab class export DIR` writes
+the points for gradebooks.
 """
 
 from __future__ import annotations
@@ -36,17 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     plan = actions.add_parser(
         "plan",
         help="what a room needs for some labs",
-        description="Say what some labs need of each machine and of the network, from what was measured; and with the "
-        "files of `lab doctor --json` of the room's machines, which machine needs repair.",
+        description="Say what some labs need: memory, disk, time and downloads, as measured. With the files that "
+        "`lab doctor --json` wrote on the room's machines, also say which machine needs repair.",
     )
     plan.add_argument("labs", metavar="LAB", nargs="+", help="the labs, such as `1 2 3` or `1-6`")
-    plan.add_argument("--learners", metavar="N", type=int, default=1, help="how many machines there are")
+    plan.add_argument(
+        "--learners", metavar="N", type=int, default=1, help="how many machines there are; 1 by default"
+    )
     plan.add_argument(
         "--mbit",
         metavar="N",
         type=float,
         default=50.0,
-        help="what the room's connection carries, in Mbit/s; 50",
+        help="the speed of the room's connection in Mbit/s; 50 by default",
     )
     hubs.add_plan_arguments(plan)
     plan.add_argument(
@@ -56,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verify = actions.add_parser(
         "verify",
         help="grade again what was handed in",
-        description="Grade again what learners handed in, on this machine, and compare it with what they claim.",
+        description="Grade again what learners handed in: run it on this machine, each answer in a fresh lab, and compare "
+        "the verdicts with what was claimed. An interrupted run continues.",
     )
     verify.add_argument("folder", metavar="DIR", help="the folder with the files that `lab submit` wrote")
     verify.add_argument("--lab", metavar="LAB", help="only what was handed in for this lab")
@@ -72,40 +75,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     export.add_argument("folder", metavar="DIR", help="the folder with the files that `lab submit` wrote")
     _class_folder(export)
-    export.add_argument("--to", metavar="DIR", help="where to write; DIR/grades if left out")
+    export.add_argument("--to", metavar="DIR", help="where to write; DIR/grades by default")
     export.add_argument(
         "--format",
         metavar="NAME,NAME",
         default="",
-        help="which of table, moodle, canvas, junit, xapi; all if left out",
+        help="which of table, moodle, canvas, junit, xapi; all by default",
     )
     export.add_argument(
         "--home",
         metavar="URL",
         default="urn:drydock:class",
-        help="xapi: the address of the system that the learners' ids belong to, such as your Moodle",
+        help="for xapi: the address of the system that the learners' ids belong to, such as your Moodle",
     )
     _common(export)
     bundle = actions.add_parser(
         "bundle",
         help="one file with everything for machines without a network",
-        description="Write the course, its packages, its images and its pages into one file. On a machine with Python and an "
-        "engine, `python3 FILE` makes everything ready without a network; `python3 FILE --verify` compares checksums. "
-        "An interrupted run goes on where it was.",
+        description="Write the course, its Python packages, the images of some labs and the pages into one file. On a machine "
+        "with Python and an engine, `python3 FILE` makes everything ready without a network, and `python3 FILE --verify` "
+        "compares checksums. An interrupted run continues.",
     )
     bundle.add_argument("labs", metavar="LAB", nargs="+", help="the labs, such as `1 2 3` or `1-6`")
-    bundle.add_argument("--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz")
+    bundle.add_argument(
+        "--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz by default"
+    )
     bundle.add_argument(
         "--platform",
         metavar="NAME,NAME",
         default="",
-        help="which of linux-x86_64, linux-aarch64, macos-arm64, macos-x86_64, windows-amd64; this one if left out",
+        help="which of linux-x86_64, linux-aarch64, macos-arm64, macos-x86_64, windows-amd64; this one by default",
     )
     bundle.add_argument(
         "--python",
         metavar="3.X,3.X",
         default="",
-        help="the versions of Python in the room; this one if left out",
+        help="the versions of Python in the room; this one by default",
     )
     bundle.add_argument("--no-images", action="store_true", help="leave the images out")
     bundle.add_argument("--no-pages", action="store_true", help="leave the built pages out")
@@ -121,7 +126,7 @@ def _class_folder(parser: argparse.ArgumentParser) -> None:
         dest="class_folder",
         metavar="FOLDER",
         default="",
-        help="the class that gave learners their values: `.lab/class` of the machine that held it, or a copy; this machine's if left out",
+        help="the class that gave learners their values: the folder `.lab/class` of the machine that held it, or a copy; by default this machine's",
     )
 
 

@@ -35,24 +35,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME|FILE|REGISTRY",
-        help="build, pull: the images (all if you name none; all tags of an image named without a tag); "
-        "save, load: the file; publish: the registry (save, publish: then images)",
+        help="for build and pull: the images (without names, all; a name without a tag means all its tags); for save and "
+        "load: the file; for publish: the registry. Behind the file of save, or the registry, images can follow",
     )
     parser.add_argument(
         "--part",
         action="store_true",
-        help="publish: push only this engine's platform, for example as NAME:TAG-amd64, to use with --join",
+        help="with publish: push only this engine's platform, for example as NAME:TAG-amd64, to use with --join",
     )
     parser.add_argument(
         "--join",
         metavar="PLATFORM,PLATFORM",
         default="",
-        help="publish: push nothing; combine the parts, such as amd64,arm64, into one image",
+        help="with publish: push nothing; combine the parts, such as amd64,arm64, into one image",
     )
     parser.add_argument(
         "--all",
         action="store_true",
-        help="build, pull: every image, including those of clusters; the default if you name none",
+        help="with build and pull: every image, which is the default without names",
     )
 
 

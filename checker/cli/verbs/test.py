@@ -1,6 +1,6 @@
-"""Install what the tests need, then run all of them, or the parts you name.
+"""Install what the tests need, then run the project's tests, or the parts that you name.
 
-Words after `--` go to pytest, for instance: lab test unit -- -k progress
+Words after `--` go to pytest, for instance `lab test unit -- -k progress`.
 
 The part `engines` runs only when you name it: it tries labs on other engines, each in a container on this one, and
 writes what it found to docs/reference/engines.md. --engine and --labs choose a part of it; the rest of the page stays.
@@ -9,10 +9,10 @@ The part `hub` runs only when you name it: it puts a class on the course's own K
 and takes a seat and a node away. It needs kubectl on PATH.
 
 The part `fire` runs only when you name it: it kills `lab`, fills the disk or kills the engine at random moments,
-and looks whether anything is lost or left. Its options come after `--`: lab test fire -- --help
+and looks whether anything is lost or left. Its options come after `--`: `lab test fire -- --help`
 
 `lab test mutants` runs only when you name it: it puts small faults into the modules that decide, one at a time, and lists
-those that no test notices. Its options come after `--`: lab test mutants -- --sample 20 checker/scene/faults.py
+those that no test notices. Its options come after `--`: `lab test mutants -- --sample 20 checker/scene/faults.py`
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "parts",
         metavar="PART",
         nargs="*",
-        help="unit, integration, course, docs, browser, engines, hub, fire or mutants; all but the last four if you name none",
+        help="the parts: unit, integration, course, docs, browser, engines, hub, fire, mutants; without a name, the first five",
     )
     parser.add_argument(
         "--engine",
         metavar="NAME,NAME",
         default="",
-        help="engines: only these, of 28, 28c (containerd's image store), 28r (rootless), 29 and podman",
+        help="with engines: only these, of 28, 28c (containerd's image store), 28r (rootless), 29 and podman",
     )
-    parser.add_argument("--labs", metavar="LAB,LAB", default="", help="engines: only these labs")
+    parser.add_argument("--labs", metavar="LAB,LAB", default="", help="with engines: only these labs")
     parser.set_defaults(beyond=[])
 
 

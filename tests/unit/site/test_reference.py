@@ -13,7 +13,7 @@ import pytest
 from checker import results
 from checker.cli.parser import verbs
 from checker.errors import ExitCode
-from checker.site import house_page, reference
+from checker.site import cli_page, house_page, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +70,18 @@ def test_an_import_that_goes_up_needs_a_reason() -> None:
         ValueError, match=r"says why checker\.site\.reference -> checker\.cli\.parser is exempt"
     ):
         house_page.contract_of(re.sub(r" *# .*\n", "", CONTRACT))
+
+
+def test_an_option_within_code_is_not_marked_as_code_again() -> None:
+    said = cli_page._coded("Type `lab class plan 1 --learners 30`, or --json.")
+    assert said == "Type `lab class plan 1 --learners 30`, or `--json`."
+
+
+def test_every_argument_and_option_of_the_command_has_a_meaning() -> None:
+    text = (REFERENCE / "cli.md").read_text("utf-8")
+    rows = re.findall(r"^\| `.*\|.*$", text, flags=re.MULTILINE)
+    assert len(rows) > 50
+    assert not [row for row in rows if re.search(r"\|\s*\|$", row)]
 
 
 def test_every_verb_has_a_section_with_an_example() -> None:
