@@ -36,5 +36,6 @@ def run(args: argparse.Namespace) -> int:
     number = int(made.lab.number)
     print(f"created {made.lab.folder}\n        {made.lesson}\n        {made.facts}")
     print(f"Next: lab verify {number}")
-    print(f"Then add the lesson to `nav` in mkdocs.yml: lessons/{made.lesson.name}")
+    print(f"Then add the lesson, lessons/{made.lesson.name}, to three lists:")
+    print("  `nav` in mkdocs.yml, the table in docs/lessons/index.md, and the table in README.md")
     return 0

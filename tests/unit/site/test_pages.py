@@ -99,7 +99,7 @@ def test_every_lab_has_its_lesson_and_the_index_and_the_navigation_name_it() -> 
 def test_the_index_promises_no_page_that_is_not_there() -> None:
     index = INDEX.read_text("utf-8")
     rows = re.findall(r"^\| (\d\d) \| (.*?) \|", index, flags=re.MULTILINE)
-    assert len(rows) == 17
+    assert len(rows) == len([path for path in (ROOT / "labs").iterdir() if re.match(r"\d\d-", path.name)])
     for number, title in rows:
         there = any((DOCS / "lessons").glob(f"{number}-*.md"))
         assert ("(coming)" in title) != there, f"lesson {number}"
