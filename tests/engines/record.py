@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt  # noqa: TC003 - a record is read by its types
 import enum
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -103,13 +104,14 @@ def page(record: Record, kinds: Sequence[tuple[str, str]], labs: Sequence[tuple[
         "",
         "<!-- Written by `./lab test engines` from its runs. -->",
         "",
-        "Each lab was started on each of these engines, judged as shipped, then with its solution and with one wrong answer.",
-        "`./lab test engines --engine 29 --labs 1,2` tries a part of it again, and this page keeps the rest.",
+        "The labs are tested with Docker Engine 26. This page is about other engines.",
+        "Each lab was started on them, judged as shipped, then with its solution, and then with one wrong answer.",
+        "Contributors try a part again with `./lab test engines --engine 29 --labs 1,2`; the rest of this page stays.",
         "",
         "- **works**: the lab fails as shipped, passes with its solution, and names the wrong answer for its reason.",
-        "- **works so far**: what was tried went so, and the rest was not tried.",
-        "- **refused**: `lab start` says before it begins why the lab cannot run there, and what to do instead.",
-        "- **fails**: at least one of the three went otherwise; the sentence is below the table.",
+        "- **works so far**: what was tried worked; the rest was not tried.",
+        "- **refused**: `lab start` refuses the lab on this engine, and says why and what to do instead.",
+        "- **fails**: at least one of the three did not work; below the table is what `lab` said.",
         "- **–**: not tried.",
         "",
         f"| Lab | {' | '.join(title for _, title in kinds)} |",
@@ -172,10 +174,18 @@ def _unsteady(record: Record, kinds: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _said(record: Record, kinds: Iterable[tuple[str, str]]) -> list[str]:
+    """Return a line for each thing that was said; what was said alike of several labs of one engine is one line."""
     titles = dict(kinds)
-    return [
-        f"- **{titles[each.engine]}, lab {each.lab}, {each.case}** {each.outcome.value}: {each.sentence or 'nothing was said'}"
-        for name in titles
-        for each in _of(record, name)
-        if each.outcome is not Outcome.WORKS
-    ]
+    alike: dict[tuple[str, str, str, str], list[Entry]] = defaultdict(list)
+    for name in titles:
+        for each in _of(record, name):
+            if each.outcome is not Outcome.WORKS:
+                said = re.sub(rf"\bLab {each.lab}\b", "The lab", each.sentence)
+                alike[name, each.case, each.outcome.value, said].append(each)
+    lines = []
+    for (name, case, outcome, said), entries in alike.items():
+        labs = [each.lab for each in entries]
+        which = f"labs {', '.join(labs[:-1])} and {labs[-1]}" if len(labs) > 1 else f"lab {labs[0]}"
+        words = said if len(labs) > 1 else entries[0].sentence
+        lines.append(f"- **{titles[name]}, {which}, {case}** {outcome}: {words or 'nothing was said'}")
+    return lines

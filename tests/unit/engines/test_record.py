@@ -59,6 +59,15 @@ def test_one_case_that_went_wrong_is_shown_with_its_sentence(bad: Outcome) -> No
     assert f"- **Engine 29, lab 01, solution** {bad.value}: The port is taken.\n" in shown
 
 
+def test_what_is_said_alike_of_several_labs_is_written_once() -> None:
+    entries = tuple(
+        entry(lab=lab, outcome=Outcome.REFUSED, sentence=f"Lab {lab} needs limits.") for lab in ("01", "02")
+    )
+    shown = record.page(Record(entries=entries), NAMES, LABS)
+    assert "- **Engine 29, labs 01 and 02, solution** refused: The lab needs limits.\n" in shown
+    assert shown.count("needs limits") == 1
+
+
 def test_the_last_try_of_a_case_replaces_the_one_before_and_leaves_the_rest() -> None:
     before = Record(entries=(entry(outcome=Outcome.FAILS), entry("podman"), entry(case="wrong/a")))
     after = before.having(entry()).having(entry(case="wrong/b"))
