@@ -30,6 +30,9 @@ def _doc(item: object) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
+_STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+
+
 def _signature(name: str, function: Any, *, typed: bool = False) -> str:
     """Return the signature of a function: names, defaults and, if wanted, types."""
     words = []
@@ -40,7 +43,8 @@ def _signature(name: str, function: Any, *, typed: bool = False) -> str:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and not starred:
             words.append("*")
             starred = True
-        word = f"**{parameter.name}" if parameter.kind is inspect.Parameter.VAR_KEYWORD else parameter.name
+        word = f"{_STARS.get(parameter.kind, '')}{parameter.name}"
+        starred = starred or parameter.kind is inspect.Parameter.VAR_POSITIONAL
         if typed:
             word += f": {parameter.annotation}"
         if parameter.default is not inspect.Parameter.empty:

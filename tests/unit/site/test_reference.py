@@ -13,7 +13,7 @@ import pytest
 from checker import results
 from checker.cli.parser import verbs
 from checker.errors import ExitCode
-from checker.site import cli_page, house_page, reference
+from checker.site import api_page, cli_page, house_page, reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +75,14 @@ def test_an_import_that_goes_up_needs_a_reason() -> None:
 def test_an_option_within_code_is_not_marked_as_code_again() -> None:
     said = cli_page._coded("Type `lab class plan 1 --learners 30`, or --json.")
     assert said == "Type `lab class plan 1 --learners 30`, or `--json`."
+
+
+def test_a_function_on_a_page_is_called_as_its_signature_says() -> None:
+    def listed(a: int, *words: str, seconds: float) -> None: ...
+    def named(a: int, *, b: int = 1, **more: int) -> None: ...
+
+    assert api_page._signature("run", listed) == "run(a, *words, seconds)"
+    assert api_page._signature("run", named) == "run(a, *, b=1, **more)"
 
 
 def test_every_argument_and_option_of_the_command_has_a_meaning() -> None:
