@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from checker.live.server import Site
     from checker.results import Report
 
-SUMMARY = "set everything up and start the first lab"
+SUMMARY = "set everything up and start your next lab"
 EXAMPLE = "./lab up"
 
 
