@@ -115,6 +115,19 @@ def lacking(names: Iterable[str], places: Places, engine: Callable[[], Engine]) 
     return ""
 
 
+def can_pull(places: Places) -> bool:
+    """Whether there is anything to pull images from: a registry that was named, the class, or one that was published to.
+
+    Raises:
+        LabError: images/published.toml cannot be read.
+    """
+    return bool(
+        configured_registry()
+        or room.place_of(places.state) is not None
+        or publish.read(places.root) is not None
+    )
+
+
 def _can_be_had(image: Image, engine: Callable[[], Engine]) -> bool:
     try:
         return image.found_programs().keys() == image.programs.keys() or bool(Store(engine()).current(image))

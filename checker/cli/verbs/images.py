@@ -145,15 +145,15 @@ def _tell_made(context: Context, made: Made, rest: Sequence[str] = ()) -> None:
 
 def _pull(context: Context, images: Images, store: Store) -> int:
     from checker.errors import LabError, MisuseError
-    from checker.images.pull import REGISTRY, configured_registry
+    from checker.images.pull import REGISTRY
     from checker.images.store import Origin
-    from checker.images.supply import Provided, locked
+    from checker.images.supply import Provided, can_pull, locked
 
-    registry = configured_registry()
-    if not registry:
+    if not can_pull(context.places):
         raise MisuseError(
-            "There is no registry to pull the course's images from.",
-            remedy=f"Set {REGISTRY}=HOST:PORT to a registry that has them, or build them: `lab images build`.",
+            "There is no registry and no class to pull the course's images from.",
+            remedy=f"Set {REGISTRY}=HOST:PORT to a registry that has them, join a class that offers them, or build them: "
+            "`lab images build`.",
         )
     with locked(context.places, store, context.client, context.say, no_install=True) as supply:
         provided = []
@@ -166,8 +166,8 @@ def _pull(context: Context, images: Images, store: Store) -> int:
                     )
                     continue
                 raise LabError(
-                    f"{image.reference} could not be pulled from {registry}.",
-                    remedy="The line above says why. `lab images build` builds it here.",
+                    f"{image.reference} could not be pulled.",
+                    remedy="A line above may say why. To pull only some images, name them; `lab images build` builds them here.",
                 )
             store.retire(replaced, image)
             provided.append(Provided(image.reference, Origin.PULLED))

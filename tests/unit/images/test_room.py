@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.images import room
+from checker.images import publish, room
 from checker.images.catalogue import Images
 from checker.images.room import Place
 from checker.images.store import SOURCE, Origin
-from checker.images.supply import Supply, ensure
+from checker.images.supply import Supply, can_pull, ensure
 from tests.unit.web.servers import Bad, serving
 
 if TYPE_CHECKING:
@@ -243,6 +243,23 @@ def test_a_registry_that_was_named_comes_before_the_class(
     docker.registry["own:5000/drydock/hello:1.0"] = {SOURCE: image.source}
     supply.provide(image)
     assert registry.asked == []
+
+
+def test_images_can_be_pulled_from_a_named_registry_the_class_or_where_they_were_published(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DRYDOCK_REGISTRY", raising=False)
+    room.forget(places.state)
+    assert not can_pull(places)
+    places.state.mkdir(parents=True, exist_ok=True)
+    room.note(places.state, Place("192.0.2.7", 8443, "A" * 52, PERMIT))
+    assert can_pull(places)
+    room.forget(places.state)
+    publish.write(places.root, publish.Published(registry="registry.example/course", digests={}))
+    assert can_pull(places)
+    (places.root / publish.FILE).unlink()
+    monkeypatch.setenv("DRYDOCK_REGISTRY", "192.0.2.7:5000")
+    assert can_pull(places)
 
 
 def test_the_note_of_a_class_is_closed_to_others_and_a_damaged_one_is_no_class(tmp_path: Path) -> None:
