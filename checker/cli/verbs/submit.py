@@ -29,12 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_lab(parser)
     parser.add_argument(
         "--name",
-        help="your name, as your teacher knows it; otherwise that in the class, or you are asked",
+        help="your name, as your teacher knows it; without it, your name in a class with values of your own, or you are asked",
     )
     parser.add_argument(
         "--id", default="", help="your number or account at the school, which gradebooks find you by"
     )
-    parser.add_argument("--to", metavar="DIR", default=".", help="the folder to write the file to")
+    parser.add_argument(
+        "--to", metavar="DIR", default=".", help="the folder to write the file to; the current one by default"
+    )
     parser.add_argument("--all", action="store_true", help="list every file and every command")
 
 

@@ -1,7 +1,7 @@
 """Test a lab: it must fail as shipped, pass with every right answer, and fail with every wrong one for its stated reason.
 
 With --answers, run the answers in your own folder and report the verdict on each. An answer is a folder with
-files/ (copied into the work folder), run.sh (run in the toolbox), or both, and an answer.toml.
+files/ (copied into the work folder), run.sh (run in the toolbox), or both; it may have an answer.toml.
 
 With --explain, run nothing, and print what each answer changes in the answer that it is based on.
 
