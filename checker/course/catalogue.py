@@ -61,6 +61,11 @@ class Lab:
         return (self.compose, *(self.folder / f"compose.{name}.yaml" for name in self.chosen))
 
     @property
+    def needs(self) -> frozenset[str]:
+        """What the machine must be able to do with the chosen ways."""
+        return frozenset(self.toml.needs).union(*(self.toml.ways[name].needs for name in self.chosen))
+
+    @property
     def images(self) -> tuple[str, ...]:
         """The images it needs with the chosen ways."""
         return self._images(self.chosen)

@@ -78,6 +78,12 @@ class Way(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         tuple[Annotated[int, Meta(ge=1, le=65535)], ...],
         Meta(description="Ports of the learner's machine that it uses in addition to the lab's own."),
     ] = ()
+    needs: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What the machine must be able to do in addition, in the words of the lab's `needs`."
+        ),
+    ] = ()
     beside: Annotated[
         dict[str, tuple[str, ...]],
         Meta(description="Images that are also needed if the other way, named here, is chosen with it."),

@@ -147,7 +147,7 @@ def memory_short(
 
 def disk_needed(engine: Engine, lab: Lab, places: Places) -> int:
     """Return the bytes that a lab needs on the engine's disk, for missing images and for its nodes."""
-    need = LEAST_DISK + (NODES_DISK if "privileged" in lab.toml.needs else 0)
+    need = LEAST_DISK + (NODES_DISK if "privileged" in lab.needs else 0)
     if not lab.images:
         return need
     sizes = lab.toml.measured.images if lab.toml.measured else {}

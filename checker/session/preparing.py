@@ -47,14 +47,14 @@ def require_engine(session: Session, lab: Lab) -> None:
     """
     from checker.engine.api import is_podman, limits_nothing  # noqa: PLC0415 - few labs ask
 
-    needs = lab.toml.needs
+    needs = lab.needs
     if "builder" in needs and is_podman(session.engine.get("/version")):
         raise LabError(
             f"In lab {lab.number} you build images, but this engine, Podman, has no BuildKit.",
             remedy="Do this lab with Docker Engine or Docker Desktop. The page “Engines” in the reference says "
             "which labs work with Podman.",
         )
-    if {"limits", "privileged"} & set(needs) and limits_nothing(session.engine.get("/info")):
+    if {"limits", "privileged"} & needs and limits_nothing(session.engine.get("/info")):
         what = "runs an engine in a container" if "privileged" in needs else "sets limits on containers"
         raise LabError(
             f"Lab {lab.number} {what}, and this engine has no cgroups for that: it runs rootless.",

@@ -10,7 +10,7 @@ import pytest
 from checker.errors import LabError
 from checker.images import supply
 from checker.images.third_party import MissingProgramError
-from checker.session.preparing import ensure_images, prepare
+from checker.session.preparing import ensure_images, prepare, require_engine
 from checker.session.session import Session
 
 if TYPE_CHECKING:
@@ -87,6 +87,14 @@ def test_an_engine_without_cgroups_is_refused_for_labs_that_need_them(
         prepare(session, course.lab(toml=f'needs = ["{need}"]\n'), force=False)
     assert "rootless" in caught.value.what
     assert "delegates" in caught.value.remedy
+
+
+def test_what_only_one_way_needs_is_asked_for_only_with_this_way(course: Course) -> None:
+    session: Any = SimpleNamespace(engine=SimpleNamespace(get=lambda _: {"CgroupDriver": "none"}))
+    lab = course.lab(toml=WAYS.replace("[ways.crew]", 'needs = ["privileged"]\n[ways.crew]'))
+    require_engine(session, lab.choosing(["hand", "crew"]))
+    with pytest.raises(LabError, match="runs an engine in a container"):
+        require_engine(session, lab.choosing(["hand", "fleet"]))
 
 
 @pytest.mark.parametrize(
