@@ -59,8 +59,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...] = ()
 
     def having(self, entry: Entry) -> Record:
-        """Return the record with one case's last try."""
-        kept = (each for each in self.entries if _key(each) != _key(entry))
+        """Return the record with one case's last try; a lab that is refused has no other case."""
+        last = 2 if entry.outcome is Outcome.REFUSED else 3
+        kept = (each for each in self.entries if _key(each)[:last] != _key(entry)[:last])
         return Record(entries=tuple(sorted((*kept, entry), key=_key)))
 
 

@@ -51,6 +51,13 @@ def test_a_lab_works_only_when_all_of_it_was_tried() -> None:
     assert cell(*three) == "works"
 
 
+def test_of_a_lab_that_is_refused_nothing_else_is_kept() -> None:
+    tried = [entry(case=case, outcome=Outcome.FAILS) for case in ("as shipped", "solution")]
+    refused = entry(case="as shipped", outcome=Outcome.REFUSED)
+    other = entry(engine="podman")
+    assert Record(entries=(*tried, other)).having(refused).entries == (refused, other)
+
+
 @pytest.mark.parametrize("bad", [Outcome.FAILS, Outcome.REFUSED])
 def test_one_case_that_went_wrong_is_shown_with_its_sentence(bad: Outcome) -> None:
     entries = (entry(case="as shipped"), entry(outcome=bad, sentence="The port is taken."))
