@@ -26,3 +26,12 @@ def answer_lines(answer: Answer, style: Style) -> list[str]:
         lines += ["", style.paint("in the toolbox", "cyan")]
         lines += [f"  {line}" for line in answer.script.splitlines() if not line.startswith("#!")]
     return [*lines, ""]
+
+
+def answer_record(answer: Answer) -> dict[str, object]:
+    """Return the same for programs: the text of each file, None for one that is not text, and the script."""
+    return {
+        "title": answer.toml.title,
+        "files": {name: entry.text for name, entry in answer.files.items() if entry.kind is not Kind.FOLDER},
+        "script": answer.script,
+    }

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     import argparse
 
     from checker.cli.context import Context
-    from checker.course.catalogue import Lab
 
 SUMMARY = "stop the site, JupyterLab and, with --all, every lab"
 EXAMPLE = "lab down --all"
@@ -30,28 +29,42 @@ def run(args: argparse.Namespace) -> int:
 
     context = Context(args)
     # First, because a running notebook cell may be using the labs.
-    said = ["JupyterLab is stopped."] if jupyter.stop(context.places) else []
-    said.append(
-        "The course site is stopped." if server.stop(context.places) else "The course site was not running."
-    )
-    if args.all or args.engine:
-        said += [line for lab in context.catalogue if (line := _stop(context, lab))]
+    notebooks = jupyter.stop(context.places)
+    site = server.stop(context.places)
+    labs = _stop_labs(context) if args.all or args.engine else {}
+    engine = None
     if args.engine:
         from checker.provision.ensure import engine_stop
 
-        ended = engine_stop(context.places.state)
+        engine = engine_stop(context.places.state)
+    if args.json:
+        import msgspec
+
+        record = {"jupyter": notebooks, "site": site, "labs": labs, "engine": bool(engine)}
+        print(msgspec.json.encode(record).decode())
+        return 0
+    said = ["JupyterLab is stopped."] if notebooks else []
+    said.append("The course site is stopped." if site else "The course site was not running.")
+    said += labs.values()
+    if engine is not None:
         said.append(
-            "The engine is stopped." if ended else "The engine was not started by `lab`, so it keeps running."
+            "The engine is stopped."
+            if engine
+            else "The engine was not started by `lab`, so it keeps running."
         )
     print("\n".join(said))
     return 0
 
 
-def _stop(context: Context, lab: Lab) -> str:
-    """Stop a lab and return a sentence about it; leave another person's lab alone."""
+def _stop_labs(context: Context) -> dict[str, str]:
+    """Stop every lab, and return a sentence about each that ran; leave another person's labs alone."""
     from checker.scene.holder import HeldError
 
-    try:
-        return f"Lab {lab.number} is stopped." if context.scene(lab).stop() else ""
-    except HeldError as error:
-        return f"{error.what} It was left alone."
+    said = {}
+    for lab in context.catalogue:
+        try:
+            if context.scene(lab).stop():
+                said[lab.slug] = f"Lab {lab.number} is stopped."
+        except HeldError as error:
+            said[lab.slug] = f"{error.what} It was left alone."
+    return said

@@ -28,14 +28,19 @@ def run(args: argparse.Namespace) -> int:
     lab = context.lab()
     with context.trying_shown():
         found = hint(context, lab)
-    if found is None:
-        print(f"Every check of lab {lab.number} passes. There is nothing left to hint at.")
-        return 0
     if args.json:
         import msgspec
 
-        record = {"lab": lab.slug, "check": found.check, "rung": found.rung, "hint": found.text}
+        record = {
+            "lab": lab.slug,
+            "check": found.check if found else None,
+            "rung": found.rung if found else 0,
+            "hint": found.text if found else "",
+        }
         print(msgspec.json.encode(record).decode())
+        return 0
+    if found is None:
+        print(f"Every check of lab {lab.number} passes. There is nothing left to hint at.")
         return 0
     style = style_of()
     print(style.paint(f"About: {found.title}", "bold"))

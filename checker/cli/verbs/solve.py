@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the solution, or apply it."""
     from checker.cli.context import Context
-    from checker.render.answer import answer_lines
+    from checker.render.answer import answer_lines, answer_record
     from checker.render.style import style_of
     from checker.session.operations import solve
 
@@ -32,13 +32,23 @@ def run(args: argparse.Namespace) -> int:
     if args.show:
         context.confirm(f"This shows the whole solution of lab {lab.number}.")
         context.progress.record_solution(lab.slug)
-        print("\n".join(answer_lines(lab.solution, style_of())))
+        if args.json:
+            import msgspec
+
+            print(msgspec.json.encode({"lab": lab.slug, **answer_record(lab.solution)}).decode())
+        else:
+            print("\n".join(answer_lines(lab.solution, style_of())))
         return 0
     context.confirm(f"This resets lab {lab.number}, sets your files aside and applies the solution.")
     done = solve(context, lab, force=args.force)
-    if not args.json:
-        print("\n".join(answer_lines(lab.solution, style_of())))
-        print(f"The solution is in place. See it pass: lab check {int(lab.number)}")
+    if args.json:
+        import msgspec
+
+        aside = str(done.aside) if done.aside else None
+        print(msgspec.json.encode({"lab": lab.slug, "set_aside": aside}).decode())
+        return 0
+    print("\n".join(answer_lines(lab.solution, style_of())))
+    print(f"The solution is in place. See it pass: lab check {int(lab.number)}")
     if done.aside:
         print(f"Your files were set aside: {done.aside}")
     return 0

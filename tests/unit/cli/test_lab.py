@@ -17,6 +17,7 @@ import pytest
 from checker.cli import main
 
 if TYPE_CHECKING:
+    from checker.course.catalogue import Lab
     from tests.conftest import Course
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -406,3 +407,44 @@ def test_a_choice_of_engines_or_labs_belongs_to_the_part_engines(
 ) -> None:
     assert main(list(words)) == 2
     assert "./lab test engines --engine 29 --labs 1,2" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.usefixtures("different")
+def test_the_solution_is_a_record_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", "97", "--show", "--yes", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["lab"], said["files"]) == ("97-fake", {"notes.txt": "mine\n"})
+    assert said["script"].startswith("true\n")
+
+
+@pytest.mark.usefixtures("different")
+def test_a_solution_that_is_applied_is_one_record(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from checker.session import operations
+
+    def solve(_: object, lab: Lab, *, force: bool) -> operations.Reset:
+        assert not force
+        return operations.Reset(lab, 1, tmp_path / "aside", ())
+
+    monkeypatch.setattr(operations, "solve", solve)
+    assert main(["solve", "97", "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"lab": "97-fake", "set_aside": str(tmp_path / "aside")}
+
+
+def test_no_hint_is_a_record_too(
+    course: Course, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from checker.session import judging
+
+    course.lab()
+    monkeypatch.setattr(judging, "hint", lambda *_: None)
+    assert main(["hint", "97", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"lab": "97-fake", "check": None, "rung": 0, "hint": ""}
+
+
+def test_what_is_stopped_is_a_record(course: Course, capsys: pytest.CaptureFixture[str]) -> None:
+    course.lab()
+    assert main(["down", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"jupyter": False, "site": False, "labs": {}, "engine": False}
