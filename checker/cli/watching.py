@@ -54,7 +54,8 @@ class Watching:
         self._style = style_of()
         self._interactive = sys.stdin.isatty() and sys.stdout.isatty() and not context.args.json
         self._everything = False
-        self._hint: list[str] = []
+        self._message: list[str] = []
+        """What is shown below the verdict: a hint, or what a key has done."""
         self._armed = ""
         """The key that must be pressed again before it does something that cannot be undone."""
         self._report: Report | None = None
@@ -64,12 +65,13 @@ class Watching:
         if self._interactive:
             # The screen is redrawn from the top, so messages of operations need their own place on it.
             context.say = self._tell
-        self._follow()
+        self._changes = self._follow()
 
-    def _follow(self) -> None:
-        self._work = folder_of(self._context.places, self._lab)
-        self._changes = Changes(self._context.engine, self._work)
-        self._changes.follow()
+    def _follow(self) -> Changes:
+        """Follow the engine and the learner's files of the lab that is watched now."""
+        changes = Changes(self._context.engine, folder_of(self._context.places, self._lab))
+        changes.follow()
+        return changes
 
     def run(self) -> int:
         """Check, wait, check again; return the exit code of the last verdict."""
@@ -85,6 +87,7 @@ class Watching:
                 if key == "q":
                     break
                 self._obey(key)
+        self._changes.end()
         self._shells.close()
         return int(self._report.exit_code) if self._report else int(ExitCode.COULD_NOT_RUN)
 
@@ -117,14 +120,14 @@ class Watching:
             return
         armed, self._armed = self._armed, ""
         if key == "h":
-            self._hint = self._next_hint()
+            self._message = self._next_hint()
             self._draw()
         elif key == "a":
             self._everything = not self._everything
             self._draw()
         elif key == "r" and armed != "r":
             self._armed = "r"
-            self._hint = [
+            self._message = [
                 "Reset copies your files aside and removes the lab's containers. Press r again to do it."
             ]
             self._draw()
@@ -140,7 +143,7 @@ class Watching:
     _judged_at = 0.0
 
     def _judge(self, *, asked: bool = False) -> None:
-        before, shown, kept = self._verdicts(), self._hint, self._asked.kept
+        before, shown, kept = self._verdicts(), self._message, self._asked.kept
         looking = self._interactive and not asked
         report: Report | None = None
         try:
@@ -151,11 +154,11 @@ class Watching:
         self._judged_at = time.time()
         if self._verdicts() == before and before and not asked:
             # What was shown while it waited no longer holds, or what is shown was not looked for this time.
-            if self._hint is not shown or self._asked.kept != kept:
-                self._hint = shown
+            if self._message is not shown or self._asked.kept != kept:
+                self._message = shown
                 self._draw()
             return
-        self._hint = []
+        self._message = []
         if report is not None:
             judging.keep_attempt(self._context, report)
         self._draw()
@@ -174,47 +177,48 @@ class Watching:
         return [f"Hint {hint.rung} of {hint.rungs}: {hint.text}" if hint.rungs > 1 else hint.text]
 
     def _reset(self) -> None:
-        self._hint = [f"Resetting lab {self._lab.number} …"]
+        self._message = [f"Resetting lab {self._lab.number} …"]
         self._draw()
         try:
             done = operations.reset(self._context, self._lab)
-            self._hint = [f"Your files were set aside: {done.aside}" if done.aside else "The lab was reset."]
+            self._message = [f"Your files were set aside: {done.aside}" if done.aside else "The lab was reset."]
         except LabError as error:
-            self._hint = [f"{error.what} {error.remedy}"]
-        said, self._report = self._hint, None
+            self._message = [f"{error.what} {error.remedy}"]
+        said, self._report = self._message, None
         self._asked.forget()
         self._judge()
-        self._hint = said
+        self._message = said
         self._draw()
 
     def _go_on(self) -> None:
         labs = list(self._context.catalogue)
         later = [lab for lab in labs if lab.slug > self._lab.slug]
         if not later:
-            self._hint = ["This is the last lab."]
+            self._message = ["This is the last lab."]
             self._draw()
             return
         number = int(later[0].number)
         # This can take a while, and longer if the lab's images are missing.
-        self._hint = [f"Starting lab {later[0].number} …"]
+        self._message = [f"Starting lab {later[0].number} …"]
         self._draw()
         try:
             operations.start(self._context, later[0])
         except LabError as error:
-            self._hint = [f"Lab {later[0].number} did not start: {error.what} {error.remedy}"]
+            self._message = [f"Lab {later[0].number} did not start: {error.what} {error.remedy}"]
             self._draw()
             return
         self._lab, self._report = later[0], None
         self._asked.forget()
-        self._follow()
+        self._changes.end()
+        self._changes = self._follow()
         self._judge()
-        self._hint = [f"The lesson: lab open {number}"]
+        self._message = [f"The lesson: lab open {number}"]
         self._draw()
 
     # -- showing -------------------------------------------------------------------------------------------
 
     def _tell(self, line: str) -> None:
-        self._hint = [line]
+        self._message = [line]
         self._draw()
 
     def _waiting(self, report: Report) -> list[str]:
@@ -247,7 +251,7 @@ class Watching:
         else:
             problem = self._problem
             lines = [style.paint(str(problem), "yellow"), f"  {problem.remedy if problem else ''}"]
-        for text in self._hint:
+        for text in self._message:
             lines += ["", *style.wrap(text)]
         lines += ["", style.paint(_KEYS, "dim")]
         # Go to the top, clear each line to its end, then clear the rest of the screen: so nothing flickers.
