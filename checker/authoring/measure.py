@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import os
 import shutil
 import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
+from checker import whole
 from checker.authoring.facts import write_facts
 from checker.authoring.rewrite import with_measured
 from checker.course.catalogue import Catalogue
@@ -103,11 +103,8 @@ def record(places: Places, lab: Lab, measured: Measured) -> list[Path]:
     """
     file = lab.folder / "lab.toml"
     try:
-        text = file.read_bytes().decode()
-        changed = with_measured(text, measured)
-        partial = file.with_name(f".{file.name}.{os.getpid()}")
-        partial.write_bytes(changed.encode())
-        partial.replace(file)
+        # As bytes, so that the file keeps its own line ends.
+        whole.write(file, with_measured(file.read_bytes().decode(), measured))
     except OSError as error:
         raise LabError(
             f"{file} cannot be written: {error.strerror or error}.", remedy="Allow writing there."

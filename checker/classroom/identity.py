@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
-import os
 import ssl
 from typing import TYPE_CHECKING
 
+from checker import whole
 from checker.errors import LabError, not_written
 from checker.web.pinned import fingerprint
 
@@ -53,23 +53,14 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(
-            private,
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ),
+        secret = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        _write(public, made.public_bytes(serialization.Encoding.PEM))
+        whole.write_bytes(private, secret, mode=0o600)
+        whole.write_bytes(public, made.public_bytes(serialization.Encoding.PEM), mode=0o600)
     except OSError as error:
         raise not_written(folder, error) from error
     return public, private
-
-
-def _write(file: Path, data: bytes) -> None:
-    # Closed to others from its first byte on.
-    handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
 
 
 def identity(public: Path) -> str:

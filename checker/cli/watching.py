@@ -181,7 +181,9 @@ class Watching:
         self._draw()
         try:
             done = operations.reset(self._context, self._lab)
-            self._message = [f"Your files were set aside: {done.aside}" if done.aside else "The lab was reset."]
+            self._message = [
+                f"Your files were set aside: {done.aside}" if done.aside else "The lab was reset."
+            ]
         except LabError as error:
             self._message = [f"{error.what} {error.remedy}"]
         said, self._report = self._message, None

@@ -16,6 +16,7 @@ import site
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from checker import whole
 from checker.jupyter.settings import Folders, server_settings
 
 if TYPE_CHECKING:
@@ -26,13 +27,8 @@ TOKEN = "DRYDOCK_NOTEBOOKS_TOKEN"  # noqa: S105 - the name of the variable
 
 
 def write_record(file: Path, **facts: object) -> None:
-    """Write a record that only this user can read, completely or not at all."""
-    fresh = file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as handle:  # noqa: PTH123 - a descriptor has no path
-        json.dump(facts, handle)
-    fresh.replace(file)
+    """Write a record that only this user can read, whole or not at all."""
+    whole.write_bytes(file, json.dumps(facts).encode(), mode=0o600)
 
 
 def _forget_other_settings() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from checker import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,10 +117,7 @@ def _write(file: Path, value: object) -> None:
     text = json.dumps(value, indent=1) + "\n"
     if file.is_file() and file.read_text("utf-8") == text:
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_suffix(f".{os.getpid()}")
-    fresh.write_text(text, "utf-8")
-    fresh.replace(file)
+    whole.write(file, text)
 
 
 def kernel() -> dict[str, Any]:

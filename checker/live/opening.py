@@ -6,8 +6,10 @@ Every user of a machine can read the command lines of all programs, and the addr
 from __future__ import annotations
 
 import html
-import os
 from typing import TYPE_CHECKING
+
+from checker import whole
+from checker.errors import not_written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,17 +22,20 @@ NAME = "open-in-browser.html"
 def write(places: Places, address: str) -> Path:
     """Write the file, which only this user can read, and return it.
 
-    It is in the folder of the learner's work: browsers that are packed as snaps may not look into hidden folders.
+    It is in the work folder: browsers that are packed as snaps may not look into hidden folders.
+
+    Raises:
+        LabError: it cannot be written.
     """
-    places.work.mkdir(parents=True, exist_ok=True)
     file = places.work / NAME
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     shown = html.escape(address, quote=True)
-    with open(descriptor, "w", encoding="utf-8") as handle:  # noqa: PTH123 - a descriptor has no path
-        handle.write(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Drydock</title>'
-            f'<meta http-equiv="refresh" content="0; url={shown}">'
-            f'<p><a href="{shown}">Open the lesson</a></p></html>\n'
-        )
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Drydock</title>'
+        f'<meta http-equiv="refresh" content="0; url={shown}">'
+        f'<p><a href="{shown}">Open the lesson</a></p></html>\n'
+    )
+    try:
+        whole.write_bytes(file, page.encode(), mode=0o600)
+    except OSError as error:
+        raise not_written(file, error, "DRYDOCK_WORK") from error
     return file

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from checker import whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,13 +29,8 @@ class Record(msgspec.Struct, frozen=True):
 
 
 def write(file: Path, record: Record) -> None:
-    """Write a record, completely or not at all."""
-    fresh = file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as handle:  # noqa: PTH123 - a descriptor has no path
-        handle.write(msgspec.json.encode(record))
-    fresh.replace(file)
+    """Write a record that only this user can read, whole or not at all."""
+    whole.write_bytes(file, msgspec.json.encode(record), mode=0o600)
 
 
 def read(file: Path) -> Record | None:

@@ -89,10 +89,12 @@ async def keep_record(file: Path, record: Record, every: float = LOOK_SECONDS) -
         if there is not None and there.run != record.run:
             return
         if there is None and missing:
+            if not file.parent.is_dir():
+                return  # with the whole state folder, which must not come back
             try:
                 write(file, record)
             except OSError:
-                return  # the whole state folder is gone
+                return
         # A service that takes over removes the record first and writes its own soon after.
         missing = there is None
 

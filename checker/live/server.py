@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import checker
-from checker import background
+from checker import background, whole
 from checker.bootstrap import ask
 from checker.errors import LabError
 from checker.live import codes
@@ -180,11 +180,7 @@ def _key(places: Places) -> Path:
     with suppress(OSError):
         if file.read_text("ascii").strip():
             return file
-    made = secrets.token_urlsafe(32)
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="ascii") as handle:  # noqa: PTH123 - a descriptor has no path
-        handle.write(made)
+    whole.write_bytes(file, secrets.token_urlsafe(32).encode(), mode=0o600)
     return file
 
 

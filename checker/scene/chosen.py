@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from checker import whole
 from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
@@ -99,12 +100,7 @@ def write(folder: Path, contents: dict[str, bytes]) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         for name, content in contents.items():
-            partial = folder / f".{name}.partial"
-            partial.unlink(missing_ok=True)
-            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            partial.replace(folder / name)
+            whole.write_bytes(folder / name, content, mode=0o600)
     except OSError as error:
         raise not_written(folder, error) from error
 

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     import webbrowser
 
     from checker.cli.context import Context
+    from checker.errors import LabError
     from checker.live import opening, server
     from checker.site import pages
 
@@ -51,5 +52,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print(address)
     if not args.only_print and sys.stdout.isatty() and pages.can_show(os.environ):
-        webbrowser.open(opening.write(context.places, address).as_uri())
+        try:
+            webbrowser.open(opening.write(context.places, address).as_uri())
+        except LabError as error:
+            context.say(
+                f"note: the browser was not opened; open the address above. {error.what} {error.remedy}"
+            )
     return 0
