@@ -18,8 +18,6 @@ from checker.errors import MisuseError
 from checker.results import Status  # noqa: TC001 - msgspec reads it when the program runs
 from checker.web.pinned import Pinned
 
-VERSION = 1
-
 BODY_BYTES = 64 * 1024
 """How long the body of a request may be."""
 

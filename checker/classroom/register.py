@@ -358,14 +358,3 @@ def last_message(db: sqlite3.Connection, wanted: str) -> tuple[int, str]:
         "SELECT id, text FROM message WHERE learner IN ('', ?) ORDER BY id DESC LIMIT 1", (wanted,)
     ).fetchone()
     return (int(row[0]), str(row[1])) if row else (0, "")
-
-
-def purge(file: Path) -> list[str]:
-    """Remove a class with everything that it knows, and return what was removed."""
-    gone = []
-    for ending in ("", "-wal", "-shm"):
-        part = file.with_name(file.name + ending)
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-            gone.append(part.name)
-    return gone

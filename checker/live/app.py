@@ -6,7 +6,6 @@ import contextlib
 import hmac
 import json
 import sys
-import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -243,8 +242,3 @@ async def _body(request: Request) -> dict[str, Any]:
 
 def _is(given: str, token: str) -> bool:
     return hmac.compare_digest(given.encode(), token.encode())
-
-
-def new_run() -> str:
-    """Return an id for a run of the service."""
-    return uuid.uuid4().hex[:12]

@@ -24,7 +24,6 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 """Colours that people with any kind of colour blindness tell apart (Okabe and Ito, 2008, "Color Universal Design")."""
 
 LINES = ("-", "--", ":", "-.", (0, (5, 1)), (0, (1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
 
 ROWS = 40
 """How many rows of a table are shown beside a figure; a longer table shows only its first and last rows."""

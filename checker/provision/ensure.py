@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checker.engine.client import Client, find_client
+from checker.engine.client import find_client
 from checker.engine.endpoint import Endpoint, EngineNotFoundError, find_endpoint
 from checker.engine.platform import Platform, Reach, System
 from checker.errors import EngineError
@@ -75,11 +75,6 @@ def ensure_engine(
         fill(error, idle=False)
         find_client(endpoint, platform=platform, state=state, fresh=True)
     return endpoint
-
-
-def ensure_client(endpoint: Endpoint, state: Path) -> Client:
-    """Return the docker command for the engine; the verdict is remembered in the state folder."""
-    return find_client(endpoint, state=state)
 
 
 def engine_stop(state: Path, *, platform: Platform | None = None) -> bool:
