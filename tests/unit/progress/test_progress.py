@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from checker import progress as module
 from checker.errors import LabError
-from checker.progress import MIGRATIONS, Progress
+from checker.progress import Progress, database, record
+from checker.progress.database import MIGRATIONS
 from checker.results import CheckResult, Failure, Kind, Measurement, Report, Status
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def test_measurements_are_kept_with_their_attempt_and_the_latest_of_each_is_read
     assert found == [("container", 0.5, "s"), ("vm", 5.25, "s")]
     assert second.measurements(LAB)[0].at == "2026-01-01T10:00:00.000+00:00"
     assert second.measurements("01-other") == []
-    attempts = second._db.execute("SELECT attempt, count(*) FROM measurement GROUP BY attempt").fetchall()
+    attempts = second._database.connection.execute(
+        "SELECT attempt, count(*) FROM measurement GROUP BY attempt"
+    ).fetchall()
     assert attempts == [(1, 2), (2, 1)]
 
 
@@ -138,7 +140,7 @@ def test_a_pass_after_the_solution_says_so_in_every_time_zone(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     progress = Progress(file)
-    monkeypatch.setattr(module, "_now", lambda: "2026-01-01T10:00:00.000+00:00")
+    monkeypatch.setattr(record, "_now", lambda: "2026-01-01T10:00:00.000+00:00")
     progress.record_solution(LAB)
     # An hour later, written where clocks show an earlier hour.
     progress.record_attempt(report(Status.PASSED, started="2026-01-01T02:00:00.000-09:00"))
@@ -150,7 +152,7 @@ def test_a_solution_looked_at_after_the_pass_takes_nothing_away(
 ) -> None:
     progress = Progress(file)
     progress.record_attempt(report(Status.PASSED, started="2026-01-01T19:00:00.000+09:00"))
-    monkeypatch.setattr(module, "_now", lambda: "2026-01-01T11:00:00.000+00:00")
+    monkeypatch.setattr(record, "_now", lambda: "2026-01-01T11:00:00.000+00:00")
     progress.record_solution(LAB)
     assert not progress.standing(LAB).solved
 
@@ -176,7 +178,7 @@ def test_kill_in_the_middle_of_a_transaction_loses_nothing_committed(file: Path)
         progress = Progress(Path(sys.argv[1]))
         for _ in range(3):
             progress.climb("97-fake", "c", 9)
-        with progress._transaction() as db:
+        with progress._database.transaction() as db:
             db.execute("DELETE FROM hint")
             print("in the middle", flush=True)
             sys.stdin.read()
@@ -213,7 +215,7 @@ def test_processes_that_begin_and_write_at_once_lose_nothing(file: Path) -> None
     for process in several:
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
-    assert Progress(file)._db.execute("SELECT count(*) FROM solved").fetchone()[0] == 100
+    assert Progress(file)._database.connection.execute("SELECT count(*) FROM solved").fetchone()[0] == 100
 
 
 def garbage(file: Path) -> None:
@@ -281,7 +283,7 @@ def test_what_is_no_file_is_named_and_left_where_it_is(file: Path, occupy: Calla
 
 def test_a_record_that_breaks_while_it_is_read_is_told(file: Path) -> None:
     progress = Progress(file)
-    progress._db.execute("DROP TABLE hint")
+    progress._database.connection.execute("DROP TABLE hint")
     with pytest.raises(LabError, match="no such table: hint"):
         progress.standing(LAB)
 
@@ -314,7 +316,7 @@ def test_a_record_that_another_process_makes_at_this_moment_is_waited_for(
         if len(waits) == 2:
             other.execute("COMMIT")
 
-    monkeypatch.setattr("checker.progress.time.sleep", wait)
+    monkeypatch.setattr("checker.progress.database.time.sleep", wait)
     assert Progress(file).standing(LAB).attempts == 0
     assert len(waits) == 2
     other.close()
@@ -327,8 +329,8 @@ def test_a_record_that_another_process_never_lets_go_is_given_up(
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     moment = [0.0]
-    monkeypatch.setattr("checker.progress.time.monotonic", lambda: moment[0])
-    monkeypatch.setattr("checker.progress.time.sleep", lambda _: moment.append(moment.pop() + 7.0))
+    monkeypatch.setattr("checker.progress.database.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("checker.progress.database.time.sleep", lambda _: moment.append(moment.pop() + 7.0))
     with pytest.raises(LabError, match="cannot be kept"):
         Progress(file)
     other.close()
@@ -337,11 +339,11 @@ def test_a_record_that_another_process_never_lets_go_is_given_up(
 def test_a_file_that_another_process_holds_is_not_set_aside(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     first = Progress(file)
     first.record_attempt(report(Status.PASSED))
     second = Progress(file, pytest.fail)
-    with first._transaction(), pytest.raises(LabError, match="locked"):
+    with first._database.transaction(), pytest.raises(LabError, match="locked"):
         second.record_attempt(report(Status.PASSED))
     assert second.standing(LAB).attempts == 1
 
@@ -349,13 +351,13 @@ def test_a_file_that_another_process_holds_is_not_set_aside(
 def test_a_full_disk_says_so_and_keeps_the_file_usable(file: Path) -> None:
     progress = Progress(file)
     progress.record_attempt(report(Status.FAILED))
-    pages = progress._db.execute("PRAGMA page_count").fetchone()[0]
-    progress._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = progress._database.connection.execute("PRAGMA page_count").fetchone()[0]
+    progress._database.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LabError, match="full") as caught:
         for _ in range(100):
             progress.record_attempt(report(*[Status.FAILED] * 20))
     assert "DRYDOCK_STATE" in caught.value.remedy
-    progress._db.execute("PRAGMA max_page_count = 100000")
+    progress._database.connection.execute("PRAGMA max_page_count = 100000")
     progress.record_attempt(report(Status.PASSED))
     assert progress.standing(LAB).passed_at
 
@@ -371,7 +373,7 @@ def test_a_record_on_a_read_only_file_system_is_read_and_the_reason_is_said(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Progress(file).close()
-    monkeypatch.setattr(module, "_writable", lambda _: False)
+    monkeypatch.setattr(database, "_writable", lambda _: False)
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
     said: list[str] = []
     assert Progress(file, said.append).standing(LAB).attempts == 0
@@ -386,7 +388,7 @@ def test_a_record_of_another_users_is_read_and_the_command_goes_on(
     first.climb(LAB, "c", 3)
     before = {path.name: path.read_bytes() for path in file.parent.iterdir()}
     said: list[str] = []
-    monkeypatch.setattr(module, "_writable", lambda path: path != file)
+    monkeypatch.setattr(database, "_writable", lambda path: path != file)
     second = Progress(file, said.append)
     assert second.standing(LAB).passed_at
     assert second.climb(LAB, "c", 3) == 2
@@ -404,7 +406,7 @@ def test_a_folder_of_another_users_is_no_reason_to_refuse_a_list(
     said: list[str] = []
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", refuse)
-        patch.setattr(module, "why_not_written", lambda *_: ("it is root's", "Take it back"))
+        patch.setattr(database, "why_not_written", lambda *_: ("it is root's", "Take it back"))
         progress = Progress(file, said.append)
     assert progress.standing(LAB).attempts == 0
     assert said == [f"note: nothing is saved in {file}: it is root's. Take it back"]
@@ -436,14 +438,16 @@ def test_every_earlier_schema_is_brought_up_and_keeps_its_rows(file: Path, versi
     progress = Progress(file, pytest.fail)
     assert progress.standing(LAB).hints == min(version, 1)
     progress.record_attempt(report(Status.PASSED))
-    assert progress._db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+    assert progress._database.connection.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
 
 
 def test_a_migration_that_breaks_leaves_the_old_schema(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     progress = Progress(file)
     progress.climb(LAB, "c", 3)
     progress.close()
-    monkeypatch.setattr(module, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE fresh (a); CREATE TABLE hint (a)"))
+    monkeypatch.setattr(
+        database, "MIGRATIONS", (*MIGRATIONS, "CREATE TABLE fresh (a); CREATE TABLE hint (a)")
+    )
     with pytest.raises(LabError):
         Progress(file)
     monkeypatch.undo()
@@ -453,7 +457,7 @@ def test_a_migration_that_breaks_leaves_the_old_schema(file: Path, monkeypatch: 
 def test_a_report_of_a_form_no_longer_known_is_passed_over(file: Path) -> None:
     progress = Progress(file)
     progress.record_attempt(report(Status.PASSED))
-    with progress._transaction() as db:
+    with progress._database.transaction() as db:
         db.execute("""UPDATE attempt SET report = '{"schema": 0}'""")
     assert progress.last_report(LAB) is None
     assert progress.standing(LAB).attempts == 1
