@@ -192,7 +192,8 @@ def _bundle(context: Context) -> int:
 
     import msgspec
 
-    from checker.classroom.carrying import carry, wanted
+    from checker.classroom.platforms import wanted
+    from checker.classroom.room_bundle import carry
 
     args, file = context.args, Path(context.args.to).expanduser()
     labs = context.catalogue.several(args.labs)

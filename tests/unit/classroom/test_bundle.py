@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.classroom.carrying import PLATFORMS, Contents, course_archive, lock_for, locks_for, wanted, write
+from checker.classroom.packages import lock_for, locks_for
+from checker.classroom.platforms import PLATFORMS, wanted
+from checker.classroom.room_bundle import Contents, course_archive, write
 from checker.classroom.stick import unpack
 from checker.classroom.stick.unpack import UnpackError, lay_out, main, verify
 from checker.errors import LabError, MisuseError

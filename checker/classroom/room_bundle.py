@@ -8,220 +8,26 @@ import io
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from packaging.requirements import InvalidRequirement, Requirement
 
-from checker.bootstrap import pip
+from checker.classroom.packages import fetch_wheels
 from checker.classroom.stick import unpack
-from checker.errors import LabError, MisuseError, not_written
+from checker.errors import LabError, not_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from checker.classroom.platforms import Platform
     from checker.course.catalogue import Lab
     from checker.session.session import Session
 
-LOCKS = ("run.txt", "class.txt")
-"""The locks whose packages are carried: what the course needs, and what serving a class needs."""
-
-PIP_SECONDS = 1800.0
-
 STAMP = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the archive: the oldest that a ZIP can say. So equal contents are equal bytes."""
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A kind of machine in a room.
-
-    Args:
-        name: what it is called here.
-        tags: the tags of wheels that it takes.
-        marker: what the markers of requirements ask for.
-    """
-
-    name: str
-    tags: tuple[str, ...]
-    marker: tuple[tuple[str, str], ...]
-
-
-def _marker(system: str, machine: str) -> tuple[tuple[str, str], ...]:
-    names = {"Linux": ("linux", "posix"), "Darwin": ("darwin", "posix"), "Windows": ("win32", "nt")}
-    return (
-        ("platform_system", system),
-        ("sys_platform", names[system][0]),
-        ("os_name", names[system][1]),
-        ("platform_machine", machine),
-    )
-
-
-def _linux(machine: str) -> tuple[str, ...]:
-    return (*(f"manylinux_2_{minor}_{machine}" for minor in (34, 28, 17)), f"manylinux2014_{machine}")
-
-
-PLATFORMS = {
-    each.name: each
-    for each in (
-        Platform("linux-x86_64", _linux("x86_64"), _marker("Linux", "x86_64")),
-        Platform("linux-aarch64", _linux("aarch64"), _marker("Linux", "aarch64")),
-        Platform("macos-arm64", ("macosx_14_0_arm64", "macosx_14_0_universal2"), _marker("Darwin", "arm64")),
-        Platform(
-            "macos-x86_64", ("macosx_14_0_x86_64", "macosx_14_0_universal2"), _marker("Darwin", "x86_64")
-        ),
-        Platform("windows-amd64", ("win_amd64",), _marker("Windows", "AMD64")),
-    )
-}
-"""The machines that a bundle can be for."""
-
-LAST_PATCH = 99
-"""A patch release that is later than all there will be."""
-
-PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-
-
-def this_platform() -> str:
-    """Return the name of this machine's platform."""
-    import platform  # noqa: PLC0415 - asked once
-
-    machine = platform.machine().lower()
-    system = {"Linux": "linux", "Darwin": "macos", "Windows": "windows"}.get(platform.system(), "")
-    return next((name for name in PLATFORMS if name == f"{system}-{machine}"), "linux-x86_64")
-
-
-def wanted(platforms: str, pythons: str) -> tuple[list[Platform], list[str]]:
-    """Read lists with commas of platforms and of versions of Python; empty ones mean this machine's.
-
-    Raises:
-        MisuseError: one is not known; the message lists those that are.
-    """
-    names = [each.strip() for each in platforms.split(",") if each.strip()] or [this_platform()]
-    versions = [each.strip() for each in pythons.split(",") if each.strip()] or [
-        f"{sys.version_info.major}.{sys.version_info.minor}"
-    ]
-    if unknown := [name for name in names if name not in PLATFORMS]:
-        raise MisuseError(
-            f"There is no platform `{unknown[0]}`.", remedy=f"Platforms: {', '.join(PLATFORMS)}."
-        )
-    if unknown := [version for version in versions if version not in PYTHONS]:
-        raise MisuseError(
-            f"`{unknown[0]}` is no version of Python for the course.", remedy=f"Use {', '.join(PYTHONS)}."
-        )
-    return [PLATFORMS[name] for name in names], versions
-
-
-def locks_for(text: str, platform: Platform, python: str) -> dict[str, str]:
-    """Return the locks that machines of one kind need, by the full version of Python.
-
-    There are two if a marker tells early patch releases from late ones.
-    """
-    first, last = f"{python}.0", f"{python}.{LAST_PATCH}"
-    found = {version: lock_for(text, platform, version) for version in (last, first)}
-    return found if found[first] != found[last] else {last: found[last]}
-
-
-def lock_for(text: str, platform: Platform, python: str) -> str:
-    """Return a lock with only what one machine needs: its markers decided, its hashes kept.
-
-    Args:
-        text: the lock.
-        platform: the machine's platform.
-        python: its full version of Python, such as 3.12.4.
-
-    Raises:
-        LabError: the lock cannot be read.
-    """
-    environment = {
-        **dict(platform.marker),
-        "python_version": ".".join(python.split(".")[:2]),
-        "python_full_version": python,
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "extra": "",
-    }
-    kept = []
-    for entry in text.replace("\\\n", " ").splitlines():
-        line = entry.partition(" #")[0].strip()
-        if not line or line.startswith(("#", "-")):
-            continue
-        spec, *hashes = line.split(" --hash=")
-        try:
-            required = Requirement(spec.strip())
-        except InvalidRequirement as error:
-            raise LabError(f"A lock has a line that cannot be read: {spec[:80]}.") from error
-        if required.marker is None or required.marker.evaluate(environment):
-            kept.append(
-                " ".join(
-                    [f"{required.name}{required.specifier}", *(f"--hash={each.strip()}" for each in hashes)]
-                )
-            )
-    return "\n".join(kept) + "\n"
-
-
-def fetch_wheels(
-    session: Session, platforms: Iterable[Platform], pythons: Iterable[str], folder: Path
-) -> list[Path]:
-    """Fetch the packages of the locks for some machines, each checked against its hash, and return the files.
-
-    What is in the folder from an earlier run is not fetched again.
-
-    Raises:
-        LabError: one was not found for a platform; the message says which.
-    """
-    command = pip.find(Path(sys.executable))
-    if command is None:
-        raise LabError("This Python has no pip.", remedy="Install the package python3-pip or python3-venv.")
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen = [(platform, python) for platform in platforms for python in pythons]
-    for platform, python in chosen:
-        for name in LOCKS:
-            session.say(f"packages of {name} for {platform.name}, Python {python}")
-            text = (session.places.root / "requirements" / name).read_text("utf-8")
-            for version, needed in locks_for(text, platform, python).items():
-                lock = folder.parent / f"{platform.name}-{version}-{name}"
-                lock.write_text(needed, encoding="utf-8")
-                _download(command, lock, platform, version, folder)
-    for wheel in pip.wheels()[:1]:
-        # A Python without pip of its own (Debian's without python3-venv) installs with this one.
-        shutil.copy2(wheel, folder / wheel.name)
-    return sorted(folder.glob("*.whl"))
-
-
-def _download(command: Sequence[str], lock: Path, platform: Platform, python: str, folder: Path) -> None:
-    words = [
-        *command, "download", "--require-hashes", "--no-deps", "--only-binary=:all:", "--progress-bar", "off",
-        "--implementation", "cp", "--python-version", python, "--dest", str(folder), "--find-links", str(folder),
-        *(word for tag in platform.tags for word in ("--platform", tag)), "--requirement", str(lock),
-    ]  # fmt: skip
-    try:
-        done = subprocess.run(
-            words,
-            env=pip.environment(os.environ, pip.configuration(command, lock.parent)),
-            cwd=lock.parent,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PIP_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LabError(
-            "The packages were not fetched in time.", remedy="Run it again: it goes on where it was."
-        ) from error
-    if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).splitlines()[-6:])
-        raise LabError(
-            f"A package for {platform.name} and Python {python} could not be fetched.",
-            remedy="Check the network, and run it again: it goes on where it was.",
-            detail=last,
-        )
 
 
 def folder_archive(folder: Path, file: Path) -> None:
