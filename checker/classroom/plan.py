@@ -1,4 +1,4 @@
-"""The plan for a room: what some labs need of each machine and of the network, from what was measured, and which machines lack it."""
+"""The plan for a room: what some labs need of each machine and of the network, from what was measured."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from checker.classroom.names import plain
-from checker.doctor.finding import Finding, Mark
+from checker.classroom.columns import columns
 from checker.engine.capacity import GB, MB, ROOM
 from checker.errors import MisuseError
 from checker.images.catalogue import Images
@@ -15,14 +14,8 @@ from checker.scene.admission import LEAST_DISK, NODES_DISK, memory_needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from checker.course.catalogue import Lab
-
-MOST_FILE = 2_000_000
-"""How large a file of `lab doctor --json` may be, in bytes; one has about 10 KB."""
-
-MOST_MACHINES = 1_000
 
 
 class LabNeed(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +33,7 @@ class LabNeed(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[str, ...]
 
 
-class Room(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What the labs need together. Sizes are in bytes and are upper limits: images share layers."""
 
     learners: int
@@ -66,20 +59,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     """Labs without figures."""
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """One machine: whether it can do these labs, and what to repair."""
-
-    machine: str
-    ready: bool
-    memory: float | None
-    disk_free: float | None
-    stopped: tuple[str, ...]
-    """Numbers of the labs that it cannot do."""
-    repairs: tuple[str, ...]
-    """What to repair, a sentence each."""
-
-
-def plan(labs: Sequence[Lab], learners: int, link_mbit: float) -> Room:
+def plan(labs: Sequence[Lab], learners: int, link_mbit: float) -> Plan:
     """Return what some labs need of a room.
 
     Args:
@@ -100,7 +80,7 @@ def plan(labs: Sequence[Lab], learners: int, link_mbit: float) -> Room:
     # A lab's own figure counts shared layers once; the sum over images counts them for each. Both are upper limits.
     images = min(sum(sizes.values()), sum(_measured_disk(lab) for lab in labs))
     writes = max(LEAST_DISK + (NODES_DISK if "privileged" in lab.toml.needs else 0) for lab in labs)
-    return Room(
+    return Plan(
         learners=learners,
         labs=needs,
         minutes=sum(need.minutes for need in needs),
@@ -151,158 +131,51 @@ def _minutes(count: int, mbit: float) -> float:
     return round(count * 8 / (mbit * 1e6) / 60, 1)
 
 
-def machines(folder: Path, room: Room) -> list[Verdict]:
-    """Judge the machines whose `lab doctor --json` is in a folder, one file for each, named after the machine.
-
-    Raises:
-        MisuseError: the folder is not there, or has no such file.
-    """
-    if not folder.is_dir():
-        raise MisuseError(f"There is no folder {folder}.", remedy="Name the folder with the machines' files.")
-    files = sorted(folder.glob("*.json"))[:MOST_MACHINES]
-    if not files:
-        raise MisuseError(
-            f"{folder} has no file that ends in .json.",
-            remedy="On each machine: lab doctor --json > NAME-OF-THE-MACHINE.json",
-        )
-    return [_machine(file, room) for file in files]
-
-
-def _machine(file: Path, room: Room) -> Verdict:
-    name = plain(file.stem, 60)
-    try:
-        if file.stat().st_size > MOST_FILE:
-            raise ValueError("it is too large")
-        findings = msgspec.json.decode(file.read_bytes(), type=list[Finding])
-        if not findings:
-            raise ValueError("it is empty")
-    except (OSError, ValueError, RecursionError) as error:
-        why = plain(str(error), 100)
-        return Verdict(
-            machine=name,
-            ready=False,
-            memory=None,
-            disk_free=None,
-            stopped=tuple(need.lab[:2] for need in room.labs),
-            repairs=(f"Its file cannot be read ({why}): run `lab doctor --json` there again.",),
-        )
-    amounts: dict[str, float] = {}
-    for finding in findings:
-        amounts |= finding.amounts
-    memory, disk = amounts.get("memory"), amounts.get("disk_free")
-    stopped: set[str] = set()
-    repairs: list[str] = []
-    _stop_for_problems(findings, room, stopped, repairs)
-    _stop_for_size(room, memory, disk, stopped, repairs)
-    return Verdict(
-        machine=name,
-        ready=not stopped,
-        memory=memory,
-        disk_free=disk,
-        stopped=tuple(sorted(stopped)),
-        repairs=tuple(repairs),
-    )
-
-
-def _stop_for_problems(
-    findings: Sequence[Finding], room: Room, stopped: set[str], repairs: list[str]
-) -> None:
-    ours = {need.lab[:2] for need in room.labs}
-    for finding in findings:
-        # Memory is judged here against these labs; the doctor judges it against the largest of all.
-        if finding.mark is not Mark.PROBLEM or (finding.id == "memory" and finding.amounts):
-            continue
-        hit = {each.strip() for each in finding.labs.split(",")} & ours if finding.labs else ours
-        if hit:
-            stopped |= hit
-            repairs.append(plain(f"{finding.title}: {finding.found}. {finding.remedy}", 400))
-
-
-def _stop_for_size(
-    room: Room, memory: float | None, disk: float | None, stopped: set[str], repairs: list[str]
-) -> None:
-    small = [need for need in room.labs if memory is not None and need.memory + ROOM > memory]
-    if small and memory is not None:
-        stopped |= {need.lab[:2] for need in small}
-        most = max(need.memory for need in small) + ROOM
-        repairs.append(f"memory: {memory / GB:.1f} GB, and {most / GB:.1f} GB are needed.")
-    if disk is not None and disk < room.disk:
-        stopped |= {need.lab[:2] for need in room.labs}
-        repairs.append(
-            f"disk: {disk / GB:.1f} GB are free for the engine, and {room.disk / GB:.1f} GB are needed at most."
-        )
-
-
-def plan_lines(room: Room) -> list[str]:
+def plan_lines(found: Plan) -> list[str]:
     """Return the plan as lines: what each lab needs, and what the room needs."""
-    from checker.classroom.tables import columns  # noqa: PLC0415 - tables know results, which a plan does not need
-
     rows = [("lab", "minutes", "memory", "disk", "start", "needs", "title")]
     rows += [
         (
             need.lab[:2],
             str(need.minutes),
-            _size(need.memory) if need.memory else "unknown",
-            _size(need.disk),
+            size_words(need.memory) if need.memory else "unknown",
+            size_words(need.disk),
             f"{need.start_s:.0f} s",
             ", ".join(need.needs) or "-",
             need.title,
         )
-        for need in room.labs
+        for need in found.labs
     ]
-    helpers = f"{room.helpers} helper{'s' if room.helpers != 1 else ''}"
-    shared, alone = _time(room.shared_minutes), _time(room.alone_minutes)
+    helpers = f"{found.helpers} helper{'s' if found.helpers != 1 else ''}"
+    shared, alone = _time(found.shared_minutes), _time(found.alone_minutes)
     lines = [
         *columns(rows),
         "",
-        f"Each machine: {_size(room.memory)} of memory with the engine, {_size(room.disk)} of free disk at most.",
-        f"The room: {room.minutes} minutes of work, {room.learners} learners, {helpers}.",
-        f"Images: {_size(room.images)} at most, which one machine fetches in {shared} at {room.link_mbit:g} Mbit/s.",
-        f"If each of {room.learners} machines fetches them: {_size(room.download)}, {alone}.",
+        f"Each machine: {size_words(found.memory)} of memory with the engine, {size_words(found.disk)} of free disk at most.",
+        f"The room: {found.minutes} minutes of work, {found.learners} learners, {helpers}.",
+        f"Images: {size_words(found.images)} at most, which one machine fetches in {shared} at {found.link_mbit:g} Mbit/s.",
+        f"If each of {found.learners} machines fetches them: {size_words(found.download)}, {alone}.",
     ]
-    if room.unmeasured:
+    if found.unmeasured:
         lines.append(
-            f"Lab {', '.join(room.unmeasured)} was never measured: its memory and disk are missing above."
+            f"Lab {', '.join(found.unmeasured)} was never measured: its memory and disk are missing above."
         )
-    lines += _fetching(room)
+    lines += _fetching(found)
     return lines
 
 
-def _fetching(room: Room) -> list[str]:
-    images = list(dict.fromkeys(image for need in room.labs for image in need.images))
+def _fetching(found: Plan) -> list[str]:
+    images = list(dict.fromkeys(image for need in found.labs for image in need.images))
     lines = ["", "Fetch once, on a machine with a connection, and carry the file to the others:"]
     lines.append(f"  lab images build {' '.join(images)}")
     lines.append(f"  lab images save room.tar.gz {' '.join(images)}")
-    if any("nomad" in need.needs for need in room.labs):
+    if any("nomad" in need.needs for need in found.labs):
         lines.append("Nomad does not come with the course: see the page of lab 11.")
     return lines
 
 
-def machine_lines(found: Sequence[Verdict]) -> list[str]:
-    """Return the table of machines: those to repair first, and what to repair."""
-    from checker.classroom.tables import columns  # noqa: PLC0415 - as above
-
-    ordered = sorted(found, key=lambda each: (each.ready, each.machine))
-    rows = [("machine", "memory", "disk free", "cannot do")]
-    rows += [
-        (
-            each.machine,
-            _size(each.memory) if each.memory else "unknown",
-            _size(each.disk_free) if each.disk_free is not None else "unknown",
-            ", ".join(each.stopped) or "-",
-        )
-        for each in ordered
-    ]
-    heading, *rest = columns(rows)
-    lines = [heading]
-    for line, each in zip(rest, ordered, strict=True):
-        lines.append(line)
-        lines += [f"    {repair}" for repair in each.repairs]
-    ready = sum(each.ready for each in found)
-    return [*lines, "", f"{ready} of {len(found)} machines are ready for these labs."]
-
-
-def _size(count: float) -> str:
+def size_words(count: float) -> str:
+    """Return a number of bytes as a person reads it."""
     return f"{count / GB:.1f} GB" if count >= GB else f"{count / MB:.0f} MB"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.classroom.columns import columns
 from checker.classroom.names import plain
 from checker.classroom.regrade import Evidence, Result
 from checker.render.style import printable
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
     from checker.render.style import Style
 
 _COLOURS = {Evidence.VERIFIED: "green", Evidence.REPLAYED: "yellow", Evidence.CLAIMED: "dim"}
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines with aligned columns; the first row is the heading."""
-    wide = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))] if rows else []
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows
-    ]
 
 
 def result_lines(results: Sequence[Result], refused: Sequence[Result], style: Style) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from checker.classroom.hub.manifests import Wanted
     from checker.classroom.hub.people import Learner
     from checker.classroom.hub.scale import Scale
-    from checker.classroom.plan import Room
+    from checker.classroom.plan import Plan
     from checker.cli.context import Context
     from checker.images.catalogue import Image
 
@@ -105,7 +105,7 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def planned(args: argparse.Namespace, room: Room) -> tuple[Scale | None, list[str]]:
+def planned(args: argparse.Namespace, plan: Plan) -> tuple[Scale | None, list[str]]:
     """Return what a cluster of the nodes that were asked for needs, and as lines; nothing without `--node`."""
     from checker.classroom.hub.scale import lines, node_of, scale
     from checker.errors import MisuseError
@@ -115,7 +115,7 @@ def planned(args: argparse.Namespace, room: Room) -> tuple[Scale | None, list[st
     if args.hours <= 0 or args.price < 0:
         raise MisuseError("--hours takes a number above 0, and --price one from 0.")
     node = node_of(args.node)
-    found = scale(room, node, hours=args.hours, price=args.price)
+    found = scale(plan, node, hours=args.hours, price=args.price)
     return found, lines(found, node, hours=args.hours, price=args.price, link_mbit=args.mbit)
 
 
@@ -167,7 +167,7 @@ def _wanted(context: Context) -> tuple[Wanted, list[str], list[Image]]:
         nodes.append((label, value))
     names = people.names_from(args.learners, Path(args.learners).expanduser())
     labs = context.catalogue.several(args.labs)
-    room = plan(labs, len(names), 50.0)
+    needed = plan(labs, len(names), 50.0)
     known = Images(context.places.root)
     images = known.resolve(dict.fromkeys(name for lab in labs for name in lab.images))
     ensure([each.short for each in images], context.say, places=context.places, engine=context.engine)
@@ -175,7 +175,7 @@ def _wanted(context: Context) -> tuple[Wanted, list[str], list[Image]]:
         namespace=args.namespace,
         name=args.name,
         seats=len(names),
-        size=Size(memory=room.memory, disk=room.disk, images=room.images),
+        size=Size(memory=needed.memory, disk=needed.disk, images=needed.images),
         image=args.image or known.find(IMAGE).reference,
         config=(context.places.root / CONFIG).read_text(encoding="utf-8"),
         service=args.service,

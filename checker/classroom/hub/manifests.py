@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from checker.engine.capacity import GB, MB
 
 if TYPE_CHECKING:
-    from checker.classroom.plan import Room
+    from checker.classroom.plan import Plan
 
 FILE = Path(__file__).parent / "manifests.yaml"
 
@@ -84,7 +84,7 @@ class Wanted:
     start_seconds: int = 600
 
 
-def seat_memory(size: Size | Room) -> int:
+def seat_memory(size: Size | Plan) -> int:
     """Return the memory of a seat's pod in bytes."""
     return size.memory + SEAT_MEMORY
 

@@ -13,7 +13,7 @@ from checker.engine.capacity import GB, MB
 from checker.errors import MisuseError
 
 if TYPE_CHECKING:
-    from checker.classroom.plan import Room
+    from checker.classroom.plan import Plan
 
 MOST_PODS = 100
 """Seats on one node at most: Kubernetes is tested with 110 pods on a node, and a node has pods of its own
@@ -89,11 +89,11 @@ def node_of(text: str) -> Node:
     return Node(int(parts[0]), int(parts[1]) * GB, int(parts[2]) * GB)
 
 
-def scale(room: Room, node: Node, *, hours: float, price: float) -> Scale:
-    """Return what a class of a room's size needs of a cluster.
+def scale(plan: Plan, node: Node, *, hours: float, price: float) -> Scale:
+    """Return what a class of a plan's size needs of a cluster.
 
     Args:
-        room: the plan for the learners and labs.
+        plan: the plan for the learners and labs.
         node: one machine of the cluster.
         hours: how long it is rented.
         price: of one node for one hour, in any currency.
@@ -101,39 +101,39 @@ def scale(room: Room, node: Node, *, hours: float, price: float) -> Scale:
     Raises:
         MisuseError: not one seat fits on a node, or one cluster cannot have so many nodes.
     """
-    memory = seat_memory(room)
+    memory = seat_memory(plan)
     by = (
         math.floor(node.free_memory / memory),
         math.floor(node.free_cores / CORES_LEAST),
-        math.floor(node.disk / room.disk),
+        math.floor(node.disk / plan.disk),
     )
     fit = min(*by, MOST_PODS)
     if fit < 1:
         raise MisuseError(
-            f"Not one seat fits on such a node: it needs {memory / GB:.1f} GB of memory and {room.disk / GB:.1f} GB of disk.",
+            f"Not one seat fits on such a node: it needs {memory / GB:.1f} GB of memory and {plan.disk / GB:.1f} GB of disk.",
             remedy="Take larger nodes, or fewer labs.",
         )
-    hubs = math.ceil(room.learners / MOST_SEATS)
+    hubs = math.ceil(plan.learners / MOST_SEATS)
     rest = math.ceil(hubs * REST_MEMORY / node.free_memory)
-    nodes = math.ceil(room.learners / fit) + rest + 1
+    nodes = math.ceil(plan.learners / fit) + rest + 1
     if nodes > MOST_NODES:
         raise MisuseError(
             f"{nodes} nodes are needed, and a cluster has {MOST_NODES} at most.",
             remedy="Take larger nodes, or several clusters.",
         )
     return Scale(
-        seats=room.learners,
+        seats=plan.learners,
         seat_memory=memory,
-        seat_disk=room.disk,
+        seat_disk=plan.disk,
         by_memory=by[0],
         by_cores=by[1],
         by_disk=by[2],
         seats_a_node=fit,
         hubs=hubs,
         nodes=nodes,
-        registry=room.download,
-        registry_minutes=round(room.download * 8 / hubs / (room.link_mbit * 1e6 * WIRE_SHARE) / 60, 1),
-        seating_minutes=round(room.learners / hubs / STARTING * SEAT_SECONDS / 60, 1),
+        registry=plan.download,
+        registry_minutes=round(plan.download * 8 / hubs / (plan.link_mbit * 1e6 * WIRE_SHARE) / 60, 1),
+        seating_minutes=round(plan.learners / hubs / STARTING * SEAT_SECONDS / 60, 1),
         cost=round(nodes * hours * price, 2),
     )
 

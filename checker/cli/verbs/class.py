@@ -174,7 +174,8 @@ def _plan(context: Context) -> int:
 
     import msgspec
 
-    from checker.classroom.plan import machine_lines, machines, plan, plan_lines
+    from checker.classroom.machines import machine_lines, machines
+    from checker.classroom.plan import plan, plan_lines
 
     args = context.args
     room = plan(context.catalogue.several(args.labs), args.learners, args.mbit)

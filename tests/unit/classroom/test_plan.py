@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from checker.classroom.plan import machine_lines, machines, plan, plan_lines
+from checker.classroom.machines import machine_lines, machines
+from checker.classroom.plan import plan, plan_lines
 from checker.doctor.finding import Finding, Mark
 from checker.errors import MisuseError
 
