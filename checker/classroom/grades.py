@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import Meta
 
-from checker.classroom.regrade import Evidence, Result  # noqa: TC001 - msgspec reads them when the program runs
+from checker.classroom.result import Evidence, Result  # noqa: TC001 - msgspec reads them when the program runs
 from checker.course.toml import read_toml
 from checker.errors import MisuseError
 from checker.results import Kind, Status

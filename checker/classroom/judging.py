@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checker.authoring.prove import Prover, scratch_scene
-from checker.classroom.regrade import Found, Kept, Result, grade_all
+from checker.classroom.regrade import Found, Kept, grade_all
 from checker.classroom.replay import ENDED, answer_of
+from checker.classroom.result import Result
 from checker.engine.capacity import ROOM, capacity
 from checker.engine.platform import Platform
 from checker.errors import LabError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from checker.classroom.regrade import Pile
+    from checker.classroom.pile import Pile
     from checker.classroom.submission import HandedIn
     from checker.course.catalogue import Lab
     from checker.results import Report

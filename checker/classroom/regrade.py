@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,95 +10,20 @@ import msgspec
 
 from checker import whole
 from checker.classroom import names
-from checker.classroom.submission import (
-    SUFFIX,
-    Elsewhere,
-    HandedIn,
-    RefusedError,
-    claimed,
-    read,
-    require_ours,
-    same_work,
-)
+from checker.classroom.pile import KEPT, name_in, sort
+from checker.classroom.result import Evidence, Judged, Result
+from checker.classroom.submission import Elsewhere, HandedIn, claimed
 from checker.classroom.whose_values import NOBODY
-from checker.errors import MisuseError, not_written
+from checker.errors import not_written
 from checker.results import Kind, Report, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from checker.classroom.pile import Pile
     from checker.classroom.whose_values import Whose
     from checker.course.catalogue import Catalogue, Lab
-
-KEPT = ".regraded"
-"""The folder beside the archives that the results are kept in, one file for each lab."""
-
-
-class Evidence(enum.StrEnum):
-    """What stands behind a result."""
-
-    CLAIMED = "claimed"
-    """The learner's machine says so. Nothing of it was seen here."""
-    REPLAYED = "replayed"
-    """The files and commands were run here, and only part of what was claimed came out."""
-    VERIFIED = "verified"
-    """The files and commands were run here, and everything that was claimed came out."""
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One check of one submission."""
-
-    id: str
-    title: str
-    claimed: Status
-    found: Status | None = None
-    """How it ended here; None if it was not judged here."""
-    kind: Kind = Kind.GOAL
-    why: str = ""
-    """What it said here, if it did not pass."""
-
-    @property
-    def counts(self) -> Status:
-        """The status that points are given for: the one found here if it was judged here."""
-        judged = {Status.PASSED, Status.FAILED, Status.VIOLATED, Status.NOT_RUN}
-        return self.found if self.found in judged else self.claimed
-
-    @property
-    def refuted(self) -> bool:
-        """Whether it was claimed to pass and did not pass here, although it was judged."""
-        return self.claimed is Status.PASSED and self.counts is not Status.PASSED
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One archive, graded again or refused."""
-
-    file: str
-    sha256: str = ""
-    learner: str = ""
-    id: str = ""
-    lab: str = ""
-    course: str = ""
-    made: str = ""
-    evidence: Evidence = Evidence.CLAIMED
-    checks: tuple[Judged, ...] = ()
-    attempts: int = 0
-    hints: int = 0
-    solved: bool = False
-    refused: str = ""
-    """Why the archive was refused; then nothing else of it counts."""
-    note: str = ""
-    """What a teacher should know: a command that did not end, the same work under another name, why it was not run."""
-    seconds: float = 0.0
-    values: str = ""
-    """What the values were drawn from that it was graded with; empty for the lesson's."""
-    final: bool = True
-    """Whether it stays as it is in the next run; not if the machine was the reason that it could not be judged."""
-
-    @property
-    def refuted(self) -> tuple[str, ...]:
-        """The checks that were claimed to pass and did not pass here."""
-        return tuple(check.id for check in self.checks if check.refuted)
 
 
 @dataclass(frozen=True)
@@ -108,23 +32,6 @@ class Found:
 
     report: Report | None
     said: str = ""
-
-
-def archives(folder: Path) -> list[Path]:
-    """Return the archives in a folder and the folders below it, as a learning platform unpacks them.
-
-    Raises:
-        MisuseError: the folder is not there, or has no archive.
-    """
-    if not folder.is_dir():
-        raise MisuseError(f"There is no folder {folder}.", remedy="Name the folder with what was handed in.")
-    found = sorted(path for path in folder.rglob(f"*{SUFFIX}") if KEPT not in path.parts)
-    if not found:
-        raise MisuseError(
-            f"{folder} has no file whose name ends in {SUFFIX}.",
-            remedy="`lab submit` on a learner's machine writes such a file.",
-        )
-    return found
 
 
 class Kept:
@@ -166,103 +73,6 @@ class Kept:
         self._file.unlink(missing_ok=True)
 
 
-@dataclass
-class Pile:
-    """Everything in a folder, read: what can be graded, by lab, and what was refused."""
-
-    handed: dict[str, list[tuple[Path, HandedIn]]]
-    refused: list[Result]
-    notes: dict[str, str]
-    """What to say of an archive, by its SHA-256."""
-    seeds: dict[str, str]
-    """What the values are drawn from that an archive is graded with, by its SHA-256; empty for the lesson's."""
-
-
-def sort(folder: Path, catalogue: Catalogue, class_: Whose = NOBODY) -> Pile:
-    """Read every archive of a folder, and set aside those that cannot be graded.
-
-    Of several by one learner for one lab, the one that was made last counts, by the learner's clock.
-
-    Args:
-        folder: the folder with the archives.
-        catalogue: the labs.
-        class_: the class that the learners are in, if it gave them values of their own.
-
-    Raises:
-        MisuseError: there is no folder or no archive.
-    """
-    labs = {path.name: catalogue.read(path) for path in catalogue.folders}
-    pile = Pile({}, [], {}, {})
-    seen: dict[str, Path] = {}
-    latest: dict[tuple[str, str], tuple[Path, HandedIn]] = {}
-    for file in archives(folder):
-        try:
-            handed = read(file)
-            if handed.sha256 in seen:
-                raise RefusedError(f"It is the same archive as {seen[handed.sha256].name}.")
-            seen[handed.sha256] = file
-            lab = labs.get(handed.submission.lab)
-            if lab is None:
-                raise RefusedError(
-                    f"It is for a lab that this course does not have: {names.plain(handed.submission.lab, 40)}."
-                )
-            require_ours(handed.submission, lab)
-            pile.seeds[handed.sha256] = class_.seed(handed.submission, lab)
-        except RefusedError as error:
-            pile.refused.append(_refused(folder, file, f"{error.what} {error.remedy}".strip()))
-            continue
-        who = (lab.slug, names.key(handed.submission.id or handed.submission.learner))
-        before = latest.get(who)
-        if before is not None:
-            older, newer = sorted((before, (file, handed)), key=_when)
-            pile.refused.append(
-                _refused(folder, older[0], f"A later one of the same name was handed in: {newer[0].name}.")
-            )
-            latest[who] = newer
-        else:
-            latest[who] = (file, handed)
-    for (slug, _), one in sorted(latest.items(), key=lambda item: item[0]):
-        pile.handed.setdefault(slug, []).append(one)
-    for several in pile.handed.values():
-        for _, this in several:
-            said = (
-                class_.note(this.submission, pile.seeds[this.sha256]),
-                _note_name(this, several),
-                _note_copies(this, several),
-            )
-            pile.notes[this.sha256] = "; ".join(filter(None, said))
-    return pile
-
-
-def _when(one: tuple[Path, HandedIn]) -> tuple[str, str]:
-    return one[1].submission.made, one[1].sha256
-
-
-def _refused(folder: Path, file: Path, why: str) -> Result:
-    return Result(file=_shown(folder, file), refused=why)
-
-
-def _shown(folder: Path, file: Path) -> str:
-    return names.plain(file.relative_to(folder).as_posix(), names.MOST_PATH)
-
-
-def _note_name(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:
-    """Say that another id has the name under which an archive is graded: then one of the two is not this learner."""
-    mine = names.key(one.submission.learner)
-    same = [other for _, other in handed if other is not one and names.key(other.submission.learner) == mine]
-    return "another archive has the same name and another id" if same else ""
-
-
-def _note_copies(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:
-    same = [
-        other.submission.learner
-        for _, other in handed
-        if other is not one and same_work(one.submission, other.submission)
-    ]
-    # An answer without commands can be the lab's own solution, which two people copied from the same page.
-    return f"the same files and commands as {', '.join(same)}" if same else ""
-
-
 def grade_all(
     folder: Path,
     lab: Lab,
@@ -289,7 +99,7 @@ def grade_all(
             continue
         start = time.monotonic()
         found = why_not(each) or judge(each, seed)
-        result = compare(each, found, file=_shown(folder, file), note=notes.get(each.sha256, ""))
+        result = compare(each, found, file=name_in(folder, file), note=notes.get(each.sha256, ""))
         seconds = round(time.monotonic() - start, 1)
         result = msgspec.structs.replace(result, seconds=seconds, values=seed)
         kept.add(result)
@@ -363,9 +173,7 @@ def _why(report: Report | None, name: str) -> str:
     return ""
 
 
-def standings(
-    folder: Path, catalogue: Catalogue, class_: Whose = NOBODY
-) -> tuple[list[Result], list[Result]]:
+def standings(folder: Path, catalogue: Catalogue, whose: Whose = NOBODY) -> tuple[list[Result], list[Result]]:
     """Return the result of each submission in a folder, and the archives that were refused.
 
     A submission that was not graded again yet stands as it is claimed.
@@ -373,12 +181,12 @@ def standings(
     Raises:
         MisuseError: there is no folder or no archive.
     """
-    pile = sort(folder, catalogue, class_)
+    pile = sort(folder, catalogue, whose)
     found: list[Result] = []
     for slug, handed in pile.handed.items():
         kept = Kept(folder, slug)
         for file, each in handed:
             before = kept.of(each.sha256, each.submission.course, pile.seeds[each.sha256])
             note = pile.notes.get(each.sha256, "")
-            found.append(before or compare(each, Found(None), file=_shown(folder, file), note=note))
+            found.append(before or compare(each, Found(None), file=name_in(folder, file), note=note))
     return sorted(found, key=lambda each: (each.lab, names.key(each.learner), each.sha256)), pile.refused

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checker.classroom.columns import columns
 from checker.classroom.names import plain
-from checker.classroom.regrade import Evidence, Result
+from checker.classroom.result import Evidence, Result
 from checker.render.style import printable
 from checker.results import Kind, Status
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from checker.classroom.regrade import Pile, Result
+    from checker.classroom.pile import Pile
+    from checker.classroom.result import Result
     from checker.classroom.whose_values import Whose
     from checker.cli.context import Context
     from checker.course.catalogue import Lab
@@ -216,7 +217,8 @@ def _verify(context: Context) -> int:
 
     import msgspec
 
-    from checker.classroom.regrade import Kept, sort
+    from checker.classroom.pile import sort
+    from checker.classroom.regrade import Kept
     from checker.cli.context import ProgressPrinter
 
     args, folder = context.args, Path(context.args.folder).expanduser()

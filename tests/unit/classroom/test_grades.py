@@ -15,7 +15,8 @@ import pytest
 
 from checker.classroom.gradebooks import FORMATS, canvas, junit, moodle, table, write_all
 from checker.classroom.grades import Grade, Rules, grade, read_rules
-from checker.classroom.regrade import Found, Result, compare
+from checker.classroom.regrade import Found, compare
+from checker.classroom.result import Result
 from checker.classroom.xapi import statement, statements
 from checker.errors import LabError, MisuseError
 from checker.results import Status

@@ -13,7 +13,8 @@ import pytest
 from checker.classroom import register
 from checker.classroom.calling import join
 from checker.classroom.outbox import Outbox
-from checker.classroom.regrade import Found, grade_all, sort, standings
+from checker.classroom.pile import sort
+from checker.classroom.regrade import Found, grade_all, standings
 from checker.classroom.serving import serve
 from checker.classroom.submission import RefusedError
 from checker.classroom.whose_values import NOBODY, whose

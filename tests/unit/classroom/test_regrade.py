@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.classroom.judging import waves
-from checker.classroom.regrade import (
-    Evidence,
-    Found,
-    Kept,
-    Result,
-    compare,
-    grade_all,
-    sort,
-    standings,
-)
+from checker.classroom.pile import sort
+from checker.classroom.regrade import Found, Kept, compare, grade_all, standings
+from checker.classroom.result import Evidence, Result
 from checker.classroom.submission import SUFFIX, Elsewhere, HandedIn
 from checker.classroom.tables import result_lines
 from checker.errors import MisuseError

@@ -1,0 +1,153 @@
+"""The archives in a folder, read and sorted: what can be graded, by lab, and what is refused, with the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from checker.classroom import names
+from checker.classroom.result import Result
+from checker.classroom.submission import SUFFIX, HandedIn, RefusedError, read, require_ours, same_work
+from checker.classroom.whose_values import NOBODY
+from checker.errors import MisuseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from checker.classroom.whose_values import Whose
+    from checker.course.catalogue import Catalogue, Lab
+
+KEPT = ".regraded"
+"""The folder beside the archives that the results are kept in, one file for each lab."""
+
+
+def archives(folder: Path) -> list[Path]:
+    """Return the archives in a folder and the folders below it, as a learning platform unpacks them.
+
+    Raises:
+        MisuseError: the folder is not there, or has no archive.
+    """
+    if not folder.is_dir():
+        raise MisuseError(f"There is no folder {folder}.", remedy="Name the folder with what was handed in.")
+    found = sorted(path for path in folder.rglob(f"*{SUFFIX}") if KEPT not in path.parts)
+    if not found:
+        raise MisuseError(
+            f"{folder} has no file whose name ends in {SUFFIX}.",
+            remedy="`lab submit` on a learner's machine writes such a file.",
+        )
+    return found
+
+
+@dataclass
+class Pile:
+    """Everything in a folder, read: what can be graded, by lab, and what was refused."""
+
+    handed: dict[str, list[tuple[Path, HandedIn]]]
+    refused: list[Result]
+    notes: dict[str, str]
+    """What to say of an archive, by its SHA-256."""
+    seeds: dict[str, str]
+    """What the values are drawn from that an archive is graded with, by its SHA-256; empty for the lesson's."""
+
+
+def sort(folder: Path, catalogue: Catalogue, whose: Whose = NOBODY) -> Pile:
+    """Read every archive of a folder, and set aside those that cannot be graded.
+
+    Of several by one learner for one lab, the one that was made last counts, by the learner's clock.
+
+    Args:
+        folder: the folder with the archives.
+        catalogue: the labs.
+        whose: the seeds of the class that the learners are in, if it gave them values of their own.
+
+    Raises:
+        MisuseError: there is no folder or no archive.
+    """
+    labs = {path.name: catalogue.read(path) for path in catalogue.folders}
+    pile = Pile({}, [], {}, {})
+    seen: dict[str, Path] = {}
+    latest: dict[tuple[str, str], tuple[Path, HandedIn]] = {}
+    for file in archives(folder):
+        try:
+            handed = _read_once(file, seen)
+            lab = _lab_of(handed, labs)
+            pile.seeds[handed.sha256] = whose.seed(handed.submission, lab)
+        except RefusedError as error:
+            pile.refused.append(_refused(folder, file, f"{error.what} {error.remedy}".strip()))
+            continue
+        who = (lab.slug, names.key(handed.submission.id or handed.submission.learner))
+        older, latest[who] = _by_time(latest.get(who), (file, handed))
+        if older is not None:
+            newer = latest[who][0].name
+            why = f"A later one of the same name was handed in: {newer}."
+            pile.refused.append(_refused(folder, older[0], why))
+    for (slug, _), one in sorted(latest.items(), key=lambda item: item[0]):
+        pile.handed.setdefault(slug, []).append(one)
+    _note_all(pile, whose)
+    return pile
+
+
+def _read_once(file: Path, seen: dict[str, Path]) -> HandedIn:
+    handed = read(file)
+    if handed.sha256 in seen:
+        raise RefusedError(f"It is the same archive as {seen[handed.sha256].name}.")
+    seen[handed.sha256] = file
+    return handed
+
+
+def _lab_of(handed: HandedIn, labs: Mapping[str, Lab]) -> Lab:
+    lab = labs.get(handed.submission.lab)
+    if lab is None:
+        raise RefusedError(
+            f"It is for a lab that this course does not have: {names.plain(handed.submission.lab, 40)}."
+        )
+    require_ours(handed.submission, lab)
+    return lab
+
+
+def _by_time(
+    before: tuple[Path, HandedIn] | None, now: tuple[Path, HandedIn]
+) -> tuple[tuple[Path, HandedIn] | None, tuple[Path, HandedIn]]:
+    """Return the older of two submissions, if there are two, and the newer."""
+    if before is None:
+        return None, now
+    older, newer = sorted((before, now), key=lambda one: (one[1].submission.made, one[1].sha256))
+    return older, newer
+
+
+def _note_all(pile: Pile, whose: Whose) -> None:
+    for several in pile.handed.values():
+        for _, this in several:
+            said = (
+                whose.note(this.submission, pile.seeds[this.sha256]),
+                _note_name(this, several),
+                _note_copies(this, several),
+            )
+            pile.notes[this.sha256] = "; ".join(filter(None, said))
+
+
+def _refused(folder: Path, file: Path, why: str) -> Result:
+    return Result(file=name_in(folder, file), refused=why)
+
+
+def name_in(folder: Path, file: Path) -> str:
+    """Return an archive's path in its folder, as it is shown."""
+    return names.plain(file.relative_to(folder).as_posix(), names.MOST_PATH)
+
+
+def _note_name(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:
+    """Say that another id has the name under which an archive is graded: then one of the two is not this learner."""
+    mine = names.key(one.submission.learner)
+    same = [other for _, other in handed if other is not one and names.key(other.submission.learner) == mine]
+    return "another archive has the same name and another id" if same else ""
+
+
+def _note_copies(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:
+    same = [
+        other.submission.learner
+        for _, other in handed
+        if other is not one and same_work(one.submission, other.submission)
+    ]
+    # An answer without commands can be the lab's own solution, which two people copied from the same page.
+    return f"the same files and commands as {', '.join(same)}" if same else ""
