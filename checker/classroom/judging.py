@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -129,46 +130,46 @@ def waves(labs: Sequence[Lab], memory: int | None, processors: int) -> list[list
 
 
 def several_labs(
-    session: Session, folder: Path, labs: Sequence[Lab], tell: Callable[[Result], None], class_: str = ""
+    session: Session,
+    folder: Path,
+    labs: Sequence[Lab],
+    tell: Callable[[Result], None],
+    class_folder: str = "",
 ) -> list[LabError]:
-    """Grade the submissions of several labs, as many labs at a time as fit; each lab runs in a process of its own.
+    """Grade the submissions of several labs, as many labs at a time as fit; each lab runs in a separate process.
 
     Args:
         session: the course.
         folder: the folder with the archives.
         labs: the labs.
-        tell: called with each result as soon as it is there.
-        class_: the folder of the class, if it is not this machine's own.
+        tell: called with each result as soon as it is there, from one thread at a time.
+        class_folder: the folder of the class, if it is not this machine's own.
 
     Returns:
         Why a lab could not be graded, for each such lab.
     """
     there = capacity(session.engine, [], Platform())
     failed: list[LabError] = []
-    guard = threading.Lock()
+    one_at_a_time = threading.Lock()
+
+    def tell_one(result: Result) -> None:
+        with one_at_a_time:
+            tell(result)
+
+    def grade(lab: Lab) -> LabError | None:
+        return _in_process(session, folder, lab, tell_one, class_folder)
+
     for wave in waves(labs, there.memory, os.cpu_count() or 1):
         session.say(f"grading lab {', '.join(lab.number for lab in wave)} at the same time")
-        threads = [
-            threading.Thread(target=_in_process, args=(session, folder, lab, tell, class_, failed, guard))
-            for lab in wave
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(len(wave)) as pool:
+            failed += filter(None, pool.map(grade, wave))
     return failed
 
 
 def _in_process(
-    session: Session,
-    folder: Path,
-    lab: Lab,
-    tell: Callable[[Result], None],
-    class_: str,
-    failed: list[LabError],
-    guard: threading.Lock,
-) -> None:
-    # pytest, which runs the checks, can run once in a process at a time.
+    session: Session, folder: Path, lab: Lab, tell: Callable[[Result], None], class_folder: str
+) -> LabError | None:
+    """Grade one lab in a separate process, because pytest can run only once in a process at a time; return why it failed."""
     command = [
         sys.executable,
         "-m",
@@ -178,10 +179,10 @@ def _in_process(
         str(folder),
         "--lab",
         lab.slug,
-        *(["--class", class_] if class_ else []),
         "--json",
         "--yes",
     ]
+    command += ["--class", class_folder] if class_folder else []
     with subprocess.Popen(
         command,
         cwd=session.places.root,
@@ -193,19 +194,15 @@ def _in_process(
         errors="replace",
     ) as process:
         assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes were asked for
-        lines: list[str] = []
-        reader = threading.Thread(target=lines.extend, args=(process.stderr,))
+        said: list[str] = []
+        reader = threading.Thread(target=said.extend, args=(process.stderr,))
         reader.start()
         for line in process.stdout:
             with contextlib.suppress(msgspec.MsgspecError):
-                result = msgspec.json.decode(line, type=Result)
-                with guard:
-                    tell(result)
+                tell(msgspec.json.decode(line, type=Result))
         code = process.wait()
         reader.join()
     # 1 says that something was refuted or refused, which the results say too.
-    if code > 1:
-        with guard:
-            failed.append(
-                LabError(f"Lab {lab.number} could not be graded.", detail="".join(lines[-6:]).strip())
-            )
+    if code <= 1:
+        return None
+    return LabError(f"Lab {lab.number} could not be graded.", detail="".join(said[-6:]).strip())
