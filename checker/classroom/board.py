@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from checker.classroom.answers import HANDLERS, HEADERS, answer, body_of, decoded
 from checker.classroom.names import cell
+from checker.classroom.replies import HANDLERS, HEADERS, body_of, decoded, reply
 from checker.web.guard import Guard, Rules
 from checker.web.stream import BEAT_SECONDS, stream
 
@@ -81,7 +81,7 @@ class Board:
 
     async def state(self, _: Request) -> Response:
         """Return everything that the board shows."""
-        return answer(state_of(self._room, 0))
+        return reply(state_of(self._room, 0))
 
     async def stream(self, _: Request) -> Response:
         """Return what changes, for as long as the page reads it."""
@@ -90,11 +90,11 @@ class Board:
     async def counts(self, _: Request) -> Response:
         """Return counts alone, for a page that everybody sees."""
         picture = self._room.picture
-        return answer({"class": self._room.about.name, "summary": picture.summary(), "pace": picture.pace()})
+        return reply({"class": self._room.about.name, "summary": picture.summary(), "pace": picture.pace()})
 
     async def invite(self, _: Request) -> Response:
         """Return the join string."""
-        return answer({"invitation": self._invitation, "code": self._room.about.code})
+        return reply({"invitation": self._invitation, "code": self._room.about.code})
 
     async def qr(self, _: Request) -> Response:
         """Return the join string as a QR code."""
@@ -102,7 +102,7 @@ class Board:
 
     async def events(self, _: Request) -> Response:
         """Return everything that happened."""
-        return answer(await self._room.export())
+        return reply(await self._room.export())
 
     async def table(self, _: Request) -> Response:
         """Return the learners as CSV."""
@@ -110,17 +110,17 @@ class Board:
 
     async def admit(self, request: Request) -> Response:
         """Give a learner's place to a machine that waits."""
-        return answer({"admitted": await self._room.admit(decoded(await body_of(request), _Machine).machine)})
+        return reply({"admitted": await self._room.admit(decoded(await body_of(request), _Machine).machine)})
 
     async def turn_away(self, request: Request) -> Response:
         """Forget a machine that waits."""
         await self._room.turn_away(decoded(await body_of(request), _Machine).machine)
-        return answer({})
+        return reply({})
 
     async def message(self, request: Request) -> Response:
         """Send a message."""
         asked = decoded(await body_of(request), _Message)
-        return answer({"id": await self._room.say(asked.to, asked.text)})
+        return reply({"id": await self._room.say(asked.to, asked.text)})
 
 
 class _Machine(msgspec.Struct, forbid_unknown_fields=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
-import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -239,14 +238,3 @@ def keep_posting(
             # A class that is away is asked less often: 5, 10, 20, 40, 60 seconds.
             pause = min(MOST_PAUSE, max(EVERY_SECONDS, pause * 2))
     line.close()
-
-
-def address_of_room() -> str:
-    """Return this machine's address on the network that it reaches others by; loopback if there is none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # Nothing is sent: an address of RFC 5737 is only looked up in the routes.
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"

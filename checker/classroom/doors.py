@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from checker.classroom.answers import HANDLERS, answer, body_of, decoded
 from checker.classroom.protocol import LEARNER, SEAL, Batch, Joining
+from checker.classroom.replies import HANDLERS, body_of, decoded, reply
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -32,14 +32,14 @@ def lan(room: Room, shelf: Shelf | None = None) -> ASGIApp:
         asked = decoded(await body_of(request), Joining)
         address = request.client.host if request.client else ""
         joined = await room.join(asked, address)
-        return answer(joined, 200 if joined.secret else 202)
+        return reply(joined, 200 if joined.secret else 202)
 
     async def events(request: Request) -> Response:
         body = await body_of(request)
-        return answer(await room.take(decoded(body, Batch), body, request.headers.get(SEAL, "")))
+        return reply(await room.take(decoded(body, Batch), body, request.headers.get(SEAL, "")))
 
     async def me(request: Request) -> Response:
-        return answer(await room.me(request.headers.get(LEARNER, ""), b"/me", request.headers.get(SEAL, "")))
+        return reply(await room.me(request.headers.get(LEARNER, ""), b"/me", request.headers.get(SEAL, "")))
 
     routes: list[BaseRoute] = [
         Route("/join", join, methods=["POST"]),

@@ -1,4 +1,4 @@
-"""What both doors of a class have in common: how requests are read, and how they are answered or refused."""
+"""What both servers of a class have in common: how a request is read, and how the reply to it is made."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
-"""What every answer says."""
+"""What every reply says."""
 
 
-def answer(value: object, status: int = 200, **headers: str) -> Response:
-    """Return an answer as JSON."""
+def reply(value: object, status: int = 200, **headers: str) -> Response:
+    """Return a reply as JSON."""
     return Response(
         msgspec.json.encode(value), status, media_type="application/json", headers={**HEADERS, **headers}
     )
 
 
 async def refused(_: Request, error: Exception) -> Response:
-    """Return the answer to a request that failed: a status and a sentence."""
+    """Return the reply to a request that failed: a status and a sentence."""
     if isinstance(error, TooManyError):
-        return answer({"error": error.what}, 429, **{"retry-after": str(max(1, round(error.after)))})
+        return reply({"error": error.what}, 429, **{"retry-after": str(max(1, round(error.after)))})
     if isinstance(error, NotThisClassError):
-        return answer({"error": error.what}, error.status)
+        return reply({"error": error.what}, error.status)
     if isinstance(error, HTTPException):
-        return answer({"error": "There is nothing here."}, error.status_code)
-    return answer({"error": "The class's server did not expect this."}, 500)
+        return reply({"error": "There is nothing here."}, error.status_code)
+    return reply({"error": "The class's server did not expect this."}, 500)
 
 
 HANDLERS: dict[Any, Any] = {

@@ -56,6 +56,17 @@ class Opened:
     """Whether each learner has values of their own."""
 
 
+def address_of_room() -> str:
+    """Return this machine's address on the network that it reaches others by; loopback if there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Nothing is sent: an address of RFC 5737 is only looked up in the routes.
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
 def listen(address: str, port: int, tries: int = 20) -> socket.socket:
     """Return a socket that listens on an address, on a port or one of the next.
 

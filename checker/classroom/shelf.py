@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from checker.classroom.answers import HEADERS
 from checker.classroom.protocol import LEARNER, SEAL
+from checker.classroom.replies import HEADERS
 from checker.errors import LabError
 from checker.site.serve import content_policy
 from checker.web.pages import Folder

@@ -99,8 +99,8 @@ def serve(context: Context) -> int:
     import contextlib
     import datetime as dt
 
-    from checker.classroom.calling import address_of_room
     from checker.classroom.register import FOLDER
+    from checker.classroom.serving import address_of_room
     from checker.classroom.serving import serve as hold
     from checker.errors import MisuseError
 
