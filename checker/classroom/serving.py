@@ -26,8 +26,10 @@ from checker.classroom.room import Room
 from checker.errors import LabError, MisuseError, not_written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from starlette.types import ASGIApp
 
     from checker.classroom.shelf import Shelf
     from checker.course.catalogue import Catalogue
@@ -130,7 +132,7 @@ async def serve(
         name: what the class is called, if it is new.
         tell: called once both listeners are open.
         shelf: what the room may fetch; nothing without it.
-        own_values: whether each learner gets values of their own; a class that began so goes on so.
+        own_values: whether each learner gets values of their own; a class that began with them keeps them.
         ended: ends the class.
 
     Raises:
@@ -146,68 +148,67 @@ async def serve(
             )
         public, private = identity.certificate(folder)
         outside = listen(address, port or _port_of(folder), 1 if port else 20)
-        inside = listen("127.0.0.1", 0)
         number = int(outside.getsockname()[1])
-        try:
-            whole.write_bytes(folder / "place.json", msgspec.json.encode(_Kept(number)))
-        except OSError as error:
-            raise not_written(folder / "place.json", error) from error
+        _keep_port(folder, number)
+        inside = listen("127.0.0.1", 0)
+        own, token = int(inside.getsockname()[1]), secrets.token_urlsafe(24)
         room = Room(kept, know(catalogue))
         await room.open()
         invitation = Invitation(address, number, kept.about.code, identity.identity(public))
-        token, own = secrets.token_urlsafe(24), int(inside.getsockname()[1])
-        servers = [
-            _Server(
-                uvicorn.Config(
-                    lan(room, shelf),
-                    ssl_certfile=str(public),
-                    ssl_keyfile=str(private),
-                    ssl_version=ssl.PROTOCOL_TLS_SERVER,
-                    **_SETTINGS,  # type: ignore[arg-type]
-                )
-            ),
-            _Server(
-                uvicorn.Config(
-                    Board(room, invitation.text).app(port=own, token=token),
-                    **_SETTINGS,  # type: ignore[arg-type]
-                )
-            ),
-        ]
-        _on_signals(stop)
-        tasks = [
-            asyncio.create_task(server.serve(sockets=[listening]))
-            for server, listening in zip(servers, (outside, inside), strict=True)
-        ]
-        tell(
-            Opened(
-                invitation,
-                f"http://127.0.0.1:{own}/#t={token}",
-                kept.about.name,
-                identity.pin(public),
-                kept.do(register.has_own_values).result(),
-            )
+        opened = Opened(
+            invitation,
+            f"http://127.0.0.1:{own}/#t={token}",
+            kept.about.name,
+            identity.pin(public),
+            kept.do(register.has_own_values).result(),
         )
-        await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*tasks)
+        network = _config(lan(room, shelf), certificate=public, key=private)
+        board = _config(Board(room, invitation.text).app(port=own, token=token))
+        await _run([(_Server(network), outside), (_Server(board), inside)], stop, lambda: tell(opened))
     finally:
         kept.close()
 
 
-_SETTINGS: dict[str, object] = {
-    "access_log": False,
-    "log_level": "warning",
-    "lifespan": "off",
-    "proxy_headers": False,
-    "server_header": False,
-    "ws": "none",
-    "timeout_graceful_shutdown": END_SECONDS,
-    "timeout_keep_alive": 15,
-    "backlog": 512,
-    # A machine that opens connections and says nothing takes no more than this many.
-    "limit_concurrency": 1500,
-}
+def _keep_port(folder: Path, port: int) -> None:
+    file = folder / "place.json"
+    try:
+        whole.write_bytes(file, msgspec.json.encode(_Kept(port)))
+    except OSError as error:
+        raise not_written(file, error) from error
+
+
+def _config(app: ASGIApp, certificate: Path | None = None, key: Path | None = None) -> uvicorn.Config:
+    """Return the settings of one server; with a certificate, it speaks TLS."""
+    return uvicorn.Config(
+        app,
+        ssl_certfile=str(certificate) if certificate else None,
+        ssl_keyfile=str(key) if key else None,
+        ssl_version=ssl.PROTOCOL_TLS_SERVER,
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=END_SECONDS,
+        timeout_keep_alive=15,
+        backlog=512,
+        # A machine that opens connections and says nothing takes no more than this many.
+        limit_concurrency=1500,
+    )
+
+
+async def _run(
+    servers: Sequence[tuple[uvicorn.Server, socket.socket]], stop: asyncio.Event, tell: Callable[[], None]
+) -> None:
+    """Run servers until one ends, a signal comes, or `stop` is set; then end all of them."""
+    _on_signals(stop)
+    tasks = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
+    tell()
+    await asyncio.wait([*tasks, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+    for server, _ in servers:
+        server.should_exit = True
+    await asyncio.gather(*tasks)
 
 
 def _on_signals(stop: asyncio.Event) -> None:
