@@ -44,49 +44,47 @@ def add_arguments(
         default="",
         help="a file with one name in a line, or how many there are",
     )
-    deploy.add_argument(
-        "--namespace", metavar="NAME", default=NAMESPACE, help=f"the namespace; {NAMESPACE} by default"
-    )
-    deploy.add_argument("--name", default="Containers and orchestration", help="the name of the class")
+    deploy.add_argument("--namespace", metavar="NAME", default=NAMESPACE, help=f"the namespace; {NAMESPACE}")
+    deploy.add_argument("--name", default="Containers and orchestration", help="what the class is called")
     deploy.add_argument(
         "--image",
         metavar="IMAGE",
         default="",
         help="the image of seats and hub, as the cluster's nodes can pull it; `lab images publish REGISTRY class` puts it there",
     )
-    deploy.add_argument(
-        "--service",
-        choices=("NodePort", "LoadBalancer", "ClusterIP"),
-        default="NodePort",
-        help="how learners reach it; NodePort by default",
-    )
-    deploy.add_argument(
-        "--storage-class",
-        metavar="NAME",
-        default="",
-        help="the storage class of the learners' volumes; the cluster's default if left out",
-    )
-    deploy.add_argument(
-        "--nodes", metavar="LABEL=VALUE", default="", help="use only nodes with this label, or these: A=B,C=D"
-    )
-    deploy.add_argument(
-        "--idle",
-        metavar="MINUTES",
-        type=int,
-        default=60,
-        help="switch off seats that nobody has used for this long; 60 by default",
-    )
+    _add_cluster(deploy)
     deploy.add_argument(
         "--without-policies",
         action="store_true",
-        help="continue even if the cluster does not enforce network policies",
+        help="go on if the cluster does not enforce network policies",
     )
     deploy.add_argument(
         "--remove",
         action="store_true",
-        help="remove the class from the cluster, with all files of the learners",
+        help="remove the class from the cluster, with all that learners have made",
     )
     common(deploy)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Take what the class uses of the cluster."""
+    parser.add_argument(
+        "--service",
+        choices=("NodePort", "LoadBalancer", "ClusterIP"),
+        default="NodePort",
+        help="how the cluster lets learners in; NodePort",
+    )
+    parser.add_argument("--storage-class", metavar="NAME", default="", help="of the learners' volumes")
+    parser.add_argument(
+        "--nodes", metavar="LABEL=VALUE", default="", help="use only nodes with this label, or these: A=B,C=D"
+    )
+    parser.add_argument(
+        "--idle",
+        metavar="MINUTES",
+        type=int,
+        default=60,
+        help="switch off seats that nobody uses for so long; 60",
+    )
 
 
 def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,11 +96,9 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         help="also say what a cluster of such nodes needs: cores, memory and disk, such as 16:64:500",
     )
     parser.add_argument(
-        "--hours", metavar="N", type=float, default=3.0, help="how long the cluster is rented; 3 by default"
+        "--hours", metavar="N", type=float, default=3.0, help="how long the cluster is rented; 3"
     )
-    parser.add_argument(
-        "--price", metavar="N", type=float, default=0.0, help="the price of one node for one hour"
-    )
+    parser.add_argument("--price", metavar="N", type=float, default=0.0, help="of one node for one hour")
 
 
 def planned(args: argparse.Namespace, plan: Plan) -> tuple[Scale | None, list[str]]:

@@ -1,4 +1,4 @@
-"""The actions of `lab class` that hold a class, and those of a learner in one."""
+"""The actions of `lab class` that hold a class, and remove it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import contextlib
     from collections.abc import Callable
 
-    from checker.classroom.outbox import Membership, Outbox
     from checker.classroom.serving import Opened
     from checker.classroom.shelf import Shelf
     from checker.cli.context import Context
@@ -21,20 +20,29 @@ def add_arguments(
     common: Callable[[argparse.ArgumentParser], None],
 ) -> None:
     """Add a parser for each of these actions."""
+    common(_add_serve(actions))
+    purge = actions.add_parser(
+        "purge",
+        help="remove a class with everything that it knows",
+        description="Remove the class of this machine: names, verdicts, messages, its certificate and its key.",
+    )
+    common(purge)
+
+
+def _add_serve(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Take the class, its address, and what the room may fetch."""
     serve = actions.add_parser(
         "serve",
         help="hold a class: learners join, and a board on this machine shows where they are",
-        description="Hold a class until Ctrl-C. Learners join with the string that is printed. Only this machine can open "
-        "the board. What learners' machines sent is kept on disk: the same command continues the class after a restart. "
-        "The room can also fetch the pages, a bundle and images from this machine.",
+        description="Hold a class until Ctrl-C. Learners join with the string that is printed. The board is open on this "
+        "machine alone; the network can only join, send what happens, and ask for its own state. What was sent is on "
+        "this machine's disk: after a restart, the same class goes on. The room can also fetch from here the pages, a "
+        "bundle and images, so that each byte comes through the room's connection once.",
     )
-    serve.add_argument("--name", default="", help="the name of a new class")
+    serve.add_argument("--name", default="", help="what the class is called, if it is new")
     serve.add_argument("--address", metavar="ADDRESS", help="this machine's address in the room's network")
     serve.add_argument(
-        "--port",
-        type=int,
-        default=0,
-        help="the port for the network; by default the one of last time, or 8443",
+        "--port", type=int, default=0, help="the port for the network; the one of last time, or 8443"
     )
     serve.add_argument(
         "--labs",
@@ -51,46 +59,8 @@ def add_arguments(
         action="store_true",
         help="give each learner values of their own, such as names and ports, in the labs that have them",
     )
-    serve.add_argument("--new", action="store_true", help="set the earlier class aside and begin a new one")
-    common(serve)
-    join = actions.add_parser(
-        "join",
-        help="learners: join a class",
-        description="Join a class with the string from the teacher's page. From then on, your verdicts, that you asked for "
-        "a hint, and that you ask for help are sent to the teacher's machine, and nothing else, until you leave the class.",
-    )
-    join.add_argument("invitation", metavar="JOIN-STRING", help="what the teacher's page shows")
-    join.add_argument("--name", help="your name, as your teacher knows it; otherwise you are asked")
-    common(join)
-    for name, text in (
-        (
-            "status",
-            "learners: the class that you are in, what waits to be sent, and the teacher's last message",
-        ),
-        ("leave", "learners: leave the class; nothing more is sent"),
-    ):
-        common(actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
-    fetch = actions.add_parser(
-        "fetch",
-        help="learners: fetch the bundle from the teacher's machine",
-        description="Fetch the bundle from the teacher's machine, for another machine or another day. An interrupted "
-        "download continues. A file with a wrong byte is thrown away.",
-    )
-    fetch.add_argument(
-        "--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz by default"
-    )
-    common(fetch)
-    hand = actions.add_parser(
-        "hand", help="learners: ask for help", description="Tell the teacher that you need help."
-    )
-    hand.add_argument("--down", action="store_true", help="say that you no longer need it")
-    common(hand)
-    purge = actions.add_parser(
-        "purge",
-        help="remove the class of this machine",
-        description="Remove the class of this machine: names, verdicts, messages, its certificate and its key.",
-    )
-    common(purge)
+    serve.add_argument("--new", action="store_true", help="set the class of before aside and begin a new one")
+    return serve
 
 
 def serve(context: Context) -> int:
@@ -193,133 +163,6 @@ def _tell(opened: Opened, shelf: Shelf) -> None:
     print("Ctrl-C ends it; what was sent is kept, and the same command goes on.", flush=True)
 
 
-def join(context: Context) -> int:
-    """Join a class and start what sends."""
-    import contextlib
-    import secrets
-
-    from checker.classroom import calling, sender
-    from checker.classroom.outbox import Outbox
-    from checker.errors import MisuseError
-
-    args, name = context.args, context.args.name
-    with contextlib.closing(Outbox(context.places.state)) as outbox:
-        member = outbox.membership()
-        if name is None and member is not None:
-            name = member.name
-        if name is None and sys.stdin.isatty() and sys.stderr.isatty():
-            print("Your name, as your teacher knows it: ", end="", file=sys.stderr, flush=True)
-            name = sys.stdin.readline().strip()
-        if not name:
-            raise MisuseError("The class needs a name.", remedy="lab class join JOIN-STRING --name 'Ada L'")
-        joined = calling.join(outbox, args.invitation, name, secrets.token_hex(16))
-    running = sender.start(context.places)
-    if joined.secret:
-        print(f"You are in {joined.class_name} as {joined.name}.")
-        if joined.values:
-            print("In some labs, your task has values of its own here. `lab start` shows them.")
-    else:
-        print(
-            f"Somebody in {joined.class_name} is called {joined.name}. The teacher has been asked whether that is you; "
-            "you need do nothing."
-        )
-    print(
-        "From now on your verdicts and hints are sent to the teacher's machine. `lab class leave` ends that."
-    )
-    if not running:
-        context.say("note: what sends them could not be started; `lab class status` tries again")
-    return 0
-
-
-def status(context: Context) -> int:
-    """Say which class this is, and what waits."""
-    import msgspec
-
-    from checker.classroom import sender
-    from checker.course.values import noted
-    from checker.render.style import printable
-
-    with _member(context) as (outbox, member):
-        waiting, refused = outbox.counts()
-    running = sender.start(context.places)
-    if context.args.json:
-        known = {
-            "class": member.class_name,
-            "name": member.name,
-            "admitted": member.admitted,
-            "waiting": waiting,
-            "refused": refused,
-            "message": member.message_text,
-            "trouble": member.trouble,
-            "sender": running,
-        }
-        print(msgspec.json.encode(known).decode())
-        return 0
-    if member.admitted:
-        print(printable(f"You are in {member.class_name} as {member.name}."))
-    else:
-        print(printable(f"You asked to join as {member.name}; the teacher has not said yes yet."))
-    print(f"{waiting} to be sent." + (f" {refused} were not taken by the class." if refused else ""))
-    if member.trouble:
-        print(printable(f"The last try failed: {member.trouble}"))
-    if noted(context.places.state):
-        print("In some labs, your task has values of its own here. `lab values 1` shows those of lab 1.")
-    if member.message_text:
-        print(printable(f"The teacher says: {member.message_text}"))
-    return 0
-
-
-def hand(context: Context) -> int:
-    """Ask for help, or no longer."""
-    from checker.classroom import sender
-
-    with _member(context) as (outbox, _):
-        outbox.raise_hand(up=not context.args.down)
-    sender.start(context.places)
-    print(
-        "The teacher sees that you no longer need help."
-        if context.args.down
-        else "The teacher sees that you need help."
-    )
-    return 0
-
-
-def fetch(context: Context) -> int:
-    """Fetch the bundle."""
-    from pathlib import Path
-
-    from checker.classroom.protocol import invitation
-    from checker.classroom.shelf import BUNDLE
-    from checker.web.download import digest_of, download
-
-    file = Path(context.args.to).expanduser()
-    with _member(context) as (_, member):
-        to = invitation(member.invitation).server
-    sha256, size = digest_of(to, BUNDLE)
-    told = -1
-
-    def progress(have: int, every: int) -> None:
-        nonlocal told
-        if every and have * 10 // every > told:
-            told = have * 10 // every
-            context.say(f"{have / 1e6:.0f} of {every / 1e6:.0f} MB")
-
-    download(to, BUNDLE, file, sha256, progress=progress)
-    print(f"{file}: {size / 1e6:.0f} MB, complete. On a machine: python3 {file.name}")
-    return 0
-
-
-def leave(context: Context) -> int:
-    """Leave the class."""
-    with _member(context) as (outbox, member):
-        waiting, _ = outbox.counts()
-        if waiting:
-            context.confirm(f"{waiting} things were not sent to the class yet and would be forgotten.")
-        outbox.leave()
-    print(f"You have left {member.class_name or 'the class'}. Nothing more is sent.")
-    return 0
-
-
 def purge(context: Context) -> int:
     """Remove a class."""
     import shutil
@@ -355,24 +198,3 @@ def _purge_registry(context: Context) -> None:
     except LabError as error:
         # A class without images needs no engine, and then there is nothing to remove.
         context.say(f"note: the engine was not asked for the class's images. {error.what}")
-
-
-class _member:  # noqa: N801 - used like a function
-    """Gives the outbox and the class that this machine is in, and closes the outbox."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-
-    def __enter__(self) -> tuple[Outbox, Membership]:
-        from checker.classroom.outbox import Outbox
-        from checker.errors import MisuseError
-
-        self._outbox = Outbox(self._context.places.state)
-        member = self._outbox.membership()
-        if member is None:
-            self._outbox.close()
-            raise MisuseError("You are in no class.", remedy="Join one: lab class join JOIN-STRING")
-        return self._outbox, member
-
-    def __exit__(self, *_: object) -> None:
-        self._outbox.close()

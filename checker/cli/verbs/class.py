@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli import hubs, rooms
+from checker.cli import hubs, membership, rooms
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.errors import LabError
 
+    _Actions = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
+
 SUMMARY = "plan, hold and grade a class; learners join one"
 EXAMPLE = "lab class verify ~/handed-in"
 
@@ -34,6 +36,15 @@ EXAMPLE = "lab class verify ~/handed-in"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add a parser for each thing that a teacher does."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for add in (_add_plan, _add_verify, _add_export, _add_bundle):
+        add(actions)
+    rooms.add_arguments(actions, _common)
+    hubs.add_arguments(actions, _common)
+    membership.add_arguments(actions, _common)
+
+
+def _add_plan(actions: _Actions) -> None:
+    """Take the labs, the room, and the files of its machines."""
     plan = actions.add_parser(
         "plan",
         help="what a room needs for some labs",
@@ -56,6 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--machines", metavar="DIR", help="a folder with a file of `lab doctor --json` for each machine"
     )
     _common(plan)
+
+
+def _add_verify(actions: _Actions) -> None:
+    """Take the folder with what was handed in, and the class."""
     verify = actions.add_parser(
         "verify",
         help="grade again what was handed in",
@@ -69,6 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--again", action="store_true", help="forget earlier results and run everything again"
     )
     _common(verify)
+
+
+def _add_export(actions: _Actions) -> None:
+    """Take the folder with what was handed in, and which gradebooks to write."""
     export = actions.add_parser(
         "export",
         help="write gradebooks",
@@ -90,6 +109,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for xapi: the address of the system that the learners' ids belong to, such as your Moodle",
     )
     _common(export)
+
+
+def _add_bundle(actions: _Actions) -> None:
+    """Take the labs, the file, and the machines that it is for."""
     bundle = actions.add_parser(
         "bundle",
         help="one file with everything for machines without a network",
@@ -116,8 +139,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     bundle.add_argument("--no-images", action="store_true", help="leave the images out")
     bundle.add_argument("--no-pages", action="store_true", help="leave the built pages out")
     _common(bundle)
-    rooms.add_arguments(actions, _common)
-    hubs.add_arguments(actions, _common)
 
 
 def _class_folder(parser: argparse.ArgumentParser) -> None:
@@ -159,11 +180,11 @@ def run(args: argparse.Namespace) -> int:
         "verify": _verify,
         "export": _export,
         "serve": rooms.serve,
-        "join": rooms.join,
-        "status": rooms.status,
-        "fetch": rooms.fetch,
-        "hand": rooms.hand,
-        "leave": rooms.leave,
+        "join": membership.join,
+        "status": membership.status,
+        "fetch": membership.fetch,
+        "hand": membership.hand,
+        "leave": membership.leave,
         "purge": rooms.purge,
         "deploy": hubs.deploy,
     }

@@ -1,0 +1,194 @@
+"""The actions of `lab class` for a learner: join a class, see its state, fetch from it, ask for help, leave it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from checker.classroom.outbox import Membership, Outbox
+    from checker.cli.context import Context
+
+
+def add_arguments(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+    common: Callable[[argparse.ArgumentParser], None],
+) -> None:
+    """Add a parser for each of these actions."""
+    join = actions.add_parser(
+        "join",
+        help="learners: join a class",
+        description="Join a class with the string from the teacher's page. From then on, your verdicts, the hints that "
+        "you asked for, and nothing else are sent to the teacher's machine while you are in the class.",
+    )
+    join.add_argument("invitation", metavar="JOIN-STRING", help="what the teacher's page shows")
+    join.add_argument("--name", help="your name, as your teacher knows it; otherwise you are asked")
+    common(join)
+    for name, text in (
+        (
+            "status",
+            "learners: the class that you are in, what waits to be sent, and the teacher's last message",
+        ),
+        ("leave", "learners: leave the class; nothing more is sent"),
+    ):
+        common(actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
+    fetch = actions.add_parser(
+        "fetch",
+        help="learners: fetch the bundle from the teacher's machine",
+        description="Fetch the bundle from the teacher's machine, for another machine or another day. An interrupted "
+        "download goes on where it was; a file with a wrong byte is thrown away.",
+    )
+    fetch.add_argument("--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz")
+    common(fetch)
+    hand = actions.add_parser(
+        "hand", help="learners: ask for help", description="Tell the teacher that you need help."
+    )
+    hand.add_argument("--down", action="store_true", help="say that you no longer need it")
+    common(hand)
+
+
+def join(context: Context) -> int:
+    """Join a class and start what sends."""
+    import secrets
+
+    from checker.classroom import calling, sender
+    from checker.classroom.outbox import Outbox
+    from checker.errors import MisuseError
+
+    args, name = context.args, context.args.name
+    with contextlib.closing(Outbox(context.places.state)) as outbox:
+        member = outbox.membership()
+        if name is None and member is not None:
+            name = member.name
+        if name is None and sys.stdin.isatty() and sys.stderr.isatty():
+            print("Your name, as your teacher knows it: ", end="", file=sys.stderr, flush=True)
+            name = sys.stdin.readline().strip()
+        if not name:
+            raise MisuseError("The class needs a name.", remedy="lab class join JOIN-STRING --name 'Ada L'")
+        joined = calling.join(outbox, args.invitation, name, secrets.token_hex(16))
+    running = sender.start(context.places)
+    if joined.secret:
+        print(f"You are in {joined.class_name} as {joined.name}.")
+        if joined.values:
+            print("In some labs, your task has values of its own here. `lab start` shows them.")
+    else:
+        print(
+            f"Somebody in {joined.class_name} is called {joined.name}. The teacher has been asked whether that is you; "
+            "you need do nothing."
+        )
+    print(
+        "From now on your verdicts and hints are sent to the teacher's machine. `lab class leave` ends that."
+    )
+    if not running:
+        context.say("note: what sends them could not be started; `lab class status` tries again")
+    return 0
+
+
+def status(context: Context) -> int:
+    """Say which class this is, and what waits."""
+    import msgspec
+
+    from checker.classroom import sender
+    from checker.course.values import noted
+    from checker.render.style import printable
+
+    with _member(context) as (outbox, member):
+        waiting, refused = outbox.counts()
+    running = sender.start(context.places)
+    if context.args.json:
+        known = {
+            "class": member.class_name,
+            "name": member.name,
+            "admitted": member.admitted,
+            "waiting": waiting,
+            "refused": refused,
+            "message": member.message_text,
+            "trouble": member.trouble,
+            "sender": running,
+        }
+        print(msgspec.json.encode(known).decode())
+        return 0
+    if member.admitted:
+        print(printable(f"You are in {member.class_name} as {member.name}."))
+    else:
+        print(printable(f"You asked to join as {member.name}; the teacher has not said yes yet."))
+    print(f"{waiting} to be sent." + (f" {refused} were not taken by the class." if refused else ""))
+    if member.trouble:
+        print(printable(f"The last try failed: {member.trouble}"))
+    if noted(context.places.state):
+        print("In some labs, your task has values of its own here. `lab values 1` shows those of lab 1.")
+    if member.message_text:
+        print(printable(f"The teacher says: {member.message_text}"))
+    return 0
+
+
+def hand(context: Context) -> int:
+    """Ask for help, or no longer."""
+    from checker.classroom import sender
+
+    with _member(context) as (outbox, _):
+        outbox.raise_hand(up=not context.args.down)
+    sender.start(context.places)
+    print(
+        "The teacher sees that you no longer need help."
+        if context.args.down
+        else "The teacher sees that you need help."
+    )
+    return 0
+
+
+def fetch(context: Context) -> int:
+    """Fetch the bundle."""
+    from pathlib import Path
+
+    from checker.classroom.protocol import invitation
+    from checker.classroom.shelf import BUNDLE
+    from checker.web.download import digest_of, download
+
+    file = Path(context.args.to).expanduser()
+    with _member(context) as (_, member):
+        to = invitation(member.invitation).server
+    sha256, size = digest_of(to, BUNDLE)
+    told = -1
+
+    def progress(have: int, every: int) -> None:
+        nonlocal told
+        if every and have * 10 // every > told:
+            told = have * 10 // every
+            context.say(f"{have / 1e6:.0f} of {every / 1e6:.0f} MB")
+
+    download(to, BUNDLE, file, sha256, progress=progress)
+    print(f"{file}: {size / 1e6:.0f} MB, complete. On a machine: python3 {file.name}")
+    return 0
+
+
+def leave(context: Context) -> int:
+    """Leave the class."""
+    with _member(context) as (outbox, member):
+        waiting, _ = outbox.counts()
+        if waiting:
+            context.confirm(f"{waiting} things were not sent to the class yet and would be forgotten.")
+        outbox.leave()
+    print(f"You have left {member.class_name or 'the class'}. Nothing more is sent.")
+    return 0
+
+
+@contextlib.contextmanager
+def _member(context: Context) -> Iterator[tuple[Outbox, Membership]]:
+    """Give the outbox and the class that this machine is in.
+
+    Raises:
+        MisuseError: it is in none.
+    """
+    from checker.classroom.outbox import Outbox
+    from checker.errors import MisuseError
+
+    with contextlib.closing(Outbox(context.places.state)) as outbox:
+        member = outbox.membership()
+        if member is None:
+            raise MisuseError("You are in no class.", remedy="Join one: lab class join JOIN-STRING")
+        yield outbox, member
