@@ -16,8 +16,8 @@ from checker.classroom.submission import (
     MOST_TYPED,
     SUFFIX,
     WORK,
-    Elsewhere,
     Submission,
+    Where,
     digest,
     pack,
 )
@@ -101,7 +101,7 @@ def collect(session: Session, lab: Lab, learner: str, account: str = "") -> Pack
         solved=standing.solved,
         ways=lab.chosen,
         values=lab.seed,
-        where=Elsewhere.OWN_CLUSTER if scene.elsewhere is not None else Elsewhere.OWN_SCENE,
+        where=Where.OWN_CLUSTER if scene.elsewhere is not None else Where.OWN_SCENE,
         typed=commands,
         left_out=(*left_out, *said),
     )

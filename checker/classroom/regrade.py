@@ -12,7 +12,7 @@ from checker import whole
 from checker.classroom import names
 from checker.classroom.pile import KEPT, name_in, sort
 from checker.classroom.result import Evidence, Judged, Result
-from checker.classroom.submission import Elsewhere, HandedIn, claimed
+from checker.classroom.submission import HandedIn, Where, claimed
 from checker.classroom.whose_values import NOBODY
 from checker.errors import not_written
 from checker.results import Kind, Report, Status
@@ -108,7 +108,7 @@ def grade_all(
 
 def why_not(handed: HandedIn) -> Found | None:
     """Return why a submission cannot be run here; None if it can."""
-    if handed.submission.where is Elsewhere.OWN_CLUSTER:
+    if handed.submission.where is Where.OWN_CLUSTER:
         return Found(None, "not run here: the lab ran on the learner's own cluster")
     return None
 

@@ -59,7 +59,7 @@ class RefusedError(LabError):
     """An archive that is not looked at any further, and why."""
 
 
-class Elsewhere(enum.StrEnum):
+class Where(enum.StrEnum):
     """Where the lab ran."""
 
     OWN_SCENE = "own-scene"
@@ -87,7 +87,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ways: tuple[str, ...] = ()
     values: Annotated[str, Meta(max_length=MOST_SEED)] = ""
     """What the learner's own values were drawn from, if the lab has such values; it is graded with those of the name."""
-    where: Elsewhere = Elsewhere.OWN_SCENE
+    where: Where = Where.OWN_SCENE
     typed: tuple[Typed, ...] = ()
     files: dict[str, str] = {}
     """The SHA-256 of each file, by its path in the work folder; executable files have a `*` in front of it."""

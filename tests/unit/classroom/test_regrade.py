@@ -10,7 +10,7 @@ from checker.classroom.judging import waves
 from checker.classroom.pile import sort
 from checker.classroom.regrade import Found, Kept, compare, grade_all, standings
 from checker.classroom.result import Evidence, Result
-from checker.classroom.submission import SUFFIX, Elsewhere, HandedIn
+from checker.classroom.submission import SUFFIX, HandedIn, Where
 from checker.classroom.tables import result_lines
 from checker.errors import MisuseError
 from checker.render.style import Style
@@ -75,7 +75,7 @@ def test_what_could_not_be_judged_here_is_still_claimed_and_is_tried_again(handi
 
 
 def test_a_lab_on_the_learners_own_cluster_is_not_run(course: Course, handing: Handing) -> None:
-    handing.file(where=Elsewhere.OWN_CLUSTER)
+    handing.file(where=Where.OWN_CLUSTER)
 
     def judge(_: HandedIn) -> Found:
         pytest.fail("it was run")
