@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.scene import names
+from checker.scene import image_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ class Keeper:
         self._engine = engine
         self._file = file
         self._own = own
-        self._before = names.Names({}, "")
+        self._before = image_names.Names({}, "")
 
     def look(self, answer: Answer | None) -> None:
         """Note what each name means now, before an answer is given.
@@ -34,12 +34,12 @@ class Keeper:
         Raises:
             LabError: it cannot be noted.
         """
-        self._before = names.look(self._engine, _text(answer), self._own)
-        names.note(self._file, self._before)
+        self._before = image_names.look(self._engine, _text(answer), self._own)
+        image_names.note(self._file, self._before)
 
     def put_back(self) -> list[str]:
         """Give each of the course's names back to its image, remove what the answer brought in, and say so."""
-        said = names.put_back(self._engine, self._before)
+        said = image_names.put_back(self._engine, self._before)
         self._file.unlink(missing_ok=True)
         return said
 

@@ -20,7 +20,7 @@ from checker.grading import own_values
 from checker.grading.run import grade
 from checker.images.third_party import MissingProgramError
 from checker.results import CheckResult, Report, Status
-from checker.scene import names
+from checker.scene import image_names
 from checker.scene.scene import Scene, ScriptFailedError, scratch_of
 
 if TYPE_CHECKING:
@@ -149,7 +149,9 @@ class Prover:
         self._ledger = ledger
         self._seen = seen
         self._place = ""
-        self._images = Keeper(scene.engine, names.file_of(scene.places, scene.lab), scene.lab.all_images)
+        self._images = Keeper(
+            scene.engine, image_names.file_of(scene.places, scene.lab), scene.lab.all_images
+        )
 
     def all(self, only: str = "", part: Part = WHOLE, *, proceed: bool = False) -> Iterator[Proof]:
         """Prove everything that the lab ships with, or some of it.

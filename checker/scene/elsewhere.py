@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab
     from checker.course.places import Places
     from checker.engine.api import Engine
+    from checker.external.kubeconfig import Context
     from checker.external.server import Server
 
 COMPOSE = "compose.elsewhere.yaml"
@@ -82,6 +83,60 @@ def settle(
     before = kept(places, lab)
     if before is None and wish is None:
         return None
+    _require_possible(lab, before, wish, started=started)
+    # These modules are imported only when a learner has chosen their own cluster, which most never do.
+    from checker.external import kubeconfig  # noqa: PLC0415
+    from checker.external.namespace import LabNamespace  # noqa: PLC0415
+    from checker.external.server import Server  # noqa: PLC0415
+    from checker.scene import cluster_images, reach  # noqa: PLC0415
+
+    context = (
+        kubeconfig.read(before.context, [Path(each) for each in before.files])
+        if before is not None
+        else kubeconfig.read(wish.context if wish else "")
+    )
+    choice = before or _first_choice(places, lab, wish, context)
+    _require_name(choice.namespace)
+    progress(f"looking at the cluster of the context {context.name}")
+    server = Server(context)
+    room = LabNamespace(server, choice.namespace, lab.number, choice.owner)
+    room.require_ours_or_free()
+    nodes = cluster_images.nodes(server)
+    plan = cluster_images.plan(engine, nodes, choice.prefix, context.name)
+    route = reach.find(engine, lab.number, context)
+    parts = urlsplit(context.server)
+    choice = msgspec.structs.replace(
+        choice,
+        nodes=tuple(each.name for each in nodes if each.takes_pods),
+        port_taken=_port_taken(server, choice.namespace),
+        server=route.address(parts.scheme, parts.path),
+        server_name=context.expected_name,
+        insecure=context.insecure,
+    )
+    try:
+        # This comes first, so that `lab stop` knows what to remove if anything goes wrong from here on.
+        keep(places, lab, choice)
+        progress(f"creating the namespace {choice.namespace}")
+        choice = msgspec.structs.replace(choice, reads_nodes=room.make())
+        cluster_images.bring(engine, server, room, plan, choice.parcel, progress)
+        keep(places, lab, choice)
+        write(toolbox_folder(places, lab), _for_toolbox(choice, context.authority, room.token()))
+        write(folder_of(places, lab), {"compose.json": json.dumps(route.parts()).encode()})
+    except BaseException:
+        if before is None:
+            with contextlib.suppress(LabError):
+                room.remove()
+            forget(places, lab)
+        raise
+    return choice
+
+
+def _require_possible(lab: Lab, before: Kept | None, wish: Wish | None, *, started: bool) -> None:
+    """Refuse a lab that has its own machines, or that is started on another cluster.
+
+    Raises:
+        MisuseError: it is so, and what to type instead.
+    """
     number = int(lab.number)
     if not can(lab):
         raise MisuseError(
@@ -98,57 +153,17 @@ def settle(
             f"Lab {lab.number} is already started on the cluster of `{before.context}`, in the namespace {before.namespace}.",
             remedy=f"Stop it first: lab stop {number}",
         )
-    # These modules are imported only when a learner has chosen their own cluster, which most never do.
-    from checker.external import kubeconfig  # noqa: PLC0415
-    from checker.external.namespace import LabNamespace  # noqa: PLC0415
-    from checker.external.server import Server  # noqa: PLC0415
-    from checker.scene import reach, stock  # noqa: PLC0415
 
-    context = (
-        kubeconfig.read(before.context, [Path(each) for each in before.files])
-        if before is not None
-        else kubeconfig.read(wish.context if wish else "")
-    )
-    choice = before or Kept(
+
+def _first_choice(places: Places, lab: Lab, wish: Wish | None, context: Context) -> Kept:
+    """Return the choice of a cluster that was not chosen before."""
+    return Kept(
         context=context.name,
         namespace=(wish.namespace if wish else "") or f"drydock-{lab.number}",
         owner=owner_of(places),
         prefix=(wish.prefix.strip("/") if wish else ""),
         files=tuple(str(each) for each in context.files),
     )
-    _require_name(choice.namespace)
-    progress(f"looking at the cluster of the context {context.name}")
-    server = Server(context)
-    room = LabNamespace(server, choice.namespace, lab.number, choice.owner)
-    room.require_ours_or_free()
-    nodes = stock.nodes(server)
-    plan = stock.plan(engine, nodes, choice.prefix, context.name)
-    way = reach.find(engine, lab.number, context)
-    parts = urlsplit(context.server)
-    choice = msgspec.structs.replace(
-        choice,
-        nodes=tuple(each.name for each in nodes if each.takes_pods),
-        port_taken=_port_taken(server, choice.namespace),
-        server=way.address(parts.scheme, parts.path),
-        server_name=context.expected_name,
-        insecure=context.insecure,
-    )
-    try:
-        # This comes first, so that `lab stop` knows what to remove if anything goes wrong from here on.
-        keep(places, lab, choice)
-        progress(f"creating the namespace {choice.namespace}")
-        choice = msgspec.structs.replace(choice, reads_nodes=room.make())
-        stock.bring(engine, server, room, plan, choice.parcel, progress)
-        keep(places, lab, choice)
-        write(toolbox_folder(places, lab), _for_toolbox(choice, context.authority, room.token()))
-        write(folder_of(places, lab), {"compose.json": json.dumps(way.parts()).encode()})
-    except BaseException:
-        if before is None:
-            with contextlib.suppress(LabError):
-                room.remove()
-            forget(places, lab)
-        raise
-    return choice
 
 
 def _same(choice: Kept, wish: Wish) -> bool:

@@ -35,7 +35,7 @@ _ANY_NETWORK = frozenset({"bridge", "podman", "host", "none"})
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """How a container of the lab reaches the server.
 
     Args:
@@ -85,7 +85,7 @@ class Way:
         return parts or {"services": {}}
 
 
-def find(engine: Engine, lab: str, context: Context) -> Way:
+def find(engine: Engine, lab: str, context: Context) -> Route:
     """Return the first route that works.
 
     Args:
@@ -98,10 +98,10 @@ def find(engine: Engine, lab: str, context: Context) -> Way:
     """
     failed: list[str] = []
     with _trier(engine, lab) as trier:
-        for title, way in _ways(engine, trier, context, failed):
-            said = trier.ask(context, way)
+        for title, route in _routes(engine, trier, context, failed):
+            said = trier.ask(context, route)
             if not said:
-                return way
+                return route
             failed.append(f"{title}: {said}")
     relayed = _through_machine(engine, lab, context, failed)
     if relayed is not None:
@@ -114,20 +114,22 @@ def find(engine: Engine, lab: str, context: Context) -> Way:
     )
 
 
-def _ways(engine: Engine, trier: _Trier, context: Context, failed: list[str]) -> Iterator[tuple[str, Way]]:
+def _routes(
+    engine: Engine, trier: _Trier, context: Context, failed: list[str]
+) -> Iterator[tuple[str, Route]]:
     host, port = _place(context)
     at_home = is_own_machine(host)
     if not at_home:
-        yield f"directly, {host}:{port}", Way(host, port)
-    for way, name in behind(engine.list_all("containers"), host, port, at_home=at_home):
+        yield f"directly, {host}:{port}", Route(host, port)
+    for route, name in behind(engine.list_all("containers"), host, port, at_home=at_home):
         try:
-            trier.join(way.network)
+            trier.join(route.network)
         except (RefusedError, NotFoundError) as error:
-            failed.append(f"on the network {way.network} of the container {name}: {error.what}")
+            failed.append(f"on the network {route.network} of the container {name}: {error.what}")
             continue
-        yield f"on the network {way.network} of the container {name}", way
+        yield f"on the network {route.network} of the container {name}", route
     if at_home:
-        yield f"the machine as {MACHINE}:{port}", Way(MACHINE, port)
+        yield f"the machine as {MACHINE}:{port}", Route(MACHINE, port)
 
 
 def _place(context: Context) -> tuple[str, int]:
@@ -147,7 +149,7 @@ def is_own_machine(host: str) -> bool:
 
 def behind(
     containers: list[dict[str, Any]], host: str, port: int, *, at_home: bool
-) -> Iterator[tuple[Way, str]]:
+) -> Iterator[tuple[Route, str]]:
     """Yield the routes to containers of this engine behind an address, each with its container's name."""
     for item in containers:
         if item.get("State") != "running":
@@ -166,7 +168,7 @@ def behind(
             # On a user-defined network, the name still leads to the container when its address changes.
             where = at["IPAddress"] if network in _ANY_NETWORK else name
             for each in sorted(inside):
-                yield Way(where, int(each), network=network), name
+                yield Route(where, int(each), network=network), name
 
 
 class _Trier:
@@ -185,7 +187,7 @@ class _Trier:
         self._engine.post(f"/networks/{network}/connect", {"Container": self._id})
         self._joined.add(network)
 
-    def ask(self, context: Context, way: Way) -> str:
+    def ask(self, context: Context, route: Route) -> str:
         """Send a request to the server on a route; return the error, empty when the server answered."""
         parts = urlsplit(context.server)
         port = _place(context)[1]
@@ -197,10 +199,10 @@ class _Trier:
         name = context.expected_name
         shown = f"[{name}]" if ":" in name else name
         url = f"{parts.scheme}://{shown}:{port}{parts.path}/version"
-        to = f"[{way.host}]" if ":" in way.host else way.host
+        to = f"[{route.host}]" if ":" in route.host else route.host
         done = self._shell.run(
             f"curl -sS -o /dev/null -m {TRY_SECONDS} --noproxy '*' {trust} "
-            f"--connect-to {shlex.quote(f'::{to}:{way.port}')} {shlex.quote(url)}",
+            f"--connect-to {shlex.quote(f'::{to}:{route.port}')} {shlex.quote(url)}",
             TRY_SECONDS + 5,
         )
         return (
@@ -234,13 +236,13 @@ def _trier(engine: Engine, lab: str, network: str = "bridge") -> Iterator[_Trier
         engine.delete(f"/containers/{made}", force=True, v=True)
 
 
-def _through_machine(engine: Engine, lab: str, context: Context, failed: list[str]) -> Way | None:
+def _through_machine(engine: Engine, lab: str, context: Context, failed: list[str]) -> Route | None:
     """Return the route through a relay in the machine's own network, None if that cannot reach the server either."""
     host, port = _place(context)
     to = "127.0.0.1" if is_own_machine(host) else host
     try:
         with _trier(engine, lab, "host") as there:
-            said = there.ask(context, Way(to, port))
+            said = there.ask(context, Route(to, port))
     except RefusedError as error:
         said = error.what
     if said:
@@ -251,4 +253,4 @@ def _through_machine(engine: Engine, lab: str, context: Context, failed: list[st
     if not gateway:
         failed.append(f"through a relay: {MACHINE} has no address in a container")
         return None
-    return Way(MACHINE, port, relay=f"{gateway}:{port} {to}:{port}")
+    return Route(MACHINE, port, relay=f"{gateway}:{port} {to}:{port}")

@@ -15,7 +15,7 @@ from checker import whole
 from checker.engine.api import NotFoundError, UnreadableLogsError
 from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError, not_written
-from checker.scene import adapted, addresses, capabilities, chosen, elsewhere, names
+from checker.scene import adapted, addresses, capabilities, chosen, elsewhere, image_names
 from checker.scene import work as workfolder
 from checker.scene.compose import run_to_end
 from checker.scene.faults import MAY_FAIL
@@ -303,7 +303,7 @@ class Scene:
         """Put back, and remove, what a `lab verify` left that was killed; say what was put back."""
         if not self.proof:
             shutil.rmtree(scratch_of(self.places, self.lab), ignore_errors=True)
-        return names.put_back_noted(self.engine, names.file_of(self.places, self.lab))
+        return image_names.put_back_noted(self.engine, image_names.file_of(self.places, self.lab))
 
     def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
         """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""

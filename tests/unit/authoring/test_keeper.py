@@ -11,7 +11,7 @@ from checker.authoring.keeper import Keeper
 from checker.course.answer import Answer
 from checker.course.model import AnswerToml
 from checker.engine.api import NotFoundError
-from checker.scene import names
+from checker.scene import image_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,18 +126,18 @@ def test_what_a_killed_verify_did_not_put_back_the_next_command_does(
 ) -> None:
     Keeper(cast("Any", engine), file).look(answer(tmp_path, SCRIPT))
     replace(engine)
-    assert names.put_back_noted(cast("Any", engine), file) == SAID
+    assert image_names.put_back_noted(cast("Any", engine), file) == SAID
     assert engine.names.keys() == {"drydock/parcel:1.0", "mine:1", "other:1"}
     assert engine.names["drydock/parcel:1.0"] == "sha256:ours"
     # Once is enough: what is made afterwards is not compared with then.
     replace(engine)
-    assert names.put_back_noted(cast("Any", engine), file) == []
+    assert image_names.put_back_noted(cast("Any", engine), file) == []
     assert engine.names["drydock/parcel:1.0"] == "sha256:theirs"
 
 
 def test_a_note_that_cannot_be_read_changes_nothing_and_goes(engine: FakeEngine, file: Path) -> None:
     file.parent.mkdir()
     file.write_text('{"images": ')
-    assert names.put_back_noted(cast("Any", engine), file) == []
+    assert image_names.put_back_noted(cast("Any", engine), file) == []
     assert not file.exists()
     assert engine.names["drydock/parcel:1.0"] == "sha256:ours"

@@ -10,9 +10,9 @@ import pytest
 
 from checker.errors import LabError, MisuseError
 from checker.external.kubeconfig import Context, User
-from checker.scene import adapted, chosen, elsewhere, reach, stock
+from checker.scene import adapted, chosen, cluster_images, elsewhere, reach
 from checker.scene.chosen import Kept, Wish
-from checker.scene.stock import Node
+from checker.scene.cluster_images import Node
 from tests.unit.external.clusters import Cluster
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ def test_a_container_that_ended_stands_behind_nothing() -> None:
 
 
 def test_the_way_becomes_a_part_of_the_scene() -> None:
-    joined = reach.Way("kind-control-plane", 6443, network="kind").parts()
+    joined = reach.Route("kind-control-plane", 6443, network="kind").parts()
     assert joined["networks"]["cluster"] == {"external": True, "name": "kind"}
     assert set(joined["services"]) == {"toolbox", "tunnel"}
-    relayed = reach.Way(reach.MACHINE, 6443, relay="172.17.0.1:6443 127.0.0.1:6443").parts()
+    relayed = reach.Route(reach.MACHINE, 6443, relay="172.17.0.1:6443 127.0.0.1:6443").parts()
     relay = relayed["services"]["relay"]
     assert relay["network_mode"] == "host"
     assert "bind 172.17.0.1:6443" in relay["entrypoint"][-1]
@@ -116,7 +116,7 @@ def test_a_node_that_takes_no_pods_needs_no_images() -> None:
     listed: Any = Listed(
         item("a", taint="NoSchedule"), item("b", taint="PreferNoSchedule"), item("c", ready="Unknown")
     )
-    found = stock.nodes(listed)
+    found = cluster_images.nodes(listed)
     assert [(each.name, each.takes_pods, each.runtime) for each in found] == [
         ("a", False, "containerd"),
         ("b", True, "containerd"),
@@ -128,8 +128,8 @@ def test_a_container_is_a_node_by_name_and_address_both() -> None:
     ours = container("stranger-worker-1-1", {"stranger": "172.18.0.2"}, service="worker-1")
     same_name = container("lab-worker-1-1", {"lab": "172.20.0.9"}, service="worker-1")
     same_address = container("web", {"web": "172.18.0.2"})
-    assert stock.containers_of(nodes, [same_name, same_address]) == {}
-    assert stock.containers_of(nodes, [same_name, ours, same_address]) == {
+    assert cluster_images.containers_of(nodes, [same_name, same_address]) == {}
+    assert cluster_images.containers_of(nodes, [same_name, ours, same_address]) == {
         "worker-1": "id of stranger-worker-1-1"
     }
 
@@ -153,23 +153,23 @@ def test_nodes_here_are_given_the_images_and_others_are_tried() -> None:
     engine = Engine(
         container("kind-worker", {"kind": "172.18.0.2"}), container("kind-odd", {"kind": "172.18.0.4"})
     )
-    plan = stock.plan(engine, [here, away, strange], "", "mixed")  # type: ignore[arg-type]
-    assert plan.containers == {stock.LOADS["containerd"]: {"kind-worker": "id of kind-worker"}}
+    plan = cluster_images.plan(engine, [here, away, strange], "", "mixed")  # type: ignore[arg-type]
+    assert plan.containers == {cluster_images.LOADS["containerd"]: {"kind-worker": "id of kind-worker"}}
     assert plan.tried == ("pi", "kind-odd")
     assert not plan.pulled
-    by_registry = stock.plan(engine, [here, away], "registry.example/class", "mixed")  # type: ignore[arg-type]
+    by_registry = cluster_images.plan(engine, [here, away], "registry.example/class", "mixed")  # type: ignore[arg-type]
     assert (by_registry.containers, by_registry.tried, by_registry.pulled) == (
         {},
         ("kind-worker", "pi"),
         True,
     )
-    assert stock.plan(engine, [], "", "hidden").tried == ("",)  # type: ignore[arg-type]
+    assert cluster_images.plan(engine, [], "", "hidden").tried == ("",)  # type: ignore[arg-type]
 
 
 def test_a_cluster_without_a_node_for_pods_is_refused() -> None:
     full = Node("a", (), "containerd", takes_pods=False)
     with pytest.raises(LabError, match="no node that accepts pods"):
-        stock.plan(Engine(), [full], "", "full")  # type: ignore[arg-type]
+        cluster_images.plan(Engine(), [full], "", "full")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -187,16 +187,16 @@ def test_a_cluster_without_a_node_for_pods_is_refused() -> None:
 )
 def test_a_pod_that_tries_says_what_it_came_to(states: list[dict[str, Any]], said: str | None) -> None:
     statuses = [{"image": f"parcel-{number}", "state": state} for number, state in enumerate(states)]
-    assert stock._look({"status": {"containerStatuses": statuses}}) == said
+    assert cluster_images._look({"status": {"containerStatuses": statuses}}) == said
 
 
 def test_where_the_images_cannot_come_from_is_told_with_both_ways_out() -> None:
-    absent = stock._missing(
+    absent = cluster_images._missing(
         "cloud", {"pool-1": "parcel:1.0: ErrImageNeverPull"}, "drydock/parcel", pulled=False
     )
     assert "--image-prefix" in absent.remedy
     assert "pool-1" in absent.what
-    unpushed = stock._missing(
+    unpushed = cluster_images._missing(
         "cloud", {"pool-1": "ErrImagePull"}, "registry.example/class/parcel", pulled=True
     )
     assert "docker push registry.example/class/parcel:2.0" in unpushed.remedy
@@ -278,9 +278,9 @@ def theirs(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     cluster.things["/api/v1/services"] = {"items": []}
     monkeypatch.setattr("checker.external.kubeconfig.read", lambda *_: cluster.context)
     monkeypatch.setattr("checker.external.server.Server", lambda _: cluster)
-    monkeypatch.setattr(reach, "find", lambda *_: reach.Way("kind-control-plane", 6443, network="kind"))
-    monkeypatch.setattr(stock, "plan", lambda *_: stock.Plan({}, (), pulled=False))
-    monkeypatch.setattr(stock, "bring", lambda *_: None)
+    monkeypatch.setattr(reach, "find", lambda *_: reach.Route("kind-control-plane", 6443, network="kind"))
+    monkeypatch.setattr(cluster_images, "plan", lambda *_: cluster_images.Plan({}, (), pulled=False))
+    monkeypatch.setattr(cluster_images, "bring", lambda *_: None)
     return cluster
 
 
@@ -298,7 +298,9 @@ def test_a_first_start_that_fails_leaves_nothing_in_the_cluster_and_no_choice(
     course: Course, theirs: Cluster, monkeypatch: pytest.MonkeyPatch, fault: Callable[..., None], where: str
 ) -> None:
     before = set(theirs.things)
-    monkeypatch.setattr(*((stock, "bring", fault) if where == "images" else (elsewhere, "write", fault)))
+    monkeypatch.setattr(
+        *((cluster_images, "bring", fault) if where == "images" else (elsewhere, "write", fault))
+    )
     with pytest.raises((LabError, KeyboardInterrupt)):
         settle(course, Wish("mine"))
     assert any("drydock-97" in each for each in theirs.sent), "it did fail after something was made"
@@ -314,7 +316,7 @@ def test_a_start_that_fails_where_the_lab_runs_already_leaves_it_as_it_was(
     first = settle(course, Wish("mine"))
     assert first is not None
     made = set(theirs.things)
-    monkeypatch.setattr(stock, "bring", fail)
+    monkeypatch.setattr(cluster_images, "bring", fail)
     with pytest.raises(LabError, match="no room"):
         settle(course, None, started=True)
     assert set(theirs.things) == made
