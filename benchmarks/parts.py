@@ -14,7 +14,7 @@ from kernel import kernel
 from machine import facts
 from timing import BenchmarkError, Series, interleave, process
 
-from checker.authoring.prove import told
+from checker.authoring.expectations import paragraph
 from checker.course.catalogue import Catalogue
 from checker.course.model import Part
 from checker.course.places import find
@@ -97,7 +97,7 @@ class Bench:
                 if not report.passed:
                     first = report.first_problem
                     raise BenchmarkError(
-                        f"the solution of lab 03 does not pass: {told(first) if first else ''}"
+                        f"the solution of lab 03 does not pass: {paragraph(first) if first else ''}"
                     )
                 return seconds
 

@@ -7,30 +7,35 @@ import functools
 import itertools
 import shutil
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from checker.authoring.expectations import (
+    anything,
+    must_fail,
+    must_fail_for_its_values,
+    must_name,
+    must_not_be_hurt,
+    must_pass,
+    paragraph,
+)
 from checker.authoring.keeper import Keeper
 from checker.authoring.ledger import time_left
-from checker.course.answer import Answer, read_answer
-from checker.course.model import AnswerToml
-from checker.errors import LabError, MisuseError
-from checker.grading import own_values
+from checker.authoring.selection import WHOLE, Part
+from checker.errors import LabError
 from checker.grading.run import grade
 from checker.images.third_party import MissingProgramError
-from checker.results import CheckResult, Report, Status
+from checker.results import Report, Status
 from checker.scene import image_names
 from checker.scene.scene import Scene, ScriptFailedError, scratch_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from checker.authoring.ledger import Ledger
+    from checker.course.answer import Answer
     from checker.course.catalogue import Lab
-
-T = TypeVar("T")
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,74 +58,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """How its script ended, when that was with an error."""
     seconds: float = 0.0
     check_ms: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """One of several equal parts of the proofs: for several machines, or for several days.
-
-    Args:
-        number: which part, from 1.
-        count: how many parts there are.
-    """
-
-    number: int
-    count: int
-
-    def of(self, tasks: list[T]) -> list[T]:
-        """Return every `count`th of some tasks, beginning with that of this part's number."""
-        return tasks[self.number - 1 :: self.count]
-
-
-WHOLE = Part(1, 1)
-
-
-def part_from(text: str) -> Part:
-    """Read a part such as `2/3`.
-
-    Raises:
-        MisuseError: it is none.
-    """
-    number, _, count = text.partition("/")
-    if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
-        return Part(int(number), int(count))
-    raise MisuseError(
-        f"`{text}` is not a part such as 2/3.", remedy="--shard 1/3 runs the first of three parts."
-    )
-
-
-def collect(folder: Path, lab: Lab) -> list[Answer]:
-    """Read a collection of answers: a folder of answer folders, or one answer folder.
-
-    An answer without answer.toml is taken by its folder's name and has no expectation. One with `based_on` is based
-    on an answer of the lab.
-
-    Raises:
-        MisuseError: the folder is not there or holds no answer.
-    """
-    if not folder.is_dir():
-        raise MisuseError(f"There is no folder {folder}.", remedy="Name a folder of answers.")
-    candidates = (
-        [folder] if _is_answer(folder) else sorted(path for path in folder.rglob("*") if _is_answer(path))
-    )
-    if not candidates:
-        raise MisuseError(
-            f"{folder} holds no answer.",
-            remedy="An answer is a folder with files/ (laid over the work folder), run.sh (run in the toolbox), or both.",
-        )
-    return [_read(path, lab) for path in candidates]
-
-
-def _is_answer(path: Path) -> bool:
-    return path.is_dir() and (
-        (path / "answer.toml").is_file() or (path / "run.sh").is_file() or (path / "files").is_dir()
-    )
-
-
-def _read(path: Path, lab: Lab) -> Answer:
-    if (path / "answer.toml").is_file():
-        return lab.given(read_answer(path, "answer", lab.folder))
-    return lab.given(Answer(path, "answer", AnswerToml(title=path.name)))
 
 
 class Prover:
@@ -211,7 +148,7 @@ class Prover:
 
     def shipped(self) -> Proof:
         """Prove that the lab fails before anything is done, and that no guard is violated."""
-        return self._prove("as shipped", "nothing done yet", None, _must_fail)
+        return self._prove("as shipped", "nothing done yet", None, must_fail)
 
     def step(self, number: int) -> Proof:
         """Prove that `lab goto` brings the lab to the start of a step: all earlier steps pass, this one does not."""
@@ -222,11 +159,11 @@ class Prover:
             passed = {check.id for check in report.having(Status.PASSED)}
             if missing := sorted(before - passed):
                 first = report.first_problem
-                why = f"; {first.id}: {told(first)}" if first else ""
+                why = f"; {first.id}: {paragraph(first)}" if first else ""
                 return f"checks of earlier steps do not pass: {', '.join(missing)}{why}"
             if own and own <= passed:
                 return "the step's own checks already pass"
-            return _must_not_be_hurt(report)
+            return must_not_be_hurt(report)
 
         return self._prove(
             f"step/{number}", f"where step {number} begins", self.lab.step_answer(number), judge
@@ -236,16 +173,16 @@ class Prover:
         """Prove one answer against what its answer.toml states."""
         if answer.must_fail:
             return self._prove(
-                answer.name, answer.toml.title, answer, lambda report: _must_name(report, answer)
+                answer.name, answer.toml.title, answer, lambda report: must_name(report, answer)
             )
-        judge = _must_pass if answer.kind in {"solution", "alternative"} else _anything
+        judge = must_pass if answer.kind in {"solution", "alternative"} else anything
         return self._prove(answer.name, answer.toml.title, answer, judge)
 
     def of_another(self, other: Lab) -> Proof:
         """Prove that a solution with the values of another learner, or of the lesson, fails because of them."""
         whose = "another learner's values" if other.seed else "the lesson's values"
         name = f"solution of {'a neighbour' if other.seed else 'the lesson'}"
-        return self._prove(name, f"right with {whose}", other.solution, _must_be_anothers)
+        return self._prove(name, f"right with {whose}", other.solution, must_fail_for_its_values)
 
     def _prove(self, name: str, title: str, answer: Answer | None, judge: Callable[[Report], str]) -> Proof:
         start = time.monotonic()
@@ -260,12 +197,7 @@ class Prover:
             self._fresh(scene)
             self._images.look(answer)
             try:
-                if answer is not None:
-                    self._tell(f"{what}: giving the answer")
-                    try:
-                        scene.apply(answer)
-                    except ScriptFailedError as error:
-                        script = f"{error.what}\n{error.detail}".strip()
+                script = self._give(scene, answer, what)
                 self._tell(f"{what}: judging")
                 # The first failure decides about a wrong answer; the later checks are often the slow ones.
                 wrong = answer is not None and answer.must_fail
@@ -296,6 +228,17 @@ class Prover:
         return msgspec.structs.replace(
             proof, seconds=round(time.monotonic() - start, 2), script=script, expected=not nothing_expected
         )
+
+    def _give(self, scene: Scene, answer: Answer | None, what: str) -> str:
+        """Give an answer, if there is one, and return how its script failed; empty if it did not."""
+        if answer is None:
+            return ""
+        self._tell(f"{what}: giving the answer")
+        try:
+            scene.apply(answer)
+        except ScriptFailedError as error:
+            return f"{error.what}\n{error.detail}".strip()
+        return ""
 
     def _fresh(self, scene: Scene) -> None:
         scene.renew(self._tell)
@@ -339,62 +282,10 @@ def _proof(name: str, title: str, report: Report, problem: str) -> Proof:
         as_expected=not problem,
         verdict=verdict,
         check=first.id if first else "",
-        reason=told(first) if first else "",
+        reason=paragraph(first) if first else "",
         problem=problem,
         check_ms=report.ms,
     )
-
-
-def told(check: CheckResult) -> str:
-    """Return everything that the learner reads about a check, as one paragraph."""
-    return " ".join(f"{word}: {text}" if word else text for word, text in _parts(check) if text)
-
-
-def _parts(check: CheckResult) -> list[tuple[str, str]]:
-    if check.failure is None:
-        return [("", check.reason)]
-    parts = (
-        ("", check.failure.rationale),
-        ("Expected", check.failure.expected),
-        ("Seen", check.failure.seen),
-        ("Evidence", check.failure.evidence),
-        ("Source", check.failure.source),
-    )
-    return [(word, _sentence(text) if word else " ".join(text.split())) for word, text in parts]
-
-
-def _sentence(text: str) -> str:
-    """Return a text on one line that ends like a sentence."""
-    line = " ".join(text.split())
-    return line if not line or line[-1] in ".!?…”`" else f"{line}."
-
-
-def _must_not_be_hurt(report: Report) -> str:
-    if hurt := report.having(Status.VIOLATED):
-        return f"guard {hurt[0].id} is violated: {told(hurt[0])}"
-    if lost := report.having(Status.COULD_NOT_RUN):
-        return f"check {lost[0].id} could not run: {lost[0].reason}"
-    return ""
-
-
-def _must_fail(report: Report) -> str:
-    if report.passed:
-        return "it passes although nothing was done"
-    return _must_not_be_hurt(report)
-
-
-def _must_pass(report: Report) -> str:
-    first = report.first_problem
-    return "" if report.passed else f"check {first.id}: {told(first)}" if first else "no check was run"
-
-
-def _must_be_anothers(report: Report) -> str:
-    first = report.first_problem
-    if first is None:
-        return "it passes, and its values are not this learner's"
-    if first.failure is None or not first.failure.reason.startswith(own_values.REASON):
-        return f"check {first.id} fails for another reason than whose value it is: {told(first)}"
-    return ""
 
 
 def _neighbour(lab: Lab) -> Lab:
@@ -402,24 +293,3 @@ def _neighbour(lab: Lab) -> Lab:
     mine = set(lab.values.values())
     others = (lab.with_seed(f"{lab.seed} {number}") for number in itertools.count())
     return next(other for other in others if mine.isdisjoint(other.values.values()))
-
-
-def _anything(_: Report) -> str:
-    return ""
-
-
-def _must_name(report: Report, answer: Answer) -> str:
-    first = report.first_problem
-    if report.passed or first is None:
-        return f"it passes; check {answer.toml.check} had to fail"
-    if first.id != answer.toml.check:
-        return f"check {first.id} fails first, not {answer.toml.check}: {told(first)}"
-    if first.status.value != answer.toml.outcome.value:
-        return f"check {first.id} ended as {first.status}, not {answer.toml.outcome}: {told(first)}"
-    wanted = " ".join(answer.toml.reason.split())
-    said = told(first), " ".join(text for _, text in _parts(first))
-    return (
-        ""
-        if any(wanted in each for each in said)
-        else f"check {first.id} fails for another reason than “{wanted}”: {told(first)}"
-    )

@@ -17,7 +17,8 @@ from checker.cli.context import complete_labs
 if TYPE_CHECKING:
     import argparse
 
-    from checker.authoring.prove import Part, Proof
+    from checker.authoring.prove import Proof
+    from checker.authoring.selection import Part
     from checker.cli.context import Context
     from checker.course.answer import Answer
     from checker.course.catalogue import Lab
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Test and report."""
     from pathlib import Path
 
-    from checker.authoring.prove import WHOLE, collect, part_from
+    from checker.authoring.selection import WHOLE, collect, part_from
     from checker.cli.context import Context, ProgressPrinter
     from checker.errors import MisuseError
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.authoring.ledger import Ledger, digest_of, time_left
-from checker.authoring.prove import Part, Proof, part_from
+from checker.authoring.prove import Proof
+from checker.authoring.selection import Part, part_from
 from checker.errors import MisuseError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from checker.authoring import prove
+from checker.authoring import expectations, prove
 from checker.authoring.prove import Prover, images_for
 from checker.errors import LabError
 from checker.grading import own_values
@@ -120,9 +120,9 @@ def report(reason: str = "") -> Report:
 
 
 def test_another_learners_solution_has_to_fail_because_its_values_are_not_this_learners() -> None:
-    assert prove._must_be_anothers(report(f"{own_values.REASON}12")) == ""
-    assert "it passes" in prove._must_be_anothers(report())
-    assert "for another reason" in prove._must_be_anothers(report("reached:7"))
+    assert expectations.must_fail_for_its_values(report(f"{own_values.REASON}12")) == ""
+    assert "it passes" in expectations.must_fail_for_its_values(report())
+    assert "for another reason" in expectations.must_fail_for_its_values(report("reached:7"))
 
 
 def test_a_neighbour_has_none_of_a_learners_values(course: Course) -> None:

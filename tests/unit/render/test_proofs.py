@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from checker.authoring.prove import Proof, told
+from checker.authoring.expectations import paragraph
+from checker.authoring.prove import Proof
 from checker.render.proofs import proof_lines, total_lines, totals
 from checker.render.style import Style
 from checker.results import CheckResult, Failure, Status
@@ -58,6 +59,6 @@ def test_the_parts_of_a_reason_are_joined_with_words() -> None:
         hint="look",
     )
     check = CheckResult(id="a", title="A", status=Status.FAILED, failure=failure)
-    assert told(check) == (
+    assert paragraph(check) == (
         "It does not answer. Expected: an answer. Seen: nothing. Evidence: log: x. Source: curl."
     )
