@@ -63,7 +63,7 @@ class Answer:
             found[SCRIPT] = Entry(Kind.FILE, _read(self.folder / SCRIPT))
         return found
 
-    def told(self, values: Mapping[str, str]) -> Answer:
+    def with_values(self, values: Mapping[str, str]) -> Answer:
         """Return the answer as a learner with values of their own gives it.
 
         Args:

@@ -86,14 +86,14 @@ class Lab:
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports of the learner's machine that it uses with the chosen ways, and with the learner's own values."""
-        return self._told_ports(self.chosen)
+        return self._own_ports(self.chosen)
 
     @property
     def all_ports(self) -> tuple[int, ...]:
         """All ports it can use with the learner's own values, whichever ways are chosen."""
-        return self._told_ports(tuple(self.toml.ways))
+        return self._own_ports(tuple(self.toml.ways))
 
-    def _told_ports(self, names: tuple[str, ...]) -> tuple[int, ...]:
+    def _own_ports(self, names: tuple[str, ...]) -> tuple[int, ...]:
         ports = (*self.toml.ports, *(port for name in names for port in self.toml.ways[name].ports))
         return tuple(int(self.own.get(str(port), port)) for port in ports)
 
@@ -110,16 +110,16 @@ class Lab:
         return drawn(self.slug, self.toml.values, self.seed)
 
     @property
-    def told_values(self) -> dict[str, str]:
-        """The learner's values that are told, by the names in lab.toml: all but faults."""
+    def shown_values(self) -> dict[str, str]:
+        """The values that the learner is shown, by the names in lab.toml: all but faults."""
         return {name: value for name, value in self.values.items() if not self.toml.values[name].fault}
 
     @property
     def own(self) -> dict[str, str]:
-        """The learner's values by those of the lesson, if the learner has values of their own; faults are not told."""
+        """The learner's values by those of the lesson, if the learner has values of their own; faults are not shown."""
         if not self.seed:
             return {}
-        return {self.toml.values[name].lesson: value for name, value in self.told_values.items()}
+        return {self.toml.values[name].lesson: value for name, value in self.shown_values.items()}
 
     @property
     def fault(self) -> str:
@@ -135,9 +135,9 @@ class Lab:
             lesson = next(value.lesson for value in self.toml.values.values() if value.fault)
             # The nodes change places, so that an answer which looks after all of them still does.
             found |= {lesson: self.fault, self.fault: lesson}
-        return answer.told(found)
+        return answer.with_values(found)
 
-    def told(self, text: str) -> str:
+    def put_in(self, text: str) -> str:
         """Return a text of this lab with the learner's values in place of the lesson's."""
         return put_in(text, self.own)
 

@@ -71,7 +71,7 @@ def _word(number: int) -> str:
     return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
 
 
-def told(lab: Lab) -> list[str]:
+def notes(lab: Lab) -> list[str]:
     """Return which ways are started and how to choose others, for a lab that has several."""
     if not lab.chosen:
         return []

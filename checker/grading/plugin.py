@@ -58,7 +58,7 @@ def read_check(function: Callable[..., object], lab: CourseLab) -> Check:
     title = (inspect.getdoc(function) or "").strip().partition("\n")[0].rstrip(".")
     return Check(
         id=check_id,
-        title=lab.told(title) or check_id,
+        title=lab.put_in(title) or check_id,
         kind=Kind.GUARD if marks.get("guard") else Kind.GOAL,
         step=lab.step_of(check_id),
         needs=tuple(marks.get("needs", ())),

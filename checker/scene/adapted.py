@@ -16,7 +16,7 @@ NODE_PORT = 30080
 """The node port of the lab's service; on the learner's own cluster it may already be in use."""
 
 
-def told(choice: Kept, lab: Lab) -> list[str]:
+def notes(choice: Kept, lab: Lab) -> list[str]:
     """Return what a learner has to know about running the lab on their own cluster, one sentence each."""
     where = (
         f"It runs on the cluster of `{choice.context}`. The toolbox may change only the namespace {choice.namespace}. "

@@ -118,7 +118,7 @@ def hint(session: Session, lab: Lab, report: Report | None = None) -> Hint | Non
     # A new mistake in the same check begins at its first hint, not at the last one of the old mistake.
     reason = problem.failure.reason if problem.failure else ""
     rung = session.progress.climb(lab.slug, problem.id, len(ladder), reason)
-    return Hint(problem.id, problem.title, lab.told(ladder[rung - 1]), rung, len(ladder))
+    return Hint(problem.id, problem.title, lab.put_in(ladder[rung - 1]), rung, len(ladder))
 
 
 def _looked(session: Session, lab: Lab) -> Report:

@@ -181,11 +181,11 @@ def bring_back(session: Session, lab: Lab, node: str = "") -> Lost:
 
 def _notes(session: Session, lab: Lab) -> tuple[str, ...]:
     """Return a started lab's notes about this machine; if they cannot be read, the lab stays started."""
-    from checker.scene.adapted import told  # noqa: PLC0415 - a learner's own cluster is rare
+    from checker.scene.adapted import notes  # noqa: PLC0415 - a learner's own cluster is rare
 
     scene = session.scene(lab)
     choice = scene.elsewhere
     try:
-        return (*(told(choice, lab) if choice else ()), *scene.notes(session.say))
+        return (*(notes(choice, lab) if choice else ()), *scene.notes(session.say))
     except LabError as error:
         return (f"{error.what} {error.remedy}".strip(),)

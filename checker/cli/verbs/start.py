@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start the lab and say what to do next."""
     from checker.cli.context import Context
-    from checker.course.choice import told
+    from checker.course.choice import notes
     from checker.render.style import style_of
     from checker.render.values import own_values_lines
     from checker.session.operations import StartRequest, start
@@ -68,13 +68,13 @@ def run(args: argparse.Namespace) -> int:
             "work": str(started.work),
             "ports": lab.ports,
             "ways": lab.chosen,
-            "values": lab.told_values,
+            "values": lab.shown_values,
             "notes": started.notes,
         }
         print(msgspec.json.encode(record).decode())
         return 0
     print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
-    for note in [*told(lab), *started.notes]:
+    for note in [*notes(lab), *started.notes]:
         print("\n".join(style.wrap(note, "  ", first="  ")))
     for line in own_values_lines(lab, style):
         print(line)

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
         import msgspec
 
         print(
-            msgspec.json.encode({"lab": lab.slug, "own": bool(lab.seed), "values": lab.told_values}).decode()
+            msgspec.json.encode({"lab": lab.slug, "own": bool(lab.seed), "values": lab.shown_values}).decode()
         )
         return 0
     print(

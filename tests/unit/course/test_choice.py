@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.course.answer import read_answer
-from checker.course.choice import keep, told
+from checker.course.choice import keep, notes
 from checker.errors import LabError, MisuseError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_a_lab_of_one_way_leaves_nothing_to_choose(course: Course) -> None:
     with pytest.raises(MisuseError, match="has only one way"):
         lab.choosing(["hand"])
     assert lab.chosen == ()
-    assert told(lab) == []
+    assert notes(lab) == []
     keep(course.places, lab)
     assert not (course.places.state / "ways").exists()
 
@@ -113,7 +113,7 @@ def test_the_last_choice_is_kept_for_every_command_after(lab: Lab, course: Cours
     keep(course.places, lab.choosing(["fleet", "crew"]))
     again = course.catalogue.find(course.number)
     assert again.chosen == ("crew", "fleet")
-    assert told(again) == [
+    assert notes(again) == [
         "Started: by crew and by fleet.",
         "Also available: hand, swarm. To switch: lab start 97 --with fleet,hand",
     ]

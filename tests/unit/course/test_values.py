@@ -149,8 +149,8 @@ def with_a_fault(seed: str) -> Lab:
 def test_a_fault_is_drawn_and_not_told() -> None:
     lab = with_a_fault("K-1")
     assert lab.fault in {"host-1", "host-2", "host-4"}
-    assert list(lab.told_values) == ["port"]
-    assert lab.told("host-3 and 8093") == f"host-3 and {lab.values['port']}"
+    assert list(lab.shown_values) == ["port"]
+    assert lab.put_in("host-3 and 8093") == f"host-3 and {lab.values['port']}"
 
 
 def test_without_a_seed_no_fault_is_picked() -> None:
@@ -201,18 +201,18 @@ def lab(tmp_path: Path) -> Path:
 
 
 def test_an_answer_is_given_with_a_learners_own_values(lab: Path) -> None:
-    told = read_answer(lab / "solution", "solution", lab).told({"north": "castle"})
+    told = read_answer(lab / "solution", "solution", lab).with_values({"north": "castle"})
     assert told.script == "docker run --env-file castle.env\n"
     assert told.files["castle.env"].text == "NAME=castle\n"
     assert told.files["picture"].data == b"\xff north"
 
 
 def test_an_answer_that_is_based_on_another_has_own_values_in_both_parts_and_in_its_reason(lab: Path) -> None:
-    told = read_answer(lab / "wrong/other", "wrong", lab).told({"north": "castle"})
+    told = read_answer(lab / "wrong/other", "wrong", lab).with_values({"north": "castle"})
     assert told.script == "docker run --env-file castle.env castle\n"
     assert told.toml.reason == "`castle` is missing"
 
 
 def test_without_own_values_an_answer_is_as_its_folder_has_it(lab: Path) -> None:
     answer = read_answer(lab / "solution", "solution", lab)
-    assert answer.told({}) is answer
+    assert answer.with_values({}) is answer

@@ -365,7 +365,7 @@ def test_an_answer_names_the_images_as_the_cluster_knows_them_and_no_port_of_ano
 
 def test_what_differs_is_told() -> None:
     lonely = msgspec.structs.replace(CHOICE, nodes=("one",), port_taken=True, prefix="registry.example/class")
-    said = " ".join(adapted.told(lonely, _lab()))
+    said = " ".join(adapted.notes(lonely, _lab()))
     for words in (
         "drydock-97",
         "one node",
