@@ -10,7 +10,7 @@ from checker.doctor.container import ROLE_NAME
 from checker.doctor.finding import Probe, Seen, fine, note, problem
 from checker.engine.api import IMAGE, LABEL, ROLE
 from checker.scene.holder import stranger
-from checker.scene.scene import services
+from checker.scene.state import services
 
 if TYPE_CHECKING:
     from checker.doctor.machine import Machine

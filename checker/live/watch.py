@@ -294,7 +294,7 @@ class Watch:
         """
         if engine is None or self.state.op.get("state") in {"queued", "running"}:
             return True
-        from checker.scene.scene import require_running, services  # noqa: PLC0415
+        from checker.scene.state import require_running, services  # noqa: PLC0415
 
         try:
             if not services(engine, self.state.lab):

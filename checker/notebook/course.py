@@ -147,7 +147,7 @@ class LabHandle:
         Raises:
             LabError: the engine does not answer.
         """
-        from checker.scene.scene import services  # noqa: PLC0415 - imports what starts a scene
+        from checker.scene.state import services  # noqa: PLC0415 - asked by few cells
 
         course, found, _ = fresh(self.number)
         with changing():

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 from checker.errors import LabError, MisuseError
 from checker.scene.node_images import load_images
+from checker.scene.state import MAY_FAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from checker.course.catalogue import Lab
     from checker.engine.api import Engine
-
-MAY_FAIL = "io.drydock.may-fail"
-"""The label of a service that may be killed: its scene can continue without it."""
 
 BACK_SECONDS = 60.0
 """How long a node may take until it is healthy again."""

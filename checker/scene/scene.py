@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import sys
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from checker import whole
@@ -18,8 +16,7 @@ from checker.errors import LabError, not_written
 from checker.scene import adapted, addresses, capabilities, chosen, elsewhere, image_names
 from checker.scene import work as workfolder
 from checker.scene.compose import run_to_end
-from checker.scene.faults import MAY_FAIL
-from checker.scene.holder import PROOF, left_by_proof, mark_proof, myself, require_own
+from checker.scene.holder import left_by_proof, mark_proof, myself, require_own
 from checker.scene.locks import lab_lock, locked
 from checker.scene.node_images import load_images
 from checker.scene.ownership import (
@@ -34,11 +31,14 @@ from checker.scene.ownership import (
 )
 from checker.scene.ports import require_free
 from checker.scene.renewal import Renewal
+from checker.scene.state import require_running, services
+from checker.scene.toolbox import socket_for_containers, toolbox_user
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from checker.course.answer import Answer
     from checker.course.catalogue import Lab
@@ -467,41 +467,6 @@ def scratch_of(places: Places, lab: Lab) -> Path:
     return places.state / "verify" / lab.slug
 
 
-def services(engine: Engine, lab: Lab) -> dict[str, str]:
-    """Return the state of each service of a lab's scene; empty when it is not started."""
-    found = engine.list_all("containers", labels={_PROJECT: lab.project})
-    return {item["Labels"].get(_SERVICE, ""): item["State"] for item in found}
-
-
-def require_running(engine: Engine, lab: Lab) -> None:
-    """Refuse when a lab's scene does not run.
-
-    Raises:
-        LabError: it is not started, part of it does not run, or another checkout or person started it.
-    """
-    found = engine.list_all("containers", labels={_PROJECT: lab.project})
-    number = int(lab.number)
-    if not found:
-        raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")
-    require_own(engine, lab, scene=found)
-    if any(item["Labels"].get(PROOF) for item in found):
-        raise LabError(
-            f"What runs of lab {lab.number} is not yours: `lab verify` made it, and is still running or was interrupted.",
-            remedy=f"`lab start {number}` removes what is left of it and starts the lab.",
-        )
-    # A node that can be lost is missed by nobody but those whose task it is.
-    down = [
-        f"{item['Labels'].get(_SERVICE, '')} ({item['State']})"
-        for item in found
-        if item["State"] != "running" and MAY_FAIL not in item["Labels"]
-    ]
-    if down:
-        raise LabError(
-            f"Part of lab {lab.number}'s scene does not run: {', '.join(down)}.",
-            remedy=f"`lab start {number}` repairs it and keeps your work.",
-        )
-
-
 def _require_mountable(folder: Path, setting: str) -> None:
     """Refuse a folder that `docker run -v FOLDER:PATH` cannot name.
 
@@ -513,39 +478,6 @@ def _require_mountable(folder: Path, setting: str) -> None:
             f"{folder} cannot be mounted into containers: its path has a colon, which docker takes for its end.",
             remedy=f"Move the checkout to a path without one, or set {setting} to such a folder.",
         )
-
-
-def socket_for_containers(host: str) -> str:
-    """Return the path under which a container mounts the engine's own socket.
-
-    Engines in a virtual machine (Docker Desktop, Colima, OrbStack, Rancher Desktop) have it at the usual place
-    inside that machine, wherever their socket is on the outside; a Linux engine has it where we found it.
-    """
-    if host.startswith("unix://") and sys.platform == "linux":
-        path = PurePosixPath(host.removeprefix("unix://"))
-        # Docker Desktop on Linux too runs its engine in a virtual machine.
-        return "/var/run/docker.sock" if ".docker" in path.parts else str(path)
-    return "/var/run/docker.sock"
-
-
-def toolbox_user(host: str) -> tuple[str, str, str]:
-    """Return the user, the extra group and the home folder of the toolbox.
-
-    With a system-wide engine on Linux it is the person who runs `lab`, with the group that may use the socket,
-    so that files made inside belong to them. Rootless engines and those in a virtual machine map root to the
-    person by themselves.
-    """
-    root = ("0:0", "0", "/root")
-    socket = Path(host.removeprefix("unix://"))
-    if sys.platform != "linux" or not host.startswith("unix://") or os.geteuid() == 0:
-        return root
-    try:
-        owner = socket.stat()
-    except OSError:
-        return root
-    if owner.st_uid != 0:
-        return root
-    return f"{os.getuid()}:{os.getgid()}", str(owner.st_gid), "/tmp"  # noqa: S108 - inside the toolbox, nobody else's
 
 
 def _quote(text: str) -> str:

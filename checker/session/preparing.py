@@ -18,7 +18,7 @@ def require_started(session: Session, lab: Lab) -> None:
     Raises:
         LabError: it is not started, or part of it is not running.
     """
-    from checker.scene.scene import require_running  # noqa: PLC0415 - imports what starts a scene
+    from checker.scene.state import require_running  # noqa: PLC0415 - not every operation needs a started lab
 
     require_running(session.engine, lab)
 

@@ -11,7 +11,7 @@ from checker.engine.shell import Shell
 from checker.errors import LabError, MisuseError
 from checker.scene import faults
 from checker.scene.node_images import load_images
-from checker.scene.scene import require_running
+from checker.scene.state import require_running
 from checker.timeline.traffic import FOLDER
 from tests.conftest import ROOT, TOOLS, Course
 from tests.integration.conftest import COMPOSE, SERVICE, spawn

@@ -11,7 +11,8 @@ from checker.course.catalogue import Lab
 from checker.course.model import Value
 from checker.errors import LabError, MisuseError
 from checker.scene import faults
-from checker.scene.faults import MAY_FAIL, Node
+from checker.scene.faults import Node
+from checker.scene.state import MAY_FAIL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

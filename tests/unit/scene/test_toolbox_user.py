@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.scene.scene import toolbox_user
+from checker.scene.toolbox import toolbox_user
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -104,7 +104,7 @@ def session(course: Course, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
     found = FakeSession(course)
     monkeypatch.setattr(admission, "require_room", lambda *_: found.done.append("room"))
     monkeypatch.setattr("checker.images.supply.ensure", lambda *_: found.done.append("images"))
-    monkeypatch.setattr("checker.scene.scene.require_running", lambda *_: found.done.append("running"))
+    monkeypatch.setattr("checker.scene.state.require_running", lambda *_: found.done.append("running"))
     monkeypatch.setattr(traffic, "mark_all", lambda _e, _p, text: found.done.append(f"mark {text}"))
     return found
 

@@ -1,0 +1,40 @@
+"""The toolbox's place on the engine: the socket that it mounts, and the user that it runs as."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path, PurePosixPath
+
+
+def socket_for_containers(host: str) -> str:
+    """Return the path of the engine's socket, as a container mounts it.
+
+    Engines in a virtual machine (Docker Desktop, Colima, OrbStack, Rancher Desktop) have it at the usual path inside
+    that machine, whatever its path is outside. A Linux engine has it where we found it.
+    """
+    if host.startswith("unix://") and sys.platform == "linux":
+        path = PurePosixPath(host.removeprefix("unix://"))
+        # Docker Desktop on Linux too runs its engine in a virtual machine.
+        return "/var/run/docker.sock" if ".docker" in path.parts else str(path)
+    return "/var/run/docker.sock"
+
+
+def toolbox_user(host: str) -> tuple[str, str, str]:
+    """Return the user, the extra group and the home folder of the toolbox.
+
+    With a system-wide engine on Linux it is the person who runs `lab`, with the group that may use the socket,
+    so that files made inside belong to them. Rootless engines and those in a virtual machine map root to the
+    person by themselves.
+    """
+    root = ("0:0", "0", "/root")
+    socket = Path(host.removeprefix("unix://"))
+    if sys.platform != "linux" or not host.startswith("unix://") or os.geteuid() == 0:
+        return root
+    try:
+        owner = socket.stat()
+    except OSError:
+        return root
+    if owner.st_uid != 0:
+        return root
+    return f"{os.getuid()}:{os.getgid()}", str(owner.st_gid), "/tmp"  # noqa: S108 - inside the toolbox, nobody else's
