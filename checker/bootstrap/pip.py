@@ -206,7 +206,7 @@ def install(pip: Sequence[str], lock: Path, steps: Steps, *, inherit: int) -> No
         )
 
 
-_OTHERWISE = "Nothing of this is lost: run the same command again."
+_OTHERWISE = "Run the same command again: nothing is lost."
 _SIGNS = (
     (
         "do not match the hashes",

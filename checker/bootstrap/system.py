@@ -89,4 +89,6 @@ def _run(command: Sequence[str]) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    return "\n".join(done.stdout.splitlines()[-LOG_LINES:]) or "no word" if done.returncode else ""
+    return (
+        "\n".join(done.stdout.splitlines()[-LOG_LINES:]) or "It printed nothing." if done.returncode else ""
+    )

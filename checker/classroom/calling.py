@@ -199,7 +199,7 @@ def post(outbox: Outbox, line: Line | None = None) -> float:
         # One item of the batch is not known there. Sent one by one, only that one is set aside.
         return _one_by_one(outbox, member.learner, member.secret, member.nonce, invitation(member.invitation))
     raise LabError(
-        f"The class does not take what this machine sends. {answer.why}",
+        f"The class refused what this machine sent. {answer.why}",
         remedy="Join again, or ask the teacher.",
     )
 

@@ -34,7 +34,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
         from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
     except ImportError as error:
         raise LabError(
-            "What makes certificates is not installed.",
+            "The package cryptography, which makes the certificate of a class, is not installed.",
             remedy="Start the class with the checkout's own command: ./lab class serve",
         ) from error
     key = ec.generate_private_key(ec.SECP256R1())

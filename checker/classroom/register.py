@@ -197,7 +197,7 @@ def _together(
     except sqlite3.Error as error:
         with contextlib.suppress(sqlite3.Error):
             db.execute("ROLLBACK")
-        full = NotThisClassError(503, f"The class's disk takes nothing now: {error}.")
+        full = NotThisClassError(503, f"The class's disk cannot be written now: {error}.")
         for _, future in jobs:
             future.set_exception(full)
         return

@@ -74,17 +74,17 @@ def join(context: Context) -> int:
     if joined.secret:
         print(f"You are in {joined.class_name} as {joined.name}.")
         if joined.values:
-            print("In some labs, your task has values of its own here. `lab start` shows them.")
+            print("In some labs, this class gives you values of your own. `lab start` shows them.")
     else:
         print(
-            f"Somebody in {joined.class_name} is called {joined.name}. The teacher has been asked whether that is you; "
-            "you need do nothing."
+            f"Somebody in {joined.class_name} is called {joined.name}. The teacher was asked whether that is you; "
+            "you do not need to do anything."
         )
     print(
         "From now on your verdicts and hints are sent to the teacher's machine. `lab class leave` ends that."
     )
     if not running:
-        context.say("note: what sends them could not be started; `lab class status` tries again")
+        context.say("note: the program that sends them could not be started; `lab class status` tries again")
     return 0
 
 
@@ -120,7 +120,7 @@ def status(context: Context) -> int:
     if member.trouble:
         print(printable(f"The last try failed: {member.trouble}"))
     if noted(context.places.state):
-        print("In some labs, your task has values of its own here. `lab values 1` shows those of lab 1.")
+        print("In some labs, this class gives you values of your own. `lab values 1` shows those of lab 1.")
     if member.message_text:
         print(printable(f"The teacher says: {member.message_text}"))
     return 0

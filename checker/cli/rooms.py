@@ -59,7 +59,7 @@ def _add_serve(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         action="store_true",
         help="give each learner values of their own, such as names and ports, in the labs that have them",
     )
-    serve.add_argument("--new", action="store_true", help="set the class of before aside and begin a new one")
+    serve.add_argument("--new", action="store_true", help="set the previous class aside and begin a new one")
     return serve
 
 
@@ -78,7 +78,7 @@ def serve(context: Context) -> int:
     if args.new and folder.exists():
         stamp = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
         folder.rename(folder.with_name(f"{FOLDER}-{stamp}"))
-        context.say(f"the class of before is in {FOLDER}-{stamp}")
+        context.say(f"the previous class is in {FOLDER}-{stamp}")
     address = args.address or address_of_room()
     if address.startswith("127.") and not args.address:
         raise MisuseError(

@@ -248,7 +248,7 @@ class Catalogue:
             return self.read(found[0])
         if found:
             names = ", ".join(path.name for path in found)
-            raise MisuseError(f"`{name}` may mean {names}.", remedy="Say more of the name, or its number.")
+            raise MisuseError(f"`{name}` may mean {names}.", remedy="Type more of the name, or its number.")
         raise MisuseError(f"There is no lab `{name}`.", remedy=self._nearest(wanted))
 
     def several(self, names: Iterable[str]) -> list[Lab]:

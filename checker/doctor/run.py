@@ -52,7 +52,7 @@ def _try(probe: Probe, machine: Machine) -> tuple[Seen, ...]:
     if (probe.needs_engine or probe.needs_image) and machine.engine is None:
         return (unknown("no engine to ask"),) * count
     if probe.needs_image and not machine.image:
-        return (unknown("told after images are made (lab images build)"),) * count
+        return (unknown("known only after images are built (lab images build)"),) * count
     try:
         return probe.look(machine)
     except LabError as error:

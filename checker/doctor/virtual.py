@@ -35,7 +35,7 @@ def guest(machine: Machine) -> tuple[Seen]:
     """Boot a guest with KVM, if the image of the virtual machine is there; a device that is there proves nothing."""
     image = machine.tag("vm")
     if not image:
-        return (unknown("told after the image vm is made (lab images build vm)"),)
+        return (unknown("known only after the image vm is built (lab images build vm)"),)
     output = run(
         machine.asked,
         image,
@@ -50,9 +50,9 @@ def guest(machine: Machine) -> tuple[Seen]:
     if said == "emulated":
         return (
             note(
-                "no guest boots with KVM: a virtual machine's processor is emulated, some ten times slower",
+                "no guest boots with KVM: a virtual machine's processor is emulated, about ten times slower",
                 "Enable virtualisation in the firmware (VT-x, AMD-V), or nested virtualisation where this machine is "
-                "virtual itself; Docker Desktop has KVM on Windows 11 only. The lab works without.",
+                "virtual itself; Docker Desktop has KVM on Windows 11 only. The lab works without KVM.",
             ),
         )
     return (

@@ -82,7 +82,7 @@ def find(places: Places, name: str) -> Notebook:
         return found[0]
     if found:
         names = ", ".join(each.slug for each in found)
-        raise MisuseError(f"`{name}` may mean {names}.", remedy="Say more of the name, or its number.")
+        raise MisuseError(f"`{name}` may mean {names}.", remedy="Type more of the name, or its number.")
     raise MisuseError(_missing(places, name), remedy=_nearest(there, wanted))
 
 

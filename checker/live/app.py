@@ -178,7 +178,7 @@ class Api:
             said = "A program is running in the terminal. End it, for instance with Ctrl-C, then run this."
             return JSONResponse({"error": said}, HTTPStatus.CONFLICT)
         if not known:
-            said = "The course has no such command here now. Load this page again."
+            said = "This command is no longer in the lesson. Load this page again."
             return JSONResponse({"error": said}, HTTPStatus.UNPROCESSABLE_ENTITY)
         return JSONResponse({"block": block}, HTTPStatus.ACCEPTED)
 

@@ -132,7 +132,7 @@ class Database:
     def _unusable(self, why: str) -> LabError:
         if os.path.lexists(self.file) and not self.file.is_file():
             return LabError(
-                f"Progress cannot be kept in {self.file}: it is no ordinary file.",
+                f"Progress cannot be kept in {self.file}: it is not an ordinary file.",
                 remedy="Move it away, or set DRYDOCK_STATE to another folder.",
             )
         return LabError(

@@ -58,7 +58,7 @@ def _closing(findings: Sequence[Finding], style: Style) -> str:
         if all(finding.labs for finding in problems):
             labs = sorted({lab for finding in problems for lab in finding.labs.split(", ")})
             which = f"lab {labs[0]}" if len(labs) == 1 else f"labs {', '.join(labs)}"
-            said = f"This machine can run the course, but for {which}. Problems: {names}.{noted}"
+            said = f"This machine can run the course, except {which}. Problems: {names}.{noted}"
             return style.paint(said, "yellow", "bold")
         return style.paint(f"Labs may not run here. Problems: {names}.{noted}", "red", "bold")
     return style.paint(f"This machine can run the course.{noted}", "green", "bold")

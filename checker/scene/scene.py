@@ -160,14 +160,16 @@ class Scene:
     def _bring_up(self, progress: Callable[[str], None]) -> None:
         if names := strangers(self.engine, self.lab):
             progress(
-                f"note: the container {', '.join(names)} is not this lab's and is left alone; the task needs the name"
+                f"note: the container {', '.join(names)} does not belong to this lab, so it is left alone; the task needs its name"
             )
         require_free(self.engine, self.lab)
         # Compose waits until it gives up for what is paused, and nothing can be run in it.
         wake(self.engine, self.engine.list_all("containers", labels={_PROJECT: self.lab.project}))
         there = self.work.is_dir()
         if aside := workfolder.cut_short(self.work):
-            progress(f"note: an earlier command was cut short; files that it had set aside are in {aside}")
+            progress(
+                f"note: an earlier command was interrupted; the files that it had set aside are in {aside}"
+            )
         workfolder.prepare(self.work, self.lab)
         if not there or self._lost_work():
             self._drop_stale_mounts()
@@ -242,7 +244,7 @@ class Scene:
         if self._lost_work():
             raise LabError(
                 f"The work folder {self.work} was deleted or replaced since lab {self.lab.number} was started.",
-                remedy=f"`lab start {int(self.lab.number)}` takes up the folder that is there now, or makes it as it was given.",
+                remedy=f"`lab start {int(self.lab.number)}` uses the folder that is there now, or creates it with the files that the lab gives you.",
             )
 
     def _lost_work(self) -> bool:
@@ -475,7 +477,7 @@ def _require_mountable(folder: Path, setting: str) -> None:
     """
     if sys.platform != "win32" and ":" in str(folder):
         raise LabError(
-            f"{folder} cannot be mounted into containers: its path has a colon, which docker takes for its end.",
+            f"{folder} cannot be mounted into containers: docker does not accept a colon in its path.",
             remedy=f"Move the checkout to a path without one, or set {setting} to such a folder.",
         )
 

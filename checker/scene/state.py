@@ -37,7 +37,7 @@ def require_running(engine: Engine, lab: Lab) -> None:
     require_own(engine, lab, scene=found)
     if any(item["Labels"].get(PROOF) for item in found):
         raise LabError(
-            f"What runs of lab {lab.number} is not yours: `lab verify` made it, and is still running or was interrupted.",
+            f"The containers of lab {lab.number} are not yours: `lab verify` started them, and is still running or was interrupted.",
             remedy=f"`lab start {number}` removes what is left of it and starts the lab.",
         )
     # A node that can be lost may be down: what happens then is what such a lab is about.
@@ -48,6 +48,6 @@ def require_running(engine: Engine, lab: Lab) -> None:
     ]
     if down:
         raise LabError(
-            f"Part of lab {lab.number}'s scene does not run: {', '.join(down)}.",
+            f"Part of lab {lab.number} is not running: {', '.join(down)}.",
             remedy=f"`lab start {number}` repairs it and keeps your work.",
         )

@@ -60,7 +60,7 @@ def choose(lab: Lab, names: list[str], name: str) -> str:
         return names[0]
     if names == [""]:
         raise MisuseError(
-            f"Lab {lab.number} has one service alone, so there is no {name} to choose.",
+            f"Lab {lab.number} has only one service, so there is no {name} to choose.",
             remedy=f"Leave --of out: lab timeline {int(lab.number)}",
         )
     listed = ", ".join(each for each in names if each)

@@ -57,7 +57,7 @@ def digest_of(to: Pinned, path: str, headers: Mapping[str, str] | None = None) -
             response = connection.getresponse()
             found = re.fullmatch(r'"sha256:([0-9a-f]{64})"', response.headers.get("ETag", ""))
             if response.status != HTTPStatus.OK or found is None:
-                raise RefusedError("The class does not give that file.", response.status)
+                raise RefusedError("The class does not offer that file.", response.status)
             return found[1], int(response.headers.get("Content-Length", "0"))
     except (OSError, http.client.HTTPException) as error:
         raise to.unreachable(error) from error
@@ -137,7 +137,7 @@ def _go_on(
         elif response.status == HTTPStatus.OK:
             have, total = 0, int(response.headers.get("Content-Length", "0"))
         else:
-            raise RefusedError(f"The class does not give {part.name.split('.')[1]}.", response.status)
+            raise RefusedError(f"The class does not offer {part.name.split('.')[1]}.", response.status)
         with _opened(part, "ab" if have else "wb") as write:
             while chunk := response.read(CHUNK):
                 write(chunk)

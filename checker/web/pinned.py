@@ -80,7 +80,7 @@ def connect(to: Pinned, seconds: float = SECONDS) -> http.client.HTTPSConnection
         if not found or not to.is_of(found):
             raise RogueError(
                 f"The server at {to.host} port {to.port} is not the class of this join string. Nothing was sent to it.",
-                remedy="Ask the teacher for the join string of today.",
+                remedy="Ask the teacher for today's join string.",
             )
     except BaseException:
         connection.close()

@@ -83,7 +83,7 @@ def test_what_the_learner_removed_or_stopped_comes_back_with_the_next_start(
     prober = f"drydock-{scene.lab.number}-prober-1"
     engine.post(f"/containers/{prober}/kill")
     assert wait_until(lambda: scene.services()["prober"] == "exited", 10)
-    with pytest.raises(LabError, match=r"does not run: prober \(exited\)") as caught:
+    with pytest.raises(LabError, match=r"is not running: prober \(exited\)") as caught:
         scene.require_running()
     assert f"lab start {int(scene.lab.number)}" in caught.value.remedy
     scene.start(quiet)
@@ -301,7 +301,7 @@ def test_a_name_that_is_taken_by_a_strangers_container_is_told_and_the_container
         engine.delete(f"/containers/{stranger}", force=True)
         stranger = run("drydock/toolbox:1.0", name=name, Labels={"io.drydock.lab": "other"})
         scene.start(said.append)
-        assert any(f"{name} is not this lab's and is left alone" in line for line in said)
+        assert any(f"{name} does not belong to this lab" in line for line in said)
         scene.stop()
         assert engine.inspect(stranger)["State"]["Running"]
     finally:

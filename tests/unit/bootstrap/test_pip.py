@@ -148,7 +148,7 @@ def test_a_failure_shows_pips_last_lines_and_a_remedy(
         ("SSLError(SSLCertVerificationError(1, 'certificate verify failed", "PIP_CERT"),
         ("OSError: [Errno 28] No space left on device", "Free some disk space"),
         ("ERROR: No matching distribution found for x==1", "pip config list"),
-        ("something new", "run the same command again"),
+        ("something new", "Run the same command again"),
     ],
 )
 def test_the_remedy_fits_the_failure(

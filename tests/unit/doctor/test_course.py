@@ -232,9 +232,9 @@ def test_a_problem_of_some_labs_leaves_the_others_their_promise() -> None:
     one = Finding(id="b", group="m", title="engine version", mark=Mark.PROBLEM, found="", labs="02")
     two = Finding(id="c", group="m", title="cgroups", mark=Mark.PROBLEM, found="", labs="02, 03")
     assert finding_lines([one], plain)[-1] == (
-        "This machine can run the course, but for lab 02. Problems: engine version."
+        "This machine can run the course, except lab 02. Problems: engine version."
     )
-    assert "but for labs 02, 03. Problems: engine version, cgroups." in finding_lines([one, two], plain)[-1]
+    assert "except labs 02, 03. Problems: engine version, cgroups." in finding_lines([one, two], plain)[-1]
     assert finding_lines([one, *FINDINGS], plain)[-1].startswith("Labs may not run here.")
 
 

@@ -93,4 +93,4 @@ def test_a_container_that_cannot_start_leaves_nothing_behind(machine: Make, engi
 def test_before_images_are_made_the_probes_inside_say_so(machine: Make) -> None:
     findings = ask(machine(), inside.PROBES)
     assert {finding.mark for finding in findings} == {Mark.UNKNOWN}
-    assert "after images are made" in findings[0].found
+    assert "after images are built" in findings[0].found

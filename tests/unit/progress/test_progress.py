@@ -275,7 +275,7 @@ def as_a_link_to_nowhere(file: Path) -> None:
 @pytest.mark.parametrize("occupy", [as_a_folder, as_a_link_to_nowhere])
 def test_what_is_no_file_is_named_and_left_where_it_is(file: Path, occupy: Callable[[Path], None]) -> None:
     occupy(file)
-    with pytest.raises(LabError, match="it is no ordinary file") as caught:
+    with pytest.raises(LabError, match="it is not an ordinary file") as caught:
         Progress(file, pytest.fail)
     assert caught.value.remedy == "Move it away, or set DRYDOCK_STATE to another folder."
     assert [each.name for each in file.parent.iterdir() if "lock" not in each.name] == [file.name]

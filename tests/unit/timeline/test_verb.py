@@ -65,7 +65,7 @@ def test_of_several_traffics_the_one_that_is_named_is_drawn() -> None:
     ("names", "name", "words"),
     [
         ([], "", "no traffic"),
-        ([""], "swarm", "one service alone"),
+        ([""], "swarm", "only one service"),
         (["hand", "swarm"], "", "several services"),
         (["hand", "swarm"], "nomad", "no traffic named nomad"),
     ],
