@@ -44,8 +44,10 @@ def add_arguments(
         default="",
         help="a file with one name in a line, or how many there are",
     )
-    deploy.add_argument("--namespace", metavar="NAME", default=NAMESPACE, help=f"the namespace; {NAMESPACE}")
-    deploy.add_argument("--name", default="Containers and orchestration", help="what the class is called")
+    deploy.add_argument(
+        "--namespace", metavar="NAME", default=NAMESPACE, help=f"the namespace; {NAMESPACE} by default"
+    )
+    deploy.add_argument("--name", default="Containers and orchestration", help="the name of the class")
     deploy.add_argument(
         "--image",
         metavar="IMAGE",
@@ -56,12 +58,12 @@ def add_arguments(
     deploy.add_argument(
         "--without-policies",
         action="store_true",
-        help="go on if the cluster does not enforce network policies",
+        help="continue even if the cluster does not enforce network policies",
     )
     deploy.add_argument(
         "--remove",
         action="store_true",
-        help="remove the class from the cluster, with all that learners have made",
+        help="remove the class from the cluster, with all files of the learners",
     )
     common(deploy)
 
@@ -72,9 +74,14 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         "--service",
         choices=("NodePort", "LoadBalancer", "ClusterIP"),
         default="NodePort",
-        help="how the cluster lets learners in; NodePort",
+        help="how learners reach it; NodePort by default",
     )
-    parser.add_argument("--storage-class", metavar="NAME", default="", help="of the learners' volumes")
+    parser.add_argument(
+        "--storage-class",
+        metavar="NAME",
+        default="",
+        help="the storage class of the learners' volumes; the cluster's default if left out",
+    )
     parser.add_argument(
         "--nodes", metavar="LABEL=VALUE", default="", help="use only nodes with this label, or these: A=B,C=D"
     )
@@ -83,7 +90,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         metavar="MINUTES",
         type=int,
         default=60,
-        help="switch off seats that nobody uses for so long; 60",
+        help="switch off seats that nobody has used for this long; 60 by default",
     )
 
 
@@ -96,9 +103,11 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
         help="also say what a cluster of such nodes needs: cores, memory and disk, such as 16:64:500",
     )
     parser.add_argument(
-        "--hours", metavar="N", type=float, default=3.0, help="how long the cluster is rented; 3"
+        "--hours", metavar="N", type=float, default=3.0, help="how long the cluster is rented; 3 by default"
     )
-    parser.add_argument("--price", metavar="N", type=float, default=0.0, help="of one node for one hour")
+    parser.add_argument(
+        "--price", metavar="N", type=float, default=0.0, help="the price of one node for one hour"
+    )
 
 
 def planned(args: argparse.Namespace, plan: Plan) -> tuple[Scale | None, list[str]]:

@@ -22,8 +22,8 @@ def add_arguments(
     join = actions.add_parser(
         "join",
         help="learners: join a class",
-        description="Join a class with the string from the teacher's page. From then on, your verdicts, the hints that "
-        "you asked for, and nothing else are sent to the teacher's machine while you are in the class.",
+        description="Join a class with the string from the teacher's page. From then on, your verdicts, that you asked for "
+        "a hint, and that you ask for help are sent to the teacher's machine, and nothing else, until you leave the class.",
     )
     join.add_argument("invitation", metavar="JOIN-STRING", help="what the teacher's page shows")
     join.add_argument("--name", help="your name, as your teacher knows it; otherwise you are asked")
@@ -40,9 +40,11 @@ def add_arguments(
         "fetch",
         help="learners: fetch the bundle from the teacher's machine",
         description="Fetch the bundle from the teacher's machine, for another machine or another day. An interrupted "
-        "download goes on where it was; a file with a wrong byte is thrown away.",
+        "download continues. A file with a wrong byte is thrown away.",
     )
-    fetch.add_argument("--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz")
+    fetch.add_argument(
+        "--to", metavar="FILE", default="drydock-room.pyz", help="the file; drydock-room.pyz by default"
+    )
     common(fetch)
     hand = actions.add_parser(
         "hand", help="learners: ask for help", description="Tell the teacher that you need help."

@@ -23,7 +23,7 @@ def add_arguments(
     common(_add_serve(actions))
     purge = actions.add_parser(
         "purge",
-        help="remove a class with everything that it knows",
+        help="remove the class of this machine",
         description="Remove the class of this machine: names, verdicts, messages, its certificate and its key.",
     )
     common(purge)
@@ -34,15 +34,17 @@ def _add_serve(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     serve = actions.add_parser(
         "serve",
         help="hold a class: learners join, and a board on this machine shows where they are",
-        description="Hold a class until Ctrl-C. Learners join with the string that is printed. The board is open on this "
-        "machine alone; the network can only join, send what happens, and ask for its own state. What was sent is on "
-        "this machine's disk: after a restart, the same class goes on. The room can also fetch from here the pages, a "
-        "bundle and images, so that each byte comes through the room's connection once.",
+        description="Hold a class until Ctrl-C. Learners join with the string that is printed. Only this machine can open "
+        "the board. What learners' machines sent is kept on disk: the same command continues the class after a restart. "
+        "The room can also fetch the pages, a bundle and images from this machine.",
     )
-    serve.add_argument("--name", default="", help="what the class is called, if it is new")
+    serve.add_argument("--name", default="", help="the name of a new class")
     serve.add_argument("--address", metavar="ADDRESS", help="this machine's address in the room's network")
     serve.add_argument(
-        "--port", type=int, default=0, help="the port for the network; the one of last time, or 8443"
+        "--port",
+        type=int,
+        default=0,
+        help="the port for the network; by default the one of last time, or 8443",
     )
     serve.add_argument(
         "--labs",
@@ -59,7 +61,7 @@ def _add_serve(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         action="store_true",
         help="give each learner values of their own, such as names and ports, in the labs that have them",
     )
-    serve.add_argument("--new", action="store_true", help="set the previous class aside and begin a new one")
+    serve.add_argument("--new", action="store_true", help="set the earlier class aside and begin a new one")
     return serve
 
 
