@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.doctor.container import ROLE_NAME
 from checker.doctor.finding import Probe, Seen, fine, note, problem
-from checker.engine.api import IMAGE, LABEL, ROLE
+from checker.engine.api import COMPOSE_PROJECT, IMAGE, LABEL, ROLE
 from checker.scene.holder import stranger
 from checker.scene.state import services
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 OLD_SECONDS = 60.0
 """A doctor's own container older than this is left from one that was killed."""
 
-COMPOSE_PROJECT = "com.docker.compose.project"
-"""The label by which Compose knows what it made."""
 
 MB = 10**6
 

@@ -37,6 +37,15 @@ VARIANT = "io.drydock.variant"
 IMAGE = "io.drydock.image"
 """The label that every image of the course carries and its containers inherit."""
 
+COMPOSE_PROJECT = "com.docker.compose.project"
+"""Compose's label with the project that a container, network or volume belongs to; a scene is one project."""
+
+COMPOSE_SERVICE = "com.docker.compose.service"
+"""Compose's label with the service that a container is of, which is a node's name too."""
+
+COMPOSE_FOLDER = "com.docker.compose.project.working_dir"
+"""Compose's label with the folder that the project was started from."""
+
 KEPT = "io.drydock.kept"
 """The label of a volume that scenes share, with the name of the image whose containers do. It belongs to no lab, and
 `lab stop` keeps it."""

@@ -11,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from checker import whole
+from checker.engine.api import COMPOSE_PROJECT
 from checker.engine.shell import Shell
 from checker.errors import LabError
 
@@ -25,7 +26,6 @@ NOTE = "io.drydock.note"
 
 NOTE_SECONDS = 40.0
 KEPT = 20
-_PROJECT = "com.docker.compose.project"
 
 
 def notes(engine: Engine, project: str, folder: Path, progress: Callable[[str], None]) -> list[str]:
@@ -37,7 +37,7 @@ def notes(engine: Engine, project: str, folder: Path, progress: Callable[[str], 
         folder: where sentences are kept between runs.
         progress: called with a message before a command runs.
     """
-    found = engine.list_all("containers", labels={_PROJECT: project})
+    found = engine.list_all("containers", labels={COMPOSE_PROJECT: project})
     noted = [item for item in found if NOTE in item["Labels"] and item["State"] == "running"]
     said = [_note(engine, item, folder, progress) for item in noted]
     return [sentence for sentence in said if sentence]

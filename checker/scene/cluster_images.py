@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checker.engine.api import COMPOSE_SERVICE
 from checker.errors import LabError
 from checker.external.server import Denied
 from checker.scene.node_images import load_into
@@ -130,7 +131,7 @@ def containers_of(found: Sequence[Node], containers: Sequence[dict[str, Any]]) -
         networks = ((item.get("NetworkSettings") or {}).get("Networks") or {}).values()
         addresses = {each.get("IPAddress") for each in networks} - {"", None}
         names = {name.lstrip("/") for name in item.get("Names") or []}
-        names.add(str((item.get("Labels") or {}).get("com.docker.compose.service") or ""))
+        names.add(str((item.get("Labels") or {}).get(COMPOSE_SERVICE) or ""))
         for node in found:
             if node.name in names and addresses & set(node.addresses):
                 here[node.name] = str(item["Id"])

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
 from checker.errors import LabError, MisuseError
 from checker.scene.node_images import load_images
 from checker.scene.state import MAY_FAIL
@@ -22,9 +23,6 @@ BACK_SECONDS = 60.0
 
 END_SECONDS = 20.0
 """How long the engine may take to see that a killed node has ended: everything in it ends with it."""
-
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,11 @@ class Node:
 
 def find_nodes(engine: Engine, lab: Lab) -> list[Node]:
     """Return the nodes of a lab's scene that can be lost, by name."""
-    found = engine.list_all("containers", labels={_PROJECT: lab.project, MAY_FAIL: ""})
-    nodes = [Node(item["Labels"].get(_SERVICE, ""), item["Id"], item["State"] == "running") for item in found]
+    found = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project, MAY_FAIL: ""})
+    nodes = [
+        Node(item["Labels"].get(COMPOSE_SERVICE, ""), item["Id"], item["State"] == "running")
+        for item in found
+    ]
     return sorted(nodes, key=lambda node: node.name)
 
 

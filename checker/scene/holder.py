@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.course.places import Places, find
-from checker.engine.api import LABEL
+from checker.engine.api import COMPOSE_FOLDER, COMPOSE_PROJECT, LABEL
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ HOLDER = "io.drydock.holder"
 
 PROOF = "io.drydock.proof"
 """The label of everything that `lab verify` creates to prove an answer, and of a volume that exists while it does."""
-
-_PROJECT = "com.docker.compose.project"
-_FOLDER = "com.docker.compose.project.working_dir"
 
 
 class HeldError(LabError):
@@ -82,13 +79,13 @@ def _name() -> str:
 def holder_of(engine: Engine, lab: Lab, scene: list[dict[str, Any]] | None = None) -> Holder | None:
     """Return who holds a lab on an engine; None when nobody started it. `scene` is as for `require_own`."""
     if scene is None:
-        scene = engine.list_all("containers", labels={_PROJECT: lab.project})
+        scene = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
     found = [item["Labels"] for item in scene]
     for labels in found:
         if text := labels.get(HOLDER):
             person, _, place = text.partition(":")
             return Holder(person, place, proof=bool(labels.get(PROOF)))
-    return next((Holder("", labels[_FOLDER]) for labels in found if labels.get(_FOLDER)), None)
+    return next((Holder("", labels[COMPOSE_FOLDER]) for labels in found if labels.get(COMPOSE_FOLDER)), None)
 
 
 def stranger(
@@ -155,5 +152,5 @@ def mark_proof(engine: Engine, lab: Lab) -> None:
 def left_by_proof(engine: Engine, lab: Lab) -> bool:
     """Whether what exists of a lab was left by a `lab verify` that ended before it could remove it."""
     volumes = engine.list_all("volumes", labels={LABEL: lab.number, PROOF: ""})
-    containers = engine.list_all("containers", labels={_PROJECT: lab.project, PROOF: ""})
+    containers = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project, PROOF: ""})
     return bool(volumes) or any(item["Labels"].get(PROOF) for item in containers)

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from checker.engine.api import Engine, demultiplex
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE, Engine, demultiplex
 from checker.engine.shell import Shell
 from checker.engine.transport import EngineConnection
 from checker.errors import EngineError, LabError
@@ -47,8 +47,6 @@ the archive then fills the engine's own buffers, and goes nowhere.
 _CODE_SECONDS = 5.0
 """How long the engine may take to tell the exit code of a command whose output has ended."""
 
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
 
 _NOTE = "/var/lib/drydock-images"
 """In a node: what was loaded, by name and digest, since a node's own digests need not be this engine's."""
@@ -154,9 +152,9 @@ def _load(engine: Engine, nodes: list[_Node], progress: Callable[[str], None]) -
 
 def _find(engine: Engine, project: str, only: Collection[str] | None) -> list[_Node]:
     found = []
-    for item in engine.list_all("containers", labels={_PROJECT: project, IMAGES: ""}):
+    for item in engine.list_all("containers", labels={COMPOSE_PROJECT: project, IMAGES: ""}):
         labels = item["Labels"]
-        service = labels.get(_SERVICE, "")
+        service = labels.get(COMPOSE_SERVICE, "")
         if item["State"] == "running" and (only is None or service in only):
             images = tuple(sorted(labels[IMAGES].split()))
             if images:

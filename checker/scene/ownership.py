@@ -6,7 +6,16 @@ import contextlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from checker.engine.api import IMAGE, KEPT, LABEL, VARIANT, Engine, NotFoundError, RefusedError
+from checker.engine.api import (
+    COMPOSE_PROJECT,
+    IMAGE,
+    KEPT,
+    LABEL,
+    VARIANT,
+    Engine,
+    NotFoundError,
+    RefusedError,
+)
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -14,7 +23,6 @@ if TYPE_CHECKING:
 
     from checker.course.catalogue import Lab
 
-_PROJECT = "com.docker.compose.project"
 _UNNAMED = re.compile(r"[0-9a-f]{64}")
 
 _NODES = frozenset({"node", "rented", "nomad"})
@@ -31,7 +39,10 @@ _THAW_SECONDS = 5.0
 def _belongs(lab: Lab, labels: dict[str, str]) -> bool:
     if KEPT in labels:
         return False  # Compose labels it with the project that happened to create it
-    return labels.get(LABEL) == lab.number or labels.get(_PROJECT, "") in {lab.project, f"{lab.project}-work"}
+    return labels.get(LABEL) == lab.number or labels.get(COMPOSE_PROJECT, "") in {
+        lab.project,
+        f"{lab.project}-work",
+    }
 
 
 def owned_containers(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
@@ -121,7 +132,7 @@ def scene_ids(engine: Engine, lab: Lab) -> frozenset[str]:
 
 def unnamed_volumes(engine: Engine, lab: Lab) -> frozenset[str]:
     """Return the volumes of the scene's containers that have no name of their own: no label says whose they are."""
-    containers = engine.list_all("containers", labels={_PROJECT: lab.project})
+    containers = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
     names = (mount.get("Name") or "" for item in containers for mount in item.get("Mounts") or [])
     return frozenset(name for name in names if _UNNAMED.fullmatch(name))
 
@@ -138,7 +149,7 @@ def remove_scene(engine: Engine, lab: Lab, *, keep: frozenset[str]) -> list[str]
 
 
 def _scene_parts(engine: Engine, lab: Lab) -> list[list[dict[str, Any]]]:
-    labels = {_PROJECT: lab.project}
+    labels = {COMPOSE_PROJECT: lab.project}
     found = [engine.list_all(kind, labels=labels) for kind in ("containers", "networks", "volumes")]
     return [[item for item in several if KEPT not in (item.get("Labels") or {})] for several in found]
 

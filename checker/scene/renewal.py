@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from checker import whole
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
 from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.scene.faults import BACK_SECONDS, becomes_healthy
@@ -46,9 +47,6 @@ _TEMPORARY = ("/run/", "/tmp/", "/var/run/", "/var/tmp/", "/var/log/", "/var/lib
 """Where programs write what nobody reads after they end."""
 
 T = TypeVar("T")
-
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -207,8 +205,11 @@ class Renewal:
         return sorted(path for path in paths if not (path + "/").startswith(_TEMPORARY))
 
     def _nodes(self) -> list[_Node]:
-        found = self._engine.list_all("containers", labels={_PROJECT: self._lab.project, RENEW: ""})
-        nodes = [_Node(item["Labels"].get(_SERVICE, ""), item["Id"], item["Labels"][RENEW]) for item in found]
+        found = self._engine.list_all("containers", labels={COMPOSE_PROJECT: self._lab.project, RENEW: ""})
+        nodes = [
+            _Node(item["Labels"].get(COMPOSE_SERVICE, ""), item["Id"], item["Labels"][RENEW])
+            for item in found
+        ]
         return sorted(nodes, key=lambda node: node.service)
 
     def _notes(self) -> dict[str, Noted]:

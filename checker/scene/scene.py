@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker import whole
-from checker.engine.api import NotFoundError, UnreadableLogsError
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE, NotFoundError, UnreadableLogsError
 from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError, not_written
 from checker.scene import adapted, addresses, capabilities, chosen, elsewhere, image_names
@@ -56,9 +56,6 @@ LOCK_SECONDS = 60.0
 ANSWER_SECONDS = 900.0
 """How long an answer's script may run, on the slowest of machines: it may boot several virtual machines there, and says
 nothing meanwhile by which one could tell that it goes on."""
-
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
 
 
 class ScriptFailedError(LabError):
@@ -164,7 +161,7 @@ class Scene:
             )
         require_free(self.engine, self.lab)
         # Compose waits until it gives up for what is paused, and nothing can be run in it.
-        wake(self.engine, self.engine.list_all("containers", labels={_PROJECT: self.lab.project}))
+        wake(self.engine, self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}))
         there = self.work.is_dir()
         if aside := workfolder.cut_short(self.work):
             progress(
@@ -202,7 +199,7 @@ class Scene:
 
     def _choose_addresses(self) -> None:
         """Give the scene's networks subnets of our choice where the engine would overlook one that is in use."""
-        if self.engine.list_all("networks", labels={_PROJECT: self.lab.project}):
+        if self.engine.list_all("networks", labels={COMPOSE_PROJECT: self.lab.project}):
             return  # it keeps those that it was made with
         self._addresses.unlink(missing_ok=True)
         if not addresses.engine_may_choose_wrong(self.engine):
@@ -264,7 +261,7 @@ class Scene:
 
     def _drop_stale_mounts(self) -> None:
         # A container that mounts the work folder of before holds on to what was deleted; it is made anew.
-        for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
+        for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
             mounts = item.get("Mounts") or []
             if any(
                 {mount.get("Destination"), mount.get("Source")} & {self.work_inside, str(self.work)}
@@ -276,7 +273,7 @@ class Scene:
         # Compose starts a container again on the network it was made with. That may be gone since (`docker network
         # prune` takes those of stopped containers), or it was unplugged; it is made anew, its named volumes stay.
         there = {item["Id"] for item in self.engine.list_all("networks")}
-        for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
+        for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
             mode = str((item.get("HostConfig") or {}).get("NetworkMode", ""))
             if mode in {"none", "host"} or mode.startswith("container:"):
                 continue
@@ -372,7 +369,9 @@ class Scene:
         Raises:
             LabError: it does not run.
         """
-        found = self.engine.list_all("containers", labels={_PROJECT: self.lab.project, _SERVICE: "toolbox"})
+        found = self.engine.list_all(
+            "containers", labels={COMPOSE_PROJECT: self.lab.project, COMPOSE_SERVICE: "toolbox"}
+        )
         running = [item for item in found if item["State"] == "running"]
         if not running:
             raise LabError(
@@ -440,13 +439,13 @@ class Scene:
 
     def _why_not_ready(self, said: str) -> str:
         lines = [line for line in said.splitlines() if line.strip()][-3:]
-        for item in self.engine.list_all("containers", labels={_PROJECT: self.lab.project}):
+        for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
             try:
                 state = self.engine.inspect(item["Id"])["State"]
                 health = (state.get("Health") or {}).get("Status", "")
                 if state["Status"] == "running" and health in {"", "healthy"}:
                     continue
-                name = item["Labels"].get(_SERVICE, item["Id"][:12])
+                name = item["Labels"].get(COMPOSE_SERVICE, item["Id"][:12])
                 lines.append(
                     f"{name}: {state['Status']}{f', {health}' if health else ''}, exit code {state['ExitCode']}"
                 )
@@ -460,7 +459,7 @@ class Scene:
         return sorted(
             item["Names"][0].lstrip("/")
             for item in owned_containers(self.engine, self.lab)
-            if (item.get("Labels") or {}).get(_PROJECT) != self.lab.project and item.get("Names")
+            if (item.get("Labels") or {}).get(COMPOSE_PROJECT) != self.lab.project and item.get("Names")
         )
 
 

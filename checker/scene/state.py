@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
 from checker.errors import LabError
 from checker.scene.holder import PROOF, require_own
 
@@ -14,14 +15,11 @@ if TYPE_CHECKING:
 MAY_FAIL = "io.drydock.may-fail"
 """The label of a service that may be killed: its scene can continue without it."""
 
-_PROJECT = "com.docker.compose.project"
-_SERVICE = "com.docker.compose.service"
-
 
 def services(engine: Engine, lab: Lab) -> dict[str, str]:
     """Return the state of each service of a lab's scene; empty when it is not started."""
-    found = engine.list_all("containers", labels={_PROJECT: lab.project})
-    return {item["Labels"].get(_SERVICE, ""): item["State"] for item in found}
+    found = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
+    return {item["Labels"].get(COMPOSE_SERVICE, ""): item["State"] for item in found}
 
 
 def require_running(engine: Engine, lab: Lab) -> None:
@@ -30,7 +28,7 @@ def require_running(engine: Engine, lab: Lab) -> None:
     Raises:
         LabError: it is not started, part of it does not run, or another checkout or person started it.
     """
-    found = engine.list_all("containers", labels={_PROJECT: lab.project})
+    found = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
     number = int(lab.number)
     if not found:
         raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")
@@ -42,7 +40,7 @@ def require_running(engine: Engine, lab: Lab) -> None:
         )
     # A node that can be lost may be down: what happens then is what such a lab is about.
     down = [
-        f"{item['Labels'].get(_SERVICE, '')} ({item['State']})"
+        f"{item['Labels'].get(COMPOSE_SERVICE, '')} ({item['State']})"
         for item in found
         if item["State"] != "running" and MAY_FAIL not in item["Labels"]
     ]

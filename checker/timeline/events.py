@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, Any
 
-from checker.engine.api import ROLE, NotFoundError
+from checker.engine.api import COMPOSE_SERVICE, ROLE, NotFoundError
 from checker.timeline.record import Mark
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 SAME_SECONDS = 3.0
 """A mark within this time that names the container describes the same event, with better words."""
-
-_SERVICE = "com.docker.compose.service"
 
 
 def with_events(timeline: Timeline, engine: Engine, containers: Iterable[dict[str, Any]]) -> Timeline:
@@ -36,7 +34,7 @@ def with_events(timeline: Timeline, engine: Engine, containers: Iterable[dict[st
             state = engine.inspect(item["Id"])["State"]
         except NotFoundError:
             continue
-        name = labels.get(_SERVICE) or item["Names"][0].lstrip("/")
+        name = labels.get(COMPOSE_SERVICE) or item["Names"][0].lstrip("/")
         for mark in marks_of(name, state):
             told = any(name in each.text and abs(each.at - mark.at) < SAME_SECONDS for each in timeline.marks)
             if timeline.begin < mark.at <= timeline.end and not told:

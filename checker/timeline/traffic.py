@@ -8,6 +8,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
 from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.timeline.model import Moment, Timeline, make, seconds_of
@@ -55,8 +56,8 @@ def find_all(engine: Engine, project: str) -> dict[str, dict[str, Any]]:
     Most labs have one, and its name is empty. A lab that compares several services has a `traffic-NAME` for each.
     """
     found = {}
-    for item in engine.list_all("containers", labels={"com.docker.compose.project": project}):
-        head, _, name = item["Labels"].get("com.docker.compose.service", "").partition("-")
+    for item in engine.list_all("containers", labels={COMPOSE_PROJECT: project}):
+        head, _, name = item["Labels"].get(COMPOSE_SERVICE, "").partition("-")
         if head == SERVICE:
             found[name] = item
     return dict(sorted(found.items()))
