@@ -73,17 +73,24 @@ def run(
         "Labels": {ROLE: ROLE_NAME},
         "Healthcheck": {"Test": ["NONE"]},
         "Volumes": dict(volumes or {}),
-        # What it prints is read here, whatever the engine does with logs by default.
-        # And as the labs' own, it is not remapped to other users.
+        # Its output is read from its log, so the engine must keep one. Like the labs' containers, it is not remapped
+        # to other users.
         "HostConfig": {"NetworkMode": network, "LogConfig": _LOGGED, "UsernsMode": "host", **host_config},
     }
     if alias:
         body["NetworkingConfig"] = {"EndpointsConfig": {network: {"Aliases": [alias]}}}
-    made = engine.request("POST", "/containers/create", body=body, seconds=STEP_SECONDS)["Id"]
+    with _started(engine, body) as container:
+        ended = engine.request("POST", f"/containers/{container}/wait", seconds=seconds)
+        return Output(int(ended["StatusCode"]), engine.logs(container, 200))
+
+
+@contextlib.contextmanager
+def _started(engine: Engine, body: Mapping[str, Any]) -> Iterator[str]:
+    """Make and start a container, give its id, and remove it."""
+    made = str(engine.request("POST", "/containers/create", body=body, seconds=STEP_SECONDS)["Id"])
     try:
         engine.request("POST", f"/containers/{made}/start", seconds=STEP_SECONDS)
-        ended = engine.request("POST", f"/containers/{made}/wait", seconds=seconds)
-        return Output(int(ended["StatusCode"]), engine.logs(made, 200))
+        yield made
     finally:
         with contextlib.suppress(EngineError):
             engine.request(
@@ -93,7 +100,7 @@ def run(
 
 @contextlib.contextmanager
 def serving(engine: Engine, image: str, *, network: str, alias: str, port: int) -> Iterator[int]:
-    """Run an image that serves, by its own entrypoint, for a block; give the port of this machine it has.
+    """Run an image that serves, with its own entrypoint, for a block; give the port at which this machine reaches it.
 
     Args:
         engine: the engine.
@@ -118,27 +125,20 @@ def serving(engine: Engine, image: str, *, network: str, alias: str, port: int) 
         },
         "NetworkingConfig": {"EndpointsConfig": {network: {"Aliases": [alias]}}},
     }
-    made = engine.request("POST", "/containers/create", body=body, seconds=STEP_SECONDS)["Id"]
-    try:
-        engine.request("POST", f"/containers/{made}/start", seconds=STEP_SECONDS)
-        bound = (engine.inspect(made)["NetworkSettings"].get("Ports") or {}).get(key)
+    with _started(engine, body) as container:
+        bound = (engine.inspect(container)["NetworkSettings"].get("Ports") or {}).get(key)
         if not bound:
-            said = engine.logs(made, 3).strip()
+            said = engine.logs(container, 3).strip()
             raise EngineError(f"{image} ended at once{f': {said}' if said else '.'}")
         yield int(bound[0]["HostPort"])
-    finally:
-        with contextlib.suppress(EngineError):
-            engine.request(
-                "DELETE", f"/containers/{made}", query={"force": True, "v": True}, seconds=STEP_SECONDS
-            )
 
 
 @contextlib.contextmanager
 def own_network(engine: Engine, name: str) -> Iterator[str]:
-    """Make a network as a lab's, and remove it.
+    """Make a network like a lab's for a block, and remove it.
 
     Raises:
-        EngineError: the engine could not make it, for instance for want of free addresses.
+        EngineError: the engine could not make it, for example because no addresses are free.
     """
     body = {"Name": name, "Labels": {ROLE: ROLE_NAME}}
     made = engine.request("POST", "/networks/create", body=body, seconds=STEP_SECONDS)["Id"]
