@@ -82,6 +82,33 @@ def run(args: argparse.Namespace) -> int:
     context = Context(args)
     # Each proof can take minutes, so progress is shown even to readers of --json.
     context.say = ProgressPrinter()
+    _require_sensible(args)
+    part = part_from(args.shard) if args.shard else WHOLE
+    labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
+    # Not those that this machine may have in a class.
+    labs = [lab.with_seed(args.values if lab.toml.values else "") for lab in labs]
+    if args.values and not any(lab.seed for lab in labs):
+        raise MisuseError("None of these labs has values that differ from learner to learner.")
+    answers = collect(Path(args.answers), labs[0]) if args.answers else []
+    if args.explain is not None:
+        return _explain(context, labs, answers)
+    proofs: dict[str, list[Proof]] = {lab.slug: [] for lab in labs}
+    try:
+        failed = _prove_all(context, labs, answers, part, proofs)
+    except KeyboardInterrupt:
+        _tell_total(context, proofs, interrupted=True)
+        raise
+    return _end(context, proofs, failed)
+
+
+def _require_sensible(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        MisuseError: it is so, and what to type instead.
+    """
+    from checker.errors import MisuseError
+
     if args.repeat < 1:
         raise MisuseError("--repeat takes a number of 1 or more.")
     if args.explain and not args.labs:
@@ -101,22 +128,6 @@ def run(args: argparse.Namespace) -> int:
             "--continue knows only what was proven with the lesson's values.",
             remedy="Leave it out with --values.",
         )
-    part = part_from(args.shard) if args.shard else WHOLE
-    labs = [context.catalogue.find(name) for name in args.labs] or list(context.catalogue)
-    # Not those that this machine may have in a class.
-    labs = [lab.with_seed(args.values if lab.toml.values else "") for lab in labs]
-    if args.values and not any(lab.seed for lab in labs):
-        raise MisuseError("None of these labs has values that differ from learner to learner.")
-    answers = collect(Path(args.answers), labs[0]) if args.answers else []
-    if args.explain is not None:
-        return _explain(context, labs, answers)
-    proofs: dict[str, list[Proof]] = {lab.slug: [] for lab in labs}
-    try:
-        failed = _prove_all(context, labs, answers, part, proofs)
-    except KeyboardInterrupt:
-        _tell_total(context, proofs, interrupted=True)
-        raise
-    return _end(context, proofs, failed)
 
 
 def _end(context: Context, proofs: dict[str, list[Proof]], failed: LabError | None) -> int:
