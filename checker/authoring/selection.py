@@ -41,7 +41,7 @@ def part_from(text: str) -> Part:
     """Read a part such as `2/3`.
 
     Raises:
-        MisuseError: it is none.
+        MisuseError: it is not a part.
     """
     number, _, count = text.partition("/")
     if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):

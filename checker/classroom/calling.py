@@ -144,7 +144,7 @@ def join(outbox: Outbox, text: str, name: str, machine: str) -> Joined:
         machine: random text that stands for this machine.
 
     Raises:
-        MisuseError: the join string is none.
+        MisuseError: it is not a join string.
         LabError: the class refuses, is another one, or does not answer.
     """
     to = invitation(text)

@@ -28,7 +28,7 @@ from checker.images import room
 from checker.results import Kind, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from checker.classroom.known import Known
@@ -117,7 +117,7 @@ class Outbox:
         The class hears only of what happens from now on, and nothing that waits for another class.
 
         Raises:
-            MisuseError: the join string is none.
+            MisuseError: it is not a join string.
         """
         attempt, hint = self._ends()
         now = self.membership()
@@ -263,7 +263,8 @@ class Outbox:
         )
 
     @contextlib.contextmanager
-    def _transaction(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - a generator that contextlib wraps
+    def _transaction(self) -> Iterator[None]:
+        """Write everything in the block, or nothing."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:

@@ -207,7 +207,7 @@ def invitation(text: str) -> Invitation:
     """Read a join string.
 
     Raises:
-        MisuseError: it is none; the message says what is missing.
+        MisuseError: it is not one; the message says what is missing.
     """
     found = _INVITATION.fullmatch("".join(text.split()))
     if found is None:

@@ -26,19 +26,23 @@ if TYPE_CHECKING:
     from checker.images.catalogue import Image
     from checker.session.session import Session
 
-STILL_SECONDS = 300.0
-"""How long nothing may change while pods start. Pulling an image of 1.5 GB changes nothing that the cluster shows."""
+UNCHANGED_SECONDS = 300.0
+"""How long the state of the pods may stay the same while they start: the cluster does not show how a pull gets on."""
 
 PROBE_SECONDS = 180.0
 SAVE_SECONDS = 900.0
 """How long one image may take to the cluster; the largest of a lab has about 400 MB."""
 
 LOOK_SECONDS = 1.0
-HOPELESS = frozenset(
+NEVER_STARTS = frozenset(
     {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
 )
+"""Reasons why a container waits that time does not change."""
+
 PULLING_FAILED = frozenset({"ErrImagePull", "ImagePullBackOff"})
-PULL_TRIES_SECONDS = 45.0
+"""Reasons that end when the registry can be reached."""
+
+PULL_AGAIN_SECONDS = 45.0
 """How long a failed pull is tried again before the command gives up."""
 
 
@@ -135,7 +139,7 @@ def remove(kubectl: Kubectl) -> bool:
     """
     if not require_ours(kubectl):
         return False
-    kubectl.run("delete", "namespace", kubectl.namespace, seconds=STILL_SECONDS)
+    kubectl.run("delete", "namespace", kubectl.namespace, seconds=UNCHANGED_SECONDS)
     return True
 
 
@@ -145,7 +149,7 @@ def learners_file(state: Path, kubectl: Kubectl) -> Path:
     return state / "class-hub" / f"{kubectl.namespace}-{which}.json"
 
 
-def wait(kubectl: Kubectl, say: Callable[[str], None], seconds: float = STILL_SECONDS) -> None:
+def wait(kubectl: Kubectl, say: Callable[[str], None], seconds: float = UNCHANGED_SECONDS) -> None:
     """Wait until every part of the class is ready.
 
     Args:
@@ -168,14 +172,18 @@ def wait(kubectl: Kubectl, say: Callable[[str], None], seconds: float = STILL_SE
         if now != before:
             say(f"waiting for {now}")
             before, changed = now, time.monotonic()
-        still = time.monotonic() - changed
+        unchanged = time.monotonic() - changed
         kinds = {why.partition(":")[0] for why in whys.values()}
-        if kinds & HOPELESS or (kinds & PULLING_FAILED and still > PULL_TRIES_SECONDS) or still > seconds:
+        if (
+            kinds & NEVER_STARTS
+            or (kinds & PULLING_FAILED and unchanged > PULL_AGAIN_SECONDS)
+            or unchanged > seconds
+        ):
             raise LabError(
                 f"The class does not start: {now}.",
                 remedy="The image has to be in a registry that the cluster's nodes can reach: `lab images publish HOST/PATH class`, "
                 f"then --image HOST/PATH/drydock/class:1.0. More about the pods: {kubectl.shown('describe', 'pods')}"
-                if kinds & (HOPELESS | PULLING_FAILED)
+                if kinds & (NEVER_STARTS | PULLING_FAILED)
                 else f"More about the pods: {kubectl.shown('describe', 'pods')}",
             )
         time.sleep(LOOK_SECONDS)

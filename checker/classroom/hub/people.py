@@ -75,7 +75,7 @@ def user_of(name: str) -> str:
 
 
 def enrol(names: list[str], before: list[Learner]) -> list[Learner]:
-    """Return the learners of a class; who had a passcode before keeps it.
+    """Return the learners of a class; a learner who had a passcode keeps it.
 
     Two people of one name, and names without a Latin letter, get a number.
 
@@ -86,7 +86,7 @@ def enrol(names: list[str], before: list[Learner]) -> list[Learner]:
     kept: dict[str, list[Learner]] = {}
     for each in before:
         kept.setdefault(each.name, []).append(each)
-    # Whoever leaves the list for a day keeps their user: another one must not get their seat.
+    # A learner who is left out of the list for a day keeps their user: nobody else may get their seat.
     taken = {each.user for each in before}
     found: list[Learner] = []
     for name in names:

@@ -145,7 +145,7 @@ def _deployment(name: str, *, ready: int) -> dict[str, Any]:
 
 
 def test_an_image_that_no_node_can_pull_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployment, "PULL_TRIES_SECONDS", -1.0)
+    monkeypatch.setattr(deployment, "PULL_AGAIN_SECONDS", -1.0)
     waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found\nmore"}}}
     said = _Said(
         deployments={"items": [_deployment("hub", ready=0), _deployment("proxy", ready=1)]},
