@@ -1,4 +1,4 @@
-"""Why a file or folder could not be written, and what leads out: another user's, a read-only disk, a full one."""
+"""Why a file or folder could not be written, and what to do: it is another user's, or its disk is full or read-only."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import errno
 import os
 import shlex
 from pathlib import Path
+from typing import NamedTuple
+
+
+class OtherOwner(NamedTuple):
+    """A part of a path that belongs to another user."""
+
+    place: Path
+    owner: str
+    in_our_folder: bool
+    """Whether it lies in a folder of ours, so that we may take it back."""
 
 
 def why_not_written(path: Path | str, error: OSError, setting: str = "") -> tuple[str, str]:
-    """Return what is in the way of writing to a place, and what to do about it.
+    """Return why a path cannot be written, and what to do about it.
 
     Args:
         path: what was to be written.
         error: how that failed.
-        setting: the variable that moves the place elsewhere; empty when there is none.
+        setting: the variable that names another folder for it; empty if there is none.
     """
     path = Path(path)
     elsewhere = f" Or set {setting} to a folder that you may write to." if setting else ""
@@ -31,7 +41,7 @@ def why_not_written(path: Path | str, error: OSError, setting: str = "") -> tupl
             "this path is too long",
             f"Set {setting} to a shorter one." if setting else "Use a shorter one.",
         )
-    if error.errno in {errno.EACCES, errno.EPERM} and (found := foreign(path)):
+    if error.errno in {errno.EACCES, errno.EPERM} and (found := other_owner(path)):
         place, owner, ours = found
         said = f"{place} belongs to {owner}, and you are {me()}"
         if not ours:
@@ -48,8 +58,8 @@ def _file_in(path: Path) -> Path | None:
     return next((each for each in (path, *path.parents) if os.path.lexists(each) and not each.is_dir()), None)
 
 
-def foreign(path: Path) -> tuple[Path, str, bool] | None:
-    """Return what of a path is another user's: the place, its owner, and whether it lies in a folder of ours."""
+def other_owner(path: Path) -> OtherOwner | None:
+    """Return the part of a path, or of what is in it, that belongs to another user; None if all of it is ours."""
     if not hasattr(os, "geteuid") or os.geteuid() == 0:
         return None
     owners = [(place, owner) for place in (path, *path.parents) if (owner := _owner(place)) is not None]
@@ -62,13 +72,16 @@ def foreign(path: Path) -> tuple[Path, str, bool] | None:
         except OSError:
             return None
         others = ((child, uid) for child, uid in children if uid not in {None, os.geteuid()})
-        return next(((child, name_of(uid), True) for child, uid in others if uid is not None), None)
+        return next(
+            (OtherOwner(child, name_of(uid), in_our_folder=True) for child, uid in others if uid is not None),
+            None,
+        )
     topmost = owners[0]
     for place, owner in owners:
         if owner == os.geteuid():
-            return topmost[0], name_of(topmost[1]), True
+            return OtherOwner(topmost[0], name_of(topmost[1]), in_our_folder=True)
         topmost = (place, owner)
-    return owners[0][0], name_of(owners[0][1]), False
+    return OtherOwner(owners[0][0], name_of(owners[0][1]), in_our_folder=False)
 
 
 def _owner(place: Path) -> int | None:

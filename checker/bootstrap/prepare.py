@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from checker.bootstrap import pip, system
 from checker.bootstrap.lock import held
-from checker.bootstrap.owner import foreign, why_not_written
+from checker.bootstrap.owner import other_owner, why_not_written
 from checker.bootstrap.say import ProblemError, Steps
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def _place(layout: Layout) -> str:
             unfit.append(ProblemError(f"{venv} cannot be used: {_NOEXEC}.", _RUNNABLE))
     if unfit:
         raise unfit[-1]
-    found = foreign(Path(layout.venvs[-1]))
-    if found and found[2]:
+    found = other_owner(Path(layout.venvs[-1]))
+    if found and found.in_our_folder:
         why, remedy = why_not_written(layout.venvs[-1], PermissionError(errno.EACCES, ""))
         raise ProblemError(f"{layout.venvs[-1]} cannot be made: {why}.", remedy)
     raise ProblemError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from checker.bootstrap.owner import foreign, why_not_written
+from checker.bootstrap.owner import other_owner, why_not_written
 from checker.bootstrap.pip import CERTIFICATES
 from checker.doctor.finding import Probe, Seen, fine, note, problem
 from checker.engine.api import LABEL
@@ -38,8 +38,8 @@ def folders(machine: Machine) -> tuple[Seen, ...]:
     """Look for folders of the course that this user may not write to, or that containers cannot mount."""
     places = machine.places
     for folder in (places.state, places.work):
-        found = foreign(folder)
-        if found and found[2]:
+        found = other_owner(folder)
+        if found and found.in_our_folder:
             denied = PermissionError(errno.EACCES, "Permission denied")
             return (problem(*why_not_written(folder, denied)),)
         if ":" in str(folder) and machine.platform.system is not System.WINDOWS:

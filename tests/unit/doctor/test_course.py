@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.bootstrap.owner import OtherOwner
 from checker.course.places import Places
 from checker.doctor import course, leftovers, registry
 from checker.doctor.finding import Finding, Mark, fine, problem
@@ -40,7 +41,8 @@ def test_folders_that_sudo_left_behind_are_told(
 ) -> None:
     (seen,) = course.folders(machine())
     assert seen.mark is Mark.FINE
-    monkeypatch.setattr(course, "foreign", lambda _: (tmp_path / ".lab", "root", True))
+    theirs = OtherOwner(tmp_path / ".lab", "root", in_our_folder=True)
+    monkeypatch.setattr(course, "other_owner", lambda _: theirs)
     monkeypatch.setattr(
         course, "why_not_written", lambda *_: ("it belongs to root", "sudo chown -R ada .lab")
     )
