@@ -47,15 +47,10 @@ def ensure_engine(
     """
     platform = platform or Platform()
 
-    def fill(error: EngineError, *, idle: bool) -> None:
-        plan = _plan(platform)
-        if plan is None or not plan.packages:
-            raise error
-        # If nothing runs, a newer engine disturbs nobody.
-        plan = replace(plan, replaces=plan.replaces and not idle)
-        from checker.provision.install import install  # noqa: PLC0415 - Linux alone has what it imports
-
-        install(platform, plan, no_install=no_install, confirm=confirm, progress=progress)
+    def install_missing(error: EngineError, *, idle: bool) -> None:
+        _install_missing(
+            platform, error, idle=idle, no_install=no_install, confirm=confirm, progress=progress
+        )
 
     try:
         endpoint = find_endpoint(platform)
@@ -64,7 +59,7 @@ def ensure_engine(
             raise
         present = platform.which("dockerd") is not None
         if not present or (platform.is_root and not no_install and _is_outdated(platform)):
-            fill(error, idle=True)
+            install_missing(error, idle=True)
         _start(platform, state / "engine", confirm, progress)
         endpoint = _find_again(platform)
     try:
@@ -72,9 +67,37 @@ def ensure_engine(
     except EngineError as error:
         if platform.system is not System.LINUX or not endpoint.is_local:
             raise
-        fill(error, idle=False)
+        install_missing(error, idle=False)
         find_client(endpoint, platform=platform, state=state, fresh=True)
     return endpoint
+
+
+def _install_missing(
+    platform: Platform,
+    error: EngineError,
+    *,
+    idle: bool,
+    no_install: bool,
+    confirm: Callable[[str], bool],
+    progress: Callable[[str], None],
+) -> None:
+    """Install the packages that the engine or its client lacks.
+
+    Args:
+        platform: this machine.
+        error: what shows that something is missing; raised again if no package would help.
+        idle: whether no engine runs, so that a newer one disturbs nobody.
+        no_install: install nothing.
+        confirm: asks a person.
+        progress: called with a line about what is being done.
+    """
+    plan = _plan(platform)
+    if plan is None or not plan.packages:
+        raise error
+    from checker.provision.install import install  # noqa: PLC0415 - Linux alone has what it imports
+
+    plan = replace(plan, replaces=plan.replaces and not idle)
+    install(platform, plan, no_install=no_install, confirm=confirm, progress=progress)
 
 
 def engine_stop(state: Path, *, platform: Platform | None = None) -> bool:
