@@ -97,18 +97,7 @@ def download(
             old.unlink()
     except OSError as error:
         raise not_written(file, error) from error
-    fruitless = 0
-    while True:
-        before = _size(part)
-        problem: Exception = ConnectionError("it ended in the middle")
-        try:
-            if _go_on(to, path, part, headers or {}, progress):
-                break
-        except (OSError, http.client.HTTPException) as error:
-            problem = error
-        fruitless = 0 if _size(part) > before else fruitless + 1
-        if fruitless >= FRUITLESS:
-            raise to.unreachable(problem) from problem
+    _fetch_all(to, path, part, headers or {}, progress)
     if _sum(part) != sha256:
         part.unlink()
         raise DamagedError(
@@ -116,6 +105,24 @@ def download(
             remedy="Try again. If it happens again, tell the teacher: the file on the class's machine is damaged.",
         )
     part.replace(file)
+
+
+def _fetch_all(
+    to: Pinned, path: str, part: Path, headers: Mapping[str, str], progress: Callable[[int, int], None]
+) -> None:
+    """Fetch over as many connections as it takes; give up after several in a row that brought nothing."""
+    fruitless = 0
+    while True:
+        before = _size(part)
+        problem: Exception = ConnectionError("it ended in the middle")
+        try:
+            if _go_on(to, path, part, headers, progress):
+                return
+        except (OSError, http.client.HTTPException) as error:
+            problem = error
+        fruitless = 0 if _size(part) > before else fruitless + 1
+        if fruitless >= FRUITLESS:
+            raise to.unreachable(problem) from problem
 
 
 def _go_on(
