@@ -21,7 +21,7 @@ def main() -> int:
 
 
 def _run() -> int:
-    """Run the command line, and tell what keeps it from being read at all."""
+    """Run the command line, or say why its modules cannot be imported."""
     # Ended by `kill`, `systemctl` or a closed window, a command cleans up as it does after Ctrl-C.
     for name in ("SIGTERM", "SIGHUP"):
         if (number := getattr(signal, name, None)) and signal.getsignal(number) is signal.SIG_DFL:
@@ -37,7 +37,7 @@ def _run() -> int:
 
         code = run()
     except ImportError as error:
-        print(f"lab: part of it cannot be read: {error}", file=sys.stderr)
+        print(f"lab: a part of it cannot be imported: {error}", file=sys.stderr)
         print("     Make its environment again: rm -r .venv, then the same command.", file=sys.stderr)
         return int(ExitCode.COULD_NOT_RUN)
     return _ended_by if _ended_by and code == ExitCode.INTERRUPTED else code

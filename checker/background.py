@@ -88,7 +88,7 @@ def _spawn(
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    # Nobody was shown it yet, so nothing depends on it.
+    # Nothing knows of it yet, so nothing depends on it.
     process.kill()
     process.wait()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Interruption:
-    """Holds Ctrl-C back from now until `let_through`: a process that was just started must be known to be ended."""
+    """Holds Ctrl-C back from now until `let_through`: a process that was just started must be known, so that it can be ended."""
 
     def __init__(self) -> None:
         self._came = False

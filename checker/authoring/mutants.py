@@ -97,7 +97,7 @@ def read_table(root: Path) -> Table:
 
 
 def choose(mutants: Iterable[Mutant], sample: int, seed: int) -> list[Mutant]:
-    """Return a sample, the same for the same seed: one fault a place, since those of one place are much alike.
+    """Return a sample, the same for the same seed: one fault a place, because those of one place are similar.
 
     Args:
         mutants: what can be tried.
@@ -170,7 +170,7 @@ def run_mutants(root: Path, words: Sequence[str], say: Callable[[str], None]) ->
 
 
 def judge(survived: int, tried: int, chosen: int, most: float, say: Callable[[str], None]) -> ExitCode:
-    """Say what came of the faults, and whether the bound holds."""
+    """Say how many faults survived, and whether the bound holds."""
     if not tried:
         say("no fault was tried, which proves nothing")
         return ExitCode.CHECK_FAILED
@@ -222,7 +222,7 @@ def _find(copy: Path, name: str) -> Iterator[Mutant]:
     for operator in operator_names():
         made: Any = get_operator(operator)
         if made.arguments():
-            continue  # it has to be told what to put in
+            continue  # it needs arguments
         positions = (begin for node in nodes for begin, _ in made().mutation_positions(node))
         for occurrence, (line, column) in enumerate(positions):
             mutant = Mutant(name, line, column, operator, occurrence)
@@ -283,6 +283,6 @@ def _seconds_without_a_fault(copy: Path, name: str, command: Sequence[str]) -> f
 
 
 def _change(diff: str) -> str:
-    """Return the lines of a difference that are other."""
+    """Return the lines of a difference that were removed or added."""
     lines = [line for line in diff.splitlines() if line[:1] in {"-", "+"} and line[:3] not in {"---", "+++"}]
     return "\n".join(f"    {line}" for line in lines)

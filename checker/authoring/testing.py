@@ -36,7 +36,7 @@ class Part:
     side_by_side: bool = False
     """Whether several of its tests can run at the same time: tests of different labs, in different files."""
     program: bool = False
-    """Whether it is a program of its own instead of pytest's tests."""
+    """Whether it is a separate program, not tests for pytest."""
 
 
 PARTS = (
@@ -55,7 +55,7 @@ PARTS = (
     Part("browser", "the pages, in a browser", engine=True, browser=True),
     Part(
         "engines",
-        "every lab on other engines, each in a container of its own",
+        "every lab on other engines, each in its own container",
         engine=True,
         usual=False,
         seconds=12 * 3600,
@@ -107,7 +107,7 @@ def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
     )
 
 
-def _of_its_own(part: Part, places: Places, extra: Sequence[str], say: Callable[[str], None]) -> ExitCode:
+def _run_program(part: Part, places: Places, extra: Sequence[str], say: Callable[[str], None]) -> ExitCode:
     """Run a part that is a program; its exit codes are those of `lab`."""
     say(f"testing {part.name}: {part.what}")
     code = _run([sys.executable, "-m", f"tests.{part.name}", *extra], places, part.seconds)
@@ -142,7 +142,7 @@ def run_parts(
             remedy="The tests come with a checkout, not with the installed package.",
         )
     if parts[0].program:
-        return _of_its_own(parts[0], places, extra, say)
+        return _run_program(parts[0], places, extra, say)
     side_by_side = all(part.side_by_side for part in parts)
     beside = f"; {lanes()} at the same time" if side_by_side else ""
     say(f"testing {name}: {'; '.join(part.what for part in parts)}{beside}")

@@ -1,7 +1,7 @@
 """Asks the service of the live page for a verdict, where one runs: it has everything imported that a verdict needs.
 
 It uses the standard library alone, and as little of that as possible: `lab` calls it before anything else is imported.
-Whatever is not as expected, it says that there is no answer, and `lab` gives the verdict itself.
+If anything is not as expected, there is no answer, and `lab` gives the verdict itself.
 """
 # ruff: noqa: PTH118, PTH123 - pathlib would take longer to import than all of this takes
 
@@ -74,7 +74,7 @@ def is_simple(words: list[str]) -> bool:
 
 
 def verdict(root: str, state: str, words: list[str]) -> int | None:
-    """Print what a check came to, and return the exit code; None if no service of this very course answers.
+    """Print the verdict, and return the exit code; None if no service of this very course answers.
 
     Args:
         root: the checkout, or the folder that contains `checker`.

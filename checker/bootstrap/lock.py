@@ -53,7 +53,7 @@ POLL_SECONDS = 0.2
 
 @contextmanager
 def held(file: Path, waiting: Callable[[str], None]) -> Iterator[int]:
-    """Hold the lock of a file; tell who has it when it is taken. Gives the descriptor.
+    """Hold the lock of a file, and yield its descriptor; `waiting` is called once with the PID of another holder.
 
     The lock is the kernel's, so it ends with its holder, however that ends; the file stays.
 

@@ -1,4 +1,4 @@
-"""Running pip: from the environment, the base Python or a wheel; by hashes alone; its last words kept."""
+"""Running pip: from the environment, the base Python or a wheel; only by hashes; its last lines are kept for a message."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ WHEELS = Path("/usr/share/python-wheels")
 
 
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-"""Where people name the certificates of a network that inspects TLS. One that is not there any more would let pip trust nobody."""
+"""Where people name the certificates of a network that inspects TLS. If such a file is missing, pip trusts no server."""
 
 
 def environment(base: Mapping[str, str], configured: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -156,7 +156,7 @@ def install(pip: Sequence[str], lock: Path, steps: Steps, *, inherit: int) -> No
     Args:
         pip: the start of the command line, of `find`.
         lock: the requirements file with hashes.
-        steps: told what is being done.
+        steps: the progress, for messages about what is being done.
         inherit: descriptor of the lock on the environment, which pip holds too: should we be killed, the next
             `lab` waits until pip has ended.
     """
@@ -273,7 +273,7 @@ def _read(stream: Iterable[str], lines: queue.Queue[str | None]) -> None:
 
 
 def _doing(line: str) -> str:
-    """Return what pip is at, in a few words."""
+    """Return what pip is doing, in a few words."""
     words = line.split()
     if words[:1] == ["Collecting"]:
         return f"fetching {words[1].partition('=')[0]}"

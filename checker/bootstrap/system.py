@@ -1,4 +1,4 @@
-"""Where Debian left the pip of its Python out: getting it from the system's packages, or saying how."""
+"""Pip on Debian, whose Python comes without it: installed from the system's packages, or a sentence that says how."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def install_pip(arguments: Sequence[str], steps: Steps) -> bool:
     )
     prefix = [] if root else ["sudo", "--", "env", "DEBIAN_FRONTEND=noninteractive"]
     apt = [*prefix, "apt-get", "-o", f"DPkg::Lock::Timeout={LOCK_SECONDS}", "--yes", "-qq"]
-    # An update that fails for one archive of many need not matter: the installation tells.
+    # An update that fails for one archive of many may not matter: the installation shows it.
     _run([*apt, "update"])
     failure = _run([*apt, "install", "--no-install-recommends", package()])
     if failure:
@@ -58,7 +58,7 @@ def _is_of_debian() -> bool:
 
 
 def _agrees(arguments: Sequence[str]) -> bool:
-    """Ask on the terminal; where there is none nobody agrees."""
+    """Ask on the terminal; without one, the answer is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     if "--yes" in arguments:

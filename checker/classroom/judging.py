@@ -1,4 +1,4 @@
-"""Submissions run for real: one lab's in scenes that are thrown away, and several labs at once as far as memory goes."""
+"""Submissions run for real: those of one lab in scenes that are thrown away, and several labs at once if memory allows."""
 
 from __future__ import annotations
 

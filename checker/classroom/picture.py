@@ -158,7 +158,7 @@ class Picture:
         self._touch(self._people[who])
 
     def hears(self, who: str) -> None:
-        """Note that a learner's machine was heard of."""
+        """Note that a learner's machine has sent something."""
         if person := self._people.get(who):
             person.seen = self._clock()
 

@@ -211,7 +211,7 @@ class Room:
         )
 
     def require_reader(self, who: str, found_seal: str) -> None:
-        """Refuse who has not joined.
+        """Refuse a machine that has not joined.
 
         Args:
             who: the learner's id.

@@ -1,4 +1,4 @@
-"""What a machine can lack: room, files, processes, memory, a part of the environment. It is no bug of `lab`, and it has a way out."""
+"""What a machine can lack: room, files, processes, memory, a part of the environment. These are not bugs of `lab`, and each has a remedy."""
 
 from __future__ import annotations
 

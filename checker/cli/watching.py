@@ -1,7 +1,7 @@
 """The loop of `lab watch`: after each change or key, it checks again and shows the verdict.
 
-What a change brings about only looks, because the learner may be in the middle of something. The key c asks for a whole check.
-Without a terminal there are no keys, so each check is a whole one.
+A check after a change breaks nothing, because the learner may be in the middle of something. The key c runs every check.
+Without a terminal there are no keys, so every check runs each time.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Watching:
             self._report, self._problem = None, error
         self._judged_at = time.time()
         if self._verdicts() == before and before and not asked:
-            # What was shown while it waited no longer holds, or what is shown was not looked for this time.
+            # A progress message has replaced what was shown, or a failure is now shown from an earlier verdict.
             if self._message is not shown or self._asked.kept != kept:
                 self._message = shown
                 self._draw()

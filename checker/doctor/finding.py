@@ -1,4 +1,4 @@
-"""What a probe found: fine, worth a note, a problem, or not to be told; and what to do about it."""
+"""What a probe found: fine, a note, a problem, or unknown; and what to do about it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Mark(enum.StrEnum):
     NOTE = "note"
     """Labs run, though something is slower, scarcer or left over."""
     PROBLEM = "problem"
-    """A lab cannot run, or not right."""
+    """A lab cannot run, or does not run correctly."""
     UNKNOWN = "unknown"
     """It could not be looked at, for a reason that another finding names."""
 
@@ -101,7 +101,7 @@ def fine(found: str) -> Seen:
 
 
 def note(found: str, remedy: str = "") -> Seen:
-    """Return what a person may want to know or better."""
+    """Return what a person may want to know or improve."""
     return Seen(Mark.NOTE, found, remedy)
 
 
@@ -111,5 +111,5 @@ def problem(found: str, remedy: str, labs: str = "") -> Seen:
 
 
 def unknown(found: str) -> Seen:
-    """Return why nothing can be told."""
+    """Return why nothing is known."""
     return Seen(Mark.UNKNOWN, found)

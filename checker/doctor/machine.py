@@ -30,7 +30,7 @@ class Machine:
     """What is known of this machine before any probe runs.
 
     Args:
-        platform: the seam to the system.
+        platform: the interface to the system.
         places: the course's folders.
         labs: the labs whose lab.toml can be read.
         faults: what is wrong with the others.
@@ -64,11 +64,11 @@ class Machine:
 
     @property
     def image(self) -> str:
-        """A tag of the course's that probes can run; empty when no image was made yet."""
+        """An image of the course that probes can run; empty if none was built yet."""
         return next((tag for name in _PREFERRED if (tag := self.tag(name))), "")
 
     def tag(self, name: str) -> str:
-        """Return a tag of one of the course's images, empty when it was not made yet."""
+        """Return a tag of one of the course's images; empty if it was not built yet."""
         tags = sorted(
             str(tag)
             for item in self.images

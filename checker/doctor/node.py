@@ -129,7 +129,7 @@ _UNTRIED = unknown("known only after the node image is built (lab images build n
 
 
 def _ended(output: Output, name: str) -> str | None:
-    """Return the exit code of a try, None when its program is not in the image or the script never came to it."""
+    """Return the exit code of a try, None when its program is not in the image or the script never reached it."""
     code = output.value(name)
     return None if code is None or code in _NO_TOOL else code
 

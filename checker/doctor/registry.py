@@ -1,4 +1,4 @@
-"""Probe of the registry that images could be pulled from; labs do without, so its absence is only a note."""
+"""Probe of the registry that images could be pulled from; labs do not need it, so its absence is only a note."""
 
 from __future__ import annotations
 

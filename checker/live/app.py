@@ -156,7 +156,7 @@ class Api:
         return JSONResponse(await run_in_threadpool(self._service.hint, request.path_params["lab"]))
 
     async def operate(self, request: Request) -> Response:
-        """Begin an operation; the events tell how it goes on."""
+        """Begin an operation; the events report its progress."""
         asked = await _body(request)
         number, kind = request.path_params["lab"], request.path_params["kind"]
         if kind == "reset" and asked.get("confirm") != number:
@@ -188,7 +188,7 @@ class Api:
 
 
 class Events:
-    """The stream of events; an ASGI application of its own, to notice a page that takes nothing.
+    """The stream of events; a separate ASGI application, so that it notices a page that reads nothing.
 
     Args:
         service: whose events.
@@ -198,7 +198,7 @@ class Events:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the page goes away, or takes nothing."""
+        """Stream until the page goes away, or reads nothing."""
         if scope["method"] != "GET":
             await JSONResponse({"error": "Events are only read."}, HTTPStatus.METHOD_NOT_ALLOWED)(
                 scope,

@@ -40,7 +40,7 @@ class Local:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._server: asyncio.Server | None = None
-        # A path of a socket has at most some hundred bytes, and the state's folder may be deeper than that.
+        # A socket's path has at most about 100 bytes, and the state folder's path may be longer.
         self._folder = Path(tempfile.mkdtemp(prefix="drydock-live-"))
         self.path = self._folder / "socket"
 

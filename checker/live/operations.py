@@ -1,4 +1,4 @@
-"""What a page does with a lab: one operation at a time in a lab, in a thread of its own, told as events."""
+"""What a page does with a lab: one operation at a time in a lab, in its own thread, reported as events."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Service:
         watch = self.watch(number)
         report = watch.state.report
         if report is None:
-            # Who asks for a hint asks for no fault.
+            # Asking for a hint must break nothing.
             verdict = watch.judge(asked=False, keep=False)
             if verdict.problem is not None:
                 raise verdict.problem

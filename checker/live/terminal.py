@@ -27,9 +27,9 @@ writes then waits, as it does at any terminal that is slow."""
 ALONE_BYTES = KEPT_BYTES
 """How much is read while no page is there; after that the program waits."""
 
-# Bash tells the status of the last command, when its prompt stands, and when a command begins: OSC 133, as other terminals
-# use it. A page shows none of it. The prompt itself has to tell that it stands: what is typed between PROMPT_COMMAND and the
-# prompt comes before readline has set up the terminal.
+# Bash reports the status of the last command, that its prompt is shown, and that a command begins: OSC 133, as other
+# terminals use it. A page shows none of it. The prompt itself has to report that it is shown: what is typed between
+# PROMPT_COMMAND and the prompt comes before readline has set up the terminal.
 _ENVIRONMENT = (
     "TERM=xterm-256color",
     "COLORTERM=truecolor",

@@ -1,4 +1,4 @@
-"""How a notebook shows the course's records, and how it tells an error: a sentence, not a traceback."""
+"""How a notebook shows the course's records, and an error: as a sentence, not as a traceback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRACEBACKS = {"shown": False}
 
 
 def register() -> None:
-    """Teach this kernel; asked for again it changes nothing."""
+    """Register with this kernel; a second call changes nothing."""
     shell = get_ipython()
     if shell is None or shell.display_formatter is None:
         return

@@ -39,7 +39,7 @@ class Names(msgspec.Struct, frozen=True):
     own: tuple[str, ...] = ()
 
     def can_come_from_answer(self, name: str) -> bool:
-        """Return whether the answer can have changed a name: other labs may be proven on this engine meanwhile."""
+        """Return whether the answer can have changed a name; labs that are proven at the same time can change others."""
         return name in self.answer or name in self.own
 
 

@@ -29,7 +29,7 @@ LOAD = "io.drydock.load"
 PREPARE = "io.drydock.prepare"
 """The label with the command in the node that also takes the archive, and unpacks it for nodes that start later.
 
-They may have the images from the beginning, by what their own note says. The command gets that note as its argument.
+Such a node has the images from the beginning if its own note says so. The command gets that note as its argument.
 """
 
 LOAD_SECONDS = 120.0
@@ -109,7 +109,7 @@ def load_into(
     load: str,
     progress: Callable[[str], None],
 ) -> list[str]:
-    """Give images to nodes of somebody else's cluster that are containers of this engine, and return who got some.
+    """Load images into nodes of the learner's own cluster that are containers of this engine, and return who got some.
 
     What they got is noted where a restart of the node forgets it: nothing of ours stays in it but the images.
 
@@ -197,7 +197,7 @@ def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> str:
     """Read the archive once and write it to all nodes, then wait for what each has to say.
 
     Returns:
-        What went wrong where it is kept for nodes that start later. The scene's own nodes have the images all the same.
+        Why keeping it for nodes that start later failed; empty if it did not. The scene's own nodes have the images anyway.
     """
     keepers = _keepers(nodes)
     takers = nodes + keepers
@@ -352,7 +352,7 @@ def _each(nodes: list[_Node], function: Callable[[_Node], object]) -> None:
     def call(node: _Node) -> None:
         try:
             function(node)
-        except BaseException as error:  # noqa: BLE001 - raised again by who waits
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
             raised.append(error)
 
     threads = [threading.Thread(target=call, args=(node,), daemon=True) for node in nodes]

@@ -1,7 +1,7 @@
-"""Nodes kept from one use of a scene to the next: cleaned, compared with what they were when they were new, or given up.
+"""Nodes kept from one use of a scene to the next: cleaned, compared with their state when they were new, or replaced.
 
-To make a cluster takes longer than all the rest of its scene. A node says in a label how it is cleaned, and how its state
-is printed; the state of a new node is noted. Only if all nodes print the same again, they are kept.
+Creating a cluster takes longer than all the rest of its scene. A label of a node names the command that cleans it and
+prints its state; the state of a new node is noted. Nodes are kept only if all of them print the same again.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ COMMAND_SECONDS = 90.0
 """How long one such command may take."""
 
 SAME_SECONDS = 30.0
-"""How long the nodes may take, once cleaned, until they are as they were: the parts of a cluster learn of it one by one."""
+"""How long the cleaned nodes may take to be as they were: the parts of a cluster notice a change one after the other."""
 
 AGAIN_SECONDS = 0.2
-"""How long to wait until nodes that are not as they were are cleaned once more."""
+"""How long to wait before nodes that still differ are cleaned once more."""
 
 _TEMPORARY = ("/run/", "/tmp/", "/var/run/", "/var/tmp/", "/var/log/", "/var/lib/cni/")  # noqa: S108 - in a node
 """Where programs write what nobody reads after they end."""
@@ -102,7 +102,7 @@ class Renewal:
         """Remove everything of the lab but its nodes, and make these what they were when they were new.
 
         Args:
-            progress: told what is being done.
+            progress: called with a line about what is being done.
             proof: whether the scene is to be one in which `lab verify` proves answers.
 
         Returns:
@@ -141,7 +141,7 @@ class Renewal:
 
     def _clean(self, nodes: list[_Node], notes: dict[str, Noted]) -> str | None:
         """Clean the nodes, and return what is not as it was; None if nothing is."""
-        # The users and the toolbox go first: nobody is to ask or change anything meanwhile.
+        # The users and the toolbox go first, so that nobody asks or changes anything meanwhile.
         remove_owned(self._engine, self._lab, keep=self._keep(nodes))
         _side_by_side(self._wake, nodes)
         give_up = time.monotonic() + SAME_SECONDS
@@ -176,7 +176,7 @@ class Renewal:
         return frozenset(ids)
 
     def _wake(self, node: _Node) -> None:
-        """Let a node run that was paused, stopped or lost, and wait until it is healthy."""
+        """Start a node that was paused, stopped or lost, and wait until it is healthy."""
         state = self._engine.inspect(node.id)["State"]
         if state["Paused"]:
             self._engine.post(f"/containers/{node.id}/unpause")

@@ -54,8 +54,8 @@ LOCK_SECONDS = 60.0
 """How long to wait for another `lab` that changes the same scene."""
 
 ANSWER_SECONDS = 900.0
-"""How long an answer's script may run, on the slowest of machines: it may boot several virtual machines there, and says
-nothing meanwhile by which one could tell that it goes on."""
+"""How long an answer's script may run on the slowest machine: it may boot several virtual machines there, and prints
+nothing while it does."""
 
 
 class ScriptFailedError(LabError):
@@ -96,7 +96,7 @@ class Scene:
         return bool(states) and all(state == "running" for state in states.values())
 
     def notes(self, progress: Callable[[str], None]) -> list[str]:
-        """Return what the started scene has to say of this machine, a sentence each."""
+        """Return what the started scene found out about this machine, one sentence each."""
         return capabilities.notes(
             self.engine, self.lab.project, self.places.state / "cache" / "notes", progress
         )
@@ -117,10 +117,10 @@ class Scene:
 
         Args:
             progress: told what is being done.
-            wish: a cluster of the person's own to use; otherwise the one chosen before, or the lab's own.
+            wish: the learner's own cluster to use; None for the one chosen before, or the lab's own.
 
         Raises:
-            LabError: a port or a name is taken, or a part does not get ready; then nothing is left running
+            LabError: a port or a name is taken, or a part does not become ready; then nothing is left running
                 that was not running before.
         """
         with self.lock("start", progress):
@@ -149,7 +149,7 @@ class Scene:
         except BaseException:
             if choice is not None and before is None:
                 remove_owned(self.engine, self.lab, images=False)
-                # Should it not answer any more, `lab stop` still knows what to remove.
+                # If the cluster no longer answers, `lab stop` still knows what to remove.
                 with contextlib.suppress(LabError):
                     elsewhere.leave(self.places, self.lab)
             raise
@@ -198,7 +198,7 @@ class Scene:
             )
 
     def _choose_addresses(self) -> None:
-        """Give the scene's networks subnets of our choice where the engine would overlook one that is in use."""
+        """Choose the subnets of the scene's networks if the engine could choose one that is in use."""
         if self.engine.list_all("networks", labels={COMPOSE_PROJECT: self.lab.project}):
             return  # it keeps those that it was made with
         self._addresses.unlink(missing_ok=True)
@@ -215,7 +215,7 @@ class Scene:
 
     @property
     def _addresses(self) -> Path:
-        """A second Compose file with the subnets of our choice; there is mostly none."""
+        """A second Compose file with the subnets that we chose; usually there is none."""
         return self.places.state / "addresses" / f"{self.lab.slug}.json"
 
     @property
@@ -228,15 +228,15 @@ class Scene:
         return Renewal(self.engine, self.lab, self.places.state / "nodes" / f"{self.lab.slug}.json")
 
     def _undo(self, before: frozenset[str]) -> None:
-        """Remove what this start made; what the engine was still about to make may appear once more."""
+        """Remove what this start made, until nothing is left: the engine may still create what it was asked for."""
         while remove_scene(self.engine, self.lab, keep=before):
             pass
 
     def require_work_folder(self) -> None:
-        """Refuse when the toolbox holds on to a work folder that was deleted since.
+        """Refuse if the toolbox still mounts a work folder that was deleted.
 
         Raises:
-            LabError: it does, and what brings it back.
+            LabError: it does; the message says what to do.
         """
         if self._lost_work():
             raise LabError(
@@ -248,7 +248,7 @@ class Scene:
         try:
             shell = Shell(self.engine, self.toolbox())
         except LabError:
-            return False  # there is no toolbox that could hold on to it
+            return False  # without a toolbox, nothing mounts it
         try:
             shell.run(":")
         except FolderGoneError:
@@ -260,7 +260,7 @@ class Scene:
         return False
 
     def _drop_stale_mounts(self) -> None:
-        # A container that mounts the work folder of before holds on to what was deleted; it is made anew.
+        # A container that mounts the deleted folder keeps seeing that one, so Compose has to create the container again.
         for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
             mounts = item.get("Mounts") or []
             if any(
@@ -271,7 +271,8 @@ class Scene:
 
     def _drop_unplugged(self) -> None:
         # Compose starts a container again on the network it was made with. That may be gone since (`docker network
-        # prune` takes those of stopped containers), or it was unplugged; it is made anew, its named volumes stay.
+        # prune` removes those of stopped containers), or the container was disconnected. Then Compose has to create the
+        # container again; its named volumes stay.
         there = {item["Id"] for item in self.engine.list_all("networks")}
         for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
             mode = str((item.get("HostConfig") or {}).get("NetworkMode", ""))
@@ -299,13 +300,13 @@ class Scene:
             return removed + elsewhere.leave(self.places, self.lab)
 
     def _forget_proof(self) -> list[str]:
-        """Put back, and remove, what a `lab verify` left that was killed; say what was put back."""
+        """Undo what a killed `lab verify` left, and return what was restored."""
         if not self.proof:
             shutil.rmtree(scratch_of(self.places, self.lab), ignore_errors=True)
         return image_names.put_back_noted(self.engine, image_names.file_of(self.places, self.lab))
 
     def reset(self, progress: Callable[[str], None], step: int = 1) -> Path | None:
-        """Put the lab where a step begins, and return where the learner's work was set aside, if there was any."""
+        """Bring the lab to the start of a step, and return where the learner's work was set aside, if there was any."""
         with self.lock("reset", progress):
             require_own(self.engine, self.lab, self.places)
             aside = workfolder.set_aside(self.work, self.lab)
@@ -383,7 +384,7 @@ class Scene:
     # -- the inside ----------------------------------------------------------------------------------------
 
     def lock(self, verb: str, tell: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
-        """Hold the scene against every other `lab`; nothing more to hold when this one holds it already."""
+        """Keep every other `lab` from changing the scene; does nothing if the caller holds the lock already."""
         if self.held:
             return contextlib.nullcontext()
         file = lab_lock(self.engine.endpoint.host, self.lab.number)
@@ -391,7 +392,7 @@ class Scene:
 
     @property
     def elsewhere(self) -> chosen.Kept | None:
-        """The cluster of the person's own that was chosen; None for the lab's own."""
+        """The learner's own cluster, if one was chosen; None for the lab's own."""
         return chosen.kept(self.places, self.lab)
 
     def environment(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Asked:
     """Keeps failures of checks that run only when they are asked for.
 
-    Otherwise a failure would go from the screen a moment after the learner has asked for it.
+    Otherwise a failure would disappear from the screen a moment after the learner has asked for the check.
     """
 
     def __init__(self) -> None:

@@ -71,7 +71,7 @@ def check(
 
 
 def keep_attempt(session: Session, report: Report) -> None:
-    """Keep a verdict as an attempt; a full disk must not keep it from the learner."""
+    """Keep a verdict as an attempt; a full disk must not hide the verdict from the learner."""
     try:
         session.progress.record_attempt(report)
     except LabError as error:

@@ -1,4 +1,4 @@
-"""What a lab tells when it is looked at: the record of its traffic."""
+"""The record of a lab's traffic, as a timeline with what the engine knows of the lab's containers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def timeline_of(session: Session, lab: Lab, *, name: str = "", seconds: float | None = None) -> Timeline:
-    """Return what requests to a lab's service came to, with what the engine knows of its containers as marks.
+    """Return the results of the requests to a lab's service, with marks for what its containers did.
 
     Args:
         session: the course.
@@ -44,7 +44,7 @@ def timeline_of(session: Session, lab: Lab, *, name: str = "", seconds: float | 
 
 
 def choose(lab: Lab, names: list[str], name: str) -> str:
-    """Return which of a lab's traffics is meant: the one that is named, or the only one there is.
+    """Return the name of the traffic that is meant: the one that is named, or the only one.
 
     Raises:
         MisuseError: there is none, or none of that name, or there are several and none is named.

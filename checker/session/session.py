@@ -26,12 +26,12 @@ class Session:
     """Everything an operation may need, each thing made when it is first used.
 
     Args:
-        say: told, in one sentence a call, what is being done; a call that begins with `note: ` is worth keeping.
+        say: called with a sentence about what is being done; one that begins with `note: ` should stay visible.
     """
 
     say: Callable[[str], None]
     trying: Callable[[str], None]
-    """Told the title of each check when it begins."""
+    """Called with the title of each check when it begins."""
 
     def __init__(self, say: Callable[[str], None] = silent) -> None:
         self.say = say

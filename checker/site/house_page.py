@@ -19,7 +19,7 @@ _EXCEPTION = re.compile(r'((?:^ *# .*\n)+) *"(checker[\w.]*) -> (checker[\w.]*)"
 
 @dataclass(frozen=True)
 class Exemption:
-    """An import that goes up all the same: from `importer` to `imported`, and why."""
+    """An import that goes up as an exception: from `importer` to `imported`, and why."""
 
     importer: str
     imported: str

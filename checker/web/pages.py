@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from checker.web.guard import Receive, Scope, Send
 
 KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-"""What a machine's own table may have wrong; with a wrong kind, a browser refuses a module."""
+"""The types that a machine's own table may have wrong; a browser refuses a module of a wrong type."""
 
 LOST = "404.html"
 

@@ -1,4 +1,4 @@
-"""`kubectl`, with one context and one namespace; whatever it says goes into the error."""
+"""`kubectl`, with one context and one namespace; what it prints goes into the error."""
 
 from __future__ import annotations
 
