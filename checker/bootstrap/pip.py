@@ -194,16 +194,18 @@ def install(pip: Sequence[str], lock: Path, steps: Steps, *, inherit: int) -> No
         code = child.wait()
     if code != 0:
         text = "\n".join(last)
-        if "certificate" in text.lower() and (named := [name for name in CERTIFICATES if name in os.environ]):
-            raise ProblemError(
-                f"The packages of {lock.name} could not be installed (pip ended with {code}).",
-                f"{named[0]} names {os.environ[named[0]]}: see whether that has today's certificates, or unset it.",
-                text,
-            )
-        remedy = next((remedy for sign, remedy in _SIGNS if sign in text.lower()), _OTHERWISE)
         raise ProblemError(
-            f"The packages of {lock.name} could not be installed (pip ended with {code}).", remedy, text
+            f"The packages of {lock.name} could not be installed (pip ended with {code}).",
+            _remedy(text),
+            text,
         )
+
+
+def _remedy(text: str) -> str:
+    """Return what to do, by what pip printed."""
+    if "certificate" in text.lower() and (named := [name for name in CERTIFICATES if name in os.environ]):
+        return f"{named[0]} names {os.environ[named[0]]}: see whether that has today's certificates, or unset it."
+    return next((remedy for sign, remedy in _SIGNS if sign in text.lower()), _OTHERWISE)
 
 
 _OTHERWISE = "Run the same command again: nothing is lost."

@@ -141,9 +141,6 @@ def compare(handed: HandedIn, found: Found, *, file: str, note: str = "") -> Res
     goals = [check for check in judged if check.kind is Kind.GOAL]
     passed = [check for check in goals if check.claimed is Status.PASSED]
     same = [check for check in passed if check.found is Status.PASSED]
-    evidence = Evidence.CLAIMED
-    if found.report is not None and (same or not passed):
-        evidence = Evidence.VERIFIED if len(same) == len(passed) else Evidence.REPLAYED
     could_not = found.report is None or bool(found.report.having(Status.COULD_NOT_RUN))
     said = [note, names.plain(found.said, 500)]
     if found.report is not None and passed and not submission.typed and not same:
@@ -156,7 +153,7 @@ def compare(handed: HandedIn, found: Found, *, file: str, note: str = "") -> Res
         lab=submission.lab,
         course=submission.course,
         made=submission.made,
-        evidence=evidence,
+        evidence=_evidence(found.report, claimed=len(passed), same=len(same)),
         checks=judged,
         attempts=max(0, submission.attempts),
         hints=max(0, submission.hints),
@@ -164,6 +161,13 @@ def compare(handed: HandedIn, found: Found, *, file: str, note: str = "") -> Res
         note="; ".join(filter(None, said)),
         final=not could_not or why_not(handed) is not None,
     )
+
+
+def _evidence(report: Report | None, *, claimed: int, same: int) -> Evidence:
+    """Return what stands behind a result of which some goals were claimed to pass, and some passed here too."""
+    if report is None or (claimed and not same):
+        return Evidence.CLAIMED
+    return Evidence.VERIFIED if same == claimed else Evidence.REPLAYED
 
 
 def _why(report: Report | None, name: str) -> str:

@@ -111,27 +111,22 @@ def write(
         LabError: it cannot be written; then there is no half of it.
     """
     half = file.with_name(f".{file.name}.part")
-    sums = {}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        contents = Contents(
+            format=unpack.FORMAT,
+            made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            labs=tuple(labs),
+            platforms=tuple(platforms),
+            pythons=tuple(pythons),
+            parts={name: _part(path) for name, path in sorted(parts.items())},
+        )
         with half.open("wb") as stream:
             stream.write(b"#!/usr/bin/env python3\n")
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
                 _add(archive, "__main__.py", Path(unpack.__file__))
-                for name, path in sorted(parts.items()):
-                    with path.open("rb") as source:
-                        sums[name] = Part(
-                            path.stat().st_size, hashlib.file_digest(source, "sha256").hexdigest()
-                        )
-                    _add(archive, name, path)
-                contents = Contents(
-                    format=unpack.FORMAT,
-                    made=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-                    labs=tuple(labs),
-                    platforms=tuple(platforms),
-                    pythons=tuple(pythons),
-                    parts=sums,
-                )
+                for name in contents.parts:
+                    _add(archive, name, parts[name])
                 archive.writestr(zipfile.ZipInfo(unpack.CONTENTS, STAMP), msgspec.json.encode(contents))
         half.replace(file)
     except OSError as error:
@@ -144,6 +139,11 @@ def write(
         half.unlink(missing_ok=True)
         raise
     return contents
+
+
+def _part(path: Path) -> Part:
+    with path.open("rb") as source:
+        return Part(path.stat().st_size, hashlib.file_digest(source, "sha256").hexdigest())
 
 
 def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:

@@ -65,26 +65,27 @@ def reach(machine: Machine) -> tuple[Seen, Seen]:
         return problem(
             f"two containers cannot run at the same time: {error}", "Restart the engine."
         ), unknown("no container could be run")
-    words = output.value("tcp") or "no"
-    between = (
-        fine("containers on one network reach each other")
-        if words == "yes"
-        else problem(
-            f"a container cannot reach another one on its network: {words.removeprefix('no').strip() or 'no answer'}",
-            "A firewall on this machine blocks bridges (firewalld, ufw, a security product): allow forwarding "
-            "on the engine's bridges, or restart the engine after the firewall was started.",
-        )
+    return _judge_between(output.value("tcp") or "no"), _judge_published(trouble)
+
+
+def _judge_between(said: str) -> Seen:
+    if said == "yes":
+        return fine("containers on one network reach each other")
+    return problem(
+        f"a container cannot reach another one on its network: {said.removeprefix('no').strip() or 'no answer'}",
+        "A firewall on this machine blocks bridges (firewalld, ufw, a security product): allow forwarding "
+        "on the engine's bridges, or restart the engine after the firewall was started.",
     )
-    published = (
-        fine("a container's published port answers on 127.0.0.1")
-        if not trouble
-        else problem(
-            f"a container's published port does not answer on 127.0.0.1: {trouble}",
-            "The engine is on another machine, or a firewall or VPN blocks loopback connections: "
-            "checks need published ports. Use an engine on this machine, or allow these connections.",
-        )
+
+
+def _judge_published(trouble: str) -> Seen:
+    if not trouble:
+        return fine("a container's published port answers on 127.0.0.1")
+    return problem(
+        f"a container's published port does not answer on 127.0.0.1: {trouble}",
+        "The engine is on another machine, or a firewall or VPN blocks loopback connections: "
+        "checks need published ports. Use an engine on this machine, or allow these connections.",
     )
-    return between, published
 
 
 def _ask_from_here(machine: Machine, port: int) -> str:
