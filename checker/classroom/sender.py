@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +13,7 @@ from checker.classroom.calling import keep_posting
 from checker.classroom.known import know
 from checker.classroom.outbox import Outbox
 from checker.course.catalogue import Catalogue
-from checker.course.places import find
+from checker.course.places import environment_for, find
 from checker.errors import LabError
 from checker.scene.locks import locked
 
@@ -43,12 +42,7 @@ def start(places: Places) -> bool:
         background.start(
             [sys.executable, "-m", "checker.classroom.sender"],
             folder=HOME,
-            environment={
-                **os.environ,
-                "DRYDOCK_COURSE": str(places.root),
-                "DRYDOCK_STATE": str(places.state),
-                "DRYDOCK_WORK": str(places.work),
-            },
+            environment=environment_for(places),
             log=places.state / LOG,
             ready=lambda _: is_running(places) or None,
         )

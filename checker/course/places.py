@@ -55,6 +55,19 @@ class Places:
         return _moved("DRYDOCK_WORK", self.home / "work")
 
 
+def environment_for(places: Places) -> dict[str, str]:
+    """Return the environment for another process of the course: it finds the same code, course and folders as this one."""
+    code = str(Path(__file__).resolve().parents[2])
+    found = {
+        "DRYDOCK_STATE": str(places.state),
+        "DRYDOCK_WORK": str(places.work),
+        "PYTHONPATH": os.pathsep.join(filter(None, [code, os.environ.get("PYTHONPATH", "")])),
+    }
+    if places.root == places.home:
+        found["DRYDOCK_COURSE"] = str(places.root)
+    return os.environ | found
+
+
 def _moved(variable: str, usual: Path) -> Path:
     # Absolute, because containers mount folders below it, and the working folder can change.
     named = os.environ.get(variable)

@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-import checker
 from checker import background
+from checker.course.places import environment_for
 from checker.errors import LabError
 from checker.scene.locks import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from checker.course.places import Places
 
 _ANSWER = 5.0
@@ -180,16 +178,6 @@ def _make(path: Path, variable: str) -> None:
         ) from error
 
 
-def _environment(places: Places) -> Mapping[str, str]:
-    """Return the environment of the server, in which its kernels find the same course and folders as this command."""
-    home = str(Path(checker.__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-    found = {"DRYDOCK_STATE": str(places.state), "DRYDOCK_WORK": str(places.work), "PYTHONPATH": path}
-    if places.root == places.home:
-        found["DRYDOCK_COURSE"] = str(places.root)
-    return os.environ | found
-
-
 def _launch(places: Places) -> Jupyter:
     command = [sys.executable, "-P", "-m", "checker.jupyter.serve", str(places.work)]
     command += ["--folders", str(folder(places)), "--record", str(_record_file(places))]
@@ -198,7 +186,7 @@ def _launch(places: Places) -> Jupyter:
         found = background.start(
             command,
             folder=places.work,
-            environment=_environment(places),
+            environment=environment_for(places),
             log=log_file(places),
             ready=lambda pid: _ready(places, pid),
         )

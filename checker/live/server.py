@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import checker
 from checker import background, whole
 from checker.bootstrap import ask
+from checker.course.places import environment_for
 from checker.errors import LabError
 from checker.live import codes
 from checker.live.record import Record, read
@@ -24,8 +25,6 @@ from checker.scene.locks import locked
 from checker.site import build, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from checker.course.catalogue import Lab
     from checker.course.places import Places
 
@@ -145,7 +144,7 @@ def _launch(places: Places, port: int) -> Site:
     record = background.start(
         command,
         folder=places.home,
-        environment=_environment(places),
+        environment=environment_for(places),
         log=log_file(places),
         ready=lambda _: _ready(places, run),
     )
@@ -159,19 +158,6 @@ def _launch(places: Places, port: int) -> Site:
             detail=background.last_words(log_file(places)),
         )
     return _site(record)
-
-
-def _environment(places: Places) -> Mapping[str, str]:
-    """Return the environment of the service, in which it finds the same course and folders as this command."""
-    path = os.pathsep.join(filter(None, [_home(), os.environ.get("PYTHONPATH", "")]))
-    found = {
-        "DRYDOCK_STATE": str(places.state),
-        "DRYDOCK_WORK": str(places.work),
-        "PYTHONPATH": path,
-    }
-    if places.root == places.home:
-        found["DRYDOCK_COURSE"] = str(places.root)
-    return os.environ | found
 
 
 def _key(places: Places) -> Path:
