@@ -12,7 +12,7 @@ import msgspec
 
 from checker.classroom import names
 from checker.classroom.protocol import Item, ItemKind
-from checker.classroom.register import NotThisClassError
+from checker.classroom.roster import NotThisClassError
 from checker.results import Status
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from checker.classroom.protocol import BODY_BYTES
-from checker.classroom.register import NotThisClassError
 from checker.classroom.room import TooManyError
+from checker.classroom.roster import NotThisClassError
 from checker.web import guard
 
 if TYPE_CHECKING:

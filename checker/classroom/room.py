@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from checker.classroom import names, register
+from checker.classroom import names, roster
 from checker.classroom.picture import Picture
 from checker.classroom.protocol import (
     READING,
@@ -21,7 +21,7 @@ from checker.classroom.protocol import (
     is_sealed,
     same_code,
 )
-from checker.classroom.register import Learner, NotThisClassError, Register
+from checker.classroom.roster import Learner, NotThisClassError
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from checker.classroom.known import Known
+    from checker.classroom.register import Register
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ class Room:
         """Read what is on disk: a teacher's machine that was restarted goes on where it was."""
 
         def read(db: sqlite3.Connection) -> Any:
-            return register.learners(db), list(register.events(db)), register.pending(db)
+            return roster.learners(db), list(roster.events(db)), roster.pending(db)
 
         people, events, self.pending = await self._do(read)
         for each in people:
@@ -143,8 +144,8 @@ class Room:
             raise NotThisClassError(422, f"{error.what} {error.remedy}") from error
 
         def job(db: sqlite3.Connection) -> tuple[Learner, bool, str, list[tuple[str, str, str]]]:
-            learner, theirs = register.join(db, name, asked.machine)
-            return learner, theirs, register.seed(db, learner.id), register.pending(db)
+            learner, theirs = roster.join(db, name, asked.machine)
+            return learner, theirs, roster.seed(db, learner.id), roster.pending(db)
 
         learner, theirs, seed, self.pending = await self._do(job)
         self.picture.version += 1
@@ -183,8 +184,8 @@ class Room:
         self._last_post[batch.learner] = self._clock()
 
         def job(db: sqlite3.Connection) -> tuple[int, list[tuple[int, str, Item]], tuple[int, str]]:
-            last, new = register.add(db, batch.learner, batch.seq_from, batch.items)
-            return last, new, register.last_message(db, batch.learner)
+            last, new = roster.add(db, batch.learner, batch.seq_from, batch.items)
+            return last, new, roster.last_message(db, batch.learner)
 
         last, new, (number, text) = await self._do(job)
         self.picture.hears(batch.learner)
@@ -201,7 +202,7 @@ class Room:
         learner = self._require_sealed(who, path, found_seal)
 
         def job(db: sqlite3.Connection) -> tuple[Learner | None, tuple[int, str]]:
-            return register.learner(db, who), register.last_message(db, who)
+            return roster.learner(db, who), roster.last_message(db, who)
 
         known, (number, text) = await self._do(job)
         self.picture.hears(who)
@@ -236,7 +237,7 @@ class Room:
         """Give a learner's place to a machine that waits."""
 
         def job(db: sqlite3.Connection) -> tuple[Learner | None, list[tuple[str, str, str]]]:
-            return register.admit(db, machine), register.pending(db)
+            return roster.admit(db, machine), roster.pending(db)
 
         learner, self.pending = await self._do(job)
         self.picture.version += 1
@@ -249,8 +250,8 @@ class Room:
         """Forget a machine that waits."""
 
         def job(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
-            register.turn_away(db, machine)
-            return register.pending(db)
+            roster.turn_away(db, machine)
+            return roster.pending(db)
 
         self.pending = await self._do(job)
         self.picture.version += 1
@@ -264,7 +265,7 @@ class Room:
         shown = names.plain(text, MOST_MESSAGE)
         if not shown or (to and to not in self._learners):
             raise NotThisClassError(422, "A message needs a text, and a learner of this class or all.")
-        return await self._do(lambda db: register.say(db, to, shown))
+        return await self._do(lambda db: roster.say(db, to, shown))
 
     async def export(self) -> list[dict[str, Any]]:
         """Return everything that happened, for a file."""
@@ -273,7 +274,7 @@ class Room:
         def job(db: sqlite3.Connection) -> list[dict[str, Any]]:
             return [
                 {"learner": people.get(who, ""), "seq": seq, "at": at, "evidence": "claimed", "item": item}
-                for who, seq, at, item in register.events(db)
+                for who, seq, at, item in roster.events(db)
             ]
 
         return await self._do(job)

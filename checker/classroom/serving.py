@@ -16,7 +16,7 @@ import msgspec
 import uvicorn
 
 from checker import whole
-from checker.classroom import identity, register
+from checker.classroom import identity, roster
 from checker.classroom.board import Board
 from checker.classroom.doors import lan
 from checker.classroom.known import know
@@ -141,7 +141,7 @@ async def serve(
     kept = Register(folder / REGISTER, name)
     stop = ended or asyncio.Event()
     try:
-        if own_values and not kept.do(register.give_own_values).result():
+        if own_values and not kept.do(roster.give_own_values).result():
             raise MisuseError(
                 f"{kept.about.name} has begun, and everybody in it has the lesson's values.",
                 remedy="Leave --own-values out, or begin another class: lab class serve --new --own-values",
@@ -160,7 +160,7 @@ async def serve(
             f"http://127.0.0.1:{own}/#t={token}",
             kept.about.name,
             identity.pin(public),
-            kept.do(register.has_own_values).result(),
+            kept.do(roster.has_own_values).result(),
         )
         network = _config(lan(room, shelf), certificate=public, key=private)
         board = _config(Board(room, invitation.text).app(port=own, token=token))

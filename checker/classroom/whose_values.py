@@ -7,7 +7,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.classroom import names, register
+from checker.classroom import names, roster
+from checker.classroom.register import REGISTER
 from checker.classroom.submission import RefusedError
 from checker.course.values import seed_of
 from checker.errors import LabError, MisuseError
@@ -82,11 +83,11 @@ def whose(folder: Path, *, named: bool = False) -> Whose:
         MisuseError: a named folder has no class.
         LabError: the class cannot be read.
     """
-    file = folder / register.REGISTER
+    file = folder / REGISTER
     if not file.is_file():
         if named:
             raise MisuseError(
-                f"{folder} has no class: there is no {register.REGISTER} in it.",
+                f"{folder} has no class: there is no {REGISTER} in it.",
                 remedy="Name the folder `.lab/class` of the machine that held the class, or a copy of it.",
             )
         return NOBODY
@@ -94,7 +95,7 @@ def whose(folder: Path, *, named: bool = False) -> Whose:
         with contextlib.closing(
             sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         ) as db:
-            key, rows = register.places(db)
+            key, rows = roster.places(db)
     except sqlite3.Error as error:
         raise LabError(
             f"The class in {file} cannot be read: {error}.", remedy="Name another copy of it: --class FOLDER"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from checker.classroom import register
+from checker.classroom import roster
 from checker.classroom.protocol import BODY_BYTES, SEAL, Batch, CheckState, Item, ItemKind, seal
 from checker.results import Status
 from tests.unit.classroom.classes import INVITATION, LAB, PORT, TOKEN, Class, in_class, opened, verdict
@@ -402,7 +402,7 @@ def test_a_disk_that_takes_nothing_is_said_and_nothing_is_acknowledged(
             raise sqlite3.OperationalError("database or disk is full")
 
         with monkeypatch.context() as patched:
-            patched.setattr(register, "add", full)
+            patched.setattr(roster, "add", full)
             response = await the.post(ada, verdict())
         assert response.status_code >= 500
         assert (await the.post(ada, verdict())).json()["seq_acked"] == 1
