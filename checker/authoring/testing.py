@@ -71,6 +71,11 @@ PARTS = (
 )
 """In the order in which they run: the fast ones first."""
 
+MOST_LANES = 4
+
+_TESTS_FAILED = 1
+"""pytest's exit code when tests ran and some failed."""
+
 _CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 
 
@@ -167,12 +172,6 @@ def run_parts(
     say(f"{name} took {time.monotonic() - start:.0f} s")
     # pytest's code 5 means that no test was run, which proves nothing.
     return ExitCode.OK if code == 0 else ExitCode.CHECK_FAILED
-
-
-MOST_LANES = 4
-
-_TESTS_FAILED = 1
-"""pytest's exit code when tests ran and some failed."""
 
 
 def _run(command: Sequence[str], places: Places, seconds: int) -> int:

@@ -38,6 +38,10 @@ WHAT = {
 }
 """What the progress line says for each lock."""
 
+_STATE = "DRYDOCK_STATE"
+_NOEXEC = "programs cannot be run from its file system (mounted noexec)"
+_RUNNABLE = f"Set {_STATE} to a folder on another file system, or move the checkout there."
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -103,11 +107,6 @@ def _place(layout: Layout) -> str:
         f"{layout.venvs[-1]} cannot be made: {Path(layout.venvs[-1]).parent} is read-only for you.",
         "Use your own checkout, or set DRYDOCK_STATE (and DRYDOCK_WORK) to folders that you can write to.",
     )
-
-
-_STATE = "DRYDOCK_STATE"
-_NOEXEC = "programs cannot be run from its file system (mounted noexec)"
-_RUNNABLE = f"Set {_STATE} to a folder on another file system, or move the checkout there."
 
 
 def _may_run(folder: Path) -> bool:

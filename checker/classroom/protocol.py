@@ -45,6 +45,9 @@ SEAL = "drydock-seal"
 LEARNER = "drydock-learner"
 """The header with the learner's id, where the request has no body."""
 
+READING = b"/v2/"
+"""What a learner's machine seals once to read from the class's registry: a permit that is no good for anything else."""
+
 
 class ItemKind(enum.StrEnum):
     """What happened."""
@@ -144,10 +147,6 @@ def seal(secret: str, nonce: str, body: bytes) -> str:
         body: the bytes of the request's body, or the path of a request without one.
     """
     return hmac.new(secret.encode(), nonce.encode() + b"\0" + body, hashlib.sha256).hexdigest()
-
-
-READING = b"/v2/"
-"""What a learner's machine seals once to read from the class's registry: a permit that is no good for anything else."""
 
 
 def is_sealed(found: str, secret: str, nonce: str, body: bytes) -> bool:

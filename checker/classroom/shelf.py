@@ -38,6 +38,12 @@ PAGES = "/course"
 READ = ["GET"]
 """Starlette answers HEAD where it answers GET."""
 
+_IMAGE = re.compile(
+    r"/v2/(drydock/[a-z0-9][a-z0-9-]*)/"
+    r"(?:manifests/(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64})|blobs/sha256:[0-9a-f]{64})"
+)
+"""What may be asked of the registry: one manifest or one blob; no list, no upload."""
+
 CHUNK = 1 << 18
 SECONDS = 30.0
 """How long the registry on this machine may say nothing."""
@@ -162,13 +168,6 @@ class Shelf:
         return StreamingResponse(
             _pieces(connection, response), response.status, {**_headers("no-store"), **headers}
         )
-
-
-_IMAGE = re.compile(
-    r"/v2/(drydock/[a-z0-9][a-z0-9-]*)/"
-    r"(?:manifests/(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64})|blobs/sha256:[0-9a-f]{64})"
-)
-"""What may be asked of the registry: one manifest or one blob; no list, no upload."""
 
 
 def _pieces(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:

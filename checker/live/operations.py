@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from checker.live.watch import Watch
     from checker.session.session import Session
 
+KINDS = frozenset({"check", "start", "reset", "stop"})
+"""What a page can do with a lab."""
+
 REMEMBERED = 200
 """How many requests are remembered, so that one that is sent again does nothing twice."""
 
@@ -125,6 +128,3 @@ class Operations:
         session = self._new_session(lambda _: None)
         stop(session, session.catalogue.find(watch.state.lab.slug))
         self._judge.forget()
-
-
-KINDS = frozenset({"check", "start", "reset", "stop"})

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).parent / "manifests.yaml"
 
+MARK = "drydock-class"
+"""The label of a namespace that `lab class deploy` made; it never touches one without it."""
+
+PROBE = "policy-probe"
+"""The name of the pod that tries what a seat can reach."""
+
 SEAT_MEMORY = 600 * MB
 """What a seat needs beside its lab and its engine. Measured in a seat with one terminal and one kernel (2026-11, resident
 memory): JupyterLab 137 MB, the kernel 55 MB, what sends to the board 29 MB. The rest is for kernels that load pandas."""
@@ -145,10 +151,6 @@ def namespace(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-MARK = "drydock-class"
-"""The label of a namespace that `lab class deploy` made; it never touches one without it."""
-
-
 def secret(name: str, space: str, held: dict[str, str]) -> dict[str, Any]:
     """Return a secret."""
     return _object("Secret", name, space, stringData=held)
@@ -203,6 +205,3 @@ def probe(wanted: Wanted) -> dict[str, Any]:
             ],
         },
     }
-
-
-PROBE = "policy-probe"
