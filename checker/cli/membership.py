@@ -73,6 +73,12 @@ def join(context: Context) -> int:
             raise MisuseError("The class needs a name.", remedy="lab class join JOIN-STRING --name 'Ada L'")
         joined = calling.join(outbox, args.invitation, name, secrets.token_hex(16))
     running = sender.start(context.places)
+    if context.args.json:
+        admitted = bool(joined.secret)
+        _print_json(
+            {"class": joined.class_name, "name": joined.name, "admitted": admitted, "sender": running}
+        )
+        return 0
     if joined.secret:
         print(f"You are in {joined.class_name} as {joined.name}.")
         if joined.values:
@@ -92,8 +98,6 @@ def join(context: Context) -> int:
 
 def status(context: Context) -> int:
     """Say which class this is, and what waits."""
-    import msgspec
-
     from checker.classroom import sender
     from checker.course.values import noted
     from checker.render.style import printable
@@ -112,7 +116,7 @@ def status(context: Context) -> int:
             "trouble": member.trouble,
             "sender": running,
         }
-        print(msgspec.json.encode(known).decode())
+        _print_json(known)
         return 0
     if member.admitted:
         print(printable(f"You are in {member.class_name} as {member.name}."))
@@ -135,11 +139,12 @@ def hand(context: Context) -> int:
     with _member(context) as (outbox, _):
         outbox.raise_hand(up=not context.args.down)
     sender.start(context.places)
-    print(
-        "The teacher sees that you no longer need help."
-        if context.args.down
-        else "The teacher sees that you need help."
-    )
+    if context.args.json:
+        _print_json({"hand": not context.args.down})
+    elif context.args.down:
+        print("The teacher sees that you no longer need help.")
+    else:
+        print("The teacher sees that you need help.")
     return 0
 
 
@@ -164,7 +169,10 @@ def fetch(context: Context) -> int:
             context.say(f"{have / 1e6:.0f} of {every / 1e6:.0f} MB")
 
     download(to, BUNDLE, file, sha256, progress=progress)
-    print(f"{file}: {size / 1e6:.0f} MB, complete. On a machine: python3 {file.name}")
+    if context.args.json:
+        _print_json({"file": str(file), "size": size, "sha256": sha256})
+    else:
+        print(f"{file}: {size / 1e6:.0f} MB, complete. On a machine: python3 {file.name}")
     return 0
 
 
@@ -175,8 +183,17 @@ def leave(context: Context) -> int:
         if waiting:
             context.confirm(f"{waiting} things were not sent to the class yet and would be forgotten.")
         outbox.leave()
-    print(f"You have left {member.class_name or 'the class'}. Nothing more is sent.")
+    if context.args.json:
+        _print_json({"class": member.class_name, "forgotten": waiting})
+    else:
+        print(f"You have left {member.class_name or 'the class'}. Nothing more is sent.")
     return 0
+
+
+def _print_json(record: dict[str, object]) -> None:
+    import msgspec
+
+    print(msgspec.json.encode(record).decode())
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import socket
 import sqlite3
 import ssl
@@ -14,12 +15,13 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from checker.classroom import calling
+from checker.classroom import calling, sender
 from checker.classroom.calling import Line, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
 from checker.classroom.known import know
 from checker.classroom.outbox import Outbox
 from checker.classroom.protocol import Invitation, invitation
+from checker.cli import main
 from checker.errors import LabError, MisuseError
 from checker.images import room
 from checker.progress import Progress
@@ -402,3 +404,25 @@ def test_a_machine_that_joined_knows_where_the_classs_images_are_until_it_leaves
     other.close()
     outbox.leave()
     assert room.place_of(outbox.file.parent) is None
+
+
+def test_each_action_of_a_learner_is_one_record_for_programs(
+    hold: Callable[[], Held],
+    course: Course,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(sender, "start", lambda _: True)
+
+    def record(*words: str) -> dict[str, object]:
+        assert main(["class", *words, "--json", "--yes"]) == 0
+        found: dict[str, object] = json.loads(capsys.readouterr().out)
+        return found
+
+    held = hold()
+    joined = record("join", held.opened.invitation.text, "--name", "Ada")
+    assert (joined["name"], joined["admitted"], joined["sender"]) == ("Ada", True, True)
+    assert record("hand") == {"hand": True}
+    assert record("hand", "--down") == {"hand": False}
+    assert record("leave") == {"class": joined["class"], "forgotten": 2}
