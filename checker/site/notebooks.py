@@ -8,106 +8,24 @@ first cell too.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
-import math
-import platform
 import re
 import tempfile
-import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from checker.authoring.measure import disk_of
 from checker.course import places
-from checker.engine.api import LABEL, Engine, connect
-from checker.engine.capacity import container_memory
+from checker.engine.api import connect
 from checker.site.executed import CellError, Notebook, is_gap, notebooks, plain, read, running, verdict
+from checker.site.notebook_cost import Cost, Watch, cost_of, write_cost
 from checker.site.tables import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COST = re.compile(r"^\*\*It costs\*\* .*$", re.MULTILINE)
-"""The line of a notebook's first cell that the run writes."""
-
 GUESS = "guess_"
 """How a cell begins in which the learner predicts."""
-
-OWN = "io.drydock.notebook"
-"""The label of what the notebook without a lab makes."""
-
-MB = 10**6
-LOOK_SECONDS = 1.0
-
-
-class Watch:
-    """Looks at the engine while a notebook runs: how much memory its containers take, and from which images.
-
-    Args:
-        engine: a connection that nobody else uses at the same time.
-        number: the notebook's; its containers carry the label of the lab, or of the notebook where there is no lab.
-    """
-
-    def __init__(self, engine: Engine, number: str) -> None:
-        self._engine = engine
-        self._labels = {OWN: number} if number == "00" else {LABEL: number}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self.memory = 0
-        """The most that they took at once, in bytes."""
-        self.images: set[str] = set()
-        """The ids of their images."""
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
-            found = self._engine.list_all("containers", labels=self._labels)
-            self.images |= {item["ImageID"] for item in found}
-            running_now = [item["Id"] for item in found if item["State"] == "running"]
-            self.memory = max(self.memory, sum(container_memory(self._engine, each) for each in running_now))
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one run of a notebook took, and where.
-
-    Args:
-        seconds: from the first cell to the last.
-        memory: the most that its containers took at once, in bytes.
-        disk: what their images take, in bytes, what they share counted once.
-        system: the engine's machine, in words.
-        engine: the engine's version.
-        python: the Python of the kernel.
-        date: the day.
-    """
-
-    seconds: float
-    memory: int
-    disk: int
-    system: str
-    engine: str
-    python: str
-    date: str
-
-    @property
-    def sentence(self) -> str:
-        """The line of the first cell."""
-        minutes = max(1, math.ceil(self.seconds / 60))
-        return (
-            f"**It costs** {minutes} minute{'s' if minutes > 1 else ''} to run, at most {self.memory / MB:.0f} MB of "
-            f"memory for its containers, and {self.disk / MB:.0f} MB of disk for their images; measured on "
-            f"{self.system}, on {self.date}."
-        )
 
 
 def write(path: Path, docs: Path) -> list[Path]:
@@ -136,16 +54,7 @@ def write(path: Path, docs: Path) -> list[Path]:
             if verdict(judged := run.outputs("check")) != "green":
                 raise CellError(f"{notebook.slug}: the answer does not pass:\n{plain(judged)}")
             outputs = [cell.get("outputs", []) for cell in run.node.cells]
-    info = engine.get("/info")
-    cost = Cost(
-        seconds=seconds,
-        memory=watch.memory,
-        disk=_disk(engine, watch.images),
-        system=f"{info['OperatingSystem']}, {info['Architecture']}, {info['NCPU']} CPUs",
-        engine=str(info["ServerVersion"]),
-        python=f"Python {platform.python_version()}",
-        date=dt.datetime.now().astimezone().date().isoformat(),
-    )
+    cost = cost_of(engine, watch, seconds)
     write_cost(path, cost)
     figures = docs / "assets" / "notebooks"
     figures.mkdir(parents=True, exist_ok=True)
@@ -158,30 +67,6 @@ def write(path: Path, docs: Path) -> list[Path]:
     for name, svg in drawn.items():
         (figures / name).write_text(svg, "utf-8", newline="\n")
     return [path, page, *(figures / name for name in drawn)]
-
-
-def _disk(engine: Engine, images: set[str]) -> int:
-    records = {name: record for name in images if (record := engine.image(name)) is not None}
-    return disk_of(engine, records)
-
-
-def write_cost(path: Path, cost: Cost) -> None:
-    """Write into a notebook's first cell what it costs; everything else in the file stays as it was.
-
-    Raises:
-        ValueError: the first cell has no line for it.
-    """
-    node = json.loads(path.read_text("utf-8"))
-    text, found = COST.subn(cost.sentence, "".join(node["cells"][0]["source"]))
-    if found != 1:
-        raise ValueError(f"{path.name}: the first cell has no line that begins with “**It costs**”")
-    node["cells"][0]["source"] = text.splitlines(keepends=True)
-    path.write_text(
-        json.dumps(node, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8", newline="\n"
-    )
-
-
-# -- the page --------------------------------------------------------------------------------------------------
 
 
 def page_of(notebook: Notebook, outputs: list[list[Any]], cost: Cost) -> tuple[str, dict[str, str]]:

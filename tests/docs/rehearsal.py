@@ -13,7 +13,7 @@ from checker.engine.client import find_client
 from checker.scene.scene import Scene
 from checker.scene.work import folder_of
 from checker.site.executed import Notebook, Run, running
-from checker.site.notebooks import OWN
+from checker.site.notebook_cost import OWN
 from tests.docs.stage import ROOT
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from checker.site.executed import is_gap, notebooks, read, verdict
-from checker.site.notebooks import COST, GUESS, Cost, heading, page_of, write_cost
+from checker.site.notebook_cost import COST, Cost, write_cost
+from checker.site.notebooks import GUESS, heading, page_of
 from checker.site.tables import markdown_table
 
 ROOT = Path(__file__).parents[3]
