@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 TABLE = "tests/mutants.toml"
-"""Which tests are to notice a fault in which module, and the bound."""
+"""Which tests must notice a fault in which module, and the bound."""
 
 SECONDS = 3600.0
 """How long the faults are tried in all, by default. A fault that was begun is brought to its end."""
@@ -91,7 +91,7 @@ class Table:
 
 
 def read_table(root: Path) -> Table:
-    """Return which tests are to notice a fault in which module."""
+    """Return which tests must notice a fault in which module."""
     data = tomllib.loads((root / TABLE).read_text("utf-8"))
     return Table({name: tuple(tests) for name, tests in data["modules"].items()}, float(data["most"]))
 

@@ -47,7 +47,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     """`passed`, `failed`, `violated` or `could-not-run`."""
     check: str = ""
-    """The check that the learner would be told of."""
+    """The check whose message the learner would see."""
     reason: str = ""
     """What the learner would read, in one paragraph."""
     problem: str = ""

@@ -88,7 +88,7 @@ def find_browser() -> str | None:
 
 
 def ensure_browser(say: Callable[[str], None], *, no_install: bool) -> None:
-    """Install Debian's Chromium if there is none and no question has to be asked for it.
+    """Install Debian's Chromium if there is none and that needs no question.
 
     Raises:
         LabError: there is no Chromium, and it cannot be installed here.

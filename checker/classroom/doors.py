@@ -1,4 +1,4 @@
-"""The door of a class that is open to the network: joining, events, what the class knows of the one who asks, and the shelf."""
+"""The door of a class that is open to the network: joining, events, what the class knows of a learner, and the shelf."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class Outbox:
     def joined(
         self, learner: str, secret: str, nonce: str, class_name: str, seq: int, seed: str = ""
     ) -> None:
-        """Note the class's answer; numbers go on where the class is. Labs have the values that the seed gives."""
+        """Note the class's reply: numbers continue after the class's last, and labs have the values that the seed gives."""
         values.note(self.file.parent, seed)
         self._db.execute(
             "UPDATE class SET learner = ?, secret = ?, nonce = ?, class_name = ?, acked = ?, trouble = ''",

@@ -126,12 +126,12 @@ def _download(command: Sequence[str], lock: Path, platform: Platform, python: st
         )
     except subprocess.TimeoutExpired as error:
         raise LabError(
-            "The packages were not fetched in time.", remedy="Run it again: it goes on where it was."
+            "The packages were not fetched in time.", remedy="Run it again: it continues where it stopped."
         ) from error
     if done.returncode:
         last = "\n".join((done.stdout + done.stderr).splitlines()[-6:])
         raise LabError(
             f"A package for {platform.name} and Python {python} could not be fetched.",
-            remedy="Check the network, and run it again: it goes on where it was.",
+            remedy="Check the network, and run it again: it continues where it stopped.",
             detail=last,
         )

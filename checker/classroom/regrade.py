@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """What came out of one submission here: the report, and the script's complaint if there was one; or why none."""
+    """The result of one submission here: the report, and the script's complaint if there was one; or why there is none."""
 
     report: Report | None
     said: str = ""
 
 
 class Kept:
-    """The results of earlier runs, so that an interrupted one goes on where it was.
+    """The results of earlier runs, so that an interrupted one continues where it stopped.
 
     Args:
         folder: the folder with the archives.

@@ -106,7 +106,7 @@ class Room:
         self.pending: list[tuple[str, str, str]] = []
 
     async def open(self) -> None:
-        """Read what is on disk: a teacher's machine that was restarted goes on where it was."""
+        """Read what is on disk: a teacher's machine that was restarted continues where it stopped."""
 
         def read(db: sqlite3.Connection) -> Any:
             return roster.learners(db), list(roster.events(db)), roster.pending(db)

@@ -77,7 +77,7 @@ def join(db: sqlite3.Connection, name: str, machine: str) -> tuple[Learner, bool
 
 
 def admit(db: sqlite3.Connection, machine: str) -> Learner | None:
-    """Give a learner's place to a machine that waits for it; the machine of before can no longer post."""
+    """Give a learner's place to a machine that waits for it; the earlier machine can no longer post."""
     row = db.execute("SELECT learner FROM pending WHERE machine = ?", (machine,)).fetchone()
     if row is None:
         return None
@@ -138,7 +138,7 @@ def add(
 def give_own_values(db: sqlite3.Connection) -> bool:
     """Have the class give each learner values of their own from now on; return whether it does.
 
-    A class in which somebody has begun with the lesson's values goes on with them.
+    A class in which somebody has begun with the lesson's values keeps them.
     """
     if has_own_values(db):
         return True

@@ -1,4 +1,4 @@
-"""Follows one lab while a page shows it: after each change it is judged again, and the pages are told."""
+"""Follows one lab while a page shows it: after each change it judges the lab again and tells the pages."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Watch:
             return self.state.snapshot()
 
     def set_phase(self, phase: Phase, text: str = "") -> None:
-        """Say where the lab is; pages are told if that is new."""
+        """Say where the lab is, and tell the pages if that is new."""
         with self._lock:
             if (self.state.phase, self.state.text) == (phase, text):
                 return

@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _set_up() -> None:
-    """Teach the notebook that imports this how reports, errors and gaps are told; elsewhere do nothing."""
+    """Teach the notebook that imports this how to show reports, errors and gaps; elsewhere do nothing."""
     import sys  # noqa: PLC0415
 
     if "IPython" not in sys.modules:

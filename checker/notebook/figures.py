@@ -1,4 +1,4 @@
-"""Figures that are told three times: drawn, in one sentence, and as a table."""
+"""Figures, each given three times: drawn, in one sentence, and as a table."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ COLUMNS = ["at [s]", "latency [ms]", "status", "outcome", "version", "instance",
 
 @dataclass(frozen=True)
 class Traffic:
-    """What requests to a lab's service came to; as the last line of a cell it is shown as a figure.
+    """The results of requests to a lab's service; as the last line of a cell it is shown as a figure.
 
     Args:
         lab: the lab's number, two digits.
@@ -51,7 +51,7 @@ class Traffic:
 
 
 def timeline(number: int | str, *, of: str = "", seconds: float | None = 600.0) -> Traffic:
-    """Read what requests to a lab's service came to.
+    """Read the results of requests to a lab's service.
 
     Args:
         number: the lab, which runs.

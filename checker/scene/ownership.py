@@ -144,7 +144,7 @@ def remove_unused(engine: Engine, volumes: frozenset[str]) -> None:
 
 
 def remove_scene(engine: Engine, lab: Lab, *, keep: frozenset[str]) -> list[str]:
-    """Remove what Compose made for the scene, but for what is to be kept; nothing that the learner made."""
+    """Remove what Compose made for the scene, except what to keep; nothing that the learner made."""
     return _remove(engine, *(_but(keep, several) for several in _scene_parts(engine, lab)))
 
 

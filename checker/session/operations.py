@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StartRequest:
-    """How a lab is to be started.
+    """How to start a lab.
 
     Args:
         ways: in a lab with several ways to its goal, the names of those to start; if empty, those chosen last.

@@ -1,4 +1,4 @@
-"""A download that goes on where it was: after a lost connection, after Ctrl-C, and never with a wrong byte."""
+"""A download that continues where it stopped: after a lost connection, after Ctrl-C, and never with a wrong byte."""
 
 from __future__ import annotations
 

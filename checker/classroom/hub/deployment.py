@@ -1,4 +1,4 @@
-"""Puts a class on a cluster, step by step: what is there already stays, so the same command goes on where it was."""
+"""Puts a class on a cluster, step by step: what is there already stays, so the same command continues where it stopped."""
 
 from __future__ import annotations
 

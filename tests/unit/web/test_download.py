@@ -1,4 +1,4 @@
-"""A download goes on where it was, and ends with the right bytes or with a sentence."""
+"""A download continues where it stopped, and ends with the right bytes or with a sentence."""
 
 from __future__ import annotations
 

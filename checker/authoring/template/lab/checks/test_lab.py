@@ -13,7 +13,7 @@ DOOR = Door(8199)
 
 def test_runs(lab: Lab) -> None:
     """A container named sample-copy runs the image drydock/parcel:1.0."""
-    # Absent, misspelt, removed, never started, paused, dying again and again, ended: each is told for what it is.
+    # Absent, misspelt, removed, never started, paused, dying again and again, ended: each gets its own message.
     found = lab.require_container(COPY)
     wanted = lab.image(IMAGE)
     require(
@@ -29,7 +29,7 @@ def test_runs(lab: Lab) -> None:
 @needs("runs")
 def test_answers_outside(lab: Lab, outside: Outside) -> None:
     """It answers on port 8199 of this machine."""
-    # Another port, none, UDP, 127.0.0.1 inside, a network without a way in: each is told for what it is.
+    # Another port, none, UDP, 127.0.0.1 inside, a network without a way in: each gets its own message.
     lab.require_reply(outside, the_copy(lab), DOOR)
 
 
