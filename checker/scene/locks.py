@@ -79,18 +79,7 @@ def locked(
         yield
         return
     with opened as handle:
-        give_up = time.monotonic() + wait
-        told = False
-        while not take(handle.fileno()):
-            handle.seek(0)
-            holder = handle.read().strip()
-            busy = f"Another command is still running{holder and f': {holder}'}"
-            if time.monotonic() >= give_up:
-                raise LabError(f"{busy}.", remedy="Wait until it ends, or stop it, and try again.")
-            if tell and not told:
-                tell(f"{busy}; waiting for it")
-                told = True
-            time.sleep(0.05)
+        _wait_for(handle, wait, tell)
         what = f"`{doing}`" if doing.startswith("lab ") else doing
         _say(handle, f"{what} (PID {os.getpid()})\n")
         _held.append(handle.fileno())
@@ -100,6 +89,22 @@ def locked(
             _held.remove(handle.fileno())
             _say(handle, "")
             release(handle.fileno())
+
+
+def _wait_for(handle: IO[str], seconds: float, tell: Callable[[str], None] | None) -> None:
+    """Take the lock as soon as no other process holds it."""
+    give_up = time.monotonic() + seconds
+    told = False
+    while not take(handle.fileno()):
+        handle.seek(0)
+        holder = handle.read().strip()
+        busy = f"Another command is still running{holder and f': {holder}'}"
+        if time.monotonic() >= give_up:
+            raise LabError(f"{busy}.", remedy="Wait until it ends, or stop it, and try again.")
+        if tell and not told:
+            tell(f"{busy}; waiting for it")
+            told = True
+        time.sleep(0.05)
 
 
 def _say(handle: IO[str], who: str) -> None:

@@ -249,29 +249,16 @@ def make(lines: Iterable[Line], *, now: float | None = None, first_good: float |
         now: the time until which the record is complete; by default the time of the last line.
         first_good: when the very first good answer was requested; by default the first one among the lines.
     """
-    requests: list[Request] = []
-    marks: list[Mark] = []
-    gaps: list[Gap] = []
-    downloads: list[Download] = []
-    to = ""
-    times: list[float] = []
-    for line in lines:
-        if isinstance(line, Download):
-            downloads.append(line)
-        elif isinstance(line, Request):
-            requests.append(line)
-        elif isinstance(line, Mark):
-            marks.append(line)
-        elif isinstance(line, Gap):
-            gaps.append(line)
-            times += (line.begin, line.end)
-        elif isinstance(line, Begin):
-            to = line.to
-            times.append(line.at)
-    requests.sort(key=_at)
-    downloads.sort(key=_at)
-    marks.sort(key=lambda mark: mark.at)
-    times += [mark.at for mark in marks]
+    known = list(lines)
+    downloads = sorted((line for line in known if isinstance(line, Download)), key=_at)
+    requests = sorted(
+        (line for line in known if isinstance(line, Request) and not isinstance(line, Download)), key=_at
+    )
+    marks = sorted((line for line in known if isinstance(line, Mark)), key=lambda mark: mark.at)
+    gaps = [line for line in known if isinstance(line, Gap)]
+    begins = [line for line in known if isinstance(line, Begin)]
+    times = [line.at for line in begins] + [mark.at for mark in marks]
+    times += [time for gap in gaps for time in (gap.begin, gap.end)]
     if requests:
         times += (requests[0].at, max(request.end for request in requests))
     begin = min(times, default=now or 0.0)
@@ -281,7 +268,7 @@ def make(lines: Iterable[Line], *, now: float | None = None, first_good: float |
         requests=tuple(requests),
         marks=tuple(marks),
         gaps=_joined(gaps),
-        to=to,
+        to=begins[-1].to if begins else "",
         first_good=next((request.at for request in requests if request.good), None)
         if first_good is None
         else first_good,

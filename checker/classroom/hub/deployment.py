@@ -87,14 +87,8 @@ def deploy(
     require_ours(kubectl)
     say(f"making the class in the namespace {wanted.namespace}")
     kubectl.apply([manifests.namespace(wanted)])
-    file = learners_file(session.places.state, kubectl)
-    learners = people.enrol(names, people.read(file))
-    people.keep(file, learners)
-    space = wanted.namespace
-    held = [manifests.secret("people", space, {"people.json": json.dumps(people.hashed(learners))})]
-    if kubectl.find("secret", "keys") is None:
-        held.append(manifests.secret("keys", space, {"proxy-token": secrets.token_hex(32)}))
-    kubectl.apply([*held, *manifests.objects(wanted)])
+    learners = _enrol(session, kubectl, names)
+    kubectl.apply([*_secrets(kubectl, wanted.namespace, learners), *manifests.objects(wanted)])
     wait(kubectl, say)
     policies = _policies_hold(kubectl, wanted, say)
     if not policies and not without_policies:
@@ -113,6 +107,21 @@ def deploy(
         board_port=port,
         policies=policies,
     )
+
+
+def _enrol(session: Session, kubectl: Kubectl, names: list[str]) -> list[Learner]:
+    """Give new names a passcode, and keep those of everybody on this machine."""
+    file = learners_file(session.places.state, kubectl)
+    learners = people.enrol(names, people.read(file))
+    people.keep(file, learners)
+    return learners
+
+
+def _secrets(kubectl: Kubectl, namespace: str, learners: list[Learner]) -> list[dict[str, Any]]:
+    made = [manifests.secret("people", namespace, {"people.json": json.dumps(people.hashed(learners))})]
+    if kubectl.find("secret", "keys") is None:
+        made.append(manifests.secret("keys", namespace, {"proxy-token": secrets.token_hex(32)}))
+    return made
 
 
 def require_ours(kubectl: Kubectl) -> bool:
