@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from checker.live.service import Service
+    from checker.web.guard import App
 
 HOME = str(Path(__file__).resolve().parents[2])
 
@@ -72,6 +73,25 @@ def make_server(config: uvicorn.Config, service: Service) -> uvicorn.Server:
     return Server(config)
 
 
+def _config(app: App) -> uvicorn.Config:
+    import uvicorn  # noqa: PLC0415 - after the code was looked at
+
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=END_SECONDS,
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        ws_per_message_deflate=False,
+    )
+
+
 async def keep_record(file: Path, record: Record, every: float = LOOK_SECONDS) -> None:
     """Keep the record of this service readable, and return when another service has taken its place.
 
@@ -110,14 +130,13 @@ async def serve(html: Path, record: Path, run: str, key: str, environment: str, 
         environment: the environment of the command that started it, as `ask.environment` tells it.
         port: the port to listen on; 0 takes the first free one from 8000.
     """
-    import uvicorn  # noqa: PLC0415 - after the code was looked at
+    # First of all: any change from here on makes the files another version than the one that runs.
+    code = ask.code_of(HOME)
 
     from checker.course.places import find  # noqa: PLC0415
     from checker.live.app import make_app  # noqa: PLC0415
     from checker.live.service import Service  # noqa: PLC0415
 
-    # Whatever changes from here on makes it another version than the one that runs.
-    code = ask.code_of(HOME)
     service = Service(find(), run, key)
     service.hub.use(asyncio.get_running_loop())
     listening = listen(port)
@@ -128,25 +147,11 @@ async def serve(html: Path, record: Path, run: str, key: str, environment: str, 
 
         local = Local(service)
         await local.open()
-    config = uvicorn.Config(
-        make_app(service, html, number),
-        access_log=False,
-        log_level="warning",
-        lifespan="off",
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=END_SECONDS,
-        ws="websockets-sansio",
-        ws_max_size=64 * 1024,
-        ws_ping_interval=20.0,
-        ws_ping_timeout=20.0,
-        ws_per_message_deflate=False,
-    )
     path = str(local.path) if local else ""
     written = Record(os.getpid(), number, run, key, path, code, environment)
     write(record, written)
     print(f"serving {html} on 127.0.0.1:{number}", file=sys.stderr, flush=True)
-    server = make_server(config, service)
+    server = make_server(_config(make_app(service, html, number)), service)
 
     def superseded(_: object) -> None:
         server.should_exit = True
