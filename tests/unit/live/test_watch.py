@@ -146,31 +146,26 @@ def test_looking_at_a_failure_again_is_no_attempt_and_news_is_one(stage: Stage) 
 
 
 @dataclass
-class Slow:
-    """Gives a verdict when the test says so, or when it was made outdated."""
+class Overtaken:
+    """Gives a verdict, but before it the engine tells of a change."""
 
     stage: Stage
-    asked: list[Verdict] = field(default_factory=list)
     seconds = 0.0
 
     def ask(self, verdict: Verdict) -> Verdict:
         """Begin it."""
-        self.asked.append(verdict)
+        threading.Thread(target=self._give, args=[verdict]).start()
         return verdict
 
-    def give(self) -> None:
-        """Give it."""
-        self.stage.judge.ask(self.asked[-1])
-        self.asked[-1].then()
+    def _give(self, verdict: Verdict) -> None:
+        self.stage.watch.nudge()
+        self.stage.judge.ask(verdict)
+        verdict.then()
 
 
 def look_while_something_changes(stage: Stage, *, caused: bool = False) -> bool:
     """Return whether a look goes on to its end, while the engine tells of a change."""
-    slow = Slow(stage)
-    stage.watch._judge = slow  # type: ignore[assignment]
-    steps = [threading.Timer(0.02, stage.watch.nudge), threading.Timer(0.06, slow.give)]
-    for step in steps:
-        step.start()
+    stage.watch._judge = Overtaken(stage)  # type: ignore[assignment]
     return stage.watch.judge_unless_outdated(caused=caused)
 
 
