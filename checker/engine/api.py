@@ -299,8 +299,13 @@ class Engine:
         items: list[dict[str, Any]] = (found.get("Volumes") or []) if kind == "volumes" else found
         return [_plainly_named(item) for item in items] if kind == "images" else items
 
-    def logs(self, name: str, tail: int = 20) -> str:
+    def logs(self, name: str, tail: int = 20, *, since: float = 0.0) -> str:
         """Return the last lines that a container wrote, both streams, as text.
+
+        Args:
+            name: the container's name or id.
+            tail: how many lines.
+            since: only lines from this moment on, in seconds since 1970 by the engine's clock.
 
         Raises:
             UnreadableLogsError: the engine keeps no logs of this container.
@@ -309,7 +314,8 @@ class Engine:
             data = self.request(
                 "GET",
                 f"/containers/{_quoted(name)}/logs",
-                query={"stdout": True, "stderr": True, "tail": tail},
+                query={"stdout": True, "stderr": True, "tail": tail}
+                | ({"since": f"{since:.6f}"} if since else {}),
                 raw=True,
             )
         except RefusedError as error:

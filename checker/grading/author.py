@@ -18,14 +18,24 @@ from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
 from checker.grading.container import Container, Shells, in_parallel
 from checker.grading.forms import PLAIN, form_in, forms
-from checker.grading.history import STEADY_SECONDS, Ending, Event, EventLog, age, endings, moment, past_events
+from checker.grading.history import (
+    STEADY_SECONDS,
+    Ending,
+    Event,
+    EventLog,
+    age,
+    endings,
+    killed_by_kernel,
+    moment,
+    past_events,
+)
 from checker.grading.http import Outside, Prober, Reply, fields_of
 from checker.grading.inside import Inner, Inside
 from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import Blocked, Door, insides, listening
-from checker.grading.running import Reason, Wanted, last_lines
+from checker.grading.running import MISPLACED, Reason, Wanted, last_lines, misplaced_option
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
 from checker.grading.starting import wait_for_service
@@ -53,6 +63,7 @@ if TYPE_CHECKING:
     from checker.course.catalogue import Lab as CourseLab
 
 __all__ = [
+    "MISPLACED",
     "PLAIN",
     "STEADY_SECONDS",
     "Blocked",
@@ -92,8 +103,10 @@ __all__ = [
     "guard",
     "in_parallel",
     "insides",
+    "killed_by_kernel",
     "last_lines",
     "listening",
+    "misplaced_option",
     "moment",
     "needs",
     "not_judged",

@@ -251,6 +251,21 @@ def keeps_dying(container: Container, events: Iterable[Event]) -> bool:
     return age(container.started_at, container.engine.clock.now()) < max(STEADY_SECONDS, 2 * longest)
 
 
+def killed_by_kernel(container: Container, events: Iterable[Event]) -> bool:
+    """Whether the kernel ended a container's main process for want of memory, even if its restart policy has started it since.
+
+    An engine keeps OOMKilled for the present run only, and sets it too if another process of the container was killed.
+
+    Args:
+        container: a container that ended.
+        events: what happened to it.
+    """
+    last = next(reversed(endings(events)), None)
+    code = last.died.exit_code if last else container.exit_code
+    limited = container.oom_killed or bool(container.host_config.get("Memory"))
+    return code == 137 and limited and (last is None or last.told is last.killed is None)
+
+
 class Removal:
     """Why a container is gone, from the events of the last container of its name.
 

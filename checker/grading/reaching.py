@@ -285,7 +285,7 @@ def _require_opened(container: Container, door: Door, expected: str, source: str
 
 def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> None:
     name, port = container.name, door.port
-    holder = holder_of(lab, port)
+    holder, image = holder_of(lab, port)
     if not holder:
         return
     wanted = door.others.get(holder)
@@ -308,8 +308,12 @@ def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> Non
             hint=door.hint(Blocked.SWAPPED),
         )
     fail(
-        f"Port {port} of this machine leads to the container `{holder}`, not to `{name}`. At best, requests pass through "
-        f"`{holder}`: when it ends, nobody can reach `{name}`.",
+        f"Port {port} of this machine leads to the container `{holder}`, not to `{name}`. "
+        + (
+            f"Both run the same image, and people reach only `{holder}`."
+            if image == container.image_id
+            else f"At best, requests pass through `{holder}`: when it ends, nobody can reach `{name}`."
+        ),
         expected=expected,
         seen=f"port {port} leads to {holder}",
         source=f"docker ps --filter publish={port}",
@@ -317,15 +321,15 @@ def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> Non
     )
 
 
-def holder_of(lab: Lab, port: int) -> str:
-    """Return the name of the container that a TCP port of this machine leads to; empty if there is none."""
+def holder_of(lab: Lab, port: int) -> tuple[str, str]:
+    """Return the name and the image's digest of the container that a TCP port of this machine leads to; empty if there is none."""
     for found in lab.engine.list_all("containers"):
         if any(
             entry.get("PublicPort") == port and entry.get("Type") == "tcp"
             for entry in found.get("Ports") or []
         ):
-            return str(found["Names"][0]).lstrip("/")
-    return ""
+            return str(found["Names"][0]).lstrip("/"), str(found.get("ImageID", ""))
+    return "", ""
 
 
 # -- does anybody answer? -------------------------------------------------------------------------------------

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.errors import EngineError
-from checker.grading.history import Event, Removal, age, ago, keeps_dying, lives, moment, past_events
+from checker.grading.history import (
+    Event,
+    Removal,
+    age,
+    ago,
+    keeps_dying,
+    killed_by_kernel,
+    lives,
+    moment,
+    past_events,
+)
 from checker.grading.verdicts import could_not_run, fail
 
 if TYPE_CHECKING:
@@ -39,6 +49,9 @@ ANSWERS_FAULT = (
 _INVENTED = re.compile(r"[a-z]+_[a-z]+\d*")
 """A name that an engine invented: an adjective and the name of a scientist."""
 
+_OPTION = re.compile(r'exec: "(-[^"\s]*)"|executable file `(-[^`\s]*)`')
+"""What the two runtimes, runc and crun, say of a program whose name is an option's."""
+
 _CLOSE = 0.75
 
 
@@ -63,6 +76,8 @@ class Reason(enum.StrEnum):
     """It was never started."""
     REFUSED = "refused"
     """The engine could not start it."""
+    MISPLACED = "misplaced"
+    """The engine could not start it, because an option stands behind the image's name."""
     PAUSED = "paused"
     RESTARTING = "restarting"
     STOPPED = "stopped"
@@ -83,6 +98,7 @@ HINTS: Mapping[Reason, str] = {
     Reason.VANISHED: "Run it once without `--rm`: then its log stays, and says why it ended.",
     Reason.CREATED: "Creating a container and starting it are two steps: which command does both?",
     Reason.REFUSED: "What does the engine's message name?",
+    Reason.MISPLACED: "`docker run --help` begins with the order of its words: options, image, command.",
     Reason.PAUSED: "`docker --help` lists the command that undoes a pause.",
     Reason.RESTARTING: "The last lines of its log say why its program ends.",
     Reason.STOPPED: "`docker ps --all` shows stopped containers; `docker --help` lists the command that starts them again.",
@@ -138,11 +154,13 @@ def find(lab: Lab, wanted: Wanted) -> Container | None:
     """Return the container of this name, or the one that Compose created for a service of this name."""
     if found := lab.container(wanted.name):
         return found
-    if wanted.service:
-        for container in lab.containers():
-            if container.labels.get("com.docker.compose.service") == wanted.name:
-                return container
-    return None
+    made = [
+        each
+        for each in (lab.containers() if wanted.service else ())
+        if each.labels.get("com.docker.compose.service") == wanted.name
+    ]
+    # `docker compose run` leaves containers of the service that have ended.
+    return min(made, key=lambda each: not each.running, default=None)
 
 
 def require_container(
@@ -331,18 +349,37 @@ def _fail_removed(wanted: Wanted, removal: Removal, now: float) -> NoReturn:
 def _fail_created(wanted: Wanted, container: Container) -> NoReturn:
     """Say whether it was never started or could not start, because of the answer or because of the machine."""
     error = _why_refused(wanted, container)
-    inspect = _inspect_error(wanted)
+    if option := misplaced_option(error):
+        reason, why = Reason.MISPLACED, MISPLACED.format(option=option)
+    elif error:
+        reason, why = Reason.REFUSED, "the engine refused to start it."
+    else:
+        reason, why = Reason.CREATED, "creating and starting a container are two steps."
     fail(
-        f"The container `{wanted.name}` was created but never started: "
-        + (
-            "the engine refused to start it." if error else "creating and starting a container are two steps."
-        ),
+        f"The container `{wanted.name}` was created but never started: {why}",
         expected=wanted.expected,
         seen="status: created",
-        source=inspect if error else f"docker ps --all --filter name={wanted.name}",
+        source=_inspect_error(wanted) if error else f"docker ps --all --filter name={wanted.name}",
         evidence=error,
-        hint=wanted.hint(Reason.REFUSED if error else Reason.CREATED),
+        hint=wanted.hint(reason),
     )
+
+
+MISPLACED = (
+    "`{option}` stands behind the image's name. What stands there is the command of the container, so the engine looked for a "
+    "program of this name. Options of `docker run` stand before the image's name."
+)
+"""Why a container could not be started whose command begins with an option."""
+
+
+def misplaced_option(error: str) -> str:
+    """Return the option that the engine took for a program, because it stands behind the image's name; empty if it did not.
+
+    Args:
+        error: why the engine could not start the container, in its own words.
+    """
+    found = _OPTION.search(error)
+    return found[1] or found[2] if found else ""
 
 
 def _why_refused(wanted: Wanted, container: Container) -> str:
@@ -362,18 +399,24 @@ def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) 
     code = before[-1].exit_code if before else container.exit_code
     lasted = ", ".join(f"{life.seconds:.0f} s" for life in before)
     log = last_lines(container, 3)
-    no_memory = container.oom_killed and code == 137
+    no_memory = killed_by_kernel(container, events)
+    limit = int(container.host_config.get("Memory") or 0)
     if no_memory:
         hint = wanted.hint(Reason.OUT_OF_MEMORY)
     else:
         hint = wanted.hint(Reason.RESTARTING) if log else _NO_LOG
     fail(
-        f"The container `{wanted.name}` does not stay up: its main process ends again and again, and the engine "
-        "keeps restarting it. A restart policy hides an error, it does not fix it.",
+        f"The container `{wanted.name}` does not stay up: "
+        + (
+            "the kernel kills its main process, because memory runs out,"
+            if no_memory
+            else "its main process ends"
+        )
+        + " again and again, and the engine keeps restarting it. A restart policy hides an error, it does not fix it.",
         expected=f"{wanted.expected}, and stays up",
         seen=f"restarts so far: {container.restarts}, the last {age(container.started_at, container.engine.clock.now()):.0f} s ago"
         + (f"; it ran for {lasted}, and ended with exit code {code}" if before else f"; exit code {code}")
-        + ("; OOMKilled: true" if no_memory else ""),
+        + (f"; its memory limit is {limit >> 20} MB" if limit else ""),
         source=f"docker logs {wanted.name}",
         evidence=log,
         hint=hint,

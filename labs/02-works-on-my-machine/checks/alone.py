@@ -30,22 +30,31 @@ class Alone:
         lab: the lab.
         prober: asks from the lab's network.
         key: the key that they are given, made up for this run.
+        rebuilt: the image that the checker built from a copy of the folder, in place of labels:1.0.
     """
 
-    def __init__(self, lab: Lab, prober: Prober, key: str) -> None:
+    def __init__(self, lab: Lab, prober: Prober, key: str, rebuilt: str = "") -> None:
         self._lab = lab
         self._prober = prober
         self.key = key
+        self._image = rebuilt or IMAGE
+        self._name = "THE-IMAGE-BUILT-FROM-THE-COPY" if rebuilt else IMAGE
+        self._made_from = "A container of it" if rebuilt else f"A container made from {IMAGE} alone"
+        self.foreword = (
+            "The image that the checker built from a copy of your folder is not the one you have. "
+            if rebuilt
+            else ""
+        )
         self._network = f"drydock-{lab.number}_lab"
 
-    def _start(self, run: str, *, image: str = IMAGE, **options: Any) -> Container:
+    def _start(self, run: str, **options: Any) -> Container:
         try:
-            return self._lab.run(image, env={"LABELS_KEY": self.key}, **options)
+            return self._lab.run(self._image, env={"LABELS_KEY": self.key}, **options)
         except RefusedError as error:
             user = re.search(r"unable to find (user|group) (\S+?):? ", f"{error.what} ", re.IGNORECASE)
             if user:
                 fail(
-                    f"The engine cannot start {IMAGE}: it is to run as the {user[1]} `{user[2]}`, and the image has no {user[1]} of that name. "
+                    f"{self.foreword}The engine cannot start {self._name}: it is to run as the {user[1]} `{user[2]}`, and the image has no {user[1]} of that name. "
                     "Names of users come from the image's own file /etc/passwd, not from the machine.",
                     expected="the service starts",
                     seen=error.what,
@@ -53,7 +62,7 @@ class Alone:
                     hint="Lesson, “Read the recipe”: which line names the user there, and does it need an account?",
                 )
             fail(
-                f"The engine cannot start {IMAGE}: the program that it names is not in the image, or may not be run.",
+                f"{self.foreword}The engine cannot start {self._name}: the program that it names is not in the image, or may not be run.",
                 expected="the service starts",
                 seen=error.what,
                 source=run,
@@ -64,7 +73,7 @@ class Alone:
     @cached_property
     def container(self) -> Container:
         """A container as it comes: on the lab's network, with a key."""
-        return self._start("docker run -e LABELS_KEY=… labels:1.0", network=self._network)
+        return self._start(f"docker run -e LABELS_KEY=… {self._name}", network=self._network)
 
     @cached_property
     def ready(self) -> Container:
@@ -74,14 +83,13 @@ class Alone:
 
     def require_labels(self) -> None:
         """Fail unless it prints what Ada's machine prints, sealed with the key it was given."""
-        where = f"A container made from {IMAGE} alone, with a key and nothing else,"
-        self._require(self.container, where, f"docker run -e LABELS_KEY=… {IMAGE}")
-
-    def require_same(self, image: str) -> None:
-        """Fail unless another image, made from the same recipe, prints the same labels."""
-        run = "docker run -e LABELS_KEY=… THE-IMAGE-BUILT-FROM-THE-COPY"
-        where = "The image that the checker built from a copy of your folder is not the one you have, and a container of it"
-        self._require(self._start(run, image=image, network=self._network), where, run)
+        where = f"{self.foreword}{self._made_from}, with a key and nothing else,"
+        run = f"docker run -e LABELS_KEY=… {self._name}"
+        for number in some_numbers():
+            reply = ask(self._prober, f"http://{self.container.id[:12]}:{PORT}", number, self.container)
+            if not reply.status:
+                fail_silent(self.container.reload(), reply, where=where, run=run)
+            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)
 
     def require_silent_without_key(self, key: str) -> None:
         """Fail when a container that is given no key seals labels: with this one, which is inside in whatever form, or another."""
@@ -118,21 +126,14 @@ class Alone:
         """Return a container whose program ends as soon as it is asked to, to compare with."""
         return self._lab.run(BASE, command=["sleep", "600"], Init=True)
 
-    def _require(self, container: Container, where: str, run: str) -> None:
-        for number in some_numbers():
-            reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
-            if not reply.status:
-                fail_silent(container.reload(), reply, where=where, run=run)
-            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)
-
     def processes(self) -> list[tuple[str, str]]:
         """Return the user and the command line of each process in it."""
         return self.ready.processes()
 
     def require_locked_down(self) -> None:
         """Fail unless it works with no network, no mounts, another user and a read-only file system."""
-        run = f"docker run --network none --read-only --tmpfs /tmp --user {STRANGER} -e LABELS_KEY=… {IMAGE}"
-        where = f"Locked down (no network, no mounts, user {STRANGER}, nothing writable but /tmp), a container of {IMAGE}"
+        run = f"docker run --network none --read-only --tmpfs /tmp --user {STRANGER} -e LABELS_KEY=… {self._name}"
+        where = f"{self.foreword}Locked down (no network, no mounts, user {STRANGER}, nothing writable but /tmp), a container of {self._name}"
         locked = self._start(
             run,
             network="none",

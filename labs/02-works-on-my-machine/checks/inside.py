@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from checker.grading.author import PLAIN, fail, form_in, forms
 
 from .archives import members
-from .layers import Contents, Layer, base_digests, base_size, contents, plain
+from .layers import Contents, Layer, base_digests, base_sizes, contents, plain
 from .truth import BASE, IMAGE
 
 if TYPE_CHECKING:
@@ -126,11 +126,11 @@ def require_no_clutter(
         # In an archive, what counts is the file inside.
         inner = f"/{name.rpartition(', in it ')[2]}"
         kind = (
-            "a git history: every version of every file, and whatever was ever committed by mistake"
-            if "/.git/" in inner or not layer.clutter
+            "the file with the builder's own settings and secrets"
+            if inner.endswith("/.env")
             else "a virtual environment, made for the machine and the Python of the person who built it"
             if "/.venv/" in inner or inner.endswith("/pyvenv.cfg")
-            else "the file with the builder's own settings and secrets"
+            else "a git history: every version of every file, and whatever was ever committed by mistake"
         )
         fail(
             f"{which} holds {kind}. It came in by `{layer.made_by[:120]}`, which took more of the folder than the service needs.",
@@ -142,19 +142,19 @@ def require_no_clutter(
         )
 
 
-def require_adds_little(engine: Engine, found: Contents) -> None:
+def require_adds_little(engine: Engine, found: Contents, which: str = "The image") -> None:
     """Fail when the files of the learner's layers have together more bytes than the task allows.
 
     Added up from the files themselves: the size that an engine tells of an image is unpacked, compressed, or both.
     """
-    # Who copied everything into an empty image has the runtime among the layers of their own.
-    missing = base_size(engine) if found.base_layers < len(base_digests(engine)) else 0
-    more = found.size - missing
+    # Who copied everything into an empty image, or began with another one, has the runtime among the layers of their own.
+    missing = base_digests(engine) - found.base
+    more = found.size - (sum(base_sizes(engine)[digest] for digest in missing) if missing else 0)
     if more <= LIMIT:
         return
     number, largest = max(enumerate(found.layers, start=1), key=lambda pair: pair[1].size)
     fail(
-        f"The image is {more / 1e6:.0f} MB larger than {BASE}; the service and its library are less than one. If you move the image, you move all of it. "
+        f"{which} is {more / 1e6:.0f} MB larger than {BASE}; the service and its library are less than one. If you move the image, you move all of it. "
         f"Most comes from `{largest.made_by[:120]}`. {_why_large(largest.made_by)}",
         expected=f"at most {LIMIT / 1e6:.0f} MB more than {BASE}",
         seen=f"{more / 1e6:.1f} MB more, {largest.size / 1e6:.1f} MB of them in layer {number} of the {len(found.layers)} that you added",

@@ -33,6 +33,9 @@ LIBRARY = "parcelcode/__init__.py"
 
 _FOLDERS = re.compile(r"(?:^|/)(\.git|\.venv)/")
 _ENV = re.compile(r"(?:^|/)\.env$")
+_HISTORY = re.compile(rb"ref: refs/heads/\S+\s*\Z|# v\d git bundle\n")
+"""What is in the file HEAD of every git folder, and in the first line of a history that is one file."""
+
 _WHITEOUT = ".wh."
 _ENVIRONMENT = re.compile(r"(?:^|/)\.venv(?:/|$)")
 _MADE_AT = re.compile(rb"^command *=.* (/\S+)\s*$", re.MULTILINE)
@@ -80,8 +83,8 @@ class Contents:
     layers: list[Layer]
     record: dict[str, Any]
     """The image's configuration and history: environment, labels, build arguments, commands."""
-    base_layers: int = 0
-    """How many layers of the lab's runtime it has under the learner's; none when everything was copied."""
+    base: frozenset[str] = frozenset()
+    """The digests of the layers that it shares with the lab's runtime; none when everything was copied."""
 
     @property
     def size(self) -> int:
@@ -99,9 +102,9 @@ def base_digests(engine: Engine) -> frozenset[str]:
 
 
 @cache
-def base_size(engine: Engine) -> int:
-    """Return how many bytes the files of the runtime's layers have together, counted as the learner's are."""
-    return contents(engine, BASE, (), known=frozenset()).size
+def base_sizes(engine: Engine) -> dict[str, int]:
+    """Return how many bytes the files of each of the runtime's layers have together, counted as the learner's are."""
+    return {layer.digest: layer.size for layer in contents(engine, BASE, (), known=frozenset()).layers}
 
 
 def contents(
@@ -192,6 +195,8 @@ def _look_at(layer: Layer, member: tarfile.TarInfo, files: tarfile.TarFile, secr
         content = data.read()
         if last == "pyvenv.cfg":
             _note_environment(layer, name, content)
+        if not is_clutter(name) and is_clutter(name, content):
+            layer.clutter.append(name)
         _search(layer, name, content, secrets)
 
 
@@ -207,9 +212,9 @@ def _note_environment(layer: Layer, name: str, content: bytes) -> None:
         layer.clutter.append(name)
 
 
-def is_clutter(name: str) -> bool:
-    """Whether a file belongs to a git history or a virtual environment, or is `.env`."""
-    return bool(_FOLDERS.search(name) or _ENV.search(name))
+def is_clutter(name: str, content: bytes = b"") -> bool:
+    """Whether a file belongs to a git history, whatever its folder is called, or to a virtual environment, or is `.env`."""
+    return bool(_FOLDERS.search(name) or _ENV.search(name) or _HISTORY.match(content))
 
 
 def _search(layer: Layer, name: str, content: bytes, secrets: tuple[str, ...]) -> None:
@@ -225,7 +230,7 @@ def _search(layer: Layer, name: str, content: bytes, secrets: tuple[str, ...]) -
 
 
 def _search_member(layer: Layer, place: str, inside: str, packed: bytes, secrets: tuple[str, ...]) -> None:
-    if is_clutter(inside) and place not in layer.clutter:
+    if is_clutter(inside, packed) and place not in layer.clutter:
         layer.clutter.append(place)
     layer.packed_library |= inside.endswith(LIBRARY)
     _note(layer, place, inside.encode(errors="replace") + b"\n" + packed, secrets)
@@ -257,7 +262,7 @@ def _arrange(found: dict[str, Layer], texts: dict[str, Any], known: frozenset[st
             )
         layer.made_by, layer.digest = plain(step), digest
         layers.append(layer)
-    return Contents(layers, record, len(digests) - len(layers))
+    return Contents(layers, record, known.intersection(digests))
 
 
 def plain(step: str) -> str:

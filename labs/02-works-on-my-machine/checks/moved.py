@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from checker.grading.author import STEADY_SECONDS, age, fail, require
+from checker.grading.author import MISPLACED, STEADY_SECONDS, age, fail, misplaced_option, require
 
 from .second import NAME, fingerprint
 from .truth import IMAGE
@@ -28,8 +29,8 @@ def require_moved(here: dict[str, Any], second: Second) -> None:
         return
     if str(there.get("Comment", "")).startswith("Imported from"):
         fail(
-            f"{IMAGE} on the second machine was made from an exported container: `docker export` writes the files of one container, and leaves out "
-            "all that makes them an image. Settings, user and the program to start are gone, and so are the layers.",
+            f"{IMAGE} on the second machine was made by `docker import`. That takes an archive for the files of one container, as `docker export` "
+            "writes them, and makes one layer of it. Settings, user and the program to start are in no such image.",
             expected=_told(here),
             seen=f"{_told(there)}; its history says: {there['Comment']}",
             source=f"{_SHOW} history {IMAGE}",
@@ -82,18 +83,22 @@ def require_runs_there(lab: Lab, second: Second) -> dict[str, Any]:
     state = container["State"]
     if state["Status"] == "created":
         error = str(state.get("Error") or "")
+        option = misplaced_option(error)
+        why = (
+            MISPLACED.format(option=option)
+            if option
+            else "the engine there could not give it what it asks for."
+        )
         fail(
             "The container `labels` on the second machine was made and never started"
-            + (
-                ": the engine there could not give it what it asks for. A container that never ran has no log."
-                if error
-                else "."
-            ),
+            + (f": {why} A container that never ran has no log." if error else "."),
             expected="status: running",
             seen=f"status: created, exit code {state['ExitCode']}",
             source=f"{_SHOW} inspect --format '{{{{.State.Error}}}}' labels",
             evidence=error,
-            hint=f"`{_SHOW} ps --all`, column PORTS: does an earlier try still hold the port? `{_SHOW} rm -f NAME` takes it away."
+            hint="`docker run --help` begins with the order of its words: options, image, command."
+            if option
+            else f"`{_SHOW} ps --all`, column PORTS: does an earlier try still hold the port? `{_SHOW} rm -f NAME` takes it away."
             if "port" in error or "address" in error
             else "What does the engine's message name?"
             if error
@@ -134,6 +139,18 @@ def require_runs_there(lab: Lab, second: Second) -> dict[str, Any]:
         seen=f"{container['Image'][:19]}, which was {container['Config']['Image']} when the container was made",
         source=f"{_SHOW} inspect --format '{{{{.Image}}}}' labels",
         hint="A container keeps the image that it was made from. When was it made, and when did the image arrive?",
+    )
+    config = image.get("Config") or {}
+    own = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    given = [container["Path"], *container["Args"]]
+    require(
+        given == own,
+        "The container `labels` on the second machine was started with a command of its own, in place of the image's. What was tried out here "
+        "is not what runs there.",
+        expected=shlex.join(own),
+        seen=shlex.join(given)[:160],
+        source=f"{_SHOW} inspect --format '{{{{.Path}}}} {{{{.Args}}}}' labels",
+        hint="What stands behind the image's name in your `docker run`, or behind `--entrypoint`?",
     )
     return container
 

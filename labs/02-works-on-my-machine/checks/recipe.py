@@ -94,7 +94,7 @@ class Recipe:
         if self.first is None:
             self._folder = Path(tempfile.mkdtemp(prefix="drydock-02-"))
             copy = self._folder / "labels"
-            shutil.copytree(self.source, copy, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+            shutil.copytree(self.source, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv"))
             self._add(copy, ".git/HEAD", b"ref: refs/heads/main\n")
             self._add(copy, ".git/objects/history", self.history.encode() + secrets.token_bytes(256 * 1024))
             made = f"home = /usr/bin\ncommand = /usr/bin/python3 -m venv /home/{secrets.token_hex(8)}/labels/.venv\n"
@@ -191,8 +191,16 @@ def fail_build(build: Build) -> NoReturn:
             hint="Lesson, “Read the recipe”: which words of its `RUN pip install …` say where the library lies, and that nowhere else is searched?",
         )
     if missing := _MISSING.search(log):
+        name = missing[1] or missing[2]
+        if name.startswith("/.venv/"):
+            fail(
+                f"A copy of your folder does not build: it takes {name} into the image, out of Ada's virtual environment. Everyone who "
+                "works on the code makes their own: the next one has other files, or is not there.",
+                **facts,
+                hint="Ada's README.md says where the library lies for everyone who gets the folder.",
+            )
         fail(
-            f"A copy of your folder does not build: it takes {missing[1] or missing[2]} into the image, and in the folder `labels` there is "
+            f"A copy of your folder does not build: it takes {name} into the image, and in the folder `labels` there is "
             "no such file. Everything that a `COPY` names is looked for below the folder that is built.",
             **facts,
             hint="Is the path written as seen from labels/? Does a line of `.dockerignore` keep the file away? Or is it on your machine alone?",
@@ -263,6 +271,13 @@ def read_log(log: list[str]) -> tuple[list[Step], list[str]]:
             else:
                 steps[number].output.append(text)
     return list(steps.values()), bases
+
+
+def settings(image: dict[str, Any]) -> list[object]:
+    """Return what two images must have in common so that their containers do the same: their layers, and how these are run."""
+    config = image.get("Config") or {}
+    names = ("User", "Env", "Entrypoint", "Cmd", "WorkingDir", "StopSignal", "Volumes")
+    return [image.get("RootFS", {}).get("Layers"), *(config.get(name) or None for name in names)]
 
 
 def unpinned(reference: str) -> bool:

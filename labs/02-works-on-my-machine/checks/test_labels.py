@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from checker.grading.author import Container, Lab, Prober, digest_of, fail, guard, needs, require, timeout
 
+from .alone import Alone
 from .answers import START_SECONDS, ask, require_label, some_numbers
 from .inside import require_adds_little, require_no_clutter, require_no_key, searched
 from .moved import published, require_moved, require_runs_there
-from .recipe import BUILD_SECONDS, Recipe, fail_build, only_here, short, unpinned
+from .recipe import BUILD_SECONDS, Recipe, fail_build, only_here, settings, short, unpinned
 from .reuse import require_library_kept
 from .second import ADDRESS, Second
 from .truth import BASE, IMAGE, adas_key, parcels
-
-if TYPE_CHECKING:
-    from .alone import Alone
 
 STOP_SECONDS = 2.0
 """How long it may take to stop, over what a program takes here that ends at once."""
@@ -91,19 +88,24 @@ def test_not_root(lab: Lab, alone: Alone) -> None:
     image = (lab.image(IMAGE) or {})["Id"]
     if lab.recall("user", image) is not None:
         return
+    require_ordinary_user(alone)
+    lab.remember("user", image)
+
+
+def require_ordinary_user(alone: Alone) -> None:
+    """Fail if a container of the image has a process of root."""
     processes = alone.processes()
     roots = [command for user, command in processes if user in {"root", "0"}]
     require(
         not roots,
-        "The service runs as root, the administrator of the container. An attacker who breaks into it may change every file "
-        "of it, and is root towards the kernel that all containers share.",
+        f"{alone.foreword}The service runs as root, the administrator of the container. An attacker who breaks into it may change "
+        "every file of it, and is root towards the kernel that all containers share.",
         expected="no process of the container runs as root (user 0)",
         seen=f"root runs {roots[0] if roots else ''}",
         source="docker top CONTAINER",
         evidence="\n".join(f"{user}  {command}" for user, command in processes),
         hint="Lesson, “Read the recipe”: which line decides as whom the container's program runs?",
     )
-    lab.remember("user", image)
 
 
 @needs("answers-alone")
@@ -127,7 +129,7 @@ def require_stops(alone: Alone) -> None:
     signal = str(container.attrs["Config"].get("StopSignal") or "")
     if code == 137 and signal.upper().removeprefix("SIG") in {"KILL", "9"}:
         fail(
-            f"Asked to stop, it was killed at once: the image itself says so, by `STOPSIGNAL {signal}`. What it had in hand "
+            f"{alone.foreword}Asked to stop, it was killed at once: the image itself says so, by `STOPSIGNAL {signal}`. What it had in hand "
             "is lost, because nothing asked it to close.",
             expected=f"it ends by itself within {STOP_SECONDS:g} s of being asked, exit code not 137",
             seen=f"killed after {seconds:.1f} s: exit code 137",
@@ -139,7 +141,7 @@ def require_stops(alone: Alone) -> None:
         shell = first.split(" ")[0].rpartition("/")[2] in {"sh", "bash", "dash"}
         asked = f"The request ({signal or 'SIGTERM'})"
         fail(
-            "Asked to stop, it went on until it was killed: its exit code is 137, and what it had in hand is lost. "
+            f"{alone.foreword}Asked to stop, it went on until it was killed: its exit code is 137, and what it had in hand is lost. "
             + (
                 f"The first process of the container is a shell. The engine sends its request ({signal or 'SIGTERM'}) to the first "
                 "process alone; a shell does not hand it on, so the service never heard of it."
@@ -158,7 +160,7 @@ def require_stops(alone: Alone) -> None:
     here = _stop(alone.prompt())
     require(
         seconds - here <= STOP_SECONDS,
-        f"It stops by itself, but takes {seconds:.1f} s: every update and every move to another machine waits for it.",
+        f"{alone.foreword}It stops by itself, but takes {seconds:.1f} s: every update and every move to another machine waits for it.",
         expected=f"it ends within {STOP_SECONDS:g} s; here a program that ends at once takes {here:.1f} s",
         seen=f"it ended after {seconds:.1f} s with exit code {code}",
         source="docker stop CONTAINER",
@@ -257,8 +259,8 @@ def _whose_key(lab: Lab) -> str:
 
 
 @needs("image-built")
-@timeout(BUILD_SECONDS + START_SECONDS + 30)
-def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> None:
+@timeout(BUILD_SECONDS + 2 * START_SECONDS + 2 * STOP_GRACE + 30)
+def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone, prober: Prober) -> None:
     """From a copy of your folder, anyone can build the same service."""
     if lab.recall("recipe", *_state(lab, recipe)) is not None:
         return
@@ -273,14 +275,22 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone) -> Non
     build = recipe.build()
     if not build.ok:
         fail_build(build)
-    if build.layers != (lab.image(IMAGE) or {})["RootFS"]["Layers"]:
-        found = searched(lab.engine, build.image["Id"], recipe.key, recipe.history)
-        source = "docker build COPY-OF-YOUR-FOLDER"
-        require_no_key(
-            found, recipe.key, whose="The key of the person who builds it", which=COPY, source=source
-        )
-        require_no_clutter(found, history=recipe.history, which=COPY[0].upper() + COPY[1:], source=source)
-        alone.require_same(build.image["Id"])
+    if settings(build.image) != settings(lab.image(IMAGE) or {}):
+        _require_same(lab, recipe, Alone(lab, prober, alone.key, build.image["Id"]))
+
+
+def _require_same(lab: Lab, recipe: Recipe, rebuilt: Alone) -> None:
+    """Fail unless what anyone builds from the recipe is as good as the image that is here."""
+    found = searched(lab.engine, recipe.build().image["Id"], recipe.key, recipe.history)
+    whose, source = "The key of the person who builds it", "docker build COPY-OF-YOUR-FOLDER"
+    require_no_key(found, recipe.key, whose=whose, which=COPY, source=source)
+    which = COPY[0].upper() + COPY[1:]
+    require_no_clutter(found, history=recipe.history, which=which, source=source)
+    require_adds_little(lab.engine, found, which)
+    rebuilt.require_labels()
+    require_ordinary_user(rebuilt)
+    require_stops(rebuilt)
+    rebuilt.require_locked_down()
 
 
 @needs("builds-from-a-clean-copy")

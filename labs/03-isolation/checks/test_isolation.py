@@ -17,9 +17,10 @@ from checker.grading.author import (
     wait_until,
 )
 
-from .limits import NO_LIMIT, read_cpu, read_memory
+from .limits import NO_LIMIT, Memory, read_cpu, read_memory
 from .three import (
     CRUNCHER,
+    LEDGER,
     START_SECONDS,
     V1,
     V2,
@@ -47,10 +48,11 @@ SWAP_MOST = 2 * MEMORY_MOST
 
 CORES_MOST = 1.0
 
-LEDGER = "/var/lib/tariff/ledger"
+CORES_LEAST = 0.1
+"""With less, the neighbour may not reach 256 MB in a round; with a tenth of a core it took 8 s."""
 
-KILL_SECONDS = 20.0
-"""How long the neighbour may take to its limit once it is asked to; 12 s measured with 256 MB and half a core."""
+KILL_SECONDS = 60.0
+"""How long the neighbour is waited for: what it does now and one more round, 25 s each; 12 s measured with 256 MB and half a core."""
 
 ROOM = 64 << 20
 """With less than this left under its limit, nothing is started in the neighbour; its service takes 30 MB of it."""
@@ -95,15 +97,23 @@ def test_neighbour_unchanged(lab: Lab) -> None:
     if container is None or image is None:
         return
     require_as_given(lab, CRUNCHER, container, image)
-    other = container.image_id != image["Id"]
-    changed = [] if other else lab.changed_files(container)
     require(
-        not other and not changed,
-        "`cruncher` does not run the program that came with the lab. A neighbour is seldom yours to rewrite; this one "
-        "is to be contained as it is.",
-        expected=f"{CRUNCHER.image}, {image['Id'][7:19]}, with its files as they came",
-        seen=changed[0] if changed else f"{container.image}, {container.image_id[7:19]}",
-        source="docker diff cruncher" if changed else "docker inspect cruncher",
+        container.image_id == image["Id"],
+        f"`cruncher` runs the image {container.image}, and not {CRUNCHER.image}. The task is to limit the neighbour that came with the "
+        "lab, as it is.",
+        expected=f"{CRUNCHER.image}, {image['Id'][7:19]}",
+        seen=f"{container.image}, {container.image_id[7:19]}",
+        source="docker inspect --format '{{.Config.Image}}' cruncher",
+        hint="Lesson, “Your turn”, says which image this container runs.",
+    )
+    changed = lab.changed_files(container)
+    require(
+        not changed,
+        f"The files in `cruncher` are not those of {CRUNCHER.image} any more. A neighbour is seldom yours to rewrite; this one is to be "
+        "contained as it is.",
+        expected=f"the programs and settings in cruncher as {CRUNCHER.image} has them",
+        seen=changed[0] if changed else "",
+        source="docker inspect cruncher" if container.mounts else "docker diff cruncher",
         evidence="\n".join(changed[:5]),
         hint="Lesson, “Your turn”, says what may be changed and what not.",
     )
@@ -145,10 +155,10 @@ def require_as_given(lab: Lab, asked: Asked, container: Container, image: dict[s
         evidence=str(image["Id"]),
         hint=f"`lab images build {short}` makes the course's image again, and `lab reset 3` starts from it.",
     )
-    user = other_user(lab, container, image)
+    user = other_user(lab, container, image) if container.image_id == image["Id"] else ""
     require(
         not user,
-        f"`{asked.name}` runs as another user than the one that its image names. The task keeps the users as they are.",
+        f"`{asked.name}` runs as another user or group than the one that its image names. The task keeps the users as they are.",
         expected=f"user {image['Config'].get('User')}, without an option for it",
         seen=f"user {user}",
         source=f"docker inspect --format '{{{{.Config.User}}}}' {asked.name}",
@@ -263,7 +273,7 @@ def test_neighbour_in_service(lab: Lab, outside: Outside) -> None:
 
 
 @needs("neighbour-in-service")
-@timeout(KILL_SECONDS + 10)
+@timeout(KILL_SECONDS + ROOM_SECONDS + 10)
 def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
     """The neighbour was stopped by a memory limit of its own, 256 MB at most."""
     container = require_running(lab, CRUNCHER)
@@ -273,8 +283,7 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
             container, "may not be killed at it, only frozen, with all that is in it: nobody is served"
         )
     if 0 < int(container.host_config.get("Memory") or 0) <= MEMORY_MOST and not _kills_seen(lab, outside):
-        _ask_for_another_round(lab, outside)
-        wait_until(lambda: _kills_seen(lab, outside), KILL_SECONDS, every=0.25)
+        _await_another_kill(lab, outside)
     # The kernel may end the service itself if a command starts beside a worker that is dying of its limit.
     wait_until(lambda: _has_room(lab, container, outside), ROOM_SECONDS, every=0.1)
     memory = read_memory(container)
@@ -310,6 +319,7 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
         )
     if memory.kills or container.reload().oom_killed:
         return
+    _require_to_get_there(container, memory)
     fail(
         f"cruncher has a limit of {mb(memory.limit)}, and has not met it: no process of it was killed for want of "
         "memory, although it was asked for another round.",
@@ -321,13 +331,50 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
     )
 
 
+def _require_to_get_there(container: Container, memory: Memory) -> None:
+    """Fail if another of its limits keeps the neighbour from ever reaching the memory limit."""
+    log = last_lines(container, 12)
+    cores = read_cpu(container).cores
+    facts = {
+        "expected": "a worker killed by the kernel when it reaches the limit",
+        "seen": memory.told,
+        "source": "docker logs cruncher",
+        "evidence": "\n".join(log.splitlines()[-4:]),
+    }
+    require(
+        "the worker failed" not in log,
+        f"cruncher's worker ends with an error before it reaches its memory limit of {mb(memory.limit)}: something else is too "
+        "little for it.",
+        **facts,
+        hint="`docker inspect cruncher`, section HostConfig: PidsLimit and Ulimits. Did you limit more than memory and CPU?",
+    )
+    require(
+        cores is None or cores >= CORES_LEAST,
+        f"cruncher does not reach its memory limit of {mb(memory.limit)}: with {cores or 0:g} of a core it grows too slowly for that, "
+        "and after 25 s each round ends.",
+        **facts,
+        hint="The last lines of its log say how much it held. How much of a core does it have?",
+    )
+
+
 def _neighbour_says(lab: Lab, outside: Outside) -> dict[str, Any]:
     said: dict[str, Any] = outside.get(f"{CRUNCHER.of(lab).url}/", timeout=5.0).json()
     return said
 
 
-def _ask_for_another_round(lab: Lab, outside: Outside) -> None:
+def _await_another_kill(lab: Lab, outside: Outside) -> None:
+    """Ask the neighbour for another round, and wait for a kill, or until that round is over."""
+    before = _neighbour_says(lab, outside)
+    asked = int(before.get("round") or 0) + 1
     outside.post(f"{CRUNCHER.of(lab).url}/again", timeout=5.0)
+
+    def over() -> bool:
+        now = _neighbour_says(lab, outside)
+        begun = int(now.get("round") or 0)
+        killed = int(now.get("killed") or 0) > int(before.get("killed") or 0)
+        return killed or begun > asked or (begun == asked and now.get("state") != "crunching")
+
+    wait_until(over, KILL_SECONDS, every=0.25)
 
 
 def _kills_seen(lab: Lab, outside: Outside) -> int:
@@ -357,18 +404,36 @@ def _fail_way_round(container: Container, how: str) -> None:
     )
 
 
+def _all(lab: Lab) -> dict[str, Container]:
+    """Return every container that can have been given a limit in place of the neighbour, by name, the task's own first."""
+    box = lab.container("tariff-box")
+    others = {item.name: item for item in (*lab.containers(), *([box] if box else ()))}
+    return {asked.name: item for asked, item in present(lab).items()} | others
+
+
 def _fail_unlimited(lab: Lab, outside: Outside, expected: str, source: str) -> None:
-    limits = {asked: int(item.host_config.get("Memory") or 0) for asked, item in present(lab).items()}
-    told = ", ".join(f"{asked.name} {mb(limit) if limit else 'no limit'}" for asked, limit in limits.items())
-    if held := [asked for asked, limit in limits.items() if limit]:
+    limits = {name: int(item.host_config.get("Memory") or 0) for name, item in _all(lab).items()}
+    told = ", ".join(f"{name} {mb(limit) if limit else 'no limit'}" for name, limit in limits.items())
+    if held := [name for name, limit in limits.items() if limit]:
         fail(
-            f"The memory limit is on `{held[0].name}`, which takes little, and not on `cruncher`, which takes all it "
-            "finds. A limit holds the one that has it; it does not shield it from others.",
+            f"The memory limit is on `{held[0]}`, and not on `cruncher`, which takes all it finds. A limit holds the one that has it; "
+            "it does not shield it from others.",
             expected=expected,
             seen=told,
             source=source,
             hint="`docker stats`, column LIMIT: on which line does it matter?",
         )
+    ulimits = {str(found.get("Name")) for found in present(lab)[CRUNCHER].host_config.get("Ulimits") or ()}
+    each = sorted(ulimits & {"data", "rss", "memlock", "stack"})
+    require(
+        not each,
+        f"cruncher has a limit for each of its processes, `--ulimit {' '.join(each)}`, and none for all of them together: a program takes "
+        "more by starting more processes.",
+        expected=expected,
+        seen=told,
+        source=source,
+        hint="Lesson, “A wall around memory”: which option did `hungry` have?",
+    )
     said = _neighbour_says(lab, outside)
     reserved = int(present(lab)[CRUNCHER].host_config.get("MemoryReservation") or 0)
     require(
@@ -418,7 +483,7 @@ def test_neighbour_cpu(lab: Lab) -> None:
             hint="Lesson, “Your turn”, has the numbers.",
         )
         return
-    bounded = [asked.name for asked, item in present(lab).items() if _has_cpu_limit(item)]
+    bounded = [name for name, item in _all(lab).items() if _has_cpu_limit(item)]
     require(
         not bounded,
         f"The CPU limit is on `{' and '.join(bounded)}`, not on `cruncher`: it slows down the one that was to be "
@@ -472,9 +537,7 @@ def test_others_hold(lab: Lab, outside: Outside) -> None:
     records = _paces(outside, killed)
     if not all(record.get("quotes") for record in records.values()):
         # The last kill is older than one of the two: watch another one.
-        before = _kills_seen(lab, outside)
-        _ask_for_another_round(lab, outside)
-        wait_until(lambda: _kills_seen(lab, outside) > before, KILL_SECONDS, every=0.25)
+        _await_another_kill(lab, outside)
         killed = _last_killed(lab, outside)
         wait_until(
             lambda: all(record.get("quotes") for record in _paces(outside, killed).values()), 5.0, every=0.25
@@ -498,16 +561,26 @@ def test_others_hold(lab: Lab, outside: Outside) -> None:
         ):
             continue
         container = require_running(lab, asked)
+        given = container.host_config
+        narrow = any(given.get(field) for field in ("Memory", "NanoCpus", "CpuQuota"))
+        weak = any(given.get(field) for field in ("CpusetCpus", "CpuShares"))
         fail(
-            f"`{asked.name}` was slow while the neighbour was at work: walls are in place, and it has no room within "
-            "its own.",
+            f"`{asked.name}` was slow while the neighbour was at work: "
+            + (
+                "walls are in place, and it has no room within its own."
+                if narrow
+                else "it has to share its cores with others, and gets too little of them."
+                if weak
+                else "it has no limit of its own, so something else takes the CPU that it needs."
+            ),
             expected=f"quotes within {MEDIAN_MS:.0f} ms at the median and {SLOWEST_MS:.0f} ms at the worst",
             seen=f"{median:g} ms and {slowest:g} ms around the last kill; now {now.ms:g} ms"
             + (f" ({now.error})" if now.error else ""),
             source=f"curl {asked.url}/pace",
-            evidence=f"limits of {asked.name}: memory {mb(container.host_config.get('Memory') or NO_LIMIT)}, "
-            f"CPU {_told_cpu(container)}",
-            hint=f"`docker stats {asked.name}`: is it limited itself, and to how much?",
+            evidence=f"limits of {asked.name}: memory {mb(given.get('Memory') or NO_LIMIT)}, CPU {_told_cpu(container)}",
+            hint=f"`docker stats {asked.name}`: is it limited itself, and to how much?"
+            if narrow or weak
+            else "`docker stats` without a name: which other container uses the CPU?",
         )
 
 
@@ -527,11 +600,16 @@ def _require_unharmed(asked: Asked, container: Container, killed: float) -> None
 
 def _told_cpu(container: Container) -> str:
     given = container.host_config
+    told = []
     if given.get("NanoCpus"):
-        return f"{given['NanoCpus'] / 1e9:g} cores"
+        told.append(f"{given['NanoCpus'] / 1e9:g} cores")
     if (given.get("CpuQuota") or 0) > 0:
-        return f"{given['CpuQuota'] / (given.get('CpuPeriod') or 100_000):g} cores"
-    return "no limit"
+        told.append(f"{given['CpuQuota'] / (given.get('CpuPeriod') or 100_000):g} cores")
+    if given.get("CpusetCpus"):
+        told.append(f"only core {given['CpusetCpus']}")
+    if given.get("CpuShares"):
+        told.append(f"weight {given['CpuShares']} of 1024")
+    return ", ".join(told) or "no limit"
 
 
 def _last_killed(lab: Lab, outside: Outside) -> float:

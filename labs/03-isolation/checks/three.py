@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from checker.errors import EngineError
 from checker.grading.author import (
     Blocked,
     Door,
     Process,
     Reason,
     Wanted,
-    endings,
     fail,
     in_parallel,
     insides,
+    killed_by_kernel,
     last_lines,
     moment,
     past_events,
+    read_processes,
     runs,
 )
 
@@ -94,6 +97,8 @@ _HINTS = {
     Blocked.SILENT: "Its log and `docker stats`: did it start, and has it room to work?",
 }
 
+LEDGER = "/var/lib/tariff/ledger"
+
 PORTS = {"tariff-v1": 8091, "tariff-v2": 8092, "cruncher": 8093}
 V1 = Asked("tariff-v1", "tariff", PORTS["tariff-v1"], "1.0", "/usr/bin/tariff-v1", "postage 1.")
 V2 = Asked("tariff-v2", "tariff", PORTS["tariff-v2"], "2.0", "/usr/bin/tariff-v2", "postage 2.")
@@ -129,7 +134,7 @@ def require_running(lab: Lab, asked: Asked) -> Container:
     """Return the container; if it does not run and stay up, fail with what happened to it."""
     return lab.require_container(
         asked.wanted,
-        lambda container: _tell_ended(asked, container),
+        lambda container: _tell_ended(lab, asked, container),
         lambda: _require_no_box_for_two(lab, asked),
     )
 
@@ -175,7 +180,7 @@ def _published(container: Container) -> set[int]:
     return {there for pairs in container.ports.values() for _, there in pairs}
 
 
-def _tell_ended(asked: Asked, container: Container) -> None:
+def _tell_ended(lab: Lab, asked: Asked, container: Container) -> None:
     """Say what only this lab knows of the end of one of the three."""
     code, log = container.exit_code, last_lines(container, 3)
     seen = f"status: {container.status}, exit code {code}" + (
@@ -187,15 +192,12 @@ def _tell_ended(asked: Asked, container: Container) -> None:
         "source": f"docker logs --tail 3 {asked.name}",
         "evidence": log,
     }
-    if _by_kernel(container):
+    if killed_by_kernel(
+        container, past_events(lab.engine, container.id, since=moment(container.created) - 1)
+    ):
         _fail_strangled(asked, container, seen)
     if "ledger" in log and "wanted is" in log:
-        fail(
-            f"`{asked.name}` ended at once: it found a ledger that another version had written. So the two do not "
-            "have a file each: what both write to lies in a place that both were given.",
-            **facts,
-            hint=f"`docker inspect {asked.name}`, section Mounts. Does the task ask for a volume at all?",
-        )
+        _fail_found_ledger(lab, asked, container, facts)
     if "Address already in use" in log:
         fail(
             f"`{asked.name}` ended at once: somebody holds port {INSIDE} where it wanted to listen. With a network of "
@@ -215,23 +217,27 @@ def _tell_ended(asked: Asked, container: Container) -> None:
             **facts,
             hint="What did you lay over /var/lib/tariff, and who may write there? The task asks for no volume.",
         )
-    if asked.service == CRUNCHER.service and container.status != "restarting":
-        how = "was killed from outside" if code == 137 else "was stopped" if code in {0, 143} else "ended"
-        fail(
-            f"`cruncher` {how}, not contained. Nobody is harmed by a neighbour that is dead, but nobody is served by "
-            "it either: the limit is to hold it while it works.",
-            **facts,
-            hint="Lesson, “Your turn”: a limit is something the container is started with, or given while it runs.",
-        )
 
 
-def _by_kernel(container: Container) -> bool:
-    """Whether the kernel ended its service for want of memory, and not only the neighbour's worker some time before."""
-    if not container.oom_killed or container.exit_code != 137:
-        return False
-    events = past_events(container.engine, container.id, since=moment(container.created) - 1)
-    last = endings(events)[-1:]
-    return all(ending.told is None and ending.killed is None for ending in last)
+def _fail_found_ledger(lab: Lab, asked: Asked, container: Container, facts: dict[str, str]) -> NoReturn:
+    """Say whether the other version writes to the ledger that it found, or somebody left it there before."""
+    place = container.mounted_on(LEDGER)
+    both = [
+        other for other, item in present(lab).items() if other != asked and item.mounted_on(LEDGER) == place
+    ]
+    fail(
+        f"`{asked.name}` ended at once: it found a ledger that is not in its format. "
+        + (
+            f"`{both[0].name}` was given the same place: the two do not have a file each."
+            if place and both
+            else "It lies in a place that was given to this container, and something wrote to it before: another version in an "
+            "earlier attempt, for example."
+            if place
+            else "Something else wrote to this container's own file."
+        ),
+        **facts,
+        hint=f"`docker inspect {asked.name}`, section Mounts. Does the task ask for a volume at all?",
+    )
 
 
 def _fail_strangled(asked: Asked, container: Container, seen: str) -> None:
@@ -264,7 +270,43 @@ def require_answer(lab: Lab, outside: Outside, asked: Asked, container: Containe
     """Return what the service says on its port; fail unless it is this service, in this container."""
     said = require_said(lab, outside, asked, container)
     _require_program(asked, container)
+    config = (lab.image(asked.image) or {}).get("Config") or {}
+    if [container.attrs["Path"], *container.attrs["Args"]] != [
+        *(config.get("Entrypoint") or ()),
+        *(config.get("Cmd") or ()),
+    ]:
+        _require_to_stay_up(asked, container)
     return said
+
+
+def _require_to_stay_up(asked: Asked, container: Container) -> None:
+    """Fail unless the program goes on as long as its container: a command of one's own may start it again and again, or not at all."""
+    facts = {
+        "expected": f"one start of {asked.program}, by the main process of {asked.name}",
+        "source": f"docker top {asked.name}",
+        "evidence": container.main_command[:160],
+        "hint": "What stands behind the image's name in your command? It takes the place of the program that the image names.",
+    }
+    seen = read_processes(container)
+    listener = seen.on(INSIDE) if seen else None
+    if seen and listener and not seen.is_main(listener):
+        fail(
+            f"The program that answers for `{asked.name}` was started beside the container's main process, as `docker exec` does. It is gone "
+            "when the container starts again.",
+            seen=f"process {listener.number}: {listener.told}",
+            **facts,
+        )
+    log = ""
+    with suppress(EngineError):
+        log = container.engine.logs(container.id, 200, since=moment(container.started_at))
+    starts = log.count(f"listens on port {INSIDE}")
+    if starts > 1:
+        fail(
+            f"The container `{asked.name}` stays up, and its program does not: it ends again and again, and something in the container starts "
+            "it again.",
+            seen=f"{starts} starts of the program since the container started",
+            **facts,
+        )
 
 
 def require_said(lab: Lab, outside: Outside, asked: Asked, container: Container) -> dict[str, Any]:
@@ -304,12 +346,14 @@ def _require_program(asked: Asked, container: Container) -> None:
         )
     # Which of the two versions answers is told by its answer.
     programs = {each.program for each in ALL if each.service == asked.service}
-    # What was asked ahead may be from before it was ready, so only the second answer can fail.
-    for _ in range(2):
-        # Asked from outside: a command started in the neighbour would ask for memory at the worst moment.
-        commands = [command for _, command in container.processes()]
-        if any(_is_program(container, command, programs) for command in commands):
-            return
+    # Asked from outside: a command started in the neighbour would ask for memory at the worst moment.
+    commands = [command for _, command in container.processes()]
+    if any(_is_program(container, command, programs) for command in commands):
+        return
+    # That may be from before it was ready; and a relative path counts from a folder that is only seen inside.
+    seen = read_processes(container)
+    if seen and any(runs(each, program) for each in seen.by_number.values() for program in programs):
+        return
     fail(
         f"What answers for `{asked.name}` is not the program of {asked.image}: the container was started with one of its own, "
         "which gives the same answer.",

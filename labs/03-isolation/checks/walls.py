@@ -26,15 +26,12 @@ USUAL = frozenset(
 """The privileges that an engine gives to every container; each other one reaches through a container's walls."""
 
 HOST_FOLDERS = (
-    "/proc",
-    "/sys",
-    "/dev",
-    "/etc",
+    *("/proc", "/sys", "/dev", "/etc", "/boot", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt"),
     "/var/run/docker.sock",
     "/run/docker.sock",
     "/var/lib/docker",
 )
-
+"""Folders that a machine needs to run, or that show what runs on it."""
 
 HOST_MODES = {
     "NetworkMode": ("--network host", "the machine's own ports and addresses: no wall is left between them"),
@@ -144,7 +141,7 @@ def _require_apart(one: Asked, two: Asked, kind: str, what: str, rooms: dict[Ask
     if kind in rooms[one] and rooms[one][kind] == rooms[two].get(kind):
         fail(
             f"`{one.name}` and `{two.name}` have the same {what}. They stand in one box, under two names.",
-            expected=f"a {kind} namespace for each",
+            expected=f"for each a namespace of its own ({kind})",
             seen=f"both in {rooms[one][kind]}",
             source=f"docker exec {one.name} readlink /proc/self/ns/{kind}",
             hint=f"`docker inspect {two.name}`: which …Mode names another container?",

@@ -10,7 +10,16 @@ import pytest
 
 from checker.grading import history
 from checker.grading.author import wait_until
-from checker.grading.history import Event, EventLog, Removal, endings, keeps_dying, lives, past_events
+from checker.grading.history import (
+    Event,
+    EventLog,
+    Removal,
+    endings,
+    keeps_dying,
+    killed_by_kernel,
+    lives,
+    past_events,
+)
 
 
 def told(*steps: str) -> list[Event]:
@@ -106,6 +115,34 @@ def test_one_that_has_run_for_longer_than_ever_before_is_up() -> None:
 
 def test_one_that_was_never_restarted_is_up_from_its_first_moment() -> None:
     assert not keeps_dying(container(restarts=0, since=0.1), [])
+
+
+@pytest.mark.parametrize(
+    ("steps", "facts", "blamed"),
+    [
+        (("start", "+6", "die 137"), {"oom": True}, True),
+        (
+            ("start", "+6", "die 137", "start"),
+            {"memory": 10 << 20},
+            True,
+        ),  # OOMKilled is that of the present run
+        (("start", "kill 9", "die 137"), {"oom": True}, False),
+        (("start", "kill 15", "+10", "kill 9", "die 137"), {"memory": 10 << 20}, False),
+        (("start", "+6", "die 1"), {"memory": 10 << 20}, False),
+        (("start", "+6", "die 137"), {}, False),
+        ((), {"oom": True, "code": 137}, True),  # the engine has forgotten what happened
+        ((), {"oom": True}, False),
+    ],
+)
+def test_the_kernel_is_blamed_only_for_an_end_that_nobody_else_caused(
+    steps: tuple[str, ...], facts: dict[str, Any], blamed: bool
+) -> None:
+    made: Any = SimpleNamespace(
+        exit_code=facts.get("code", 0),
+        oom_killed=facts.get("oom", False),
+        host_config={"Memory": facts.get("memory", 0)},
+    )
+    assert killed_by_kernel(made, told(*steps)) is blamed
 
 
 def test_lives_are_counted_from_start_to_death() -> None:

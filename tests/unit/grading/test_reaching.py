@@ -27,6 +27,7 @@ def container(
     table = SOCKET.format(address=listens[0], port=listens[1]) if listens else ""
     made = SimpleNamespace(
         name="parcel",
+        image_id="sha256:right",
         ports=ports or {},
         host_config={"NetworkMode": mode, "PortBindings": bindings or {}},
         networks={mode: ""},
@@ -44,7 +45,12 @@ def container(
 
 def lab(*published: tuple[str, int]) -> Any:
     listed = [
-        {"Names": [f"/{name}"], "Ports": [{"PublicPort": port, "Type": "tcp"}]} for name, port in published
+        {
+            "Names": [f"/{name}"],
+            "ImageID": "sha256:right" if name == "parcel-2" else "sha256:other",
+            "Ports": [{"PublicPort": port, "Type": "tcp"}],
+        }
+        for name, port in published
     ]
     return SimpleNamespace(engine=SimpleNamespace(list_all=lambda _: listed))
 
@@ -99,6 +105,12 @@ def test_what_is_in_the_way_is_told_as_what_it_is(reason: Blocked) -> None:
         require_reply(judged, outside, made, door)
     assert words in failed.value.failure.rationale
     assert failed.value.failure.hint == "the lesson's own words"
+
+
+def test_another_container_of_the_same_image_on_the_port_is_told_as_that() -> None:
+    outside: Any = SimpleNamespace(get=lambda *_, **__: REFUSED)
+    with pytest.raises(CheckFailed, match="Both run the same image, and people reach only `parcel-2`"):
+        require_reply(lab(("parcel-2", 8081)), outside, container(), Door(8081))
 
 
 def test_a_port_for_ipv6_alone_is_told_as_that() -> None:

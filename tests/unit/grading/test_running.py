@@ -10,10 +10,18 @@ from typing import Any
 import pytest
 
 from checker.grading.container import Container
-from checker.grading.running import Reason, Wanted, is_close, require_container, require_steady
+from checker.grading.running import (
+    Reason,
+    Wanted,
+    is_close,
+    misplaced_option,
+    require_container,
+    require_steady,
+)
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 WANTED = Wanted("parcel-b", image="drydock/parcel:1.0", purpose="nobody answers", known=frozenset({"parcel"}))
+RUNC = "failed to create task for container: OCI runtime create failed: runc create failed: unable to start container process:"
 NEVER = "0001-01-01T00:00:00Z"
 
 
@@ -133,6 +141,10 @@ def situations() -> dict[Reason, tuple[World, str]]:
             World(record(status="created", error="Bind for 0.0.0.0:8082 failed: port is already allocated")),
             "the engine refused to start it",
         ),
+        Reason.MISPLACED: (
+            World(record(status="created", error=f'{RUNC} exec: "--memory": executable file not found in $PATH: unknown')),
+            "`--memory` stands behind the image's name",
+        ),
         Reason.PAUSED: (World(record(status="paused")), "is paused"),
         Reason.RESTARTING: (
             World(
@@ -186,6 +198,28 @@ def test_a_service_of_compose_stands_for_a_name_where_the_lab_says_so() -> None:
     assert require_container(lab, Wanted(**{**vars(WANTED), "service": True})).name == "work-parcel-b-1"
     with pytest.raises(CheckFailed):
         require_container(lab, WANTED)
+
+
+def test_of_several_containers_of_a_service_the_one_that_runs_counts() -> None:
+    labels = {"com.docker.compose.service": "parcel-b"}
+    ended = record("work-parcel-b-run-1", status="exited", labels=labels)
+    lab = World(ended, record("work-parcel-b-1", labels=labels)).lab()
+    assert require_container(lab, Wanted(**{**vars(WANTED), "service": True})).name == "work-parcel-b-1"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        f'{RUNC} exec: "-p": executable file not found in $PATH',
+        "crun: executable file `-p` not found in $PATH: No such file or directory",
+    ],
+)
+def test_an_option_behind_the_images_name_is_found_in_what_each_runtime_says(error: str) -> None:
+    assert misplaced_option(error) == "-p"
+
+
+def test_a_program_that_is_not_there_is_no_option() -> None:
+    assert misplaced_option(f'{RUNC} exec: "tarif-v1": executable file not found in $PATH') == ""
 
 
 def test_what_the_machine_could_not_do_is_not_the_answers_fault() -> None:
@@ -260,12 +294,12 @@ def test_what_became_of_a_container_with_a_longer_name_is_not_told_of_this_one()
 
 def test_one_that_dies_again_and_again_for_want_of_memory_is_not_sent_to_its_log() -> None:
     world = World(
-        record(restarts=2, started=3, code=137, oom=True),
+        record(restarts=2, started=3, oom=True),
         events=((20, "start", {}), (14, "die", {"exitCode": "137"})),
     )
-    with pytest.raises(CheckFailed, match="does not stay up") as failed:
+    with pytest.raises(CheckFailed, match="the kernel kills its main process") as failed:
         require_container(world.lab(), WANTED)
-    assert failed.value.failure.seen.endswith("OOMKilled: true")
+    assert failed.value.failure.seen.endswith("its memory limit is 64 MB")
     assert "log" not in failed.value.failure.hint
 
 

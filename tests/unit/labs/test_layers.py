@@ -81,7 +81,7 @@ SMALL = ("COPY labels.py ./", tar({"srv/labels.py": b"print()"}))
 def test_an_images_size_is_that_of_its_files_however_an_engine_packs_them(pack: Any) -> None:
     found = read(image(BASE, BIG, SMALL, pack=pack), frozenset({f"sha256:{digest(BASE[1])}"}))
     assert found.size == 90000 + len("print()")
-    assert found.base_layers == 1
+    assert found.base == {f"sha256:{digest(BASE[1])}"}
 
 
 def test_the_learners_own_largest_step_is_named_and_never_the_bases(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,12 +98,47 @@ def test_a_copy_of_everything_in_one_layer_is_compared_with_what_it_copied(
 ) -> None:
     monkeypatch.setattr(inside, "LIMIT", 50_000)
     monkeypatch.setattr(inside, "base_digests", lambda _: frozenset({f"sha256:{digest(BASE[1])}"}))
-    monkeypatch.setattr(inside, "base_size", lambda _: 200_000)
+    monkeypatch.setattr(inside, "base_sizes", lambda _: {f"sha256:{digest(BASE[1])}": 200_000})
     flat = ("COPY / /", tar({"usr/lib/python": b"\x05" * 200_000, "srv/labels.py": b"print()"}))
     inside.require_adds_little(None, read(image(flat)))
     larger = ("COPY / /", tar({"usr/lib/python": b"\x05" * 200_000, "srv/extra": b"\x07" * 60_000}))
     with pytest.raises(CheckFailed):
         inside.require_adds_little(None, read(image(larger)))
+
+
+def test_an_image_that_shares_only_some_layers_with_the_runtime_is_compared_with_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bottom = ("the system", tar({"bin/sh": b"\x06" * 900_000}))
+    known = frozenset(f"sha256:{digest(layer)}" for _, layer in (bottom, BASE))
+    monkeypatch.setattr(inside, "LIMIT", 50_000)
+    monkeypatch.setattr(inside, "base_digests", lambda _: known)
+    monkeypatch.setattr(
+        inside, "base_sizes", lambda _: {f"sha256:{digest(layer)}": len(layer) for _, layer in (bottom, BASE)}
+    )
+    copied = ("COPY / /", tar({"srv/python": b"\x05" * 200_000}))
+    with pytest.raises(CheckFailed, match="larger than drydock/python"):
+        inside.require_adds_little(None, read(image(bottom, copied, BIG), known))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"srv/labels.git/HEAD": b"ref: refs/heads/main\n"},
+        {"srv/history": b"# v2 git bundle\n5d8c1f77b0e24a96 refs/heads/main\n\nPACK"},
+        {"srv/all.tar": tar({"old/HEAD": b"ref: refs/heads/main\n"})},
+    ],
+    ids=["bare", "bundle", "in an archive"],
+)
+def test_a_git_history_is_found_whatever_its_name(files: dict[str, bytes]) -> None:
+    with pytest.raises(CheckFailed, match="a git history"):
+        inside.require_no_clutter(read(image(("COPY . .", tar(files)))))
+
+
+def test_a_file_that_only_speaks_of_a_branch_is_no_git_history() -> None:
+    inside.require_no_clutter(
+        read(image(("COPY . .", tar({"srv/README": b"ref: refs/heads/main is ours\n"}))))
+    )
 
 
 def test_a_layer_that_cannot_be_read_is_not_taken_for_an_empty_one() -> None:

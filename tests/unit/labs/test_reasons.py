@@ -88,7 +88,12 @@ def test_only_the_command_that_started_a_copy_is_taken_for_it(
 # -- lab 02 ---------------------------------------------------------------------------------------------------
 
 
-HERE = {"Id": "sha256:a", "Created": "2026-11-28T10:00:00.5Z", "RootFS": {"Layers": ["sha256:1", "sha256:2"]}}
+HERE = {
+    "Id": "sha256:a",
+    "Created": "2026-11-28T10:00:00.5Z",
+    "RootFS": {"Layers": ["sha256:1", "sha256:2"]},
+    "Config": {"Entrypoint": ["python3"], "Cmd": ["labels.py"]},
+}
 
 
 class Second:
@@ -134,7 +139,8 @@ def container(status: str = "running", **more: Any) -> dict[str, Any]:
         "Error": more.pop("error", ""),
         "StartedAt": more.pop("started", "2026-11-28T10:00:00Z"),
     }
-    return {"State": state, "Image": "sha256:a", "Config": {"Image": "labels:1.0"}, **more}
+    command = {"Path": "python3", "Args": ["labels.py"]}
+    return {"State": state, "Image": "sha256:a", "Config": {"Image": "labels:1.0"}, **command, **more}
 
 
 def test_one_image_has_other_ids_on_other_engines_and_is_the_same() -> None:
@@ -148,7 +154,7 @@ def test_an_image_saved_by_its_id_is_told_as_one_without_a_name() -> None:
 
 def test_an_exported_container_is_told_as_that_and_not_as_a_second_build() -> None:
     there = {**HERE, "RootFS": {"Layers": ["sha256:9"]}, "Comment": "Imported from -"}
-    assert "made from an exported container" in failure(moved.require_moved, HERE, Second(there)).rationale
+    assert "made by `docker import`" in failure(moved.require_moved, HERE, Second(there)).rationale
 
 
 def test_a_second_build_is_told_by_moment_and_layers_and_not_by_ids() -> None:
@@ -164,6 +170,20 @@ def test_one_that_never_started_is_not_sent_to_its_log() -> None:
     assert found.evidence == error
     assert "logs" not in found.hint
     assert "ps --all" in found.hint
+
+
+def test_an_option_behind_the_images_name_is_told_as_that_there_too() -> None:
+    error = 'OCI runtime create failed: exec: "-p": executable file not found in $PATH: unknown'
+    found = failure(moved.require_runs_there, nowhere(), Second(HERE, container("created", error=error)))
+    assert "`-p` stands behind the image's name" in found.rationale
+
+
+def test_a_command_of_its_own_there_is_not_what_was_tried_here() -> None:
+    other = container(Path="python3", Args=["-c", "print()"])
+    assert (
+        "a command of its own" in failure(moved.require_runs_there, nowhere(), Second(HERE, other)).rationale
+    )
+    moved.require_runs_there(nowhere(), Second(HERE, container()))
 
 
 def test_one_that_runs_without_the_name_is_told_to_run() -> None:
@@ -477,19 +497,6 @@ def test_a_program_that_only_names_the_images_own_is_not_taken_for_it(
 ) -> None:
     made = one(attrs={"Config": {"WorkingDir": folder}})
     assert three._is_program(made, command, {"/usr/bin/tariff-v1", "/usr/bin/tariff-v2"}) is ours
-
-
-def test_the_kernel_is_blamed_only_for_an_end_that_nobody_else_caused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    kernel, outside = SimpleNamespace(told=None, killed=None), SimpleNamespace(told=None, killed=1.0)
-    made = one(oom_killed=True, exit_code=137, engine=None, id="c", created="2026-11-28T10:00:00Z")
-    monkeypatch.setattr(three, "past_events", lambda *_, **__: [])
-    for last, blamed in (([kernel], True), ([outside, kernel], True), ([kernel, outside], False), ([], True)):
-        monkeypatch.setattr(three, "endings", lambda _, last=last: last)
-        assert three._by_kernel(made) is blamed
-    made.exit_code = 0
-    assert not three._by_kernel(made)
 
 
 def test_one_that_had_no_limit_is_not_told_that_its_limit_is_too_small() -> None:
