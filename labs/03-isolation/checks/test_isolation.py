@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -318,6 +319,7 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
             "everybody waits for",
         )
     if memory.kills or container.reload().oom_killed:
+        _require_no_other(lab, container)
         return
     _require_to_get_there(container, memory)
     fail(
@@ -331,9 +333,23 @@ def test_neighbour_memory(lab: Lab, outside: Outside) -> None:
     )
 
 
+def _require_no_other(lab: Lab, container: Container) -> None:
+    """Fail if a neighbour without a limit is left from an earlier try, under another name."""
+    others = [item for item in lab.containers() if item.image_id == container.image_id and item.running]
+    free = [item.name for item in others if item.id != container.id and not item.host_config.get("Memory")]
+    require(
+        not free,
+        f"`cruncher` is limited, and a second neighbour runs without a memory limit: `{' and '.join(free)}`.",
+        expected=f"no other container of {CRUNCHER.image} without a limit",
+        seen=f"running: {', '.join(item.name for item in others)}",
+        source=f"docker ps --filter ancestor={CRUNCHER.image}",
+        hint="What is left of an earlier attempt? `docker rm -f NAME` removes it.",
+    )
+
+
 def _require_to_get_there(container: Container, memory: Memory) -> None:
     """Fail if another of its limits keeps the neighbour from ever reaching the memory limit."""
-    log = last_lines(container, 12)
+    log = last_lines(container, 20)
     cores = read_cpu(container).cores
     facts = {
         "expected": "a worker killed by the kernel when it reaches the limit",
@@ -342,9 +358,8 @@ def _require_to_get_there(container: Container, memory: Memory) -> None:
         "evidence": "\n".join(log.splitlines()[-4:]),
     }
     require(
-        "the worker failed" not in log,
-        f"cruncher's worker ends with an error before it reaches its memory limit of {mb(memory.limit)}: something else is too "
-        "little for it.",
+        not re.search("worker failed|Error", log),
+        f"cruncher runs into an error before it reaches its memory limit of {mb(memory.limit)}: something else is too little for it.",
         **facts,
         hint="`docker inspect cruncher`, section HostConfig: PidsLimit and Ulimits. Did you limit more than memory and CPU?",
     )
