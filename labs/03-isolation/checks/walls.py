@@ -26,7 +26,20 @@ USUAL = frozenset(
 """The privileges that an engine gives to every container; each other one reaches through a container's walls."""
 
 HOST_FOLDERS = (
-    *("/proc", "/sys", "/dev", "/etc", "/boot", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt"),
+    *(
+        "/proc",
+        "/sys",
+        "/dev",
+        "/etc",
+        "/boot",
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib64",
+        "/usr/bin",
+        "/usr/sbin",
+        "/usr/lib",
+    ),
     "/var/run/docker.sock",
     "/run/docker.sock",
     "/var/lib/docker",

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
-from checker.grading.author import Lab
+from checker.engine.shell import ShellError
+from checker.grading.author import Lab, Process, Processes
 from checker.grading.verdicts import CheckFailed
 from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
 
 images, detached = (module("01", name) for name in ("images", "detached"))
 moved, recipe, reuse, answers = (module("02", name) for name in ("moved", "recipe", "reuse", "answers"))
-walls, three, isolation = (module("03", name) for name in ("walls", "three", "test_isolation"))
+walls, three, isolation, limits = (
+    module("03", name) for name in ("walls", "three", "test_isolation", "limits")
+)
 
 
 RAN = SimpleNamespace(main_command="python3")
@@ -230,6 +233,24 @@ def test_a_recipe_that_wants_a_network_is_not_told_that_a_file_is_missing() -> N
     found = failure(recipe.fail_build, build(*PIP))
     assert "a step wants something from a network" in found.rationale
     assert "on your machine" not in found.rationale
+
+
+def test_a_library_out_of_somebodys_environment_is_told_as_that() -> None:
+    log = (
+        'ERROR: failed to solve: failed to compute cache key: "/.venv/lib/python3.13/site-packages": not found',
+    )
+    assert "out of Ada's virtual environment" in failure(recipe.fail_build, build(*log)).rationale
+
+
+@pytest.mark.parametrize("setting", [{"User": "10001"}, {"Cmd": ["python3"]}, {"Env": ["LANG=de_DE.UTF-8"]}])
+def test_two_images_with_the_same_layers_are_not_the_same_if_they_are_run_in_another_way(
+    setting: Any,
+) -> None:
+    image = {"RootFS": {"Layers": ["sha256:1"]}, "Config": setting}
+    assert recipe.settings(image) != recipe.settings({**image, "Config": {}})
+    # Engines write what is not set in two ways, and the checker's own build has labels.
+    labelled = {**setting, "Volumes": None, "Labels": {"io.drydock.lab": "02"}}
+    assert recipe.settings(image) == recipe.settings({**image, "Config": labelled})
 
 
 def test_a_path_that_is_not_in_the_folder_is_named() -> None:
@@ -446,7 +467,7 @@ def test_a_wall_that_is_down_is_named_by_its_option(given: dict[str, Any], optio
     assert walls.reaches_into_host(one(host_config=given))[0] == option
 
 
-@pytest.mark.parametrize("source", ["/", "/var", "/run", "/etc/ssl", "/var/lib/docker/volumes"])
+@pytest.mark.parametrize("source", ["/", "/var", "/run", "/usr", "/etc/ssl", "/var/lib/docker/volumes"])
 def test_a_folder_above_the_engines_own_is_told_too(source: str) -> None:
     mount = {"Type": "bind", "Source": source, "Destination": "/x"}
     assert walls.reaches_into_host(one(mounts=[mount]))[0] == f"--volume {source}"
@@ -497,6 +518,93 @@ def test_a_program_that_only_names_the_images_own_is_not_taken_for_it(
 ) -> None:
     made = one(attrs={"Config": {"WorkingDir": folder}})
     assert three._is_program(made, command, {"/usr/bin/tariff-v1", "/usr/bin/tariff-v2"}) is ours
+
+
+@pytest.mark.parametrize(
+    ("mounts", "words"),
+    [
+        ({"v2": "/vol/ledger", "v1": "/vol/ledger"}, "`tariff-v1` was given the same place"),
+        ({"v2": "/vol/ledger"}, "something wrote to it before"),
+        ({}, "Something else wrote to this container's own file"),
+    ],
+)
+def test_whose_ledger_a_version_found_is_told_by_what_both_were_given(
+    mounts: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (one(mounted_on=lambda _, name=name: mounts.get(name, "")) for name in ("v1", "v2"))
+    monkeypatch.setattr(three, "present", lambda _: {three.V1: first, three.V2: second})
+    assert words in failure(three._fail_found_ledger, None, three.V2, second, {}).rationale
+
+
+class Starts:
+    """A container of version 1 with a command of its own: what its log has since it started, and which process listens."""
+
+    id, started_at, main_command = "c1", "2026-11-28T10:00:00Z", "sh -c …"
+
+    def __init__(self, log: str, parent: int) -> None:
+        self.engine = SimpleNamespace(logs=lambda *_, **__: log)
+        listener = Process(7, parent, "python3", "/", ("python3", "/usr/bin/tariff-v1"))
+        self.seen = Processes({1: Process(1, 0, "sh", "/", ("sh",)), 7: listener}, {7: three.INSIDE})
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (Starts("listens on port 7070", parent=0), "started beside the container's main process"),
+        (
+            Starts("listens on port 7070\nlistens on port 7070", parent=1),
+            "stays up, and its program does not",
+        ),
+    ],
+)
+def test_a_program_that_does_not_stay_up_with_its_container_is_told(
+    made: Starts, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(three, "read_processes", lambda container: container.seen)
+    assert words in failure(three._require_to_stay_up, three.V1, made).rationale
+    three._require_to_stay_up(three.V1, Starts("listens on port 7070", parent=1))
+
+
+@pytest.mark.parametrize(
+    ("log", "cores", "words"),
+    [
+        ("round 1: the worker failed with status 1", None, "runs into an error before it reaches"),
+        (
+            "BlockingIOError: [Errno 11] Resource temporarily unavailable",
+            None,
+            "runs into an error before it reaches",
+        ),
+        ("round 1: done, gave 104 MB back", 0.02, "with 0.02 of a core it grows too slowly"),
+    ],
+)
+def test_what_keeps_the_neighbour_from_its_limit_is_told(
+    log: str, cores: float | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = SimpleNamespace(limit=128 << 20, told="never")
+    monkeypatch.setattr(isolation, "last_lines", lambda *_: log)
+    monkeypatch.setattr(isolation, "read_cpu", lambda _: SimpleNamespace(cores=cores))
+    assert words in failure(isolation._require_to_get_there, None, memory).rationale
+    monkeypatch.setattr(isolation, "last_lines", lambda *_: "round 1: done")
+    monkeypatch.setattr(isolation, "read_cpu", lambda _: SimpleNamespace(cores=0.5))
+    isolation._require_to_get_there(None, memory)
+
+
+def test_a_neighbour_without_a_limit_that_is_left_from_an_earlier_try_is_named() -> None:
+    mine, left = (
+        one(id=name, name=name, image_id="sha256:c", running=True, host_config={"Memory": limit})
+        for name, limit in (("cruncher", 128 << 20), ("earlier", 0))
+    )
+    found = failure(isolation._require_no_other, SimpleNamespace(containers=lambda: [mine, left]), mine)
+    assert "`earlier`" in found.rationale
+    isolation._require_no_other(SimpleNamespace(containers=lambda: [mine]), mine)
+
+
+def test_limits_are_read_from_the_engine_where_no_command_can_be_started() -> None:
+    def refuse(_: str) -> None:
+        raise ShellError("no shell could be opened")
+
+    made = one(exec=refuse, host_config={"Memory": 128 << 20, "MemorySwap": 128 << 20}, oom_killed=False)
+    assert limits.read_memory(made).limit == 128 << 20
 
 
 def test_one_that_had_no_limit_is_not_told_that_its_limit_is_too_small() -> None:
