@@ -116,7 +116,8 @@ def runs(process: Process, file: str) -> bool:
     if not words:
         return False
     if not re.fullmatch(r"python[\d.]*", PurePosixPath(words[0]).name):
-        return str(PurePosixPath(process.folder or "/", words[0])) == file
+        # The first word can be any (`exec -a`); the kernel names a process after the file that it runs.
+        return process.name == PurePosixPath(file).name[:15] and _resolved(process.folder, words[0]) == file
     words = words[1:]
     while words and words[0].startswith("-"):
         if words[0] in _WITH_ARGUMENT:

@@ -49,7 +49,15 @@ def some_numbers() -> list[str]:
 
 
 def require_label(
-    reply: Reply, number: str, key: str, *, where: str, seal_hint: str, whose: str = "Ada's", source: str = ""
+    reply: Reply,
+    number: str,
+    key: str,
+    *,
+    where: str,
+    seal_hint: str,
+    whose: str = "Ada's",
+    source: str = "",
+    settings: str = "docker image inspect --format '{{.Config.Env}}' labels:1.0",
 ) -> None:
     """Fail unless the reply is the label that Ada's machine prints with this key.
 
@@ -61,6 +69,7 @@ def require_label(
         seal_hint: where to look when only the seal is wrong.
         whose: whose key that is, for the learner.
         source: the command that shows it; the request when there is none.
+        settings: the command that shows its variables.
     """
     source = source or f"curl {reply.url}"
     wanted = label(number, key)
@@ -109,8 +118,7 @@ def require_label(
                 expected=right,
                 seen=have,
                 source=source,
-                hint="Compare the value of LANG in Ada's README.md with the one in your image: "
-                "`docker image inspect --format '{{.Config.Env}}' labels:1.0`.",
+                hint=f"Compare the value of LANG in Ada's README.md with the one there: `{settings}`.",
             )
         fail(
             f"{where} prints another label than Ada's machine does.",

@@ -248,6 +248,7 @@ def test_answers_on_second(lab: Lab, second: Second, prober: Prober) -> None:
             adas_key(),
             where="The container `labels` on the second machine",
             seal_hint=_whose_key(lab),
+            settings="docker -H tcp://second:2375 inspect --format '{{.Config.Env}}' labels",
         )
 
 

@@ -59,16 +59,20 @@ def test_what_cannot_be_read_is_no_verdict() -> None:
         ("/app", "python3 -X dev ./parcel.py"),
         ("/srv", "python3 ../app/parcel.py"),
         ("/app", "python3 -m parcel"),
-        ("/app", "./parcel.py"),
     ],
 )
 def test_the_program_is_known_however_it_is_started(folder: str, command: str) -> None:
     assert runs(Process(1, 0, "python3", folder, tuple(command.split())), "/app/parcel.py")
 
 
+def test_a_program_that_is_no_script_is_known_by_its_file() -> None:
+    assert runs(Process(1, 0, "parcel.py", "/app", ("./parcel.py",)), "/app/parcel.py")
+
+
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
+        ("/", ("/app/parcel.py", "-c", "print(1)")),  # `exec -a /app/parcel.py python3 -c`
         ("/", ("python3", "-c", "print(1)", "/app/parcel.py")),
         ("/", ("python3", "-uc", "print(1)", "/app/parcel.py")),
         ("/", ("python3", "-c", "/app/parcel.py")),
