@@ -262,8 +262,8 @@ def killed_by_kernel(container: Container, events: Iterable[Event]) -> bool:
     """
     last = next(reversed(endings(events)), None)
     code = last.died.exit_code if last else container.exit_code
-    limited = container.oom_killed or bool(container.host_config.get("Memory"))
-    return code == 137 and limited and (last is None or last.told is last.killed is None)
+    possible = container.oom_killed or (last is not None and bool(container.host_config.get("Memory")))
+    return code == 137 and possible and (last is None or last.told is last.killed is None)
 
 
 class Removal:

@@ -382,12 +382,16 @@ def _await_another_kill(lab: Lab, outside: Outside) -> None:
     before = _neighbour_says(lab, outside)
     asked = int(before.get("round") or 0) + 1
     outside.post(f"{CRUNCHER.of(lab).url}/again", timeout=5.0)
+    at_work = False
 
     def over() -> bool:
+        nonlocal at_work
         now = _neighbour_says(lab, outside)
         begun = int(now.get("round") or 0)
+        # A round has its number before it has a worker.
+        was, at_work = at_work, begun == asked and now.get("state") == "crunching"
         killed = int(now.get("killed") or 0) > int(before.get("killed") or 0)
-        return killed or begun > asked or (begun == asked and now.get("state") != "crunching")
+        return killed or begun > asked or (was and not at_work)
 
     wait_until(over, KILL_SECONDS, every=0.25)
 

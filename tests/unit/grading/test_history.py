@@ -131,6 +131,7 @@ def test_one_that_was_never_restarted_is_up_from_its_first_moment() -> None:
         (("start", "+6", "die 1"), {"memory": 10 << 20}, False),
         (("start", "+6", "die 137"), {}, False),
         ((), {"oom": True, "code": 137}, True),  # the engine has forgotten what happened
+        ((), {"memory": 10 << 20, "code": 137}, False),
         ((), {"oom": True}, False),
     ],
 )

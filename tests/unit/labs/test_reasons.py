@@ -589,6 +589,33 @@ def test_what_keeps_the_neighbour_from_its_limit_is_told(
     isolation._require_to_get_there(None, memory)
 
 
+@pytest.mark.parametrize(
+    ("end", "looks"),
+    [
+        ([("crunching", 1, 1)], 4),  # killed
+        ([("resting", 1, 0), ("crunching", 2, 0)], 4),  # that round is over
+        ([("crunching", 2, 0)], 4),  # another one has begun since the last look
+    ],
+)
+def test_a_kill_is_waited_for_until_the_round_that_was_asked_for_is_over(
+    end: list[tuple[str, int, int]], looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A round has its number a moment before it has a worker.
+    said = iter([("resting", 0, 0), ("resting", 1, 0), ("crunching", 1, 0), *end])
+    seen = []
+
+    def says(*_: object) -> dict[str, Any]:
+        seen.append(1)
+        return dict(zip(("state", "round", "killed"), next(said), strict=True))
+
+    monkeypatch.setattr(isolation, "_neighbour_says", says)
+    monkeypatch.setattr(isolation, "wait_until", lambda over, *_, **__: any(iter(over, None)))
+    isolation._await_another_kill(
+        SimpleNamespace(value=lambda _: "8093"), SimpleNamespace(post=lambda *_, **__: None)
+    )
+    assert len(seen) == looks
+
+
 def test_a_neighbour_without_a_limit_that_is_left_from_an_earlier_try_is_named() -> None:
     mine, left = (
         one(id=name, name=name, image_id="sha256:c", running=True, host_config={"Memory": limit})
