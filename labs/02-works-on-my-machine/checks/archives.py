@@ -1,4 +1,4 @@
-"""What lies packed inside a file: the members of zips and tars, and of what was compressed."""
+"""What lies packed inside a file: the members of zips, tars and packages of Debian, and of what was compressed."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ def members(content: bytes, depth: int = DEPTH) -> Iterator[tuple[str, bytes]]:
     # What is broken or locked is no archive for anybody else either.
     with contextlib.suppress(*_BROKEN):
         for name, inside in _opened(content):
-            yield name, inside
+            # The innermost first: a secret is told by the file that has it, not by the archive around that.
             if depth > 1:
                 for below, packed in members(inside, depth - 1):
                     yield "/".join(filter(None, (name, below))), packed
+            yield name, inside
 
 
 def _opened(content: bytes) -> Iterator[tuple[str, bytes]]:
@@ -51,6 +52,8 @@ def _opened(content: bytes) -> Iterator[tuple[str, bytes]]:
         yield from _of_zip(content)
     elif content[257:262] == b"ustar":
         yield from _of_tar(content)
+    elif content[:8] == b"!<arch>\n":
+        yield from _of_ar(content)
     elif packed := _uncompressed(content):
         yield "", packed
     elif len(content) <= ENCODED_BYTES:
@@ -77,6 +80,15 @@ def _of_tar(content: bytes) -> Iterator[tuple[str, bytes]]:
         for item in archive:
             data = archive.extractfile(item) if item.isfile() else None
             yield item.name.removeprefix("./"), data.read() if data else b""
+
+
+def _of_ar(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the members of an `ar` archive, such as a Debian package."""
+    at = 8
+    while at + 60 <= len(content):
+        name, size = content[at : at + 16].decode("latin-1").rstrip(" /"), int(content[at + 48 : at + 58])
+        yield name, content[at + 60 : at + 60 + size]
+        at += 60 + size + size % 2
 
 
 def _behind_a_script(content: bytes) -> Iterator[tuple[str, bytes]]:

@@ -13,7 +13,7 @@ from .moved import published, require_moved, require_runs_there
 from .recipe import BUILD_SECONDS, Recipe, fail_build, only_here, settings, short, unpinned
 from .reuse import require_library_kept
 from .second import ADDRESS, Second
-from .truth import BASE, IMAGE, adas_key, parcels
+from .truth import BASE, IMAGE, adas_key, parcels, seal
 
 STOP_SECONDS = 2.0
 """How long it may take to stop, over what a program takes here that ends at once."""
@@ -247,12 +247,22 @@ def test_answers_on_second(lab: Lab, second: Second, prober: Prober) -> None:
             number,
             adas_key(),
             where="The container `labels` on the second machine",
-            seal_hint=_whose_key(lab),
+            seal_hint=_whose_key(lab, number, reply.text),
             settings="docker -H tcp://second:2375 inspect --format '{{.Config.Env}}' labels",
         )
 
 
-def _whose_key(lab: Lab) -> str:
+def _whose_key(lab: Lab, number: str, said: str) -> str:
+    around = {
+        '"{}"': "quotation marks around it",
+        "'{}'": "quotation marks around it",
+        "LABELS_KEY={}": "the name of the variable in front of it",
+        "{}\r": "a line end of Windows behind it",
+        "{} ": "a space behind it",
+    }
+    for given, what in around.items():
+        if seal(number, given.format(adas_key())) in said:
+            return f"It was given Ada's key with {what}: `--env-file` and `-e` take all that stands behind the first `=` as it is."
     file = lab.work / "labels" / ".env"
     if file.is_file() and file.read_text(errors="replace").strip() == f"LABELS_KEY={adas_key()}":
         return "Which key was it given? Compare with labels/.env, without printing either on a screen that others see."

@@ -36,6 +36,15 @@ def tar(files: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
+def package(data: bytes) -> bytes:
+    members = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd", "data.tar.xz": data}
+    made = b"!<arch>\n"
+    for name, content in members.items():
+        head = f"{name:16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
+        made += head + content + b"\n" * (len(content) % 2)
+    return made
+
+
 def zipped(files: dict[str, bytes]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -250,6 +259,7 @@ PACKED = {
     "a compressed tar": lambda files: gzip.compress(tar(files)),
     "a tar packed by bzip2": lambda files: bz2.compress(tar(files)),
     "a tar packed by xz": lambda files: lzma.compress(tar(files)),
+    "a Debian package": lambda files: package(lzma.compress(tar(files))),
     "a zip behind a line of text": lambda files: b"#!/usr/bin/env python3\n" + zipped(files),
     "a zip in a compressed tar": lambda files: gzip.compress(tar({"inner.zip": zipped(files)})),
 }

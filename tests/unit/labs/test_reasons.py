@@ -17,6 +17,7 @@ from tests.unit.labs.conftest import module
 
 images, detached = (module("01", name) for name in ("images", "detached"))
 moved, recipe, reuse, answers = (module("02", name) for name in ("moved", "recipe", "reuse", "answers"))
+labels, truth = (module("02", name) for name in ("test_labels", "truth"))
 walls, three, isolation, limits = (
     module("03", name) for name in ("walls", "three", "test_isolation", "limits")
 )
@@ -165,6 +166,21 @@ def test_a_second_build_is_told_by_moment_and_layers_and_not_by_ids() -> None:
     found = failure(moved.require_moved, HERE, Second(there))
     assert "2026-11-28T10:00:00.5Z, 2 layers" in found.expected
     assert "sha256" not in found.seen
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ('"{}"', "quotation marks around it"),
+        ("LABELS_KEY={}", "the name of the variable in front"),
+        ("{}\r", "a line end of Windows behind"),
+        ("mine", "Which key was it given?"),
+    ],
+)
+def test_adas_key_with_something_around_it_is_known_by_its_seal(given: str, words: str) -> None:
+    said = f"Seal {truth.seal('PX-1042', given.format(truth.adas_key()))}"
+    lab = SimpleNamespace(work=truth.FOLDER.parent)
+    assert words in labels._whose_key(lab, "PX-1042", said)
 
 
 def test_one_that_never_started_is_not_sent_to_its_log() -> None:
