@@ -227,7 +227,9 @@ def _last_words(log: list[str]) -> list[str]:
     for line in log:
         match = _LINE.match(line)
         text = re.sub(r"^\d+\.\d+ ", "", match[2]) if match else ""
-        if text and not text.startswith(("ERROR", "DONE", "CACHED", "[", "sha256:", "transferring")):
+        if text and not text.startswith(
+            ("ERROR", "DONE", "CACHED", "[", "sha256:", "transferring", "building with")
+        ):
             said.append(text.strip())
     return said[-3:]
 

@@ -21,7 +21,7 @@ STOP_SECONDS = 2.0
 STOP_GRACE = 10
 """Seconds until the engine kills what was asked to stop, as `docker stop` has them."""
 
-COPY = "the image built from a copy of your folder, one with a git history, a virtual environment and a key as Ada's has"
+COPY = "the image built from a copy of your folder (with a git history, a virtual environment and a key, as Ada's has)"
 
 
 @guard
