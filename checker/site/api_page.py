@@ -163,6 +163,8 @@ def _looks() -> str:
         (reaching.listening, "listening(container)"),
         (history.past_events, "past_events(engine, name, since=…)"),
         (history.endings, "endings(events)"),
+        (history.killed_by_kernel, "killed_by_kernel(container, events)"),
+        (running.misplaced_option, "misplaced_option(error)"),
         (history.EventLog, "EventLog(engine, since, lab)"),
         (history.moment, "moment(text)"),
         (starting.wait_for_service, "wait_for_service(container, answers)"),
