@@ -38,8 +38,10 @@ UNPLACED_SECONDS = 10.0
 NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 """The cluster's words for an image that a node has not and does not get."""
 
-OWN_TAINTS = "node.kubernetes.io/"
+_OWN_TAINTS = "node.kubernetes.io/"
 """The prefix of the taints that the cluster itself sets and removes."""
+_GIVEN_UP = "node.kubernetes.io/out-of-service"
+"""The only taint with that prefix that people set, to give up a node that stays lost."""
 
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _KNOWN = {"v1", "apps/v1", "batch/v1"}
@@ -459,8 +461,16 @@ def _with_image(container: str, image: str) -> dict[str, Any]:
 
 def is_closed(node: Node) -> bool:
     """Whether a node is set to accept no new pods, or only some."""
-    taints = [each for each in node.spec.taints if not each.key.startswith(OWN_TAINTS)]
-    return node.spec.unschedulable or bool(taints)
+    return node.spec.unschedulable or bool(set_taints(node))
+
+
+def set_taints(node: Node) -> list[str]:
+    """Return the taints of a node that the cluster did not set itself, as `kubectl describe node` writes them."""
+    return [
+        each.title
+        for each in node.spec.taints
+        if each.key == _GIVEN_UP or not each.key.startswith(_OWN_TAINTS)
+    ]
 
 
 def waits_for_deletion(kind: str, spec: Mapping[str, Any]) -> bool:

@@ -45,6 +45,9 @@ class HttpGet(_Record, frozen=True):
 
     path: str = "/"
     port: int | str = 0
+    host: str = ""
+    """Whom to ask instead of the pod; the kubelet looks this name up on its node."""
+    scheme: str = "HTTP"
 
 
 class TcpSocket(_Record, frozen=True):
@@ -81,7 +84,12 @@ class Probe(_Record, frozen=True):
     def asks(self) -> str:
         """What it asks, in words."""
         if self.http_get is not None:
-            return f"{self.http_get.path} on port {self.http_get.port}"
+            asked = self.http_get
+            return (
+                f"{asked.path} on port {asked.port}"
+                + f" of the host {asked.host}" * bool(asked.host)
+                + " by HTTPS" * (asked.scheme == "HTTPS")
+            )
         if self.tcp_socket is not None:
             return f"whether port {self.tcp_socket.port} is open"
         if self.grpc is not None:
@@ -170,16 +178,19 @@ class Condition(_Record, frozen=True):
 
 
 class Reason(_Record, frozen=True):
-    """Why a container is not running."""
+    """Why a container is not running, or since when it runs."""
 
     reason: str = ""
     message: str = ""
     exit_code: int = 0
+    started_at: str | None = None
+    finished_at: str | None = None
 
 
 class State(_Record, frozen=True):
     """A container's state, now or before its last restart."""
 
+    running: Reason | None = None
     waiting: Reason | None = None
     terminated: Reason | None = None
 

@@ -241,7 +241,9 @@ class _Trial:
         if not said and not complaint:
             could_not_run("A copy of your pod ended while its probes were tried, and not because of a probe.")
         probe = self._container.startup_probe if kind == "startup" else self._container.liveness_probe
-        if not (probe and probe.grpc) and ("deadline exceeded" in complaint or "timed out" in complaint):
+        # What speaks another protocol, or is another host, is not slow.
+        astray = probe and (probe.grpc or (probe.http_get and probe.http_get.host))
+        if not astray and ("deadline exceeded" in complaint or "timed out" in complaint):
             could_not_run(
                 f"A copy of your pod was killed because it did not answer its {kind} probe in time: this machine is too busy "
                 f"for a probe that waits {probe.timeout_seconds if probe else 1} s. Check again."
@@ -261,7 +263,7 @@ class _Trial:
             + (
                 "Readiness and liveness are two questions. Which path of Parcel's tells that it lives, ready or not?"
                 if unready
-                else "Parcel answers /healthz as long as it lives, ready or not. Which port, path or command does your probe name?"
+                else "Parcel answers /healthz as long as it lives, ready or not. Which host, port, path or command does your probe name?"
             )
             + f" {self._pods.told}",
         )

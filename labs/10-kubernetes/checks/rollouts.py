@@ -137,23 +137,17 @@ def require_told(parcel: Parcel, version: str) -> None:
         made = parcel.made_of(workload)
         if made and version_of(made.image) != version:
             _fail_untold(parcel, workload, made.image)
-    told = next(
-        (
-            pod
-            for pod in parcel.pods
-            if any(each.name == "PARCEL_VERSION" for each in parcel.container(pod).env)
-        ),
-        None,
-    )
-    require(
-        told is None,
-        f"{told.metadata.name if told else ''} answers with the version that `PARCEL_VERSION` says, whatever its image is: so "
-        "nobody can tell which version its users met.",
-        expected="copies that answer with the version of their image",
-        seen="PARCEL_VERSION under `env`",
-        source=f"kubectl describe {parcel.owner(told).title}{space(told)}" if told else "",
-        hint="The image sets this variable. Without yours, go back to 1.0 and move again.",
-    )
+    for pod in parcel.pods:
+        told = parcel.sets(pod, "PARCEL_VERSION")
+        require(
+            not told,
+            f"{pod.metadata.name} answers with the version that `PARCEL_VERSION` says, whatever its image is: so nobody can tell "
+            "which version its users met.",
+            expected="copies that answer with the version of their image",
+            seen=told,
+            source=f"kubectl describe {parcel.owner(pod).title}{space(pod)}",
+            hint="The image sets this variable. Without yours, go back to 1.0 and move again.",
+        )
 
 
 def left_behind(parcel: Parcel, version: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.interface import tell_of_lost
-from checker.cluster.kubernetes import NO_IMAGE, OWN_TAINTS, held_back
+from checker.cluster.kubernetes import NO_IMAGE, held_back, set_taints
 from checker.cluster.kubernetes_api import Refused
 from checker.grading.author import (
     could_not_run,
@@ -40,7 +40,7 @@ from .rollouts import (
     require_told,
     standing_still,
 )
-from .unready import fail_not_ready
+from .unready import fail_not_ready, require_steady
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
@@ -126,10 +126,7 @@ def _require_open(cluster: Kubernetes) -> None:
         source="kubectl get nodes",
         hint="`kubectl uncordon` is the opposite of `kubectl cordon`.",
     )
-    tainted = {
-        node.metadata.name: [each.title for each in node.spec.taints if not each.key.startswith(OWN_TAINTS)]
-        for node in closed
-    }
+    tainted = {node.metadata.name: set_taints(node) for node in closed}
     names = " and ".join(tainted)
     require(
         not tainted,
@@ -162,6 +159,7 @@ def test_copies_run(lab: Lab, parcel: Parcel, cluster: Kubernetes) -> None:
         hopeless = [pod for pod in late if parcel.owner(pod) not in serving and is_stuck(parcel, pod)]
         if hopeless:
             fail_not_ready(lab, parcel, hopeless)
+        require_steady(lab, parcel)
         return
     if not pods:
         fail_without_pods(cluster)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster.interface import lost_nodes
 from checker.cluster.kubernetes import NO_IMAGE
 from checker.cluster.kubernetes_records import quantity, resources_of
-from checker.grading.author import could_not_run, fail, require
+from checker.grading.author import age, could_not_run, fail, moment, require
 
 from .parcel import LISTENS, space
 from .rollouts import NO_START, delay, fail_standing_still, standing_still
 
 if TYPE_CHECKING:
-    from checker.cluster.kubernetes_records import Pod, Probe
+    from checker.cluster.kubernetes_records import ContainerStatus, Pod, Probe
     from checker.grading.author import Lab
 
     from .parcel import Parcel
@@ -24,6 +24,8 @@ SLOW_CORES = 0.05
 """Below this limit, Parcel needs several seconds to start, and to answer."""
 
 EXPECTED = "copies that are READY 1/1"
+ENDED_SECONDS, ENDED_MOST = 120.0, 2
+"""A copy that was started again so many times, and ran no longer than this the last time, does not stay."""
 _NODE_GONE = 255
 """The exit code of a container that ended with its node."""
 
@@ -125,7 +127,8 @@ def _require_room_in_memory(parcel: Parcel, pod: Pod, counted: str) -> None:
     require(
         not limit or quantity(limit) >= NEEDED_BYTES,
         f"{counted} cannot be started: their limit of memory is {limit}, and that is {quantity(limit):.3g} bytes. "
-        "`m` is a thousandth; memory is counted in `Mi`, 1,048,576 bytes each.",
+        + "`m` is a thousandth. " * limit.endswith("m")
+        + "Memory is counted in `Mi`, 1,048,576 bytes each.",
         expected="a limit that Parcel fits into: it needs about 25 MB",
         seen=f"limit {limit}",
         source=_source(pod),
@@ -213,8 +216,31 @@ def _fail_killed(probe: Probe | None, parcel: Parcel, pod: Pod, counted: str) ->
         evidence=complaint,
         hint="Two questions, two probes: what should happen to a copy that lives but cannot serve yet, and what to one that is dead?"
         if for_readiness
-        else _what_helps(complaint),
+        else _what_helps(probe, complaint),
     )
+
+
+def require_steady(lab: Lab, parcel: Parcel) -> None:
+    """Require that no copy that is ready now ends again and again, and is ready only in between."""
+    now = lab.engine.clock.now()
+    ended = [
+        pod
+        for pod in parcel.pods
+        if _is_between_two_ends(parcel.status(pod), now) and not parcel.event(pod, "reason=Killing", "failed")
+    ]
+    if ended:
+        counted = f"{len(ended)} of {len(parcel.pods)} copies"
+        _require_room_in_memory(parcel, ended[0], counted)
+        _fail_ended(parcel, ended[0], counted)
+
+
+def _is_between_two_ends(status: ContainerStatus, now: float) -> bool:
+    """Whether a container was started again more than once, and has not yet run much longer than the last time."""
+    running, last = status.state.running, status.last_state.terminated
+    if status.restart_count < ENDED_MOST or not (running and last) or last.exit_code == _NODE_GONE:
+        return False
+    lasted = moment(last.finished_at or "") - moment(last.started_at or "")
+    return lasted < ENDED_SECONDS and age(running.started_at or "", now) < 2 * lasted + 10
 
 
 def _ends_by_itself(parcel: Parcel, pod: Pod) -> bool:
@@ -263,11 +289,19 @@ def _fail_unready(probe: Probe, parcel: Parcel, pod: Pod, counted: str, complain
         evidence=complaint,
         hint="`PARCEL_READY_DELAY_MS` says how many thousandths of a second a copy takes. `kubectl get pods --watch` shows when it is done."
         if starting
-        else _what_helps(complaint),
+        else _what_helps(probe, complaint),
     )
 
 
-def _what_helps(complaint: str) -> str:
+def _what_helps(probe: Probe | None, complaint: str) -> str:
+    asked = probe.http_get if probe else None
+    if asked and asked.host:
+        return (
+            f"With `host`, the node asks {asked.host}, a name that it looks up itself, and not the copy: `localhost` is the node's "
+            "own. Whom does a probe of `practice.yaml` ask?"
+        )
+    if asked and asked.scheme == "HTTPS":
+        return "Parcel speaks HTTP, without encryption. Which `scheme` does a probe of `practice.yaml` have?"
     if "timed out" in complaint or "deadline exceeded" in complaint:
         return (
             "No answer came within the probe's `timeoutSeconds`. Does the port speak what the probe asks, and is the copy's "

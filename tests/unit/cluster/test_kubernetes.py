@@ -297,6 +297,11 @@ def test_nothing_is_wrong_with_nodes_that_run_are_ready_and_take_pods() -> None:
             node("worker-1", taints=[{"key": "team", "value": "a", "effect": "NoSchedule"}]),
             "takes no new pods",
         ),
+        (
+            # What Kubernetes' documentation has for a node that stays lost.
+            node("worker-1", taints=[{"key": "node.kubernetes.io/out-of-service", "effect": "NoExecute"}]),
+            "takes no new pods",
+        ),
     ],
 )
 def test_a_node_that_takes_no_pods_is_told(worker: dict[str, Any], words: str) -> None:

@@ -326,6 +326,74 @@ def test_what_a_probe_hears_says_what_is_wrong(
 
 
 @pytest.mark.parametrize(
+    ("probe", "told", "helps"),
+    [
+        ({"host": "localhost"}, "on port 8080 of the host localhost", "a name that it looks up itself"),
+        ({"scheme": "HTTPS"}, "on port 8080 by HTTPS", "speaks HTTP"),
+    ],
+)
+def test_a_probe_that_asks_somebody_else_or_in_another_way_is_told_as_that(
+    fail_not_ready: Callable[..., Any], probe: dict[str, Any], told: str, helps: str
+) -> None:
+    one = pod(ready=False, readinessProbe={"httpGet": {"path": "/readyz", "port": 8080, **probe}})
+    failure = fail_not_ready(Parcel(one, warnings={"parcel-1": "Readiness probe failed: connection refused"}))
+    assert told in failure.rationale
+    assert helps in failure.hint
+
+
+NOW = 1795967200.0
+
+
+def runs_since(seconds: float, *, lasted: float, restarts: int = 3, code: int = 124) -> Pod:
+    """Give a copy that is ready, and runs again after it ended."""
+    began = NOW - seconds
+
+    def at(moment: float) -> str:
+        return dt.datetime.fromtimestamp(moment, dt.UTC).isoformat()
+
+    last = {"exitCode": code, "startedAt": at(began - lasted), "finishedAt": at(began)}
+    status = {
+        "name": "parcel",
+        "restartCount": restarts,
+        "state": {"running": {"startedAt": at(began)}},
+        "lastState": {"terminated": last},
+    }
+    one = pod()
+    more = msgspec.convert({"containerStatuses": [status]}, type(one.status))
+    return msgspec.structs.replace(
+        one, status=msgspec.structs.replace(one.status, container_statuses=more.container_statuses)
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "killing", "ends"),
+    [
+        (runs_since(30, lasted=50), "", True),
+        (runs_since(30, lasted=50, restarts=1), "", False),
+        (runs_since(200, lasted=50), "", False),
+        (runs_since(30, lasted=300), "", False),
+        (runs_since(30, lasted=50, code=255), "", False),
+        (runs_since(30, lasted=50), "Container parcel failed liveness probe, will be restarted", False),
+    ],
+    ids=["ends", "ended once", "goes on now", "ran for minutes", "lost its node", "killed for its health"],
+)
+def test_copies_that_are_ready_between_two_ends_do_not_run(
+    checks: Checks, one: Pod, killing: str, *, ends: bool
+) -> None:
+    lab = SimpleNamespace(engine=SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW)))
+
+    def judge() -> None:
+        checks(LAB, "unready").require_steady(lab, Parcel(one, killing=killing))
+
+    if ends:
+        failure = told(judge)
+        assert "1 of 1 copies end by themselves" in failure.rationale
+        assert "exit code 124" in failure.seen
+    else:
+        judge()
+
+
+@pytest.mark.parametrize(
     ("init", "words"),
     [
         ({"state": {"running": {}}}, "has not ended"),
@@ -523,6 +591,28 @@ def test_a_probe_that_kills_what_lives_is_told_by_what_it_heard(
     fails = checks(LAB, "health")._fails
     assert words in fails("/x", complaint, by_grpc=False)
     assert "does not speak" in fails("by gRPC on port 8080", "context deadline exceeded", by_grpc=True)
+
+
+@pytest.mark.parametrize(
+    ("container", "told"),
+    [
+        ({"env": [{"name": "PARCEL_VERSION", "value": "2.0"}]}, "PARCEL_VERSION under `env`"),
+        (
+            {"command": ["sh", "-c", "PARCEL_VERSION=2.0 exec python3 /app/parcel.py"]},
+            "PARCEL_VERSION in the command",
+        ),
+        ({"envFrom": [{"configMapRef": {"name": "says"}}]}, "PARCEL_VERSION in `says`, under `envFrom`"),
+        ({"envFrom": [{"prefix": "X_", "configMapRef": {"name": "says"}}]}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_variable_is_found_wherever_a_pod_has_it_from(
+    checks: Checks, container: dict[str, Any], told: str
+) -> None:
+    says = {"data": {"PARCEL_VERSION": "2.0"}}
+    paths = {"/api/v1/namespaces/default/configmaps/says": says}
+    cluster = SimpleNamespace(api=SimpleNamespace(get=lambda path: [paths[path]]), app=lambda these: these[0])
+    assert checks(LAB, "parcel").Parcel(cluster).sets(pod(**container), "PARCEL_VERSION") == told
 
 
 # -- room ------------------------------------------------------------------------------------------------------
