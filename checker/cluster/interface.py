@@ -48,6 +48,18 @@ class Instance:
     """The image that it should run."""
 
 
+@dataclass(frozen=True)
+class Order:
+    """What an orchestrator was told about a copy's container, now or before."""
+
+    version: str
+    """The tag of the image in it."""
+    text: str
+    """All that it says about the container: variables and command among it."""
+    source: str
+    """The command that shows it to the learner."""
+
+
 class Cluster(Protocol):
     """A running cluster with the service of the task on it."""
 
@@ -64,6 +76,9 @@ class Cluster(Protocol):
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""
+
+    def orders(self) -> list[list[Order]]:
+        """Return what was ordered of the copies, the newest first, as far back as it is known; a list for each workload."""
 
     def ailing(self) -> str:
         """Return what is already wrong with its nodes, and how to fix it; empty when nothing is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tag_of, tell_of_lost
+from checker.cluster import trial
+from checker.cluster.interface import (
+    Instance,
+    Order,
+    lose_node,
+    repository_of,
+    start_node,
+    tag_of,
+    tell_of_lost,
+)
 from checker.cluster.kubernetes_api import MANAGER, Api, Refused
 from checker.cluster.kubernetes_records import Container, Nodes, Pod, Pods, quantity
 from checker.grading.author import wait_until
@@ -43,6 +53,7 @@ _OWN_TAINTS = "node.kubernetes.io/"
 _GIVEN_UP = "node.kubernetes.io/out-of-service"
 """The only taint with that prefix that people set, to give up a node that stays lost."""
 
+_REVISION = "deployment.kubernetes.io/revision"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _KNOWN = {"v1", "apps/v1", "batch/v1"}
 
@@ -110,6 +121,42 @@ class Kubernetes:
         return "kubectl get pods --output wide" + (
             "" if spaces <= {self.home} else f" --namespace {min(spaces)}"
         )
+
+    def orders(self) -> list[list[Order]]:
+        """Return what each workload says of its pods; a Deployment also what it said before, as its ReplicaSets have it."""
+        owners = {(pod.metadata.namespace, pod.metadata.owner): pod for pod in self.pods()}
+        found = []
+        for workload in dict.fromkeys(self.workload(pod) for pod in owners.values()):
+            with contextlib.suppress(Refused):
+                found.append([self._order(workload, spec) for spec in self._templates(workload)])
+        return found
+
+    def _templates(self, workload: Workload) -> list[dict[str, Any]]:
+        """Return the pods' specs that a workload has, the newest first."""
+        if workload.kind != "Deployment":
+            spec = self.api.get(workload.path)[0]["spec"]
+            return [(spec.get("template") or {}).get("spec") or spec]
+        path = f"/apis/apps/v1/namespaces/{workload.namespace}/replicasets"
+        own = [
+            each
+            for each in self.api.get(path)[0]["items"]
+            if any(owner["name"] == workload.name for owner in each["metadata"].get("ownerReferences") or [])
+        ]
+        own.sort(key=lambda each: -int((each["metadata"].get("annotations") or {}).get(_REVISION, 0)))
+        return [each["spec"]["template"]["spec"] for each in own]
+
+    def _order(self, workload: Workload, spec: dict[str, Any]) -> Order:
+        app = self.app(msgspec.convert(spec.get("containers") or [], list[Container], strict=False))
+        told = [each for each in spec.get("containers") or [] if app and each["name"] == app.name]
+        names: list[str] = []
+        for source in (each for container in told for each in container.get("envFrom") or []):
+            for kind, thing in trial.refers_to(source):
+                with contextlib.suppress(Refused):
+                    kept = self.api.get(f"/api/v1/namespaces/{workload.namespace}/{kind}/{thing}")[0]
+                    names += [f"{source.get('prefix', '')}{name}" for name in kept.get("data") or {}]
+        where = "" if workload.namespace == self.home else f" --namespace {workload.namespace}"
+        source = f"kubectl describe {workload.title}{where}"
+        return Order(version_of(app.image) if app else "", json.dumps([told, names]), source)
 
     def crash(self, instance: Instance) -> None:
         """Kill the main process of a pod's container, from its node."""

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.interface import Instance, lose_node, start_node, tell_of_lost
+from checker.cluster.interface import Instance, Order, lose_node, start_node, tell_of_lost
 from checker.cluster.remote import Remote
 from checker.engine.api import IMAGE
 from checker.errors import LabError
@@ -153,6 +153,10 @@ class ByHand:
     def instances(self) -> list[Instance]:
         """Return the copies that run, host by host."""
         return list(self.copies())
+
+    def orders(self) -> list[list[Order]]:
+        """Return nothing: an engine forgets a container that is removed, and what it was told."""
+        return []
 
     def copies(self) -> list[Copy]:
         """Return the copies that run on the running hosts, host by host."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from checker.cluster.interface import Instance, lose_node, repository_of, start_node, tag_of, tell_of_lost
+from checker.cluster.interface import (
+    Instance,
+    Order,
+    lose_node,
+    repository_of,
+    start_node,
+    tag_of,
+    tell_of_lost,
+)
 from checker.cluster.nomad_api import Api
 from checker.cluster.nomad_records import (
     Allocation,
@@ -170,6 +179,17 @@ class Nomad:
                 )
             )
         return instances
+
+    def orders(self) -> list[list[Order]]:
+        """Return the job's versions, the newest first."""
+        told = self.api.get(self.at(f"job/{self.name}/versions"), dict[str, Any]) or {}
+        source = f"nomad job history -p{self.option} {self.name}"
+        found = []
+        for each in told.get("Versions") or []:
+            groups = msgspec.convert(each, Job, strict=False).task_groups
+            image = next((group.image for group in groups), "")
+            found.append(Order(tag_of(image), json.dumps(each.get("TaskGroups")), source))
+        return [found]
 
     def check_results(self, allocations: Sequence[Allocation]) -> dict[str, list[CheckResult]]:
         """Return the last results of the checks of running allocations, by allocation."""

@@ -27,6 +27,9 @@ ARRIVE_SECONDS = 30.0
 SETTLE_SECONDS = 6.0
 """How long a copy may take to become ready: a check may come just after a change."""
 
+VERSION = "PARCEL_VERSION"
+"""The variable with the version that Parcel answers with; its image sets it."""
+
 UNSEEN_SECONDS = 2.0
 """How long the users may send nothing in a rollout; a longer pause can hide a failure."""
 
@@ -287,6 +290,28 @@ def rollout(
             f"{before}, and roll out again."
         )
     return move
+
+
+def own_versions(cluster: Cluster, before: str) -> None:
+    """Require that copies have answered with the version of their image, since one ran the version before.
+
+    Args:
+        cluster: where they run.
+        before: the old version.
+    """
+    for history in cluster.orders():
+        for order in history:
+            require(
+                VERSION not in order.text,
+                f"A copy answers with the version that `{VERSION}` says, whatever its image is: so nobody can tell which version "
+                "its users met.",
+                expected="copies that answer with the version of their image",
+                seen=f"{VERSION}, for the image of version {order.version}",
+                source=order.source,
+                hint=f"The image sets this variable. Without yours, go back to {before} and move again.",
+            )
+            if order.version == before:
+                break
 
 
 def _reason(text: str) -> str:

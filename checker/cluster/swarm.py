@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.interface import Instance, lose_node, run_uninterrupted, start_node, tell_of_lost
+from checker.cluster.interface import (
+    Instance,
+    Order,
+    lose_node,
+    run_uninterrupted,
+    start_node,
+    tag_of,
+    tell_of_lost,
+)
 from checker.cluster.remote import Remote
 from checker.cluster.swarm_api import PORT, Engines, NotAManagerError
 from checker.cluster.swarm_records import Node, Port, Service, Task, node_of, task_of
@@ -111,6 +120,16 @@ class Swarm(Engines):
         """Return the command that shows the learner the same thing."""
         service = self.service()
         return f"docker service ps {service.name}" if service else "docker service ls"
+
+    def orders(self) -> list[list[Order]]:
+        """Return what the service says of each copy, and what it said before its last change."""
+        service = self.service()
+        if service is None:
+            return []
+        specs = [service.record, {**service.record, "Spec": service.record.get("PreviousSpec")}]
+        told = [Service(each) for each in specs if each["Spec"]]
+        source = f"docker service inspect {service.name}"
+        return [[Order(tag_of(each.image), json.dumps(each.container), source) for each in told]]
 
     def loose(self) -> list[tuple[str, str]]:
         """Return the containers that run the image on a node but belong to no service: node and name."""

@@ -118,10 +118,12 @@ class Parcel:
             )
         there = {node.name for node in members}
         missing = [name for name in self.swarm.nodes if name not in there]
+        # The manager lists one that has left as down, like one that is lost.
+        missing += [node.name for node in members if not node.ready and self._has_left(node.name)]
         require(
             not missing,
             f"{' and '.join(missing)} left the swarm: there is less room for copies than the task needs.",
-            expected="node-1, node-2 and node-3 in the list of nodes",
+            expected="node-1, node-2 and node-3 in the list of nodes, and Ready",
             seen=_listed(members),
             source="docker node ls",
             hint="`lab reset 9` begins with a new swarm.",
@@ -145,6 +147,11 @@ class Parcel:
             source="docker node ls",
             hint="`docker node demote` makes a manager a worker again.",
         )
+
+    def _has_left(self, name: str) -> bool:
+        """Whether a node's engine runs, and belongs to no swarm."""
+        said = self.swarm.ask("/info", node=name, absent={})
+        return (said.get("Swarm") or {}).get("LocalNodeState") == "inactive"
 
     def require_service(self) -> None:
         """Require a service that is to keep two copies or more running, and that it does."""
@@ -223,13 +230,20 @@ class Parcel:
             if task.wanted and task.state == "running" and task.container and task.node:
                 yield task.node, self.swarm.remote(task)
 
-    def environments(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """Yield the environment of Parcel in each copy, with its node, where the copies have a command of their own."""
+    def started_with(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what the programs in each copy were started with, where the copies have a command of their own.
+
+        Yields:
+            The node, the place as it follows “in”, and what stands there.
+        """
         if not (self.service.container.get("Command") or self.service.container.get("Args")):
             return  # then it is the service's
         for node, remote in self._remotes():
+            for each in remote.processes():
+                yield node, "its command line", " ".join(each.words)
             if process := remote.find(PROGRAM):
-                yield node, remote.environment(process)
+                for name, value in remote.environment(process).items():
+                    yield node, f"its environment, as {name}", value
 
     def setting(self, name: str) -> str:
         """Return a variable that Parcel was started with, also by the copies' own command; empty when there is none."""
@@ -419,4 +433,7 @@ class Parcel:
 
 
 def _listed(members: list[Node]) -> str:
-    return ", ".join(f"{node.name} ({'manager' if node.manager else 'worker'})" for node in members)
+    return ", ".join(
+        f"{node.name} ({'manager' if node.manager else 'worker'}{', down' * (not node.ready)})"
+        for node in members
+    )

@@ -142,22 +142,26 @@ def _require_from_secret(service: Service, file: str) -> None:
 
 
 def require_not_exported(
-    service: Service, environments: Iterable[tuple[str, Mapping[str, str]]], known: list[str]
+    started_with: Iterable[tuple[str, str, str]], service: Service, known: list[str]
 ) -> None:
-    """Require that the copies' own command has not put the key from its file into the environment of their program."""
-    for node, environment in environments:
-        for name, value in environment.items():
-            form = next((form_in(value.encode(), key) for key in known if form_in(value.encode(), key)), "")
-            if form:
-                told = f" {form}" if form != PLAIN else ""
-                fail(
-                    f"On {node}, the program has the key{told} in its environment, as {name}: whatever the program starts gets "
-                    "it too, and many programs write their environment into a log when they end.",
-                    expected="the key in the file of the secret, and nowhere else",
-                    seen=f"{name} in the environment of the program on {node}",
-                    source=f"docker service inspect --pretty {service.name}",
-                    hint="The command of the copies reads the file and exports what is in it. Parcel reads the file itself.",
-                )
+    """Require that the copies' own command has not handed the key from its file to a program.
+
+    Args:
+        started_with: what the programs in the copies were started with: node, place, and what stands there.
+        service: the service.
+        known: what the key may be.
+    """
+    for node, place, text in started_with:
+        form = next(filter(None, (form_in(text.encode(), key) for key in known)), "")
+        if form:
+            fail(
+                f"On {node}, a program has the key{f' {form}' * (form != PLAIN)} in {place}: everybody reads it there who may list "
+                "the processes of the node, and whatever the program starts may get it too.",
+                expected="the key in the file of the secret, and nowhere else",
+                seen=f"the key in {place}, on {node}",
+                source=f"docker service inspect --pretty {service.name}",
+                hint="The command of the copies reads the file and hands on what is in it. Parcel reads the file itself.",
+            )
 
 
 class _Place(NamedTuple):

@@ -112,7 +112,7 @@ def test_secret_given(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
 def test_secret_kept(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
     """The key came as a secret, and can be read nowhere else."""
     require_kept(lab, swarm, parcel.service, keys(lab), parcel.setting("PARCEL_SECRET_FILE"))
-    require_not_exported(parcel.service, parcel.environments(), keys(lab))
+    require_not_exported(parcel.started_with(), parcel.service, keys(lab))
 
 
 @needs("front-answers", "warms-up")
@@ -123,6 +123,7 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
     proof = ("updated", service.id, service.digest)
     if lab.recall(*proof) is not None:
         return
+    outcomes.own_versions(swarm, "1.0")
     parcel.require_moved_itself("1.0", "2.0", timeline.await_settled(moment(lab.node("toolbox").started_at)))
     require_not_taken_back(swarm, service, "2.0")
     # What another service did before does not count for this one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import json
@@ -13,7 +12,6 @@ from urllib.parse import quote
 
 import msgspec
 
-from checker.cluster import trial
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kubernetes import held_back, is_selected, waits_for_deletion
 from checker.cluster.kubernetes_api import Refused
@@ -170,23 +168,6 @@ class Parcel:
             # Another object has the value.
             return None
         return int(told[-1]) if told and told[-1].isdecimal() else LISTENS
-
-    def sets(self, pod: Pod, name: str) -> str:
-        """Return what sets a variable of Parcel in a pod besides the image; empty when nothing does."""
-        container = self.container(pod)
-        if any(each.name == name for each in container.env):
-            return f"{name} under `env`"
-        if name in " ".join([*container.command, *container.args]):
-            return f"{name} in the command"
-        for source in container.env_from:
-            for kind, thing in trial.refers_to(source):
-                with contextlib.suppress(Refused):
-                    found = self.cluster.api.get(
-                        f"/api/v1/namespaces/{pod.metadata.namespace}/{kind}/{thing}"
-                    )[0]
-                    if name in {f"{source.get('prefix') or ''}{key}" for key in found.get("data") or ()}:
-                        return f"{name} in `{thing}`, under `envFrom`"
-        return ""
 
     def target(self, service: Service, pod: Pod) -> str:
         """Return the port of a pod that a service leads to, as a number; what is wrong with it where it is none."""

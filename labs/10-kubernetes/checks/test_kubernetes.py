@@ -207,7 +207,8 @@ def test_looked_after(parcel: Parcel) -> None:
         expected="pods that belong to a Deployment or the like",
         seen=f"{len(bare)} of {len(parcel.pods)} belong to nothing",
         source="kubectl get pods --output custom-columns=NAME:.metadata.name,OWNER:.metadata.ownerReferences[0].name",
-        hint="A pod is one copy. What says how many there should be, and keeps it so, is another kind of thing.",
+        hint="A pod is one copy. What says how many there should be, and keeps it so, is another kind of thing. A pod that is no copy "
+        "of yours must not have the labels that the service selects.",
     )
 
 
@@ -339,6 +340,7 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         hint=f"`kubectl rollout history {title}{where}` lists what was rolled out, `kubectl rollout status` whether it is done.",
     )
     require_told(parcel, AFTER)
+    outcomes.own_versions(cluster, BEFORE)
 
 
 def _is_moved(parcel: Parcel, workload: Workload) -> bool:

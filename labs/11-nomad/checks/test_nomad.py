@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from checker.cluster.nomad import SERVER, Nomad
-from checker.cluster.outcomes import replaced, rollout
+from checker.cluster.outcomes import own_versions, replaced, rollout
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
 from .job import COPIES, PORT, groups_of, require_alone, require_job, require_two_copies
@@ -194,7 +194,7 @@ def test_version_2(nomad: Nomad) -> None:
 
 
 @needs("version-2")
-def test_no_request_lost(timeline: Traffic) -> None:
+def test_no_request_lost(nomad: Nomad, timeline: Traffic) -> None:
     """No request failed while 2.0 took over from 1.0."""
     rollout(
         timeline.everything(),
@@ -203,6 +203,7 @@ def test_no_request_lost(timeline: Traffic) -> None:
         source="lab timeline 11",
         hint="Was there a moment without a copy that was ready? Lesson, “A canary”: what stays until the new one is promoted?",
     )
+    own_versions(nomad, OLD)
 
 
 @needs("version-2")

@@ -157,6 +157,7 @@ class Goal:
             way.traffic.everything().served, before="1.0", after="2.0", source=way.drawn, hint=MOVE[way.key]
         )
         outcomes.copies(way.cluster, WANTED, version="2.0", hint=COPIES[way.key])
+        outcomes.own_versions(way.cluster, "1.0")
         self.lab.remember(*proof)
 
     # -- survives ------------------------------------------------------------------------------------------

@@ -269,6 +269,37 @@ def test_a_workload_that_keeps_releases_from_its_copies_says_how(
     assert held_back(kind, spec) == kept
 
 
+def revised(name: str, by: str, revision: str, container: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": name,
+            "annotations": {"deployment.kubernetes.io/revision": revision},
+            "ownerReferences": [{"kind": "Deployment", "name": by, "controller": True}],
+        },
+        "spec": {"template": {"spec": {"containers": [{"name": "parcel", **container}]}}},
+    }
+
+
+def test_what_was_ordered_before_is_read_from_a_deployments_replica_sets_with_what_is_named_there() -> None:
+    owner = {"kind": "ReplicaSet", "name": "parcel-b", "controller": True}
+    space = "/apis/apps/v1/namespaces/default"
+    old = revised("parcel-a", "parcel", "9", {"image": "drydock/parcel:1.0"})
+    source = {"prefix": "PARCEL_", "configMapRef": {"name": "says"}}
+    new = revised("parcel-b", "parcel", "10", {"image": "drydock/parcel:2.0", "envFrom": [source]})
+    other = revised("web-a", "web", "11", {"image": "drydock/parcel:1.0"})
+    answers = {
+        PODS: {"items": [pod(metadata={"ownerReferences": [owner]})]},
+        f"{space}/replicasets/parcel-b": new,
+        f"{space}/replicasets": {"items": [old, other, new]},
+        f"{space}/deployments/parcel": {"metadata": {"name": "parcel"}},
+        "/api/v1/namespaces/default/configmaps/says": {"data": {"VERSION": "1.0"}},
+    }
+    (history,) = cluster(answers).orders()
+    assert [each.version for each in history] == ["2.0", "1.0"]
+    assert ["PARCEL_VERSION" in each.text for each in history] == [True, False]
+    assert history[0].source == "kubectl describe deployment/parcel"
+
+
 # -- nodes -----------------------------------------------------------------------------------------------------
 
 

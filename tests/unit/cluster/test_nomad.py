@@ -342,3 +342,14 @@ def test_a_task_that_runs_before_the_others_is_not_the_version_of_a_copy() -> No
 )
 def test_the_tag_of_an_image_is_what_stands_behind_the_last_colon_of_its_name(image: str, tag: str) -> None:
     assert tag_of(image) == tag
+
+
+def test_the_versions_of_a_job_are_its_orders() -> None:
+    old = job(0, "1.0")
+    old["TaskGroups"][0]["Tasks"][0]["Env"] = {"PARCEL_VERSION": "1.0"}
+    (history,) = cluster({"job/parcel/versions": {"Versions": [job(1, "2.0"), old]}}).orders()
+    assert [(each.version, "PARCEL_VERSION" in each.text) for each in history] == [
+        ("2.0", False),
+        ("1.0", True),
+    ]
+    assert history[0].source == "nomad job history -p parcel"

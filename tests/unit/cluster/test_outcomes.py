@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.cluster import outcomes
-from checker.cluster.interface import Instance, run_uninterrupted, without
+from checker.cluster.interface import Instance, Order, run_uninterrupted, without
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from checker.timeline.model import Timeline, make
 from checker.timeline.record import Cause, Connection, Download, Failure, Gap, Mark, Request
@@ -37,6 +37,7 @@ class Fake:
         self.lost: list[str] = []
         self.back: list[str] = []
         self.trouble = ""
+        self.told: list[list[Order]] = []
 
     def instances(self) -> list[Instance]:
         """Return what runs."""
@@ -45,6 +46,10 @@ class Fake:
     def shows(self) -> str:
         """Return a command."""
         return "fake ps"
+
+    def orders(self) -> list[list[Order]]:
+        """Return what a test says."""
+        return self.told
 
     def ailing(self) -> str:
         """Say what a test says."""
@@ -463,3 +468,31 @@ def test_a_request_that_still_waited_when_the_watch_ended_is_counted() -> None:
             hint="h",
         )
     )
+
+
+# -- whose version ---------------------------------------------------------------------------------------------
+
+
+def order(version: str, text: str = "") -> Order:
+    return Order(version, text, "fake inspect")
+
+
+@pytest.mark.parametrize(
+    ("history", "set_by_hand"),
+    [
+        ([order("2.0"), order("1.0")], False),
+        ([order("2.0", "PARCEL_VERSION=2.0")], True),
+        ([order("2.0"), order("2.0", "PARCEL_VERSION=1.0")], True),
+        # An earlier try does not count, once 1.0 itself was there.
+        ([order("2.0"), order("1.0"), order("2.0", "PARCEL_VERSION=1.0")], False),
+    ],
+)
+def test_a_version_that_a_variable_says_is_nobodys(history: list[Order], *, set_by_hand: bool) -> None:
+    fake = Fake("one")
+    fake.told = [[order("2.0")], history]
+    if set_by_hand:
+        assert "PARCEL_VERSION, for the image of version 2.0 fake inspect" in told(
+            lambda: outcomes.own_versions(fake, "1.0")
+        )
+    else:
+        outcomes.own_versions(fake, "1.0")

@@ -228,3 +228,16 @@ def test_a_command_that_the_manager_refuses_is_an_error_with_its_reason() -> Non
     with pytest.raises(LabError) as refused:
         on(Node(rc=1)).scale("parcel", 1)
     assert "no such service" in refused.value.detail
+
+
+def test_a_service_and_what_it_was_before_are_its_orders() -> None:
+    """The state before the last change is all that a manager keeps."""
+    now = service("parcel", "drydock/parcel:2.0")
+    before = service("parcel", "drydock/parcel:1.0")["Spec"]
+    before["TaskTemplate"]["ContainerSpec"]["Env"] = ["PARCEL_VERSION=1.0"]
+    (history,) = full([{**now, "PreviousSpec": before}]).orders()
+    assert [(each.version, "PARCEL_VERSION" in each.text) for each in history] == [
+        ("2.0", False),
+        ("1.0", True),
+    ]
+    assert full([]).orders() == []

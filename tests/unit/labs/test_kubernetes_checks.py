@@ -593,28 +593,6 @@ def test_a_probe_that_kills_what_lives_is_told_by_what_it_heard(
     assert "does not speak" in fails("by gRPC on port 8080", "context deadline exceeded", by_grpc=True)
 
 
-@pytest.mark.parametrize(
-    ("container", "told"),
-    [
-        ({"env": [{"name": "PARCEL_VERSION", "value": "2.0"}]}, "PARCEL_VERSION under `env`"),
-        (
-            {"command": ["sh", "-c", "PARCEL_VERSION=2.0 exec python3 /app/parcel.py"]},
-            "PARCEL_VERSION in the command",
-        ),
-        ({"envFrom": [{"configMapRef": {"name": "says"}}]}, "PARCEL_VERSION in `says`, under `envFrom`"),
-        ({"envFrom": [{"prefix": "X_", "configMapRef": {"name": "says"}}]}, ""),
-        ({}, ""),
-    ],
-)
-def test_a_variable_is_found_wherever_a_pod_has_it_from(
-    checks: Checks, container: dict[str, Any], told: str
-) -> None:
-    says = {"data": {"PARCEL_VERSION": "2.0"}}
-    paths = {"/api/v1/namespaces/default/configmaps/says": says}
-    cluster = SimpleNamespace(api=SimpleNamespace(get=lambda path: [paths[path]]), app=lambda these: these[0])
-    assert checks(LAB, "parcel").Parcel(cluster).sets(pod(**container), "PARCEL_VERSION") == told
-
-
 # -- room ------------------------------------------------------------------------------------------------------
 
 NO_ROOM = (

@@ -382,11 +382,32 @@ def test_an_image_that_was_made_again_under_the_same_name_is_told() -> None:
 # -- the key ----------------------------------------------------------------------------------------------------
 
 
-def test_a_key_that_the_copies_command_exports_is_told() -> None:
-    environments = [("node-2", {"PATH": "/bin", "SEAL": "seal-key-1234"})]
-    found = failure(seal.require_not_exported, service(), environments, ["seal-key-1234"])
-    assert "in its environment, as SEAL" in found.rationale
-    seal.require_not_exported(service(), [("node-2", {"PATH": "/bin"})], ["seal-key-1234"])
+@pytest.mark.parametrize(("state", "has_left"), [("inactive", True), ("active", False), ("", False)])
+def test_a_node_that_has_left_is_not_told_as_one_that_is_lost(state: str, *, has_left: bool) -> None:
+    def ask(path: str, node: str, absent: Any) -> Any:
+        assert (path, node) == ("/info", "node-3")
+        return {"Swarm": {"LocalNodeState": state}} if state else absent
+
+    members = [
+        Node(each, each, ready=each != "node-3", manager=each == "node-1", availability="active")
+        for each in Manager.nodes
+    ]
+    manager = SimpleNamespace(members=lambda: members, nodes=Manager.nodes, manager="node-1", ask=ask)
+    mine = parcel.Parcel(None, manager)
+    if has_left:
+        found = failure(mine.require_whole_swarm)
+        assert "node-3 left the swarm" in found.rationale
+        assert found.seen.endswith("node-3 (worker, down)")
+    else:
+        mine.require_whole_swarm()
+
+
+@pytest.mark.parametrize("place", ["its environment, as SEAL", "its command line"])
+def test_a_key_that_the_copies_command_hands_to_a_program_is_told(place: str) -> None:
+    told = [("node-2", place, "sealed with seal-key-1234")]
+    found = failure(seal.require_not_exported, told, service(), ["seal-key-1234"])
+    assert f"On node-2, a program has the key in {place}" in found.rationale
+    seal.require_not_exported([("node-2", place, "/bin")], service(), ["seal-key-1234"])
 
 
 def test_the_images_other_name_of_the_secrets_folder_is_the_same_folder() -> None:
