@@ -203,6 +203,11 @@ class Kubernetes:
         ready = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items if node.ready}
         return [name for name in self.nodes if name not in ready]
 
+    def deleted_nodes(self) -> list[str]:
+        """Return the nodes that the cluster does not list."""
+        there = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items}
+        return [name for name in self.nodes if name not in there]
+
     def ready_since(self, moment: str) -> list[str]:
         """Return the nodes that became ready after a time, as the API writes it; none if nodes may not be read."""
         try:

@@ -97,6 +97,17 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
         return not late
 
     if not wait_until(is_whole, READY_SECONDS, every=0.2):
+        deleted = cluster.deleted_nodes()
+        require(
+            not deleted,
+            f"{' and '.join(deleted)} run{'s' * (len(deleted) == 1)}, and the cluster does not list "
+            f"{'it' if len(deleted) == 1 else 'them'} any more: somebody has deleted the node.",
+            expected="three nodes that take pods",
+            seen=f"{len(cluster.nodes) - len(deleted)} nodes",
+            source="kubectl get nodes",
+            hint=f"A node registers itself when it starts: `lab lose 10 {deleted[0] if deleted else ''}` and `lab lose 10 --back` start "
+            "it again.",
+        )
         could_not_run(
             f"The cluster does not count {' and '.join(late)} as ready. `lab start 10` starts what is not running; "
             "`lab reset 10` starts with a new cluster."

@@ -339,6 +339,12 @@ def test_a_node_that_takes_no_pods_is_told(worker: dict[str, Any], words: str) -
     assert words in with_nodes(node("control-plane"), worker, node("worker-2")).ailing()
 
 
+def test_a_node_that_was_deleted_is_not_in_the_list() -> None:
+    on = with_nodes(node("control-plane"), node("worker-1", ready="Unknown"))
+    assert on.deleted_nodes() == ["worker-2"]
+    assert on.unready_nodes() == ["worker-1", "worker-2"]
+
+
 def test_a_node_that_the_learner_lost_is_told_with_the_way_back() -> None:
     on = with_nodes(**{"worker-2": "exited"})
     assert on.ailing() == "worker-2 is lost: `lab lose 10 --back` brings it back."
