@@ -30,7 +30,7 @@ TOLERANCE_SECONDS = 5.0
 """By how much what was measured may be above what is allowed: it was measured by asking again and again."""
 
 
-def require_heeded(service: Service) -> None:
+def require_heeded(parcel: Parcel, service: Service) -> None:
     """Fail when users are sent to copies whether these are ready or not."""
     name = service.metadata.name
     source = f"kubectl get service {name}{space(service)} --output yaml"
@@ -51,6 +51,16 @@ def require_heeded(service: Service) -> None:
         seen="no selector",
         source=source,
         hint="Lesson, “One address”: which line of the Service names labels?",
+    )
+    written = parcel.written_slices(service)
+    require(
+        not written,
+        f"Besides the pods that it selects, the service {name} has addresses that were written by hand, in the EndpointSlice "
+        f"{' and '.join(written)}. They stay as they are whatever happens to what answers there, ready or not.",
+        expected="a service that finds all its pods by their labels",
+        seen=f"EndpointSlice {', '.join(written)}",
+        source=f"kubectl get endpointslices{space(service)} --selector kubernetes.io/service-name={name}",
+        hint="Labels lead a service to a pod, and readiness takes it away again. `kubectl delete endpointslice` removes a slice.",
     )
 
 

@@ -28,6 +28,8 @@ NODE_PORT = 30080
 LISTENS = 8080
 """Parcel's port inside."""
 
+_MADE_BY, _CONTROLLER = "endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io"
+
 
 class Parcel:
     """The learner's Parcel; what was read once is kept for the run."""
@@ -232,6 +234,17 @@ class Parcel:
         labels = quote(",".join(f"{name}={value}" for name, value in service.spec.selector.items()))
         path = f"/api/v1/namespaces/{service.metadata.namespace}/pods?labelSelector={labels}"
         return [pod for pod in self.cluster.api.read(path, Pods).items if not pod.metadata.deletion_timestamp]
+
+    def written_slices(self, service: Service) -> list[str]:
+        """Return the EndpointSlices with addresses of a service that the cluster has not made itself."""
+        of = service.metadata
+        path = f"/apis/discovery.k8s.io/v1/namespaces/{of.namespace}/endpointslices?labelSelector="
+        try:
+            found = self.cluster.api.read(path + quote(f"kubernetes.io/service-name={of.name}"), Pods).items
+        except Refused:
+            # On a cluster of the learner's own they may be hidden.
+            return []
+        return [each.metadata.name for each in found if each.metadata.labels.get(_MADE_BY) != _CONTROLLER]
 
     def last_warning(self, pod: Pod, about: str = "") -> str:
         """Return what the cluster last complained of about a pod.

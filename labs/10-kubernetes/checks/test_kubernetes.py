@@ -307,7 +307,7 @@ def test_requests_and_limits(parcel: Parcel, cluster: Kubernetes) -> None:
 def test_probes(lab: Lab, parcel: Parcel) -> None:
     """A copy that is not ready gets no requests; one that hangs is started again."""
     if parcel.service:
-        health.require_heeded(parcel.service)
+        health.require_heeded(parcel, parcel.service)
     if lab.recall("probes", parcel.key) is not None:
         return
     for workload in parcel.workloads:

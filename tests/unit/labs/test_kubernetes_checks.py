@@ -535,14 +535,29 @@ def test_every_copy_is_asked_what_it_needs_whatever_made_it(checks: Checks) -> N
     ("spec", "words"),
     [
         ({"selector": {"app": "parcel"}, "publishNotReadyAddresses": True}, "that are not ready as well"),
-        ({"selector": {}}, "written by hand"),
+        ({"selector": {}}, "its addresses were written by hand"),
+        ({"selector": {"app": "parcel"}}, "in the EndpointSlice extra"),
     ],
 )
 def test_a_service_that_does_not_heed_readiness_is_told(
     checks: Checks, spec: dict[str, Any], words: str
 ) -> None:
     service = msgspec.convert({"metadata": {"name": "parcel"}, "spec": spec}, Service)
-    assert words in told(lambda: checks(LAB, "health").require_heeded(service)).rationale
+    mine = SimpleNamespace(written_slices=lambda _: ["extra"])
+    assert words in told(lambda: checks(LAB, "health").require_heeded(mine, service)).rationale
+
+
+def test_only_the_clusters_own_addresses_of_a_service_come_from_its_selector(checks: Checks) -> None:
+    own = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}
+    slices = [{"metadata": {"name": "parcel-x1", "labels": own}}, {"metadata": {"name": "extra"}}]
+
+    def read(path: str, kind: Any) -> Any:
+        assert path.endswith("/default/endpointslices?labelSelector=kubernetes.io/service-name%3Dparcel")
+        return msgspec.convert({"items": slices}, kind)
+
+    mine = checks(LAB, "parcel").Parcel(SimpleNamespace(api=SimpleNamespace(read=read)))
+    service = msgspec.convert({"metadata": {"name": "parcel", "namespace": "default"}}, Service)
+    assert mine.written_slices(service) == ["extra"]
 
 
 @pytest.mark.parametrize(
