@@ -55,6 +55,10 @@ class Elsewhere(Kubernetes):
         """Refuse, for the same reason: this would happen on the node."""
         self.lose(instance.node)
 
+    def processes(self, pod: Pod, container: str) -> list[str]:  # noqa: ARG002 - the same for all
+        """Return nothing: nobody looks into machines of the learner's own cluster."""
+        return []
+
     def may_touch_more(self) -> str:
         """Return what the lab's identity may change outside its namespace, of three examples; empty for nothing."""
         asked = (

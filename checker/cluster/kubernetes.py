@@ -166,6 +166,16 @@ class Kubernetes:
         task = pod.status.container_statuses[0].container_id.rpartition("/")[2]
         self.lab.node(instance.node).exec(f"ctr --namespace k8s.io tasks kill --signal KILL {task}")
 
+    def processes(self, pod: Pod, container: str) -> list[str]:
+        """Return the command lines of a container's processes, as its node has them."""
+        found = (each.container_id for each in pod.status.container_statuses if each.name == container)
+        task = next(found, "").rpartition("/")[2]
+        said = self.lab.node(pod.spec.node_name).exec(
+            f"for each in $(ctr --namespace k8s.io tasks ps {task} | awk 'NR > 1 {{print $1}}'); do "
+            "tr '\\0' ' ' < /proc/$each/cmdline; echo; done"
+        )
+        return [line.strip() for line in said.stdout.splitlines() if line.strip()]
+
     def lose(self, node: str) -> None:
         """Kill a node."""
         lose_node(self.lab, node)

@@ -116,6 +116,12 @@ class Port(_Record, frozen=True):
     container_port: int = 0
 
 
+class Mount(_Record, frozen=True):
+    """Where a container has a volume."""
+
+    mount_path: str = ""
+
+
 class Resources(_Record, frozen=True):
     """A container's requests and limits."""
 
@@ -142,6 +148,7 @@ class Container(_Record, frozen=True):
     env: tuple[Variable, ...] = ()
     env_from: tuple[dict[str, object], ...] = ()
     ports: tuple[Port, ...] = ()
+    volume_mounts: tuple[Mount, ...] = ()
     resources: Resources = Resources()
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None

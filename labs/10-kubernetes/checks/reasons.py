@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.elsewhere import Elsewhere
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 ADDRESS = "http://127.0.0.1:8100/"
 SHOWN = "http://localhost:8100/"
 WANTED = 3
+PROGRAM = "/app/parcel.py"
+"""Where the image keeps Parcel."""
 
 
 def fail_without_pods(cluster: Kubernetes) -> NoReturn:
@@ -161,6 +165,33 @@ def fail_unreachable(parcel: Parcel) -> NoReturn:
         else "Users come through the API server: `kubectl get --raw "
         f"/api/v1/namespaces/{service.metadata.namespace}/services/{name}:{service.spec.ports[0].port}/proxy/`.",
     )
+
+
+def require_program(parcel: Parcel) -> None:
+    """Require that the image's Parcel runs in each copy, and nothing that answers in its place."""
+    for pod in (each for each in parcel.pods if each.ready):
+        container = parcel.container(pod)
+        over = [each.mount_path for each in container.volume_mounts if _holds_program(each.mount_path)]
+        told = " ".join([*container.command, *container.args])
+        runs = [] if not told or _names_program(told) else parcel.cluster.processes(pod, container.name)
+        require(
+            not over and (not runs or any(map(_names_program, runs))),
+            f"What answers in {pod.metadata.name} is not the Parcel of its image: "
+            + ("a volume lies over it." if over else "the container runs a program of its own."),
+            expected=f"python3 {PROGRAM} in each copy, as the image has it",
+            seen=f"a volume at {over[0]}" if over else runs[0] if runs else "",
+            source=f"kubectl describe pod {pod.metadata.name}{space(pod)}",
+            hint="`command`, `args` and `volumeMounts` can take the place of what is in the image. Parcel is told what it needs by "
+            "variables.",
+        )
+
+
+def _holds_program(folder: str) -> bool:
+    return PurePosixPath(PROGRAM).is_relative_to(folder)
+
+
+def _names_program(command: str) -> bool:
+    return bool({PROGRAM, PurePosixPath(PROGRAM).name} & set(re.findall(r"""[^\s;&"']+""", command)))
 
 
 def _ports(services: list[Service]) -> str:

@@ -29,6 +29,7 @@ from .reasons import (
     fail_too_few,
     fail_unreachable,
     fail_without_pods,
+    require_program,
 )
 from .rollouts import (
     delay,
@@ -231,6 +232,7 @@ def test_answers(parcel: Parcel, outside: Outside) -> None:
         reply = _ask_for_a_while(outside)
     if reply is None:
         fail_unreachable(parcel)
+    require_program(parcel)
 
 
 def _ask_for_a_while(outside: Outside) -> object:

@@ -462,6 +462,33 @@ def test_a_copy_that_asks_late_is_waited_for_as_long_as_it_says(checks: Checks) 
     assert patience(Parcel()) == 0
 
 
+PRETENDS = ["python3 /own/serve.py"]
+
+
+@pytest.mark.parametrize(
+    ("container", "runs", "words"),
+    [
+        ({}, PRETENDS, ""),
+        ({"args": ["python3", "-u", "/app/parcel.py"]}, PRETENDS, ""),
+        ({"command": ["sh", "-c", "cd /app; exec python3 parcel.py"]}, PRETENDS, ""),
+        ({"command": ["/own/start"]}, ["sh /own/start", "python3 /app/parcel.py"], ""),
+        ({"command": ["/own/start"]}, [], ""),
+        ({"command": ["/own/start"]}, PRETENDS, "runs a program of its own"),
+        ({"volumeMounts": [{"mountPath": "/app"}]}, [], "a volume lies over it"),
+        ({"volumeMounts": [{"mountPath": "/app/page.html"}, {"mountPath": "/var/lib/parcel"}]}, [], ""),
+    ],
+)
+def test_what_answers_is_the_program_of_the_image(
+    checks: Checks, container: dict[str, Any], runs: list[str], words: str
+) -> None:
+    parcel = Parcel(pod(**container))
+    parcel.cluster.processes = lambda *_: runs
+    if words:
+        assert words in told(lambda: checks(LAB, "reasons").require_program(parcel)).rationale
+    else:
+        checks(LAB, "reasons").require_program(parcel)
+
+
 # -- where, and what they ask for ------------------------------------------------------------------------------
 
 
