@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from checker.cluster import trial
+from checker.cluster.kubernetes_records import Probe
 from checker.grading.author import could_not_run, fail, require, wait_until
 
 from .parcel import probes_of, space
@@ -14,7 +15,7 @@ from .rollouts import require_current
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Workload
-    from checker.cluster.kubernetes_records import Container, Probe, Service
+    from checker.cluster.kubernetes_records import Container, Service
 
     from .parcel import Parcel
 
@@ -26,6 +27,8 @@ SPARE_SECONDS = 3.0
 """How much longer than a probe needs it is watched."""
 SLOW_SECONDS = 15.0
 """How much longer than a probe needs it is waited for: a busy node asks late."""
+_AT_ONCE = Probe(period_seconds=0)
+"""What a pod without a startup probe has in its place."""
 TOLERANCE_SECONDS = 5.0
 """By how much what was measured may be above what is allowed: it was measured by asking again and again."""
 
@@ -87,58 +90,60 @@ def judge(parcel: Parcel, workload: Workload) -> None:
         source=source,
         hint="Parcel answers /healthz as long as it lives. What should happen when it does not answer any more?",
     )
-    _require_soon(container.liveness_probe, source)
-    _require_heard_soon(container, source)
+    _require_soon(container, source)
     parcel.cluster.lab.disturb("starts two more copies of your pod, and lets one hang")
     with rehearsal(parcel, workload) as pods:
         _Trial(parcel, container, pods, source).judge()
 
 
-def _require_soon(probe: Probe, source: str) -> None:
-    require(
-        probe.noticed_after <= HEALED_SECONDS,
-        f"A copy that hangs would be noticed after up to {probe.noticed_after} s.",
-        expected=f"a new start within {HEALED_SECONDS} s",
-        seen=f"asked every {probe.period_seconds} s, given up after {probe.failure_threshold} failures",
-        source=source,
-        hint="How often a probe asks, times how many failures it takes.",
+def _require_soon(container: Container, source: str) -> None:
+    """Fail when the probes leave a copy that hangs, or cannot serve any more, as it is for too long."""
+
+    def require_within(seconds: int, rationale: str, seen: str, hint: str) -> None:
+        require(
+            seconds <= HEALED_SECONDS,
+            rationale,
+            expected=f"{HEALED_SECONDS} s at most",
+            seen=seen,
+            source=source,
+            hint=hint,
+        )
+
+    liveness, readiness = container.liveness_probe or Probe(), container.readiness_probe or Probe()
+    startup = container.startup_probe or _AT_ONCE
+    often = "How often a probe asks, times how many failures it takes."
+    require_within(
+        liveness.noticed_after,
+        f"A copy that hangs would be noticed after up to {liveness.noticed_after} s.",
+        _rhythm(liveness),
+        often,
     )
-    require(
-        probe.initial_delay_seconds <= HEALED_SECONDS,
-        f"For the first {probe.initial_delay_seconds} s of its life nobody asks a copy whether it lives, so that one which "
-        "hangs early is left as it is for so long.",
-        expected=f"a first question within {HEALED_SECONDS} s",
-        seen=f"initialDelaySeconds: {probe.initial_delay_seconds}",
-        source=source,
-        hint="A delay has to be as long as the slowest start. A startup probe waits just as long as each start takes.",
+    delay = liveness.initial_delay_seconds
+    unasked = "s of its life nobody asks a copy whether it lives, so that one which hangs early is left as it is for so long"
+    require_within(
+        delay,
+        f"For the first {delay} {unasked}.",
+        f"initialDelaySeconds: {delay}",
+        "A delay has to be as long as the slowest start. A startup probe waits just as long as each start takes.",
+    )
+    first = max(startup.initial_delay_seconds, startup.period_seconds)
+    require_within(
+        first,
+        f"For the first {first} {unasked}: the other probes wait until the startup probe has passed.",
+        f"startup probe: initialDelaySeconds {startup.initial_delay_seconds}, periodSeconds {startup.period_seconds}",
+        "A startup probe may fail as often as a slow start needs (`failureThreshold`), and still ask early and often.",
+    )
+    require_within(
+        readiness.noticed_after,
+        f"A copy that cannot serve any more goes on getting requests for up to {readiness.noticed_after} s, until its readiness "
+        "probe gives it up.",
+        f"readiness probe: {_rhythm(readiness)}",
+        often,
     )
 
 
-def _require_heard_soon(container: Container, source: str) -> None:
-    """Fail when the other two probes leave a copy that hangs, or cannot serve any more, as it is for too long."""
-    startup = container.startup_probe
-    first = max(startup.initial_delay_seconds, startup.period_seconds) if startup else 0
-    require(
-        first <= HEALED_SECONDS,
-        f"For the first {first} s of its life nobody asks a copy whether it lives, so that one which hangs early is left as it "
-        "is for so long: the other probes wait until the startup probe has passed.",
-        expected=f"a startup probe that passes within {HEALED_SECONDS} s when a copy has started at once",
-        seen=f"startup probe: initialDelaySeconds {startup.initial_delay_seconds if startup else 0}, "
-        f"periodSeconds {startup.period_seconds if startup else 0}",
-        source=source,
-        hint="A startup probe may fail as often as a slow start needs (`failureThreshold`), and still ask early and often.",
-    )
-    probe = container.readiness_probe
-    lasts = probe.noticed_after if probe else 0
-    require(
-        lasts <= HEALED_SECONDS,
-        f"A copy that cannot serve any more goes on getting requests for up to {lasts} s, until its readiness probe gives it up.",
-        expected=f"no more requests after {HEALED_SECONDS} s at the latest",
-        seen=f"readiness probe: asked every {probe.period_seconds if probe else 0} s, given up after "
-        f"{probe.failure_threshold if probe else 0} failures",
-        source=source,
-        hint="How often a probe asks, times how many failures it takes.",
-    )
+def _rhythm(probe: Probe) -> str:
+    return f"asked every {probe.period_seconds} s, given up after {probe.failure_threshold} failures"
 
 
 def _fails(asks: str, complaint: str, *, by_grpc: bool) -> str:

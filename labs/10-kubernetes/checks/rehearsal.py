@@ -19,6 +19,8 @@ from checker.cluster.kubernetes_api import Refused
 from checker.cluster.kubernetes_records import ContainerStatus, Pod
 from checker.grading.author import could_not_run, wait_until
 
+from .rollouts import NO_START
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,16 +35,6 @@ STUCK_SECONDS = 10.0
 NEVER_MS = "86400000"
 LATE, HUNG = "late", "hung"
 DELAYS = {LATE: NEVER_MS, HUNG: "0"}
-
-_NO_START = {
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "CrashLoopBackOff",
-    "ErrImageNeverPull",
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "RunContainerError",
-}
 
 
 @dataclass(frozen=True)
@@ -262,7 +254,7 @@ def _hindrance(made: Rehearsal, name: str, status: int, said: str) -> str:
     pod = made.look(name)
     if pod.unschedulable:
         return f"no node takes it ({pod.unschedulable})"
-    if pod.trouble in _NO_START:
+    if pod.trouble in NO_START:
         return f"it does not start ({pod.trouble})"
     # Its own node reaches it by its probe; who does not is the control plane, where the checker asks.
     return _unreached(status, said) if made.is_ready(name) else ""

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.kubernetes import NO_IMAGE, held_back, version_of
-from checker.grading.author import fail
+from checker.grading.author import fail, require
 
 from .parcel import image_of, space
 
@@ -118,25 +118,20 @@ def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     )
 
 
-def _fail_untold(parcel: Parcel, workload: Workload, image: str) -> NoReturn:
-    """End the check: copies run the new version, and what makes copies says another one."""
-    pod = parcel.pods_of(workload)[0]
-    fail(
-        f"The copies of {workload.title} run {parcel.container(pod).image}, and {workload.title} itself says {image}: the next copy "
-        "that it makes, for instance after a node was lost, runs that.",
-        expected="one version, in the copies and in what makes them",
-        seen=f"{workload.title}: {image}",
-        source=f"kubectl describe {workload.title}{space(pod)}",
-        hint="What was changed: the copies, or what looks after them? `kubectl get deployments --output wide` shows images as well.",
-    )
-
-
 def require_told(parcel: Parcel, version: str) -> None:
     """Require that what makes copies says the version that the copies run."""
     for workload in parcel.workloads:
-        made = parcel.made_of(workload)
-        if made and version_of(made.image) != version:
-            _fail_untold(parcel, workload, made.image)
+        made, pod = parcel.made_of(workload), parcel.pods_of(workload)[0]
+        told = made.image if made else ""
+        require(
+            made is None or version_of(told) == version,
+            f"The copies of {workload.title} run {parcel.container(pod).image}, and {workload.title} itself says {told}: the next "
+            "copy that it makes, for instance after a node was lost, runs that.",
+            expected="one version, in the copies and in what makes them",
+            seen=f"{workload.title}: {told}",
+            source=f"kubectl describe {workload.title}{space(pod)}",
+            hint="What was changed: the copies, or what looks after them? `kubectl get deployments --output wide` shows images as well.",
+        )
 
 
 def left_behind(parcel: Parcel, version: str) -> str:

@@ -55,6 +55,8 @@ BEFORE, AFTER = "1.0", "2.0"
 READY_SECONDS = 8.0
 """How long copies that are not ready are waited for, besides what their own probes put off: a check may come right after
 a change."""
+ANSWER_SECONDS = 7.0
+"""How long users may get no answer right after a change."""
 PATIENT_SECONDS = 120
 """The longest that copies may put it off themselves."""
 REPLACED_SECONDS = 120.0
@@ -67,6 +69,7 @@ NEVER_SECONDS = 45.0
 WATCH_SECONDS = 10.0
 
 CHECKED = "kubectl get pods --output wide"
+TRIED = "a release that is tried on one copy, while the others serve"
 
 WHO_COUNTS = "Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it."
 NOT_REPLACED = {
@@ -227,25 +230,14 @@ def test_looked_after(parcel: Parcel) -> None:
 @needs("copies-run")
 def test_answers(parcel: Parcel, outside: Outside) -> None:
     """The one address answers: port 8100 of this machine."""
-    reply = outside.get(ADDRESS, patience=3.0)
-    if not (reply.ok and reply.json().get("service") == "parcel"):
-        reply = _ask_for_a_while(outside)
-    if reply is None:
-        fail_unreachable(parcel)
-    require_program(parcel)
-
-
-def _ask_for_a_while(outside: Outside) -> object:
-    found: list[object] = []
 
     def answers() -> bool:
         reply = outside.get(ADDRESS)
-        if reply.ok and reply.json().get("service") == "parcel":
-            found.append(reply)
-        return bool(found)
+        return reply.ok and reply.json().get("service") == "parcel"
 
-    wait_until(answers, 4.0, every=0.2)
-    return found[0] if found else None
+    if not wait_until(answers, ANSWER_SECONDS, every=0.2):
+        fail_unreachable(parcel)
+    require_program(parcel)
 
 
 @needs("copies-run")
@@ -382,7 +374,7 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
         not kept,
         f"No release reaches the copies of {workload.title}, a bad one as little as a good one: it says `{kept}`. That is no "
         "protection from a bad release, only a release put off until somebody lets go of it.",
-        expected="a release that is tried on one copy, while the others serve",
+        expected=TRIED,
         seen=kept,
         source=source,
         hint="`kubectl rollout resume` is the opposite of `kubectl rollout pause`."
@@ -410,7 +402,7 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
             "field is immutable" not in refused.message,
             f"No other version can be rolled out to the copies of {workload.title}, and none rolled back: a {workload.kind} "
             "takes no other image once it exists.",
-            expected="a release that is tried on one copy, while the others serve",
+            expected=TRIED,
             seen="spec.template: field is immutable",
             source=source,
             hint="Which kinds make new copies when their template changes? One of them is in `practice.yaml`.",
@@ -434,7 +426,7 @@ def _why_kept_away(cluster: Kubernetes, source: str) -> str:
         "exceeded quota" not in why or isinstance(cluster, Elsewhere),
         "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one copy more. "
         "That is no protection from a bad release.",
-        expected="a release that is tried on one copy, while the others serve",
+        expected=TRIED,
         seen=why,
         source=source,
         hint="`kubectl describe resourcequotas` shows what is used and what there is.",

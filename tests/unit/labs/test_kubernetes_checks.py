@@ -603,12 +603,12 @@ def test_probes_that_leave_a_copy_alone_for_minutes_are_told(
 ) -> None:
     one = pod(**container).spec.containers[0]
     health = checks(LAB, "health")
-    assert words in told(lambda: health._require_heard_soon(one, "kubectl describe …")).rationale
+    assert words in told(lambda: health._require_soon(one, "kubectl describe …")).rationale
     patient: dict[str, Any] = {
         "startupProbe": {"initialDelaySeconds": 60, "periodSeconds": 10, "failureThreshold": 30},
         "readinessProbe": {"initialDelaySeconds": 90, "periodSeconds": 15},
     }
-    health._require_heard_soon(pod(**patient).spec.containers[0], "")
+    health._require_soon(pod(**patient).spec.containers[0], "")
 
 
 def test_a_copy_that_is_asked_too_late_after_a_loss_is_told_before_the_loss(checks: Checks) -> None:
