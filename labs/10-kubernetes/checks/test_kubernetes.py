@@ -197,7 +197,8 @@ def test_copies_run(lab: Lab, parcel: Parcel, cluster: Kubernetes) -> None:
         expected=f"{WANTED} or more",
         seen=f"{len(pods)}, all ready",
         source=CHECKED,
-        hint=f"How many copies are wanted stands in what looks after them: `kubectl describe {parcel.owner(pods[0]).title}{space(pods[0])}`.",
+        hint=f"How many copies are wanted stands in what looks after them: `kubectl describe {parcel.owner(pods[0]).title}{space(pods[0])}`. "
+        "An autoscaler (`kubectl get hpa`) changes that number.",
     )
 
 
