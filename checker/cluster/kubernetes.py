@@ -238,11 +238,20 @@ class Kubernetes:
             return []
         return [pod for pod in found if self._image(pod)]
 
-    def missing_parts(self) -> list[str]:
-        """Return the cluster's own parts that are missing, or scaled to no pods."""
+    def missing_parts(self) -> dict[str, str]:
+        """Return the cluster's own parts that do not run because somebody changed them, and how each is."""
         there = self.api.get("/apis/apps/v1/namespaces/kube-system/deployments")[0]["items"]
-        names = {each["metadata"]["name"] for each in there if each["spec"].get("replicas")}
-        return [name for name in PARTS if name not in names]
+        made = {each["metadata"]["name"]: each for each in there if each["spec"].get("replicas")}
+        found = {name: "gone, or scaled to 0" for name in PARTS if name not in made}
+        idle = [
+            name for name in PARTS if name in made and not made[name].get("status", {}).get("readyReplicas")
+        ]
+        if idle:
+            for pod in self.api.read("/api/v1/namespaces/kube-system/pods", Pods).items:
+                # Others, such as a crash, may be over in a moment.
+                if pod.trouble in {*NO_IMAGE, "CreateContainerConfigError"}:
+                    found |= {name: pod.trouble for name in idle if pod.metadata.name.startswith(name)}
+        return found
 
     def last_failure(self) -> str:
         """Return the cluster's last message about copies that it could not create; empty when there is none."""

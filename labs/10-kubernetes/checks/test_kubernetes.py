@@ -120,10 +120,10 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
     missing = cluster.missing_parts()
     require(
         not missing,
-        f"{' and '.join(missing)} in kube-system {'is' if len(missing) == 1 else 'are'} gone. These are parts of the cluster itself: "
+        f"{' and '.join(missing)} in kube-system {'does' if len(missing) == 1 else 'do'} not run. These are parts of the cluster itself: "
         "without them no name is found, or nothing is measured.",
-        expected="coredns and metrics-server in the namespace kube-system",
-        seen=f"no {', no '.join(missing)}",
+        expected="coredns and metrics-server in the namespace kube-system, as they were",
+        seen=", ".join(f"{name}: {how}" for name, how in missing.items()),
         source="kubectl get deployments --namespace kube-system",
         hint="`lab reset 10` starts with a new cluster; your files are set aside.",
     )

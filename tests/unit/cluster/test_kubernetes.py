@@ -339,6 +339,29 @@ def test_a_node_that_takes_no_pods_is_told(worker: dict[str, Any], words: str) -
     assert words in with_nodes(node("control-plane"), worker, node("worker-2")).ailing()
 
 
+@pytest.mark.parametrize(
+    ("dns", "trouble", "found"),
+    [
+        ({"spec": {"replicas": 1}, "status": {"readyReplicas": 1}}, "ImagePullBackOff", {}),
+        ({"spec": {"replicas": 1}, "status": {}}, "CrashLoopBackOff", {}),
+        ({"spec": {"replicas": 1}, "status": {}}, "ImagePullBackOff", {"coredns": "ImagePullBackOff"}),
+        ({"spec": {"replicas": 0}}, "", {"coredns": "gone, or scaled to 0"}),
+    ],
+)
+def test_a_part_of_the_cluster_that_somebody_changed_does_not_run(
+    dns: dict[str, Any], trouble: str, found: dict[str, str]
+) -> None:
+    meter = {"metadata": {"name": "metrics-server"}, "spec": {"replicas": 1}, "status": {"readyReplicas": 1}}
+    status = {"containerStatuses": [{"name": "coredns", "state": {"waiting": {"reason": trouble}}}]}
+    answers = {
+        "/apis/apps/v1/namespaces/kube-system/deployments": {
+            "items": [meter, {"metadata": {"name": "coredns"}, **dns}]
+        },
+        "/api/v1/namespaces/kube-system/pods": {"items": [pod("coredns-1", status=status)]},
+    }
+    assert cluster(answers).missing_parts() == found
+
+
 def test_a_node_that_was_deleted_is_not_in_the_list() -> None:
     on = with_nodes(node("control-plane"), node("worker-1", ready="Unknown"))
     assert on.deleted_nodes() == ["worker-2"]
