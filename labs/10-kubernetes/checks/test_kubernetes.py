@@ -71,6 +71,20 @@ WATCH_SECONDS = 10.0
 CHECKED = "kubectl get pods --output wide"
 TRIED = "a release that is tried on one copy, while the others serve"
 
+KEPT_AWAY = {
+    "exceeded quota": (
+        "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one copy more. That is "
+        "no protection from a bad release.",
+        "`kubectl describe resourcequotas` shows what is used and what there is.",
+    ),
+    "denied request": (
+        "The cluster refuses the checker's release, because of a rule that somebody made. Such a rule protects from the names that "
+        "it knows, and the next bad release has another one.",
+        "`kubectl get validatingadmissionpolicies` lists the rules. What protects users when a copy of a bad release is made?",
+    ),
+}
+"""What in the cluster's words shows that a release was kept from every copy: the reason, and the hint."""
+
 WHO_COUNTS = "Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it."
 NOT_REPLACED = {
     "StatefulSet": "A StatefulSet replaces a copy only when the old one is known to be gone, so that no two ever have one name; "
@@ -395,7 +409,7 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
             serving=AFTER,
             seconds=WATCH_SECONDS,
             arrived=lambda: cluster.has_reached(cluster.bad_image),
-            kept_away=lambda: _why_kept_away(cluster, source),
+            kept_away=lambda: _require_let_in(cluster, cluster.last_failure(), source),
             hint=f"`{source}` shows the strategy and how many copies may be unavailable: how many old ones may go before a new one is ready?",
         )
     except Refused as refused:
@@ -408,6 +422,7 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
             source=source,
             hint="Which kinds make new copies when their template changes? One of them is in `practice.yaml`.",
         )
+        _require_let_in(cluster, refused.message, source)
         could_not_run(f"The bad release could not be tried: {refused.message}")
     require(
         all(back),
@@ -419,19 +434,18 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
     )
 
 
-def _why_kept_away(cluster: Kubernetes, source: str) -> str:
-    """Return why a release reached no copy; where it is the learner's own quota, end the check."""
-    why = cluster.last_failure()
-    require(
-        # On a learner's own cluster, its administrator sets the quotas.
-        "exceeded quota" not in why or isinstance(cluster, Elsewhere),
-        "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one copy more. "
-        "That is no protection from a bad release.",
-        expected=TRIED,
-        seen=why,
-        source=source,
-        hint="`kubectl describe resourcequotas` shows what is used and what there is.",
-    )
+def _require_let_in(cluster: Kubernetes, why: str, source: str) -> str:
+    """Return why a release reached no copy; where it is a quota or a rule of the learner's own, end the check."""
+    for words, (rationale, hint) in KEPT_AWAY.items():
+        require(
+            # On a learner's own cluster, its administrator sets these.
+            words not in why or isinstance(cluster, Elsewhere),
+            rationale,
+            expected=TRIED,
+            seen=why,
+            source=source,
+            hint=hint,
+        )
     return why
 
 
