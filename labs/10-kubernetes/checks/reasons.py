@@ -181,8 +181,7 @@ def require_program(parcel: Parcel) -> None:
             expected=f"python3 {PROGRAM} in each copy, as the image has it",
             seen=f"a volume at {over[0]}" if over else runs[0] if runs else "",
             source=f"kubectl describe pod {pod.metadata.name}{space(pod)}",
-            hint="`command`, `args` and `volumeMounts` can take the place of what is in the image. Parcel is told what it needs by "
-            "variables.",
+            hint="`command`, `args` and `volumeMounts` can take the place of what is in the image. Settings reach Parcel by variables.",
         )
 
 

@@ -73,17 +73,11 @@ TRIED = "a release that is tried on one copy, while the others serve"
 
 KEPT_AWAY = {
     "exceeded quota": (
-        (
-            "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one copy more. That is "
-            "no protection from a bad release."
-        ),
+        "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one more.",
         "`kubectl describe resourcequotas` shows what is used and what there is.",
     ),
     "denied request": (
-        (
-            "The cluster refuses the checker's release, because of a rule that somebody made. Such a rule protects from the names that "
-            "it knows, and the next bad release has another one."
-        ),
+        "A rule that somebody made refuses the checker's release. It knows some names, and the next bad release has another.",
         "`kubectl get validatingadmissionpolicies` lists the rules. What protects users when a copy of a bad release is made?",
     ),
 }

@@ -648,7 +648,8 @@ NOT_RELEASED = (
 
 
 @pytest.mark.parametrize(
-    ("why", "words"), [(NO_ROOM, "No release reaches the copies"), (NOT_RELEASED, "because of a rule")]
+    ("why", "words"),
+    [(NO_ROOM, "No release reaches the copies"), (NOT_RELEASED, "A rule that somebody made")],
 )
 def test_a_release_that_is_kept_from_every_copy_is_no_protection(
     checks: Checks, why: str, words: str
