@@ -101,7 +101,7 @@ def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str], fil
     """
     if (leak := _leak(swarm, service, known)) is not None:
         _fail_for(leak)
-    _require_course_image(lab, swarm, service, known)
+    _require_course_images(lab, swarm, service, known)
     _require_from_secret(service, file)
     require(
         service.container.get("Secrets"),
@@ -266,14 +266,9 @@ def _texts(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "order", json.dumps(spec)
 
 
-def _require_course_image(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
-    """Require that an image that is not the course's does not hold the key."""
-    ours = {str((lab.image(f"drydock/parcel:{tag}") or {}).get("Id")) for tag in ("1.0", "2.0")}
-    image = service.image
-    for node in sorted({each.node for each in swarm.instances() if each.node}):
-        record: Any = swarm.ask(f"/images/{image}/json", node=node)
-        if record["Id"] in ours:
-            continue
+def _require_course_images(lab: Lab, swarm: Swarm, service: Service, known: list[str]) -> None:
+    """Require that no image that is not the course's holds the key, whether the service runs it or not."""
+    for node, image in _other_images(lab, swarm, service):
         archive = f"docker save {shlex.quote(image)}"
         for key in known:
             # UTF-16 has zero bytes, which no command line can carry.
@@ -282,13 +277,28 @@ def _require_course_image(lab: Lab, swarm: Swarm, service: Service, known: list[
             done = lab.node(node).exec(f"{archive} | grep -qaF {patterns}; echo $?", SEARCH_SECONDS)
             require(
                 done.stdout.strip() != "0",
-                f"The key is in the image {image}: anyone who has the image has the key, and so has every node.",
-                expected="no key in the image",
+                f"The key is in the image {image}: anyone who has the image has the key, and so has every node with it.",
+                expected="no key in an image",
                 seen=f"the key in {image} on {node}",
-                source=f"{archive} | grep -c …",
-                hint="An image is for everybody to read. The images that the lab brings, parcel:1.0 and parcel:2.0, need nothing added.",
+                source=f"docker --host tcp://{node}:2375 save {shlex.quote(image)} | grep -c …",
+                hint="An image is for everybody to read. The images that the lab brings, parcel:1.0 and parcel:2.0, need nothing added, "
+                "and `docker image rm` removes one that nobody needs.",
             )
-        return
+
+
+def _other_images(lab: Lab, swarm: Swarm, service: Service) -> Iterator[tuple[str, str]]:
+    """Yield the images on the nodes that the lab has not brought: node and name, each image once."""
+    brought = {f"drydock/parcel:{tag}" for tag in ("1.0", "2.0")}
+    ours = {str((lab.image(name) or {}).get("Id")) for name in brought}
+    seen = set[str]()
+    for node in swarm.nodes:
+        for each in swarm.ask("/images/json", node=node, absent=[]):
+            names = [name for name in each.get("RepoTags") or () if "<none>" not in name] or [each["Id"]]
+            # Under a name of the lab's, only what the service runs is looked into.
+            if each["Id"] in ours | seen or (brought & set(names) and service.image not in names):
+                continue
+            seen.add(each["Id"])
+            yield node, service.image if service.image in names else names[0]
 
 
 def _mounted(service: Service) -> str:

@@ -402,6 +402,28 @@ def test_a_node_that_has_left_is_not_told_as_one_that_is_lost(state: str, *, has
         mine.require_whole_swarm()
 
 
+def test_every_image_on_a_node_that_the_lab_has_not_brought_is_looked_into() -> None:
+    on = {
+        "node-1": [
+            {"Id": "1", "RepoTags": ["drydock/parcel:1.0"]},
+            {"Id": "x", "RepoTags": ["parcel:sealed"]},
+            {"Id": "y", "RepoTags": ["<none>:<none>"]},
+        ],
+        "node-2": [
+            {"Id": "x", "RepoTags": ["parcel:sealed"]},
+            {"Id": "z", "RepoTags": ["drydock/parcel:2.0"]},
+        ],
+        "node-3": [],
+    }
+    lab = SimpleNamespace(image=lambda name: {"Id": name[-3]})
+    manager = SimpleNamespace(nodes=Manager.nodes, ask=lambda _, node, absent: on[node] or absent)
+    found = list(seal._other_images(lab, manager, service(image="drydock/parcel:1.0")))
+    assert found == [("node-1", "parcel:sealed"), ("node-1", "y")]
+    # The image that the service runs is looked into although it has a name of the lab's.
+    again = list(seal._other_images(lab, manager, service(image="drydock/parcel:2.0")))
+    assert again == [*found, ("node-2", "drydock/parcel:2.0")]
+
+
 @pytest.mark.parametrize("place", ["its environment, as SEAL", "its command line"])
 def test_a_key_that_the_copies_command_hands_to_a_program_is_told(place: str) -> None:
     told = [("node-2", place, "sealed with seal-key-1234")]
