@@ -158,9 +158,9 @@ class Parcel:
         return hashlib.sha256(" ".join(sorted(texts)).encode()).hexdigest()
 
     def listens(self, pod: Pod) -> int:
-        """Return the port in a pod that users reach; Parcel's usual one as long as they reach none."""
+        """Return the port in a pod that users reach; Parcel's own as long as no service says it."""
         target = self.target(self.service, pod) if self.service else ""
-        return int(target) if target.isdecimal() else LISTENS
+        return int(target) if target.isdecimal() else self.own_port(pod) or LISTENS
 
     def own_port(self, pod: Pod) -> int | None:
         """Return the port that a copy was told to listen on, its usual one when it was told none; None if not known."""

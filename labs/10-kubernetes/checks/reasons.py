@@ -91,8 +91,13 @@ def fail_too_few(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
 # -- not reached -----------------------------------------------------------------------------------------------
 
 
-def fail_unreachable(parcel: Parcel) -> NoReturn:
-    """End the check: copies are ready, and users do not reach them."""
+def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
+    """End the check: copies are ready, and users do not reach them.
+
+    Args:
+        parcel: the learner's Parcel.
+        seen: what users get instead.
+    """
     service = parcel.service
     if service is None:
         others = parcel.other_services()
@@ -103,7 +108,10 @@ def fail_unreachable(parcel: Parcel) -> NoReturn:
             expected="a service of type NodePort" + f" with nodePort {NODE_PORT}" * (not parcel.any_port),
             seen=_ports(others) if others else "no service of yours",
             source=f"kubectl get services{parcel.cluster.everywhere}",
-            hint="A port of a service is inside the cluster; its node port is on every node. Left out, the cluster chooses one.",
+            hint="A port of a service is inside the cluster; its node port is on every node. Left out, the cluster chooses one."
+            if others
+            else "Which kind gives copies one address? What did `kubectl apply` answer about it? Each document of a file is taken or "
+            "refused on its own.",
         )
     name = service.metadata.name
     selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
@@ -158,7 +166,7 @@ def fail_unreachable(parcel: Parcel) -> NoReturn:
     fail(
         f"The service {name} leads to copies that are ready, and yet {SHOWN} gives no answer of Parcel's.",
         expected=f"Parcel's answer from {SHOWN}",
-        seen="none",
+        seen=seen,
         source=f"curl {SHOWN}",
         hint=f"In the toolbox, `curl http://worker-1:{NODE_PORT}/` asks a node itself."
         if not isinstance(parcel.cluster, Elsewhere)

@@ -11,6 +11,7 @@ from checker.cluster.interface import tell_of_lost
 from checker.cluster.kubernetes import NO_IMAGE, held_back, set_taints
 from checker.cluster.kubernetes_api import Refused
 from checker.grading.author import (
+    Reply,
     could_not_run,
     fail,
     guard,
@@ -243,13 +244,15 @@ def test_looked_after(parcel: Parcel) -> None:
 @needs("copies-run")
 def test_answers(parcel: Parcel, outside: Outside) -> None:
     """The one address answers: port 8100 of this machine."""
+    reply = Reply(ADDRESS)
 
     def answers() -> bool:
+        nonlocal reply
         reply = outside.get(ADDRESS)
         return reply.ok and reply.json().get("service") == "parcel"
 
     if not wait_until(answers, ANSWER_SECONDS, every=0.2):
-        fail_unreachable(parcel)
+        fail_unreachable(parcel, reply.summary)
     require_program(parcel)
 
 
