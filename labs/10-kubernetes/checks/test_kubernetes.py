@@ -249,7 +249,7 @@ def test_answers(parcel: Parcel, outside: Outside) -> None:
     def answers() -> bool:
         nonlocal reply
         reply = outside.get(ADDRESS)
-        return reply.ok and reply.json().get("service") == "parcel"
+        return bool(reply.fields.get("service") == "parcel")
 
     if not wait_until(answers, ANSWER_SECONDS, every=0.2):
         fail_unreachable(parcel, reply.summary)
