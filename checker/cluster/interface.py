@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from checker.timeline.record import Mark
 
 
+ENDED_SECONDS, ENDED_MOST = 120.0, 2
+"""A copy that has ended so many times, and lately ran no longer than this, does not stay."""
+
+
 def repository_of(image: str) -> str:
     """Return an image's name without the name of the public registry, the tag and the digest: `drydock/parcel`."""
     name = image.partition("@")[0]
@@ -76,6 +80,9 @@ class Cluster(Protocol):
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""
+
+    def unsteady(self) -> str:
+        """Return which copy ends again and again, and how often it has; empty when all stay."""
 
     def orders(self) -> list[list[Order]]:
         """Return what was ordered of the copies, the newest first, as far back as it is known; a list for each workload."""

@@ -13,6 +13,8 @@ import msgspec
 
 from checker.cluster import trial
 from checker.cluster.interface import (
+    ENDED_MOST,
+    ENDED_SECONDS,
     Instance,
     Order,
     lose_node,
@@ -23,13 +25,13 @@ from checker.cluster.interface import (
 )
 from checker.cluster.kubernetes_api import MANAGER, Api, Refused
 from checker.cluster.kubernetes_records import Container, Nodes, Pod, Pods, quantity
-from checker.grading.author import wait_until
+from checker.grading.author import age, moment, wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from checker.cluster.kubernetes_records import Node, Owner
+    from checker.cluster.kubernetes_records import ContainerStatus, Node, Owner
     from checker.grading.author import Lab
 
 NODES = ("control-plane", "worker-1", "worker-2")
@@ -52,6 +54,9 @@ _OWN_TAINTS = "node.kubernetes.io/"
 """The prefix of the taints that the cluster itself sets and removes."""
 _GIVEN_UP = "node.kubernetes.io/out-of-service"
 """The only taint with that prefix that people set, to give up a node that stays lost."""
+
+NODE_GONE = 255
+"""The exit code of a container that ended with its node."""
 
 _REVISION = "deployment.kubernetes.io/revision"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
@@ -121,6 +126,16 @@ class Kubernetes:
         return "kubectl get pods --output wide" + (
             "" if spaces <= {self.home} else f" --namespace {min(spaces)}"
         )
+
+    def unsteady(self) -> str:
+        """Return which pod's container ends again and again; empty when all stay."""
+        now = self.lab.engine.clock.now()
+        for pod in self.pods():
+            app = self.app(pod.spec.containers)
+            for status in pod.status.container_statuses:
+                if app and status.name == app.name and is_between_two_ends(status, now):
+                    return f"{self._id(pod)} has ended {status.restart_count} times, and was restarted"
+        return ""
 
     def orders(self) -> list[list[Order]]:
         """Return what each workload says of its pods; a Deployment also what it said before, as its ReplicaSets have it."""
@@ -542,6 +557,20 @@ def set_taints(node: Node) -> list[str]:
         for each in node.spec.taints
         if each.key == _GIVEN_UP or not each.key.startswith(_OWN_TAINTS)
     ]
+
+
+def is_between_two_ends(status: ContainerStatus, now: float) -> bool:
+    """Whether a container was started again more than once, and has not yet run much longer than the last time.
+
+    Args:
+        status: its status.
+        now: the time by the nodes' clock, in seconds since 1970.
+    """
+    running, last = status.state.running, status.last_state.terminated
+    if status.restart_count < ENDED_MOST or not (running and last) or last.exit_code == NODE_GONE:
+        return False
+    lasted = moment(last.finished_at or "") - moment(last.started_at or "")
+    return lasted < ENDED_SECONDS and age(running.started_at or "", now) < 2 * lasted + 10
 
 
 def waits_for_deletion(kind: str, spec: Mapping[str, Any]) -> bool:

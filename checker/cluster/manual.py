@@ -11,7 +11,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from checker.cluster.interface import Instance, Order, lose_node, start_node, tell_of_lost
+from checker.cluster.interface import (
+    ENDED_MOST,
+    ENDED_SECONDS,
+    Instance,
+    Order,
+    lose_node,
+    start_node,
+    tell_of_lost,
+)
 from checker.cluster.remote import Remote
 from checker.engine.api import IMAGE
 from checker.errors import LabError
@@ -153,6 +161,14 @@ class ByHand:
     def instances(self) -> list[Instance]:
         """Return the copies that run, host by host."""
         return list(self.copies())
+
+    def unsteady(self) -> str:
+        """Return which container its restart policy has started again and again; empty when all stay."""
+        for copy in self.copies():
+            restarts, seconds = self.history(copy)
+            if restarts >= ENDED_MOST and seconds < ENDED_SECONDS:
+                return f"{copy.name} on {copy.node} was restarted {restarts} times, the last time {seconds:.0f} s ago"
+        return ""
 
     def orders(self) -> list[list[Order]]:
         """Return nothing: an engine forgets a container that is removed, and what it was told."""

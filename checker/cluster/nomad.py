@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from checker.cluster.interface import (
+    ENDED_MOST,
+    ENDED_SECONDS,
     Instance,
     Order,
     lose_node,
@@ -179,6 +181,17 @@ class Nomad:
                 )
             )
         return instances
+
+    def unsteady(self) -> str:
+        """Return which allocation's task was restarted again and again; empty when all stay."""
+        now = self._lab.engine.clock.now()
+        for each in self.instances():
+            found = self.api.get(self.at(f"allocation/{each.id}"), Course)
+            for name, state in (found.task_states or {}).items() if found else ():
+                ends = [event.time / 1e9 for event in state.events or () if event.type == "Terminated"]
+                if state.restarts >= ENDED_MOST and max(ends, default=0.0) > now - ENDED_SECONDS:
+                    return f"the task {name} on {each.node} was restarted {state.restarts} times"
+        return ""
 
     def orders(self) -> list[list[Order]]:
         """Return the job's versions, the newest first."""

@@ -106,6 +106,25 @@ def _miscounted(found: Sequence[Instance], wanted: int, version: str) -> str:
     return ""
 
 
+def steady(cluster: Cluster, *, hint: str) -> None:
+    """Require that no copy ends again and again, and is ready only in between.
+
+    Args:
+        cluster: where they run.
+        hint: the hint for the learner.
+    """
+    seen = cluster.unsteady()
+    require(
+        not seen,
+        f"{cluster.title}: the copies run at this moment, and do not stay: one ends again and again. Each time, users have one "
+        "less.",
+        expected="copies that run, and go on",
+        seen=seen,
+        source=cluster.shows(),
+        hint=hint,
+    )
+
+
 def spread(
     cluster: Cluster,
     found: Sequence[Instance],

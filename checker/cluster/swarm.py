@@ -18,7 +18,7 @@ from checker.cluster.interface import (
 )
 from checker.cluster.remote import Remote
 from checker.cluster.swarm_api import PORT, Engines, NotAManagerError
-from checker.cluster.swarm_records import Node, Port, Service, Task, node_of, task_of
+from checker.cluster.swarm_records import Node, Port, Service, Task, ended_in_place, node_of, task_of
 from checker.errors import LabError
 from checker.grading.author import wait_until
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from checker.grading.author import Lab
 
-__all__ = ["Node", "NotAManagerError", "Port", "Service", "Swarm", "Task"]
+__all__ = ["Node", "NotAManagerError", "Port", "Service", "Swarm", "Task", "ended_in_place"]
 
 MEMBER_SECONDS = 20.0
 """How long a restarted node may take until the manager counts it as ready."""
@@ -120,6 +120,11 @@ class Swarm(Engines):
         """Return the command that shows the learner the same thing."""
         service = self.service()
         return f"docker service ps {service.name}" if service else "docker service ls"
+
+    def unsteady(self) -> str:
+        """Return how many tasks have ended where one runs now; empty when all copies stay."""
+        ended = ended_in_place(self.tasks(), self._lab.engine.clock.now())
+        return f"{len(ended)} tasks ended on {ended[0].node}, and others took their place" if ended else ""
 
     def orders(self) -> list[list[Order]]:
         """Return what the service says of each copy, and what it said before its last change."""

@@ -8,8 +8,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from checker.cluster.interface import ENDED_MOST, ENDED_SECONDS
+from checker.grading.history import age
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _STARTING = frozenset({"new", "pending", "assigned", "accepted", "preparing", "ready", "starting"})
 
@@ -202,6 +205,30 @@ def task_of(record: Mapping[str, Any], names: Mapping[str, str]) -> Task:
         created=str(record["CreatedAt"]),
         definition=_digest(record["Spec"]),
     )
+
+
+def ended_in_place(tasks: Sequence[Task], now: float) -> list[Task]:
+    """Return the tasks that have lately ended where one runs now, if these are many: then copies do not stay.
+
+    Args:
+        tasks: a service's tasks.
+        now: the time by the engine's clock, in seconds since 1970.
+    """
+    for running in (task for task in tasks if task.wanted):
+        ended = [
+            task
+            for task in tasks
+            if not task.wanted
+            and task.state in {"failed", "complete"}
+            # What ended before the last change of the service ended under other rules.
+            and (task.slot, task.definition) == (running.slot, running.definition)
+            and (task.slot or task.node == running.node)
+            and age(task.created, now) < ENDED_SECONDS
+        ]
+        # One may have died with a node that was lost.
+        if len(ended) >= ENDED_MOST:
+            return ended
+    return []
 
 
 def _digest(spec: Any) -> str:

@@ -7,8 +7,9 @@ import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from checker.cluster.swarm import NotAManagerError, Service, Swarm
-from checker.grading.author import age, could_not_run, fail, moment, require, wait_until
+from checker.cluster.interface import ENDED_SECONDS
+from checker.cluster.swarm import NotAManagerError, Service, Swarm, ended_in_place
+from checker.grading.author import could_not_run, fail, moment, require, wait_until
 
 from .address import require_alone
 from .move import BEGINNING_SECONDS
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "/app/parcel.py"
 """Where the image keeps Parcel."""
-
-ENDED_SECONDS, ENDED_MOST = 120.0, 2
-"""So many copies that ended in one place within this time are too many."""
 
 LEAST = 2
 """How many copies there must be."""
@@ -197,32 +195,20 @@ class Parcel:
 
     def _require_steady(self, service: Service) -> None:
         """Fail when copies run at this moment that end again and again, and are replaced each time."""
-        tasks = self.swarm.tasks()
-        now = self.lab.engine.clock.now()
-        for running in (task for task in tasks if task.wanted):
-            ended = [
-                task
-                for task in tasks
-                if not task.wanted
-                and task.state in {"failed", "complete"}
-                # What ended before the last change of the service ended under other rules.
-                and (task.slot, task.definition) == (running.slot, running.definition)
-                and (task.slot or task.node == running.node)
-                and age(task.created, now) < ENDED_SECONDS
-            ]
-            # One may have died with a node that was lost.
-            if len(ended) >= ENDED_MOST:
-                if "port is already allocated" in ended[0].error:
-                    require_alone(self.swarm, service)
-                fail(
-                    f"The copies of `{service.name}` do not stay: they end, and the swarm starts others in their place. Each time, "
-                    "one copy less answers.",
-                    expected=f"copies of `{service.name}` that run, and go on",
-                    seen=f"{len(ended)} that ended within {ENDED_SECONDS / 60:g} minutes, where one runs now",
-                    source=f"docker service ps --no-trunc {service.name}",
-                    evidence=last_words(self.swarm, ended[0]) or shown(ended[0]),
-                    hint="`docker service logs` shows what the copies say before they end.",
-                )
+        ended = ended_in_place(self.swarm.tasks(), self.lab.engine.clock.now())
+        if not ended:
+            return
+        if "port is already allocated" in ended[0].error:
+            require_alone(self.swarm, service)
+        fail(
+            f"The copies of `{service.name}` do not stay: they end, and the swarm starts others in their place. Each time, "
+            "one copy less answers.",
+            expected=f"copies of `{service.name}` that run, and go on",
+            seen=f"{len(ended)} that ended within {ENDED_SECONDS / 60:g} minutes, where one runs now",
+            source=f"docker service ps --no-trunc {service.name}",
+            evidence=last_words(self.swarm, ended[0]) or shown(ended[0]),
+            hint="`docker service logs` shows what the copies say before they end.",
+        )
 
     def _remotes(self) -> Iterator[tuple[str, Remote]]:
         """Yield the copies that run, as their nodes' engines know them, each with its node."""

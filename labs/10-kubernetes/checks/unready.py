@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.interface import lost_nodes
-from checker.cluster.kubernetes import NO_IMAGE
+from checker.cluster.kubernetes import NO_IMAGE, NODE_GONE, is_between_two_ends
 from checker.cluster.kubernetes_records import quantity, resources_of
-from checker.grading.author import age, could_not_run, fail, moment, require
+from checker.grading.author import could_not_run, fail, require
 
 from .parcel import LISTENS, space
 from .rollouts import NO_START, delay, fail_standing_still, standing_still
 
 if TYPE_CHECKING:
-    from checker.cluster.kubernetes_records import ContainerStatus, Pod, Probe
+    from checker.cluster.kubernetes_records import Pod, Probe
     from checker.grading.author import Lab
 
     from .parcel import Parcel
@@ -24,10 +24,6 @@ SLOW_CORES = 0.05
 """Below this limit, Parcel needs several seconds to start, and to answer."""
 
 EXPECTED = "copies that are READY 1/1"
-ENDED_SECONDS, ENDED_MOST = 120.0, 2
-"""A copy that was started again so many times, and ran no longer than this the last time, does not stay."""
-_NODE_GONE = 255
-"""The exit code of a container that ended with its node."""
 
 
 def fail_not_ready(lab: Lab, parcel: Parcel, late: list[Pod]) -> NoReturn:
@@ -226,7 +222,7 @@ def require_steady(lab: Lab, parcel: Parcel) -> None:
     ended = [
         pod
         for pod in parcel.pods
-        if _is_between_two_ends(parcel.status(pod), now) and not parcel.event(pod, "reason=Killing", "failed")
+        if is_between_two_ends(parcel.status(pod), now) and not parcel.event(pod, "reason=Killing", "failed")
     ]
     if ended:
         counted = f"{len(ended)} of {len(parcel.pods)} copies"
@@ -234,20 +230,11 @@ def require_steady(lab: Lab, parcel: Parcel) -> None:
         _fail_ended(parcel, ended[0], counted)
 
 
-def _is_between_two_ends(status: ContainerStatus, now: float) -> bool:
-    """Whether a container was started again more than once, and has not yet run much longer than the last time."""
-    running, last = status.state.running, status.last_state.terminated
-    if status.restart_count < ENDED_MOST or not (running and last) or last.exit_code == _NODE_GONE:
-        return False
-    lasted = moment(last.finished_at or "") - moment(last.started_at or "")
-    return lasted < ENDED_SECONDS and age(running.started_at or "", now) < 2 * lasted + 10
-
-
 def _ends_by_itself(parcel: Parcel, pod: Pod) -> bool:
     if pod.trouble in NO_START or parcel.status(pod).state.terminated:
         return True
     last = parcel.status(pod).last_state.terminated
-    return last is not None and last.exit_code not in {0, _NODE_GONE}
+    return last is not None and last.exit_code not in {0, NODE_GONE}
 
 
 def _fail_ended(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:

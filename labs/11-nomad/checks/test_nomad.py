@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from checker.cluster.nomad import SERVER, Nomad
-from checker.cluster.outcomes import own_versions, replaced, rollout
+from checker.cluster.outcomes import own_versions, replaced, rollout, steady
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
 from .job import COPIES, PORT, groups_of, require_alone, require_job, require_two_copies
@@ -78,6 +78,7 @@ def test_two_copies(lab: Lab, nomad: Nomad) -> None:
     ):
         wait_until(lambda: _well(nomad), SETTLE_SECONDS, every=0.25)
     require_two_copies(nomad, job)
+    steady(nomad, hint="`nomad alloc logs ID` shows what a copy says before it ends.")
 
 
 @needs("two-copies")

@@ -90,6 +90,7 @@ class Goal:
         """Require two copies on two machines, each reached, and an answer at the way's front."""
         self._require_one_hand(way)
         found = outcomes.copies(way.cluster, WANTED, hint=COPIES[way.key], patience=15.0)
+        outcomes.steady(way.cluster, hint=f"What do the copies say before they end? {COPIES[way.key]}")
         outcomes.spread(way.cluster, found, hint=SPREAD[way.key])
         if way.key != "kubernetes":
             # There the port of every node leads to every copy; here each machine's port has to lead to its own.

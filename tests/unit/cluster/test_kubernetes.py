@@ -15,6 +15,7 @@ from checker.cluster.kubernetes import NODES, PROBE, Kubernetes, Workload, held_
 from checker.cluster.kubernetes_api import Api, Refused
 from checker.cluster.kubernetes_records import Pod, Probe, quantity, resources_of
 from checker.engine.shell import Completed
+from checker.grading.history import moment
 from checker.grading.verdicts import CouldNotRun
 
 
@@ -67,6 +68,7 @@ class Scene:
 
     states: dict[str, str]
     project: str = "drydock-10"
+    clock: Any = None
 
     def list_all(self, kind: str, labels: dict[str, str]) -> list[dict[str, Any]]:  # noqa: ARG002
         """List them."""
@@ -267,6 +269,23 @@ def test_a_workload_that_keeps_releases_from_its_copies_says_how(
     kind: str, spec: dict[str, Any], kept: str
 ) -> None:
     assert held_back(kind, spec) == kept
+
+
+@pytest.mark.parametrize(
+    ("restarts", "words"), [(1, ""), (3, "parcel-1 has ended 3 times, and was restarted")]
+)
+def test_a_pod_whose_container_ends_again_and_again_does_not_stay(restarts: int, words: str) -> None:
+    last = {"exitCode": 124, "startedAt": "2026-11-24T22:00:00Z", "finishedAt": "2026-11-24T22:00:20Z"}
+    state = {
+        "name": "parcel",
+        "restartCount": restarts,
+        "state": {"running": {"startedAt": "2026-11-24T22:00:21Z"}},
+        "lastState": {"terminated": last},
+    }
+    found = cluster({PODS: {"items": [pod(status={"containerStatuses": [state]})]}})
+    clock = SimpleNamespace(now=lambda: moment("2026-11-24T22:00:30Z"))
+    found.lab.engine.clock = clock  # type: ignore[assignment]
+    assert found.unsteady() == words
 
 
 def revised(name: str, by: str, revision: str, container: dict[str, Any]) -> dict[str, Any]:

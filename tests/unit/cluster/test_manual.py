@@ -200,3 +200,15 @@ def test_an_engine_tells_of_a_copy_when_it_was_made_and_started_and_by_which_nam
     assert found.started - found.created == pytest.approx(5)
     told["Config"] = {"Hostname": "c1"}
     assert on.records()[0].instance == "c1"
+
+
+@pytest.mark.parametrize(
+    ("history", "words"), [((1, 5.0), ""), ((3, 500.0), ""), ((3, 5.0), "restarted 3 times")]
+)
+def test_a_copy_that_is_restarted_again_and_again_does_not_stay(
+    history: tuple[int, float], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ByHand, "history", lambda *_: history)
+    found = cluster({"host-1": [container()]}).unsteady()
+    assert words in found
+    assert bool(found) == bool(words)

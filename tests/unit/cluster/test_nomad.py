@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -353,3 +354,18 @@ def test_the_versions_of_a_job_are_its_orders() -> None:
         ("1.0", True),
     ]
     assert history[0].source == "nomad job history -p parcel"
+
+
+@pytest.mark.parametrize(
+    ("restarts", "ago", "words"), [(1, 5, ""), (3, 500, ""), (3, 5, "parcel on client-1 was restarted 3")]
+)
+def test_a_task_that_is_restarted_again_and_again_does_not_stay(restarts: int, ago: int, words: str) -> None:
+    now = 1795967200
+    events = [{"Type": "Terminated", "Time": (now - ago) * 10**9}, {"Type": "Started", "Time": now * 10**9}]
+    state = {"State": "running", "Restarts": restarts, "Events": events}
+    found = running(WELL)
+    lab: Any = found._lab
+    lab.server.answers["allocation/a"] = {"TaskStates": {"parcel": state}}
+    lab.engine = SimpleNamespace(clock=SimpleNamespace(now=lambda: float(now)))
+    assert words in found.unsteady()
+    assert bool(found.unsteady()) == bool(words)

@@ -38,6 +38,7 @@ class Fake:
         self.back: list[str] = []
         self.trouble = ""
         self.told: list[list[Order]] = []
+        self.ends = ""
 
     def instances(self) -> list[Instance]:
         """Return what runs."""
@@ -46,6 +47,10 @@ class Fake:
     def shows(self) -> str:
         """Return a command."""
         return "fake ps"
+
+    def unsteady(self) -> str:
+        """Say what a test says."""
+        return self.ends
 
     def orders(self) -> list[list[Order]]:
         """Return what a test says."""
@@ -169,6 +174,16 @@ def test_two_more_on_one_node_than_on_another_is_no_spread(placed: tuple[str, ..
 def test_spread_is_asked_of_the_nodes_that_are_left() -> None:
     cluster = Fake("one", "one", "two")
     outcomes.spread(cluster, cluster.found, over=("one", "two"), hint="h")
+
+
+def test_copies_that_are_ready_between_two_ends_do_not_stay() -> None:
+    fake = Fake("one", "two")
+    outcomes.steady(fake, hint="logs")
+    fake.ends = "one-0 has ended 3 times"
+    assert "Fake: the copies run at this moment, and do not stay" in (
+        said := told(lambda: outcomes.steady(fake, hint="logs"))
+    )
+    assert "one-0 has ended 3 times fake ps logs" in said
 
 
 # -- a node lost -----------------------------------------------------------------------------------------------
