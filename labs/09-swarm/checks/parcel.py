@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 PROGRAM = "/app/parcel.py"
 """Where the image keeps Parcel."""
 
+REMEMBERED = 5
+"""How many ended tasks of each copy a swarm keeps by default."""
+
 LEAST = 2
 """How many copies there must be."""
 
@@ -144,6 +147,20 @@ class Parcel:
             seen=_listed(members),
             source="docker node ls",
             hint="`docker node demote` makes a manager a worker again.",
+        )
+        self._require_memory()
+
+    def _require_memory(self) -> None:
+        """Require that the swarm remembers tasks that ended, from which everybody reads what happened to copies."""
+        kept = self.swarm.ask("/swarm")["Spec"]["Orchestration"].get("TaskHistoryRetentionLimit", REMEMBERED)
+        require(
+            not 0 <= kept < REMEMBERED,
+            f"The swarm keeps {kept} ended tasks of each copy, and kept {REMEMBERED} when the lab began: that a copy ended, and why, "
+            "is soon nowhere to be read.",
+            expected=f"a task history of {REMEMBERED} or more",
+            seen=f"Task History Retention Limit: {kept}",
+            source="docker info",
+            hint="`docker swarm update --help` lists the swarm's own settings.",
         )
 
     def _has_left(self, name: str) -> bool:

@@ -126,14 +126,20 @@ def _require_from_secret(service: Service, file: str) -> None:
     ]
     if not file or (file in given and not over):
         return
-    came = (
-        f"a {over[0].get('Type', 'bind')} mount of {over[0].get('Source') or 'a volume'} brings it there"
-        if over
-        else "none of its secrets lies there"
+    configs = service.container.get("Configs") or []
+    config = next(
+        (each["ConfigName"] for each in configs if (each.get("File") or {}).get("Name") == file), ""
     )
+    came = "none of its secrets lies there: something in the copies has made that file"
+    if config:
+        came = f"the config `{config}` brings it there"
+    if over:
+        came = (
+            f"a {over[0].get('Type', 'bind')} mount of {over[0].get('Source') or 'a volume'} brings it there, so it lies readable on "
+            "the disks of the nodes"
+        )
     fail(
-        f"Parcel has its key from {file}, and {came}: so it lies readable on the disks of the nodes, whatever secrets the "
-        "service has besides.",
+        f"Parcel has its key from {file}, and {came}. Whatever secrets the service has besides, that is none.",
         expected="PARCEL_SECRET_FILE names the file of a secret that the service is given",
         seen=f"PARCEL_SECRET_FILE={file}; secrets: {', '.join(given) or 'none'}; mounts: {_mounted(service)}",
         source=f"docker service inspect --pretty {service.name}",

@@ -384,7 +384,9 @@ def test_an_image_that_was_made_again_under_the_same_name_is_told() -> None:
 
 @pytest.mark.parametrize(("state", "has_left"), [("inactive", True), ("active", False), ("", False)])
 def test_a_node_that_has_left_is_not_told_as_one_that_is_lost(state: str, *, has_left: bool) -> None:
-    def ask(path: str, node: str, absent: Any) -> Any:
+    def ask(path: str, node: str = "", absent: Any = None) -> Any:
+        if path == "/swarm":
+            return {"Spec": {"Orchestration": {}}}
         assert (path, node) == ("/info", "node-3")
         return {"Swarm": {"LocalNodeState": state}} if state else absent
 
@@ -400,6 +402,25 @@ def test_a_node_that_has_left_is_not_told_as_one_that_is_lost(state: str, *, has
         assert found.seen.endswith("node-3 (worker, down)")
     else:
         mine.require_whole_swarm()
+
+
+@pytest.mark.parametrize(("kept", "enough"), [(0, False), (4, False), (5, True), (-1, True)])
+def test_a_swarm_that_forgets_what_ended_is_not_as_it_was(kept: int, *, enough: bool) -> None:
+    said = {"Spec": {"Orchestration": {"TaskHistoryRetentionLimit": kept}}}
+    mine = parcel.Parcel(None, SimpleNamespace(ask=lambda _: said))
+    if enough:
+        mine._require_memory()
+    else:
+        assert failure(mine._require_memory).seen == f"Task History Retention Limit: {kept}"
+
+
+def test_a_key_that_a_config_brings_is_not_told_as_one_on_a_disk() -> None:
+    made = service(
+        Secrets=[{"File": {"Name": "seal"}}], Configs=[{"ConfigName": "tmpl", "File": {"Name": "/etc/seal"}}]
+    )
+    told = failure(seal._require_from_secret, made, "/etc/seal").rationale
+    assert "the config `tmpl` brings it there" in told
+    assert "disks" not in told
 
 
 def test_every_image_on_a_node_that_the_lab_has_not_brought_is_looked_into() -> None:
