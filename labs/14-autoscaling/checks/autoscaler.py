@@ -134,6 +134,18 @@ class Autoscaler(_Record, frozen=True):
         return TOLERANCE if found is None else quantity(str(found))
 
     @property
+    def hesitation(self) -> int:
+        """For how many seconds it must have needed more copies before it adds any; 0 if nobody says otherwise."""
+        up = self.spec.behavior.get("scaleUp") or {}
+        return int(up.get("stabilizationWindowSeconds") or 0)
+
+    @property
+    def never_adds(self) -> bool:
+        """Whether it was told to add no copies."""
+        up = self.spec.behavior.get("scaleUp") or {}
+        return bool(up.get("selectPolicy") == "Disabled")
+
+    @property
     def never_removes(self) -> bool:
         """Whether it was told to remove no copies."""
         down = self.spec.behavior.get("scaleDown") or {}
@@ -175,6 +187,17 @@ class Scaled:
     def workload(self) -> Workload:
         """What looks after them."""
         return self.cluster.workload(self.pods[0])
+
+    @property
+    def app(self) -> Container | None:
+        """The container of a copy that runs Parcel."""
+        return self.cluster.app(self.pods[0].spec.containers)
+
+    @property
+    def limit(self) -> float | None:
+        """The CPU in cores that one copy may use; None if it has no limit."""
+        found = resources_of(self.pods[0], self.app).limits.get("cpu") if self.app else None
+        return quantity(found) if found else None
 
     @property
     def others(self) -> list[str]:

@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from checker.grading.author import Lab, Sheet, Timeline
 
     from .autoscaler import Scaled
-    from .tide import Tide
+    from .tide import Change, Tide
 
 MACHINE = "drydock/vm:1.0"
 SLACK_SECONDS = 3.0
 """The engine looks every 0.2 s whether a machine answers, and on a busy machine later."""
+PEAK_CORES = 0.45
+"""The CPU that the tide needs at its peak, by users.yaml, and what the copies themselves take."""
+START_SECONDS = 30.0
+"""A new copy that takes longer until it is ready has something that makes it wait; 4 to 8 s measured on two cores."""
+SLOW_HINT = "`kubectl explain hpa.spec.behavior.scaleUp` lists what decides when copies are added, and the default of each."
 LEAST_PART = 0.4
 """The engine's time contains what boot.sh leaves out: trying whether the processor can be shared."""
 
@@ -55,16 +60,40 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
             evidence=unhealthy,
             hint="What does the readiness probe ask, how long may the answer take, and what does a busy copy do with that question?",
         )
+    high, slow = scaled.autoscaler.spec.max_replicas, scaled.autoscaler.hesitation
+    at_most = sum(_ready_at(changes, each.at) >= high for each in seen.failures)
+    together = high * (scaled.limit or 0.0)
+    if 2 * at_most > len(seen.failures) and 0 < together < PEAK_CORES:
+        fail(
+            f"{said}, {at_most} of them while all {high} copies were ready that the autoscaler may have at most. The limit of each copy "
+            f"allows all of them together {together * 1000:.0f}m of CPU, and the peak needs more.",
+            expected=f"at most {bound:.0%} failures",
+            seen=f"{len(seen.failures) / len(seen.requests):.0%}",
+            source=source,
+            hint="At the peak come fifteen requests a second, each of 25 ms of CPU. Highest number, or limit: which of the two can still grow?",
+        )
     first = seen.failures[0].at - tide.begin
-    ready = next((each.ready for each in reversed(changes) if each.at <= seen.failures[0].at), 0)
+    ready = _ready_at(changes, seen.failures[0].at)
     fail(
         f"{said}, the first of them {first:.0f} s after the tide began, when {ready} copies were ready. New ones take their time: "
-        "measuring, deciding, starting. Until then, those that are there have to do.",
+        "measuring, deciding, starting. Until then, those that are there have to do."
+        + (
+            f" And this autoscaler waits for {slow} s before it adds any: its `scaleUp` says so."
+            if slow
+            else ""
+        ),
         expected=f"at most {bound:.0%} failures",
         seen=f"{len(seen.failures) / len(seen.requests):.0%}",
         source=source,
-        hint="How busy may a copy be before another is added, and how many are there when the tide begins?",
+        hint=SLOW_HINT
+        if slow
+        else "How busy may a copy be before another is added, and how many are there when the tide begins?",
     )
+
+
+def _ready_at(changes: Sequence[Change], at: float) -> int:
+    """Return how many copies were ready at a moment."""
+    return next((each.ready for each in reversed(changes) if each.at <= at), 0)
 
 
 def _last_unhealthy(scaled: Scaled) -> str:
@@ -80,8 +109,11 @@ def _last_unhealthy(scaled: Scaled) -> str:
     return " ".join(str(last["message"]).split()) if last else ""
 
 
-def fail_never_added(scaled: Scaled, numbers: Sequence[int], ceiling: int, source: str) -> NoReturn:
-    """Say that no copy was added."""
+def fail_never_added(
+    scaled: Scaled, numbers: Sequence[int], wanted: float | None, ceiling: int, source: str
+) -> NoReturn:
+    """Say that no copy was added, or that none of those that were wanted became ready."""
+    space, found = scaled.space, scaled.autoscaler
     if numbers[0] >= ceiling:
         fail(
             f"There were {numbers[0]} copies already when the tide began: nothing was left to add.",
@@ -90,12 +122,51 @@ def fail_never_added(scaled: Scaled, numbers: Sequence[int], ceiling: int, sourc
             source=source,
             hint="How many copies does the autoscaler keep when nobody comes? It may take minutes until it removes those that are too many.",
         )
+    if wanted is not None:
+        fail(
+            f"The autoscaler wanted more copies {wanted:.0f} s after the tide began, and until two minutes after its end no new one was "
+            "ready: they were not started, or their probe did not say that they can serve.",
+            expected="new copies that are ready",
+            seen=" → ".join(map(str, numbers)) + " copies wanted, none more ready",
+            source=source,
+            hint=f"`kubectl get events{space}` says why a pod was not made or not started, and `kubectl describe pod NAME{space}` what its "
+            "readiness probe waits for.",
+        )
     fail(
-        "The tide came, and no copy was added.",
+        "The tide came, and no copy was added"
+        + (": its `scaleUp` is disabled, so the autoscaler may not add any." if found.never_adds else "."),
         expected="more copies than before",
         seen=" → ".join(map(str, numbers)) + " copies",
         source=source,
-        hint=f"`kubectl describe hpa {scaled.autoscaler.metadata.name}` shows what it measured, and what it compares that with.",
+        hint=SLOW_HINT
+        if found.never_adds or found.hesitation
+        else f"`kubectl describe hpa {found.metadata.name}{space}` shows what it measured, and what it compares that with.",
+    )
+
+
+def fail_late(scaled: Scaled, wanted: float, first: float, most: float, source: str) -> NoReturn:
+    """Say that the first new copy was ready too late, and what it was that took so long."""
+    slow = scaled.autoscaler.hesitation
+    if first - wanted > START_SECONDS:
+        why = f"It was wanted after {wanted:.0f} s: its start took the rest of the time."
+        hint = (
+            f"What happens between the start of a copy and its being ready? `kubectl describe pod NAME{scaled.space}` shows the probe, and "
+            "for how long it waits before it asks."
+        )
+    elif slow:
+        why = f"The autoscaler waits for {slow} s before it adds a copy: its `scaleUp` says so."
+        hint = SLOW_HINT
+    else:
+        why = ""
+        hint = (
+            "From which use on is a copy added, and how many copies were there to take the crowd until then?"
+        )
+    fail(
+        f"The first new copy was ready {first:.0f} s after the tide began, when the first crowd had gone. {why}".rstrip(),
+        expected=f"within {most:.0f} s",
+        seen=f"wanted after {wanted:.0f} s, ready after {first:.0f} s",
+        source=source,
+        hint=hint,
     )
 
 

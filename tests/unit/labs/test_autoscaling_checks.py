@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from checker.cluster.kubernetes_records import Pod
+from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,3 +111,72 @@ def test_copies_of_an_earlier_tide_are_no_part_of_this_one(
     checks: Checks, numbers: list[int], rest: list[int]
 ) -> None:
     assert checks(LAB, "tide").risen(numbers) == rest
+
+
+def scaled(checks: Checks, up: dict[str, Any] | None = None, *, high: int = 6, limit: float = 0.2) -> Any:
+    """Return copies whose autoscaler adds some as `up` says."""
+    spec = {"maxReplicas": high, "behavior": {"scaleUp": up or {}}}
+    found = msgspec.convert(
+        {"metadata": {"name": "parcel"}, "spec": spec}, checks(LAB, "autoscaler").Autoscaler
+    )
+    nothing = SimpleNamespace(get=lambda _: [{"items": []}])
+    return SimpleNamespace(
+        space="", autoscaler=found, limit=limit, pods=[], workload=SimpleNamespace(namespace="default"),
+        cluster=SimpleNamespace(api=nothing, lab=SimpleNamespace(number="14")),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("up", "wanted", "reason", "hint"),
+    [
+        pytest.param({}, 40, "its start took the rest of the time", "for how long it waits", id="the probe"),
+        pytest.param(
+            {"stabilizationWindowSeconds": 90}, 130, "waits for 90 s before it adds", "scaleUp", id="a window"
+        ),
+        pytest.param({}, 130, "when the first crowd had gone.", "From which use on", id="the target"),
+    ],
+)
+def test_a_copy_that_comes_late_says_what_took_so_long(
+    checks: Checks, up: dict[str, Any], wanted: float, reason: str, hint: str
+) -> None:
+    with pytest.raises(CheckFailed, match=reason) as failed:
+        checks(LAB, "reasons").fail_late(scaled(checks, up), wanted, 136, 95, "")
+    assert hint in failed.value.failure.hint
+
+
+@pytest.mark.parametrize(
+    ("up", "numbers", "wanted", "reason"),
+    [
+        pytest.param(
+            {}, [2, 5, 2], 40.0, "wanted more copies 40 s after .* no new one was ready", id="none ready"
+        ),
+        pytest.param({"selectPolicy": "Disabled"}, [2], None, "its `scaleUp` is disabled", id="disabled"),
+        pytest.param({}, [2], None, "no copy was added\\.", id="none wanted"),
+        pytest.param({}, [6], None, "nothing was left to add", id="at the ceiling"),
+    ],
+)
+def test_copies_that_were_wanted_and_never_ready_are_told_from_none_that_were_wanted(
+    checks: Checks, up: dict[str, Any], numbers: list[int], wanted: float | None, reason: str
+) -> None:
+    with pytest.raises(CheckFailed, match=reason):
+        checks(LAB, "reasons").fail_never_added(scaled(checks, up), numbers, wanted, 6, "")
+
+
+@pytest.mark.parametrize(
+    ("high", "limit", "up", "reason"),
+    [
+        pytest.param(3, 0.1, {}, "The limit of each copy allows all of them together 300m", id="ceiling"),
+        pytest.param(3, 0.2, {}, "New ones take their time", id="room enough"),
+        pytest.param(6, 0.2, {"stabilizationWindowSeconds": 90}, "waits for 90 s", id="window"),
+    ],
+)
+def test_requests_that_fail_with_all_copies_there_are_blamed_on_the_room_they_have(
+    checks: Checks, high: int, limit: float, up: dict[str, Any], reason: str
+) -> None:
+    kind = checks(LAB, "tide").Change
+    changes = [kind(90.0, 2, 2, AUTOSCALER), kind(120.0, 3, 3, AUTOSCALER)]
+    failures = [SimpleNamespace(at=110.0), SimpleNamespace(at=130.0), SimpleNamespace(at=140.0)]
+    tide = SimpleNamespace(begin=100.0, due=280.0, read=lambda: changes)
+    seen = SimpleNamespace(failures=failures, requests=[*failures, failures[0]], kinds={})
+    with pytest.raises(CheckFailed, match=reason):
+        checks(LAB, "reasons").fail_unserved(scaled(checks, up, high=high, limit=limit), tide, seen, 0.1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.grading.http import Reply
 from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
@@ -128,3 +130,24 @@ def test_two_statements_for_one_period_are_found_from_the_move_on(checks: Checks
     found = [statement(90, 910), statement(90, 911), statement(100, 1010), statement(101, 1020)]
     assert twice(found, 95) == 0
     assert twice([*found, statement(101, 1021)], 95) == 101
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        pytest.param("Harbour Street", "", id="as before"),
+        pytest.param('"Harbour Street"', 'calls itself `"Harbour Street"`', id="with quotes"),
+        pytest.param("Pier 7", "calls itself `Pier 7`", id="another"),
+    ],
+)
+def test_the_office_keeps_its_name_wherever_it_is(checks: Checks, name: str, reason: str) -> None:
+    module = checks(SLUG, "place")
+    place = module.Place(SimpleNamespace(inside=lambda _: None), None)
+    place.__dict__["office"] = SimpleNamespace(name="office", attrs={"Config": {"Image": "office:1.0"}})
+    place.__dict__["twin"] = module.Twin("Pier a1", "Pier a1", set(), "", 0.0)
+    place.ask = lambda _: Reply("", 200, json.dumps({"office": name, "parcels": 0}).encode())
+    if not reason:
+        place.require_set_by_environment()
+        return
+    with pytest.raises(CheckFailed, match=reason):
+        place.require_set_by_environment()
