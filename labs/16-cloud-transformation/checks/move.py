@@ -80,7 +80,8 @@ class Move:
             fail(
                 f"The users are not at the new place: they write to {address or 'no address'}.",
                 seen=self.summary(),
-                hint="Before each try, users look up the address of the office in the file `address` of your work folder.",
+                hint="Before each try, users look up the address of the office in the file `address` of your work folder: "
+                "a name, a colon and a port, and nothing else.",
                 **facts,
             )
         if not wait_until(lambda: self.writes_since(since), WRITE_SECONDS, every=0.5):

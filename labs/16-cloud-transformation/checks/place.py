@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 HOST = "rented"
 PORT = 8080
+NAME = "Harbour Street"
+"""What the office is called in /etc/office.conf of the old machine."""
 URL = f"http://{HOST}:{PORT}"
 TWIN = "drydock-twin"
 START_SECONDS = 20.0
@@ -223,6 +225,17 @@ class Place:
             seen=f'"office": "{twin.office}"',
             **facts,
         )
+        reply = self.ask("/")
+        said = str(reply.fields.get("office"))
+        require(
+            said == NAME,
+            f"The office calls itself `{said}`. Its users know it as `{NAME}`, as it was called on the old machine.",
+            expected=f'"office": "{NAME}"',
+            seen=reply.summary,
+            source=f"curl {URL}/",
+            hint="What does the engine take for the value: does anything around the name belong to it, too? "
+            f"`docker --context rented exec {self.office.name} env` shows what came of it.",
+        )
 
     # -- the secret --------------------------------------------------------------------------------------------------
 
@@ -263,7 +276,8 @@ def _fail_leaked(image: dict[str, Any], where: str, source: str) -> None:
         expected="the token in no image",
         seen=f"it is {where}",
         source=f"{source} {name}",
-        hint="What was in the folder that was built from, and what did the Dockerfile copy or set? A container gets a secret when it is started."
+        hint="What was in the folder that was built from, and what did the Dockerfile copy or set? A container gets a secret when it is "
+        "started, and an image that `docker commit` makes of that container has it, too."
         if tags
         else "`docker --context rented image ls --all` lists it as <none>. Which command removes an image, and does a container still use it?",
     )
