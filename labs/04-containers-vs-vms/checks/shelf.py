@@ -22,7 +22,7 @@ PROGRAM = "/app/parcel.py"
 """Where both images keep Parcel."""
 
 AT_LIMIT = 0.9
-"""A box that takes this part of its memory limit would take more without it."""
+"""A box that takes this part of its memory limit may have reached it."""
 
 
 class Shelves:
@@ -76,13 +76,16 @@ class Shelves:
             return ""
         return seen.by_number[1].told if 1 in seen.by_number else "no process"
 
-    def squeezed(self, image: str) -> tuple[Container, float] | None:
-        """Return a running box that is at its memory limit, and the limit in MiB; to be called after `memory`."""
-        for box in self.running(image):
-            limit = float(box.host_config.get("Memory") or 0) / MIB
-            if limit and self._memory[box.id] > AT_LIMIT * limit:
-                return box, limit
-        return None
+    def at_limit(self, image: str) -> list[tuple[Container, float, float]]:
+        """Return the running boxes that are at their memory limit, and with each its limit and what it takes, in MiB.
+
+        To be called after `memory`.
+        """
+        boxes = [
+            (box, float(box.host_config.get("Memory") or 0) / MIB, self._memory[box.id])
+            for box in self.running(image)
+        ]
+        return [(box, limit, used) for box, limit, used in boxes if limit and used > AT_LIMIT * limit]
 
     def silent(self, image: str) -> list[Container]:
         """Return those of them that do not answer on port 8080."""

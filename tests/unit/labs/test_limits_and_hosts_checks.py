@@ -72,6 +72,37 @@ def test_containers_that_were_started_outside_of_the_toolbox_are_told(checks: Ch
     measurements._tell_of_others(shelves, "drydock/parcel:1.0", 3)
 
 
+@pytest.mark.parametrize(
+    ("limit", "used", "squeezed"),
+    [
+        pytest.param(12, 11.5, False, id="a limit that changes nothing"),
+        pytest.param(10, 9.8, True, id="a limit that moves the rest to swap"),
+        pytest.param(64, 9.8, False, id="a limit far away"),
+        pytest.param(0, 9.8, False, id="no limit"),
+    ],
+)
+def test_a_memory_limit_counts_only_if_a_box_takes_less_with_it(
+    checks: Checks, limit: int, used: float, *, squeezed: bool
+) -> None:
+    image, module = "drydock/parcel:1.0", "test_measurements"
+    shelves = checks("04-containers-vs-vms", "shelf").Shelves(
+        SimpleNamespace(image=lambda _: {"Id": "x"}, containers=list, record=lambda *_: None)
+    )
+    one = SimpleNamespace(id="1", name="box-1", running=True, host_config={"Memory": limit << 20})
+    shelves.boxes[image] = [one] * 45
+    shelves.memory = lambda _: shelves._memory.update({"1": used}) or used * 45
+    own = SimpleNamespace(samples=lambda _: [SimpleNamespace(memory_mib=11.5)])
+    judge = checks("04-containers-vs-vms", module)._require_full
+    if squeezed:
+        with pytest.raises(CheckFailed, match="has a memory limit of 10 MiB and has reached it"):
+            judge(shelves.lab, shelves, own, image)
+    elif used * 45 < 500:
+        with pytest.raises(CheckFailed, match="There is room left"):
+            judge(shelves.lab, shelves, own, image)
+    else:
+        judge(shelves.lab, shelves, own, image)
+
+
 # -- lab 05: what a process in the virtual machine runs --------------------------------------------------------
 
 
