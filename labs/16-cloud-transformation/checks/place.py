@@ -246,11 +246,11 @@ class Place:
         needles = [each.decode() for each in forms(token) if b"\0" not in each]
         patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
         for image in json.loads(self.engine.run("docker image inspect $(docker image ls -aq)") or "[]"):
-            told = self.engine.run(f"docker history --no-trunc {image['Id']}") + json.dumps(image["Config"])
-            if any(each in told for each in needles):
-                _fail_leaked(
-                    image, "in its settings or its history", "docker --context rented history --no-trunc"
-                )
+            if any(each in json.dumps(image["Config"]) for each in needles):
+                _fail_leaked(image, "in its settings", "docker --context rented image inspect")
+            history = self.engine.run(f"docker history --no-trunc {image['Id']}")
+            if any(each in history for each in needles):
+                _fail_leaked(image, "in its history", "docker --context rented history --no-trunc")
             layers = image["GraphDriver"]["Data"] or {}
             folders = f"{layers.get('UpperDir', '')}:{layers.get('LowerDir', '')}".strip(":").split(":")
             if not any(folders):
@@ -272,7 +272,8 @@ def _fail_leaked(image: dict[str, Any], where: str, source: str) -> None:
             if tags
             else " It has no name, since it is an earlier build of an image, and it is still there."
         )
-        + " Anyone who gets the image gets the token, and a later step that deletes it changes nothing.",
+        + " Anyone who gets the image gets the token"
+        + (", and a later step that deletes it changes nothing." if "file" in where else "."),
         expected="the token in no image",
         seen=f"it is {where}",
         source=f"{source} {name}",
