@@ -234,7 +234,7 @@ class Place:
             seen=reply.summary,
             source=f"curl {URL}/",
             hint="What does the engine take for the value: does anything around the name belong to it, too? "
-            f"`docker --context rented exec {self.office.name} env` shows what came of it.",
+            f"`docker --context rented exec {self.office.name} env` shows the value.",
         )
 
     # -- the secret --------------------------------------------------------------------------------------------------
