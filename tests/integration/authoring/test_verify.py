@@ -150,7 +150,7 @@ def test_a_start_does_not_take_a_killed_proof_for_the_learners_work(
     at_work.communicate(timeout=60)
     checked = lab("check", number)
     assert checked.returncode == 3
-    assert "is not yours" in checked.stderr
+    assert "are not yours" in checked.stderr
     started = lab("start", number)
     assert started.returncode == 0
     assert "removing what an interrupted `lab verify` left" in started.stderr

@@ -87,7 +87,7 @@ def test_a_scene_whose_engine_was_restarted_is_repaired_by_the_next_start(
         scene.services()
     daemon.start(quiet)
     assert "running" not in set(scene.services().values())
-    with pytest.raises(LabError, match="does not run") as caught:
+    with pytest.raises(LabError, match="is not running") as caught:
         scene.require_running()
     assert "lab start" in caught.value.remedy
 
