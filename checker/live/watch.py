@@ -128,13 +128,22 @@ class Watch:
         verdict = self._new_verdict(asked=False, keep=False)
         verdict.then = lambda: self._wake.put((_JUDGED, time.time()))
         began, begun = time.time(), time.monotonic()
-        later = []
+        undisturbed = begun + (OUTDATED_SECONDS if caused else 0.0)
+        later: list[tuple[str, float]] = []
+        fresh = False
         self._judge.ask(verdict)
-        while (change := self._wake.get())[0] != _JUDGED:
-            later.append(change)
-            fresh = change[1] > began and (not caused or time.monotonic() - begun > OUTDATED_SECONDS)
-            if fresh and self._outdated < OUTDATED:
+        while True:
+            if fresh and time.monotonic() >= undisturbed:
                 verdict.outdated.set()
+            left = max(undisturbed - time.monotonic(), 0.0)
+            try:
+                change = self._wake.get(timeout=left if fresh and not verdict.outdated.is_set() else None)
+            except queue.Empty:
+                continue
+            if change[0] == _JUDGED:
+                break
+            later.append(change)
+            fresh = fresh or (change[1] > began and self._outdated < OUTDATED)
         self._judged_at = verdict.ended_at
         if verdict.outdated.is_set():
             self._outdated += 1

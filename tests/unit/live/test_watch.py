@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.live import watch
 from checker.live.hub import Hub
 from checker.live.state import Phase
 from checker.live.watch import Watch
@@ -150,6 +151,8 @@ class Overtaken:
     """Gives a verdict, but before it the engine tells of a change."""
 
     stage: Stage
+    endless: bool = False
+    """Whether it gives the verdict only once that is of no use any more."""
     seconds = 0.0
 
     def ask(self, verdict: Verdict) -> Verdict:
@@ -159,6 +162,8 @@ class Overtaken:
 
     def _give(self, verdict: Verdict) -> None:
         self.stage.watch.nudge()
+        if self.endless:
+            verdict.outdated.wait(60)
         self.stage.judge.ask(verdict)
         verdict.then()
 
@@ -174,9 +179,21 @@ def test_a_change_ends_a_verdict_that_nothing_has_caused_and_no_page_is_told_of_
     assert stage.watch.state.tries == 0
 
 
-def test_a_change_does_not_end_the_verdict_on_the_change_right_before_it(stage: Stage) -> None:
+def test_a_change_does_not_end_the_verdict_on_the_change_right_before_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "OUTDATED_SECONDS", 600.0)
     assert look_while_something_changes(stage, caused=True)
     assert stage.watch.state.tries == 1
+
+
+def test_a_verdict_on_a_change_that_takes_long_ends_too_when_another_change_has_come(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "OUTDATED_SECONDS", 0.1)
+    stage.watch._judge = Overtaken(stage, endless=True)  # type: ignore[assignment]
+    assert not stage.watch.judge_unless_outdated(caused=True)
+    assert stage.watch.state.tries == 0
 
 
 def test_a_lab_that_changes_all_the_time_is_judged_all_the_same(stage: Stage) -> None:
