@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import http.client
 import json
 import shlex
@@ -82,7 +83,7 @@ class Runs(Protocol):
         """Run it."""
 
 
-class Client:
+class Client(abc.ABC):
     """The HTTP methods that both sides share; each request opens a new connection."""
 
     def get(
@@ -135,8 +136,9 @@ class Client:
                 return reply
             pause(0.05)
 
+    @abc.abstractmethod
     def _once(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: float) -> Reply:
-        raise NotImplementedError
+        """Send the request once, without patience; never raises for anything the service does."""
 
 
 class Outside(Client):

@@ -144,8 +144,8 @@ class Watch:
                 break
             later.append(change)
             fresh = fresh or (change[1] > began and self._outdated < OUTDATED)
-        self._judged_at = verdict.ended_at
         if verdict.outdated.is_set():
+            self._judged_at = verdict.ended_at
             self._outdated += 1
             self._end_trying()
             return False

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checker import whole
 from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE, NotFoundError, UnreadableLogsError
@@ -161,7 +161,7 @@ class Scene:
             )
         require_free(self.engine, self.lab)
         # Compose waits until it gives up for what is paused, and nothing can be run in it.
-        wake(self.engine, self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}))
+        wake(self.engine, self._containers())
         there = self.work.is_dir()
         if aside := workfolder.cut_short(self.work):
             progress(
@@ -196,6 +196,10 @@ class Scene:
                 remedy="`lab doctor` looks at the machine; then start the lab again.",
                 detail=detail,
             )
+
+    def _containers(self) -> list[dict[str, Any]]:
+        """Return what the engine lists of the scene's containers."""
+        return self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project})
 
     def _choose_addresses(self) -> None:
         """Choose the subnets of the scene's networks if the engine could choose one that is in use."""
@@ -261,7 +265,7 @@ class Scene:
 
     def _drop_stale_mounts(self) -> None:
         # A container that mounts the deleted folder keeps seeing that one, so Compose has to create the container again.
-        for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
+        for item in self._containers():
             mounts = item.get("Mounts") or []
             if any(
                 {mount.get("Destination"), mount.get("Source")} & {self.work_inside, str(self.work)}
@@ -274,7 +278,7 @@ class Scene:
         # prune` removes those of stopped containers), or the container was disconnected. Then Compose has to create the
         # container again; its named volumes stay.
         there = {item["Id"] for item in self.engine.list_all("networks")}
-        for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
+        for item in self._containers():
             mode = str((item.get("HostConfig") or {}).get("NetworkMode", ""))
             if mode in {"none", "host"} or mode.startswith("container:"):
                 continue
@@ -440,7 +444,7 @@ class Scene:
 
     def _why_not_ready(self, said: str) -> str:
         lines = [line for line in said.splitlines() if line.strip()][-3:]
-        for item in self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project}):
+        for item in self._containers():
             try:
                 state = self.engine.inspect(item["Id"])["State"]
                 health = (state.get("Health") or {}).get("Status", "")
