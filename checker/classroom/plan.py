@@ -30,6 +30,7 @@ class LabNeed(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of all its images, and of what its nodes and containers write."""
     start_s: float
     needs: tuple[str, ...]
+    """What the machine must be able to do, whichever ways of the lab are chosen."""
     images: tuple[str, ...]
 
 
@@ -79,7 +80,7 @@ def plan(labs: Sequence[Lab], learners: int, link_mbit: float) -> Plan:
     sizes = _sizes(labs)
     # A lab's own figure counts shared layers once; the sum over images counts them for each. Both are upper limits.
     images = min(sum(sizes.values()), sum(_measured_disk(lab) for lab in labs))
-    writes = max(LEAST_DISK + (NODES_DISK if "privileged" in lab.toml.needs else 0) for lab in labs)
+    writes = max(map(_written_disk, labs))
     return Plan(
         learners=learners,
         labs=needs,
@@ -98,21 +99,25 @@ def plan(labs: Sequence[Lab], learners: int, link_mbit: float) -> Plan:
 
 def _need(lab: Lab) -> LabNeed:
     measured = lab.toml.measured
-    nodes = NODES_DISK if "privileged" in lab.toml.needs else 0
     return LabNeed(
         lab=lab.slug,
         title=lab.toml.title,
         minutes=lab.toml.minutes,
         memory=memory_needed(lab),
-        disk=_measured_disk(lab) + nodes + LEAST_DISK,
+        disk=_measured_disk(lab) + _written_disk(lab),
         start_s=measured.start_s if measured else 0.0,
-        needs=lab.toml.needs,
+        needs=tuple(sorted(lab.all_needs)),
         images=tuple(image.short for image in Images(lab.folder.parents[1]).resolve(lab.all_images)),
     )
 
 
 def _measured_disk(lab: Lab) -> int:
     return int(lab.toml.measured.disk_mb * MB) if lab.toml.measured else 0
+
+
+def _written_disk(lab: Lab) -> int:
+    """Return the most that a lab's containers write, whichever ways are chosen."""
+    return LEAST_DISK + (NODES_DISK if "privileged" in lab.all_needs else 0)
 
 
 def _sizes(labs: Sequence[Lab]) -> dict[str, int]:

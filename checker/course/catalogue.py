@@ -63,7 +63,15 @@ class Lab:
     @property
     def needs(self) -> frozenset[str]:
         """What the machine must be able to do with the chosen ways."""
-        return frozenset(self.toml.needs).union(*(self.toml.ways[name].needs for name in self.chosen))
+        return self._needs(self.chosen)
+
+    @property
+    def all_needs(self) -> frozenset[str]:
+        """What the machine must be able to do for all its ways."""
+        return self._needs(tuple(self.toml.ways))
+
+    def _needs(self, names: tuple[str, ...]) -> frozenset[str]:
+        return frozenset(self.toml.needs).union(*(self.toml.ways[name].needs for name in names))
 
     @property
     def images(self) -> tuple[str, ...]:

@@ -84,8 +84,8 @@ class Machine:
         return self.labs_needing("privileged")
 
     def labs_needing(self, *needs: str) -> str:
-        """Return the numbers of the labs that need one of these; empty when none does."""
-        return ", ".join(lab.number for lab in self.labs if set(needs) & set(lab.toml.needs))
+        """Return the numbers of the labs that need one of these, whichever ways are chosen; empty when none does."""
+        return ", ".join(lab.number for lab in self.labs if lab.all_needs & set(needs))
 
 
 def look(platform: Platform, places: Places) -> Machine:

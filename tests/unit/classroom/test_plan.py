@@ -66,6 +66,16 @@ def test_figures_are_those_that_were_measured(labs: list[Lab]) -> None:
     assert (room.minutes, room.helpers) == (40, 3)
 
 
+def test_what_only_a_way_that_can_be_chosen_needs_counts_too(course: Course) -> None:
+    lab = course.lab(
+        toml='needs = ["limits"]\nusual = ["one"]\n[ways.one]\ntitle = "by one"\n'
+        '[ways.two]\ntitle = "by two"\nneeds = ["privileged"]\n'
+    )
+    (need,) = plan([lab], 1, 10).labs
+    assert need.needs == ("limits", "privileged")
+    assert need.disk == plan([lab], 1, 10).disk == 200_000_000 + 600_000_000
+
+
 def test_a_lab_that_was_never_measured_is_named(labs: list[Lab]) -> None:
     assert plan(labs, 1, 10).unmeasured == ("03",)
     assert "Lab 03 was never measured" in "\n".join(plan_lines(plan(labs, 1, 10)))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 WAYS = """
 images = ["shared:1.0"]
 ports = [8000]
+needs = ["privileged"]
 usual = ["hand", "crew"]
 [ways.hand]
 title = "by hand"
@@ -28,6 +29,7 @@ images = ["host:1.0"]
 ports = [8002]
 [ways.fleet]
 title = "by fleet"
+needs = ["limits"]
 images = ["ship:1.0", "tools:ship"]
 ports = [8003]
 [ways.swarm]
@@ -68,6 +70,11 @@ def test_two_ways_together_may_need_what_neither_needs_alone(lab: Lab) -> None:
     assert "tools:ship-bee" not in lab.choosing(["hand", "swarm"]).images
     assert "tools:ship-bee" in lab.all_images
     assert lab.all_ports == (8000, 8001, 8002, 8003, 8004)
+
+
+def test_only_the_chosen_ways_add_to_what_the_machine_must_do(lab: Lab) -> None:
+    assert lab.needs == {"privileged"}
+    assert lab.choosing(["hand", "fleet"]).needs == lab.all_needs == {"privileged", "limits"}
 
 
 @pytest.mark.parametrize("names", [["by fleet", "HAND"], [" fleet", "hand", "hand ", ""]])

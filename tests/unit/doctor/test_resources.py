@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.course.model import Measured
+from checker.course.model import Measured, Way
 from checker.doctor import resources
 from checker.doctor.finding import Mark
 from checker.engine.platform import System
@@ -82,6 +82,12 @@ def test_without_limits_the_labs_that_need_them_are_named(
     (seen,) = resources.cgroups(machine(info=info, labs=these))
     assert seen.labs == labs
     assert f"needed for lab {labs}" in seen.found
+
+
+def test_a_lab_with_a_way_that_needs_limits_is_named_whichever_way_is_chosen(machine: Make) -> None:
+    ways = {"one": Way(title="by one"), "two": Way(title="by two", needs=("limits",))}
+    (seen,) = resources.cgroups(machine(info={"MemoryLimit": False}, labs=({}, {"ways": ways})))
+    assert seen.labs == "02"
 
 
 def test_old_cgroups_with_all_limits_are_fine(machine: Make) -> None:
