@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,9 +34,8 @@ class Verdict:
     trying: Callable[[str], None] | None = None
     outdated: threading.Event = field(default_factory=threading.Event)
     """Set it when something has changed: the verdict ends early, and its report is of no use."""
-    then: Callable[[], None] = lambda: None
-    """Called when it was given."""
-    done: threading.Event = field(default_factory=threading.Event)
+    given: Future[None] = field(default_factory=Future)
+    """Ends when the verdict was given: there is then a report, or a problem."""
     report: Report | None = None
     problem: LabError | None = None
     ended_at: float = 0.0
@@ -60,7 +60,7 @@ class Judge:
         self._thread.start()
 
     def ask(self, verdict: Verdict) -> Verdict:
-        """Put a verdict into the queue; its `done` is set when it was given."""
+        """Put a verdict into the queue; its `given` ends when it was given."""
         self._queue.put(verdict)
         return verdict
 
@@ -108,8 +108,7 @@ class Judge:
             finally:
                 self._at = ""
                 verdict.ended_at = time.time()
-                verdict.done.set()
-                verdict.then()
+                verdict.given.set_result(None)
         self._drop()
 
     def _judge(self, verdict: Verdict) -> Report:

@@ -115,7 +115,7 @@ class Local:
         verdict = Verdict(watch.state.lab.slug, step=step, trying=trying)
         begun, said = time.monotonic(), 0
         self._service.judge.ask(verdict)
-        judged = asyncio.ensure_future(run_in_threadpool(verdict.done.wait))
+        judged = asyncio.wrap_future(verdict.given)
         while not (await asyncio.wait({judged}, timeout=SIGN_SECONDS if said else ask.SOON_SECONDS))[0]:
             said += 1
             after = f" ({time.monotonic() - begun:.0f} s)"

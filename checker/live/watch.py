@@ -115,7 +115,7 @@ class Watch:
         """
         verdict = self._new_verdict(asked=asked, step=step, keep=keep)
         begun = time.monotonic()
-        self._judge.ask(verdict).done.wait()
+        self._judge.ask(verdict).given.result()
         self._show(verdict, begun, asked=asked)
         return verdict
 
@@ -126,7 +126,7 @@ class Watch:
             caused: whether a change is the cause of this verdict.
         """
         verdict = self._new_verdict(asked=False, keep=False)
-        verdict.then = lambda: self._wake.put((_JUDGED, time.time()))
+        verdict.given.add_done_callback(lambda _: self._wake.put((_JUDGED, time.time())))
         began, begun = time.time(), time.monotonic()
         undisturbed = begun + (OUTDATED_SECONDS if caused else 0.0)
         later: list[tuple[str, float]] = []

@@ -117,7 +117,7 @@ class Played:
         verdict.report = self._stage.report
         if verdict.report is None:
             verdict.problem = LabError("Lab 01 is not started.")
-        verdict.done.set()
+        verdict.given.set_result(None)
         return verdict
 
     def forget(self) -> None:

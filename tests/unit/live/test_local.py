@@ -61,7 +61,7 @@ class Judged:
         self.asked.append(verdict)
         verdict.report = self.report
         verdict.problem = None if self.report else LabError("Lab 01 is not started.")
-        verdict.done.set()
+        verdict.given.set_result(None)
         return verdict
 
     def end(self) -> None:

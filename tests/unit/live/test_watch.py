@@ -53,7 +53,7 @@ class Played:
         verdict.report = Report(
             lab="09-swarm", title="Swarm", checks=self.checks, started="2026-01-01", ms=1.0
         )
-        verdict.done.set()
+        verdict.given.set_result(None)
         return verdict
 
 
@@ -165,7 +165,6 @@ class Overtaken:
         if self.endless:
             verdict.outdated.wait(60)
         self.stage.judge.ask(verdict)
-        verdict.then()
 
 
 def look_while_something_changes(stage: Stage, *, caused: bool = False) -> bool:
