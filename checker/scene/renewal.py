@@ -21,7 +21,7 @@ from checker.engine.shell import Shell
 from checker.errors import LabError
 from checker.scene.faults import BACK_SECONDS, becomes_healthy
 from checker.scene.holder import PROOF, left_by_proof
-from checker.scene.ownership import remove_owned
+from checker.scene.ownership import remove_owned, wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -62,9 +62,20 @@ class Noted(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class _Node:
-    service: str
-    id: str
-    command: str
+    listed: dict[str, Any]
+    """What the engine lists of its container."""
+
+    @property
+    def service(self) -> str:
+        return str(self.listed["Labels"].get(COMPOSE_SERVICE, ""))
+
+    @property
+    def id(self) -> str:
+        return str(self.listed["Id"])
+
+    @property
+    def command(self) -> str:
+        return str(self.listed["Labels"][RENEW])
 
 
 class Renewal:
@@ -177,11 +188,9 @@ class Renewal:
 
     def _wake(self, node: _Node) -> None:
         """Start a node that was paused, stopped or lost, and wait until it is healthy."""
-        state = self._engine.inspect(node.id)["State"]
-        if state["Paused"]:
-            self._engine.post(f"/containers/{node.id}/unpause")
-        elif not state["Running"]:
-            self._engine.post(f"/containers/{node.id}/start")
+        wake(self._engine, [node.listed])
+        # The engine has nothing against starting what runs.
+        self._engine.post(f"/containers/{node.id}/start")
         if not becomes_healthy(self._engine, node.id, BACK_SECONDS):
             raise LabError(f"{node.service} did not become healthy within {BACK_SECONDS:g} s.")
 
@@ -206,11 +215,7 @@ class Renewal:
 
     def _nodes(self) -> list[_Node]:
         found = self._engine.list_all("containers", labels={COMPOSE_PROJECT: self._lab.project, RENEW: ""})
-        nodes = [
-            _Node(item["Labels"].get(COMPOSE_SERVICE, ""), item["Id"], item["Labels"][RENEW])
-            for item in found
-        ]
-        return sorted(nodes, key=lambda node: node.service)
+        return sorted(map(_Node, found), key=lambda node: node.service)
 
     def _notes(self) -> dict[str, Noted]:
         try:

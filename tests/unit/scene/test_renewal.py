@@ -41,7 +41,7 @@ class Nodes(Table):
     def list_all(self, kind: str, *, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """List what carries all of the labels; an empty value asks for the label alone, as the engine has it."""
         return [
-            item
+            item | ({"State": self.states.get(item["Id"], "running")} if kind == "containers" else {})
             for item in self.things.get(kind, [])
             if all(
                 name in item["Labels"] and value in {"", item["Labels"][name]}
@@ -51,12 +51,11 @@ class Nodes(Table):
 
     def inspect(self, name: str) -> dict[str, Any]:
         """Return a node."""
-        state = self.states[name]
         return {
             "Id": name,
             "Name": f"/{name}",
             "Image": "sha256:1",
-            "State": {"Running": state == "running", "Paused": state == "paused"},
+            "State": {"Running": self.states[name] == "running"},
             "Config": {"Env": [self.made[name]]},
             "HostConfig": {},
             "NetworkSettings": {"Networks": {"drydock-97_lab": {"NetworkID": "lab-id"}}},
