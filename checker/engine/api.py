@@ -112,6 +112,8 @@ class Engine:
         self.execs: set[str] = set()
         """The ids of the commands that this process started in containers."""
         self._local = threading.local()
+        self._podman = False
+        """Whether its events have shown that it is Podman."""
 
     # -- requests ------------------------------------------------------------------------------------------
 
@@ -336,21 +338,23 @@ class Engine:
             filters: which events.
         """
         query: dict[str, Any] = {"since": f"{since:.6f}", "filters": dict(filters or {})}
+        last = float("inf")
         if until is not None:
             # An engine whose clock is behind would otherwise wait until that time.
             now = self.clock.now()
             until = now if until >= time.time() - NOW_SECONDS else min(until, now)
-            query["until"] = f"{until:.6f}"
-        last = float("inf")
+            if self._podman:
+                # Podman 5 stops to read its log at `until` by the clock, so it tells of few events up to now or of none.
+                query["stream"], last = False, until
+            else:
+                query["until"] = f"{until:.6f}"
         connection = EngineConnection(self.dial, REQUEST_SECONDS)
         try:
             response = _event_stream(connection, query)
-            if until is not None and _PODMAN in str(response.getheader("Server", "")):
-                # Podman 5 stops to read its log at that time by the clock, so it tells of few events up to now or of none.
-                connection.close()
-                last = until
-                del query["until"]
-                response = _event_stream(connection, {**query, "stream": False})
+            if until is not None and not self._podman and _PODMAN in response.getheader("Server", ""):
+                self._podman = True
+                yield from self.events(since=since, until=until, filters=filters)
+                return
             if until is None and connection.sock is not None:
                 connection.sock.settimeout(None)
             while line := response.readline():

@@ -75,7 +75,10 @@ def test_podman_is_asked_for_its_whole_log_because_it_leaves_out_what_happened_j
     with servers.serving(handle) as port:
         engine = Engine(Endpoint(f"tcp://127.0.0.1:{port}", "test"))
         assert [event["timeNano"] / 1e9 for event in engine.events(since=0, until=1000.0)] == [999.0]
+        before = len(seen)
+        assert [event["timeNano"] / 1e9 for event in engine.events(since=0, until=1000.0)] == [999.0]
     assert "until" not in seen[-1]
+    assert len(seen) == before + 1
 
 
 def test_a_look_is_kept_for_a_while() -> None:
