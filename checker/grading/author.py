@@ -16,7 +16,7 @@ from checker.course import places
 from checker.engine.api import IMAGE, LABEL, ROLE, VARIANT, Engine, NotFoundError
 from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
-from checker.grading.container import Container, Shells, in_parallel
+from checker.grading.container import Container, Shells
 from checker.grading.forms import PLAIN, form_in, forms
 from checker.grading.history import (
     STEADY_SECONDS,
@@ -50,6 +50,7 @@ from checker.grading.verdicts import (
     require,
     timeout,
 )
+from checker.parallel import in_parallel
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers
 from checker.timeline.model import Timeline

@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import Engine, NotFoundError
 from checker.engine.shell import COMMAND_SECONDS, Completed, Shell
 from checker.grading.ahead import Ahead
 from checker.grading.untouched import Untouched
+from checker.parallel import in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from checker.course.places import Places
-
-_Item = TypeVar("_Item")
-
-
-def in_parallel(function: Callable[[_Item], object], items: Iterable[_Item]) -> None:
-    """Call a function for every item, each in its own thread, and wait for all of them.
-
-    Use it for a few calls that mostly wait: a thread pool takes longer to import (16 ms) than it saves here. If calls
-    raise errors, the first error is raised here after all calls have ended. Otherwise the thread would print it in the
-    learner's terminal.
-    """
-    raised: list[BaseException] = []
-
-    def run(item: _Item) -> None:
-        try:
-            function(item)
-        except BaseException as error:  # noqa: BLE001 - raised below, in the caller's thread
-            raised.append(error)
-
-    threads = [threading.Thread(target=run, args=(item,), daemon=True) for item in items]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if raised:
-        raise raised[0]
 
 
 def kept_in(places: Places) -> Path:

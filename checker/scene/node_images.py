@@ -7,7 +7,6 @@ import http.client
 import select
 import shlex
 import socket
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE, Engine, demulti
 from checker.engine.shell import Shell
 from checker.engine.transport import EngineConnection
 from checker.errors import EngineError, LabError
+from checker.parallel import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -133,7 +133,7 @@ def load_into(
 
 def _load(engine: Engine, nodes: list[_Node], progress: Callable[[str], None]) -> list[str]:
     _note_all(engine, nodes)
-    _each(nodes, lambda node: _look(engine, node))
+    in_parallel(lambda node: _look(engine, node), nodes)
     lacking = [node for node in nodes if not node.has_them]
     for images in sorted({node.images for node in lacking}):
         group = [node for node in lacking if node.images == images]
@@ -202,14 +202,14 @@ def _stream(engine: Engine, images: tuple[str, ...], nodes: list[_Node]) -> str:
     keepers = _keepers(nodes)
     takers = nodes + keepers
     try:
-        _each(takers, lambda node: _open(engine, node))
+        in_parallel(lambda node: _open(engine, node), takers)
         with _archive(engine, images) as archive:
             while chunk := archive.read(CHUNK_BYTES):
                 for node in takers:
                     _send(engine, node, chunk)
                 if all(node.problem for node in takers):
                     break
-        _each(takers, lambda node: _finish(engine, node))
+        in_parallel(lambda node: _finish(engine, node), takers)
     finally:
         for node in takers:
             if node.sink is not None:
@@ -343,25 +343,6 @@ def _code_at_last(engine: Engine, node: _Node) -> int | None:
     while (code := _code(engine, node)) is None and time.monotonic() < give_up:
         time.sleep(0.05)
     return code
-
-
-def _each(nodes: list[_Node], function: Callable[[_Node], object]) -> None:
-    """Call a function for every node at once, wait for all, and raise what the first one raised."""
-    raised: list[BaseException] = []
-
-    def call(node: _Node) -> None:
-        try:
-            function(node)
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-            raised.append(error)
-
-    threads = [threading.Thread(target=call, args=(node,), daemon=True) for node in nodes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if raised:
-        raise raised[0]
 
 
 def _reference(name: str) -> str:

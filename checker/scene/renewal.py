@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,6 +19,7 @@ from checker import whole
 from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
 from checker.engine.shell import Shell
 from checker.errors import LabError
+from checker.parallel import in_parallel
 from checker.scene.faults import BACK_SECONDS, becomes_healthy
 from checker.scene.holder import PROOF, left_by_proof
 from checker.scene.ownership import remove_owned, wake
@@ -45,8 +46,6 @@ AGAIN_SECONDS = 0.2
 
 _TEMPORARY = ("/run/", "/tmp/", "/var/run/", "/var/tmp/", "/var/log/", "/var/lib/cni/")  # noqa: S108 - in a node
 """Where programs write what nobody reads after they end."""
-
-T = TypeVar("T")
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -102,7 +101,7 @@ class Renewal:
         if not nodes:
             return
         try:
-            found = dict(zip([node.id for node in nodes], _side_by_side(self._look, nodes), strict=True))
+            found = dict(zip([node.id for node in nodes], in_parallel(self._look, nodes), strict=True))
         except LabError:
             return  # without notes, the next reset makes a new scene
         kept = {id_: noted for id_, noted in self._notes().items() if id_ not in found}
@@ -154,11 +153,11 @@ class Renewal:
         """Clean the nodes, and return what is not as it was; None if nothing is."""
         # The users and the toolbox go first, so that nobody asks or changes anything meanwhile.
         remove_owned(self._engine, self._lab, keep=self._keep(nodes))
-        _side_by_side(self._wake, nodes)
+        in_parallel(self._wake, nodes)
         give_up = time.monotonic() + SAME_SECONDS
         while True:
             # All of them each time: what is left on one may have been made by another.
-            states = _side_by_side(lambda node: self._print(node, "again"), nodes)
+            states = in_parallel(lambda node: self._print(node, "again"), nodes)
             wrong = [
                 (node, _difference(notes[node.id].state, state))
                 for node, state in zip(nodes, states, strict=True)
@@ -170,7 +169,7 @@ class Renewal:
                 node, line = wrong[0]
                 return f"{node.service} is not as it was: {line}"
             time.sleep(AGAIN_SECONDS)
-        for node, files in zip(nodes, _side_by_side(self._files, nodes), strict=True):
+        for node, files in zip(nodes, in_parallel(self._files, nodes), strict=True):
             if added := sorted(set(files) - set(notes[node.id].files)):
                 return f"{node.service} has files that were not there: {', '.join(added[:3])}"
         return None
@@ -242,11 +241,3 @@ def _difference(before: list[str], now: list[str]) -> str:
         if gone
         else "the same lines, another number of times"
     )
-
-
-def _side_by_side(function: Callable[[_Node], T], nodes: Collection[_Node]) -> list[T]:
-    # Imported here: `lab check` reads this module too, and cleans nothing.
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-    with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
-        return list(pool.map(function, nodes))
