@@ -14,6 +14,7 @@ from msgspec import Meta
 from checker.course.places import find
 from checker.errors import LabError, MisuseError
 from checker.images.content_hash import LENGTH, hash_folders
+from checker.images.pinned import Pinned
 from checker.images.third_party import Found, Program, find_program
 
 if TYPE_CHECKING:
@@ -24,22 +25,8 @@ NAMESPACE = "drydock"
 """Every image of the course is `drydock/NAME:TAG` on the learner's engine."""
 
 
-class Base(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Base(Pinned, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A release of Debian that images are based on."""
-
-    image: Annotated[str, Meta(min_length=1, description="The published image, with its tag.")]
-    digest: Annotated[
-        str,
-        Meta(
-            pattern="^(sha256:[0-9a-f]{64})?$",
-            description="The digest of its multi-platform index; empty pulls by tag.",
-        ),
-    ] = ""
-
-    @property
-    def pinned(self) -> str:
-        """The reference to pull the published image by: with its digest, if there is one."""
-        return f"{self.image}@{self.digest}" if self.digest else self.image
 
 
 class TagToml(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from msgspec import Meta
 
 from checker.errors import LabError
+from checker.images.pinned import Pinned
 from checker.images.pull import pull
 
 if TYPE_CHECKING:
@@ -29,27 +29,14 @@ _ELF = {62: "amd64", 183: "arm64", 40: "arm", 3: "386"}
 """Architectures as the engine names them, by the machine number in a Linux program's header (elf.h)."""
 
 
-class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A third-party program."""
+class Program(Pinned, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A third-party program, and the published image that has it."""
 
     title: Annotated[str, Meta(min_length=1, description="Its name, as its makers write it.")]
-    image: Annotated[str, Meta(min_length=1, description="The published image that has it, with its tag.")]
-    digest: Annotated[
-        str,
-        Meta(
-            pattern="^(sha256:[0-9a-f]{64})?$",
-            description="The digest of its multi-platform index; empty pulls by tag.",
-        ),
-    ] = ""
     path: Annotated[str, Meta(pattern="^/", description="The program's path in that image.")]
     setting: Annotated[
         str, Meta(pattern="^DRYDOCK_", description="The variable that names the program on this machine.")
     ]
-
-    @property
-    def pinned(self) -> str:
-        """The reference to pull the published image by: with its digest, if there is one."""
-        return f"{self.image}@{self.digest}" if self.digest else self.image
 
 
 class MissingProgramError(LabError):
