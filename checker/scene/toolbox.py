@@ -1,10 +1,47 @@
-"""The toolbox's place on the engine: the socket that it mounts, and the user that it runs as."""
+"""A scene's toolbox: which container it is, the socket and the work folder that it mounts, and the user that it runs as."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
+from checker.engine.shell import FolderGoneError, Shell
+from checker.errors import LabError
+
+if TYPE_CHECKING:
+    from checker.course.catalogue import Lab
+    from checker.engine.api import Engine
+
+
+def toolbox_of(engine: Engine, lab: Lab) -> str:
+    """Return the id of a lab's running toolbox.
+
+    Raises:
+        LabError: it does not run.
+    """
+    found = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project, COMPOSE_SERVICE: "toolbox"})
+    running = [item for item in found if item["State"] == "running"]
+    if not running:
+        raise LabError(
+            f"Lab {lab.number} has no toolbox running.", remedy=f"Start the lab: lab start {int(lab.number)}"
+        )
+    return str(running[0]["Id"])
+
+
+def lost_its_folder(engine: Engine, lab: Lab) -> bool:
+    """Whether a lab's toolbox mounts a work folder that was deleted since; not if there is no toolbox."""
+    try:
+        with contextlib.closing(Shell(engine, toolbox_of(engine, lab))) as shell:
+            shell.run(":")
+    except FolderGoneError:
+        return True
+    except LabError:
+        return False
+    return False
 
 
 def socket_for_containers(host: str) -> str:
