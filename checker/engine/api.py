@@ -9,21 +9,39 @@ from __future__ import annotations
 
 import http.client
 import json
-import re
-import threading
 import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.clock import Clock
-from checker.engine.transport import EngineConnection, dial
+from checker.engine.requests import NotFoundError, RefusedError, Requests, reason_of
 from checker.errors import EngineError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator, Mapping
 
     from checker.engine.endpoint import Endpoint
+
+__all__ = [
+    "COMPOSE_FOLDER",
+    "COMPOSE_PROJECT",
+    "COMPOSE_SERVICE",
+    "IMAGE",
+    "KEPT",
+    "LABEL",
+    "LOCAL_REGISTRY",
+    "ROLE",
+    "VARIANT",
+    "Engine",
+    "NotFoundError",
+    "RefusedError",
+    "UnreadableLogsError",
+    "connect",
+    "demultiplex",
+    "is_podman",
+    "keeps_both",
+    "limits_nothing",
+]
 
 LABEL = "io.drydock.lab"
 """The label that says which lab a container, network, volume or image belongs to."""
@@ -53,29 +71,8 @@ KEPT = "io.drydock.kept"
 LOCAL_REGISTRY = "localhost/"
 """What Podman puts before the name of an image that did not come from a registry."""
 
-REQUEST_SECONDS = 30.0
-"""How long the engine may send nothing in one request before it counts as hung."""
-
-ANSWER_BYTES = 64 * 1024 * 1024
-"""The limit for one answer; no answer that the course needs is nearly as large."""
-
 NOW_SECONDS = 1.0
 """A time of our clock that is not older than this means now."""
-
-# The errors of a connection that the engine had closed meanwhile; a request whose answer began is not sent again.
-_STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
-
-
-class NotFoundError(EngineError):
-    """The engine has no such container, image, network or volume."""
-
-
-class RefusedError(EngineError):
-    """The engine understood the request and refused it; `status` is the HTTP status."""
-
-    def __init__(self, what: str, status: int) -> None:
-        super().__init__(what)
-        self.status = status
 
 
 class UnreadableLogsError(RefusedError):
@@ -100,151 +97,16 @@ def connect() -> Engine:
     return Engine(find_endpoint())
 
 
-class Engine:
-    """One container engine, used through its API.
-
-    Each thread keeps one connection, so a request takes about half a millisecond.
-    """
+class Engine(Requests):
+    """One container engine, used through its API."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.clock = Clock(self._date, lambda: self.get("/info"))
+        super().__init__(endpoint)
+        self.clock = Clock(self.date, lambda: self.get("/info"))
         self.execs: set[str] = set()
         """The ids of the commands that this process started in containers."""
-        self._local = threading.local()
         self._podman = False
         """Whether its events have shown that it is Podman."""
-
-    # -- requests ------------------------------------------------------------------------------------------
-
-    def get(self, path: str, **query: Any) -> Any:
-        """GET a path and return the decoded JSON."""
-        return self.request("GET", path, query=query)
-
-    def post(self, path: str, body: Any = None, **query: Any) -> Any:
-        """POST a JSON body to a path and return the decoded JSON, if there is any."""
-        return self.request("POST", path, body=body, query=query)
-
-    def delete(self, path: str, **query: Any) -> Any:
-        """DELETE a path."""
-        return self.request("DELETE", path, query=query)
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Any = None,
-        query: Mapping[str, Any] | None = None,
-        seconds: float = REQUEST_SECONDS,
-        raw: bool = False,
-    ) -> Any:
-        """Send one request.
-
-        Args:
-            method: the HTTP method.
-            path: the path without version, such as `/containers/json`.
-            body: sent as JSON; bytes are sent as they are, as a tar archive.
-            query: parameters; true and false are written as the API requires, mappings as JSON.
-            seconds: how long the engine may send nothing.
-            raw: return the body's bytes instead of decoding JSON.
-
-        Raises:
-            NotFoundError: status 404.
-            RefusedError: any other status of 400 and above.
-            EngineError: the engine did not answer.
-        """
-        url = path + _encode(query or {})
-        data, kind = (
-            (body, "application/x-tar") if isinstance(body, bytes) else (_json(body), "application/json")
-        )
-        headers = {"Content-Type": kind} if data is not None else {}
-        for attempt in (1, 2):
-            connection, fresh = self._connection(seconds)
-            response = None
-            try:
-                connection.request(method, url, data, headers)
-                response = connection.getresponse()
-                payload = _read(response)
-            except (OSError, http.client.HTTPException) as error:
-                self._drop()
-                # The engine may have closed the kept connection meanwhile: try again with a new one.
-                if attempt == 1 and not fresh and response is None and isinstance(error, _STALE):
-                    continue
-                raise EngineError(
-                    f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {_reason(error)}).",
-                    remedy="Check whether it is running; `lab doctor` says more.",
-                ) from error
-            except BaseException:
-                self._drop()  # interrupted in the middle of an answer: this connection cannot be used again
-                raise
-            return _answer(method, path, response.status, payload, raw=raw)
-        raise AssertionError  # the loop returns or raises
-
-    def _connection(self, seconds: float) -> tuple[EngineConnection, bool]:
-        kept: EngineConnection | None = getattr(self._local, "connection", None)
-        if kept is not None and kept.sock is not None:
-            kept.sock.settimeout(seconds)
-            return kept, False
-        connection = EngineConnection(self.dial, seconds)
-        self._local.connection = connection
-        return connection, True
-
-    def _drop(self) -> None:
-        connection = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            connection.close()
-
-    def dial(self) -> socket.socket:
-        """Open a new connection to the engine."""
-        endpoint = self.endpoint
-        return dial(endpoint.host, self._relay, tls=endpoint.tls is not None, source=endpoint.source)
-
-    def _relay(self) -> tuple[list[str], dict[str, str]]:
-        from checker.engine.client import find_client  # noqa: PLC0415 - only some endpoints need the client
-
-        client = find_client(self.endpoint)
-        return client.command("system", "dial-stdio"), client.environment()
-
-    def hijack(self, path: str, body: Any) -> tuple[socket.socket, bytes]:
-        """POST and take over the connection; return its socket and what was read after the headers.
-
-        Raises:
-            RefusedError: the engine answered with an error instead.
-        """
-        sock = self.dial()
-        data = _json(body) or b""
-        sock.settimeout(REQUEST_SECONDS)
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(data)}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-        )
-        try:
-            sock.sendall(head.encode() + data)
-            received = b""
-            while b"\r\n\r\n" not in received:
-                received += _receive(sock, path)
-            header, _, rest = received.partition(b"\r\n\r\n")
-            status = int(header.split(b" ", 2)[1])
-            if status >= 400:
-                length = re.search(rb"\r\ncontent-length: *(\d+)", header, re.IGNORECASE)
-                while length and len(rest) < min(int(length[1]), 65536):
-                    rest += _receive(sock, path)
-                raise (
-                    NotFoundError(_message(rest)) if status == 404 else RefusedError(_message(rest), status)
-                )
-        except (OSError, ValueError, IndexError) as error:
-            sock.close()
-            raise EngineError(
-                f"The container engine stopped answering (POST {path}: {_reason(error)})."
-            ) from error
-        except BaseException:
-            sock.close()
-            raise
-        return sock, rest
-
-    # -- what the course needs --------------------------------------------------------------------------
 
     def ping(self) -> bool:
         """Whether the engine answers."""
@@ -257,18 +119,6 @@ class Engine:
     def require(self) -> None:
         """Raise EngineError unless the engine answers."""
         self.request("GET", "/_ping", seconds=3.0, raw=True)
-
-    def _date(self) -> str:
-        """Return the date in an answer of the engine."""
-        connection, _ = self._connection(REQUEST_SECONDS)
-        try:
-            connection.request("GET", "/_ping")
-            response = connection.getresponse()
-            response.read()
-        except (OSError, http.client.HTTPException):
-            self._drop()
-            return ""
-        return response.getheader("Date") or ""
 
     def inspect(self, name: str) -> dict[str, Any]:
         """Return everything the engine knows about a container, by name or id."""
@@ -348,38 +198,23 @@ class Engine:
                 query["stream"], last = False, until
             else:
                 query["until"] = f"{until:.6f}"
-        connection = EngineConnection(self.dial, REQUEST_SECONDS)
         try:
-            response = _event_stream(connection, query)
-            if until is not None and not self._podman and _PODMAN in response.getheader("Server", ""):
-                self._podman = True
-                yield from self.events(since=since, until=until, filters=filters)
-                return
-            if until is None and connection.sock is not None:
-                connection.sock.settimeout(None)
-            while line := response.readline():
-                if line.strip() and (event := json.loads(line)).get("timeNano", 0) / 1e9 <= last:
-                    yield event
+            with self.stream("/events", query, endless=until is None) as response:
+                if until is not None and not self._podman and _PODMAN in response.getheader("Server", ""):
+                    self._podman = True
+                    yield from self.events(since=since, until=until, filters=filters)
+                    return
+                while line := response.readline():
+                    if line.strip() and (event := json.loads(line)).get("timeNano", 0) / 1e9 <= last:
+                        yield event
             if until is None:
                 raise http.client.HTTPException("the connection was closed")
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise EngineError(f"The container engine's events ended: {_reason(error)}.") from error
-        finally:
-            connection.close()
+            raise EngineError(f"The container engine's events ended: {reason_of(error)}.") from error
 
 
 _PODMAN = "Libpod"
 """What Podman calls itself in the header `Server` of its answers."""
-
-
-def _event_stream(connection: EngineConnection, query: Mapping[str, Any]) -> http.client.HTTPResponse:
-    connection.request("GET", "/events" + _encode(query))
-    response = connection.getresponse()
-    if response.status >= 400:
-        raise RefusedError(
-            f"The engine does not provide an event stream: {_message(response.read(65536))}", response.status
-        )
-    return response
 
 
 def demultiplex(data: bytes) -> bytes:
@@ -424,59 +259,3 @@ def _plainly_named(image: dict[str, Any]) -> dict[str, Any]:
 
 def _quoted(name: str) -> str:
     return urllib.parse.quote(name, safe="")
-
-
-def _json(body: Any) -> bytes | None:
-    return None if body is None else json.dumps(body).encode()
-
-
-def _encode(query: Mapping[str, Any]) -> str:
-    def text(value: Any) -> str:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        return json.dumps(value) if isinstance(value, dict | list) else str(value)
-
-    return "?" + urllib.parse.urlencode({key: text(value) for key, value in query.items()}) if query else ""
-
-
-def _message(payload: bytes) -> str:
-    try:
-        decoded = json.loads(payload)
-    except ValueError:
-        return payload.decode(errors="replace").strip() or "no reason given"
-    return str(decoded.get("message", decoded)) if isinstance(decoded, dict) else str(decoded)
-
-
-def _read(response: http.client.HTTPResponse) -> bytes:
-    # If read() gets a size, it does not notice that a body of known length was cut short.
-    payload = response.read(None if (response.length or 0) else ANSWER_BYTES + 1)
-    if len(payload) > ANSWER_BYTES:
-        raise http.client.HTTPException(f"more than {ANSWER_BYTES >> 20} MiB")
-    return payload
-
-
-def _receive(sock: socket.socket, path: str) -> bytes:
-    chunk = sock.recv(65536)
-    if not chunk:
-        raise EngineError(f"The container engine closed the connection (POST {path}).")
-    return chunk
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip() or type(error).__name__
-
-
-def _answer(method: str, path: str, status: int, payload: bytes, *, raw: bool) -> Any:
-    if status == 404:
-        raise NotFoundError(f"The engine: {_message(payload)}")
-    if status >= 400:
-        raise RefusedError(f"The engine refused {method} {path}: {_message(payload)}", status)
-    if raw:
-        return payload
-    try:
-        return json.loads(payload) if payload.strip() else None
-    except ValueError as error:
-        raise EngineError(
-            f"What answers {method} {path} is not a container engine: {_message(payload)[:80]}",
-            remedy="Check what DOCKER_HOST or the docker context names; `lab doctor` says more.",
-        ) from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.engine import api
+from checker.engine import requests as engine_requests
 from checker.engine.api import Engine, NotFoundError, RefusedError, UnreadableLogsError
 from checker.engine.endpoint import Endpoint
 from checker.errors import EngineError
@@ -39,7 +39,7 @@ def engine_at(port: int) -> Engine:
 def test_an_engine_that_misbehaves_is_named_with_what_it_did(
     behaviour: Callable[..., None], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr(engine_requests, "ANSWER_BYTES", 1 << 20)
     with serving(behaviour) as port, pytest.raises(EngineError) as caught:
         engine_at(port).request("GET", "/info", seconds=0.15)
     assert said in caught.value.what
@@ -152,14 +152,14 @@ def test_a_request_whose_answer_had_begun_is_not_sent_again_after_a_reset(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read.clear()
-    read_body = api._read
+    read_body = engine_requests._read
 
     def note(response: Any) -> bytes:
         if response.status == 201:
             read.set()
         return read_body(response)
 
-    monkeypatch.setattr(api, "_read", note)
+    monkeypatch.setattr(engine_requests, "_read", note)
     handle, requests = resetting(2, after=b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\nhalf")
     with serving(handle) as port:
         engine = engine_at(port)
