@@ -6,7 +6,6 @@ import contextlib
 import json
 import math
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,20 +20,41 @@ from checker.cluster.interface import (
     repository_of,
     start_node,
     tag_of,
-    tell_of_lost,
 )
 from checker.cluster.kubernetes_api import MANAGER, Api, Refused
-from checker.cluster.kubernetes_records import Container, Nodes, Pod, Pods, quantity
+from checker.cluster.kubernetes_nodes import NODES, KubernetesNodes, set_taints
+from checker.cluster.kubernetes_records import Container, Pod, Pods
+from checker.cluster.kubernetes_workloads import (
+    Workload,
+    held_back,
+    plural_of,
+    waits_for_deletion,
+    workload_of,
+)
 from checker.grading.author import age, moment, wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from checker.cluster.kubernetes_records import ContainerStatus, Node, Owner
+    from checker.cluster.kubernetes_records import ContainerStatus
     from checker.grading.author import Lab
 
-NODES = ("control-plane", "worker-1", "worker-2")
+__all__ = [
+    "NODES",
+    "NODE_GONE",
+    "NO_IMAGE",
+    "PROBE",
+    "Kubernetes",
+    "Workload",
+    "held_back",
+    "is_between_two_ends",
+    "is_selected",
+    "set_taints",
+    "version_of",
+    "waits_for_deletion",
+]
+
 IMAGE = "drydock/parcel"
 PROBE = "io.drydock.rehearsal"
 """The label of pods that the checker created itself; they do not count as copies."""
@@ -50,56 +70,18 @@ UNPLACED_SECONDS = 10.0
 NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 """The cluster's words for an image that a node has not and does not get."""
 
-_OWN_TAINTS = "node.kubernetes.io/"
-"""The prefix of the taints that the cluster itself sets and removes."""
-_GIVEN_UP = "node.kubernetes.io/out-of-service"
-"""The only taint with that prefix that people set, to give up a node that stays lost."""
-
 NODE_GONE = 255
 """The exit code of a container that ended with its node."""
 
 _REVISION = "deployment.kubernetes.io/revision"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
-_KNOWN = {"v1", "apps/v1", "batch/v1"}
-
 _NOT_THE_CLUSTERS_OWN = "?fieldSelector=metadata.namespace%21%3Dkube-system"
 
 
-@dataclass(frozen=True)
-class Workload:
-    """What looks after pods, such as a Deployment.
-
-    Args:
-        kind: its kind; `Pod` when nothing looks after them.
-        namespace: where it is.
-        name: its name.
-        version: the API group and version of its kind; `v1` for the core kinds.
-        plural: its kind in the API's paths; the usual plural, when left out.
-    """
-
-    kind: str
-    namespace: str
-    name: str
-    version: str = "apps/v1"
-    plural: str = ""
-
-    @property
-    def path(self) -> str:
-        """Its path in the API."""
-        group = f"/apis/{self.version}" if "/" in self.version else f"/api/{self.version}"
-        return f"{group}/namespaces/{self.namespace}/{self.plural or f'{self.kind.lower()}s'}/{self.name}"
-
-    @property
-    def title(self) -> str:
-        """As kubectl names it: `deployment/parcel`."""
-        return f"{self.kind.lower()}/{self.name}"
-
-
-class Kubernetes:
+class Kubernetes(KubernetesNodes):
     """Parcel on the lab's Kubernetes."""
 
     title = "Kubernetes"
-    nodes: tuple[str, ...] = NODES
     image = IMAGE
     """The name of Parcel's image, without a tag."""
     bad_image = "drydock/parcel:9.9"
@@ -110,8 +92,7 @@ class Kubernetes:
     """The option that lists all namespaces in which checks look."""
 
     def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.api = Api(lab)
+        super().__init__(lab, Api(lab))
         self._among: tuple[str, Mapping[str, str]] | None = None
 
     # -- the interface -------------------------------------------------------------------------------------
@@ -223,28 +204,6 @@ class Kubernetes:
         found = [each for each in containers if self.is_parcel(each.image)]
         return next((each for each in found if _runs_parcel(each)), found[0] if found else None)
 
-    def unready_nodes(self) -> list[str]:
-        """Return the nodes that are missing from the cluster or not ready."""
-        ready = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items if node.ready}
-        return [name for name in self.nodes if name not in ready]
-
-    def deleted_nodes(self) -> list[str]:
-        """Return the nodes that the cluster does not list."""
-        there = {node.metadata.name for node in self.api.read("/api/v1/nodes", Nodes).items}
-        return [name for name in self.nodes if name not in there]
-
-    def ready_since(self, moment: str) -> list[str]:
-        """Return the nodes that became ready after a time, as the API writes it; none if nodes may not be read."""
-        try:
-            found = self.api.read("/api/v1/nodes", Nodes).items
-        except Refused:
-            return []
-        return [node.metadata.name for node in found if node.ready_since > moment]
-
-    def closed_nodes(self) -> list[Node]:
-        """Return the nodes that accept no new pods: cordoned, or with a taint that the cluster did not set itself."""
-        return [node for node in self.api.read("/api/v1/nodes", Nodes).items if is_closed(node)]
-
     def in_kube_system(self) -> list[Pod]:
         """Return the pods that run Parcel in `kube-system`; they do not count as copies."""
         try:
@@ -282,7 +241,11 @@ class Kubernetes:
         """Whether what an event is about still exists and makes copies: the cluster remembers events for an hour."""
         version = str(about.get("apiVersion") or "apps/v1")
         thing = Workload(
-            about["kind"], about["namespace"], about["name"], version, self._plural(version, about["kind"])
+            about["kind"],
+            about["namespace"],
+            about["name"],
+            version,
+            plural_of(self.api, version, about["kind"]),
         )
         try:
             found = self.api.get(thing.path)[0]
@@ -325,54 +288,9 @@ class Kubernetes:
             if not pod.metadata.deletion_timestamp and pod.trouble in NO_IMAGE and not self._image(pod)
         ]
 
-    def largest(self, resource: str) -> float:
-        """Return how much of a resource the largest node has, in cores or bytes; 0 if nodes may not be read."""
-        try:
-            found = self.api.read("/api/v1/nodes", Nodes).items
-        except Refused:
-            return 0.0
-        return max((quantity(node.status.capacity.get(resource, "")) for node in found), default=0.0)
-
     def workload(self, pod: Pod) -> Workload:
         """Return what looks after a pod, at the top of the chain."""
-        space = pod.metadata.namespace
-        owner = pod.metadata.owner
-        if owner is None:
-            return Workload("Pod", space, pod.metadata.name, "v1")
-        found = self._workload(owner, space)
-        with contextlib.suppress(Refused):
-            while (owner := self.api.read(found.path, Pod).metadata.owner) is not None:
-                found = self._workload(owner, space)
-        return found
-
-    def _workload(self, owner: Owner, space: str) -> Workload:
-        version = owner.api_version or "apps/v1"
-        return Workload(owner.kind, space, owner.name, version, self._plural(version, owner.kind))
-
-    def _plural(self, version: str, kind: str) -> str:
-        """Return a kind's plural in the API's paths; empty when it is the usual one, or not known."""
-        if version in _KNOWN:
-            return ""
-        with contextlib.suppress(Refused):
-            for each in self.api.get(f"/apis/{version}")[0].get("resources", []):
-                if each.get("kind") == kind and "/" not in each.get("name", "/"):
-                    return str(each["name"])
-        return ""
-
-    def ailing(self) -> str:
-        """Return what is wrong with the nodes: lost, not ready, or closed to new pods; empty when nothing is."""
-        if lost := tell_of_lost(self.lab, self.nodes):
-            return lost
-        nodes = {node.metadata.name: node for node in self.api.read("/api/v1/nodes", Nodes).items}
-        late = [name for name in self.nodes if name not in nodes or not nodes[name].ready]
-        closed = [name for name in self.nodes if name in nodes and is_closed(nodes[name])]
-        if late:
-            return (
-                f"The cluster does not count {' and '.join(late)} as ready: `kubectl describe node` says why."
-            )
-        if closed:
-            return f"{' and '.join(closed)} {'takes' if len(closed) == 1 else 'take'} no new pods: `kubectl describe node` says why."
-        return ""
+        return workload_of(self.api, pod)
 
     def release(self, workload: Workload, image: str, pods: Sequence[Pod] = ()) -> None:
         """Make a workload run another image, as `kubectl set image` does.
@@ -545,20 +463,6 @@ def _with_image(container: str, image: str) -> dict[str, Any]:
     return {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}
 
 
-def is_closed(node: Node) -> bool:
-    """Whether a node is set to accept no new pods, or only some."""
-    return node.spec.unschedulable or bool(set_taints(node))
-
-
-def set_taints(node: Node) -> list[str]:
-    """Return the taints of a node that the cluster did not set itself, as `kubectl describe node` writes them."""
-    return [
-        each.title
-        for each in node.spec.taints
-        if each.key == _GIVEN_UP or not each.key.startswith(_OWN_TAINTS)
-    ]
-
-
 def is_between_two_ends(status: ContainerStatus, now: float) -> bool:
     """Whether a container was started again more than once, and has not yet run much longer than the last time.
 
@@ -571,30 +475,3 @@ def is_between_two_ends(status: ContainerStatus, now: float) -> bool:
         return False
     lasted = moment(last.finished_at or "") - moment(last.started_at or "")
     return lasted < ENDED_SECONDS and age(running.started_at or "", now) < 2 * lasted + 10
-
-
-def waits_for_deletion(kind: str, spec: Mapping[str, Any]) -> bool:
-    """Whether a workload replaces a pod with one from its new template only when somebody deletes the pod.
-
-    Args:
-        kind: the workload's kind.
-        spec: its spec.
-    """
-    strategy = (spec.get("updateStrategy") or {}).get("type", "")
-    return kind in {"ReplicaSet", "ReplicationController"} or strategy == "OnDelete"
-
-
-def held_back(kind: str, spec: Mapping[str, Any]) -> str:
-    """Return the setting that keeps every new version of a workload from its pods; empty when there is none.
-
-    Args:
-        kind: the workload's kind.
-        spec: its spec.
-    """
-    if kind == "Deployment" and spec.get("paused"):
-        return "paused: true"
-    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
-    partition = int(rolling.get("partition") or 0)
-    if kind == "StatefulSet" and partition >= int(spec.get("replicas") or 0) > 0:
-        return f"partition: {partition}"
-    return ""
