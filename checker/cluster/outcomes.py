@@ -244,6 +244,22 @@ def rollout(
         unfinished: the hint for a rollout in which the old version still answers; `hint`, when left out.
         because: says what cost the users something, as a sentence; empty if it cannot be told.
     """
+    move = _last_move(timeline, before, after, unfinished=unfinished or hint, source=source, hint=hint)
+    _require_no_loss(move, allowed, because, source=source, hint=hint)
+    unseen = max((gap.seconds for gap in timeline.between(move.begin, move.end).gaps), default=0.0)
+    if unseen > UNSEEN_SECONDS:
+        could_not_run(
+            f"For {unseen:.0f} s of the rollout from {before} to {after} the lab's users sent no request, because their container "
+            "or the whole machine stood still. Nobody knows whether a request would have failed: go back to "
+            f"{before}, and roll out again."
+        )
+    return move
+
+
+def _last_move(
+    timeline: Timeline, before: str, after: str, *, unfinished: str, source: str, hint: str
+) -> Rollout:
+    """Require that the service moved from one version to another and stayed there; return the last such rollout."""
     moves = [each for each in timeline.rollouts() if (each.before, each.after) == (before, after)]
     if not moves:
         fail(
@@ -270,13 +286,21 @@ def rollout(
         expected=f"only version {after}, at the end",
         seen=f"the last answer of {before} came {max(timeline.end - move.last, 0):.0f} s ago",
         source=source,
-        hint=unfinished or hint,
+        hint=unfinished,
     )
+    return move
+
+
+def _require_no_loss(
+    move: Rollout, allowed: int, because: Callable[[Rollout], str], *, source: str, hint: str
+) -> None:
+    """Require that a rollout cost the users no request beyond those allowed, and no download."""
+    between = f"In the rollout from {move.before} to {move.after}"
     if len(move.failures) > allowed:
         worst = move.outage
         away = f" For {worst.seconds:.1f} s no request was answered." if worst and worst.seconds >= 1 else ""
         fail(
-            f"In the rollout from {before} to {after}, {len(move.failures)} of {len(move.requests)} requests failed.{away}"
+            f"{between}, {len(move.failures)} of {len(move.requests)} requests failed.{away}"
             + _reason(because(move)),
             expected="no failed request" if not allowed else f"at most {allowed} failed requests",
             seen=f"first failure: {move.failures[0].outcome}, {_when(move)}",
@@ -285,7 +309,7 @@ def rollout(
         )
     if move.cut:
         fail(
-            f"In the rollout from {before} to {after}, {len(move.cut)} of the {len(move.downloads)} downloads under way were "
+            f"{between}, {len(move.cut)} of the {len(move.downloads)} downloads under way were "
             f"cut off, though every short request was answered.{_reason(because(move))}",
             expected="every download that was under way arrives whole",
             seen=f"the first was cut off after {move.cut[0].ms / 1000:.1f} s: {move.cut[0].outcome}",
@@ -294,21 +318,13 @@ def rollout(
         )
     if move.refused:
         fail(
-            f"In the rollout from {before} to {after}, {len(move.refused)} of {len(move.downloads)} downloads got no good answer, "
+            f"{between}, {len(move.refused)} of {len(move.downloads)} downloads got no good answer, "
             "though every short request was answered.",
             expected="every download is answered",
             seen=f"the first: {move.refused[0].outcome}",
             source=source,
             hint=hint,
         )
-    unseen = max((gap.seconds for gap in timeline.between(move.begin, move.end).gaps), default=0.0)
-    if unseen > UNSEEN_SECONDS:
-        could_not_run(
-            f"For {unseen:.0f} s of the rollout from {before} to {after} the lab's users sent no request, because their container "
-            "or the whole machine stood still. Nobody knows whether a request would have failed: go back to "
-            f"{before}, and roll out again."
-        )
-    return move
 
 
 def own_versions(cluster: Cluster, before: str) -> None:
