@@ -185,7 +185,22 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
         )
     _require_opened(container, door, expected, source)
     _fail_held(lab, container, door, expected)
-    reply = outside.get(door.url)
+    _fail_unpublished(container, door, outside.get(door.url), expected, {there for *_, there in published})
+
+
+def _fail_unpublished(
+    container: Container, door: Door, reply: Reply, expected: str, others: set[int]
+) -> NoReturn:
+    """Fail for a port that no container is published on, whether or not something else answers there.
+
+    Args:
+        container: the container that it should lead to.
+        door: the port.
+        reply: what answers there.
+        expected: what a right answer shows.
+        others: the other ports of this machine that lead to the container.
+    """
+    name, port = container.name, door.port
     if reply.ok:
         fail(
             f"Something answers on port {port}, but the engine sends no request from there to `{name}`: the port is used by "
@@ -196,11 +211,11 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
             evidence=reply.summary,
             hint=door.hint(Blocked.OUTSIDE),
         )
-    if published:
+    if others:
         fail(
             f"`{name}` is published, but not on port {port}: a request there gets no answer.",
             expected=expected,
-            seen=", ".join(sorted({f"port {there} leads to {name}" for _, _, there in published})),
+            seen=", ".join(sorted(f"port {there} leads to {name}" for there in others)),
             source=door.asked,
             evidence=reply.summary,
             hint=door.hint(Blocked.OTHER_PORT),
@@ -336,36 +351,11 @@ def holder_of(lab: Lab, port: int) -> tuple[str, str]:
 
 
 def _fail_silent(container: Container, door: Door, reply: Reply, *, idle: bool) -> NoReturn:
-    name, port = container.name, door.port
+    name, expected = container.name, f"HTTP 200 from {door.asked}"
+    sockets = listening(container)
     if reply.error:
         _require_not_only_ipv6(container, door, reply)
-    leads_to = insides(container, port)
-    inside = door.inside if door.inside in leads_to else min(leads_to, default=0)
-    sockets = listening(container)
-    addresses = {address for address, there in sockets if there == inside}
-    expected = f"HTTP 200 from {door.asked}"
-    if reply.error and ((sockets and not addresses) or (door.inside and inside != door.inside)):
-        fail(
-            f"Port {port} leads to port {inside} inside `{name}`, and nothing listens on that port.",
-            expected=expected
-            if door.inside is None
-            else f"port {port} leads to port {door.inside} of {name}",
-            seen=reply.summary,
-            source=f"/proc/net/tcp inside {name}",
-            evidence="listening: "
-            + (", ".join(sorted({f"{at}:{there}" for at, there in sockets})) or "nothing"),
-            hint=door.hint(Blocked.NOBODY_INSIDE),
-        )
-    if reply.error and addresses and all(at.startswith("127.") or at == "::1" for at in addresses):
-        fail(
-            f"The port is published, but the service accepts requests only from inside its own container: it listens on "
-            f"{min(addresses)}, and requests through a published port come from outside.",
-            expected=expected,
-            seen=reply.summary,
-            source=f"/proc/net/tcp inside {name}",
-            evidence=f"listening: {min(addresses)}:{inside}",
-            hint=door.hint(Blocked.LOOPBACK_INSIDE),
-        )
+        _require_heard(container, door, reply, sockets, expected)
     facts = {
         "expected": expected,
         "seen": reply.summary,
@@ -391,6 +381,38 @@ def _fail_silent(container: Container, door: Door, reply: Reply, *, idle: bool) 
         **facts,
         hint=door.hint(Blocked.SILENT),
     )
+
+
+def _require_heard(
+    container: Container, door: Door, reply: Reply, sockets: list[tuple[str, int]], expected: str
+) -> None:
+    """Fail if nothing that listens inside can hear what comes through the published port; not if nothing listens at all."""
+    name, port = container.name, door.port
+    leads_to = insides(container, port)
+    inside = door.inside if door.inside in leads_to else min(leads_to, default=0)
+    addresses = {address for address, there in sockets if there == inside}
+    if (sockets and not addresses) or (door.inside and inside != door.inside):
+        fail(
+            f"Port {port} leads to port {inside} inside `{name}`, and nothing listens on that port.",
+            expected=expected
+            if door.inside is None
+            else f"port {port} leads to port {door.inside} of {name}",
+            seen=reply.summary,
+            source=f"/proc/net/tcp inside {name}",
+            evidence="listening: "
+            + (", ".join(sorted({f"{at}:{there}" for at, there in sockets})) or "nothing"),
+            hint=door.hint(Blocked.NOBODY_INSIDE),
+        )
+    if addresses and all(at.startswith("127.") or at == "::1" for at in addresses):
+        fail(
+            f"The port is published, but the service accepts requests only from inside its own container: it listens on "
+            f"{min(addresses)}, and requests through a published port come from outside.",
+            expected=expected,
+            seen=reply.summary,
+            source=f"/proc/net/tcp inside {name}",
+            evidence=f"listening: {min(addresses)}:{inside}",
+            hint=door.hint(Blocked.LOOPBACK_INSIDE),
+        )
 
 
 def _require_not_only_ipv6(container: Container, door: Door, reply: Reply) -> None:
