@@ -98,12 +98,7 @@ def grade(
             needed=False,
         ):
             if waited:
-                # The other run may have killed the containers in which these shells are open.
-                begun.wait()
-                begun.shells.close()
-                # What was asked ahead is from before the other run, which may have changed it.
-                begun.shells.ahead.forget()
-                begun.shells.untouched.begin()
+                _begin_again(begun)
             if first:
                 first()
             handle = Lab(lab, engine, work, begun.shells, looking=looking)
@@ -113,6 +108,16 @@ def grade(
         begun.shells.untouched.keep()
         if kept is None:
             begun.shells.close()
+
+
+def _begin_again(early: Early) -> None:
+    """Forget the early work, because another run of the lab's checks has ended since."""
+    # That run may have killed the containers in which these shells are open.
+    early.wait()
+    early.shells.close()
+    # What was asked ahead is from before that run, which may have changed it.
+    early.shells.ahead.forget()
+    early.shells.untouched.begin()
 
 
 def _judge(
@@ -133,26 +138,15 @@ def _judge(
             f"{lab.folder} has no checks/ folder, so there are no checks to run.",
             remedy="Restore the course's files.",
         )
-    said = io.StringIO()
     try:
-        with _quiet(said, lab.folder):
-            code = pytest.main(
-                [
-                    f"--rootdir=${_ROOT}", "-c", os.devnull, f"--confcutdir={lab.folder}", "--import-mode=importlib",
-                    "--assert=plain", "--capture=no", "-p", "no:terminal",
-                    *(word for name in _UNUSED for word in ("-p", f"no:{name}")), str(checks),
-                ],
-                plugins=[plugin, fixtures],
-            )  # fmt: skip
+        said = _run_pytest(plugin, checks)
     finally:
         handle.close()
-    if code == pytest.ExitCode.INTERRUPTED and not plugin.errors:
-        raise KeyboardInterrupt
     if plugin.errors or not plugin.results:
         raise LabError(
             f"The checks of lab {lab.number} cannot be used.",
             remedy="This is a fault of the course, not of your answer.",
-            detail="\n".join(plugin.errors) or said.getvalue().strip() or f"There is no check in {checks}.",
+            detail="\n".join(plugin.errors) or said.strip() or f"There is no check in {checks}.",
         )
     return Report(
         lab=lab.slug,
@@ -162,6 +156,23 @@ def _judge(
         ms=round((clock() - begin) * 1000, 1),
         measurements=tuple(handle.measurements),
     )
+
+
+def _run_pytest(plugin: GradingPlugin, checks: Path) -> str:
+    """Run the checks of a folder, and return what pytest printed."""
+    said = io.StringIO()
+    with _quiet(said, checks.parent):
+        code = pytest.main(
+            [
+                f"--rootdir=${_ROOT}", "-c", os.devnull, f"--confcutdir={checks.parent}", "--import-mode=importlib",
+                "--assert=plain", "--capture=no", "-p", "no:terminal",
+                *(word for name in _UNUSED for word in ("-p", f"no:{name}")), str(checks),
+            ],
+            plugins=[plugin, fixtures],
+        )  # fmt: skip
+    if code == pytest.ExitCode.INTERRUPTED and not plugin.errors:
+        raise KeyboardInterrupt
+    return said.getvalue()
 
 
 _ROOT = "PYTEST_ROOT_OF_LAB"
