@@ -13,6 +13,7 @@ from checker.errors import LabError, not_written
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+    from typing import TextIO
 
 
 @dataclass(frozen=True)
@@ -67,30 +68,11 @@ def run(
     Raises:
         LabError: there is no such program, or the log cannot be written.
     """
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        kept = log.open("w", encoding="utf-8")
-    except OSError as error:
-        raise not_written(log, error) from error
     lines: list[str] = []
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(environment) if environment is not None else None,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except OSError as error:
-        kept.close()
-        raise LabError(f"{command[0]} could not be started: {error}.") from error
-    watch = _Watch(process, silence, work, waiting)
-    with process, kept:
+    with _opened(log) as kept, _started(command, environment) as process:
+        watch = _Watch(process, silence, work, waiting)
         try:
-            assert process.stdout is not None  # noqa: S101 - asked for above
+            assert process.stdout is not None  # noqa: S101 - _started asks for it
             for line in process.stdout:
                 watch.heard()
                 kept.write(line)
@@ -105,6 +87,30 @@ def run(
         finally:
             watch.end()
     return Ended(process.returncode, tuple(lines), log, watch.expired)
+
+
+def _opened(log: Path) -> TextIO:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("w", encoding="utf-8")
+    except OSError as error:
+        raise not_written(log, error) from error
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str] | None) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else None,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise LabError(f"{command[0]} could not be started: {error}.") from error
 
 
 class _Watch:
