@@ -97,6 +97,13 @@ class Terminal:
         self._statuses: list[tuple[str, int]] = []
         """Every command that has ended, in order: its block, empty for one that the learner typed, and its status."""
         self._pending: list[str] = []
+        self._id, self._socket, rest = self._open(folder, [rows, columns])
+        if rest:
+            self._keep(rest)
+        threading.Thread(target=self._read, name="terminal", daemon=True).start()
+
+    def _open(self, folder: str, size: list[int]) -> tuple[str, socket.socket, bytes]:
+        """Start the shell; return the id of its exec, its connection, and what it has printed by now."""
         options: dict[str, Any] = {
             "AttachStdin": True,
             "AttachStdout": True,
@@ -104,17 +111,15 @@ class Terminal:
             "Tty": True,
             "Env": [*_ENVIRONMENT, self._mark.environment],
             "WorkingDir": folder,
-            "ConsoleSize": [rows, columns],
+            "ConsoleSize": size,
             "Cmd": ["bash", "-l"],
         }
-        self._id = self._engine.new_exec(container, options)
-        self._socket, rest = self._engine.hijack(
-            f"/exec/{self._id}/start", {"Detach": False, "Tty": True, "ConsoleSize": [rows, columns]}
+        exec_id = self._engine.new_exec(self._container, options)
+        connection, rest = self._engine.hijack(
+            f"/exec/{exec_id}/start", {"Detach": False, "Tty": True, "ConsoleSize": size}
         )
-        self._socket.settimeout(None)
-        if rest:
-            self._keep(rest)
-        threading.Thread(target=self._read, name="terminal", daemon=True).start()
+        connection.settimeout(None)
+        return exec_id, connection, rest
 
     # -- what a page does ----------------------------------------------------------------------------------
 
