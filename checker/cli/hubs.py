@@ -162,14 +162,7 @@ def _wanted(context: Context) -> tuple[Wanted, list[str], list[Image]]:
         )
     if args.idle < 1:
         raise MisuseError("--idle takes minutes, from 1.")
-    nodes = []
-    for each in filter(None, args.nodes.split(",")):
-        label, sign, value = each.partition("=")
-        if not sign or not label:
-            raise MisuseError(
-                f"`{each}` is not a label with a value.", remedy="For instance: --nodes pool=class"
-            )
-        nodes.append((label, value))
+    nodes = _labels(args.nodes)
     names = people.names_from(args.learners, Path(args.learners).expanduser())
     labs = context.catalogue.several(args.labs)
     needed = plan(labs, len(names), 50.0)
@@ -185,10 +178,25 @@ def _wanted(context: Context) -> tuple[Wanted, list[str], list[Image]]:
         config=(context.places.root / CONFIG).read_text(encoding="utf-8"),
         service=args.service,
         storage_class=args.storage_class,
-        nodes=tuple(nodes),
+        nodes=nodes,
         idle_seconds=args.idle * 60,
     )
     return wanted, names, images
+
+
+def _labels(text: str) -> tuple[tuple[str, str], ...]:
+    """Read `A=B,C=D`, as `--nodes` takes it."""
+    from checker.errors import MisuseError
+
+    found = []
+    for each in filter(None, text.split(",")):
+        label, sign, value = each.partition("=")
+        if not sign or not label:
+            raise MisuseError(
+                f"`{each}` is not a label with a value.", remedy="For instance: --nodes pool=class"
+            )
+        found.append((label, value))
+    return tuple(found)
 
 
 def _remove(context: Context, kubectl: Kubectl) -> int:
