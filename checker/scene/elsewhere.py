@@ -22,13 +22,15 @@ from checker.scene.adapted import NODE_PORT
 from checker.scene.chosen import Kept, Wish, folder_of, forget, keep, kept, owner_of, toolbox_folder, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from checker.course.catalogue import Lab
     from checker.course.places import Places
     from checker.engine.api import Engine
     from checker.external.kubeconfig import Context
     from checker.external.server import Server
+    from checker.scene.cluster_images import Node
+    from checker.scene.reach import Route
 
 COMPOSE = "compose.elsewhere.yaml"
 """The scene of a lab that can run on the learner's own cluster."""
@@ -85,16 +87,11 @@ def settle(
         return None
     _require_possible(lab, before, wish, started=started)
     # These modules are imported only when a learner has chosen their own cluster, which most never do.
-    from checker.external import kubeconfig  # noqa: PLC0415
     from checker.external.namespace import LabNamespace  # noqa: PLC0415
     from checker.external.server import Server  # noqa: PLC0415
     from checker.scene import cluster_images, reach  # noqa: PLC0415
 
-    context = (
-        kubeconfig.read(before.context, [Path(each) for each in before.files])
-        if before is not None
-        else kubeconfig.read(wish.context if wish else "")
-    )
+    context = _context_of(before, wish)
     choice = before or _first_choice(places, lab, wish, context)
     _require_name(choice.namespace)
     progress(f"looking at the cluster of the context {context.name}")
@@ -104,15 +101,7 @@ def settle(
     nodes = cluster_images.nodes(server)
     plan = cluster_images.plan(engine, nodes, choice.prefix, context.name)
     route = reach.find(engine, lab.number, context)
-    parts = urlsplit(context.server)
-    choice = msgspec.structs.replace(
-        choice,
-        nodes=tuple(each.name for each in nodes if each.takes_pods),
-        port_taken=_port_taken(server, choice.namespace),
-        server=route.address(parts.scheme, parts.path),
-        server_name=context.expected_name,
-        insecure=context.insecure,
-    )
+    choice = _as_it_is_now(choice, context, server, nodes, route)
     try:
         # This comes first, so that `lab stop` knows what to remove if anything goes wrong from here on.
         keep(places, lab, choice)
@@ -153,6 +142,30 @@ def _require_possible(lab: Lab, before: Kept | None, wish: Wish | None, *, start
             f"Lab {lab.number} is already started on the cluster of `{before.context}`, in the namespace {before.namespace}.",
             remedy=f"Stop it first: lab stop {number}",
         )
+
+
+def _context_of(before: Kept | None, wish: Wish | None) -> Context:
+    """Read the context of the earlier choice, or else the one that is asked for now."""
+    from checker.external import kubeconfig  # noqa: PLC0415 - as in settle
+
+    if before is not None:
+        return kubeconfig.read(before.context, [Path(each) for each in before.files])
+    return kubeconfig.read(wish.context if wish else "")
+
+
+def _as_it_is_now(
+    choice: Kept, context: Context, server: Server, nodes: Sequence[Node], route: Route
+) -> Kept:
+    """Return a choice with what may have changed in the cluster since it was made."""
+    parts = urlsplit(context.server)
+    return msgspec.structs.replace(
+        choice,
+        nodes=tuple(each.name for each in nodes if each.takes_pods),
+        port_taken=_port_taken(server, choice.namespace),
+        server=route.address(parts.scheme, parts.path),
+        server_name=context.expected_name,
+        insecure=context.insecure,
+    )
 
 
 def _first_choice(places: Places, lab: Lab, wish: Wish | None, context: Context) -> Kept:
