@@ -76,22 +76,34 @@ def check_api_page() -> str:
         "\n```python\nfrom checker.grading.author import Lab, Outside, fail, guard, needs, require, timeout\n```\n\n"
         "[Write a check](../howto/write-a-check.md) shows how to use these.\n"
         "This page describes what most checks need. Checks of cluster labs also import from `checker.cluster`, "
-        "and some import from other packages of `checker`; look at the existing labs.\n\n## Verdicts\n"
+        "and some import from other packages of `checker`; look at the existing labs.\n"
     )
+    return text + _verdicts() + _marks() + _fixtures() + _handles() + _timeline()
+
+
+def _verdicts() -> str:
+    text = "\n## Verdicts\n"
     for verdict in (verdicts.require, verdicts.fail, verdicts.could_not_run, verdicts.not_judged):
         text += f"\n### {verdict.__name__}\n\n```python\n{_signature(verdict.__name__, verdict, typed=True)}\n```\n\n{_doc(verdict)}\n"
-    text += _class("Reasons", _doc(verdicts.Reasons), verdicts.Reasons)
+    return text + _class("Reasons", _doc(verdicts.Reasons), verdicts.Reasons)
+
+
+def _marks() -> str:
     marks = [
         (verdicts.needs, '@needs("other-check")'),
         (verdicts.guard, "@guard"),
         (verdicts.timeout, "@timeout(20)"),
     ]
-    text += "\n## Marks\n\n" + table(
+    text = "\n## Marks\n\n" + table(
         ("Mark", "Meaning"), [(f"`{shown}`", first_line(mark)) for mark, shown in marks]
     )
     text += f"\nA check may take {verdicts.CHECK_SECONDS:g} seconds, unless `@timeout` says otherwise.\n"
-    text += f"\n## Waiting\n\n```python\n{_signature('wait_until', author.wait_until, typed=True)}\n```\n\n{_doc(author.wait_until)}\n"
-    text += "\n## Fixtures\n\n" + table(
+    waiting = _signature("wait_until", author.wait_until, typed=True)
+    return text + f"\n## Waiting\n\n```python\n{waiting}\n```\n\n{_doc(author.wait_until)}\n"
+
+
+def _fixtures() -> str:
+    return "\n## Fixtures\n\n" + table(
         ("Fixture", "Type", "What it gives"),
         [
             ("`lab`", "[Lab](#lab)", "the lab being judged, its containers and images"),
@@ -113,7 +125,11 @@ def check_api_page() -> str:
             ),
         ],
     )
-    text += _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
+
+
+def _handles() -> str:
+    """Write the classes whose instances the fixtures give, and which their methods return."""
+    text = _class("Lab", "`.number` is its two digits, `.work` the learner's work folder.", author.Lab)
     text += _class("Sheet", f"{first_line(author.Sheet)}\n`.file` is its name.", author.Sheet)
     text += _class("Script", f"{first_line(author.Script)}\n`.file` is its path.", author.Script)
     text += _class(
@@ -129,8 +145,7 @@ def check_api_page() -> str:
         http.Client,
     )
     reply = "`.url`, `.status`, `.body`, `.headers`, `.ms` and `.error` describe the answer."
-    text += _class("Reply", f"{first_line(http.Reply)}\n{reply}", http.Reply)
-    return text + _timeline()
+    return text + _class("Reply", f"{first_line(http.Reply)}\n{reply}", http.Reply)
 
 
 def _ladders() -> str:
