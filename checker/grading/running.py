@@ -460,22 +460,30 @@ def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> No
             hint=wanted.hint(Reason.KILLED),
         )
     if container.oom_killed and container.exit_code == 137:
-        limit = int(container.host_config.get("Memory") or 0)
-        fail(
-            f"The kernel killed the main process of the container `{wanted.name}`, because "
-            + (
-                f"it needs more memory than its limit allows, which is {limit >> 20} MB."
-                if limit
-                else "the machine's memory ran out."
-            ),
-            **{**facts, "seen": f"{seen}; OOMKilled: true", "source": f"docker inspect {wanted.name}"},
-            hint=wanted.hint(Reason.OUT_OF_MEMORY),
+        _fail_out_of_memory(
+            wanted,
+            container,
+            {**facts, "seen": f"{seen}; OOMKilled: true", "source": f"docker inspect {wanted.name}"},
         )
     fail(
         f"The container `{wanted.name}` has ended. A container lives as long as its main process. When that process ends, by "
         "itself or because of a signal, such as Ctrl-C in the terminal it is attached to, nothing is left that could answer.",
         **facts,
         hint=wanted.hint(Reason.ENDED) if line else _NO_LOG,
+    )
+
+
+def _fail_out_of_memory(wanted: Wanted, container: Container, facts: dict[str, str]) -> NoReturn:
+    limit = int(container.host_config.get("Memory") or 0)
+    fail(
+        f"The kernel killed the main process of the container `{wanted.name}`, because "
+        + (
+            f"it needs more memory than its limit allows, which is {limit >> 20} MB."
+            if limit
+            else "the machine's memory ran out."
+        ),
+        **facts,
+        hint=wanted.hint(Reason.OUT_OF_MEMORY),
     )
 
 
