@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import argparse
     import contextlib
     from collections.abc import Callable
+    from pathlib import Path
 
     from checker.classroom.serving import Opened
     from checker.classroom.shelf import Shelf
@@ -69,7 +70,6 @@ def serve(context: Context) -> int:
     """Hold a class until Ctrl-C."""
     import asyncio
     import contextlib
-    import datetime as dt
 
     from checker.classroom.register import FOLDER
     from checker.classroom.serving import address_of_room
@@ -78,9 +78,7 @@ def serve(context: Context) -> int:
 
     args, folder = context.args, context.places.state / FOLDER
     if args.new and folder.exists():
-        stamp = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        folder.rename(folder.with_name(f"{FOLDER}-{stamp}"))
-        context.say(f"the previous class is in {FOLDER}-{stamp}")
+        _set_aside(context, folder)
     address = args.address or address_of_room()
     if address.startswith("127.") and not args.address:
         raise MisuseError(
@@ -107,6 +105,15 @@ def serve(context: Context) -> int:
             )
         )
     return 0
+
+
+def _set_aside(context: Context, folder: Path) -> None:
+    """Keep the files of an earlier class beside the folder."""
+    import datetime as dt
+
+    stamp = dt.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    aside = folder.rename(folder.with_name(f"{folder.name}-{stamp}"))
+    context.say(f"the previous class is in {aside.name}")
 
 
 def _shelf(context: Context, until: contextlib.ExitStack) -> Shelf:
