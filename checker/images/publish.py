@@ -86,6 +86,14 @@ def write(root: Path, published: Published) -> Path:
     return file
 
 
+def with_earlier(root: Path, published: Published) -> Published:
+    """Return what was published now together with what a checkout has in the same registry from before."""
+    before = read(root)
+    if before is None or before.registry != published.registry:
+        return published
+    return Published(registry=published.registry, digests={**before.digests, **published.digests})
+
+
 def push(images: Iterable[Image], registry: str, shop: Workshop, *, part: bool = False) -> Published:
     """Push images that are present, and return the digest of each.
 

@@ -223,14 +223,10 @@ def _publish(context: Context, images: Images, store: Store) -> int:
             if platforms
             else publish.push(found, registry.rstrip("/"), shop, part=context.args.part)
         )
-    if context.args.part:
-        file = None  # one platform's part: `--join` writes the file when all are there
-    else:
-        before = publish.read(context.places.root)
-        if names and before and before.registry == published.registry:
-            published = publish.Published(
-                registry=published.registry, digests={**before.digests, **published.digests}
-            )
+    file = None
+    if not context.args.part:  # of one platform's part, `--join` writes the file when all are there
+        if names:
+            published = publish.with_earlier(context.places.root, published)
         file = publish.write(context.places.root, published)
     if context.args.json:
         _print_json(published)
