@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from checker.grading.verdicts import could_not_run
 from checker.scene import faults
+from checker.scene.ownership import scene_containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -125,8 +126,7 @@ def start_node(lab: Lab, node: str, seconds: float = faults.BACK_SECONDS) -> Non
     Raises:
         LabError: it does not become healthy; then the check could not run, which is never the learner's fault.
     """
-    labels = {"com.docker.compose.project": lab.course_lab.project, "com.docker.compose.service": node}
-    found = lab.engine.list_all("containers", labels=labels)
+    found = scene_containers(lab.engine, lab.course_lab, node)
     if not found:
         could_not_run(f"The node {node} is missing; `lab start {int(lab.number)}` brings it back.")
     lost = faults.Node(node, found[0]["Id"], running=False)

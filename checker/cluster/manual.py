@@ -25,6 +25,8 @@ from checker.engine.api import IMAGE
 from checker.errors import LabError
 from checker.grading.author import age, wait_until
 from checker.grading.verdicts import could_not_run
+from checker.scene.ownership import scene_containers
+from checker.scene.state import services
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -152,10 +154,7 @@ class ByHand:
 
     def running(self) -> list[str]:
         """Return the hosts that run now."""
-        found = self._lab.engine.list_all(
-            "containers", labels={"com.docker.compose.project": self._lab.course_lab.project}
-        )
-        states = {item["Labels"].get("com.docker.compose.service", ""): item["State"] for item in found}
+        states = services(self._lab.engine, self._lab.course_lab)
         return [node for node in self.nodes if states.get(node) == "running"]
 
     def instances(self) -> list[Instance]:
@@ -335,11 +334,7 @@ class ByHand:
 
     def host(self, node: str) -> Container | None:
         """Return a host's container, even if it is dead; None when somebody removed it."""
-        labels = {
-            "com.docker.compose.project": self._lab.course_lab.project,
-            "com.docker.compose.service": node,
-        }
-        found = self._lab.engine.list_all("containers", labels=labels)
+        found = scene_containers(self._lab.engine, self._lab.course_lab, node)
         return self._lab.container(str(found[0]["Names"][0]).lstrip("/")) if found else None
 
     def deaths(self, traffic: Traffic, wanted: int, since: str = "toolbox") -> list[Loss]:

@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from checker.course import places
-from checker.engine.api import IMAGE, LABEL, ROLE, VARIANT, Engine, NotFoundError
+from checker.engine.api import COMPOSE_PROJECT, IMAGE, LABEL, ROLE, VARIANT, Engine, NotFoundError
 from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
 from checker.grading.container import Container, Shells
@@ -52,7 +52,7 @@ from checker.grading.verdicts import (
 )
 from checker.parallel import in_parallel
 from checker.results import Measurement
-from checker.scene.ownership import owned_containers
+from checker.scene.ownership import owned_containers, scene_containers
 from checker.timeline.model import Timeline
 from checker.timeline.record import Failure, Mark, Request
 from checker.timeline.traffic import Traffic
@@ -209,7 +209,7 @@ class Lab:
         found = []
         for item in self.engine.list_all("containers"):
             labels = item.get("Labels") or {}
-            scene = str(labels.get("com.docker.compose.project", "")).startswith("drydock-")
+            scene = str(labels.get(COMPOSE_PROJECT, "")).startswith("drydock-")
             if item.get("ImageID") == wanted and LABEL not in labels and not scene:
                 with contextlib.suppress(NotFoundError):
                     found.append(Container(self.engine, self.shells, self.engine.inspect(item["Id"])))
@@ -311,11 +311,7 @@ class Lab:
 
         If the scene lacks it, that is not the learner's answer: the check then could not run.
         """
-        labels = {
-            "com.docker.compose.project": self.course_lab.project,
-            "com.docker.compose.service": service,
-        }
-        found = self.engine.list_all("containers", labels=labels)
+        found = scene_containers(self.engine, self.course_lab, service)
         if not found:
             could_not_run(f"The scene's {service} is missing; `lab start {int(self.number)}` brings it back.")
         container = Container(self.engine, self.shells, self.engine.inspect(found[0]["Id"]))

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
+from checker.engine.api import COMPOSE_SERVICE
 from checker.errors import EngineError
 from checker.grading.history import (
     Event,
@@ -157,7 +158,7 @@ def find(lab: Lab, wanted: Wanted) -> Container | None:
     made = [
         each
         for each in (lab.containers() if wanted.service else ())
-        if each.labels.get("com.docker.compose.service") == wanted.name
+        if each.labels.get(COMPOSE_SERVICE) == wanted.name
     ]
     # `docker compose run` leaves containers of the service that have ended.
     return min(made, key=lambda each: not each.running, default=None)
@@ -287,9 +288,9 @@ def is_close(name: str, wanted: str) -> bool:
 
 def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
     names = ", ".join(found.name for found in same)
-    services = {found.labels.get("com.docker.compose.service"): found for found in same}
+    services = {found.labels.get(COMPOSE_SERVICE): found for found in same}
     made = services.get(wanted.name, same[0])
-    if made.labels.get("com.docker.compose.service"):
+    if made.labels.get(COMPOSE_SERVICE):
         reason = Reason.COMPOSED
         why = "Compose makes a name from the project and the service, and everyone looks for this container by its own name."
     elif _INVENTED.fullmatch(made.name):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from checker.course.places import Places, find
 from checker.engine.api import COMPOSE_FOLDER, COMPOSE_PROJECT, LABEL
 from checker.errors import LabError
+from checker.scene.ownership import scene_containers
 
 if TYPE_CHECKING:
     from checker.course.catalogue import Lab
@@ -79,7 +80,7 @@ def _name() -> str:
 def holder_of(engine: Engine, lab: Lab, scene: list[dict[str, Any]] | None = None) -> Holder | None:
     """Return who holds a lab on an engine; None when nobody started it. `scene` is as for `require_own`."""
     if scene is None:
-        scene = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
+        scene = scene_containers(engine, lab)
     found = [item["Labels"] for item in scene]
     for labels in found:
         if text := labels.get(HOLDER):

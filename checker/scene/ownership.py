@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import (
     COMPOSE_PROJECT,
+    COMPOSE_SERVICE,
     IMAGE,
     KEPT,
     LABEL,
@@ -59,6 +60,12 @@ def owned_containers(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
         if _belongs(lab, labels) or asked_for:
             found.append(item)
     return found
+
+
+def scene_containers(engine: Engine, lab: Lab, service: str = "") -> list[dict[str, Any]]:
+    """List the containers that Compose made for a lab's scene, running or not; or those of one of its services."""
+    labels = {COMPOSE_PROJECT: lab.project} | ({COMPOSE_SERVICE: service} if service else {})
+    return engine.list_all("containers", labels=labels)
 
 
 def strangers(engine: Engine, lab: Lab) -> list[str]:
@@ -132,8 +139,11 @@ def scene_ids(engine: Engine, lab: Lab) -> frozenset[str]:
 
 def unnamed_volumes(engine: Engine, lab: Lab) -> frozenset[str]:
     """Return the volumes of the scene's containers that have no name of their own: no label says whose they are."""
-    containers = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
-    names = (mount.get("Name") or "" for item in containers for mount in item.get("Mounts") or [])
+    names = (
+        mount.get("Name") or ""
+        for item in scene_containers(engine, lab)
+        for mount in item.get("Mounts") or []
+    )
     return frozenset(name for name in names if _UNNAMED.fullmatch(name))
 
 

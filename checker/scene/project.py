@@ -13,6 +13,7 @@ from checker.errors import LabError, not_written
 from checker.scene import addresses, chosen, elsewhere
 from checker.scene.compose import run_to_end
 from checker.scene.holder import myself
+from checker.scene.ownership import scene_containers
 from checker.scene.toolbox import socket_for_containers, toolbox_user
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ class Project:
             said: what Compose printed.
         """
         lines = [line for line in said.splitlines() if line.strip()][-3:]
-        for item in self.containers():
+        for item in scene_containers(self.engine, self.lab):
             try:
                 state = self.engine.inspect(item["Id"])["State"]
                 health = (state.get("Health") or {}).get("Status", "")
@@ -173,16 +174,12 @@ class Project:
 
     # -- its containers ------------------------------------------------------------------------------------
 
-    def containers(self) -> list[dict[str, Any]]:
-        """Return what the engine lists of the scene's containers."""
-        return self.engine.list_all("containers", labels={COMPOSE_PROJECT: self.lab.project})
-
     def drop_stale_mounts(self) -> None:
         """Remove the containers that mount a work folder which was deleted since, so that Compose makes them again.
 
         Whatever mounts a deleted folder keeps seeing that one.
         """
-        for item in self.containers():
+        for item in scene_containers(self.engine, self.lab):
             mounts = item.get("Mounts") or []
             if any(
                 {mount.get("Destination"), mount.get("Source")} & {self.work_inside, str(self.work)}
@@ -197,7 +194,7 @@ class Project:
         removes those of stopped containers), or the container was disconnected.
         """
         there = {item["Id"] for item in self.engine.list_all("networks")}
-        for item in self.containers():
+        for item in scene_containers(self.engine, self.lab):
             mode = str((item.get("HostConfig") or {}).get("NetworkMode", ""))
             if mode in {"none", "host"} or mode.startswith("container:"):
                 continue

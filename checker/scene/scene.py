@@ -21,6 +21,7 @@ from checker.scene.ownership import (
     remove_owned,
     remove_scene,
     remove_unused,
+    scene_containers,
     scene_ids,
     strangers,
     unnamed_volumes,
@@ -196,7 +197,7 @@ class Scene:
         require_free(self.engine, self.lab)
         project = self._project
         # Compose waits until it gives up for what is paused, and nothing can be run in it.
-        wake(self.engine, project.containers())
+        wake(self.engine, scene_containers(self.engine, self.lab))
         self._prepare_folders(progress)
         project.drop_unplugged()
         project.choose_addresses()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
+from checker.engine.api import COMPOSE_SERVICE
 from checker.errors import LabError
 from checker.scene.holder import PROOF, require_own
+from checker.scene.ownership import scene_containers
 
 if TYPE_CHECKING:
     from checker.course.catalogue import Lab
@@ -18,7 +19,7 @@ MAY_FAIL = "io.drydock.may-fail"
 
 def services(engine: Engine, lab: Lab) -> dict[str, str]:
     """Return the state of each service of a lab's scene; empty when it is not started."""
-    found = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
+    found = scene_containers(engine, lab)
     return {item["Labels"].get(COMPOSE_SERVICE, ""): item["State"] for item in found}
 
 
@@ -28,7 +29,7 @@ def require_running(engine: Engine, lab: Lab) -> None:
     Raises:
         LabError: it is not started, part of it does not run, or another checkout or person started it.
     """
-    found = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project})
+    found = scene_containers(engine, lab)
     number = int(lab.number)
     if not found:
         raise LabError(f"Lab {lab.number} is not started.", remedy=f"Start it: lab start {number}")

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE
 from checker.engine.shell import FolderGoneError, Shell
 from checker.errors import LabError
+from checker.scene.ownership import scene_containers
 
 if TYPE_CHECKING:
     from checker.course.catalogue import Lab
@@ -23,8 +23,7 @@ def toolbox_of(engine: Engine, lab: Lab) -> str:
     Raises:
         LabError: it does not run.
     """
-    found = engine.list_all("containers", labels={COMPOSE_PROJECT: lab.project, COMPOSE_SERVICE: "toolbox"})
-    running = [item for item in found if item["State"] == "running"]
+    running = [item for item in scene_containers(engine, lab, "toolbox") if item["State"] == "running"]
     if not running:
         raise LabError(
             f"Lab {lab.number} has no toolbox running.", remedy=f"Start the lab: lab start {int(lab.number)}"
