@@ -5,7 +5,6 @@ When a host dies, only that person restores the service, so checks read from the
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import json
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from checker.cluster.interface import (
 from checker.cluster.remote import Remote
 from checker.engine.api import IMAGE
 from checker.errors import LabError
-from checker.grading.author import age, wait_until
+from checker.grading.author import age, moment, wait_until
 from checker.grading.verdicts import could_not_run
 from checker.scene.ownership import scene_containers
 from checker.scene.state import services
@@ -203,7 +202,7 @@ class ByHand:
         if float(item.get("Created") or 0) >= newest:
             return False
         (record,) = self._ask([node], f"/containers/{item['Id']}/json")
-        return int(_seconds(record["State"]["FinishedAt"])) <= newest
+        return int(moment(record["State"]["FinishedAt"])) <= newest
 
     def records(self) -> list[Record]:
         """Return what the engines of the running hosts know about every copy, host by host."""
@@ -219,8 +218,8 @@ class ByHand:
             found.append(
                 Record(
                     node=node,
-                    created=_seconds(told["Created"]),
-                    started=_seconds(state["StartedAt"]),
+                    created=moment(told["Created"]),
+                    started=moment(state["StartedAt"]),
                     running=bool(state["Running"]),
                     instance=named[-1] if named and named[-1] else str(config.get("Hostname", "")),
                 )
@@ -346,13 +345,13 @@ class ByHand:
             since: the scene's service whose start counts as the lab's start, so that a death from a restart of the
                 engine does not count.
         """
-        began = _seconds(self._lab.node(since).started_at)
+        began = moment(self._lab.node(since).started_at)
         found = []
         for node in self.nodes:
             container = self.host(node)
             if container is None or container.status == "paused":
                 continue
-            ended = _seconds(container.attrs["State"]["FinishedAt"])
+            ended = moment(container.attrs["State"]["FinishedAt"])
             if not container.running or ended > began:
                 serving, at_once, carried = _before(traffic, ended, wanted)
                 found.append(
@@ -453,8 +452,3 @@ def _first_answers(timeline: Timeline) -> dict[str, float]:
         if request.instance:
             found.setdefault(request.instance, request.at)
     return found
-
-
-def _seconds(stamp: str) -> float:
-    """Return an engine's time stamp as seconds since 1970; 0 for the zero time, which means “never”."""
-    return dt.datetime.fromisoformat(stamp).timestamp() if not stamp.startswith("0001") else 0.0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.course import places
 from checker.engine.api import COMPOSE_PROJECT, IMAGE, LABEL, ROLE, VARIANT, Engine, NotFoundError
+from checker.engine.clock import moment
 from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
 from checker.grading.container import Container, Shells
@@ -26,7 +27,6 @@ from checker.grading.history import (
     age,
     endings,
     killed_by_kernel,
-    moment,
     past_events,
 )
 from checker.grading.http import Outside, Prober, Reply, fields_of

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import re
 import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import IMAGE, LABEL
+from checker.engine.clock import moment
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -28,14 +27,6 @@ ACTIONS = ("create", "start", "attach", "detach", "kill", "stop", "die", "destro
 
 KILL = {"9", "KILL", "SIGKILL"}
 """The names of the signal that no process can handle."""
-
-
-def moment(text: str) -> float:
-    """Return a time stamp of the engine in seconds since 1970; it has nanoseconds, which datetime cannot read."""
-    try:
-        return dt.datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text)).timestamp()
-    except ValueError:
-        return 0.0
 
 
 def age(started_at: str, now: float) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.engine.api import COMPOSE_SERVICE
+from checker.engine.clock import moment
 from checker.errors import EngineError
 from checker.grading.history import (
     Event,
@@ -18,7 +19,6 @@ from checker.grading.history import (
     keeps_dying,
     killed_by_kernel,
     lives,
-    moment,
     past_events,
 )
 from checker.grading.verdicts import could_not_run, fail

@@ -7,6 +7,7 @@ import inspect
 import re
 from typing import Any
 
+from checker.engine import clock
 from checker.grading import author, forms, history, http, programs, reaching, running, starting, verdicts
 from checker.site.markdown import first_line, front, table
 from checker.timeline import model
@@ -181,7 +182,7 @@ def _looks() -> str:
         (history.killed_by_kernel, "killed_by_kernel(container, events)"),
         (running.misplaced_option, "misplaced_option(error)"),
         (history.EventLog, "EventLog(engine, since, lab)"),
-        (history.moment, "moment(text)"),
+        (clock.moment, "moment(text)"),
         (starting.wait_for_service, "wait_for_service(container, answers)"),
         (running.last_lines, "last_lines(container, count)"),
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import COMPOSE_SERVICE, ROLE, NotFoundError
+from checker.engine.clock import moment
 from checker.timeline.record import Mark
 
 if TYPE_CHECKING:
@@ -54,11 +53,3 @@ def marks_of(name: str, state: dict[str, Any]) -> list[Mark]:
     if started:
         marks.append(Mark(started, f"{name} started"))
     return marks
-
-
-def moment(text: str) -> float:
-    """Return a time of the engine as seconds since 1970; 0 for none, which the engine writes as the year 1."""
-    if not text or text.startswith("0001-"):
-        return 0.0
-    # The engine writes nanoseconds, but Python reads only microseconds.
-    return dt.datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text)).timestamp()

@@ -14,8 +14,8 @@ from checker.cluster import kubernetes
 from checker.cluster.kubernetes import NODES, PROBE, Kubernetes, Workload, held_back, waits_for_deletion
 from checker.cluster.kubernetes_api import Api, Refused
 from checker.cluster.kubernetes_records import Pod, Probe, quantity, resources_of
+from checker.engine.clock import moment
 from checker.engine.shell import Completed
-from checker.grading.history import moment
 from checker.grading.verdicts import CouldNotRun
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.engine.api import Engine
-from checker.engine.clock import Clock
+from checker.engine.clock import Clock, moment
 from checker.engine.endpoint import Endpoint
 from tests.unit.engine_api import servers
 
@@ -98,3 +98,12 @@ def test_a_look_is_kept_for_a_while() -> None:
 def test_an_engine_that_does_not_say_counts_as_right(date: str) -> None:
     clock = Clock(lambda: date, dict)
     assert clock.now() == pytest.approx(time.time(), abs=0.5)
+
+
+def test_the_engines_times_are_read_to_the_microsecond() -> None:
+    assert moment("1970-01-01T00:01:00.123456789Z") == 60.123456
+    assert moment("1970-01-01T00:01:00Z") == 60.0
+    assert moment("1970-01-01T01:01:00.5+01:00") == 60.5
+    assert moment("0001-01-01T00:00:00Z") == 0.0
+    assert moment("") == 0.0
+    assert moment("never") == 0.0

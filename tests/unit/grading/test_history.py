@@ -151,11 +151,6 @@ def test_lives_are_counted_from_start_to_death() -> None:
     assert [(round(life.seconds, 1), life.exit_code) for life in found] == [(6.1, 124), (2.1, 1)]
 
 
-def test_an_engines_nanoseconds_are_read() -> None:
-    assert history.moment("2026-11-28T10:00:00.123456789Z") == pytest.approx(1795860000.123456, abs=1e-3)
-    assert history.moment("never") == 0.0
-
-
 @pytest.mark.parametrize(
     ("steps", "told_at", "killed_at", "forced_at"),
     [

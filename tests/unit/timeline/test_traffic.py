@@ -13,7 +13,7 @@ from checker.engine.api import NotFoundError
 from checker.engine.shell import Completed
 from checker.errors import LabError
 from checker.timeline import traffic
-from checker.timeline.events import marks_of, moment, with_events
+from checker.timeline.events import marks_of, with_events
 from checker.timeline.model import make
 from checker.timeline.record import Mark
 from checker.timeline.summary import summarize
@@ -198,14 +198,6 @@ def test_a_record_that_is_not_there_says_what_to_do(folder: Path) -> None:
 
 
 NEVER = "0001-01-01T00:00:00Z"
-
-
-def test_the_engines_times_are_read_to_the_microsecond() -> None:
-    assert moment("1970-01-01T00:01:00.123456789Z") == 60.123456
-    assert moment("1970-01-01T00:01:00Z") == 60.0
-    assert moment("1970-01-01T01:01:00.5+01:00") == 60.5
-    assert moment(NEVER) == 0.0
-    assert moment("") == 0.0
 
 
 @pytest.mark.parametrize(
