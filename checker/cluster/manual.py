@@ -19,6 +19,7 @@ from checker.cluster.interface import (
     start_node,
     tell_of_lost,
 )
+from checker.cluster.losses import Loss, Recovery, recovery, served_before
 from checker.cluster.remote import Remote
 from checker.engine.api import IMAGE
 from checker.errors import LabError
@@ -30,7 +31,9 @@ from checker.scene.state import services
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from checker.grading.author import Container, Lab, Timeline, Traffic
+    from checker.grading.author import Container, Lab, Traffic
+
+__all__ = ["ByHand", "Copy", "Loss", "Record", "Recovery", "recovery"]
 
 PORT = 2375
 """Where a host's engine listens, on the lab's network."""
@@ -38,17 +41,8 @@ PORT = 2375
 ASK_SECONDS = 3.0
 """How long a host's engine may take to answer."""
 
-BEFORE_SECONDS = 8.0
-"""A copy that answered within this time before a loss counts as serving: each gets several requests a second."""
-
-SOON_SECONDS = 1.5
-"""A copy that answered within this time before a loss, and within this time after it, was not lost."""
-
 BACK_SECONDS = 15.0
 """How long the engine of a host that has come back may take until it answers."""
-
-LOOK_SECONDS = 12.0
-"""How long to wait for a service that is recovering."""
 
 _VERSION = "org.opencontainers.image.version"
 _SWARM = "com.docker.swarm.service.id"
@@ -75,25 +69,6 @@ class Copy(Instance):
 
 
 @dataclass(frozen=True)
-class Loss:
-    """A host that died while the lab ran."""
-
-    host: str
-    container: str
-    """The id of the container that stands for it."""
-    at: float
-    """When, in seconds since 1970, by the engine's clock, which the users' record has too."""
-    down: bool
-    """Whether it is dead now; otherwise somebody has started it again."""
-    serving: int
-    """How many copies served the users shortly before, by the names in their answers."""
-    at_once: int
-    """How many of these served in the last moment before; fewer than `serving` when one had just been replaced."""
-    carried: bool
-    """Whether one of these stopped answering when the host died."""
-
-
-@dataclass(frozen=True)
 class Record:
     """What a host's engine knows about a copy, even one that has ended."""
 
@@ -105,32 +80,6 @@ class Record:
     running: bool
     instance: str
     """The name that it answers with."""
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What users saw after a loss, until the service had recovered."""
-
-    loss: Loss
-    wanted: int
-    """How many copies the service needs."""
-    after: Timeline
-    """The record since the loss."""
-    well: float | None
-    """Seconds until no request failed any more; None when requests still fail."""
-    answers: dict[str, float]
-    """When each copy first answered after the loss."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether enough copies answer, and no request fails."""
-        return self.well is not None and len(self.answers) >= self.wanted
-
-    @property
-    def cost(self) -> tuple[float, int]:
-        """The seconds until it had recovered, and the requests lost until then; to be read only once it has."""
-        moment = max(self.loss.at + (self.well or 0.0), sorted(self.answers.values())[self.wanted - 1])
-        return round(moment - self.loss.at, 1), self.after.lost(self.loss.at, moment)
 
 
 class ByHand:
@@ -201,14 +150,14 @@ class ByHand:
         """Whether a copy had ended, or failed to start, before the newest one that runs on its host was created."""
         if float(item.get("Created") or 0) >= newest:
             return False
-        (record,) = self._ask([node], f"/containers/{item['Id']}/json")
+        record = self._record(node, item["Id"])
         return int(moment(record["State"]["FinishedAt"])) <= newest
 
     def records(self) -> list[Record]:
         """Return what the engines of the running hosts know about every copy, host by host."""
         found = []
         for node, item in self._all():
-            (told,) = self._ask([node], f"/containers/{item['Id']}/json")
+            told = self._record(node, item["Id"])
             config, state = told["Config"], told["State"]
             named = [
                 each.partition("=")[2]
@@ -228,14 +177,14 @@ class ByHand:
 
     def history(self, copy: Copy) -> tuple[int, float]:
         """Return how often a copy's restart policy has started it again, and how many seconds it has run since."""
-        (record,) = self._ask([copy.node], f"/containers/{copy.id}/json")
+        record = self._record(copy.node, copy.id)
         # A host's engine has the clock of the engine that the host is a container of.
         now = self._lab.engine.clock.now()
         return int(record.get("RestartCount") or 0), age(str(record["State"]["StartedAt"]), now)
 
     def started(self, copy: Copy) -> str:
         """Return when a copy was last started, as its engine writes it."""
-        (record,) = self._ask([copy.node], f"/containers/{copy.id}/json")
+        record = self._record(copy.node, copy.id)
         return str(record["State"]["StartedAt"])
 
     def remote(self, copy: Copy) -> Remote:
@@ -298,6 +247,11 @@ class ByHand:
             if (labels := item.get("Labels") or {}).get(IMAGE) == "parcel" and _SWARM not in labels
         ]
 
+    def _record(self, node: str, container: str) -> dict[str, Any]:
+        """Return everything that a host's engine knows about a container."""
+        (found,) = self._ask([node], f"/containers/{container}/json")
+        return dict(found)
+
     def _ask(self, nodes: Collection[str], path: str, method: str = "GET") -> list[Any]:
         """Send the same request to several hosts' engines, with one curl, and return the answers."""
         lines, trouble = self._said(nodes, path, method)
@@ -328,36 +282,6 @@ class ByHand:
             timeout=ASK_SECONDS * len(nodes) + 2,
         )
         return [line for line in done.stdout.split("\n") if line.strip()], done.stderr.strip()
-
-    # -- a host's death ------------------------------------------------------------------------------------
-
-    def host(self, node: str) -> Container | None:
-        """Return a host's container, even if it is dead; None when somebody removed it."""
-        found = scene_containers(self._lab.engine, self._lab.course_lab, node)
-        return self._lab.container(str(found[0]["Names"][0]).lstrip("/")) if found else None
-
-    def deaths(self, traffic: Traffic, wanted: int, since: str = "toolbox") -> list[Loss]:
-        """Return every host's last death since the lab was started, the latest last.
-
-        Args:
-            traffic: the users.
-            wanted: how many copies the service needs.
-            since: the scene's service whose start counts as the lab's start, so that a death from a restart of the
-                engine does not count.
-        """
-        began = moment(self._lab.node(since).started_at)
-        found = []
-        for node in self.nodes:
-            container = self.host(node)
-            if container is None or container.status == "paused":
-                continue
-            ended = moment(container.attrs["State"]["FinishedAt"])
-            if not container.running or ended > began:
-                serving, at_once, carried = _before(traffic, ended, wanted)
-                found.append(
-                    Loss(node, container.id, ended, not container.running, serving, at_once, carried)
-                )
-        return sorted(found, key=lambda loss: loss.at)
 
     def _copy(self, node: str, item: dict[str, Any]) -> Copy:
         status = str(item["Status"])
@@ -391,64 +315,39 @@ class ByHand:
 
     def _own_port(self, node: str, container: str) -> int:
         """Return the port that a copy on its host's network listens on."""
-        (record,) = self._ask([node], f"/containers/{container}/json")
+        record = self._record(node, container)
         for entry in record["Config"].get("Env") or []:
             name, _, value = entry.partition("=")
             if name == "PARCEL_PORT" and value.isdecimal():
                 return int(value)
         return 8080
 
+    # -- a host's death ------------------------------------------------------------------------------------
 
-def recovery(
-    loss: Loss, traffic: Traffic, wanted: int, steady: float, names: Collection[str] = ()
-) -> Recovery:
-    """Return what users have seen since a loss, once the service has recovered, or after a time limit.
+    def host(self, node: str) -> Container | None:
+        """Return a host's container, even if it is dead; None when somebody removed it."""
+        found = scene_containers(self._lab.engine, self._lab.course_lab, node)
+        return self._lab.container(str(found[0]["Names"][0]).lstrip("/")) if found else None
 
-    Args:
-        loss: the loss.
-        traffic: the users.
-        wanted: how many copies the service needs.
-        steady: seconds without a failed request until the service counts as recovered.
-        names: the names of the copies that count; all count, when left out.
-    """
+    def deaths(self, traffic: Traffic, wanted: int, since: str = "toolbox") -> list[Loss]:
+        """Return every host's last death since the lab was started, the latest last.
 
-    def look() -> Recovery:
-        after = traffic.since(loss.at)
-        answers = _first_answers(after)
-        if names:
-            answers = {name: at for name, at in answers.items() if name in names}
-        return Recovery(loss, wanted, after, after.recovery(loss.at, steady), answers)
-
-    found = look()
-
-    def is_whole() -> bool:
-        nonlocal found
-        found = look()
-        return found.whole
-
-    wait_until(is_whole, LOOK_SECONDS, every=0.5)
-    return found
-
-
-def _before(traffic: Traffic, moment: float, wanted: int) -> tuple[int, int, bool]:
-    """Return how many copies served before a moment, how many of them until then, and whether one stopped answering.
-
-    When the record does not go back far enough, the answer is: all of them served, and one was lost.
-    """
-    seen = traffic.since(moment - BEFORE_SECONDS)
-    if seen.begin > moment - 1:
-        return wanted, wanted, True
-    serving = len(seen.between(moment - BEFORE_SECONDS, moment).instances)
-    last = seen.between(moment - SOON_SECONDS, moment).instances
-    soon = seen.between(moment + 0.2, moment + 0.2 + SOON_SECONDS).instances
-    # If the users' requests were delayed, this cannot be known either, and the same answer is given.
-    return serving, len(last), len(last) < wanted or not last.keys() <= soon.keys()
-
-
-def _first_answers(timeline: Timeline) -> dict[str, float]:
-    """Return when each copy first answered in a part of the record."""
-    found: dict[str, float] = {}
-    for request in timeline.good:
-        if request.instance:
-            found.setdefault(request.instance, request.at)
-    return found
+        Args:
+            traffic: the users.
+            wanted: how many copies the service needs.
+            since: the scene's service whose start counts as the lab's start, so that a death from a restart of the
+                engine does not count.
+        """
+        began = moment(self._lab.node(since).started_at)
+        found = []
+        for node in self.nodes:
+            container = self.host(node)
+            if container is None or container.status == "paused":
+                continue
+            ended = moment(container.attrs["State"]["FinishedAt"])
+            if not container.running or ended > began:
+                serving, at_once, carried = served_before(traffic, ended, wanted)
+                found.append(
+                    Loss(node, container.id, ended, not container.running, serving, at_once, carried)
+                )
+        return sorted(found, key=lambda loss: loss.at)
