@@ -102,7 +102,6 @@ class Room:
         self._guesses = Guesses(clock)
         self._learners: dict[str, Learner] = {}
         self._last_post: dict[str, float] = {}
-        self._messages: dict[str, tuple[int, str]] = {}
         self.pending: list[tuple[str, str, str]] = []
 
     async def open(self) -> None:

@@ -217,7 +217,6 @@ class PodStatus(_Record, frozen=True):
     """A pod's actual state."""
 
     phase: str = ""
-    pod_ip: str = msgspec.field(default="", name="podIP")
     conditions: tuple[Condition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()

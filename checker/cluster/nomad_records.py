@@ -81,7 +81,6 @@ class GroupNetwork(_Record, frozen=True):
 
     mode: str = ""
     reserved_ports: list[Port] | None = None
-    dynamic_ports: list[Port] | None = None
 
 
 class ServiceCheck(_Record, frozen=True):
@@ -221,10 +220,7 @@ class GroupDeployment(_Record, frozen=True):
     auto_promote: bool = False
     desired_canaries: int = 0
     placed_canaries: list[str] | None = None
-    desired_total: int = 0
-    placed_allocs: int = 0
     healthy_allocs: int = 0
-    unhealthy_allocs: int = 0
 
 
 class Deployment(_Record, frozen=True):
@@ -270,7 +266,6 @@ class Deployment(_Record, frozen=True):
 class Unplaced(_Record, frozen=True):
     """Why copies of a group could not be placed."""
 
-    coalesced_failures: int = 0
     nodes_evaluated: int = 0
     constraint_filtered: dict[str, int] | None = None
     dimension_exhausted: dict[str, int] | None = None
