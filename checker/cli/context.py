@@ -14,7 +14,7 @@ from checker.session.session import Session
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class ProgressPrinter:
@@ -84,8 +84,18 @@ def add_lab(
     parser: argparse.ArgumentParser, text: str = "the lab's number, slug, or the beginning of its name"
 ) -> None:
     """Add the argument that names a lab."""
-    argument = parser.add_argument("lab", metavar="LAB", help=text)
-    argument.completer = complete_labs  # type: ignore[attr-defined]
+    complete(parser.add_argument("lab", metavar="LAB", help=text), complete_labs)
+
+
+def complete(argument: argparse.Action, names: Callable[..., list[str]]) -> None:
+    """Let a shell complete an argument.
+
+    Args:
+        argument: the argument.
+        names: returns the names that begin with its `prefix`.
+    """
+    # Where argcomplete looks for it.
+    argument.completer = names  # type: ignore[attr-defined]
 
 
 def complete_labs(prefix: str, **_: object) -> list[str]:

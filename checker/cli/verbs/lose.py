@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, complete
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     node = parser.add_argument(
         "node", metavar="NODE", nargs="?", default="", help="the node; picked at random if not given"
     )
-    node.completer = complete_nodes  # type: ignore[attr-defined]
+    complete(node, complete_nodes)
     parser.add_argument(
         "--back", action="store_true", help="bring the node back, or every lost node if none is named"
     )

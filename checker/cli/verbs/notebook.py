@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import complete
+
 if TYPE_CHECKING:
     import argparse
 
@@ -26,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="the lab's number, its slug, or the beginning of its name; without it, the folder opens",
     )
-    name.completer = complete_notebooks  # type: ignore[attr-defined]
+    complete(name, complete_notebooks)
     parser.add_argument("--no-browser", action="store_true", help="print the address, do not open a browser")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--stop", action="store_true", help="stop JupyterLab and every kernel")

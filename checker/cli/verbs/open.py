@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import complete_labs
+from checker.cli.context import complete, complete_labs
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="the lab's number, slug, or the beginning of its name; without it, the home page opens",
     )
-    lab.completer = complete_labs  # type: ignore[attr-defined]
+    complete(lab, complete_labs)
     parser.add_argument(
         "--print", dest="only_print", action="store_true", help="print the address, do not open a browser"
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import complete_labs
+from checker.cli.context import complete, complete_labs
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     argument = parser.add_argument(
         "labs", metavar="LAB", nargs="*", help="labs to test; all of them if you name none"
     )
-    argument.completer = complete_labs  # type: ignore[attr-defined]
+    complete(argument, complete_labs)
     parser.add_argument(
         "--answers", metavar="DIR", help="run the answers in this folder instead of the lab's own"
     )
