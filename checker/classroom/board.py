@@ -18,7 +18,7 @@ from checker.web.guard import Guard, Rules
 from checker.web.stream import BEAT_SECONDS, stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -195,7 +195,7 @@ class Stream(Response):
         headers = [(key, value) for key, value in self.raw_headers if key != b"content-length"]
         await stream(receive, send, self._changes, headers)
 
-    async def _changes(self, page: Reader) -> AsyncIterator[bytes]:
+    async def _changes(self, page: Reader) -> AsyncGenerator[bytes]:
         version, quiet = 0, 0.0
         while True:
             current = self._room.picture.version

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import socket
 import subprocess
 import threading
@@ -111,7 +112,8 @@ def _pump_in(source: socket.socket, sink: IO[bytes]) -> None:
 
 def _pump_out(process: subprocess.Popen[bytes], source: IO[bytes], sink: socket.socket) -> None:
     with contextlib.suppress(OSError, ValueError):
-        while data := source.read1(65536):  # type: ignore[attr-defined]
+        # What has come by now, without waiting for more.
+        while data := os.read(source.fileno(), 65536):
             sink.sendall(data)
     # The other pump may be waiting in a read of this socket; only closing it would not wake that thread.
     with contextlib.suppress(OSError):

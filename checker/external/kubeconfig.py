@@ -171,7 +171,7 @@ class _Merged:
 def _document(file: Path) -> dict[str, Any] | None:
     """Return the content of a file, None if there is no such file."""
     # Imported only for the learner's own cluster, because the import takes about 20 ms.
-    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415
+    import yaml  # noqa: PLC0415
 
     try:
         text = file.read_text(encoding="utf-8")

@@ -6,6 +6,10 @@ import base64
 import codecs
 import re
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PLAIN = "as it is"
 """The form of a secret that nobody tried to hide."""
@@ -73,9 +77,9 @@ def _lists(secret: str) -> tuple[re.Pattern[bytes], ...]:
     return re.compile(hexadecimal, re.IGNORECASE), re.compile(decimal)
 
 
-def _aligned(encode: object, plain: bytes, before: int, *, bits: int) -> bytes:
+def _aligned(encode: Callable[[bytes], bytes], plain: bytes, before: int, *, bits: int) -> bytes:
     """Encode the secret after this many other bytes, and keep only what depends on the secret."""
-    encoded: bytes = encode(b"\0" * before + plain)  # type: ignore[operator]
+    encoded = encode(b"\0" * before + plain)
     return encoded[-(-before * 8 // bits) : (before + len(plain)) * 8 // bits]
 
 

@@ -8,7 +8,7 @@ import io
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from checker.errors import LabError
 from checker.grading.deadline import DeadlineError, deadline
@@ -117,7 +117,7 @@ class GradingPlugin:
         course_lab = self.lab.course_lab
         by_id: dict[str, pytest.Item] = {}
         for item in items:
-            check = read_check(item.function, course_lab)  # type: ignore[attr-defined]
+            check = self._check_of(item)
             if check.id in by_id:
                 self.errors.append(f"Two checks are named {check.id}.")
             by_id[check.id] = item
@@ -141,6 +141,9 @@ class GradingPlugin:
         self.planned = tuple(self._checks[check] for check in ordered)
         items[:] = [] if self.errors else [by_id[check] for check in ordered]
 
+    def _check_of(self, item: pytest.Item) -> Check:
+        return read_check(cast("pytest.Function", item).function, self.lab.course_lab)
+
     def _with_needs(self, wanted: frozenset[str]) -> set[str]:
         found: set[str] = set()
         todo = [check for check in wanted if check in self._checks]
@@ -154,7 +157,7 @@ class GradingPlugin:
 
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool:
         """Run one check with its fixtures, within its time limit, and record the result."""
-        check = read_check(item.function, self.lab.course_lab)  # type: ignore[attr-defined]
+        check = self._check_of(item)
         met = {Status.PASSED, Status.NOT_JUDGED}
         blocked = [need for need in check.needs if self._status(need) not in met]
         if self._failed and self._to_first_failure:

@@ -26,7 +26,7 @@ from checker.live.wire import serve_terminal
 from checker.web.stream import BEAT, BEAT_SECONDS, stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from starlette.responses import Response
@@ -215,7 +215,7 @@ class Events:
             watch = await run_in_threadpool(service.watch, number)
         with service.hub.listening(number, since) as listener:
 
-            async def news(page: Reader) -> AsyncIterator[bytes]:
+            async def news(page: Reader) -> AsyncGenerator[bytes]:
                 yield b": hello\n\n"
                 while await page.is_there(BEAT_SECONDS, listener.wake):
                     events = listener.take()

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
 
     from checker.web.guard import Receive, Send
 
@@ -61,7 +61,7 @@ async def _gone(receive: Receive) -> None:
 async def stream(
     receive: Receive,
     send: Send,
-    news: Callable[[Reader], AsyncIterator[bytes]],
+    news: Callable[[Reader], AsyncGenerator[bytes]],
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
     """Send a page what is new, until the page goes away, takes nothing, or there is no more.
@@ -77,7 +77,7 @@ async def stream(
     await send({"type": "http.response.start", "status": 200, "headers": [kind, *headers]})
     reader = Reader(receive)
     try:
-        async with contextlib.aclosing(news(reader)) as found:  # type: ignore[type-var]
+        async with contextlib.aclosing(news(reader)) as found:
             async for data in found:
                 async with asyncio.timeout(SEND_SECONDS):
                     await send({"type": "http.response.body", "body": data, "more_body": True})

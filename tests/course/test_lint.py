@@ -9,7 +9,7 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from checker.cluster import outcomes
 from checker.course.catalogue import Catalogue

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from checker.errors import LabError, MisuseError
 from checker.external import credentials, kubeconfig

@@ -9,7 +9,7 @@ from checker.web import stream as streams
 from checker.web.stream import Reader, stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     import pytest
 
@@ -41,7 +41,7 @@ def test_what_is_new_is_sent_and_the_end_closes_the_answer() -> None:
     async def run() -> Page:
         page = Page()
 
-        async def news(_: Reader) -> AsyncIterator[bytes]:
+        async def news(_: Reader) -> AsyncGenerator[bytes]:
             yield b"one"
             yield b"two"
 
@@ -58,7 +58,7 @@ def test_a_page_that_goes_ends_a_wait_of_any_length() -> None:
         page = Page()
         waited = []
 
-        async def news(reader: Reader) -> AsyncIterator[bytes]:
+        async def news(reader: Reader) -> AsyncGenerator[bytes]:
             yield b"one"
             page.gone.set()
             waited.append(await reader.is_there(1e6))
@@ -89,7 +89,7 @@ def test_a_page_that_takes_nothing_is_dropped_and_what_made_its_news_is_closed(
     async def run() -> tuple[Page, bool]:
         page, closed = Page(), False
 
-        async def news(_: Reader) -> AsyncIterator[bytes]:
+        async def news(_: Reader) -> AsyncGenerator[bytes]:
             nonlocal closed
             try:
                 page.reads.clear()
