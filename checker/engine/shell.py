@@ -20,6 +20,7 @@ from checker.errors import EngineError, LabError
 
 if TYPE_CHECKING:
     import socket
+    from typing import Self
 
     from checker.engine.api import Engine
 
@@ -83,7 +84,7 @@ class Completed:
 
 
 class Shell:
-    """A shell kept open in one container.
+    """A shell kept open in one container; as a context manager, until the block ends.
 
     Args:
         engine: the engine that runs the container.
@@ -105,6 +106,12 @@ class Shell:
         """Whether there are processes with the mark that could not be ended yet."""
         self._pending = bytearray()
         self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def container_id(self) -> str:

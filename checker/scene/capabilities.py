@@ -46,18 +46,17 @@ def notes(engine: Engine, project: str, folder: Path, progress: Callable[[str], 
 def _note(engine: Engine, item: dict[str, Any], folder: Path, progress: Callable[[str], None]) -> str:
     """Return one service's sentence; empty when its command failed, and then it runs again next time."""
     command = item["Labels"][NOTE]
-    shell = Shell(engine, item["Id"])
     try:
-        boot = shell.run("cat /proc/sys/kernel/random/boot_id").stdout.strip()
-        kept = folder / hashlib.sha256("\0".join((boot, item["ImageID"], command)).encode()).hexdigest()[:32]
-        if boot and kept.is_file():
-            return kept.read_text(encoding="utf-8").strip()
-        progress("finding out what this machine can do")
-        done = shell.run(command, NOTE_SECONDS)
+        with Shell(engine, item["Id"]) as shell:
+            boot = shell.run("cat /proc/sys/kernel/random/boot_id").stdout.strip()
+            name = hashlib.sha256("\0".join((boot, item["ImageID"], command)).encode()).hexdigest()[:32]
+            kept = folder / name
+            if boot and kept.is_file():
+                return kept.read_text(encoding="utf-8").strip()
+            progress("finding out what this machine can do")
+            done = shell.run(command, NOTE_SECONDS)
     except (LabError, OSError):
         return ""
-    finally:
-        shell.close()
     if done.rc:
         return ""
     sentence = " ".join(done.stdout.split())

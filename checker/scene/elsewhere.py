@@ -248,15 +248,12 @@ def require_ready(engine: Engine, toolbox: str, choice: Kept) -> None:
     Raises:
         LabError: it does not reach it.
     """
-    shell = Shell(engine, toolbox)
-    try:
+    with Shell(engine, toolbox) as shell:
         done = shell.run(
             "for n in $(seq 40); do kubectl get pods --request-timeout 3s > /dev/null 2>/tmp/said && exit 0; sleep 0.25; done; "
             "tail -n 1 /tmp/said >&2; exit 1",
             READY_SECONDS + 30,
         )
-    finally:
-        shell.close()
     if done.rc:
         raise LabError(
             f"The toolbox cannot reach the cluster of `{choice.context}`.",

@@ -179,11 +179,8 @@ def _note_all(engine: Engine, nodes: list[_Node]) -> None:
 
 def _look(engine: Engine, node: _Node) -> None:
     listing = _LISTS.get(node.load, "true")
-    shell = Shell(engine, node.id)
-    try:
+    with Shell(engine, node.id) as shell:
         done = shell.run(f"cat {node.note_file} 2>/dev/null; echo; {listing}", LOAD_SECONDS)
-    finally:
-        shell.close()
     note, _, listed = done.stdout.partition("\n")
     names = listed.split()
     node.has_them = note == node.note and (

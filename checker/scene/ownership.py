@@ -222,7 +222,7 @@ def _thaw(engine: Engine, node: str) -> None:
     """Let go on what the learner has paused in a node: once the node has been killed, nothing can reach it any more."""
     from checker.engine.shell import Shell  # noqa: PLC0415 - `lab check` reads this module too, and removes nothing
 
-    with contextlib.closing(Shell(engine, node)) as shell:
+    with Shell(engine, node) as shell:
         shell.run(_THAW, _THAW_SECONDS)
 
 

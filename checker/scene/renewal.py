@@ -198,11 +198,8 @@ class Renewal:
         return Noted(_settings(self._engine.inspect(node.id)), self._files(node), state)
 
     def _print(self, node: _Node, verb: str) -> list[str]:
-        shell = Shell(self._engine, node.id)
-        try:
+        with Shell(self._engine, node.id) as shell:
             done = shell.run(f"{node.command} {verb}", COMMAND_SECONDS)
-        finally:
-            shell.close()
         if done.rc:
             raise LabError(f"`{node.command} {verb}` failed in {node.service}.", detail=done.stderr.strip())
         return done.stdout.splitlines()

@@ -313,7 +313,7 @@ class Scene:
             return
         if choice is not None:
             script = adapted.adapted(script, choice)
-        with contextlib.closing(Shell(self.engine, self.toolbox())) as shell:
+        with Shell(self.engine, self.toolbox()) as shell:
             # `set -x` would say more, but then what a learner sees would not be what is recorded.
             # Docker Engine 29 that starts containerd itself gives each exec a umask of 0, and ssh refuses such files.
             done = shell.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path, PurePosixPath
@@ -34,7 +33,7 @@ def toolbox_of(engine: Engine, lab: Lab) -> str:
 def lost_its_folder(engine: Engine, lab: Lab) -> bool:
     """Whether a lab's toolbox mounts a work folder that was deleted since; not if there is no toolbox."""
     try:
-        with contextlib.closing(Shell(engine, toolbox_of(engine, lab))) as shell:
+        with Shell(engine, toolbox_of(engine, lab)) as shell:
             shell.run(":")
     except FolderGoneError:
         return True

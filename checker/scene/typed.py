@@ -55,11 +55,8 @@ def read(scene: Scene) -> tuple[Typed, ...]:
     Raises:
         LabError: the toolbox does not run.
     """
-    shell = Shell(scene.engine, scene.toolbox())
-    try:
+    with Shell(scene.engine, scene.toolbox()) as shell:
         return parse(shell.run(f"head -c {MOST_BYTES} {FILE} 2>/dev/null || true").stdout)
-    finally:
-        shell.close()
 
 
 def parse(text: str) -> tuple[Typed, ...]:

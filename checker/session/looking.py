@@ -33,11 +33,8 @@ def timeline_of(session: Session, lab: Lab, *, name: str = "", seconds: float | 
 
     require_started(session, lab)
     found = find_all(session.engine, lab.project)
-    shell = Shell(session.engine, found[choose(lab, sorted(found), name)]["Id"])
-    try:
+    with Shell(session.engine, found[choose(lab, sorted(found), name)]["Id"]) as shell:
         timeline = Traffic(shell).everything(0.0)
-    finally:
-        shell.close()
     if seconds is not None:
         timeline = timeline.since(timeline.end - seconds)
     return with_events(timeline, session.engine, owned_containers(session.engine, lab))

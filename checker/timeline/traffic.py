@@ -66,12 +66,8 @@ def find_all(engine: Engine, project: str) -> dict[str, dict[str, Any]]:
 def mark_all(engine: Engine, project: str, text: str) -> None:
     """Leave a mark in each timeline of a Compose project, except those whose sender is not running."""
     for item in find_all(engine, project).values():
-        with contextlib.suppress(LabError):
-            shell = Shell(engine, item["Id"])
-            try:
-                Traffic(shell).mark(text)
-            finally:
-                shell.close()
+        with contextlib.suppress(LabError), Shell(engine, item["Id"]) as shell:
+            Traffic(shell).mark(text)
 
 
 class Runs(Protocol):

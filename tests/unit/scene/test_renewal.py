@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
@@ -103,7 +103,10 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Printed:
                 lines[:] = [line for line in lines if not line.startswith("added")]
             return Completed(0, "\n".join(lines).encode(), b"")
 
-        def close(self) -> None:
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
             pass
 
     monkeypatch.setattr(renewal, "Shell", Fake)
