@@ -9,12 +9,10 @@ import pytest
 
 from checker.cluster.nomad import CLIENTS, SERVER, Nomad
 from checker.course.places import Places
-from checker.grading.author import Lab as JudgedLab
 from checker.grading.author import wait_until
-from checker.grading.container import Shells
 from checker.images.supply import lacking
-from checker.scene import faults
-from tests.conftest import ROOT, Course, made_by_compose
+from tests.conftest import ROOT, Course
+from tests.integration.clusters import StartedCluster, judged, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,10 +30,6 @@ include:
 SECOND = 10**9
 SECONDS = 60.0
 IMAGES = ("nomad:1.0", "toolbox:1.0-nomad", "parcel:1.0", "parcel:2.0")
-
-
-def quiet(_: str) -> None:
-    """Say nothing."""
 
 
 def job(version: str) -> str:
@@ -80,12 +74,8 @@ def job(version: str) -> str:
     return json.dumps({"Job": {"ID": "parcel", "Datacenters": ["*"], "TaskGroups": [group]}})
 
 
-class Cluster:
+class Cluster(StartedCluster):
     """A started cluster: its scene, and what checks see of it."""
-
-    def __init__(self, scene: Scene, judged: JudgedLab) -> None:
-        self.scene = scene
-        self.judged = judged
 
     @property
     def nomad(self) -> Nomad:
@@ -109,17 +99,6 @@ class Cluster:
         """Whether the server counts on all three clients, within the time."""
         return wait_until(lambda: all(map(self.nomad.is_ready, CLIENTS)), SECONDS, every=0.2)
 
-    def kill(self, *nodes: str) -> list[faults.Node]:
-        """Kill nodes, and return them."""
-        lost = [faults.Node(node, self.judged.node(node).id, running=False) for node in nodes]
-        for node in nodes:
-            self.judged.node(node).kill()
-        return lost
-
-    def back(self, node: faults.Node) -> None:
-        """Start a lost node again."""
-        faults.bring_back(self.scene.engine, self.scene.lab, node, quiet)
-
 
 @pytest.fixture
 def cluster(make_scene: Callable[[Lab], Scene], course: Course, engine: Engine) -> Iterator[Cluster]:
@@ -131,16 +110,8 @@ def cluster(make_scene: Callable[[Lab], Scene], course: Course, engine: Engine) 
             pytest.skip(f"THE IMAGE {name} IS MISSING: lab images build {name}")
     lab = course.lab(files={"compose.yaml": COMPOSE})
     scene = make_scene(lab)
-    shells = Shells(engine)
-    scene.start(quiet)
-    try:
-        yield Cluster(scene, JudgedLab(lab, engine, scene.work, shells))
-    finally:
-        shells.close()
-        scene.stop()
-    for kind in ("containers", "networks", "volumes"):
-        assert made_by_compose(engine, lab.project, kind) == []
-        assert engine.list_all(kind, labels={"io.drydock.lab": lab.number}) == []
+    with judged(scene) as given:
+        yield Cluster(scene, given)
 
 
 def test_a_server_that_was_killed_finds_its_clients_again_at_another_address(

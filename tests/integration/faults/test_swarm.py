@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.cluster.swarm import Swarm
-from checker.grading.author import Lab as JudgedLab
 from checker.grading.author import wait_until
-from checker.grading.container import Shells
-from checker.scene import faults
-from tests.conftest import ROOT, Course, made_by_compose
+from tests.conftest import ROOT, Course
+from tests.integration.clusters import StartedCluster, judged, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,16 +31,8 @@ CREATE = (
 SECONDS = 60.0
 
 
-def quiet(_: str) -> None:
-    """Say nothing."""
-
-
-class Cluster:
+class Cluster(StartedCluster):
     """A started swarm: its scene, what checks see of it, and the learner's commands."""
-
-    def __init__(self, scene: Scene, judged: JudgedLab) -> None:
-        self.scene = scene
-        self.judged = judged
 
     @property
     def swarm(self) -> Swarm:
@@ -81,17 +71,6 @@ class Cluster:
 
         return wait_until(is_so, SECONDS, every=0.2)
 
-    def kill(self, *nodes: str) -> list[faults.Node]:
-        """Kill nodes, and return them."""
-        lost = [faults.Node(node, self.judged.node(node).id, running=False) for node in nodes]
-        for node in nodes:
-            self.judged.node(node).kill()
-        return lost
-
-    def back(self, node: faults.Node) -> None:
-        """Start a lost node again."""
-        faults.bring_back(self.scene.engine, self.scene.lab, node, quiet)
-
 
 @pytest.fixture(autouse=True)
 def _images(engine: Engine) -> None:
@@ -105,16 +84,8 @@ def cluster(make_scene: Callable[[Lab], Scene], course: Course, engine: Engine) 
     """Give a started swarm of three nodes, and see that nothing is left of it."""
     lab = course.lab(files={"compose.yaml": COMPOSE})
     scene = make_scene(lab)
-    shells = Shells(engine)
-    scene.start(quiet)
-    try:
-        yield Cluster(scene, JudgedLab(lab, engine, scene.work, shells))
-    finally:
-        shells.close()
-        scene.stop()
-    for kind in ("containers", "networks", "volumes"):
-        assert made_by_compose(engine, lab.project, kind) == []
-        assert engine.list_all(kind, labels={"io.drydock.lab": lab.number}) == []
+    with judged(scene) as given:
+        yield Cluster(scene, given)
 
 
 def test_a_manager_that_was_killed_finds_its_swarm_again_at_another_address(

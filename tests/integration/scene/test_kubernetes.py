@@ -213,13 +213,10 @@ def test_a_later_cluster_has_its_images_from_the_beginning_and_nodes_do_not_shar
 
     # One node loses an image and gets it again, whatever lies ready; the others keep theirs all the while.
     def on(node: str, command: str) -> str:
-        shell = Shell(engine, f"{scene.lab.project}-{node}-1")
-        try:
+        with Shell(engine, f"{scene.lab.project}-{node}-1") as shell:
             done = shell.run(command)
-            assert done.rc == 0, done.stderr
-            return str(done.stdout)
-        finally:
-            shell.close()
+        assert done.rc == 0, done.stderr
+        return str(done.stdout)
 
     layers = "/var/lib/rancher/k3s/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots"
     assert "-> /prepared/" in on("worker-1", f"ls -l {layers}"), "the layers are copies"

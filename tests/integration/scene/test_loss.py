@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from checker.engine.shell import Shell
 from checker.errors import LabError, MisuseError
 from checker.scene import faults
 from checker.scene.node_images import load_images
 from checker.scene.state import require_running
 from checker.timeline.traffic import FOLDER
 from tests.conftest import ROOT, TOOLS, Course
+from tests.integration.clusters import printed
 from tests.integration.conftest import COMPOSE, SERVICE, spawn
 
 if TYPE_CHECKING:
@@ -75,13 +75,7 @@ def nodes(make_scene: Callable[[Lab], Scene], course: Course) -> Iterator[Scene]
 
 def inside(scene: Scene, node: str, command: str) -> str:
     """Run a command in a node and return what it prints."""
-    shell = Shell(scene.engine, f"{scene.lab.project}-{node}-1")
-    try:
-        done = shell.run(command)
-        assert done.rc == 0, done.stderr
-        return str(done.stdout).strip()
-    finally:
-        shell.close()
+    return printed(scene.engine, f"{scene.lab.project}-{node}-1", command)
 
 
 def test_images_reach_every_node_once_and_again_when_one_lost_them(nodes: Scene, engine: Engine) -> None:

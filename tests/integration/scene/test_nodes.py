@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.engine.shell import Shell
 from checker.grading.author import wait_until
 from tests.conftest import ROOT, Course, made_by_compose, reserved
+from tests.integration.clusters import printed
 from tests.integration.conftest import COMPOSE, spawn
 
 if TYPE_CHECKING:
@@ -71,13 +71,7 @@ def parts(engine: Engine, number: str) -> dict[str, list[dict[str, Any]]]:
 
 def in_node(engine: Engine, number: str, name: str, command: str) -> str:
     """Run a command in a node and return what it prints."""
-    shell = Shell(engine, f"drydock-{number}-{name}-1")
-    try:
-        done = shell.run(command)
-        assert done.rc == 0, done.stderr
-        return str(done.stdout).strip()
-    finally:
-        shell.close()
+    return printed(engine, f"drydock-{number}-{name}-1", command)
 
 
 def traces(engine: Engine, number: str) -> dict[str, set[str]]:

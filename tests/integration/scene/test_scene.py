@@ -111,11 +111,8 @@ def test_a_work_folder_that_the_learner_deleted_is_made_anew_and_seen_in_the_too
     (scene.work / "new.txt").write_text("seen\n")
     from checker.engine.shell import Shell
 
-    shell = Shell(engine, toolbox_id(scene))
-    try:
+    with Shell(engine, toolbox_id(scene)) as shell:
         assert shell.run("pwd; cat new.txt").stdout == f"{scene.work}\nseen\n"
-    finally:
-        shell.close()
 
 
 def test_a_work_folder_that_was_replaced_is_told_and_taken_up(scene: Scene, engine: Engine) -> None:
@@ -130,11 +127,8 @@ def test_a_work_folder_that_was_replaced_is_told_and_taken_up(scene: Scene, engi
     assert f"lab start {int(scene.lab.number)}" in caught.value.remedy
     scene.start(quiet)
     assert toolbox_id(scene) != before
-    shell = Shell(engine, scene.toolbox())
-    try:
+    with Shell(engine, scene.toolbox()) as shell:
         assert shell.run("cat mine.txt").stdout == "mine\n"
-    finally:
-        shell.close()
 
 
 def test_another_checkout_neither_takes_the_lab_nor_removes_it(

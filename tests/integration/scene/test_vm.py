@@ -22,11 +22,8 @@ pytestmark = pytest.mark.engine
 
 
 def ssh(scene: Scene, command: str) -> list[str]:
-    shell = Shell(scene.engine, scene.toolbox())
-    try:
+    with Shell(scene.engine, scene.toolbox()) as shell:
         return shell.run(f"ssh vm '{command}' < /dev/null", 30).stdout.splitlines()
-    finally:
-        shell.close()
 
 
 def test_a_machine_is_reached_by_ssh_comes_back_and_leaves_nothing(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checker.course.choice import keep
-from checker.engine.shell import Shell
 from tests.conftest import TOOLS, Course
+from tests.integration.clusters import printed
 from tests.integration.conftest import COMPOSE, spawn
 
 if TYPE_CHECKING:
@@ -71,14 +71,6 @@ def ids(engine: Engine, lab: Lab) -> dict[str, str]:
     return {item["Labels"]["com.docker.compose.service"]: item["Id"] for item in found}
 
 
-def run(engine: Engine, container: str, command: str) -> str:
-    shell = Shell(engine, container)
-    try:
-        return shell.run(command).stdout.strip()
-    finally:
-        shell.close()
-
-
 def test_other_ways_take_the_place_of_those_that_run_and_nothing_is_lost(
     lab: Lab, make_scene: Callable[[Lab], Scene], engine: Engine
 ) -> None:
@@ -86,8 +78,8 @@ def test_other_ways_take_the_place_of_those_that_run_and_nothing_is_lost(
     first.start(quiet)
     before = ids(engine, lab)
     assert before.keys() == {"toolbox", "hand-1", "crew-1"}
-    assert run(engine, before["toolbox"], "echo $WITH_HAND $WITH_CREW $WITH_FLEET") == "1 1"
-    run(engine, before["hand-1"], "echo kept > /disk/note")
+    assert printed(engine, before["toolbox"], "echo $WITH_HAND $WITH_CREW $WITH_FLEET") == "1 1"
+    printed(engine, before["hand-1"], "echo kept > /disk/note")
     (first.work / "notes.txt").write_text("mine\n")
 
     make_scene(lab.choosing(["crew", "fleet"])).start(quiet)
@@ -98,7 +90,7 @@ def test_other_ways_take_the_place_of_those_that_run_and_nothing_is_lost(
     make_scene(lab.choosing(["hand", "crew"])).start(quiet)
     after = ids(engine, lab)
     assert after.keys() == before.keys()
-    assert run(engine, after["hand-1"], "cat /disk/note") == "kept"
+    assert printed(engine, after["hand-1"], "cat /disk/note") == "kept"
     assert (first.work / "notes.txt").read_text() == "mine\n"
 
     first.stop()
