@@ -80,6 +80,13 @@ class Context(Session):
             raise MisuseError("Nothing was done.")
 
 
+def print_json(record: object, *, flush: bool = False) -> None:
+    """Print a record as a line of JSON; at once with `flush`, for a script that reads while the command goes on."""
+    import msgspec
+
+    print(msgspec.json.encode(record).decode(), flush=flush)
+
+
 def add_lab(
     parser: argparse.ArgumentParser, text: str = "the lab's number, slug, or the beginning of its name"
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
@@ -258,16 +260,12 @@ def _tell(kubectl: Kubectl, done: Deployed, slips: Path) -> None:
 
 
 def _print_json(done: Deployed) -> None:
-    import msgspec
-
-    print(
-        msgspec.json.encode(
-            {
-                "address": done.address,
-                "board": done.board,
-                "board_port": done.board_port,
-                "policies": done.policies,
-                "learners": [{"name": each.name, "user": each.user} for each in done.learners],
-            }
-        ).decode()
+    print_json(
+        {
+            "address": done.address,
+            "board": done.board,
+            "board_port": done.board_port,
+            "policies": done.policies,
+            "learners": [{"name": each.name, "user": each.user} for each in done.learners],
+        }
     )

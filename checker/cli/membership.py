@@ -6,6 +6,8 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
@@ -75,9 +77,7 @@ def join(context: Context) -> int:
     running = sender.start(context.places)
     if context.args.json:
         admitted = bool(joined.secret)
-        _print_json(
-            {"class": joined.class_name, "name": joined.name, "admitted": admitted, "sender": running}
-        )
+        print_json({"class": joined.class_name, "name": joined.name, "admitted": admitted, "sender": running})
         return 0
     if joined.secret:
         print(f"You are in {joined.class_name} as {joined.name}.")
@@ -116,7 +116,7 @@ def status(context: Context) -> int:
             "trouble": member.trouble,
             "sender": running,
         }
-        _print_json(known)
+        print_json(known)
         return 0
     if member.admitted:
         print(printable(f"You are in {member.class_name} as {member.name}."))
@@ -140,7 +140,7 @@ def hand(context: Context) -> int:
         outbox.raise_hand(up=not context.args.down)
     sender.start(context.places)
     if context.args.json:
-        _print_json({"hand": not context.args.down})
+        print_json({"hand": not context.args.down})
     elif context.args.down:
         print("The teacher sees that you no longer need help.")
     else:
@@ -170,7 +170,7 @@ def fetch(context: Context) -> int:
 
     download(to, BUNDLE, file, sha256, progress=progress)
     if context.args.json:
-        _print_json({"file": str(file), "size": size, "sha256": sha256})
+        print_json({"file": str(file), "size": size, "sha256": sha256})
     else:
         print(f"{file}: {size / 1e6:.0f} MB, complete. On a machine: python3 {file.name}")
     return 0
@@ -184,16 +184,10 @@ def leave(context: Context) -> int:
             context.confirm(f"{waiting} things were not sent to the class yet and would be forgotten.")
         outbox.leave()
     if context.args.json:
-        _print_json({"class": member.class_name, "forgotten": waiting})
+        print_json({"class": member.class_name, "forgotten": waiting})
     else:
         print(f"You have left {member.class_name or 'the class'}. Nothing more is sent.")
     return 0
-
-
-def _print_json(record: dict[str, object]) -> None:
-    import msgspec
-
-    print(msgspec.json.encode(record).decode())
 
 
 @contextlib.contextmanager

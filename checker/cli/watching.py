@@ -12,6 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
 from checker.cli.keys import pressed
 from checker.errors import ExitCode, LabError
 from checker.grading.changes import Changes
@@ -239,9 +240,7 @@ class Watching:
     def _draw(self) -> None:
         if self._context.args.json:
             if self._report is not None:
-                import msgspec
-
-                print(msgspec.json.encode(self._report).decode(), flush=True)
+                print_json(self._report, flush=True)
             return
         if not self._interactive:
             print(one_line(self._report) if self._report else str(self._problem), flush=True)

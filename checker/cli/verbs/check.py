@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -60,9 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
         write_junit(report, Path(args.junit))
     if args.json:
-        import msgspec
-
-        print(msgspec.json.encode(report).decode())
+        print_json(report)
     else:
         print("\n".join(report_lines(report, style_of(), everything=args.all)))
     return int(report.exit_code)

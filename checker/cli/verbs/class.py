@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checker.cli import hubs, membership, rooms
+from checker.cli.context import print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -194,8 +195,6 @@ def run(args: argparse.Namespace) -> int:
 def _plan(context: Context) -> int:
     from pathlib import Path
 
-    import msgspec
-
     from checker.classroom.machines import machine_lines, machines
     from checker.classroom.plan import plan, plan_lines
 
@@ -204,7 +203,7 @@ def _plan(context: Context) -> int:
     found = machines(Path(args.machines).expanduser(), room) if args.machines else []
     cluster, said = hubs.planned(args, room)
     if args.json:
-        print(msgspec.json.encode({"room": room, "machines": found, "cluster": cluster}).decode())
+        print_json({"room": room, "machines": found, "cluster": cluster})
     else:
         print("\n".join([*plan_lines(room), *said, *(["", *machine_lines(found)] if found else [])]))
     return 0 if all(each.ready for each in found) else 3
@@ -212,8 +211,6 @@ def _plan(context: Context) -> int:
 
 def _bundle(context: Context) -> int:
     from pathlib import Path
-
-    import msgspec
 
     from checker.classroom.platforms import wanted
     from checker.classroom.room_bundle import carry
@@ -225,7 +222,7 @@ def _bundle(context: Context) -> int:
         context, labs, file, platforms, pythons, images=not args.no_images, pages=not args.no_pages
     )
     if args.json:
-        print(msgspec.json.encode({"file": str(file), "contents": contents}).decode())
+        print_json({"file": str(file), "contents": contents})
         return 0
     size = sum(part.size for part in contents.parts.values())
     print(f"{file}: {len(contents.parts)} parts, {size / 1e6:.0f} MB, for {', '.join(contents.platforms)}.")
@@ -235,8 +232,6 @@ def _bundle(context: Context) -> int:
 
 def _verify(context: Context) -> int:
     from pathlib import Path
-
-    import msgspec
 
     from checker.classroom.pile import sort
     from checker.classroom.regrade import Kept
@@ -261,7 +256,7 @@ def _verify(context: Context) -> int:
     def tell(result: Result) -> None:
         found.append(result)
         if args.json:
-            print(msgspec.json.encode(result).decode(), flush=True)
+            print_json(result, flush=True)
         else:
             context.say(f"{result.lab[:2]} {result.learner}: {result.evidence}")
 
@@ -290,14 +285,12 @@ def _grade(
 
 
 def _tell_results(context: Context, found: list[Result], refused: list[Result]) -> None:
-    import msgspec
-
     from checker.classroom.tables import result_lines
     from checker.render.style import style_of
 
     if context.args.json:
         for each in refused:
-            print(msgspec.json.encode(each).decode(), flush=True)
+            print_json(each, flush=True)
         return
     ordered = sorted(found, key=lambda each: (each.lab, each.learner.casefold(), each.sha256))
     print("\n".join(result_lines(ordered, refused, style_of())))
@@ -305,8 +298,6 @@ def _tell_results(context: Context, found: list[Result], refused: list[Result]) 
 
 def _export(context: Context) -> int:
     from pathlib import Path
-
-    import msgspec
 
     from checker.classroom.gradebooks import FORMATS, write_all
     from checker.classroom.grades import grades, read_rules
@@ -327,11 +318,7 @@ def _export(context: Context) -> int:
     found = grades(results, read_rules(folder, context.catalogue), context.catalogue)
     written = write_all(Path(args.to).expanduser() if args.to else folder / "grades", found, names, args.home)
     if args.json:
-        print(
-            msgspec.json.encode(
-                {"files": [str(file) for file in written], "grades": found, "refused": refused}
-            ).decode()
-        )
+        print_json({"files": [str(file) for file in written], "grades": found, "refused": refused})
         return 0
     print("\n".join(grade_lines(found, refused, style_of())))
     for file in written:

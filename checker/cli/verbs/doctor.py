@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
+
 if TYPE_CHECKING:
     import argparse
 
@@ -29,9 +31,7 @@ def run(args: argparse.Namespace) -> int:
     context = Context(args)
     findings = examine(context.places)
     if args.json:
-        import msgspec
-
-        print(msgspec.json.encode(findings).decode())
+        print_json(findings)
     else:
         print("\n".join(finding_lines(findings, style_of())))
     return int(ExitCode.COULD_NOT_RUN if stops_a_lab(findings) else ExitCode.OK)

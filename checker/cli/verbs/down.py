@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
+
 if TYPE_CHECKING:
     import argparse
 
@@ -38,10 +40,8 @@ def run(args: argparse.Namespace) -> int:
 
         engine = engine_stop(context.places.state)
     if args.json:
-        import msgspec
-
         record = {"jupyter": notebooks, "site": site, "labs": labs, "engine": bool(engine)}
-        print(msgspec.json.encode(record).decode())
+        print_json(record)
         return 0
     said = ["JupyterLab is stopped."] if notebooks else []
     said.append("The course site is stopped." if site else "The course site was not running.")

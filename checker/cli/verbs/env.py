@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -50,9 +50,7 @@ def run(args: argparse.Namespace) -> int:
     wrapper = context.places.images / "toolbox" / "rootfs" / "usr" / "local" / "bin"
     values = variables(lab, context.engine.endpoint.host)
     if args.json:
-        import msgspec
-
-        print(msgspec.json.encode(values).decode())
+        print_json(values)
         return 0
     shell = args.shell or (
         "powershell" if os.name == "nt" else "fish" if os.environ.get("SHELL", "").endswith("fish") else "sh"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_force, add_lab
+from checker.cli.context import add_force, add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -34,10 +34,8 @@ def run(args: argparse.Namespace) -> int:
     context.confirm(f"This resets lab {lab.number} to the start of step {step} and sets your files aside.")
     done = reset(context, lab, step, force=args.force)
     if args.json:
-        import msgspec
-
         aside = str(done.aside) if done.aside else None
-        print(msgspec.json.encode({"lab": lab.slug, "step": step, "set_aside": aside}).decode())
+        print_json({"lab": lab.slug, "step": step, "set_aside": aside})
         return 0
     print(f"Lab {lab.number} is at the start of step {step}: {lab.toml.steps[step - 1].title}")
     if done.aside:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -29,15 +29,13 @@ def run(args: argparse.Namespace) -> int:
     with context.trying_shown():
         found = hint(context, lab)
     if args.json:
-        import msgspec
-
         record = {
             "lab": lab.slug,
             "check": found.check if found else None,
             "rung": found.rung if found else 0,
             "hint": found.text if found else "",
         }
-        print(msgspec.json.encode(record).decode())
+        print_json(record)
         return 0
     if found is None:
         print(f"Every check of lab {lab.number} passes. There is nothing left to hint at.")

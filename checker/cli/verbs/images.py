@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
 from checker.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _list(context: Context, images: Images, store: Store) -> int:
 
     rows = list_images(images, store, context.catalogue)
     if context.args.json:
-        _print_json(rows)
+        print_json(rows)
     else:
         print(write_table(rows), end="")
     return 0
@@ -120,7 +121,7 @@ def _build(context: Context, images: Images, store: Store) -> int:
 def _tell_made(context: Context, made: Made, rest: Sequence[str] = ()) -> None:
     """Say which images were made, which were not, and why."""
     if context.args.json:
-        _print_json(
+        print_json(
             {
                 "made": made.provided,
                 "not_made": made.missed,
@@ -192,7 +193,7 @@ def _save(context: Context, images: Images, store: Store) -> int:
     with locked(context.places, store, context.client, context.say, no_install=True) as supply:
         manifest = bundle.save(found, file, store, supply.workshop)
     if context.args.json:
-        _print_json(manifest)
+        print_json(manifest)
     else:
         size = file.stat().st_size / 1e6
         print(f"{file} contains {_counted(manifest.images)} for {manifest.platform}, {size:.0f} MB.")
@@ -229,7 +230,7 @@ def _publish(context: Context, images: Images, store: Store) -> int:
             published = publish.with_earlier(context.places.root, published)
         file = publish.write(context.places.root, published)
     if context.args.json:
-        _print_json(published)
+        print_json(published)
     else:
         print(f"{_counted(found)} {'is' if len(found) == 1 else 'are'} in {published.registry}.")
         if file:
@@ -261,7 +262,7 @@ def _load(context: Context, images: Images, store: Store) -> int:
         if not ((image := known.get(each.reference)) and store.current(image))
     ]
     if context.args.json:
-        _print_json(manifest)
+        print_json(manifest)
         return 0
     print(f"Loaded {_counted(manifest.images)}.")
     if stale:
@@ -273,7 +274,7 @@ def _prune(context: Context, images: Images, store: Store) -> int:
     old, volumes = store.old(images), store.unused_volumes(images)
     if not old and not volumes:
         if context.args.json:
-            _print_json({"removed": [], "kept": []})
+            print_json({"removed": [], "kept": []})
         else:
             print("There are no old images of the course.")
         return 0
@@ -284,7 +285,7 @@ def _prune(context: Context, images: Images, store: Store) -> int:
     removed, kept = store.remove(old)
     gone = [*_names(removed), *store.remove_volumes(volumes)]
     if context.args.json:
-        _print_json({"removed": gone, "kept": _names(kept)})
+        print_json({"removed": gone, "kept": _names(kept)})
         return 0
     if gone:
         print(f"Removed: {', '.join(gone)}.")
@@ -319,14 +320,8 @@ def _file(context: Context) -> tuple[Path, list[str]]:
 
 def _tell(context: Context, provided: list[Provided]) -> int:
     if context.args.json:
-        _print_json(provided)
+        print_json(provided)
     else:
         for each in provided:
             print(f"{each.reference} {each.origin}")
     return 0
-
-
-def _print_json(record: object) -> None:
-    import msgspec
-
-    print(msgspec.json.encode(record).decode())

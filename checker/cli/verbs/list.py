@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
+
 if TYPE_CHECKING:
     import argparse
 
@@ -26,8 +28,6 @@ def run(args: argparse.Namespace) -> int:
     rows = [(lab, context.progress.standing(lab.slug)) for lab in context.catalogue]
     lacking = {lab.slug: what for lab, _ in rows if (what := lacking_of(context, lab))}
     if args.json:
-        import msgspec
-
         records = [
             {
                 "lab": lab.slug,
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
             }
             for lab, standing in rows
         ]
-        print(msgspec.json.encode(records).decode())
+        print_json(records)
         return 0
     print("\n".join(list_lines(rows, style_of(), lacking)))
     return 0

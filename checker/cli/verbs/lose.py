@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab, complete
+from checker.cli.context import add_lab, complete, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -39,9 +39,7 @@ def run(args: argparse.Namespace) -> int:
     number = int(lab.number)
     done = (bring_back if args.back else lose)(context, lab, args.node)
     if args.json:
-        import msgspec
-
-        print(msgspec.json.encode({"lab": lab.slug, "nodes": done.nodes, "lost": not done.back}).decode())
+        print_json({"lab": lab.slug, "nodes": done.nodes, "lost": not done.back})
         return 0
     for name in done.nodes:
         print(f"{name} is back." if done.back else f"{name} is lost.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import complete, complete_labs
+from checker.cli.context import complete, complete_labs, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -58,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
                 )
             print("\n".join(f"  wrote {file}" for file in files), flush=True)
     if args.json:
-        import msgspec
-
-        print(msgspec.json.encode(found).decode())
+        print_json(found)
     return 0
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
+
 if TYPE_CHECKING:
     import argparse
 
@@ -28,10 +30,8 @@ def run(args: argparse.Namespace) -> int:
 
     made = make(Context(args).places, args.name, args.title)
     if args.json:
-        import msgspec
-
         record = {"lab": made.lab.slug, "folder": str(made.lab.folder), "lesson": str(made.lesson)}
-        print(msgspec.json.encode(record).decode())
+        print_json(record)
         return 0
     number = int(made.lab.number)
     print(f"created {made.lab.folder}\n        {made.lesson}\n        {made.facts}")

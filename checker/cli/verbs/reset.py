@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_force, add_lab
+from checker.cli.context import add_force, add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -31,10 +31,8 @@ def run(args: argparse.Namespace) -> int:
     context.confirm(f"Resetting lab {lab.number} sets your files aside{what}.")
     done = reset(context, lab, force=args.force)
     if args.json:
-        import msgspec
-
         aside = str(done.aside) if done.aside else None
-        print(msgspec.json.encode({"lab": lab.slug, "set_aside": aside}).decode())
+        print_json({"lab": lab.slug, "set_aside": aside})
         return 0
     print(f"Lab {lab.number} is back at its beginning.")
     if done.aside:

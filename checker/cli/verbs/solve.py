@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_force, add_lab
+from checker.cli.context import add_force, add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -33,19 +33,15 @@ def run(args: argparse.Namespace) -> int:
         context.confirm(f"This shows the whole solution of lab {lab.number}.")
         context.progress.record_solution(lab.slug)
         if args.json:
-            import msgspec
-
-            print(msgspec.json.encode({"lab": lab.slug, **answer_record(lab.solution)}).decode())
+            print_json({"lab": lab.slug, **answer_record(lab.solution)})
         else:
             print("\n".join(answer_lines(lab.solution, style_of())))
         return 0
     context.confirm(f"This resets lab {lab.number}, sets your files aside and applies the solution.")
     done = solve(context, lab, force=args.force)
     if args.json:
-        import msgspec
-
         aside = str(done.aside) if done.aside else None
-        print(msgspec.json.encode({"lab": lab.slug, "set_aside": aside}).decode())
+        print_json({"lab": lab.slug, "set_aside": aside})
         return 0
     print("\n".join(answer_lines(lab.solution, style_of())))
     print(f"The solution is in place. See it pass: lab check {int(lab.number)}")

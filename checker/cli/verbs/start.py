@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_force, add_lab
+from checker.cli.context import add_force, add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -61,8 +61,6 @@ def run(args: argparse.Namespace) -> int:
     number = int(lab.number)
     style = style_of()
     if args.json:
-        import msgspec
-
         record = {
             "lab": lab.slug,
             "work": str(started.work),
@@ -71,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             "values": lab.shown_values,
             "notes": started.notes,
         }
-        print(msgspec.json.encode(record).decode())
+        print_json(record)
         return 0
     print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
     for note in [*notes(lab), *started.notes]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -35,9 +35,7 @@ def run(args: argparse.Namespace) -> int:
     lab = context.lab()
     removed = stop(context, lab, take=args.take).removed
     if args.json:
-        import msgspec
-
-        print(msgspec.json.encode({"lab": lab.slug, "removed": removed}).decode())
+        print_json({"lab": lab.slug, "removed": removed})
     elif removed:
         print(f"Lab {lab.number} is stopped; removed: {', '.join(removed)}.")
     else:

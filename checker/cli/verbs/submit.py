@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -45,8 +45,6 @@ def run(args: argparse.Namespace) -> int:
     import sys
     from pathlib import Path
 
-    import msgspec
-
     from checker.classroom.handing_in import collect
     from checker.classroom.names import key
     from checker.cli.context import Context
@@ -70,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     context.confirm("Write the file?")
     file = packing.write(Path(args.to).expanduser())
     if args.json:
-        print(msgspec.json.encode({"file": str(file), "submission": packing.submission}).decode())
+        print_json({"file": str(file), "submission": packing.submission})
     else:
         print(f"{file}\nGive this file to your teacher.")
     return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -56,11 +56,9 @@ def run(args: argparse.Namespace) -> int:
             raise MisuseError(f"{args.svg} cannot be written: {error.strerror}.") from error
         context.say(f"wrote {args.svg}")
     if args.json:
-        import msgspec
-
         from checker.timeline.summary import summarize
 
-        print(msgspec.json.encode(summarize(timeline)).decode())
+        print_json(summarize(timeline))
         return 0
     from checker.render.style import style_of
     from checker.render.timeline import timeline_lines

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from checker.cli.context import print_json
+
 if TYPE_CHECKING:
     import argparse
 
@@ -86,10 +88,8 @@ def _show(context: Context, lab: Lab, report: Report, site: Site | None) -> None
 
     lesson = site.lesson(lab) if site else ""
     if context.args.json:
-        import msgspec
-
         record = {"lab": lab.slug, "lesson": lesson or None, "report": report}
-        print(msgspec.json.encode(record).decode())
+        print_json(record)
         return
     style = style_of()
     print("\n".join(report_lines(report, style)))

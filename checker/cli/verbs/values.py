@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import add_lab
+from checker.cli.context import add_lab, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -29,11 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
     lab = Context(args).lab()
     if args.json:
-        import msgspec
-
-        print(
-            msgspec.json.encode({"lab": lab.slug, "own": bool(lab.seed), "values": lab.shown_values}).decode()
-        )
+        print_json({"lab": lab.slug, "own": bool(lab.seed), "values": lab.shown_values})
         return 0
     print(
         "\n".join(

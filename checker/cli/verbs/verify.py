@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.cli.context import complete, complete_labs
+from checker.cli.context import complete, complete_labs, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -163,7 +163,7 @@ def _explain(context: Context, labs: list[Lab], answers: list[Answer]) -> int:
         count += len(found)
         if args.json:
             for said in found:
-                print(msgspec.json.encode({"lab": lab.slug, **msgspec.to_builtins(said)}).decode())
+                print_json({"lab": lab.slug, **msgspec.to_builtins(said)})
         elif found:
             print(style.paint(f"Lab {lab.number} · {lab.toml.title}", "bold"))
             print("\n".join(line for said in found for line in explained_lines(said, style)))
@@ -196,14 +196,12 @@ def _prove_all(
 
 
 def _tell_total(context: Context, proofs: dict[str, list[Proof]], *, interrupted: bool) -> None:
-    import msgspec
-
     from checker.render.proofs import total_lines, totals
     from checker.render.style import style_of
 
     if context.args.json:
         record = {**totals(proofs), "interrupted": interrupted}
-        print(msgspec.json.encode(record).decode(), flush=True)
+        print_json(record, flush=True)
         return
     lines = total_lines(proofs, style_of())
     if interrupted:
@@ -247,6 +245,6 @@ def _prove(context: Context, lab: Lab, answers: list[Answer], part: Part, found:
                 found.append(proof)
                 if args.json:
                     record = {"lab": lab.slug, **msgspec.to_builtins(proof)}
-                    print(msgspec.json.encode(record).decode(), flush=True)
+                    print_json(record, flush=True)
                 else:
                     print("\n".join(proof_lines(proof, style, full=args.full)), flush=True)
