@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from checker.scene.chosen import Wish
+    from checker.session.operations import Started
 
 SUMMARY = "start a lab"
 EXAMPLE = "lab start 3"
@@ -49,18 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start the lab and say what to do next."""
     from checker.cli.context import Context
-    from checker.course.choice import notes
-    from checker.render.style import style_of
-    from checker.render.values import own_values_lines
     from checker.session.operations import StartRequest, start
 
     context = Context(args)
     ways = tuple(name for words in args.ways or () for name in words.split(","))
     started = start(context, context.lab(), StartRequest(ways, wish(args), force=args.force))
-    lab = started.lab
-    number = int(lab.number)
-    style = style_of()
     if args.json:
+        lab = started.lab
         record = {
             "lab": lab.slug,
             "work": str(started.work),
@@ -70,7 +66,19 @@ def run(args: argparse.Namespace) -> int:
             "notes": started.notes,
         }
         print_json(record)
-        return 0
+    else:
+        _tell(started)
+    return 0
+
+
+def _tell(started: Started) -> None:
+    """Say that a lab is ready, what to know about this machine, and what to type next."""
+    from checker.course.choice import notes
+    from checker.render.style import style_of
+    from checker.render.values import own_values_lines
+
+    lab, style = started.lab, style_of()
+    number = int(lab.number)
     print(style.paint(f"Lab {lab.number} is ready: {lab.toml.title}", "green", "bold"))
     for note in [*notes(lab), *started.notes]:
         print("\n".join(style.wrap(note, "  ", first="  ")))
@@ -84,7 +92,6 @@ def run(args: argparse.Namespace) -> int:
     ):
         print("\n".join(style.wrap(what, " " * 17, first=f"  {words:<14} ")))
     print(f"Your files: {started.work}")
-    return 0
 
 
 def wish(args: argparse.Namespace) -> Wish | None:
