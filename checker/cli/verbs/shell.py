@@ -30,13 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hand the terminal over to the toolbox."""
     import os
-    import shlex
     import subprocess
     import sys
 
     from checker.cli.context import Context
     from checker.errors import MisuseError
-    from checker.scene import typed
 
     if args.command and args.beyond:
         raise MisuseError(
@@ -51,15 +49,7 @@ def run(args: argparse.Namespace) -> int:
     words = ["exec", "--interactive"]
     if sys.stdin.isatty() and sys.stdout.isatty():
         words.append("--tty")
-    record = dict(typed.ENVIRONMENT)
-    inner = ["bash", "-l"]
-    if args.command:
-        record = {"LAB_TYPED": args.command}
-        inner = ["bash", "-lc", f"{typed.RECORD_ONE}unset LAB_TYPED; {args.command}"]
-    elif args.beyond:
-        # A login shell has the toolbox's settings; it does not parse the words again.
-        record = {"LAB_TYPED": shlex.join(args.beyond)}
-        inner = ["bash", "-lc", f'{typed.RECORD_ONE}unset LAB_TYPED; exec "$@"', "bash", *args.beyond]
+    inner, record = _inner(args)
     for name, value in record.items():
         words += ["--env", f"{name}={value}"]
     command = context.client.command(*words, "--workdir", scene.work_inside, scene.toolbox(), *inner)
@@ -68,3 +58,20 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         os.execvpe(command[0], command, environment)  # noqa: S606 - the terminal belongs to the toolbox from here on
     return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _inner(args: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
+    """Return what runs in the toolbox, and the variables with which it is recorded as typed there."""
+    import shlex
+
+    from checker.scene import typed
+
+    if args.command:
+        return ["bash", "-lc", f"{typed.RECORD_ONE}unset LAB_TYPED; {args.command}"], {
+            "LAB_TYPED": args.command
+        }
+    if args.beyond:
+        # A login shell has the toolbox's settings; it does not parse the words again.
+        script = f'{typed.RECORD_ONE}unset LAB_TYPED; exec "$@"'
+        return ["bash", "-lc", script, "bash", *args.beyond], {"LAB_TYPED": shlex.join(args.beyond)}
+    return ["bash", "-l"], dict(typed.ENVIRONMENT)
