@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from checker.classroom.outbox import Membership, Outbox
+    from checker.classroom.protocol import Joined
     from checker.cli.context import Context
 
 
@@ -79,6 +80,13 @@ def join(context: Context) -> int:
         admitted = bool(joined.secret)
         print_json({"class": joined.class_name, "name": joined.name, "admitted": admitted, "sender": running})
         return 0
+    _tell_joined(joined)
+    if not running:
+        context.say("note: the program that sends them could not be started; `lab class status` tries again")
+    return 0
+
+
+def _tell_joined(joined: Joined) -> None:
     if joined.secret:
         print(f"You are in {joined.class_name} as {joined.name}.")
         if joined.values:
@@ -91,9 +99,6 @@ def join(context: Context) -> int:
     print(
         "From now on your verdicts and hints are sent to the teacher's machine. `lab class leave` ends that."
     )
-    if not running:
-        context.say("note: the program that sends them could not be started; `lab class status` tries again")
-    return 0
 
 
 def status(context: Context) -> int:

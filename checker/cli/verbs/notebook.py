@@ -12,8 +12,10 @@ from checker.cli.context import complete
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from checker.cli.context import Context
+    from checker.jupyter.copies import Notebook
     from checker.jupyter.server import Jupyter
 
 SUMMARY = "open a notebook that measures a lab, in JupyterLab"
@@ -63,12 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if not wanted:
         raise MisuseError(f"There are no notebooks in {places.notebooks}.")
     server.require_installed()
-    aside = None
-    if args.fresh:
-        context.confirm(f"This sets your copy of {wanted[0].slug} aside and makes a new one.")
-        aside = copies.set_aside(places, wanted[0])
-        if aside:
-            context.say(f"Your copy was set aside: {aside}")
+    aside = _set_aside(context, wanted[0]) if args.fresh else None
     made = [each for each in wanted if copies.copy_for(places, each)]
     below = copies.FOLDER + (f"/{wanted[0].path.name}" if args.notebook else "")
     context.say("finding or starting JupyterLab")
@@ -92,6 +89,17 @@ def run(args: argparse.Namespace) -> int:
     print(jupyter.address(below))
     _open(context, jupyter, below)
     return 0
+
+
+def _set_aside(context: Context, notebook: Notebook) -> Path | None:
+    """Set the learner's copy of a notebook aside, after asking, and return where it is; None if there was none."""
+    from checker.jupyter import copies
+
+    context.confirm(f"This sets your copy of {notebook.slug} aside and makes a new one.")
+    aside = copies.set_aside(context.places, notebook)
+    if aside:
+        context.say(f"Your copy was set aside: {aside}")
+    return aside
 
 
 def _stop(context: Context) -> int:
