@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.classroom.hub import manifests, people
+from checker.classroom.hub.pods import LOOK_SECONDS, UNCHANGED_SECONDS, await_ready
 from checker.classroom.protocol import invitation
 from checker.errors import LabError, MisuseError
 from checker.images.store import SOURCE
@@ -26,24 +27,9 @@ if TYPE_CHECKING:
     from checker.images.catalogue import Image
     from checker.session.session import Session
 
-UNCHANGED_SECONDS = 300.0
-"""How long the state of the pods may stay the same while they start: the cluster does not show how a pull gets on."""
-
 PROBE_SECONDS = 180.0
 SAVE_SECONDS = 900.0
 """How long one image may take to the cluster; the largest of a lab has about 400 MB."""
-
-LOOK_SECONDS = 1.0
-NEVER_STARTS = frozenset(
-    {"ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
-)
-"""Reasons why a container waits that time does not change."""
-
-PULLING_FAILED = frozenset({"ErrImagePull", "ImagePullBackOff"})
-"""Reasons that end when the registry can be reached."""
-
-PULL_AGAIN_SECONDS = 45.0
-"""How long a failed pull is tried again before the command gives up."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +75,7 @@ def deploy(
     kubectl.apply([manifests.namespace(wanted)])
     learners = _enrol(session, kubectl, names)
     kubectl.apply([*_secrets(kubectl, wanted.namespace, learners), *manifests.objects(wanted)])
-    wait(kubectl, say)
+    await_ready(kubectl, say)
     policies = _policies_hold(kubectl, wanted, say)
     if not policies and not without_policies:
         raise LabError(
@@ -156,73 +142,6 @@ def learners_file(state: Path, kubectl: Kubectl) -> Path:
     """Return the file with the learners and passcodes of a class on a cluster."""
     which = hashlib.sha256(f"{kubectl.context}\n{kubectl.namespace}".encode()).hexdigest()[:8]
     return state / "class-hub" / f"{kubectl.namespace}-{which}.json"
-
-
-def wait(kubectl: Kubectl, say: Callable[[str], None], seconds: float = UNCHANGED_SECONDS) -> None:
-    """Wait until every part of the class is ready.
-
-    Args:
-        kubectl: orders to the namespace.
-        say: told each time that another part is waited for, and why.
-        seconds: how long nothing may change.
-
-    Raises:
-        LabError: a part cannot start, with the cluster's reason.
-    """
-    before, changed = "", time.monotonic()
-    while True:
-        listed = kubectl.find("deployments") or {"items": []}
-        missing = sorted(each["metadata"]["name"] for each in listed["items"] if not _is_ready(each))
-        if listed["items"] and not missing:
-            return
-        pods = (kubectl.find("pods") or {"items": []})["items"]
-        whys = {name: why for pod in pods for name, why in _reasons(pod) if name in missing}
-        now = ", ".join(f"{name} ({whys[name]})" if name in whys else name for name in missing)
-        if now != before:
-            say(f"waiting for {now}")
-            before, changed = now, time.monotonic()
-        unchanged = time.monotonic() - changed
-        kinds = {why.partition(":")[0] for why in whys.values()}
-        if (
-            kinds & NEVER_STARTS
-            or (kinds & PULLING_FAILED and unchanged > PULL_AGAIN_SECONDS)
-            or unchanged > seconds
-        ):
-            raise LabError(
-                f"The class does not start: {now}.",
-                remedy="The image has to be in a registry that the cluster's nodes can reach: `lab images publish HOST/PATH class`, "
-                f"then --image HOST/PATH/drydock/class:1.0. More about the pods: {kubectl.shown('describe', 'pods')}"
-                if kinds & (NEVER_STARTS | PULLING_FAILED)
-                else f"More about the pods: {kubectl.shown('describe', 'pods')}",
-            )
-        time.sleep(LOOK_SECONDS)
-
-
-def _is_ready(deployment: dict[str, Any]) -> bool:
-    status = deployment.get("status") or {}
-    return bool(
-        int(status.get("observedGeneration", 0)) >= int(deployment["metadata"]["generation"])
-        and status.get("updatedReplicas", 0) == 1
-        and status.get("readyReplicas", 0) == 1
-        and status.get("replicas", 0) == 1
-    )
-
-
-def _reasons(pod: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return why a pod of the class does not run yet, with the name of its part."""
-    part = (pod["metadata"].get("labels") or {}).get("drydock-role", "")
-    status = pod.get("status") or {}
-    found = [
-        (part, f"not placed: {condition.get('message', '')}")
-        for condition in status.get("conditions") or ()
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False"
-    ]
-    for container in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-            message = waiting.get("message", "").partition("\n")[0][:200]
-            found.append((part, f"{waiting['reason']}: {message}".rstrip(": ")))
-    return found
 
 
 def _policies_hold(kubectl: Kubectl, wanted: Wanted, say: Callable[[str], None]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checker.classroom.hub import deployment, manifests
+from checker.classroom.hub import deployment, manifests, pods
 from checker.classroom.hub.kubectl import Kubectl
 from checker.classroom.hub.manifests import Size, Wanted
 from checker.classroom.hub.scale import MOST_PODS, Node, node_of, scale
@@ -145,14 +145,14 @@ def _deployment(name: str, *, ready: int) -> dict[str, Any]:
 
 
 def test_an_image_that_no_node_can_pull_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployment, "PULL_AGAIN_SECONDS", -1.0)
+    monkeypatch.setattr(pods, "PULL_AGAIN_SECONDS", -1.0)
     waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found\nmore"}}}
     said = _Said(
         deployments={"items": [_deployment("hub", ready=0), _deployment("proxy", ready=1)]},
         pods={"items": [_pod("hub", containerStatuses=[waiting])]},
     )
     with pytest.raises(LabError) as raised:
-        deployment.wait(said, lambda _: None)
+        pods.await_ready(said, lambda _: None)
     assert "hub (ImagePullBackOff: not found)" in raised.value.what
     assert "lab images publish" in raised.value.remedy
 
@@ -164,7 +164,7 @@ def test_a_pod_without_a_place_says_why() -> None:
         pods={"items": [_pod("hub", conditions=[condition])]},
     )
     with pytest.raises(LabError, match="enough memory"):
-        deployment.wait(said, lambda _: None, seconds=-1)
+        pods.await_ready(said, lambda _: None, seconds=-1)
 
 
 def test_a_namespace_that_somebody_else_made_is_refused() -> None:
