@@ -217,13 +217,7 @@ class Prover:
                 expected=not nothing_expected,
             )
         self._seen(report)
-        problem = judge(report)
-        # A wrong answer's commands may fail; a right answer's must not.
-        if script and answer is not None and answer.kind in {"solution", "alternative", "step"}:
-            problem = "\n".join(filter(None, (script, problem)))
-        elif script and problem:
-            # The verdict is often unexpected because the answer's script failed.
-            problem = f"{problem}\n{script}"
+        problem = _with_script(judge(report), script, answer)
         proof = _proof(name, title, report, problem)
         return msgspec.structs.replace(
             proof, seconds=round(time.monotonic() - start, 2), script=script, expected=not nothing_expected
@@ -271,6 +265,21 @@ def images_for(lab: Lab, name: str) -> tuple[str, ...]:
 def scratch_scene(scene: Scene) -> Scene:
     """Return the same scene on a work folder that can be deleted, for a caller that holds the scene's lock."""
     return dataclasses.replace(scene, work=scratch_of(scene.places, scene.lab), held=True, proof=True)
+
+
+def _with_script(problem: str, script: str, answer: Answer | None) -> str:
+    """Return a problem together with how the answer's script failed, where that is one or explains it.
+
+    Args:
+        problem: what is not as expected; empty if nothing is.
+        script: how the script failed; empty if it did not.
+        answer: the answer.
+    """
+    # A wrong answer's commands may fail; a right answer's must not.
+    if script and answer is not None and answer.kind in {"solution", "alternative", "step"}:
+        return "\n".join(filter(None, (script, problem)))
+    # The verdict is often unexpected because the answer's script failed.
+    return f"{problem}\n{script}" if script and problem else problem
 
 
 def _proof(name: str, title: str, report: Report, problem: str) -> Proof:
