@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from checker.errors import LabError
-from checker.grading.author import in_parallel
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
@@ -14,9 +10,4 @@ if TYPE_CHECKING:
 
 def early(lab: Lab) -> None:
     """Open a shell in the toolbox and in the traffic's container."""
-
-    def open_shell(service: str) -> None:
-        with suppress(LabError):
-            lab.node(service).open_shell()
-
-    in_parallel(open_shell, ["toolbox", "traffic"])
+    lab.open_shells("toolbox", "traffic")
