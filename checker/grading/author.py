@@ -35,7 +35,7 @@ from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import Blocked, Door, insides, listening
-from checker.grading.running import MISPLACED, Reason, Wanted, last_lines, misplaced_option
+from checker.grading.running import MISPLACED, last_lines, misplaced_option
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
 from checker.grading.starting import wait_for_service
@@ -50,6 +50,7 @@ from checker.grading.verdicts import (
     require,
     timeout,
 )
+from checker.grading.wanted import Reason, Wanted
 from checker.parallel import in_parallel
 from checker.results import Measurement
 from checker.scene.ownership import owned_containers, scene_containers

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import enum
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.engine.api import COMPOSE_SERVICE
 from checker.engine.clock import moment
 from checker.errors import EngineError
+from checker.grading.absent import fail_absent
 from checker.grading.history import (
     Event,
     Removal,
@@ -22,9 +20,10 @@ from checker.grading.history import (
     past_events,
 )
 from checker.grading.verdicts import could_not_run, fail
+from checker.grading.wanted import Reason, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from checker.grading.author import Lab
     from checker.grading.container import Container
@@ -47,108 +46,14 @@ ANSWERS_FAULT = (
 )
 """What the engine says if the learner's command is why a container cannot start; otherwise the machine is at fault."""
 
-_INVENTED = re.compile(r"[a-z]+_[a-z]+\d*")
-"""A name that an engine invented: an adjective and the name of a scientist."""
-
 _OPTION = re.compile(r'exec: "(-[^"\s]*)"|executable file `(-[^`\s]*)`')
 """What the two runtimes, runc and crun, say of a program whose name is an option's."""
-
-_CLOSE = 0.75
-
-
-class Reason(enum.StrEnum):
-    """Why a container that the task names does not run."""
-
-    ABSENT = "absent"
-    SPELLING = "spelling"
-    """There is a container with almost this name."""
-    OTHER_NAME = "other-name"
-    UNNAMED = "unnamed"
-    """There is a container of its image, with a name that the engine invented."""
-    COMPOSED = "composed"
-    """There is a container of its image, with a name that Compose made from the project and the service."""
-    REMOVED = "removed"
-    """Somebody removed it."""
-    TIED = "tied"
-    """It ended together with the command that had started it, and was removed."""
-    VANISHED = "vanished"
-    """It ended by itself, and was removed."""
-    CREATED = "created"
-    """It was never started."""
-    REFUSED = "refused"
-    """The engine could not start it."""
-    MISPLACED = "misplaced"
-    """The engine could not start it, because an option stands behind the image's name."""
-    PAUSED = "paused"
-    RESTARTING = "restarting"
-    STOPPED = "stopped"
-    KILLED = "killed"
-    OUT_OF_MEMORY = "out-of-memory"
-    """The kernel killed its main process because memory ran out."""
-    ENDED = "ended"
-
-
-HINTS: Mapping[Reason, str] = {
-    Reason.ABSENT: "`docker ps --all` shows every container, also those that have ended; the task says which ones it needs.",
-    Reason.SPELLING: "Compare the NAMES column of `docker ps --all` with the task, letter by letter.",
-    Reason.OTHER_NAME: "Compare the NAMES column of `docker ps --all` with the task.",
-    Reason.UNNAMED: "Which option of `docker run` names a container?",
-    Reason.COMPOSED: "Compare the NAMES column of `docker ps --all` with the task. Which key of a Compose service sets its container's name?",
-    Reason.REMOVED: "`docker ps --all` shows which containers exist now. Run the one that you removed again.",
-    Reason.TIED: "What does a container need so that it keeps running without the command that started it?",
-    Reason.VANISHED: "Run it once without `--rm`: then its log stays, and says why it ended.",
-    Reason.CREATED: "Creating a container and starting it are two steps: which command does both?",
-    Reason.REFUSED: "What does the engine's message name?",
-    Reason.MISPLACED: "`docker run --help` begins with the order of its words: options, image, command.",
-    Reason.PAUSED: "`docker --help` lists the command that undoes a pause.",
-    Reason.RESTARTING: "The last lines of its log say why its program ends.",
-    Reason.STOPPED: "`docker ps --all` shows stopped containers; `docker --help` lists the command that starts them again.",
-    Reason.KILLED: "`docker ps --all` shows which containers have ended; `docker --help` lists the command that starts them again.",
-    Reason.OUT_OF_MEMORY: "`docker stats` shows how much memory a container uses, and its limit. Which option set the limit?",
-    Reason.ENDED: "The last line of its log says why it ended.",
-}
-"""Where to look, for each reason, if the lab has no better hint."""
 
 _NO_LOG = (
     "Its log is empty. `docker ps --all --no-trunc`, column COMMAND, shows which program it ran; the image's own program runs "
     "if nothing is written behind the image's name."
 )
 """Where to look if a container ended without a message: a hint about its log would lead nowhere."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A container that the task asks for.
-
-    Args:
-        name: its name; with `service`, a Compose service of this name counts too.
-        image: the image that it must run; a container of this image under another name is reported as such.
-        purpose: what is missing while it does not run, as a clause that follows "so".
-        service: whether a Compose service of this name counts too.
-        known: names of other containers that the lesson or the task uses.
-        hints: where to look, by reason; the lesson's own hints instead of the general ones.
-    """
-
-    name: str
-    image: str = ""
-    purpose: str = ""
-    service: bool = False
-    known: frozenset[str] = frozenset()
-    hints: Mapping[Reason, str] = field(default_factory=dict)
-
-    @property
-    def expected(self) -> str:
-        """What a right answer shows, for `expected`."""
-        return f"a container named {self.name} that is running"
-
-    def hint(self, reason: Reason) -> str:
-        """Return where to look for this reason."""
-        return self.hints.get(reason) or HINTS[reason]
-
-    @property
-    def so(self) -> str:
-        """The purpose as the end of a sentence; empty if there is none."""
-        return f", so {self.purpose}" if self.purpose else ""
 
 
 def find(lab: Lab, wanted: Wanted) -> Container | None:
@@ -182,7 +87,7 @@ def require_container(
     if container is None:
         if absent:
             absent()
-        _fail_absent(lab, wanted)
+        fail_absent(lab, wanted)
     if container.status == "created":
         _fail_created(wanted, container)
     if container.status == "paused":
@@ -227,124 +132,6 @@ def last_lines(container: Container, count: int) -> str:
         return container.logs(count).strip()
     except EngineError:
         return ""
-
-
-# -- not there ------------------------------------------------------------------------------------------------
-
-
-def _fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
-    others = [
-        found
-        for found in lab.containers()
-        if found.name != wanted.name and found.name not in wanted.known and found.status != "removing"
-    ]
-    close = [found for found in others if is_close(found.name, wanted.name)]
-    if close:
-        fail(
-            f"There is no container named `{wanted.name}`, but there is one named `{close[0].name}`: names are compared "
-            "letter by letter, and everyone looks for this container by its name.",
-            expected=wanted.expected,
-            seen=f"a container named {close[0].name}, status: {close[0].status}",
-            source="docker ps --all",
-            hint=wanted.hint(Reason.SPELLING),
-        )
-    removal = Removal(past_events(lab.engine, wanted.name, since=_begun(lab)))
-    if removal.known:
-        _fail_removed(wanted, removal, lab.engine.clock.now())
-    if same := [found for found in others if wanted.image and _runs(lab, found, wanted.image)]:
-        _fail_other_name(wanted, same)
-    fail(
-        f"There is no container named `{wanted.name}`{wanted.so}.",
-        expected=wanted.expected,
-        seen=f"no container named {wanted.name}, running or stopped"
-        + (f"; there is {', '.join(found.name for found in others)}" if others else ""),
-        source="docker ps --all",
-        hint=wanted.hint(Reason.ABSENT),
-    )
-
-
-def _begun(lab: Lab) -> float:
-    """Return when this start of the lab began: earlier events belong to another start."""
-    return moment(lab.node("toolbox").created)
-
-
-def _runs(lab: Lab, container: Container, image: str) -> bool:
-    found = lab.image(image)
-    return container.image == image or (found is not None and container.image_id == found["Id"])
-
-
-def is_close(name: str, wanted: str) -> bool:
-    """Whether a name is a misspelling of the wanted one: `parcel_b` for `parcel-b`, `tarif-v1` for `tariff-v1`."""
-    plain, right = (re.sub(r"[^a-z0-9]", "", each.lower()) for each in (name, wanted))
-    if plain == right:
-        return True
-    if re.findall(r"\d+", plain) != re.findall(r"\d+", right) or abs(len(plain) - len(right)) > 1:
-        return False
-    # A name that only continues the other, as `parcel-b` and `parcel`, is another name.
-    if plain.startswith(right) or right.startswith(plain):
-        return False
-    return difflib.SequenceMatcher(None, plain, right).ratio() >= _CLOSE
-
-
-def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
-    names = ", ".join(found.name for found in same)
-    services = {found.labels.get(COMPOSE_SERVICE): found for found in same}
-    made = services.get(wanted.name, same[0])
-    if made.labels.get(COMPOSE_SERVICE):
-        reason = Reason.COMPOSED
-        why = "Compose makes a name from the project and the service, and everyone looks for this container by its own name."
-    elif _INVENTED.fullmatch(made.name):
-        reason = Reason.UNNAMED
-        why = (
-            "if you give no name, the engine invents one, and everyone looks for this container by its name."
-        )
-    else:
-        reason, why = Reason.OTHER_NAME, "everyone looks for this container by its name."
-    fail(
-        f"A container of {wanted.image} was created, but its name is `{made.name}`, not `{wanted.name}`: {why}",
-        expected=wanted.expected,
-        seen=f"containers of {wanted.image}: {names}",
-        source="docker ps --all",
-        hint=wanted.hint(reason),
-    )
-
-
-def _fail_removed(wanted: Wanted, removal: Removal, now: float) -> NoReturn:
-    death = removal.death
-    how = (
-        f"ended with exit code {death.exit_code}, {ago(death.at, now)}, then removed" if death else "removed"
-    )
-    facts = {
-        "expected": wanted.expected,
-        "seen": how,
-        "source": "docker events",
-        "evidence": f"container die {wanted.name} (exitCode={death.exit_code})"
-        if death
-        else f"container destroy {wanted.name}",
-    }
-    if removal.by_hand:
-        fail(
-            f"There is no container named `{wanted.name}` any more: it was ended and removed from outside, by a command such as "
-            f"`docker rm`, or `docker stop` if it was started with `--rm`. Everything in it is gone{wanted.so}.",
-            **facts,
-            hint=wanted.hint(Reason.REMOVED),
-        )
-    if removal.tied:
-        fail(
-            f"There is no container named `{wanted.name}` any more. One ran, ended and was removed with everything in it. A "
-            "container lives as long as its main process, and this one ended together with the command that started it.",
-            **facts,
-            hint=wanted.hint(Reason.TIED),
-        )
-    fail(
-        f"There is no container named `{wanted.name}` any more. One ran until its program ended. Then it was removed together "
-        "with its log, as `--rm` requests.",
-        **facts,
-        hint=wanted.hint(Reason.VANISHED),
-    )
-
-
-# -- there, but not up ----------------------------------------------------------------------------------------
 
 
 def _fail_created(wanted: Wanted, container: Container) -> NoReturn:

@@ -8,7 +8,18 @@ import re
 from typing import Any
 
 from checker.engine import clock
-from checker.grading import author, forms, history, http, programs, reaching, running, starting, verdicts
+from checker.grading import (
+    author,
+    forms,
+    history,
+    http,
+    programs,
+    reaching,
+    running,
+    starting,
+    verdicts,
+    wanted,
+)
 from checker.site.markdown import first_line, front, table
 from checker.timeline import model
 from checker.timeline.record import Failure, Request
@@ -155,14 +166,14 @@ def _ladders() -> str:
         "`lab.require_container(wanted)` and `lab.require_reply(outside, container, door)` judge what most tasks begin with, "
         "and say what is in the way as what it is.\n"
     )
-    for name, kind in (("Wanted", running.Wanted), ("Door", reaching.Door)):
+    for name, kind in (("Wanted", wanted.Wanted), ("Door", reaching.Door)):
         text += f"\n### {name}\n\n{_doc(kind)}\n"
     text += (
         '\nA lab may give a hint of its own for a reason: `hints={Reason.PAUSED: "…"}`.\n'
         "Without one, the hint is the general one.\n\n"
     )
     text += table(
-        ("Reason", "Hint"), [(f"`Reason.{each.name}`", running.HINTS[each]) for each in running.Reason]
+        ("Reason", "Hint"), [(f"`Reason.{each.name}`", wanted.HINTS[each]) for each in wanted.Reason]
     )
     text += "\n"
     return text + table(

@@ -9,16 +9,11 @@ from typing import Any
 
 import pytest
 
+from checker.grading.absent import is_close
 from checker.grading.container import Container
-from checker.grading.running import (
-    Reason,
-    Wanted,
-    is_close,
-    misplaced_option,
-    require_container,
-    require_steady,
-)
+from checker.grading.running import misplaced_option, require_container, require_steady
 from checker.grading.verdicts import CheckFailed, CouldNotRun
+from checker.grading.wanted import Reason, Wanted
 
 WANTED = Wanted("parcel-b", image="drydock/parcel:1.0", purpose="nobody answers", known=frozenset({"parcel"}))
 RUNC = "failed to create task for container: OCI runtime create failed: runc create failed: unable to start container process:"

@@ -1,0 +1,136 @@
+"""Why a container that the task asks for is not there: another name, removed, or never created."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+from checker.engine.api import COMPOSE_SERVICE
+from checker.engine.clock import moment
+from checker.grading.history import Removal, ago, past_events
+from checker.grading.verdicts import fail
+from checker.grading.wanted import Reason
+
+if TYPE_CHECKING:
+    from checker.grading.author import Lab
+    from checker.grading.container import Container
+    from checker.grading.wanted import Wanted
+
+_INVENTED = re.compile(r"[a-z]+_[a-z]+\d*")
+"""A name that an engine invented: an adjective and the name of a scientist."""
+
+_CLOSE = 0.75
+
+
+def fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
+    """Fail because there is no such container, and say what there is instead, or what happened to it."""
+    others = [
+        found
+        for found in lab.containers()
+        if found.name != wanted.name and found.name not in wanted.known and found.status != "removing"
+    ]
+    close = [found for found in others if is_close(found.name, wanted.name)]
+    if close:
+        fail(
+            f"There is no container named `{wanted.name}`, but there is one named `{close[0].name}`: names are compared "
+            "letter by letter, and everyone looks for this container by its name.",
+            expected=wanted.expected,
+            seen=f"a container named {close[0].name}, status: {close[0].status}",
+            source="docker ps --all",
+            hint=wanted.hint(Reason.SPELLING),
+        )
+    removal = Removal(past_events(lab.engine, wanted.name, since=_begun(lab)))
+    if removal.known:
+        _fail_removed(wanted, removal, lab.engine.clock.now())
+    if same := [found for found in others if wanted.image and _runs(lab, found, wanted.image)]:
+        _fail_other_name(wanted, same)
+    fail(
+        f"There is no container named `{wanted.name}`{wanted.so}.",
+        expected=wanted.expected,
+        seen=f"no container named {wanted.name}, running or stopped"
+        + (f"; there is {', '.join(found.name for found in others)}" if others else ""),
+        source="docker ps --all",
+        hint=wanted.hint(Reason.ABSENT),
+    )
+
+
+def _begun(lab: Lab) -> float:
+    """Return when this start of the lab began: earlier events belong to another start."""
+    return moment(lab.node("toolbox").created)
+
+
+def _runs(lab: Lab, container: Container, image: str) -> bool:
+    found = lab.image(image)
+    return container.image == image or (found is not None and container.image_id == found["Id"])
+
+
+def is_close(name: str, wanted: str) -> bool:
+    """Whether a name is a misspelling of the wanted one: `parcel_b` for `parcel-b`, `tarif-v1` for `tariff-v1`."""
+    plain, right = (re.sub(r"[^a-z0-9]", "", each.lower()) for each in (name, wanted))
+    if plain == right:
+        return True
+    if re.findall(r"\d+", plain) != re.findall(r"\d+", right) or abs(len(plain) - len(right)) > 1:
+        return False
+    # A name that only continues the other, as `parcel-b` and `parcel`, is another name.
+    if plain.startswith(right) or right.startswith(plain):
+        return False
+    return difflib.SequenceMatcher(None, plain, right).ratio() >= _CLOSE
+
+
+def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
+    names = ", ".join(found.name for found in same)
+    services = {found.labels.get(COMPOSE_SERVICE): found for found in same}
+    made = services.get(wanted.name, same[0])
+    if made.labels.get(COMPOSE_SERVICE):
+        reason = Reason.COMPOSED
+        why = "Compose makes a name from the project and the service, and everyone looks for this container by its own name."
+    elif _INVENTED.fullmatch(made.name):
+        reason = Reason.UNNAMED
+        why = (
+            "if you give no name, the engine invents one, and everyone looks for this container by its name."
+        )
+    else:
+        reason, why = Reason.OTHER_NAME, "everyone looks for this container by its name."
+    fail(
+        f"A container of {wanted.image} was created, but its name is `{made.name}`, not `{wanted.name}`: {why}",
+        expected=wanted.expected,
+        seen=f"containers of {wanted.image}: {names}",
+        source="docker ps --all",
+        hint=wanted.hint(reason),
+    )
+
+
+def _fail_removed(wanted: Wanted, removal: Removal, now: float) -> NoReturn:
+    death = removal.death
+    how = (
+        f"ended with exit code {death.exit_code}, {ago(death.at, now)}, then removed" if death else "removed"
+    )
+    facts = {
+        "expected": wanted.expected,
+        "seen": how,
+        "source": "docker events",
+        "evidence": f"container die {wanted.name} (exitCode={death.exit_code})"
+        if death
+        else f"container destroy {wanted.name}",
+    }
+    if removal.by_hand:
+        fail(
+            f"There is no container named `{wanted.name}` any more: it was ended and removed from outside, by a command such as "
+            f"`docker rm`, or `docker stop` if it was started with `--rm`. Everything in it is gone{wanted.so}.",
+            **facts,
+            hint=wanted.hint(Reason.REMOVED),
+        )
+    if removal.tied:
+        fail(
+            f"There is no container named `{wanted.name}` any more. One ran, ended and was removed with everything in it. A "
+            "container lives as long as its main process, and this one ended together with the command that started it.",
+            **facts,
+            hint=wanted.hint(Reason.TIED),
+        )
+    fail(
+        f"There is no container named `{wanted.name}` any more. One ran until its program ended. Then it was removed together "
+        "with its log, as `--rm` requests.",
+        **facts,
+        hint=wanted.hint(Reason.VANISHED),
+    )
