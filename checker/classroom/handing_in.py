@@ -9,18 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker.classroom import names
-from checker.classroom.submission import (
-    MOST_BYTES,
-    MOST_FILE,
-    MOST_FILES,
-    MOST_TYPED,
-    SUFFIX,
-    WORK,
-    Submission,
-    Where,
-    digest,
-    pack,
-)
+from checker.classroom.archive import MOST_BYTES, MOST_FILE, MOST_FILES, MOST_TYPED, SUFFIX, pack
+from checker.classroom.submission import WORK, Submission, Where, digest
 from checker.course.contents import Entry, Kind
 from checker.errors import LabError
 from checker.scene import typed

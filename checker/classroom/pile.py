@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker.classroom import names
+from checker.classroom.archive import SUFFIX, read
 from checker.classroom.result import Result
-from checker.classroom.submission import SUFFIX, HandedIn, RefusedError, read, require_ours, same_work
+from checker.classroom.submission import HandedIn, RefusedError, require_ours, same_work
 from checker.classroom.whose_values import NOBODY
 from checker.errors import MisuseError
 

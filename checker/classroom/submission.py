@@ -1,62 +1,37 @@
-"""What a learner hands in: one archive with the report, the answer's files and the typed commands; written and read with bounds."""
+"""What a learner hands in: the report, the answer's files and the typed commands."""
 
 from __future__ import annotations
 
 import enum
-import gzip
 import hashlib
-import io
-import tarfile
-import zlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 from msgspec import Meta
 
-from checker import whole
 from checker.classroom import names
-from checker.course.contents import Entry, Kind
 from checker.course.values import MOST_SEED
-from checker.errors import LabError, not_written
+from checker.errors import LabError
 from checker.results import Report, Status
 from checker.scene.typed import Typed  # noqa: TC001 - msgspec reads it when the program runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from checker.course.catalogue import Lab
+    from checker.course.contents import Entry
 
 FORMAT = 1
-MANIFEST = "submission.json"
-FILES = "files/"
-SUFFIX = ".drydock.tar.gz"
-
-MOST_FILE = 5_000_000
-"""How large one file of an answer may be, in bytes; the largest in any lab's solution has some kilobytes."""
-
-MOST_BYTES = 20_000_000
-"""How much an archive may hold when it is unpacked, in bytes."""
-
-MOST_ARCHIVE = 20_000_000
-"""How large the archive itself may be, in bytes; files that are compressed already do not shrink."""
-
-MOST_MANIFEST = 4_000_000
-"""How large the manifest may be, in bytes: a report has some kilobytes, the commands of a day some more."""
-
-MOST_FILES = 2_000
-"""How many files an answer may have."""
-
-MOST_TYPED = 60_000
-"""How many bytes of commands are taken; what replays them must fit into one argument of 128 KiB (execve(2))."""
-
 WORK = "@WORK@"
 """What stands in a command for the learner's work folder, which is at another path on the teacher's machine."""
 
 
 class RefusedError(LabError):
     """An archive that is not looked at any further, and why."""
+
+
+def refuse(what: str, remedy: str = "Ask the learner to run `lab submit` again.") -> NoReturn:
+    """Look at an archive no further, and say why."""
+    raise RefusedError(what, remedy=remedy)
 
 
 class Where(enum.StrEnum):
@@ -124,181 +99,6 @@ def digest(lab: Lab) -> str:
     return total.hexdigest()
 
 
-def pack(file: Path, submission: Submission, files: Mapping[str, Entry]) -> str:
-    """Write an archive, whole or not at all, and return its SHA-256.
-
-    Args:
-        file: the archive.
-        submission: the manifest; its `files` are filled in here.
-        files: the answer's files, by their path in the work folder.
-
-    Raises:
-        LabError: it cannot be written, or is larger than a teacher's `lab` reads.
-    """
-    sums = {name: _sum(entry) for name, entry in sorted(files.items())}
-    text = msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(submission, files=sums)), indent=1)
-    raw = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        _add(archive, MANIFEST, text, runs=False)
-        for name in sums:
-            _add(archive, FILES + name, files[name].data, runs=files[name].runs)
-    if len(text) > MOST_MANIFEST or raw.tell() > MOST_ARCHIVE:
-        raise LabError(
-            f"The archive would have {raw.tell() / 1e6:.1f} MB; {MOST_ARCHIVE / 1e6:.0f} MB are allowed.",
-            remedy="Move files that are not part of your answer out of the work folder.",
-        )
-    try:
-        whole.write_bytes(file, raw.getvalue())
-    except OSError as error:
-        raise not_written(file, error, "") from error
-    return hashlib.sha256(raw.getvalue()).hexdigest()
-
-
-def _add(archive: tarfile.TarFile, name: str, data: bytes, *, runs: bool) -> None:
-    header = tarfile.TarInfo(name)
-    header.size = len(data)
-    header.mode = 0o755 if runs else 0o644
-    archive.addfile(header, io.BytesIO(data))
-
-
-def _sum(entry: Entry) -> str:
-    return f"{'*' if entry.runs else ''}{hashlib.sha256(entry.data).hexdigest()}"
-
-
-class _Bounded(io.RawIOBase):
-    """A stream that refuses to give more than so many bytes: a small archive can hold gigabytes of zeros."""
-
-    def __init__(self, stream: IO[bytes] | gzip.GzipFile, most: int) -> None:
-        self._stream = stream
-        self._left = most
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(self._left + 1 if size < 0 else min(size, self._left + 1))
-        self._left -= len(data)
-        if self._left < 0:
-            raise RefusedError(
-                f"It holds more than {MOST_BYTES / 1e6:.0f} MB when it is unpacked.",
-                remedy="`lab submit` never packs so much; ask the learner what it is.",
-            )
-        return data
-
-
-def read(file: Path) -> HandedIn:
-    """Read an archive whole, into memory. Nothing of it is written or run.
-
-    Raises:
-        RefusedError: it is no archive of `lab submit`, is damaged or too large, or has something in it that must not
-            be unpacked; the sentence says which.
-    """
-    try:
-        if not file.is_file():
-            _refuse("It is not an ordinary file.")
-        if (size := file.stat().st_size) > MOST_ARCHIVE:
-            _refuse(f"It has {size / 1e6:.0f} MB; {MOST_ARCHIVE / 1e6:.0f} MB are allowed.")
-        data = file.read_bytes()
-    except OSError as error:
-        raise RefusedError(
-            f"It cannot be read: {error.strerror or error}.", remedy="Copy it again."
-        ) from error
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-            bounded = _Bounded(packed, MOST_BYTES + MOST_MANIFEST)
-            with tarfile.open(fileobj=bounded, mode="r|", errorlevel=2) as archive:
-                submission, files = _members(archive)
-            # To the end, so that gzip compares its checksum: a file cut in half is found by its missing end.
-            while bounded.read(1 << 16):
-                pass
-    except RefusedError:
-        raise
-    except (
-        EOFError,
-        zlib.error,
-        gzip.BadGzipFile,
-        tarfile.TarError,
-        OSError,
-        ValueError,
-        RecursionError,
-    ) as error:
-        raise RefusedError(
-            f"It is no complete archive of `lab submit`: {names.plain(str(error), 120) or 'it ends too early'}.",
-            remedy="Ask for it again: copying or sending it was cut short.",
-        ) from error
-    _compare(submission, files)
-    return HandedIn(hashlib.sha256(data).hexdigest(), submission, files)
-
-
-def _refuse(what: str, remedy: str = "Ask the learner to run `lab submit` again.") -> NoReturn:
-    raise RefusedError(what, remedy=remedy)
-
-
-def _members(archive: tarfile.TarFile) -> tuple[Submission, dict[str, Entry]]:
-    first = archive.next()
-    inner = archive.extractfile(first) if first and first.isreg() and first.name == MANIFEST else None
-    if first is None or inner is None:
-        _refuse("It is no archive of `lab submit`: it does not begin with its manifest.")
-    if first.size > MOST_MANIFEST:
-        _refuse(f"Its manifest has {first.size / 1e6:.0f} MB; {MOST_MANIFEST / 1e6:.0f} MB are allowed.")
-    submission = _manifest(inner.read())
-    files: dict[str, Entry] = {}
-    while (member := archive.next()) is not None:
-        name = member.name.removeprefix(FILES)
-        if not member.name.startswith(FILES) or (why := names.why_unsafe(name)):
-            reason = why if member.name.startswith(FILES) else "something lies outside its folder of files"
-            _refuse(f"It must not be unpacked: {names.plain(reason, 300)}.")
-        if not member.isreg() or member.issparse():
-            kind = "a link" if member.issym() or member.islnk() else "a device, a pipe or a folder"
-            _refuse(f"It must not be unpacked: {name} is {kind}, not a file.")
-        if name in files:
-            _refuse(f"It has {name} twice.")
-        if len(files) >= MOST_FILES or member.size > MOST_FILE:
-            _refuse(f"It has more than {MOST_FILES} files, or one larger than {MOST_FILE / 1e6:.0f} MB.")
-        content = archive.extractfile(member)
-        data = content.read() if content else b""
-        files[name] = Entry(Kind.FILE, data, runs=bool(member.mode & 0o100))
-    return submission, files
-
-
-def _manifest(data: bytes) -> Submission:
-    try:
-        form = msgspec.json.decode(data, type=_Format).format
-        if form != FORMAT:
-            _refuse(
-                f"It has format {form}, and this `lab` reads format {FORMAT}.",
-                "Use the same release of the course on both machines.",
-            )
-        submission = msgspec.json.decode(data, type=Submission)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise RefusedError(
-            f"Its manifest cannot be read: {names.plain(str(error), 200)}.",
-            remedy="Ask the learner to run `lab submit` again.",
-        ) from error
-    if sum(len(each.text.encode()) for each in submission.typed) > MOST_TYPED:
-        _refuse(f"It has more than {MOST_TYPED / 1000:.0f} KB of commands.")
-    # A name that cannot be shown is refused here, not in a table later.
-    try:
-        shown = names.learner(submission.learner)
-    except LabError as error:
-        raise RefusedError(error.what, remedy=error.remedy) from error
-    return msgspec.structs.replace(submission, learner=shown, id=names.plain(submission.id, names.MOST_NAME))
-
-
-class _Format(msgspec.Struct):
-    format: int
-
-
-def _compare(submission: Submission, files: Mapping[str, Entry]) -> None:
-    if {name: _sum(entry) for name, entry in files.items()} != submission.files:
-        _refuse(
-            "Its files are not those that its manifest lists.", "Ask for it again: it was damaged or changed."
-        )
-
-
 def require_ours(submission: Submission, lab: Lab) -> None:
     """Refuse what was made with another version of a lab, or names checks that the lab does not have.
 
@@ -306,17 +106,17 @@ def require_ours(submission: Submission, lab: Lab) -> None:
         RefusedError: it is so, and what to do.
     """
     if submission.course != digest(lab):
-        _refuse(
+        refuse(
             f"It was made with another version of lab {lab.number} than this course has.",
             "Grade it with that version of the course, or ask the learner to update and hand in again.",
         )
     if unknown := [way for way in submission.ways if way not in lab.toml.ways]:
-        _refuse(f"It names a way that lab {lab.number} does not have: {names.plain(unknown[0], 40)}.")
+        refuse(f"It names a way that lab {lab.number} does not have: {names.plain(unknown[0], 40)}.")
     if submission.report.lab != lab.slug:
-        _refuse("Its report is about another lab.")
+        refuse("Its report is about another lab.")
     goals = [check.id for check in submission.report.checks if check.kind == "goal"]
     if len(goals) != len(set(goals)) or (set(goals) - set(lab.check_ids)):
-        _refuse(f"Its report names checks that lab {lab.number} does not have.")
+        refuse(f"Its report names checks that lab {lab.number} does not have.")
 
 
 def claimed(submission: Submission, check: str) -> Status:

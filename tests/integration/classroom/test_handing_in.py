@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from checker.classroom import register
+from checker.classroom.archive import pack, read
 from checker.classroom.result import Evidence, Result
-from checker.classroom.submission import pack, read
 from checker.classroom.whose_values import whose
 from checker.course.catalogue import Catalogue
 from checker.course.places import Places

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.classroom.submission import SUFFIX, HandedIn, Submission, digest, pack, read
+from checker.classroom.archive import SUFFIX, pack, read
+from checker.classroom.submission import HandedIn, Submission, digest
 from checker.course.contents import Entry, Kind
 from checker.results import CheckResult, Failure, Report, Status
 from checker.results import Kind as CheckKind

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checker.classroom.archive import read
 from checker.classroom.handing_in import Packing, answer_files, portable
-from checker.classroom.submission import read
 from checker.course.contents import Entry, Kind
 from checker.errors import LabError
 from checker.scene.typed import Typed

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from checker.classroom.archive import SUFFIX
 from checker.classroom.judging import waves
 from checker.classroom.pile import sort
 from checker.classroom.regrade import Found, Kept, compare, grade_all, standings
 from checker.classroom.result import Evidence, Result
-from checker.classroom.submission import SUFFIX, HandedIn, Where
+from checker.classroom.submission import HandedIn, Where
 from checker.classroom.tables import result_lines
 from checker.errors import MisuseError
 from checker.render.style import Style

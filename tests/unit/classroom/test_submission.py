@@ -12,17 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from checker.classroom import submission
-from checker.classroom.submission import (
-    MANIFEST,
-    MOST_BYTES,
-    MOST_FILES,
-    RefusedError,
-    Submission,
-    digest,
-    read,
-    require_ours,
-)
+from checker.classroom.archive import MANIFEST, MOST_BYTES, MOST_FILES, MOST_MANIFEST, read
+from checker.classroom.submission import RefusedError, Submission, claimed, digest, require_ours
 from checker.results import Status
 
 if TYPE_CHECKING:
@@ -146,7 +137,7 @@ def test_a_bomb_is_refused_before_it_fills_memory(handing: Handing, manifest: by
 def test_a_bomb_behind_the_end_of_the_archive_is_refused(handing: Handing) -> None:
     plainly = gzip.decompress(handing.file().read_bytes())
     file = handing.folder / "x"
-    file.write_bytes(gzip.compress(plainly + b"\0" * (MOST_BYTES + submission.MOST_MANIFEST)))
+    file.write_bytes(gzip.compress(plainly + b"\0" * (MOST_BYTES + MOST_MANIFEST)))
     with pytest.raises(RefusedError, match="when it is unpacked"):
         read(file)
 
@@ -260,5 +251,5 @@ def test_the_digest_changes_with_checks_and_not_with_line_ends_or_figures(course
 
 
 def test_a_check_that_the_report_does_not_name_was_not_run(handing: Handing) -> None:
-    assert submission.claimed(handing.submission(), "it-holds") is Status.PASSED
-    assert submission.claimed(handing.submission(), "another") is Status.NOT_RUN
+    assert claimed(handing.submission(), "it-holds") is Status.PASSED
+    assert claimed(handing.submission(), "another") is Status.NOT_RUN
