@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +26,7 @@ class LabNeed(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     minutes: int
     memory: int
-    """Bytes, with the margin for a lab in use, without the engine itself."""
+    """Bytes, whichever ways are chosen, with the margin for a lab in use, without the engine itself."""
     disk: int
     """Bytes of all its images, and of what its nodes and containers write."""
     start_s: float
@@ -103,7 +104,7 @@ def _need(lab: Lab) -> LabNeed:
         lab=lab.slug,
         title=lab.toml.title,
         minutes=lab.toml.minutes,
-        memory=memory_needed(lab),
+        memory=_most_memory(lab),
         disk=_measured_disk(lab) + _written_disk(lab),
         start_s=measured.start_s if measured else 0.0,
         needs=tuple(sorted(lab.all_needs)),
@@ -113,6 +114,12 @@ def _need(lab: Lab) -> LabNeed:
 
 def _measured_disk(lab: Lab) -> int:
     return int(lab.toml.measured.disk_mb * MB) if lab.toml.measured else 0
+
+
+def _most_memory(lab: Lab) -> int:
+    """Return the most memory that a lab needs, whichever ways are chosen."""
+    choices = itertools.combinations(lab.toml.ways, len(lab.toml.usual))
+    return max(memory_needed(lab.with_ways(names)) for names in choices)
 
 
 def _written_disk(lab: Lab) -> int:

@@ -13,6 +13,7 @@ from checker.classroom.machines import machine_lines, machines
 from checker.classroom.plan import plan, plan_lines
 from checker.doctor.finding import Finding, Mark
 from checker.errors import MisuseError
+from checker.scene.admission import MARGIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +75,16 @@ def test_what_only_a_way_that_can_be_chosen_needs_counts_too(course: Course) -> 
     (need,) = plan([lab], 1, 10).labs
     assert need.needs == ("limits", "privileged")
     assert need.disk == plan([lab], 1, 10).disk == 200_000_000 + 600_000_000
+
+
+def test_memory_is_that_of_the_largest_ways_whatever_was_chosen_here(course: Course) -> None:
+    ways = "".join(f'[ways.{name}]\ntitle = "by {name}"\n' for name in ("one", "two", "three"))
+    measured = MEASURED.format(memory=300, disk=0)
+    used = "[measured.ways]\none = 100\ntwo = 150\nthree = 400\n"
+    lab = course.lab(toml=f'usual = ["one", "two"]\n{ways}{measured}{used}')
+    (need,) = plan([lab], 1, 10).labs
+    assert need.memory == int((150 + 400 + 50) * 1_000_000 * MARGIN)
+    assert plan([lab.with_ways(["one", "two"])], 1, 10).labs == (need,)
 
 
 def test_a_lab_that_was_never_measured_is_named(labs: list[Lab]) -> None:
