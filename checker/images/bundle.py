@@ -66,20 +66,7 @@ def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) 
     Raises:
         LabError: an image is not there, or the file could not be written.
     """
-    entries = []
-    for image in images:
-        stored = store.current(image)
-        if stored is None:
-            raise LabError(f"{image.reference} is not there.", remedy="Build it first: `lab images build`.")
-        entries.append(
-            Entry(
-                reference=image.reference,
-                id=stored.id,
-                source=stored.labels[SOURCE],
-                size=stored.size,
-                recipe=stored.labels.get(RECIPE, ""),
-            )
-        )
+    entries = tuple(_entry(image, store) for image in images)
     archive = file.with_name(f".{file.name}.images")
     part = file.with_name(f".{file.name}.part")
     try:
@@ -91,7 +78,7 @@ def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) 
             format=FORMAT,
             platform=platform_of(workshop.engine),
             sha256=_hash(archive),
-            images=tuple(entries),
+            images=entries,
         )
         workshop.say(f"writing {file}")
         _write(part, manifest, archive, gzipped=file.name.endswith(_GZIPPED))
@@ -106,6 +93,19 @@ def save(images: Iterable[Image], file: Path, store: Store, workshop: Workshop) 
             with contextlib.suppress(OSError):
                 each.unlink()
     return manifest
+
+
+def _entry(image: Image, store: Store) -> Entry:
+    stored = store.current(image)
+    if stored is None:
+        raise LabError(f"{image.reference} is not there.", remedy="Build it first: `lab images build`.")
+    return Entry(
+        reference=image.reference,
+        id=stored.id,
+        source=stored.labels[SOURCE],
+        size=stored.size,
+        recipe=stored.labels.get(RECIPE, ""),
+    )
 
 
 def read_manifest(file: Path) -> Manifest:
