@@ -1,1 +1,1 @@
-"""Run a lab's checks in this process: pytest, a plugin, and a testinfra backend over persistent shells."""
+"""Run a lab's checks in this process: collected by pytest once, run for each verdict, with a testinfra backend over persistent shells."""

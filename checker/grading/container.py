@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checker.course.places import Places
+    from checker.grading.collected import Collected
 
 
 def kept_in(places: Places) -> Path:
@@ -24,7 +25,7 @@ def kept_in(places: Places) -> Path:
 
 
 class Shells:
-    """What a verdict keeps about containers: open shells in them, and what is known about their files.
+    """What a verdict keeps for the next one: open shells in containers, what is known about their files, and the checks.
 
     Args:
         engine: the engine that runs them.
@@ -37,6 +38,8 @@ class Shells:
         self.untouched = Untouched(engine, kept)
         self.images: dict[str, dict[str, Any]] = {}
         """The engine's records of images, by digest."""
+        self.collected: Collected | None = None
+        """The checks that were run last, for the next verdict."""
         self._open: dict[tuple[str, str | None], Shell] = {}
         self._lock = threading.Lock()
 

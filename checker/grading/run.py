@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import io
-import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
-import pytest
-
 from checker.errors import LabError
-from checker.grading import fixtures
 from checker.grading.author import Lab
+from checker.grading.checks_run import ChecksRun
+from checker.grading.collected import Collected
 from checker.grading.container import Shells
 from checker.grading.early import Early
-from checker.grading.plugin import GradingPlugin
 from checker.results import Report
 from checker.scene.locks import lab_lock, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from checker.course.catalogue import Lab as CourseLab
@@ -33,13 +27,6 @@ RUN_SECONDS = 480.0
 
 TURN_SECONDS = RUN_SECONDS + 60.0
 """How long a run waits for another run of the same lab: as long as that run and its clean-up may take."""
-
-# pytest's own plugins that a grading run does not need; each costs start-up time.
-_UNUSED = (
-    "cacheprovider", "doctest", "faulthandler", "junitxml", "logging", "pastebin", "recwarn", "setuponly",
-    "setupplan", "stepwise", "tmpdir", "monkeypatch", "unittest", "warnings", "unraisableexception",
-    "threadexception", "nose", "debugging", "legacypath", "pytester_assertions", "subtests", "skipping", "reports",
-)  # fmt: skip
 
 
 def grade(
@@ -131,77 +118,31 @@ def _judge(
     clock = time.perf_counter
     begin = clock()
     lab = handle.course_lab
-    plugin = GradingPlugin(handle, only, clock, seconds, to_first_failure=to_first_failure, trying=trying)
-    checks = lab.folder / "checks"
-    if not checks.is_dir():
-        raise LabError(
-            f"{lab.folder} has no checks/ folder, so there are no checks to run.",
-            remedy="Restore the course's files.",
-        )
     try:
-        said = _run_pytest(plugin, checks)
+        run = ChecksRun(
+            _collected(handle), only, clock, seconds, to_first_failure=to_first_failure, trying=trying
+        )
+        run.judge(handle)
     finally:
         handle.close()
-    if plugin.errors or not plugin.results:
-        raise LabError(
-            f"The checks of lab {lab.number} cannot be used.",
-            remedy="This is a fault of the course, not of your answer.",
-            detail="\n".join(plugin.errors) or said.strip() or f"There is no check in {checks}.",
-        )
     return Report(
         lab=lab.slug,
         title=lab.toml.title,
-        checks=plugin.complete(),
+        checks=tuple(run.results.values()),
         started=started.isoformat(timespec="milliseconds"),
         ms=round((clock() - begin) * 1000, 1),
         measurements=tuple(handle.measurements),
     )
 
 
-def _run_pytest(plugin: GradingPlugin, checks: Path) -> str:
-    """Run the checks of a folder, and return what pytest printed."""
-    said = io.StringIO()
-    with _quiet(said, checks.parent):
-        code = pytest.main(
-            [
-                f"--rootdir=${_ROOT}", "-c", os.devnull, f"--confcutdir={checks.parent}", "--import-mode=importlib",
-                "--assert=plain", "--capture=no", "-p", "no:terminal",
-                *(word for name in _UNUSED for word in ("-p", f"no:{name}")), str(checks),
-            ],
-            plugins=[plugin, fixtures],
-        )  # fmt: skip
-    if code == pytest.ExitCode.INTERRUPTED and not plugin.errors:
-        raise KeyboardInterrupt
-    return said.getvalue()
-
-
-_ROOT = "PYTEST_ROOT_OF_LAB"
-"""pytest replaces variables in `--rootdir`, so a folder with a `$` in its name is given as the value of one."""
-
-
-@contextlib.contextmanager
-def _quiet(said: io.StringIO, root: Path) -> Iterator[None]:
-    """Isolate pytest: no plugins of other packages, no output, and no modules of the lab left loaded."""
-    before = {
-        name: os.environ.get(name)
-        for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", _ROOT)
-    }
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    os.environ[_ROOT] = str(root)
-    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
-        os.environ.pop(name, None)
-    modules, path = set(sys.modules), list(sys.path)
-    try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        sys.path[:] = path
-        # A check file that changed between two runs of `lab watch` must be read again.
-        for name in set(sys.modules) - modules:
-            if name.split(".")[0] in {"checks", "conftest"} or name.startswith("labs."):
-                del sys.modules[name]
+def _collected(handle: Lab) -> Collected:
+    """Return the lab's checks: those of the verdict before, if no file of theirs has changed."""
+    lab, shells = handle.course_lab, handle.shells
+    if not (lab.folder / "checks").is_dir():
+        raise LabError(
+            f"{lab.folder} has no checks/ folder, so there are no checks to run.",
+            remedy="Restore the course's files.",
+        )
+    if shells.collected is None or not shells.collected.is_of(lab):
+        shells.collected = Collected(lab)
+    return shells.collected

@@ -220,6 +220,19 @@ def test_no_check_asserts_or_sleeps(lab: Lab) -> None:
 
 
 @EVERY_LAB
+def test_no_check_keeps_in_its_module_what_it_found(lab: Lab) -> None:
+    for file in files(lab):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        where = file.relative_to(ROOT)
+        assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)], f"{where}: global"
+        for node in tree.body:
+            value = getattr(node, "value", None)
+            if isinstance(node, ast.Assign | ast.AnnAssign) and value is not None:
+                empty = ast.unparse(value) in {"{}", "[]", "set()", "dict()", "list()"}
+                assert not empty, f"{where}:{node.lineno}: it would still be there in the next verdict"
+
+
+@EVERY_LAB
 def test_every_goal_belongs_to_one_step_and_has_a_ladder(lab: Lab) -> None:
     goals = set(checks(lab)) - guards(lab)
     assert sorted(lab.check_ids) == sorted(goals)

@@ -49,7 +49,7 @@ def test_a_changed_check_forgets_everything(tmp_path: Path, checks: Path) -> Non
         ("timeline/model.py", True),
         ("timeline/__init__.py", True),
         ("scene/faults.py", True),
-        ("grading/plugin.py", True),
+        ("grading/checks_run.py", True),
         ("engine/shell.py", True),
         ("render/style.py", False),
     ],
@@ -64,7 +64,7 @@ def test_a_change_of_what_decides_forgets_everything_and_of_what_draws_nothing(
         "timeline/events.py": "def read():\n    importlib.import_module('checker.scene.faults')\n",
         "timeline/__init__.py": "",
         "scene/faults.py": "",
-        "grading/plugin.py": "import checker.engine.shell\n",
+        "grading/checks_run.py": "import checker.engine.shell\n",
         "engine/shell.py": "",
         "render/style.py": "",
     }

@@ -353,23 +353,6 @@ def test_an_interruption_while_the_checks_are_read_passes_through(course: Course
         judge(course, "raise KeyboardInterrupt\n", "a")
 
 
-def test_a_check_that_was_never_come_to_could_not_run(course: Course) -> None:
-    hook = """
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item):
-    if item.name == "test_b":
-        raise RuntimeError("a fault of the course's own")
-"""
-    checks = 'def test_a():\n    "T"\ndef test_b():\n    "T"\ndef test_c():\n    "T"\n'
-    report = judge(course, checks, *"abc", helpers=hook)
-    assert [check.status for check in report.checks] == [
-        Status.PASSED,
-        Status.COULD_NOT_RUN,
-        Status.COULD_NOT_RUN,
-    ]
-    assert not report.passed
-
-
 def test_some_checks_alone_bring_what_they_need_and_the_guards(course: Course) -> None:
     checks = """
 def test_a():
