@@ -6,8 +6,10 @@
     .venv/bin/python benchmarks/classroom.py --no-kill                      without killing the server once
 
 Each learner joins, then posts what happened every five seconds over a TLS connection that stays open, as a learner's
-machine does. In the middle, the server is ended with SIGKILL and started again. At the end, what is on its disk is compared with
-what was sent. The learners are simulated by one process on the same machine, whose work counts in the times.
+machine does, while the board's stream is read and its page is loaded now and then. In the middle, the server is ended with
+SIGKILL: what it had acknowledged is compared with what is on its disk, then it is started again. At the end, what is on its
+disk is compared with what was sent. The learners are one process on the same machine; `classroom_learners.py` says how its own
+waiting is kept out of the times.
 """
 
 from __future__ import annotations
@@ -18,11 +20,10 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import re
+import shutil
 import signal
 import sqlite3
-import ssl
 import statistics
 import subprocess
 import sys
@@ -30,55 +31,43 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import msgspec  # noqa: E402 - the checkout comes first on the path
 
-from checker.classroom.protocol import (  # noqa: E402
-    SEAL,
-    Batch,
-    CheckState,
-    Invitation,
-    Item,
-    ItemKind,
-    Joined,
-    invitation,
-    seal,
-)
-from checker.classroom.submission import digest  # noqa: E402
-from checker.course.catalogue import Catalogue  # noqa: E402
-from checker.course.places import find  # noqa: E402
-from checker.results import Status  # noqa: E402
+from benchmarks.classroom_learners import EVERY, JOIN_SECONDS, Class  # noqa: E402
+from checker.classroom.protocol import Invitation, Item, invitation  # noqa: E402
 
-EVERY = 5.0
-JOIN_SECONDS = 30.0
-DRAIN_SECONDS = 60.0
-REQUEST_SECONDS = 20.0
+if TYPE_CHECKING:
+    from benchmarks.classroom_learners import Learner, Seen
+
+PAGE_SECONDS = 10.0
+"""How often the board's page is loaded."""
+
+SETTLE_SECONDS = 0.3
 
 
 @dataclass
-class Learner:
-    """One simulated learner."""
+class Facts:
+    """What was seen of the server."""
 
-    number: int
-    joined: Joined | None = None
-    made: int = 0
-    acked: int = 0
-    waiting: list[Item] = field(default_factory=list)
-    line: Line | None = None
+    pages: list[float] = field(default_factory=list)
+    load: float = 0.0
+    restart: float = 0.0
+    at_kill: tuple[int, int] = (0, 0)
+    """How many items it had acknowledged when it was killed, and how many of them were not on its disk."""
 
 
-@dataclass
-class Seen:
-    """What was measured, in seconds."""
+@dataclass(frozen=True)
+class Page:
+    """The board's page, loaded: seconds, bytes and learners."""
 
-    posts: list[float] = field(default_factory=list)
-    joins: list[float] = field(default_factory=list)
-    failed: int = 0
-    late: int = 0
+    seconds: float
+    size: int
+    rows: int
 
 
 class Server:
@@ -98,6 +87,9 @@ class Server:
         self.wal = 0
         self.cpu: dict[int, float] = {}
         """The seconds of processor time that each process of it used, by its id."""
+        self.began: dict[int, float] = {}
+        """The same, until it listened."""
+        self.register = state / "class" / "register.sqlite3"
 
     def start(self) -> Invitation:
         """Start it, and return the join string that it printed."""
@@ -124,6 +116,8 @@ class Server:
         self.board, self.token = board.groups()
         found = invitation(join[1])
         self.port = found.port
+        self.look()
+        self.began[self.process.pid] = self.cpu.get(self.process.pid, 0.0)
         return found
 
     def look(self) -> None:
@@ -135,7 +129,7 @@ class Server:
             # proc(5): the name in brackets may have spaces; user and system time are fields 14 and 15.
             times = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
             self.cpu[self.process.pid] = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
-            self.wal = max(self.wal, (self._state / "class" / "register.sqlite3-wal").stat().st_size)
+            self.wal = max(self.wal, Path(f"{self.register}-wal").stat().st_size)
 
     def kill(self) -> None:
         """End it without a chance to write anything."""
@@ -148,164 +142,73 @@ class Server:
         self.process.wait(30)
 
 
-_CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-_CONTEXT.check_hostname = False
-_CONTEXT.verify_mode = ssl.CERT_NONE
-
-
-class Line:
-    """A learner's connection, which stays open from one request to the next, as `checker.classroom.calling.Line` does."""
-
-    def __init__(self, to: Invitation) -> None:
-        self._to = to
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def ask(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        """Send one request, and return status and body."""
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                return await self._ask(path, body, headers)
-        except BaseException:
-            self.close()
-            raise
-
-    async def _ask(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        if self._streams is None:
-            self._streams = await asyncio.open_connection(self._to.host, self._to.port, ssl=_CONTEXT)
-            found = self._streams[1].get_extra_info("ssl_object").getpeercert(binary_form=True)
-            if not self._to.server.is_of(found):
-                raise ConnectionError("another certificate")
-        reader, writer = self._streams
-        lines = [f"POST {path} HTTP/1.1", "Host: class", "Content-Type: application/json"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
-        writer.write(head.encode() + body)
-        await writer.drain()
-        top = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        length = re.search(r"content-length: (\d+)", top, re.IGNORECASE)
-        data = await reader.readexactly(int(length[1])) if length else b""
-        return int(top.split(" ", 2)[1]), data
-
-    def close(self) -> None:
-        """Close it; the next request opens another."""
-        if self._streams is not None:
-            self._streams[1].close()
-        self._streams = None
-
-
-class Class:
-    """The simulated class."""
-
-    def __init__(self, to: Invitation, learners: int) -> None:
-        lab = Catalogue(find(ROOT)).find("3")
-        self.to = to
-        self.seen = Seen()
-        self.learners = [Learner(number) for number in range(learners)]
-        self._over = False
-        self._checks = tuple(
-            CheckState(
-                id=name,
-                state=Status.FAILED,
-                reason="benchmark:1",
-                said="It is not so, for a reason of one line.",
-            )
-            for name in lab.check_ids
-        )
-        self._lab, self._digest = lab.slug, digest(lab)
-
-    async def run(self, seconds: float) -> None:
-        """Let everybody join and post for a number of seconds, then send what still waits."""
-        await asyncio.gather(*(self._live(each, seconds) for each in self.learners))
-
-    async def _live(self, who: Learner, seconds: float) -> None:
-        # Different for each learner, the same in each run.
-        chance = random.Random(who.number)  # noqa: S311 - not a secret
-        who.line = Line(self.to)
-        await asyncio.sleep(chance.uniform(0, JOIN_SECONDS))
-        while who.joined is None:
-            await self._join(who)
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            await asyncio.sleep(EVERY + chance.uniform(-1, 1))
-            who.made += 1
-            who.waiting.append(
-                Item(
-                    kind=ItemKind.VERDICT,
-                    at=str(who.made),
-                    lab=self._lab,
-                    course=self._digest,
-                    checks=self._checks,
-                )
-            )
-            await self._post(who)
-        late = time.monotonic() + DRAIN_SECONDS
-        while who.waiting and time.monotonic() < late:
-            await asyncio.sleep(1 + chance.random())
-            await self._post(who)
-
-    async def _join(self, who: Learner) -> None:
-        line = who.line or Line(self.to)
-        body = json.dumps(
-            {"code": self.to.code, "name": f"Learner {who.number:04}", "machine": f"machine-{who.number:012}"}
-        ).encode()
-        start = time.monotonic()
-        try:
-            status, data = await line.ask("/join", body, {})
-        except (OSError, TimeoutError, EOFError):
-            self.seen.failed += 1
-            await asyncio.sleep(1)
-            return
-        if status == 200:
-            self.seen.joins.append(time.monotonic() - start)
-            who.joined = msgspec.json.decode(data, type=Joined)
-
-    async def _post(self, who: Learner) -> None:
-        if who.joined is None or who.line is None:
-            return
-        items = tuple(who.waiting[:50])
-        body = msgspec.json.encode(Batch(learner=who.joined.learner, seq_from=who.acked + 1, items=items))
-        start = time.monotonic()
-        try:
-            sealed = seal(who.joined.secret, who.joined.nonce, body)
-            status, data = await who.line.ask("/events", body, {SEAL: sealed})
-        except (OSError, TimeoutError, EOFError):
-            self.seen.failed += 1
-            return
-        if status != 200:
-            self.seen.late += 1
-            return
-        self.seen.posts.append(time.monotonic() - start)
-        acked = int(json.loads(data)["seq_acked"])
-        del who.waiting[: acked - who.acked]
-        who.acked = acked
-
-
-async def watch(server: Server, to: Class, args: argparse.Namespace) -> dict[str, Any]:
-    """Let the class run; look at the server meanwhile, and kill it once in the middle."""
+async def watch(server: Server, to: Class, args: argparse.Namespace) -> Facts:
+    """Let the class run; look at the server and its board meanwhile, and kill it once in the middle."""
+    facts = Facts()
     running = asyncio.create_task(to.run(args.seconds))
+    board = asyncio.create_task(to.watch_board(server.board, server.token))
     killed_at = time.monotonic() + JOIN_SECONDS + args.seconds / 2 if args.kill else float("inf")
-    facts: dict[str, Any] = {}
+    page_at = time.monotonic() + JOIN_SECONDS
     while not running.done():
         await asyncio.wait({running}, timeout=1)
         server.look()
+        facts.load = max(facts.load, os.getloadavg()[0])
+        if time.monotonic() >= page_at:
+            page_at = time.monotonic() + PAGE_SECONDS
+            facts.pages.append((await asyncio.to_thread(page, server)).seconds)
         if time.monotonic() >= killed_at:
             killed_at = float("inf")
+            server.look()
             server.kill()
+            # What it had said is read; it says nothing more.
+            await asyncio.sleep(SETTLE_SECONDS)
+            said = {each.joined.learner: each.acked for each in to.learners if each.joined}
+            facts.at_kill = acknowledged(server.register, said)
             start = time.monotonic()
+            board.cancel()
             await asyncio.to_thread(server.start)
-            facts["restart_s"] = time.monotonic() - start
+            facts.restart = time.monotonic() - start
+            board = asyncio.create_task(to.watch_board(server.board, server.token))
+    board.cancel()
     running.result()
     return facts
 
 
-def board(server: Server) -> tuple[float, int, int]:
-    """Ask the board for everything; return seconds, bytes and learners."""
+def acknowledged(file: Path, said: dict[str, int]) -> tuple[int, int]:
+    """Return how many items a killed server had acknowledged, and how many of them are not on its disk.
+
+    Args:
+        file: the register; a copy of it and of its log is read, so that the server finds both as it left them.
+        said: the last number that each learner was told.
+    """
+    with tempfile.TemporaryDirectory(prefix="drydock-killed-") as folder:
+        for suffix in ("", "-wal"):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copy(f"{file}{suffix}", folder)
+        with contextlib.closing(sqlite3.connect(Path(folder, file.name))) as db:
+            found: dict[str, set[int]] = {}
+            for who, number in db.execute("SELECT learner, seq FROM event"):
+                found.setdefault(who, set()).add(number)
+    lost = sum(len(set(range(1, last + 1)) - found.get(who, set())) for who, last in said.items())
+    return sum(said.values()), lost
+
+
+def page(server: Server) -> Page:
+    """Load the board as its page does: the files, the join string, and everything that its stream says first."""
     start = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", int(server.board.rpartition(":")[2]), timeout=30)
-    connection.request("GET", "/api/state", headers={"Authorization": f"Bearer {server.token}"})
-    data = connection.getresponse().read()
+    headers = {"Authorization": f"Bearer {server.token}"}
+    size = 0
+    for path in ("/", "/board.css", "/board.js", "/icon.svg", "/api/invitation"):
+        connection.request("GET", path, headers=headers if path.startswith("/api") else {})
+        size += len(connection.getresponse().read())
+    connection.request("GET", "/api/stream", headers=headers)
+    stream = connection.getresponse()
+    while not (line := stream.readline()).startswith(b"data: "):
+        pass
+    seconds = time.monotonic() - start
     connection.close()
-    return time.monotonic() - start, len(data), len(json.loads(data)["rows"])
+    return Page(seconds, size + len(line), len(json.loads(line[6:])["rows"]))
 
 
 def compare(file: Path, learners: list[Learner]) -> tuple[int, int, int]:
@@ -342,34 +245,49 @@ def main() -> int:
     parser.add_argument("--no-kill", dest="kill", action="store_false", help="do not kill the server")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drydock-class-") as folder:
-        state = Path(folder)
-        server = Server(state, "--no-pages")
+        server = Server(Path(folder), "--no-pages")
         begun = os.getloadavg()[0]
         the = Class(server.start(), args.learners)
+        own = time.process_time()
         try:
             facts = asyncio.run(watch(server, the, args))
-            seconds, size, rows = board(server)
+            own = time.process_time() - own
+            server.look()
+            last = page(server)
         finally:
             server.end()
-        there, lost, twice = compare(state / "class" / "register.sqlite3", the.learners)
-    print(
-        f"{args.learners} learners, {args.seconds:.0f} s each, every {EVERY:.0f} s; load {begun:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} processors"
-    )
-    print(f"join           {spread(the.seen.joins)}")
-    print(f"post           {spread(the.seen.posts)}")
-    print(f"not answered   {the.seen.failed}, refused for now {the.seen.late}")
-    if facts:
-        print(f"after SIGKILL  listening again in {facts['restart_s']:.1f} s")
+        there, lost, twice = compare(server.register, the.learners)
+    _print(server, the.seen, facts)
     print(f"on disk        {there} items, {lost} lost, {twice} twice")
-    print(f"server         {server.peak_kb / 1000:.0f} MB at most, its log {server.wal / 1e6:.1f} MB at most")
+    print(
+        f"page           {last.rows} rows, {last.size / 1000:.0f} KB; {spread([*facts.pages, last.seconds])}"
+    )
     asked = len(the.seen.posts) + len(the.seen.joins)
     if asked:
-        used = sum(server.cpu.values())
+        used, starts = sum(server.cpu.values()), sum(server.began.values())
         print(
-            f"processor      {used:.1f} s for {asked} requests: {used / asked * 1000:.1f} ms each, starts included"
+            f"processor      {used - starts:.1f} s of the server for {asked} requests and the board: "
+            f"{(used - starts) / asked * 1000:.2f} ms each; {starts:.1f} s more to start; the learners {own:.1f} s"
         )
-    print(f"board          {rows} rows in {seconds * 1000:.0f} ms, {size / 1000:.0f} KB")
+    print(
+        f"{args.learners} learners, {args.seconds:.0f} s each, every {EVERY:.0f} s; load {begun:.1f} before, "
+        f"{facts.load:.1f} at most, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} processors"
+    )
     return 0
+
+
+def _print(server: Server, seen: Seen, facts: Facts) -> None:
+    print(f"join           {spread(seen.joins)}")
+    print(f"post           {spread(seen.posts)}")
+    print(f"connection     {spread(seen.opened)}, with the learners' own part")
+    print(f"on the board   {spread(seen.shown)} after the answer")
+    print(f"learners late  {spread(seen.lag)}; not in the times of answers")
+    print(f"not answered   {seen.failed}, refused for now {seen.late}")
+    if facts.restart:
+        items, gone = facts.at_kill
+        print(f"SIGKILL        {items} items were acknowledged, {gone} of them not on disk")
+        print(f"after it       listening again in {facts.restart:.1f} s")
+    print(f"server         {server.peak_kb / 1000:.0f} MB at most, its log {server.wal / 1e6:.1f} MB at most")
 
 
 if __name__ == "__main__":
