@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from checker.classroom.names import cell
@@ -102,7 +102,7 @@ class Board:
 
     async def events(self, _: Request) -> Response:
         """Return everything that happened."""
-        return reply(await self._room.export())
+        return StreamingResponse(self._room.export(), media_type="application/json", headers={**HEADERS})
 
     async def table(self, _: Request) -> Response:
         """Return the learners as CSV."""
@@ -147,7 +147,7 @@ def state_of(room: Room, since: int) -> dict[str, Any]:
         "version": room.picture.version,
         "class": room.about.name,
         "summary": room.picture.summary(),
-        "stuck": [row.id for row in room.picture.stuck()],
+        "stuck": room.picture.stuck(),
         "causes": room.picture.causes(),
         "pace": room.picture.pace(),
         "pending": [

@@ -17,7 +17,7 @@ from checker.results import Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from checker.classroom.known import Known
+    from checker.classroom.known import Known, Mistake
 
 STUCK_SECONDS = 300.0
 """How long the same check may fail before the learner counts as stuck."""
@@ -33,6 +33,9 @@ PACE_SECONDS = 600.0
 
 READY_SHARE = 0.8
 """What share of the class is waited for in the forecast."""
+
+MOST_MISTAKES = 1000
+"""For how many failures the board keeps which mistake they are known as."""
 
 FAILURES = {Status.FAILED, Status.VIOLATED}
 
@@ -63,6 +66,11 @@ class Standing:
     error: str = ""
     """Why a check could not run, which is not the learner's fault."""
     version: int = 0
+    cells: tuple[Cell, ...] = ()
+    """What follows from `labs` and `lab`, kept because the board asks for it more often than it changes; so are these:"""
+    passed: int = 0
+    step: int = 0
+    is_done: bool = False
 
 
 class Picture:
@@ -78,6 +86,7 @@ class Picture:
         self._clock = clock
         self._people: dict[str, Standing] = {}
         self._through: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+        self._mistakes: dict[tuple[str, str, str, str], Mistake | None] = {}
         self.version = 0
 
     # -- changes -------------------------------------------------------------------------------------------
@@ -139,16 +148,15 @@ class Picture:
         person.version = self.version
 
     def _verdict(self, person: Standing, item: Item, moment: float) -> None:
-        person.lab = item.lab
         person.tries += 1
-        before = person.labs.get(item.lab, {})
-        now = {check.id: check.state for check in item.checks}
-        person.labs[item.lab] = before | now
-        lab = self._labs[item.lab]
-        for step in range(1, len(lab.step_titles) + 1):
-            own = [check for check in lab.checks if lab.steps[check] == step]
-            if own and all(person.labs[item.lab].get(check) is Status.PASSED for check in own):
-                self._through[item.lab, step].setdefault(person.id, moment)
+        before = person.lab, person.labs.get(item.lab)
+        person.lab = item.lab
+        person.labs[item.lab] = (before[1] or {}) | {check.id: check.state for check in item.checks}
+        if (person.lab, person.labs[item.lab]) != before:
+            self._count(person)
+        for cell in person.cells:
+            if cell.lab == item.lab and cell.state == "done":
+                self._through[cell.lab, cell.step].setdefault(person.id, moment)
         errors = [check for check in item.checks if check.state is Status.COULD_NOT_RUN]
         person.error = names.plain(errors[0].said, 300) if errors else ""
         failed = next((check for check in item.checks if check.state in FAILURES), None)
@@ -164,25 +172,34 @@ class Picture:
         person.said = names.plain(failed.said, 600)
         person.known = failed.known
 
+    def _count(self, person: Standing) -> None:
+        """Count again what follows from how a learner's checks stand."""
+        lab, states = self._labs[person.lab], person.labs[person.lab]
+        missing = next((check for check in lab.checks if states.get(check) is not Status.PASSED), None)
+        person.step = len(lab.step_titles) if missing is None else lab.steps[missing]
+        person.is_done = missing is None
+        person.passed = sum(state is Status.PASSED for state in states.values())
+        person.cells = self._cells(person)
+
     # -- questions -----------------------------------------------------------------------------------------
 
     def rows(self, since: int = 0) -> list[Row]:
         """Return the learners who changed after a version, in the order of their names."""
-        people = sorted(self._people.values(), key=lambda each: (each.name.casefold(), each.id))
-        return [self._row(each) for each in people if each.version > since]
+        people = [each for each in self._people.values() if each.version > since]
+        people.sort(key=lambda each: (each.name.casefold(), each.id))
+        return [self._row(each) for each in people]
 
     def _row(self, person: Standing) -> Row:
         lab = self._labs.get(person.lab)
-        states = person.labs.get(person.lab, {})
         why, since = self._stuck(person)
         return Row(
             id=person.id,
             name=person.name,
             lab=person.lab,
-            step=self._step(person),
-            passed=sum(state is Status.PASSED for state in states.values()),
+            step=person.step,
+            passed=person.passed,
             checks=len(lab.checks) if lab else 0,
-            cells=self._cells(person),
+            cells=person.cells,
             tries=person.tries,
             hints=person.hints,
             seen_s=round(self._clock() - person.seen, 1),
@@ -201,21 +218,6 @@ class Picture:
                 found.append(Cell(lab=slug, step=step, state=_cell(own)))
         return tuple(found)
 
-    def _step(self, person: Standing) -> int:
-        lab = self._labs.get(person.lab)
-        if lab is None:
-            return 0
-        states = person.labs.get(person.lab, {})
-        for check in lab.checks:
-            if states.get(check) is not Status.PASSED:
-                return lab.steps[check]
-        return len(lab.step_titles)
-
-    def _is_done(self, person: Standing) -> bool:
-        lab = self._labs.get(person.lab)
-        states = person.labs.get(person.lab, {})
-        return lab is not None and all(states.get(check) is Status.PASSED for check in lab.checks)
-
     def _stuck(self, person: Standing) -> tuple[str, float]:
         now = self._clock()
         if person.hand:
@@ -225,14 +227,18 @@ class Picture:
         long = now - person.since > STUCK_SECONDS or person.in_a_row >= STUCK_TRIES
         if person.check and long:
             return "same check", person.since
-        if now - person.seen > SILENT_SECONDS and not self._is_done(person):
+        if now - person.seen > SILENT_SECONDS and not person.is_done:
             return "silent", person.seen
         return "", 0.0
 
-    def stuck(self) -> list[Row]:
-        """Return who needs help, hands first, then the longest."""
-        rows = [row for row in self.rows() if row.why]
-        return sorted(rows, key=lambda row: (row.why != "asks for help", -row.stuck_s, row.name))
+    def stuck(self) -> list[str]:
+        """Return the ids of those who need help, hands first, then the longest."""
+        found = []
+        for person in self._people.values():
+            why, since = self._stuck(person)
+            if why:
+                found.append((why != "asks for help", since, person.name, person.id))
+        return [each[-1] for each in sorted(found)]
 
     def causes(self) -> list[Cause]:
         """Return the causes of the failures that stand now, the most frequent first."""
@@ -249,7 +255,7 @@ class Picture:
         # Of the texts, the one that most of them read: names and numbers in it differ.
         said = Counter(person.said for person in people).most_common(1)[0][0]
         known = Counter(person.known for person in people).most_common(1)[0][0]
-        mistake = lab.mistake(check, said, known)
+        mistake = self._mistake(slug, check, said, known)
         return Cause(
             lab=slug,
             check=check,
@@ -261,6 +267,14 @@ class Picture:
             section=lab.section,
             step=lab.step_titles[lab.steps[check] - 1] if lab.steps.get(check) else "",
         )
+
+    def _mistake(self, slug: str, check: str, said: str, known: str) -> Mistake | None:
+        key = (slug, check, said, known)
+        if key not in self._mistakes:
+            if len(self._mistakes) >= MOST_MISTAKES:
+                self._mistakes.clear()
+            self._mistakes[key] = self._labs[slug].mistake(check, said, known)
+        return self._mistakes[key]
 
     def pace(self) -> list[Pace]:
         """Return, for each step that somebody works on, how many are through and when most will be."""
@@ -286,7 +300,7 @@ class Picture:
     def summary(self) -> Summary:
         """Return the class in one line."""
         people = list(self._people.values())
-        places = [float(person.lab[:2]) + self._step(person) / 100 for person in people if person.lab]
+        places = [float(person.lab[:2]) + person.step / 100 for person in people if person.lab]
         middle = statistics.median_low(places) if places else 0.0
         whys = Counter(self._stuck(person)[0] for person in people)
         return Summary(
@@ -296,7 +310,7 @@ class Picture:
             hands=whys["asks for help"],
             errors=whys["environment error"],
             median=f"{int(middle)}.{round(middle % 1 * 100)}" if places else "",
-            done=sum(self._is_done(person) for person in people),
+            done=sum(person.is_done for person in people),
         )
 
     def of(self, who: str) -> dict[str, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import time
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from checker.classroom import names, roster
 from checker.classroom.picture import Picture
@@ -26,12 +27,10 @@ from checker.errors import LabError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from checker.classroom.known import Known
     from checker.classroom.register import Register
-
-T = TypeVar("T")
 
 GUESSES = 5
 """How many wrong codes an address may try in `GUESS_SECONDS`."""
@@ -44,6 +43,9 @@ POST_SECONDS = 1.0
 """How often a learner's machine may post."""
 
 MOST_MESSAGE = 500
+
+EXPORTED_TOGETHER = 200
+"""How many events of a file are in memory at a time."""
 
 
 class TooManyError(NotThisClassError):
@@ -84,7 +86,7 @@ class Guesses:
 
 
 class Room:
-    """A class on disk and in memory. Every method runs in the event loop; only the register's thread writes.
+    """A class on disk and in memory. Every method runs in the event loop.
 
     Args:
         kept: the class on disk.
@@ -104,22 +106,22 @@ class Room:
         self._last_post: dict[str, float] = {}
         self.pending: list[tuple[str, str, str]] = []
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Read what is on disk: a teacher's machine that was restarted continues where it stopped."""
 
-        def read(db: sqlite3.Connection) -> Any:
-            return roster.learners(db), list(roster.events(db)), roster.pending(db)
+        def read(db: sqlite3.Connection) -> None:
+            for each in roster.learners(db):
+                self._learners[each.id] = each
+                # Nobody was heard of by this server yet.
+                self.picture.joins(each.id, each.name)
+            self.pending = roster.pending(db)
+            # One by one: a day of 500 learners does not fit into memory.
+            for who, _, at, item in roster.events(db):
+                self.picture.add(
+                    who, msgspec.json.decode(item, type=Item), dt.datetime.fromisoformat(at).timestamp()
+                )
 
-        people, events, self.pending = await self._do(read)
-        for each in people:
-            self._learners[each.id] = each
-            # Nobody was heard of by this server yet.
-            self.picture.joins(each.id, each.name)
-        for who, _, at, item in events:
-            self.picture.add(who, item, dt.datetime.fromisoformat(at).timestamp())
-
-    async def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        return await asyncio.wrap_future(self.register.do(job))
+        self.register.at_once(read)
 
     # -- what learners' machines ask -----------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ class Room:
             learner, theirs = roster.join(db, name, asked.machine)
             return learner, theirs, roster.seed(db, learner.id), roster.pending(db)
 
-        learner, theirs, seed, self.pending = await self._do(job)
+        learner, theirs, seed, self.pending = await self.register.do(job)
         self.picture.version += 1
         if not theirs:
             return Joined(learner=learner.id, name=learner.name, class_name=self.about.name)
@@ -186,7 +188,7 @@ class Room:
             last, new = roster.add(db, batch.learner, batch.seq_from, batch.items)
             return last, new, roster.last_message(db, batch.learner)
 
-        last, new, (number, text) = await self._do(job)
+        last, new, (number, text) = await self.register.do(job)
         self.picture.hears(batch.learner)
         for _, _, item in new:
             self.picture.add(batch.learner, item)
@@ -203,7 +205,7 @@ class Room:
         def job(db: sqlite3.Connection) -> tuple[Learner | None, tuple[int, str]]:
             return roster.learner(db, who), roster.last_message(db, who)
 
-        known, (number, text) = await self._do(job)
+        known, (number, text) = await self.register.do(job)
         self.picture.hears(who)
         seq = known.seq if known else 0
         return Me(
@@ -238,7 +240,7 @@ class Room:
         def job(db: sqlite3.Connection) -> tuple[Learner | None, list[tuple[str, str, str]]]:
             return roster.admit(db, machine), roster.pending(db)
 
-        learner, self.pending = await self._do(job)
+        learner, self.pending = await self.register.do(job)
         self.picture.version += 1
         if learner is None:
             return False
@@ -252,7 +254,7 @@ class Room:
             roster.turn_away(db, machine)
             return roster.pending(db)
 
-        self.pending = await self._do(job)
+        self.pending = await self.register.do(job)
         self.picture.version += 1
 
     async def say(self, to: str, text: str) -> int:
@@ -264,16 +266,23 @@ class Room:
         shown = names.plain(text, MOST_MESSAGE)
         if not shown or (to and to not in self._learners):
             raise NotThisClassError(422, "A message needs a text, and a learner of this class or all.")
-        return await self._do(lambda db: roster.say(db, to, shown))
+        return await self.register.do(lambda db: roster.say(db, to, shown))
 
-    async def export(self) -> list[dict[str, Any]]:
-        """Return everything that happened, for a file."""
+    def export(self) -> Iterator[bytes]:
+        """Yield everything that happened, as pieces of one JSON document for a file."""
         people = {each.id: each.name for each in self._learners.values()}
-
-        def job(db: sqlite3.Connection) -> list[dict[str, Any]]:
-            return [
-                {"learner": people.get(who, ""), "seq": seq, "at": at, "evidence": "claimed", "item": item}
-                for who, seq, at, item in roster.events(db)
+        before = b"["
+        for many in self.register.read(roster.events, EXPORTED_TOGETHER):
+            rows = [
+                {
+                    "learner": people.get(who, ""),
+                    "seq": seq,
+                    "at": at,
+                    "evidence": "claimed",
+                    "item": msgspec.Raw(item),
+                }
+                for who, seq, at, item in many
             ]
-
-        return await self._do(job)
+            yield before + msgspec.json.encode(rows)[1:-1]
+            before = b","
+        yield b"]" if before == b"," else b"[]"

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import sys
+from asyncio import sslproto
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 FIRST_PORT = 8443
 END_SECONDS = 3
+
+TLS_BUFFER = 16 * 1024
+"""How many bytes asyncio sets aside for each TLS connection, and reads at most at a time: one record (RFC 8446, 5.1). Its own
+256 KiB are 128 MB for 500 learners."""
 
 
 class _Kept(msgspec.Struct):
@@ -140,27 +145,29 @@ async def serve(
     """
     kept = Register(folder / REGISTER, name)
     stop = ended or asyncio.Event()
+    sslproto.SSLProtocol.max_size = TLS_BUFFER
     try:
-        if own_values and not kept.do(roster.give_own_values).result():
+        if own_values and not kept.at_once(roster.give_own_values):
             raise MisuseError(
                 f"{kept.about.name} has begun, and everybody in it has the lesson's values.",
                 remedy="Leave --own-values out, or begin another class: lab class serve --new --own-values",
             )
         public, private = identity.certificate(folder)
+        # Before anything listens: a machine that comes while this is read would wait for its answer.
+        room = Room(kept, know(catalogue))
+        room.open()
         outside = listen(address, port or _port_of(folder), 1 if port else 20)
         number = int(outside.getsockname()[1])
         _keep_port(folder, number)
         inside = listen("127.0.0.1", 0)
         own, token = int(inside.getsockname()[1]), secrets.token_urlsafe(24)
-        room = Room(kept, know(catalogue))
-        await room.open()
         invitation = Invitation(address, number, kept.about.code, identity.identity(public))
         opened = Opened(
             invitation,
             f"http://127.0.0.1:{own}/#t={token}",
             kept.about.name,
             identity.pin(public),
-            kept.do(roster.has_own_values).result(),
+            kept.at_once(roster.has_own_values),
         )
         network = _config(lan(room, shelf), certificate=public, key=private)
         board = _config(Board(room, invitation.text).app(port=own, token=token))

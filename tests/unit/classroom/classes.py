@@ -191,7 +191,7 @@ async def opened(file: Path, clock: Clock | None = None, shelf: Shelf | None = N
     kept = Register(file, "Monday")
     moving = clock or Clock()
     room = Room(kept, {LAB.slug: LAB}, moving)
-    await room.open()
+    room.open()
     found = Class(room, moving, shelf)
     try:
         yield found

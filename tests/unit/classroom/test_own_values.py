@@ -39,7 +39,7 @@ DOOR = Value(title="the door", lesson="front", choices=("left", "right", "back")
 
 async def give(the: Class) -> None:
     """Have the class give each learner values of their own."""
-    assert await the.room._do(roster.give_own_values)
+    assert await the.room.register.do(roster.give_own_values)
 
 
 # -- in the class --------------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ def test_a_class_in_which_somebody_has_begun_with_the_lessons_values_goes_on_wit
 ) -> None:
     async def body(the: Class) -> None:
         await the.joined("Ada")
-        assert not await the.room._do(roster.give_own_values)
+        assert not await the.room.register.do(roster.give_own_values)
         assert (await the.joined("Ben")).values == ""
 
     in_class(tmp_path, body)

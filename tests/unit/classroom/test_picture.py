@@ -58,9 +58,9 @@ def test_a_hand_comes_first_and_goes_down_again() -> None:
         picture.add("ada", verdict())
     clock.now += 10
     picture.add("ben", Item(kind=ItemKind.HAND, up=True))
-    assert [row.name for row in picture.stuck()] == ["ben", "ada"]
+    assert picture.stuck() == ["ben", "ada"]
     picture.add("ben", Item(kind=ItemKind.HAND, up=False))
-    assert [row.name for row in picture.stuck()] == ["ada"]
+    assert picture.stuck() == ["ada"]
 
 
 def test_an_environment_error_is_not_the_learners_failure() -> None:
