@@ -4,6 +4,7 @@
     .venv/bin/python benchmarks/classroom.py                                500 learners for a minute
     .venv/bin/python benchmarks/classroom.py --learners 100 --seconds 300   others, for longer
     .venv/bin/python benchmarks/classroom.py --no-kill                      without killing the server once
+    .venv/bin/python benchmarks/classroom.py --browser                      and open the board in Chromium at the end
 
 Each learner joins, then posts what happened every five seconds over a TLS connection that stays open, as a learner's
 machine does, while the board's stream is read and its page is loaded now and then. In the middle, the server is ended with
@@ -89,6 +90,8 @@ class Server:
         """The seconds of processor time that each process of it used, by its id."""
         self.began: dict[int, float] = {}
         """The same, until it listened."""
+        self.waited: dict[int, float] = {}
+        """The seconds that each process could have run, and had no processor."""
         self.register = state / "class" / "register.sqlite3"
 
     def start(self) -> Invitation:
@@ -129,6 +132,9 @@ class Server:
             # proc(5): the name in brackets may have spaces; user and system time are fields 14 and 15.
             times = Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
             self.cpu[self.process.pid] = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+            # Documentation/scheduler/sched-stats.rst: time on a processor, time waiting for one, in nanoseconds.
+            waits = Path(f"/proc/{self.process.pid}/schedstat").read_text("ascii").split()
+            self.waited[self.process.pid] = int(waits[1]) / 1e9
             self.wal = max(self.wal, Path(f"{self.register}-wal").stat().st_size)
 
     def kill(self) -> None:
@@ -211,6 +217,25 @@ def page(server: Server) -> Page:
     return Page(seconds, size + len(line), len(json.loads(line[6:])["rows"]))
 
 
+def shown(server: Server, rows: int) -> float:
+    """Open the board in Chromium, and return the seconds until each learner has a row; nan without Chromium."""
+    from checker.authoring.testing import find_browser  # noqa: PLC0415 - only with --browser
+
+    try:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - `./lab test browser` installs it
+    except ImportError:
+        return float("nan")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        tab = browser.new_page()
+        start = time.monotonic()
+        tab.goto(f"{server.board}/#t={server.token}")
+        tab.wait_for_function(f"document.querySelectorAll('#people tr').length >= {rows}", timeout=60_000)
+        seconds = time.monotonic() - start
+        browser.close()
+    return seconds
+
+
 def compare(file: Path, learners: list[Learner]) -> tuple[int, int, int]:
     """Return how many items are on disk, how many of those sent are missing, and how many are there twice."""
     with contextlib.closing(sqlite3.connect(file)) as db:
@@ -243,6 +268,7 @@ def main() -> int:
     parser.add_argument("--learners", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each learner posts")
     parser.add_argument("--no-kill", dest="kill", action="store_false", help="do not kill the server")
+    parser.add_argument("--browser", action="store_true", help="also open the board in Chromium at the end")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="drydock-class-") as folder:
         server = Server(Path(folder), "--no-pages")
@@ -254,6 +280,7 @@ def main() -> int:
             own = time.process_time() - own
             server.look()
             last = page(server)
+            in_browser = [shown(server, last.rows) for _ in range(3)] if args.browser else []
         finally:
             server.end()
         there, lost, twice = compare(server.register, the.learners)
@@ -262,12 +289,17 @@ def main() -> int:
     print(
         f"page           {last.rows} rows, {last.size / 1000:.0f} KB; {spread([*facts.pages, last.seconds])}"
     )
+    if in_browser:
+        print(f"in Chromium    {spread(in_browser)} until every row is there")
     asked = len(the.seen.posts) + len(the.seen.joins)
     if asked:
         used, starts = sum(server.cpu.values()), sum(server.began.values())
         print(
             f"processor      {used - starts:.1f} s of the server for {asked} requests and the board: "
             f"{(used - starts) / asked * 1000:.2f} ms each; {starts:.1f} s more to start; the learners {own:.1f} s"
+        )
+        print(
+            f"no processor   the server waited {sum(server.waited.values()):.1f} s for one, starts included"
         )
     print(
         f"{args.learners} learners, {args.seconds:.0f} s each, every {EVERY:.0f} s; load {begun:.1f} before, "

@@ -3,6 +3,7 @@
 
     sudo .venv/bin/python benchmarks/classroom_fetch.py BUNDLE                  thirty machines, the images of lab 1
     sudo .venv/bin/python benchmarks/classroom_fetch.py BUNDLE --machines 5     fewer
+    sudo .venv/bin/python benchmarks/classroom_fetch.py BUNDLE --at-once 4      thirty, and four of them at a time
 
 The machines are processes in a network namespace of their own. One link leads out of it, to the teacher's machine, and the
 kernel counts its bytes: there is no way to anything else. Each machine joins, fetches the bundle, then two images through the
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -176,7 +178,16 @@ def board_answers(server: Server) -> float:
     return time.monotonic() - start
 
 
-def measure(bundle: Path, machines: int) -> None:
+def one_machine(number: int, text: str, folder: Path, platform: str) -> tuple[int, int, dict[str, Any]]:
+    """Let one machine fetch everything; return how many bytes a kill left, how many it began with, and what it says at its end."""
+    process, kept = begin(number, text, folder, platform), 0
+    if number % 3 == 0:
+        kept = interrupted(process, folder, number)
+        process = begin(number, text, folder, platform)
+    return (kept, *results(process))
+
+
+def measure(bundle: Path, machines: int, at_once: int) -> None:
     """Let a room fetch everything once."""
     platform = bundles.platform_of(connect())
     with tempfile.TemporaryDirectory(prefix="drydock-fetch-") as name, own_network():
@@ -187,21 +198,21 @@ def measure(bundle: Path, machines: int) -> None:
         text = server.start().text
         before, load, began = counted("tx"), os.getloadavg()[0], time.monotonic()
         try:
-            running = [begin(number, text, folder, platform) for number in range(machines)]
-            kept = 0
-            for number in range(0, machines, 3):
-                kept += interrupted(running[number], folder, number)
-                running[number] = begin(number, text, folder, platform)
             board = []
-            while any(each.poll() is None for each in running):
-                board.append(board_answers(server))
-                server.look()
-                time.sleep(0.5)
-            found = [results(each) for each in running]
+            with ThreadPoolExecutor(at_once) as pool:
+                running = [
+                    pool.submit(one_machine, number, text, folder, platform) for number in range(machines)
+                ]
+                while not all(each.done() for each in running):
+                    board.append(board_answers(server))
+                    server.look()
+                    time.sleep(0.5)
+            found = [each.result()[1:] for each in running]
+            kept = sum(each.result()[0] for each in running)
             seconds = time.monotonic() - began
             sent = counted("tx") - before
             print(
-                f"{machines} machines, {len(range(0, machines, 3))} killed once; load {load:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} processors"
+                f"{machines} machines, {at_once} at a time, {len(range(0, machines, 3))} killed once; load {load:.1f} before, {os.getloadavg()[0]:.1f} after, {os.cpu_count()} processors"
             )
             print(f"elsewhere      0 bytes; the room's network leads nowhere else: {beyond()}")
         finally:
@@ -234,13 +245,14 @@ def main() -> int:
     )
     parser.add_argument("bundle", type=Path, help="the file of `lab class bundle`")
     parser.add_argument("--machines", type=int, default=30)
+    parser.add_argument("--at-once", type=int, default=0, help="how many fetch at a time; all by default")
     for hidden in ("--be", "--join", "--folder", "--platform"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.be:
         machine(args.be, args.join, Path(args.folder), args.platform)
     else:
-        measure(args.bundle, args.machines)
+        measure(args.bundle, args.machines, args.at_once or args.machines)
     return 0
 
 

@@ -10,6 +10,7 @@ import sqlite3
 import ssl
 import stat
 import threading
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import httpx
@@ -25,7 +26,7 @@ from checker.cli import main
 from checker.errors import LabError, MisuseError
 from checker.images import room
 from checker.progress import Progress
-from checker.web.pinned import RogueError, UnreachableError, fingerprint
+from checker.web.pinned import RogueError, UnreachableError, connect, fingerprint
 from tests.unit.classroom.classes import Held
 from tests.unit.classroom.conftest import CHECKS, report_of
 
@@ -172,6 +173,19 @@ def test_one_connection_serves_several_posts_and_a_restart_opens_another(
         post(outbox, line)
         assert outbox.counts() == (0, 0)
         assert again.state()["summary"]["hands"] == 0
+
+
+def test_a_connection_that_says_nothing_takes_little_memory_of_the_class(hold: Callable[[], Held]) -> None:
+    server = hold().opened.invitation.server
+    with contextlib.ExitStack() as until:
+        until.enter_context(contextlib.closing(connect(server)))
+        tracemalloc.start()
+        until.callback(tracemalloc.stop)
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(20):
+            until.enter_context(contextlib.closing(connect(server)))
+        # Both ends are in this process, so a class takes less than this.
+        assert tracemalloc.get_traced_memory()[0] - before < 20 * 100_000
 
 
 def test_t15_a_connection_that_was_cut_is_opened_again_only_to_the_same_certificate(
