@@ -106,6 +106,9 @@ class Server:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # As in a terminal of its own: Linux divides processors among sessions (sched(7), autogroup), and the learners
+            # are on other machines in a room.
+            start_new_session=True,
         )
         text = ""
         for line in self.process.stdout or ():
