@@ -196,7 +196,8 @@ class Stream(Response):
         await stream(receive, send, self._changes, headers)
 
     async def _changes(self, page: Reader) -> AsyncGenerator[bytes]:
-        version, quiet = 0, 0.0
+        # A class that nobody has joined has version 0, and its page is told so at once.
+        version, quiet = -1, 0.0
         while True:
             current = self._room.picture.version
             if current != version or quiet >= BEAT_SECONDS:

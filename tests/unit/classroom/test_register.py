@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.classroom import checkpoints, roster
+from checker.classroom.board import Stream
 from checker.classroom.register import Register
 from checker.errors import LabError
+from checker.web.stream import Reader
 from tests.unit.classroom.classes import LAB, Class, Clock, in_class, opened, verdict
 
 if TYPE_CHECKING:
@@ -165,6 +167,22 @@ def test_a_class_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
 
     asyncio.run(run())
     assert list(numbers(file).values()) == [[1, 2, 3]]
+
+
+def test_the_page_of_a_class_that_nobody_has_joined_is_told_so_at_once(tmp_path: Path) -> None:
+    class Gone(Reader):
+        def __init__(self) -> None:
+            pass
+
+        async def is_there(self, seconds: float, event: asyncio.Event | None = None) -> bool:
+            del seconds, event
+            return False
+
+    async def body(the: Class) -> None:
+        (told,) = [each async for each in Stream(the.room)._changes(Gone())]
+        assert b'"joined":0' in told
+
+    in_class(tmp_path, body)
 
 
 @pytest.mark.parametrize("many", [0, 1, 4, 5])
