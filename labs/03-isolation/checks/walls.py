@@ -5,9 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import fail
-
-from .three import Asked, of_each, present
+from .three import WHY, Asked, of_each, present
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Engine, Lab
@@ -152,13 +150,8 @@ def _rooms(container: Container) -> dict[str, str]:
 
 def _require_apart(one: Asked, two: Asked, kind: str, what: str, rooms: dict[Asked, dict[str, str]]) -> None:
     if kind in rooms[one] and rooms[one][kind] == rooms[two].get(kind):
-        fail(
-            f"`{one.name}` and `{two.name}` have the same {what}. They stand in one box, under two names.",
-            expected=f"for each a namespace of its own ({kind})",
-            seen=f"both in {rooms[one][kind]}",
-            source=f"docker exec {one.name} readlink /proc/self/ns/{kind}",
-            hint=f"`docker inspect {two.name}`: which …Mode names another container?",
-        )
+        seen = f"both in {rooms[one][kind]}"
+        WHY.fail("one-namespace", one=one.name, two=two.name, kind=kind, what=what, seen=seen)
 
 
 def _require_own_networks(
@@ -168,14 +161,14 @@ def _require_own_networks(
         if network in {"bridge", "none", "podman"} or _is_default_of_compose(engine, network):
             continue
         found = first.exec(f"getent hosts {second.name}")
-        fail(
-            f"`{one.name}` and `{two.name}` are on one network, `{network}`, to which no container is connected by default. "
-            "Nobody asked for a way between the two, and now each finds the other by name, past every published port.",
-            expected="no network that two of the three were connected to",
+        WHY.fail(
+            "one-network",
+            one=one.name,
+            two=two.name,
+            network=network,
+            host=second.name,
             seen=f"both are on {network}",
-            source=f"docker exec {one.name} getent hosts {second.name}",
             evidence=found.stdout.strip(),
-            hint=f"`docker network inspect {network}` lists who is on it. Which two have a reason to talk?",
         )
 
 
@@ -189,24 +182,16 @@ def _require_own_files(one: Asked, first: Container, two: Asked, second: Contain
         for its in second.mounts:
             here, there = (str(mount.get("Source") or mount.get("Name") or "") for mount in (mine, its))
             if here and there and (_within(here, there) or _within(there, here)):
-                name = str(mine.get("Name") or here)
+                place = str(mine.get("Name") or here)
                 writers = [asked.name for asked, mount in ((one, mine), (two, its)) if mount.get("RW")]
-                fail(
-                    f"`{one.name}` and `{two.name}` share a place for files, `{name}`: {_what_follows(writers)} "
-                    "Nobody asked for that.",
-                    expected="no volume and no folder given to two of the three",
-                    seen=f"{name} is {mine['Destination']} in {one.name} and {its['Destination']} in {two.name}",
-                    source=f"docker inspect {one.name} {two.name}, section Mounts",
-                    hint="Lesson, “Version 2 beside it”: where is a container's own file system kept?",
+                WHY.fail(
+                    ("one-place-both-read", "one-place-one-writes", "one-place-both-write")[len(writers)],
+                    one=one.name,
+                    two=two.name,
+                    place=place,
+                    writer="".join(writers[:1]),
+                    seen=f"{place} is {mine['Destination']} in {one.name} and {its['Destination']} in {two.name}",
                 )
-
-
-def _what_follows(writers: list[str]) -> str:
-    if len(writers) == 2:
-        return "what one writes there, the other finds, and may change."
-    if writers:
-        return f"what `{writers[0]}` writes there, the other reads."
-    return "both read the same files there, so one change outside reaches both."
 
 
 def _within(path: str, top: str) -> bool:

@@ -37,7 +37,7 @@ BREAKS = frozenset(
 OTHERWISE = {
     "02-works-on-my-machine/checks/test_labels.py:test_runtime_untouched": "`lab.replaced` compares an image",
     "02-works-on-my-machine/checks/test_labels.py:_stop": "stops a container of the check's own",
-    "03-isolation/checks/test_isolation.py:require_as_given": "`lab.replaced` compares an image",
+    "03-isolation/checks/given.py:_require_as_given": "`lab.replaced` compares an image",
     "07-self-healing/checks/healing.py:require_healed_whole": "hands its fault to `_heal`, which says so",
     "07-self-healing/checks/server.py:repair": "after a fault",
     "10-kubernetes/checks/test_kubernetes.py:_evict_one": "called by the one that says so",

@@ -18,9 +18,8 @@ from tests.unit.labs.conftest import module
 images, detached = (module("01", name) for name in ("images", "detached"))
 moved, recipe, reuse, answers = (module("02", name) for name in ("moved", "recipe", "reuse", "answers"))
 labels, truth = (module("02", name) for name in ("test_labels", "truth"))
-walls, three, isolation, limits = (
-    module("03", name) for name in ("walls", "three", "test_isolation", "limits")
-)
+walls, three, up, service = (module("03", name) for name in ("walls", "three", "up", "service"))
+contained, rounds, pace, limits = (module("03", name) for name in ("contained", "rounds", "pace", "limits"))
 
 
 RAN = SimpleNamespace(main_command="python3")
@@ -533,7 +532,7 @@ def test_a_program_that_only_names_the_images_own_is_not_taken_for_it(
     command: str, folder: str, ours: bool
 ) -> None:
     made = one(attrs={"Config": {"WorkingDir": folder}})
-    assert three._is_program(made, command, {"/usr/bin/tariff-v1", "/usr/bin/tariff-v2"}) is ours
+    assert service._is_program(made, command, {"/usr/bin/tariff-v1", "/usr/bin/tariff-v2"}) is ours
 
 
 @pytest.mark.parametrize(
@@ -548,8 +547,8 @@ def test_whose_ledger_a_version_found_is_told_by_what_both_were_given(
     mounts: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = (one(mounted_on=lambda _, name=name: mounts.get(name, "")) for name in ("v1", "v2"))
-    monkeypatch.setattr(three, "present", lambda _: {three.V1: first, three.V2: second})
-    assert words in failure(three._fail_found_ledger, None, three.V2, second, {}).rationale
+    monkeypatch.setattr(up, "present", lambda _: {three.V1: first, three.V2: second})
+    assert words in failure(up._fail_found_ledger, None, three.V2, second, {}).rationale
 
 
 class Starts:
@@ -576,9 +575,9 @@ class Starts:
 def test_a_program_that_does_not_stay_up_with_its_container_is_told(
     made: Starts, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(three, "read_processes", lambda container: container.seen)
-    assert words in failure(three._require_to_stay_up, three.V1, made).rationale
-    three._require_to_stay_up(three.V1, Starts("listens on port 7070", parent=1))
+    monkeypatch.setattr(service, "read_processes", lambda container: container.seen)
+    assert words in failure(service._require_to_stay_up, three.V1, made).rationale
+    service._require_to_stay_up(three.V1, Starts("listens on port 7070", parent=1))
 
 
 @pytest.mark.parametrize(
@@ -597,12 +596,12 @@ def test_what_keeps_the_neighbour_from_its_limit_is_told(
     log: str, cores: float | None, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = SimpleNamespace(limit=128 << 20, told="never")
-    monkeypatch.setattr(isolation, "last_lines", lambda *_: log)
-    monkeypatch.setattr(isolation, "read_cpu", lambda _: SimpleNamespace(cores=cores))
-    assert words in failure(isolation._require_to_get_there, None, memory).rationale
-    monkeypatch.setattr(isolation, "last_lines", lambda *_: "round 1: done")
-    monkeypatch.setattr(isolation, "read_cpu", lambda _: SimpleNamespace(cores=0.5))
-    isolation._require_to_get_there(None, memory)
+    monkeypatch.setattr(contained, "last_lines", lambda *_: log)
+    monkeypatch.setattr(contained, "read_cpu", lambda _: SimpleNamespace(cores=cores))
+    assert words in failure(contained._require_to_get_there, None, memory).rationale
+    monkeypatch.setattr(contained, "last_lines", lambda *_: "round 1: done")
+    monkeypatch.setattr(contained, "read_cpu", lambda _: SimpleNamespace(cores=0.5))
+    contained._require_to_get_there(None, memory)
 
 
 @pytest.mark.parametrize(
@@ -624,9 +623,9 @@ def test_a_kill_is_waited_for_until_the_round_that_was_asked_for_is_over(
         seen.append(1)
         return dict(zip(("state", "round", "killed"), next(said), strict=True))
 
-    monkeypatch.setattr(isolation, "_neighbour_says", says)
-    monkeypatch.setattr(isolation, "wait_until", lambda over, *_, **__: any(iter(over, None)))
-    isolation._await_another_kill(
+    monkeypatch.setattr(rounds, "says", says)
+    monkeypatch.setattr(rounds, "wait_until", lambda over, *_, **__: any(iter(over, None)))
+    rounds.await_another_kill(
         SimpleNamespace(value=lambda _: "8093"), SimpleNamespace(post=lambda *_, **__: None)
     )
     assert len(seen) == looks
@@ -637,9 +636,9 @@ def test_a_neighbour_without_a_limit_that_is_left_from_an_earlier_try_is_named()
         one(id=name, name=name, image_id="sha256:c", running=True, host_config={"Memory": limit})
         for name, limit in (("cruncher", 128 << 20), ("earlier", 0))
     )
-    found = failure(isolation._require_no_other, SimpleNamespace(containers=lambda: [mine, left]), mine)
+    found = failure(contained._require_no_other, SimpleNamespace(containers=lambda: [mine, left]), mine)
     assert "`earlier`" in found.rationale
-    isolation._require_no_other(SimpleNamespace(containers=lambda: [mine]), mine)
+    contained._require_no_other(SimpleNamespace(containers=lambda: [mine]), mine)
 
 
 def test_limits_are_read_from_the_engine_where_no_command_can_be_started() -> None:
@@ -652,7 +651,7 @@ def test_limits_are_read_from_the_engine_where_no_command_can_be_started() -> No
 
 def test_one_that_had_no_limit_is_not_told_that_its_limit_is_too_small() -> None:
     made = one(oom_killed=True, logs=lambda _: "")
-    found = failure(three._fail_strangled, three.V1, made, "OOMKilled: true")
+    found = failure(up.fail_strangled, three.V1, made, "OOMKilled: true")
     assert "because this machine ran out of memory" in found.rationale
 
 
@@ -662,6 +661,6 @@ def test_only_a_restart_around_the_kill_is_harm(restarts: int, ago: float, harme
     started = dt.datetime.fromtimestamp(now - ago, dt.UTC).isoformat()
     made = one(restarts=restarts, started_at=started, oom_killed=False, logs=lambda _: "")
     if harmed:
-        assert "was itself ended" in failure(isolation._require_unharmed, three.V1, made, now).rationale
+        assert "was itself ended" in failure(pace.require_unharmed, three.V1, made, now).rationale
     else:
-        isolation._require_unharmed(three.V1, made, now)
+        pace.require_unharmed(three.V1, made, now)

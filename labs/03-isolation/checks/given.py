@@ -1,0 +1,88 @@
+"""What came with the lab and stays as it is: the images, what is in them, and the users that they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from checker.grading.author import could_not_run
+
+from .three import CRUNCHER, VERSIONS, WHY
+from .walls import other_user
+
+if TYPE_CHECKING:
+    from checker.grading.author import Container, Lab
+
+    from .three import Asked
+
+
+def require_neighbour(lab: Lab, container: Container, image: dict[str, Any]) -> None:
+    """Fail unless the neighbour runs the image that came with the lab, as it is."""
+    _require_as_given(lab, CRUNCHER, container, image)
+    WHY.require(
+        container.image_id == image["Id"],
+        "another-neighbour",
+        image=container.image,
+        given=CRUNCHER.image,
+        digest=image["Id"][7:19],
+        seen=f"{container.image}, {container.image_id[7:19]}",
+    )
+    _require_same_files(lab, CRUNCHER, container, "neighbour-rewritten")
+
+
+def require_version(lab: Lab, asked: Asked, container: Container, image: dict[str, Any]) -> None:
+    """Fail unless what is in a version's image is as it came, in its container too."""
+    if container.image_id != image["Id"]:
+        return  # another image is told by the check that asks it
+    _require_as_given(lab, asked, container, image)
+    _require_same_files(lab, asked, container, "version-rewritten")
+
+
+def _require_same_files(lab: Lab, asked: Asked, container: Container, reason: str) -> None:
+    changed = lab.changed_files(container)
+    WHY.require(
+        not changed,
+        reason,
+        who=asked.name,
+        given=asked.image,
+        command="inspect" if container.mounts else "diff",
+        seen=changed[0] if changed else "",
+        evidence="\n".join(changed[:5]),
+    )
+
+
+def _require_as_given(lab: Lab, asked: Asked, container: Container, image: dict[str, Any]) -> None:
+    """Fail unless the image's name is on the image that came with the lab, and the container runs as the image's user."""
+    version = (image["Config"].get("Labels") or {}).get("org.opencontainers.image.version")
+    replaced = lab.replaced(asked.image) or (f"version {version}" if version != asked.version else "")
+    short = asked.image.removeprefix("drydock/").partition(":")[0]
+    WHY.require(
+        not replaced,
+        "name-given-away",
+        given=asked.image,
+        short=short,
+        seen=replaced,
+        evidence=str(image["Id"]),
+    )
+    user = other_user(lab, container, image) if container.image_id == image["Id"] else ""
+    own = image["Config"].get("User")
+    WHY.require(not user, "another-user", who=asked.name, own=own, seen=f"user {user}")
+
+
+def require_image(lab: Lab, asked: Asked, container: Container) -> None:
+    """Fail when it runs another image than one of the two versions; its answer says which of the two it is."""
+    images = [lab.image(each.image) for each in VERSIONS]
+    if not all(images):
+        could_not_run(
+            "The images of the two versions are not there to compare with; `lab start 3` brings them back."
+        )
+    if container.image_id in {image["Id"] for image in images if image}:
+        return
+    user = str(container.attrs["Config"].get("User") or "")
+    WHY.fail(
+        "another-image-as-root" if user.partition(":")[0] in {"", "0", "root"} else "another-image",
+        who=asked.name,
+        image=container.image,
+        version=asked.version,
+        given=asked.image,
+        seen=f"{container.image}, {container.image_id[7:19]}, user: {user or 'root'}",
+    )
