@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from checker.cluster import trial
 from checker.cluster.kubernetes_records import Probe
-from checker.grading.author import could_not_run, fail, require, wait_until
+from checker.grading.author import could_not_run, fail, wait_until
 
-from .parcel import probes_of, space
+from .parcel import WHY, probes_of, space
 from .rehearsal import HUNG, LATE, Rehearsal, rehearsal
 from .rollouts import require_current
 
@@ -36,34 +36,24 @@ TOLERANCE_SECONDS = 5.0
 def require_heeded(parcel: Parcel, service: Service) -> None:
     """Fail when users are sent to copies whether these are ready or not."""
     name = service.metadata.name
-    source = f"kubectl get service {name}{space(service)} --output yaml"
-    require(
+    WHY.require(
         not service.spec.publish_not_ready_addresses,
-        f"The service {name} sends users to copies that are not ready as well: `publishNotReadyAddresses` is true, so nobody "
-        "heeds what the readiness probe finds.",
-        expected="a service that leads to copies that are ready",
+        "not-ready-published",
+        service=name,
+        space=space(service),
         seen="publishNotReadyAddresses: true",
-        source=source,
-        hint="That line is for programs that look for each other before they can serve. Who asks here?",
     )
-    require(
-        service.spec.selector,
-        f"The service {name} has no selector: its addresses were written by hand, and stay as they are whatever happens to "
-        "the copies, ready or not.",
-        expected="a service that finds its pods by their labels",
-        seen="no selector",
-        source=source,
-        hint="Lesson, “One address”: which line of the Service names labels?",
+    WHY.require(
+        service.spec.selector, "address-by-hand", service=name, space=space(service), seen="no selector"
     )
     written = parcel.written_slices(service)
-    require(
+    WHY.require(
         not written,
-        f"Besides the pods that it selects, the service {name} has addresses that were written by hand, in the EndpointSlice "
-        f"{' and '.join(written)}. They stay as they are whatever happens to what answers there, ready or not.",
-        expected="a service that finds all its pods by their labels",
+        "slice-by-hand",
+        service=name,
+        slices=" and ".join(written),
+        space=space(service),
         seen=f"EndpointSlice {', '.join(written)}",
-        source=f"kubectl get endpointslices{space(service)} --selector kubernetes.io/service-name={name}",
-        hint="Labels lead a service to a pod, and readiness takes it away again. `kubectl delete endpointslice` removes a slice.",
     )
 
 
@@ -73,22 +63,15 @@ def judge(parcel: Parcel, workload: Workload) -> None:
     pod = parcel.pods_of(workload)[0]
     container = parcel.container(pod)
     source = f"kubectl describe {workload.title}{space(pod)}"
-    require(
+    WHY.require(
         container.readiness_probe,
-        "Nobody asks the copies whether they are ready: each gets requests from "
-        f"{'the end of its start on' if container.startup_probe else 'its first moment'}, able to serve or not.",
-        expected="a readiness probe",
-        seen=f"none in {workload.title}",
+        "no-readiness-probe",
+        since="the end of its start on" if container.startup_probe else "its first moment",
         source=source,
-        hint="Parcel answers /readyz with 200 when it can serve, and with 503 until then.",
+        seen=f"none in {workload.title}",
     )
-    require(
-        container.liveness_probe,
-        "Nobody asks the copies whether they live: a copy that hangs still counts as running, and is never restarted.",
-        expected="a liveness probe",
-        seen=f"none in {workload.title}",
-        source=source,
-        hint="Parcel answers /healthz as long as it lives. What should happen when it does not answer any more?",
+    WHY.require(
+        container.liveness_probe, "no-liveness-probe", source=source, seen=f"none in {workload.title}"
     )
     _require_soon(container, source)
     parcel.cluster.lab.disturb("starts two more copies of your pod, and lets one hang")
@@ -99,47 +82,21 @@ def judge(parcel: Parcel, workload: Workload) -> None:
 def _require_soon(container: Container, source: str) -> None:
     """Fail when the probes leave a copy that hangs, or cannot serve any more, as it is for too long."""
 
-    def require_within(seconds: int, rationale: str, seen: str, hint: str) -> None:
-        require(
-            seconds <= HEALED_SECONDS,
-            rationale,
-            expected=f"{HEALED_SECONDS} s at most",
-            seen=seen,
-            source=source,
-            hint=hint,
-        )
+    def require_within(seconds: int, reason: str, seen: str) -> None:
+        soon = seconds <= HEALED_SECONDS
+        WHY.require(soon, reason, seconds=seconds, most=HEALED_SECONDS, source=source, seen=seen)
 
     liveness, readiness = container.liveness_probe or Probe(), container.readiness_probe or Probe()
     startup = container.startup_probe or _AT_ONCE
-    often = "How often a probe asks, times how many failures it takes."
-    require_within(
-        liveness.noticed_after,
-        f"A copy that hangs would be noticed after up to {liveness.noticed_after} s.",
-        _rhythm(liveness),
-        often,
-    )
+    require_within(liveness.noticed_after, "hang-noticed-late", _rhythm(liveness))
     delay = liveness.initial_delay_seconds
-    unasked = "s of its life nobody asks a copy whether it lives, so that one which hangs early is left as it is for so long"
+    require_within(delay, "not-asked-at-first", f"initialDelaySeconds: {delay}")
     require_within(
-        delay,
-        f"For the first {delay} {unasked}.",
-        f"initialDelaySeconds: {delay}",
-        "A delay has to be as long as the slowest start. A startup probe waits just as long as each start takes.",
-    )
-    first = max(startup.initial_delay_seconds, startup.period_seconds)
-    require_within(
-        first,
-        f"For the first {first} {unasked}: the other probes wait until the startup probe has passed.",
+        max(startup.initial_delay_seconds, startup.period_seconds),
+        "startup-asked-late",
         f"startup probe: initialDelaySeconds {startup.initial_delay_seconds}, periodSeconds {startup.period_seconds}",
-        "A startup probe may fail as often as a slow start needs (`failureThreshold`), and still ask early and often.",
     )
-    require_within(
-        readiness.noticed_after,
-        f"A copy that cannot serve any more goes on getting requests for up to {readiness.noticed_after} s, until its readiness "
-        "probe gives it up.",
-        f"readiness probe: {_rhythm(readiness)}",
-        often,
-    )
+    require_within(readiness.noticed_after, "unready-noticed-late", f"readiness probe: {_rhythm(readiness)}")
 
 
 def _rhythm(probe: Probe) -> str:
@@ -197,13 +154,12 @@ class _Trial:
             self._note(before, time.monotonic() - begun)
             return self._given_up is not None
 
-        require(
+        WHY.require(
             wait_until(is_given_up, max(left, 0.0), every=0.4),
-            "A copy that hangs was not started again: its liveness probe goes on passing.",
-            expected="a restart, once the copy answers nobody any more",
-            seen="0 restarts",
+            "hang-not-noticed",
             source=self._source,
-            hint=f"What does the probe ask, and would a copy that answers nobody pass it? {self._pods.told}",
+            told=self._pods.told,
+            seen="0 restarts",
         )
         self._require_started_again(before, begun)
 
@@ -213,14 +169,13 @@ class _Trial:
         seconds = READY_SECONDS + trial.failing(self._pods.probe("readinessProbe"))
         done = wait_until(lambda: self._pods.is_ready(LATE) or self._pods.is_ready(HUNG), seconds, every=0.3)
         self._require_not_ready()
-        require(
+        WHY.require(
             done,
-            "A copy of your pod that can serve at once was not counted as ready.",
-            expected="READY 1/1",
-            seen="READY 0/1",
+            "never-counted-ready",
             source=self._source,
+            told=self._pods.told,
+            seen="READY 0/1",
             evidence=self._pods.complaint(HUNG, "Readiness"),
-            hint=f"Which port and which path does the readiness probe name? {self._pods.told}",
         )
 
     def _require_not_ready(self) -> None:
@@ -229,13 +184,12 @@ class _Trial:
                 "A copy of your pod was to say that it is not ready, and says that it is: its command sets PARCEL_READY_DELAY_MS "
                 "itself. Set it under `env`, where the checker can set another value for its copy."
             )
-        require(
+        WHY.require(
             not self._pods.is_ready(LATE),
-            "A copy that says on /readyz that it is not ready was counted as ready. The readiness probe asks something else.",
-            expected="a copy that answers 503 on /readyz gets no requests",
-            seen="READY 1/1, while /readyz answers 503",
+            "always-counted-ready",
             source=self._source,
-            hint=f"Which path of Parcel's tells whether it can serve? {self._pods.told}",
+            told=self._pods.told,
+            seen="READY 1/1, while /readyz answers 503",
         )
 
     @property
@@ -306,14 +260,14 @@ class _Trial:
         passed = time.monotonic() - begun - given_up
         done = wait_until(is_back, allowed + TOLERANCE_SECONDS - passed, every=0.4)
         took = (self._started_again or 0.0) - given_up
-        require(
+        WHY.require(
             done and took <= allowed + TOLERANCE_SECONDS,
-            f"A copy that hangs is noticed after up to {noticed} s, and was then given "
-            f"{f'{took:.0f} s' if done else f'more than {allowed} s'} to end before it was started again: together that is more "
-            f"than {HEALED_SECONDS} s. What a copy does before it stops, it also does when it is stopped for its health.",
-            expected=f"a new start within {HEALED_SECONDS} s",
-            seen=f"told to end, and {f'started again {took:.0f} s later' if done else 'not started again yet'}",
+            "slow-to-end",
+            noticed=noticed,
+            given=f"{took:.0f} s" if done else f"more than {allowed} s",
+            most=HEALED_SECONDS,
             source=self._source,
+            told=self._pods.told,
+            seen=f"told to end, and {f'started again {took:.0f} s later' if done else 'not started again yet'}",
             evidence=self._pods.killing(HUNG),
-            hint=f"`lifecycle` and `terminationGracePeriodSeconds` say how long a copy may take to end. {self._pods.told}",
         )

@@ -7,6 +7,7 @@ import hashlib
 import json
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,13 +17,15 @@ from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kubernetes import held_back, is_selected, waits_for_deletion
 from checker.cluster.kubernetes_api import Refused
 from checker.cluster.kubernetes_records import Container, ContainerStatus, Pod, Pods, Service, Services
-from checker.grading.author import could_not_run
+from checker.grading.author import Reasons, could_not_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from checker.cluster.kubernetes import Kubernetes, Workload
     from checker.cluster.kubernetes_records import ServicePort
+
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 NODE_PORT = 30080
 LISTENS = 8080
