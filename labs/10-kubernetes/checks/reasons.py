@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster.elsewhere import Elsewhere
 from checker.grading.author import fail, require
 
-from .parcel import NODE_PORT, labels_of, space
+from .parcel import NODE_PORT, WHY, labels_of, space
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
@@ -28,49 +28,39 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
     """End the check: no copy is there."""
     blocked = cluster.last_failure()
     if blocked:
-        fail(
-            "Something was told to make copies of Parcel and cannot make a single one.",
-            expected=f"{WANTED} pods that run {cluster.image}",
-            seen="none",
-            source="kubectl get events --field-selector type=Warning",
-            evidence=blocked,
-            hint="The event says what the cluster refused.",
-        )
+        WHY.fail("none-can-be-made", wanted=WANTED, image=cluster.image, seen="none", evidence=blocked)
     if hidden := cluster.in_kube_system():
-        fail(
-            "Parcel runs in the namespace `kube-system`, which is the cluster's own and stays as it is: what is in there "
-            "counts as a part of the cluster, not as a copy of yours.",
-            expected=f"{WANTED} pods that run {cluster.image}, in `{cluster.home}` or in a namespace of your own",
+        WHY.fail(
+            "in-kube-system",
+            wanted=WANTED,
+            image=cluster.image,
+            home=cluster.home,
             seen=f"{len(hidden)} in kube-system",
-            source="kubectl get pods --namespace kube-system",
-            hint="`kubectl apply --namespace NAME` puts things into another namespace, unless their file names one. Take those in `kube-system` away again.",
         )
     if idle := cluster.idle():
         title, why = idle[0]
-        fail(
-            f"{title} makes no copy of Parcel: it {why}.",
-            expected=f"{WANTED} pods that run {cluster.image}",
+        WHY.fail(
+            "makes-none",
+            owner=title,
+            why=why,
+            wanted=WANTED,
+            image=cluster.image,
+            everywhere=cluster.everywhere,
             seen="none",
-            source=f"kubectl get deployments{cluster.everywhere}",
-            hint=f"`kubectl describe {title}` shows how many it wants, and whether it goes on.",
         )
     if misnamed := cluster.misnamed():
         waiting = misnamed[0]
         images = ", ".join(sorted({each.image for each in waiting.spec.containers}))
-        fail(
-            f"No pod runs {cluster.image}. {waiting.metadata.name} waits for the image {images}, which no node has.",
-            expected=f"{WANTED} pods that run {cluster.image}:1.0 or {cluster.image}:2.0",
+        WHY.fail(
+            "image-without-its-first-part",
+            image=cluster.image,
+            pod=waiting.metadata.name,
+            images=images,
+            wanted=WANTED,
+            space=space(waiting),
             seen=f"{waiting.trouble}: {images}",
-            source=f"kubectl describe pod {waiting.metadata.name}{space(waiting)}",
-            hint="The name of an image begins with the part before the `/`. What does `practice.yaml` write?",
         )
-    fail(
-        f"No pod on the cluster runs {cluster.image}, so there is nothing that could answer.",
-        expected=f"{WANTED} pods that run {cluster.image}",
-        seen="none",
-        source=f"kubectl get pods{cluster.everywhere}",
-        hint="`kubectl apply --filename FILE` tells the cluster what you want, as section 3 of the lesson did for `practice`. What did it answer? Each document of a file is taken or refused on its own.",
-    )
+    WHY.fail("nothing-runs", image=cluster.image, wanted=WANTED, everywhere=cluster.everywhere, seen="none")
 
 
 # -- refused ---------------------------------------------------------------------------------------------------
@@ -79,12 +69,14 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
 def fail_too_few(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     """End the check: more copies are wanted than the cluster makes."""
     pods = parcel.pods_of(workload)
-    fail(
-        f"{workload.title} has {len(pods)} {'copy' if len(pods) == 1 else 'copies'}, and the cluster refuses to make more.",
-        expected=f"{WANTED} copies or more",
+    WHY.fail(
+        "no-more-made",
+        workload=workload.title,
+        number=len(pods),
+        copies="copy" if len(pods) == 1 else "copies",
+        wanted=WANTED,
+        space=space(pods[0]),
         seen=refused,
-        source=f"kubectl describe {workload.title}{space(pods[0])}",
-        hint="The message says what the cluster refused. `kubectl describe resourcequotas` shows what a namespace has room for.",
     )
 
 
@@ -120,40 +112,43 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
     if not selected:
         elsewhere = parcel.pods[0].metadata.namespace != service.metadata.namespace
         where = " A service leads to pods of its own namespace alone." if elsewhere else ""
-        fail(
-            f"The service {name} leads nowhere: it selects pods with {selector or 'no label at all'}, and no pod has that.{where}",
-            expected=f"a selector that fits the copies: {labels_of(parcel.pods[0])}",
+        WHY.fail(
+            "selects-nothing",
+            service=name,
+            selector=selector or "no label at all",
+            where=where,
+            labels=labels_of(parcel.pods[0]),
+            space=space(service),
             seen=f"selector {selector or 'none'}, and no endpoints",
-            source=source,
-            hint="A service finds its pods by their labels, not by a name. `kubectl get pods --show-labels` lists them.",
         )
     if not any(pod.ready for pod in selected):
-        fail(
-            f"The service {name} selects {len(selected)} pods, none of them ready.",
-            expected="endpoints that are ready",
+        WHY.fail(
+            "selects-unready",
+            service=name,
+            number=len(selected),
+            space=space(service),
+            pod=selected[0].metadata.name,
             seen=f"{selected[0].metadata.name}: {selected[0].trouble or 'not ready'}",
-            source=source,
-            hint=f"`kubectl describe pod {selected[0].metadata.name}{space(service)}` says why.",
         )
     ready = next(pod for pod in selected if pod.ready)
-    require(
+    WHY.require(
         parcel.target(service, ready).isdecimal(),
-        f"The service {name} leads to {parcel.target(service, ready)}, so it has no address to send users to.",
-        expected="a port with this name in the copies, or a number",
+        "port-without-a-number",
+        service=name,
+        target=parcel.target(service, ready),
+        space=space(service),
         seen=", ".join(f"targetPort: {each.target_port}" for each in service.spec.ports),
-        source=source,
-        hint="A name of a port is given under `ports` of the container. `kubectl describe pod` lists it.",
     )
     target, own = parcel.target(service, ready), parcel.own_port(ready)
     answers = parcel.answers_at(ready, target)
-    require(
+    WHY.require(
         answers or target != str(own),
-        f"The service {name} leads to port {target} of the pods, which is Parcel's own, and Parcel does not answer there: it "
-        "listens for its own pod alone, or it hangs.",
-        expected=f"an answer from port {target} of each copy",
+        "own-port-silent",
+        service=name,
+        target=target,
+        pod=ready.metadata.name,
+        space=space(ready),
         seen=f"no answer from port {target} of {ready.metadata.name}",
-        source=f"kubectl describe pod {ready.metadata.name}{space(ready)}",
-        hint="`PARCEL_BIND` says on which address Parcel listens. 127.0.0.1 is reached from within the pod alone.",
     )
     require(
         answers,
@@ -163,15 +158,14 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
         source=source,
         hint="A service has three ports: its own, the one on the nodes, and the one in the pods. Left out, the last is like the first.",
     )
-    fail(
-        f"The service {name} leads to copies that are ready, and yet {SHOWN} gives no answer of Parcel's.",
-        expected=f"Parcel's answer from {SHOWN}",
+    WHY.fail(
+        "no-answer-elsewhere" if isinstance(parcel.cluster, Elsewhere) else "no-answer",
+        service=name,
+        shown=SHOWN,
+        node_port=NODE_PORT,
+        namespace=service.metadata.namespace,
+        port=service.spec.ports[0].port,
         seen=seen,
-        source=f"curl {SHOWN}",
-        hint=f"In the toolbox, `curl http://worker-1:{NODE_PORT}/` asks a node itself."
-        if not isinstance(parcel.cluster, Elsewhere)
-        else "Users come through the API server: `kubectl get --raw "
-        f"/api/v1/namespaces/{service.metadata.namespace}/services/{name}:{service.spec.ports[0].port}/proxy/`.",
     )
 
 
@@ -182,14 +176,22 @@ def require_program(parcel: Parcel) -> None:
         over = [each.mount_path for each in container.volume_mounts if _holds_program(each.mount_path)]
         told = " ".join([*container.command, *container.args])
         runs = [] if not told or _names_program(told) else parcel.cluster.processes(pod, container.name)
-        require(
-            not over and (not runs or any(map(_names_program, runs))),
-            f"What answers in {pod.metadata.name} is not the Parcel of its image: "
-            + ("a volume lies over it." if over else "the container runs a program of its own."),
-            expected=f"python3 {PROGRAM} in each copy, as the image has it",
-            seen=f"a volume at {over[0]}" if over else runs[0] if runs else "",
-            source=f"kubectl describe pod {pod.metadata.name}{space(pod)}",
-            hint="`command`, `args` and `volumeMounts` can take the place of what is in the image. Settings reach Parcel by variables.",
+        WHY.require(
+            not over,
+            "volume-over-it",
+            program=PROGRAM,
+            pod=pod.metadata.name,
+            space=space(pod),
+            seen=f"a volume at {over[0]}" if over else "",
+        )
+        own = not runs or any(map(_names_program, runs))
+        WHY.require(
+            own,
+            "another-program",
+            program=PROGRAM,
+            pod=pod.metadata.name,
+            space=space(pod),
+            seen=runs[0] if runs else "",
         )
 
 

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.kubernetes import NO_IMAGE, held_back, version_of
-from checker.grading.author import fail, require
+from checker.grading.author import fail
 
-from .parcel import image_of, space
+from .parcel import WHY, image_of, space
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,33 +89,21 @@ def require_current(parcel: Parcel, workload: Workload, asked: Callable[[Contain
     if not old:
         return
     kept = held_back(workload.kind, parcel.spec(workload))
-    fail(
-        f"{len(old)} of the copies of {workload.title} are older than what it says now: "
-        + (
-            f"it says `{kept}`."
-            if kept
-            else f"a {workload.kind} changes no copy that runs, it only makes new ones."
-        ),
-        expected=f"copies as {workload.title} describes them",
+    WHY.fail(
+        "older-by-a-pause" if kept else "older",
+        number=len(old),
+        workload=workload.title,
+        kind=workload.kind,
+        kept=kept,
+        space=space(old[0]),
         seen=f"{old[0].metadata.name}, with another {'image' if asked is image_of else 'probe'}",
-        source=f"kubectl describe {workload.title}{space(old[0])}",
-        hint="`kubectl rollout resume` is the opposite of `kubectl rollout pause`."
-        if kept
-        else "What makes it create a new copy? Do it with one after the other, so that users notice nothing.",
     )
 
 
 def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     """End the check: a release was begun of which the cluster makes no copy."""
     pod = parcel.pods_of(workload)[0]
-    fail(
-        f"A rollout of {workload.title} stands still: the cluster refuses to make a copy of the new version.",
-        expected="a rollout that is complete, or was rolled back",
-        seen=refused,
-        source=f"kubectl describe {workload.title}{space(pod)}",
-        hint="A usual rollout makes one copy more before it takes an old one away. Has your namespace room for one more? "
-        "`kubectl describe resourcequotas` shows what is used and what there is.",
-    )
+    WHY.fail("rollout-refused", workload=workload.title, space=space(pod), seen=refused)
 
 
 def require_told(parcel: Parcel, version: str) -> None:
@@ -123,14 +111,14 @@ def require_told(parcel: Parcel, version: str) -> None:
     for workload in parcel.workloads:
         made, pod = parcel.made_of(workload), parcel.pods_of(workload)[0]
         told = made.image if made else ""
-        require(
+        WHY.require(
             made is None or version_of(told) == version,
-            f"The copies of {workload.title} run {parcel.container(pod).image}, and {workload.title} itself says {told}: the next "
-            "copy that it makes, for instance after a node was lost, runs that.",
-            expected="one version, in the copies and in what makes them",
+            "told-otherwise",
+            workload=workload.title,
+            image=parcel.container(pod).image,
+            told=told,
+            space=space(pod),
             seen=f"{workload.title}: {told}",
-            source=f"kubectl describe {workload.title}{space(pod)}",
-            hint="What was changed: the copies, or what looks after them? `kubectl get deployments --output wide` shows images as well.",
         )
 
 
