@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster.interface import lost_nodes
 from checker.cluster.kubernetes import NO_IMAGE, NODE_GONE, is_between_two_ends
 from checker.cluster.kubernetes_records import quantity, resources_of
-from checker.grading.author import could_not_run, fail, require
+from checker.grading.author import could_not_run, fail
 
-from .parcel import LISTENS, space
+from .parcel import LISTENS, WHY, space
 from .rollouts import NO_START, delay, fail_standing_still, standing_still
 
 if TYPE_CHECKING:
@@ -81,68 +81,60 @@ def _fail_without_image(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:
     asked_for = (
         container.image_pull_policy == "Always" and container.image.removeprefix("docker.io/") in known
     )
-    fail(
-        f"{counted} cannot start: with `imagePullPolicy: Always` each node asks a registry for {container.image}, which it "
-        "already has, and no registry answers."
-        if asked_for
-        else f"{counted} cannot start: the image {container.image} is not on the node and cannot be fetched.",
-        expected=f"{' or '.join(known)}, which every node can run",
-        seen=pod.trouble,
+    WHY.fail(
+        "image-asked-for-elsewhere" if asked_for else "no-such-image",
+        counted=counted,
+        image=container.image,
+        known=" or ".join(known),
         source=_source(pod),
+        seen=pod.trouble,
         evidence=parcel.last_warning(pod),
-        hint="What would make a node use the image that it has?"
-        if asked_for
-        else "Compare the image's name and tag, and whether it may be taken from the node: `imagePullPolicy`.",
     )
 
 
 def _fail_without_a_node(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:
     if pod.unschedulable:
-        fail(
-            f"{counted} have no node: none takes what they ask for.",
-            expected="a node for each copy",
-            seen=pod.unschedulable,
+        WHY.fail(
+            "no-node-takes-it",
+            counted=counted,
             source=_source(pod),
+            seen=pod.unschedulable,
             evidence=parcel.last_warning(pod),
-            hint="The message counts the nodes by what rules them out. Which lines of your pod ask for that: `resources`, "
-            "`nodeSelector`, `affinity`, `topologySpreadConstraints`, a `hostPort`, a `persistentVolumeClaim`?",
         )
-    fail(
-        f"{counted} have no node, and the scheduler has not looked for one.",
-        expected="a node for each copy",
-        seen=pod.trouble or pod.status.phase,
+    WHY.fail(
+        "not-scheduled",
+        counted=counted,
         source=_source(pod),
+        seen=pod.trouble or pod.status.phase,
         evidence=parcel.last_warning(pod),
-        hint="Does your pod name another scheduler (`schedulerName`), or something to wait for (`schedulingGates`)?",
     )
 
 
 def _require_room_in_memory(parcel: Parcel, pod: Pod, counted: str) -> None:
     limit = resources_of(pod, parcel.container(pod)).limits.get("memory", "")
     warning = parcel.last_warning(pod)
-    require(
+    WHY.require(
         not limit or quantity(limit) >= NEEDED_BYTES,
-        f"{counted} cannot be started: their limit of memory is {limit}, and that is {quantity(limit):.3g} bytes. "
-        + "`m` is a thousandth. " * limit.endswith("m")
-        + "Memory is counted in `Mi`, 1,048,576 bytes each.",
-        expected="a limit that Parcel fits into: it needs about 25 MB",
-        seen=f"limit {limit}",
+        "limit-in-thousandths" if limit.endswith("m") else "limit-below-all",
+        counted=counted,
+        limit=limit,
+        bytes=quantity(limit),
         source=_source(pod),
+        seen=f"limit {limit}",
         evidence=warning,
-        hint="Lesson, “Room”: in which unit does `practice.yaml` write its memory?",
     )
     killed = pod.trouble == "OOMKilled" or any(
         each.last_state.terminated and each.last_state.terminated.reason == "OOMKilled"
         for each in pod.status.container_statuses
     )
-    require(
+    WHY.require(
         not killed,
-        f"{counted} are killed by their own memory limit, {limit}.",
-        expected="a limit that Parcel fits into: it needs about 25 MB",
-        seen="OOMKilled",
+        "killed-by-its-limit",
+        counted=counted,
+        limit=limit,
         source=_source(pod),
+        seen="OOMKilled",
         evidence=warning,
-        hint="`kubectl top pods` shows what a copy uses.",
     )
 
 
@@ -150,20 +142,13 @@ def _fail_refused_start(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:
     waiting = parcel.status(pod).state.waiting
     said = waiting.message if waiting else ""
     as_whom = "runAsNonRoot" in said
-    fail(
-        f"{counted} cannot be started: `runAsNonRoot` wants a user that is not root, and the node cannot tell it from a name: "
-        "the image says `parcel`, not a number."
-        if as_whom
-        else f"{counted} cannot be started: something that their pod refers to is not there."
-        if "not found" in said or "couldn't find" in said
-        else f"{counted} cannot be started as their pod says.",
-        expected=EXPECTED,
-        seen=f"{pod.metadata.name}: {pod.trouble}",
+    missing = "not found" in said or "couldn't find" in said
+    WHY.fail(
+        "not-root-by-name" if as_whom else "reference-missing" if missing else "not-as-it-says",
+        counted=counted,
         source=_source(pod),
+        seen=f"{pod.metadata.name}: {pod.trouble}",
         evidence=said or parcel.last_warning(pod),
-        hint="`runAsUser` says as which user a container runs. `kubectl exec NAME -- id` shows the number in a copy that runs."
-        if as_whom
-        else "The event names what is missing, such as a ConfigMap, a Secret or a key of it. It has to be in the pod's own namespace.",
     )
 
 
@@ -178,18 +163,13 @@ def _fail_before_start(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:
         if not _is_through(each.state.terminated) and not each.ready
     )
     fails = first.restart_count or first.state.terminated
-    fail(
-        f"{counted} have not started Parcel yet: "
-        + (
-            f"their init container `{first.name}` ends with an error again and again."
-            if fails
-            else f"their init container `{first.name}` has not ended, and it comes first."
-        ),
-        expected=EXPECTED,
+    WHY.fail(
+        "first-container-fails" if fails else "first-container-waits",
+        counted=counted,
+        first=first.name,
+        pod=f"{pod.metadata.name}{space(pod)}",
         seen=f"{pod.metadata.name}: {'Init:Error' if fails else 'Init:0/1'}",
-        source=_source(pod),
         evidence=parcel.last_warning(pod),
-        hint=f"`kubectl logs {pod.metadata.name}{space(pod)} --container {first.name}` shows what it says. For what does it wait?",
     )
 
 
@@ -242,21 +222,15 @@ def _fail_ended(parcel: Parcel, pod: Pod, counted: str) -> NoReturn:
     status = parcel.status(pod)
     last = status.state.terminated or status.last_state.terminated
     unstarted = last is None or last.reason in {"StartError", "ContainerCannotRun"}
-    name = f"{pod.metadata.name}{space(pod)}"
-    fail(
-        f"{counted} cannot be started: the node cannot run their command."
-        if unstarted
-        else f"{counted} end by themselves, and are started again and again.",
-        expected="copies that run, with 0 restarts",
+    WHY.fail(
+        "command-cannot-run" if unstarted else "ends-by-itself",
+        counted=counted,
+        pod=f"{pod.metadata.name}{space(pod)}",
         seen=f"{pod.metadata.name}: {pod.trouble or 'running again'}"
         + (f", exit code {last.exit_code}" if last and not unstarted else ""),
-        source=_source(pod) if unstarted else f"kubectl logs {name} --previous",
         evidence=last.message
         if last and last.message
         else parcel.last_words(pod) or parcel.last_warning(pod),
-        hint="`command` and `args` of a container replace the image's own program. Does the image have what they name?"
-        if unstarted
-        else f"`kubectl logs {name} --previous` shows what a copy said before it ended. Which variable or command of yours is that about?",
     )
 
 
