@@ -13,7 +13,6 @@ from checker.cluster.kubernetes_api import Refused
 from checker.grading.author import (
     Reply,
     could_not_run,
-    fail,
     guard,
     needs,
     not_judged,
@@ -23,7 +22,7 @@ from checker.grading.author import (
 )
 
 from . import health, room
-from .parcel import image_of, space
+from .parcel import WHY, image_of, space
 from .reasons import (
     ADDRESS,
     WANTED,
@@ -69,20 +68,9 @@ NEVER_SECONDS = 45.0
 """How long copies are waited for that their kind does not replace."""
 WATCH_SECONDS = 10.0
 
-CHECKED = "kubectl get pods --output wide"
-TRIED = "a release that is tried on one copy, while the others serve"
 
-KEPT_AWAY = {
-    "exceeded quota": (
-        "No release reaches the copies, a bad one as little as a good one: the namespace has no room for one more.",
-        "`kubectl describe resourcequotas` shows what is used and what there is.",
-    ),
-    "denied request": (
-        "A rule that somebody made refuses the checker's release. It knows some names, and the next bad release has another.",
-        "`kubectl get validatingadmissionpolicies` lists the rules. What protects users when a copy of a bad release is made?",
-    ),
-}
-"""What in the cluster's words shows that a release was kept from every copy: the reason, and the hint."""
+KEPT_AWAY = {"exceeded quota": "no-room-for-a-release", "denied request": "refused-by-a-rule"}
+"""What in the cluster's words shows that a release was kept from every copy, and the reason."""
 
 WHO_COUNTS = "Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it."
 NOT_REPLACED = {
@@ -198,20 +186,22 @@ def test_copies_run(lab: Lab, parcel: Parcel, cluster: Kubernetes) -> None:
             fail_too_few(parcel, workload, refused)
     if parcel.beside and parcel.service:
         name = parcel.service.metadata.name
-        fail(
-            f"The service {name} leads to {len(pods)} of the {len(pods) + parcel.beside} copies of Parcel that run: only these are asked.",
-            expected=f"{WANTED} or more that it leads to",
+        WHY.fail(
+            "not-led-to",
+            service=name,
+            number=len(pods),
+            all=len(pods) + parcel.beside,
+            wanted=WANTED,
+            space=space(parcel.service),
             seen=f"{len(pods)}, and {parcel.beside} without its labels",
-            source=f"kubectl describe service {name}{space(parcel.service)}",
-            hint="`kubectl get pods --show-labels` shows which copies carry the labels of the service's selector.",
         )
-    fail(
-        f"Only {len(pods)} {'copy' if len(pods) == 1 else 'copies'} of Parcel run{'s' * (len(pods) == 1)}. With fewer than three, the loss of a node leaves one or none.",
-        expected=f"{WANTED} or more",
+    WHY.fail(
+        "one-copy" if len(pods) == 1 else "two-copies",
+        number=len(pods),
+        wanted=WANTED,
+        owner=parcel.owner(pods[0]).title,
+        space=space(pods[0]),
         seen=f"{len(pods)}, all ready",
-        source=CHECKED,
-        hint=f"How many copies are wanted stands in what looks after them: `kubectl describe {parcel.owner(pods[0]).title}{space(pods[0])}`. "
-        "An autoscaler (`kubectl get hpa`) changes that number.",
     )
 
 
@@ -230,14 +220,11 @@ def test_looked_after(parcel: Parcel) -> None:
     """Something looks after the copies and replaces them."""
     # A node's own static pods are known to the node alone, and gone with it.
     bare = [pod for pod in parcel.pods if pod.metadata.owner is None or pod.metadata.owner.kind == "Node"]
-    require(
+    WHY.require(
         not bare,
-        f"{bare[0].metadata.name if bare else ''} is a pod on its own. Nothing looks after it: when it is gone, it is gone.",
-        expected="pods that belong to a Deployment or the like",
+        "bare-pods",
+        pod=bare[0].metadata.name if bare else "",
         seen=f"{len(bare)} of {len(parcel.pods)} belong to nothing",
-        source="kubectl get pods --output custom-columns=NAME:.metadata.name,OWNER:.metadata.ownerReferences[0].name",
-        hint="A pod is one copy. What says how many there should be, and keeps it so, is another kind of thing. A pod that is no copy "
-        "of yours must not have the labels that the service selects.",
     )
 
 
@@ -285,21 +272,16 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
         f"{' and '.join(came_later)} {'was' if len(came_later) == 1 else 'were'} away, and Kubernetes does not move what runs.",
         expected="copies on two nodes at least",
         seen=", ".join(f"{node}: {count}" for node, count in per.items()),
-        source=CHECKED,
+        source="kubectl get pods --output wide",
         hint="The scheduler chooses nodes again for new copies. `kubectl rollout restart` makes new ones, one after the other, as a new version does.",
     )
     bound = list(dict.fromkeys(each for workload in parcel.workloads for each in parcel.bound_by(workload)))
-    fail(
-        f"All {total} copies are on {here}: when that node is lost, all are lost.",
-        expected="copies on two nodes at least",
+    WHY.fail(
+        "all-bound-to-one-node" if bound else "all-on-one-node",
+        here=here,
+        total=total,
+        bound=" and ".join(bound),
         seen=", ".join(f"{node}: {count}" for node, count in per.items()),
-        source=CHECKED,
-        hint="The scheduler spreads copies by itself, unless it was told where they may run. "
-        + (
-            f"Your pod's {' and '.join(bound)} may tell it."
-            if bound
-            else "`kubectl describe pod NAME` shows Node-Selectors."
-        ),
     )
 
 
@@ -352,13 +334,16 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         + f"`kubectl rollout status {title}{where}` says what a rollout waits for; one that was paused waits for you.",
     )
     old = [each for each in cluster.instances() if each.version != AFTER]
-    require(
+    WHY.require(
         not old,
-        f"{len(old)} of {len(parcel.pods)} copies are meant to run version {old[0].version if old else ''}.",
-        expected=f"version {AFTER}, in all copies",
+        "old-copies",
+        number=len(old),
+        all=len(parcel.pods),
+        old=old[0].version if old else "",
+        version=AFTER,
+        space=where,
+        owner=title,
         seen=f"{old[0].id}: {old[0].image}" if old else "",
-        source=f"kubectl get pods{where} --output custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image",
-        hint=f"`kubectl rollout history {title}{where}` lists what was rolled out, `kubectl rollout status` whether it is done.",
     )
     require_told(parcel, AFTER)
     if cluster.lab.recall("versions", parcel.key) is None:
@@ -388,17 +373,8 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
     spec, pods = parcel.spec(workload), parcel.pods_of(workload)
     source = f"kubectl describe {workload.title}{space(pods[0])}"
     kept = held_back(workload.kind, spec)
-    require(
-        not kept,
-        f"No release reaches the copies of {workload.title}, a bad one as little as a good one: it says `{kept}`. That is no "
-        "protection from a bad release, only a release put off until somebody lets go of it.",
-        expected=TRIED,
-        seen=kept,
-        source=source,
-        hint="`kubectl rollout resume` is the opposite of `kubectl rollout pause`."
-        if workload.kind == "Deployment"
-        else "Which copies does a partition leave out of an update?",
-    )
+    reason = "held-by-a-pause" if workload.kind == "Deployment" else "held-by-a-partition"
+    WHY.require(not kept, reason, workload=workload.title, kept=kept, source=source, seen=kept)
     cluster.lab.disturb("rolls out a release that cannot start, and rolls it back")
     image = parcel.container(pods[0])
     wanted = sum(pod.ready for pod in parcel.pods)
@@ -416,39 +392,31 @@ def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, wor
             hint=f"`{source}` shows the strategy and how many copies may be unavailable: how many old ones may go before a new one is ready?",
         )
     except Refused as refused:
-        require(
+        WHY.require(
             "field is immutable" not in refused.message,
-            f"No other version can be rolled out to the copies of {workload.title}, and none rolled back: a {workload.kind} "
-            "takes no other image once it exists.",
-            expected=TRIED,
-            seen="spec.template: field is immutable",
+            "image-cannot-change",
+            workload=workload.title,
+            kind=workload.kind,
             source=source,
-            hint="Which kinds make new copies when their template changes? One of them is in `practice.yaml`.",
+            seen="spec.template: field is immutable",
         )
         _require_let_in(cluster, refused.message, source)
         could_not_run(f"The bad release could not be tried: {refused.message}")
-    require(
+    WHY.require(
         all(back),
-        f"After {cluster.bad_image} was rolled back, not all copies became ready again.",
-        expected=f"{wanted} copies of version {AFTER}, all ready",
+        "not-rolled-back",
+        bad=cluster.bad_image,
+        wanted=wanted,
+        version=AFTER,
         seen=f"{sum(pod.ready for pod in cluster.pods())} ready",
-        source=CHECKED,
-        hint="`kubectl get events` says what the cluster waits for.",
     )
 
 
 def _require_let_in(cluster: Kubernetes, why: str, source: str) -> str:
     """Return why a release reached no copy; where it is a quota or a rule of the learner's own, end the check."""
-    for words, (rationale, hint) in KEPT_AWAY.items():
-        require(
-            # On a learner's own cluster, its administrator sets these.
-            words not in why or isinstance(cluster, Elsewhere),
-            rationale,
-            expected=TRIED,
-            seen=why,
-            source=source,
-            hint=hint,
-        )
+    for words, reason in KEPT_AWAY.items():
+        # On a learner's own cluster, its administrator sets these.
+        WHY.require(words not in why or isinstance(cluster, Elsewhere), reason, source=source, seen=why)
     return why
 
 
@@ -491,28 +459,27 @@ def _require_asked_in_time(parcel: Parcel, ready: list[Pod]) -> None:
             probe.initial_delay_seconds if probe else 0
             for probe in (container.readiness_probe, container.startup_probe)
         )
-        require(
+        WHY.require(
             first + GIVEN_UP_SECONDS < REPLACED_SECONDS,
-            f"A copy that replaces a lost one is asked for the first time {first} s after its start, and a lost node's copies are "
-            f"replaced {GIVEN_UP_SECONDS:g} s after the loss: that is more than the two minutes of the task.",
-            expected=f"copies that are ready {REPLACED_SECONDS:g} s after the loss",
+            "asked-too-late",
+            first=first,
+            given_up=GIVEN_UP_SECONDS,
+            most=REPLACED_SECONDS,
+            owner=parcel.owner(pod).title,
+            space=space(pod),
             seen=f"initialDelaySeconds: {first}",
-            source=f"kubectl describe {parcel.owner(pod).title}{space(pod)}",
-            hint="How long does a copy really need? A probe that asks early and fails costs nothing.",
         )
 
 
 def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoReturn:
     """Try what can be tried on machines that are not the lab's, and say what is not proven by it."""
     staying = [pod for pod in parcel.pods if cluster.outstays(pod)]
-    require(
+    WHY.require(
         not staying,
-        f"{len(staying)} of {len(parcel.pods)} copies tolerate a lost node without a time limit. Nobody gives them up when "
-        "theirs is lost, so not all of them run elsewhere then.",
-        expected="copies that are given up some time after their node was lost",
+        "never-given-up",
+        number=len(staying),
+        all=len(parcel.pods),
         seen="a toleration of lost nodes without tolerationSeconds",
-        source="kubectl describe pods",
-        hint="Who says for how long? `kubectl describe pod NAME`, Tolerations.",
     )
     if lab.recall("copy evicted", parcel.key) is None:
         lab.disturb("evicts a copy")
@@ -535,12 +502,11 @@ def _evict_one(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> None:
         left = [pod for pod in cluster.pods() if pod.metadata.uid != victim.metadata.uid]
         return len(left) >= wanted and all(pod.ready for pod in left)
 
-    require(
+    WHY.require(
         wait_until(is_replaced, REPLACED_SECONDS, every=0.2),
-        f"A copy was evicted, and {REPLACED_SECONDS:g} s later not as many as before are ready.",
-        expected=f"{wanted} copies, all ready",
+        "not-replaced",
+        seconds=REPLACED_SECONDS,
+        wanted=wanted,
         seen=f"{sum(pod.ready for pod in cluster.pods())} ready",
-        source=CHECKED,
-        hint="Who counts the copies, and how many does it want?",
     )
     lab.record("replaced after an eviction", round(time.monotonic() - begun, 1), "s", "kubernetes")
