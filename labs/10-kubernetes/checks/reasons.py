@@ -66,7 +66,34 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
 # -- refused ---------------------------------------------------------------------------------------------------
 
 
-def fail_too_few(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
+def fail_too_few(parcel: Parcel) -> NoReturn:
+    """End the check: all copies are ready, and there are too few of them."""
+    pods = parcel.pods
+    for workload in parcel.workloads:
+        if refused := parcel.refused(workload):
+            _fail_refused(parcel, workload, refused)
+    if parcel.beside and parcel.service:
+        name = parcel.service.metadata.name
+        WHY.fail(
+            "not-led-to",
+            service=name,
+            number=len(pods),
+            all=len(pods) + parcel.beside,
+            wanted=WANTED,
+            space=space(parcel.service),
+            seen=f"{len(pods)}, and {parcel.beside} without its labels",
+        )
+    WHY.fail(
+        "one-copy" if len(pods) == 1 else "two-copies",
+        number=len(pods),
+        wanted=WANTED,
+        owner=parcel.owner(pods[0]).title,
+        space=space(pods[0]),
+        seen=f"{len(pods)}, all ready",
+    )
+
+
+def _fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     """End the check: more copies are wanted than the cluster makes."""
     pods = parcel.pods_of(workload)
     WHY.fail(

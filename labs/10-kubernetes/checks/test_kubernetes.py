@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.interface import tell_of_lost
-from checker.cluster.kubernetes import NO_IMAGE, held_back, set_taints
-from checker.cluster.kubernetes_api import Refused
+from checker.cluster.kubernetes import NO_IMAGE
 from checker.grading.author import (
     Reply,
     could_not_run,
@@ -21,7 +18,7 @@ from checker.grading.author import (
     wait_until,
 )
 
-from . import health, room
+from . import bad_release, health, loss, room, whole
 from .parcel import WHY, image_of, space
 from .reasons import (
     ADDRESS,
@@ -45,7 +42,6 @@ from .unready import fail_not_ready, require_steady
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
-    from checker.cluster.kubernetes_records import Pod
     from checker.grading.author import Lab, Outside, Traffic
 
     from .parcel import Parcel
@@ -59,27 +55,6 @@ ANSWER_SECONDS = 7.0
 """How long users may get no answer right after a change."""
 PATIENT_SECONDS = 120
 """The longest that copies may put it off themselves."""
-REPLACED_SECONDS = 120.0
-"""What the task allows: a lost node is given up after 10 s and its pods after 5 more; then a copy has to start, and may
-be asked for the first time half a minute later."""
-GIVEN_UP_SECONDS = 15.0
-"""How long after a node's loss its copies are replaced."""
-NEVER_SECONDS = 45.0
-"""How long copies are waited for that their kind does not replace."""
-WATCH_SECONDS = 10.0
-
-
-KEPT_AWAY = {"exceeded quota": "no-room-for-a-release", "denied request": "refused-by-a-rule"}
-"""What in the cluster's words shows that a release was kept from every copy, and the reason."""
-
-WHO_COUNTS = "Who counts the copies, and how many does it want? `kubectl get pods --watch` while `lab lose 10` takes a node away shows it."
-NOT_REPLACED = {
-    "StatefulSet": "A StatefulSet replaces a copy only when the old one is known to be gone, so that no two ever have one name; "
-    "of a copy on a silent node nobody knows. Which kind does not care which copy is which?",
-    "DaemonSet": "A DaemonSet wants one copy on each node, not a number of copies: on the nodes that are left it has all it wants. "
-    "Which kind counts copies?",
-}
-"""Why copies are not replaced, by what looks after them."""
 
 
 @guard
@@ -92,67 +67,7 @@ def test_cluster_whole(lab: Lab, cluster: Kubernetes) -> None:
                 f"in this cluster the lab's identity may {touches}, so its being as it was is not proven."
             )
         return
-    if lost := tell_of_lost(lab, cluster.nodes):
-        could_not_run(lost)
-    late: list[str] = []
-
-    def is_whole() -> bool:
-        nonlocal late
-        late = cluster.unready_nodes()
-        return not late
-
-    if not wait_until(is_whole, READY_SECONDS, every=0.2):
-        deleted = cluster.deleted_nodes()
-        require(
-            not deleted,
-            f"{' and '.join(deleted)} run{'s' * (len(deleted) == 1)}, and the cluster does not list "
-            f"{'it' if len(deleted) == 1 else 'them'} any more: somebody has deleted the node.",
-            expected="three nodes that take pods",
-            seen=f"{len(cluster.nodes) - len(deleted)} nodes",
-            source="kubectl get nodes",
-            hint=f"A node registers itself when it starts: `lab lose 10 {deleted[0] if deleted else ''}` and `lab lose 10 --back` start "
-            "it again.",
-        )
-        could_not_run(
-            f"The cluster does not count {' and '.join(late)} as ready. `lab start 10` starts what is not running; "
-            "`lab reset 10` starts with a new cluster."
-        )
-    _require_open(cluster)
-    missing = cluster.missing_parts()
-    require(
-        not missing,
-        f"{' and '.join(missing)} in kube-system {'does' if len(missing) == 1 else 'do'} not run. These are parts of the cluster itself: "
-        "without them no name is found, or nothing is measured.",
-        expected="coredns and metrics-server in the namespace kube-system, as they were",
-        seen=", ".join(f"{name}: {how}" for name, how in missing.items()),
-        source="kubectl get deployments --namespace kube-system",
-        hint="`lab reset 10` starts with a new cluster; your files are set aside.",
-    )
-
-
-def _require_open(cluster: Kubernetes) -> None:
-    closed = cluster.closed_nodes()
-    cordoned = [node.metadata.name for node in closed if node.spec.unschedulable]
-    require(
-        not cordoned,
-        f"{' and '.join(cordoned)} take{'s' * (len(cordoned) == 1)} no new pods: a node that was cordoned or drained "
-        "stays so until somebody says otherwise, and what is lost elsewhere cannot move there.",
-        expected="three nodes that take pods",
-        seen=f"{', '.join(cordoned)}: SchedulingDisabled",
-        source="kubectl get nodes",
-        hint="`kubectl uncordon` is the opposite of `kubectl cordon`.",
-    )
-    tainted = {node.metadata.name: set_taints(node) for node in closed}
-    names = " and ".join(tainted)
-    require(
-        not tainted,
-        f"{names} {'has a taint' if len(tainted) == 1 else 'have taints'} that somebody set: pods that do not tolerate it "
-        "are kept away, and what is lost elsewhere cannot move there.",
-        expected="three nodes as they were, without taints",
-        seen="; ".join(f"{name}: {', '.join(taints)}" for name, taints in tainted.items()),
-        source="kubectl get nodes --output custom-columns=NAME:.metadata.name,TAINTS:.spec.taints",
-        hint="`kubectl taint` takes a taint away when a `-` stands behind it. Which nodes had one when the lab began?",
-    )
+    whole.judge(lab, cluster)
 
 
 # -- 1: three copies behind one address ------------------------------------------------------------------------
@@ -181,28 +96,7 @@ def test_copies_run(lab: Lab, parcel: Parcel, cluster: Kubernetes) -> None:
         fail_without_pods(cluster)
     if late:
         fail_not_ready(lab, parcel, late)
-    for workload in parcel.workloads:
-        if refused := parcel.refused(workload):
-            fail_too_few(parcel, workload, refused)
-    if parcel.beside and parcel.service:
-        name = parcel.service.metadata.name
-        WHY.fail(
-            "not-led-to",
-            service=name,
-            number=len(pods),
-            all=len(pods) + parcel.beside,
-            wanted=WANTED,
-            space=space(parcel.service),
-            seen=f"{len(pods)}, and {parcel.beside} without its labels",
-        )
-    WHY.fail(
-        "one-copy" if len(pods) == 1 else "two-copies",
-        number=len(pods),
-        wanted=WANTED,
-        owner=parcel.owner(pods[0]).title,
-        space=space(pods[0]),
-        seen=f"{len(pods)}, all ready",
-    )
+    fail_too_few(parcel)
 
 
 def _patience(parcel: Parcel) -> float:
@@ -365,59 +259,8 @@ def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Tr
     if lab.recall("bad release", parcel.key) is not None:
         return
     for workload in parcel.workloads:
-        _try_bad_release(cluster, parcel, timeline, workload)
+        bad_release.judge(cluster, parcel, timeline, workload)
     lab.remember("bad release", parcel.key)
-
-
-def _try_bad_release(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, workload: Workload) -> None:
-    spec, pods = parcel.spec(workload), parcel.pods_of(workload)
-    source = f"kubectl describe {workload.title}{space(pods[0])}"
-    kept = held_back(workload.kind, spec)
-    reason = "held-by-a-pause" if workload.kind == "Deployment" else "held-by-a-partition"
-    WHY.require(not kept, reason, workload=workload.title, kept=kept, source=source, seen=kept)
-    cluster.lab.disturb("rolls out a release that cannot start, and rolls it back")
-    image = parcel.container(pods[0])
-    wanted = sum(pod.ready for pod in parcel.pods)
-    back: list[bool] = []
-    try:
-        outcomes.contained(
-            cluster,
-            timeline,
-            release=lambda: cluster.release(workload, cluster.bad_image, pods),
-            withdraw=lambda: back.append(cluster.undo(workload, image.name, image.image, wanted)),
-            serving=AFTER,
-            seconds=WATCH_SECONDS,
-            arrived=lambda: cluster.has_reached(cluster.bad_image),
-            kept_away=lambda: _require_let_in(cluster, cluster.last_failure(), source),
-            hint=f"`{source}` shows the strategy and how many copies may be unavailable: how many old ones may go before a new one is ready?",
-        )
-    except Refused as refused:
-        WHY.require(
-            "field is immutable" not in refused.message,
-            "image-cannot-change",
-            workload=workload.title,
-            kind=workload.kind,
-            source=source,
-            seen="spec.template: field is immutable",
-        )
-        _require_let_in(cluster, refused.message, source)
-        could_not_run(f"The bad release could not be tried: {refused.message}")
-    WHY.require(
-        all(back),
-        "not-rolled-back",
-        bad=cluster.bad_image,
-        wanted=wanted,
-        version=AFTER,
-        seen=f"{sum(pod.ready for pod in cluster.pods())} ready",
-    )
-
-
-def _require_let_in(cluster: Kubernetes, why: str, source: str) -> str:
-    """Return why a release reached no copy; where it is a quota or a rule of the learner's own, end the check."""
-    for words, reason in KEPT_AWAY.items():
-        # On a learner's own cluster, its administrator sets these.
-        WHY.require(words not in why or isinstance(cluster, Elsewhere), reason, source=source, seen=why)
-    return why
 
 
 @needs("moved-without-failure", "spread")
@@ -425,88 +268,8 @@ def _require_let_in(cluster: Kubernetes, why: str, source: str) -> str:
 def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
     """A node is lost, and within two minutes as many copies as before are ready on the others."""
     if isinstance(cluster, Elsewhere):
-        _judge_without_a_loss(lab, cluster, parcel)
+        loss.judge_without_a_loss(lab, cluster, parcel)
     if lab.recall("node lost", parcel.key) is not None:
         return
-    ready = [pod for pod in parcel.pods if pod.ready]
-    _require_asked_in_time(parcel, ready)
-    on = [pod.spec.node_name for pod in ready if pod.spec.node_name != "control-plane"]
-    victim = max(sorted(set(on)), key=on.count)
-    lab.disturb(f"kills {victim}")
-    kinds = {parcel.owner(pod).kind for pod in ready if pod.spec.node_name == victim}
-    never = next((NOT_REPLACED[kind] for kind in sorted(kinds) if kind in NOT_REPLACED), "")
-    found = outcomes.replaced(
-        cluster,
-        timeline,
-        len(ready),
-        within=NEVER_SECONDS if never else REPLACED_SECONDS,
-        node=victim,
-        hint=never or WHO_COUNTS,
-        gave_up=cluster.why_not_replaced(victim, REPLACED_SECONDS),
-    )
-    lab.record("replaced after a node's loss", found.seconds, "s", "kubernetes")
-    lab.record("requests lost with a node", found.lost, "requests", "kubernetes")
-    # The node's old pods go when it is back; what comes next wants to find none.
-    wait_until(lambda: all(pod.ready for pod in cluster.pods()), READY_SECONDS, every=0.2)
+    loss.judge(lab, cluster, parcel, timeline)
     lab.remember("node lost", parcel.key)
-
-
-def _require_asked_in_time(parcel: Parcel, ready: list[Pod]) -> None:
-    """Require that a copy that replaces a lost one is asked whether it is ready before the time is over."""
-    for pod in ready:
-        container = parcel.container(pod)
-        first = max(
-            probe.initial_delay_seconds if probe else 0
-            for probe in (container.readiness_probe, container.startup_probe)
-        )
-        WHY.require(
-            first + GIVEN_UP_SECONDS < REPLACED_SECONDS,
-            "asked-too-late",
-            first=first,
-            given_up=GIVEN_UP_SECONDS,
-            most=REPLACED_SECONDS,
-            owner=parcel.owner(pod).title,
-            space=space(pod),
-            seen=f"initialDelaySeconds: {first}",
-        )
-
-
-def _judge_without_a_loss(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> NoReturn:
-    """Try what can be tried on machines that are not the lab's, and say what is not proven by it."""
-    staying = [pod for pod in parcel.pods if cluster.outstays(pod)]
-    WHY.require(
-        not staying,
-        "never-given-up",
-        number=len(staying),
-        all=len(parcel.pods),
-        seen="a toleration of lost nodes without tolerationSeconds",
-    )
-    if lab.recall("copy evicted", parcel.key) is None:
-        lab.disturb("evicts a copy")
-        _evict_one(lab, cluster, parcel)
-        lab.remember("copy evicted", parcel.key)
-    not_judged(
-        "no machine of a cluster that is not the lab's is killed. A copy was evicted instead, as when its node is drained, "
-        "and was replaced; and the copies let themselves be given up. How long a lost node's copies are missed is not proven."
-    )
-
-
-def _evict_one(lab: Lab, cluster: Elsewhere, parcel: Parcel) -> None:
-    victim = parcel.pods[0]
-    wanted = sum(pod.ready for pod in parcel.pods)
-    begun = time.monotonic()
-    if refused := cluster.evict(victim):
-        could_not_run(f"A copy could not be evicted to see whether it is replaced: {refused}")
-
-    def is_replaced() -> bool:
-        left = [pod for pod in cluster.pods() if pod.metadata.uid != victim.metadata.uid]
-        return len(left) >= wanted and all(pod.ready for pod in left)
-
-    WHY.require(
-        wait_until(is_replaced, REPLACED_SECONDS, every=0.2),
-        "not-replaced",
-        seconds=REPLACED_SECONDS,
-        wanted=wanted,
-        seen=f"{sum(pod.ready for pod in cluster.pods())} ready",
-    )
-    lab.record("replaced after an eviction", round(time.monotonic() - begun, 1), "s", "kubernetes")

@@ -40,7 +40,7 @@ OTHERWISE = {
     "03-isolation/checks/given.py:_require_as_given": "`lab.replaced` compares an image",
     "07-self-healing/checks/healing.py:require_healed_whole": "hands its fault to `_heal`, which says so",
     "07-self-healing/checks/server.py:repair": "after a fault",
-    "10-kubernetes/checks/test_kubernetes.py:_evict_one": "called by the one that says so",
+    "10-kubernetes/checks/loss.py:_evict_one": "called by the one that says so",
 }
 """Functions that call one of these names and need not say so, and why."""
 

@@ -612,7 +612,7 @@ def test_probes_that_leave_a_copy_alone_for_minutes_are_told(
 
 
 def test_a_copy_that_is_asked_too_late_after_a_loss_is_told_before_the_loss(checks: Checks) -> None:
-    judge = checks(LAB, "test_kubernetes")._require_asked_in_time
+    judge = checks(LAB, "loss")._require_asked_in_time
     one = pod(readinessProbe={"initialDelaySeconds": 110})
     assert "110 s after its start" in told(lambda: judge(Parcel(one), [one])).rationale
     judge(Parcel(), [pod(readinessProbe={"initialDelaySeconds": 90})])
@@ -654,7 +654,7 @@ NOT_RELEASED = (
 def test_a_release_that_is_kept_from_every_copy_is_no_protection(
     checks: Checks, why: str, words: str
 ) -> None:
-    require_let_in = checks(LAB, "test_kubernetes")._require_let_in
+    require_let_in = checks(LAB, "bad_release")._require_let_in
     failure = told(lambda: require_let_in(Cluster(), why, "kubectl describe deployment/parcel"))
     assert words in failure.rationale
     assert failure.seen == why
