@@ -7,13 +7,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.elsewhere import Elsewhere
-from checker.grading.author import fail, require
+from checker.grading.author import fail
 
 from .parcel import NODE_PORT, WHY, labels_of, space
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
-    from checker.cluster.kubernetes_records import Service
+    from checker.cluster.kubernetes_records import Pod, Service
 
     from .parcel import Parcel
 
@@ -119,22 +119,40 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
     """
     service = parcel.service
     if service is None:
-        others = parcel.other_services()
-        fail(
-            f"No service has port {NODE_PORT} on the nodes, so nobody outside the cluster reaches the copies."
-            if not parcel.any_port
-            else "No service has a port on the nodes, so nobody outside the cluster reaches the copies.",
-            expected="a service of type NodePort" + f" with nodePort {NODE_PORT}" * (not parcel.any_port),
-            seen=_ports(others) if others else "no service of yours",
-            source=f"kubectl get services{parcel.cluster.everywhere}",
-            hint="A port of a service is inside the cluster; its node port is on every node. Left out, the cluster chooses one."
-            if others
-            else "Which kind gives copies one address? What did `kubectl apply` answer about it? Each document of a file is taken or "
-            "refused on its own.",
-        )
+        _fail_without_service(parcel)
+    ready = _require_selected(parcel, service)
+    _require_port(parcel, service, ready)
+    WHY.fail(
+        "no-answer-elsewhere" if isinstance(parcel.cluster, Elsewhere) else "no-answer",
+        service=service.metadata.name,
+        shown=SHOWN,
+        node_port=NODE_PORT,
+        namespace=service.metadata.namespace,
+        port=service.spec.ports[0].port,
+        seen=seen,
+    )
+
+
+def _fail_without_service(parcel: Parcel) -> NoReturn:
+    others = parcel.other_services()
+    fail(
+        f"No service has port {NODE_PORT} on the nodes, so nobody outside the cluster reaches the copies."
+        if not parcel.any_port
+        else "No service has a port on the nodes, so nobody outside the cluster reaches the copies.",
+        expected="a service of type NodePort" + f" with nodePort {NODE_PORT}" * (not parcel.any_port),
+        seen=_ports(others) if others else "no service of yours",
+        source=f"kubectl get services{parcel.cluster.everywhere}",
+        hint="A port of a service is inside the cluster; its node port is on every node. Left out, the cluster chooses one."
+        if others
+        else "Which kind gives copies one address? What did `kubectl apply` answer about it? Each document of a file is taken or "
+        "refused on its own.",
+    )
+
+
+def _require_selected(parcel: Parcel, service: Service) -> Pod:
+    """Return a ready copy to which the service leads."""
     name = service.metadata.name
     selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
-    source = f"kubectl describe service {name}{space(service)}"
     selected = parcel.selected(service)
     if not selected:
         elsewhere = parcel.pods[0].metadata.namespace != service.metadata.namespace
@@ -157,7 +175,12 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
             pod=selected[0].metadata.name,
             seen=f"{selected[0].metadata.name}: {selected[0].trouble or 'not ready'}",
         )
-    ready = next(pod for pod in selected if pod.ready)
+    return next(pod for pod in selected if pod.ready)
+
+
+def _require_port(parcel: Parcel, service: Service, ready: Pod) -> None:
+    """Require that the service leads to a port of the copies at which Parcel answers."""
+    name = service.metadata.name
     WHY.require(
         parcel.target(service, ready).isdecimal(),
         "port-without-a-number",
@@ -177,22 +200,14 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
         space=space(ready),
         seen=f"no answer from port {target} of {ready.metadata.name}",
     )
-    require(
+    WHY.require(
         answers,
-        f"The service {name} leads to port {target} of the pods, where nobody listens.",
-        expected="the port that Parcel listens on" + (f": {own}" if own else ", which `PARCEL_PORT` sets"),
-        seen=f"target port {target}",
-        source=source,
-        hint="A service has three ports: its own, the one on the nodes, and the one in the pods. Left out, the last is like the first.",
-    )
-    WHY.fail(
-        "no-answer-elsewhere" if isinstance(parcel.cluster, Elsewhere) else "no-answer",
+        "nobody-listens" if own else "nobody-listens-there",
         service=name,
-        shown=SHOWN,
-        node_port=NODE_PORT,
-        namespace=service.metadata.namespace,
-        port=service.spec.ports[0].port,
-        seen=seen,
+        target=target,
+        own=own,
+        space=space(service),
+        seen=f"target port {target}",
     )
 
 
