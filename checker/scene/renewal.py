@@ -97,14 +97,16 @@ class Renewal:
         Args:
             made: the ids of the containers that were made; others are not new any more.
         """
-        nodes = [node for node in self._nodes() if node.id in made]
+        there = self._nodes()
+        nodes = [node for node in there if node.id in made]
         if not nodes:
             return
         try:
             found = dict(zip([node.id for node in nodes], in_parallel(self._look, nodes), strict=True))
         except LabError:
             return  # without notes, the next reset makes a new scene
-        kept = {id_: noted for id_, noted in self._notes().items() if id_ not in found}
+        ids = {node.id for node in there}
+        kept = {id_: noted for id_, noted in self._notes().items() if id_ in ids}
         with contextlib.suppress(OSError):
             whole.write(self._file, msgspec.json.encode(kept | found).decode())
 
@@ -133,9 +135,13 @@ class Renewal:
             if why:
                 progress(f"making new nodes: {why}")
             remove_owned(self._engine, self._lab)
-            with contextlib.suppress(OSError):
-                self._file.unlink(missing_ok=True)
+            self.forget()
         return why is None
+
+    def forget(self) -> None:
+        """Remove the notes: the nodes are gone."""
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
 
     def _why_not(self, nodes: list[_Node], notes: dict[str, Noted], *, proof: bool) -> str | None:
         """Return why the nodes cannot be kept; empty if there are none, None if they may be."""

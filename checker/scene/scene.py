@@ -261,6 +261,7 @@ class Scene:
             if not take:
                 require_own(self.engine, self.lab, self.places)
             removed = remove_owned(self.engine, self.lab)
+            self._renewal.forget()
             self._forget_proof()
             return removed + elsewhere.leave(self.places, self.lab)
 

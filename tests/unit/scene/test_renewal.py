@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
 import pytest
 
 from checker.engine.shell import Completed
 from checker.scene import renewal
 from checker.scene.renewal import RENEW, Renewal
+from checker.scene.scene import Scene
 from tests.unit.scene.test_removal import LAB, SCENE, Table, thing, volume
 
 if TYPE_CHECKING:
@@ -220,3 +222,31 @@ def test_a_learner_and_a_proof_do_not_get_each_others_nodes(
         engine.things["volumes"].append(volume("proof", {**LAB, "io.drydock.proof": ""}))
     assert not kept.renew(quiet, proof=proof)
     assert engine.names() == []
+
+
+def test_a_stopped_lab_keeps_no_notes_about_its_nodes(
+    course: Course, printed: Printed, tmp_path: Path
+) -> None:
+    del printed
+    nothing: Any = None
+    engine = Nodes()
+    scene = Scene(course.lab(), course.places, engine, nothing, tmp_path / "work", held=True)
+    notes = course.places.state / "nodes" / f"{course.lab().slug}.json"
+    Renewal(engine, course.lab(), notes).note({"one-id", "two-id"})
+    assert notes.is_file()
+    scene.stop()
+    assert engine.names() == []
+    assert not notes.exists()
+    assert scene.stop() == []
+
+
+def test_nodes_that_are_gone_are_forgotten_when_others_are_noted(
+    course: Course, printed: Printed, tmp_path: Path
+) -> None:
+    del printed
+    engine, notes = Nodes(), tmp_path / "97.json"
+    kept = Renewal(engine, course.lab(), notes)
+    kept.note({"one-id", "two-id"})
+    engine.things["containers"] = [item for item in engine.things["containers"] if item["Id"] != "one-id"]
+    kept.note({"two-id"})
+    assert list(msgspec.json.decode(notes.read_bytes())) == ["two-id"]
