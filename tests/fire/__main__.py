@@ -1,6 +1,7 @@
 """Kill `lab` at random moments, and see that nothing is lost and nothing is left: `./lab test fire -- --rounds 100`.
 
 Each round is drawn from the seed and its own number, so `--seed 7 --only 42` plays round 42 of seed 7 again.
+Let nobody else use these labs on the engine meanwhile, or start containers on it that belong to no lab.
 """
 
 from __future__ import annotations

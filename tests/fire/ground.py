@@ -10,13 +10,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import LABEL, connect
 from checker.grading.author import wait_until
+from checker.scene.image_names import Names
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from checker.course.catalogue import Lab
 
 TOKEN = f"DRYDOCK_FIRE={secrets.token_hex(8)}"
@@ -25,8 +28,11 @@ TOKEN = f"DRYDOCK_FIRE={secrets.token_hex(8)}"
 LONGEST_SECONDS = 420.0
 """After this, a command hangs. The slowest takes a minute; an engine that is away costs another."""
 
-_STAY = {"progress.sqlite3", "progress.sqlite3-wal", "progress.sqlite3-shm", "progress.sqlite3.lock"}
-_FOLDERS_STAY = {"cache", "engine", "given", "addresses", "verify", "choices"}
+RECORD = "progress.sqlite3"
+"""The record, and how the names of all that belongs to it begin."""
+
+STAY = frozenset({RECORD, "addresses", "cache", "engine", "given", "images", "proofs"})
+"""What `lab` keeps in the state folder when a lab is stopped; everything else has to be gone."""
 
 
 class Ground:
@@ -69,18 +75,17 @@ class Ground:
     # -- what may be left ----------------------------------------------------------------------------------
 
     def on_the_engine(self, lab: Lab) -> set[str]:
-        """Return every container, network, volume and image name on the engine, but for those of other labs."""
+        """Return every container, network, volume and image name on the engine, but for those of other labs.
+
+        Of the images, only those that the lab's label or its answers name: others may be built meanwhile.
+        """
         found = {
             f"{kind.removesuffix('s')} {(item.get('Names') or [item.get('Name')])[0]}"
             for kind in ("containers", "networks", "volumes")
             for item in self.engine.list_all(kind)
             if _may_be_of(lab, item.get("Labels") or {})
         }
-        images = self.engine.list_all("images")
-        found |= {
-            f"image {tag} {item['Id'][7:19]}" for item in images for tag in item.get("RepoTags") or ["<none>"]
-        }
-        return found
+        return found | _images(lab, self.engine.list_all("images"))
 
     def processes(self) -> list[str]:
         """Return the processes that a round started and that are still there."""
@@ -96,11 +101,11 @@ class Ground:
         found |= {f"temporary {path.name}" for path in self.temporary.glob("drydock-*-*")}
         if self.state.is_dir():
             found |= {
-                f"state {path.name}"
-                for path in self.state.iterdir()
-                if path.name not in _STAY | _FOLDERS_STAY and ".sqlite3.damaged" not in path.name
+                f"state {path.relative_to(self.state)}"
+                for path in self.state.rglob("*")
+                if not may_stay(path.relative_to(self.state))
+                and not (path.is_dir() and path.parent == self.state)
             }
-            found |= {f"state verify/{path.name}" for path in self.state.glob("verify/*")}
         if self.work.is_dir():
             found |= {f"work {path.name}" for path in self.work.iterdir() if path.name.startswith(".")}
         return found
@@ -168,6 +173,22 @@ def _marked() -> list[int]:
                 if state not in "ZX":
                     found.append(int(entry.name))
     return found
+
+
+def may_stay(file: Path) -> bool:
+    """Whether a file of the state folder, named from there, is one that `lab stop` leaves."""
+    return file.parts[0] in STAY or file.parts[0].startswith(RECORD)
+
+
+def _images(lab: Lab, listed: Iterable[dict[str, Any]]) -> set[str]:
+    answers = "\n".join(entry.text or "" for answer in lab.answers for entry in answer.contents.values())
+    names = Names({}, answers, lab.all_images)
+    return {
+        f"image {tag} {item['Id'][7:19]}"
+        for item in listed
+        for tag in item.get("RepoTags") or ["<none>"]
+        if (item.get("Labels") or {}).get(LABEL) == lab.number or names.can_come_from_answer(tag)
+    }
 
 
 def _may_be_of(lab: Lab, labels: dict[str, str]) -> bool:

@@ -6,18 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from checker.course.catalogue import Catalogue
 from checker.course.places import find
+from checker.engine.api import IMAGE, LABEL
 from checker.grading.author import wait_until
 from tests.conftest import ROOT
 from tests.fire import ground
-from tests.fire.ground import TOKEN, end_marked, kill
+from tests.fire.ground import RECORD, STAY, TOKEN, end_marked, kill, may_stay
 from tests.fire.plan import KINDS, draw
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LABS = [Catalogue(find(ROOT)).find(name) for name in ("1", "6")]
 
@@ -77,3 +78,37 @@ def test_a_process_is_killed_with_all_that_it_started() -> None:
     kill(process, alone=False)
     assert process.wait(20) == -signal.SIGKILL
     assert wait_until(lambda: not ground._marked(), 20)
+
+
+@pytest.mark.parametrize("name", sorted(STAY - {RECORD}))
+def test_what_may_stay_in_the_state_folder_is_something_that_lab_keeps(name: str) -> None:
+    sources = (ROOT / "checker").rglob("*.py")
+    assert any(f'state / "{name}"' in source.read_text(encoding="utf-8") for source in sources)
+
+
+@pytest.mark.parametrize(
+    ("file", "stays"),
+    [
+        ("images/parcel.log", True),
+        ("progress.sqlite3-wal", True),
+        ("progress.sqlite3.damaged-1", True),
+        ("nodes/06-instances.json", False),
+        ("verify/06-instances/front.cfg", False),
+        ("something", False),
+    ],
+)
+def test_what_a_stopped_lab_may_leave_in_the_state_folder(file: str, *, stays: bool) -> None:
+    assert may_stay(Path(file)) == stays
+
+
+def test_images_of_others_do_not_count() -> None:
+    first = LABS[0]
+    listed: list[dict[str, Any]] = [
+        {"Id": "sha256:1", "RepoTags": ["drydock/parcel:1.0"], "Labels": {IMAGE: "parcel"}},
+        {"Id": "sha256:2", "RepoTags": ["mine:1"], "Labels": {LABEL: first.number}},
+        {"Id": "sha256:3", "RepoTags": [], "Labels": {LABEL: first.number}},
+        {"Id": "sha256:4", "RepoTags": ["theirs:1"], "Labels": {LABEL: "04"}},
+        {"Id": "sha256:5", "RepoTags": ["drydock/vm:1.0"], "Labels": {IMAGE: "vm"}},
+        {"Id": "sha256:6", "RepoTags": None, "Labels": None},
+    ]
+    assert ground._images(first, listed) == {"image drydock/parcel:1.0 1", "image mine:1 2", "image <none> 3"}
