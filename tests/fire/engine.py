@@ -91,9 +91,15 @@ class LocalEngine:
             raise LabError(f"The engine at {self.socket} did not come back.")
 
     def orphans(self, known: set[str]) -> list[str]:
-        """Return the containers that have processes here and that the engine does not know."""
+        """Return the containers that have processes here and that the engine does not know.
+
+        A shim alone does not count: an engine that is killed before the shim has started the container forgets it.
+        """
         found = []
+        parents = _parents()
         for entry in Path("/proc").glob("[0-9]*"):
+            if int(entry.name) not in parents:
+                continue
             with contextlib.suppress(OSError, ValueError, IndexError):
                 words = (entry / "cmdline").read_bytes().decode().split("\0")
                 if "containerd-shim" in words[0] and str(self._exec_root) in " ".join(words):
@@ -101,3 +107,12 @@ class LocalEngine:
                     if name not in known:
                         found.append(name[:12])
         return found
+
+
+def _parents() -> set[int]:
+    """Return the processes that have at least one child."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found.add(int((entry / "stat").read_text().rpartition(")")[2].split()[1]))
+    return found

@@ -178,8 +178,10 @@ class Player:
 
     def _follow(self, each: Round) -> None:
         words = self._words(each, each.then)
-        # `check` and `verify` judge; what they say is compared below.
-        self._lab(*words, allowed=(0, 1) if each.then == "check" else (0,))
+        # `check` and `verify` judge; what they say is compared below. Most engines that were killed do not start the
+        # containers again: then nothing can be judged until the next `lab start`.
+        judged = (0, 1, 3) if each.kind == "engine" else (0, 1)
+        self._lab(*words, allowed=judged if each.then == "check" else (0,))
         if each.then == "check":
             if each.kind == "engine":
                 return

@@ -17,6 +17,7 @@ from checker.engine.api import IMAGE, LABEL
 from checker.grading.author import wait_until
 from tests.conftest import ROOT
 from tests.fire import ground
+from tests.fire.engine import LocalEngine
 from tests.fire.ground import RECORD, STAY, TOKEN, end_marked, kill, may_stay
 from tests.fire.plan import KINDS, draw
 
@@ -112,3 +113,27 @@ def test_images_of_others_do_not_count() -> None:
         {"Id": "sha256:6", "RepoTags": None, "Labels": None},
     ]
     assert ground._images(first, listed) == {"image drydock/parcel:1.0 1", "image mine:1 2", "image <none> 3"}
+
+
+def test_a_shim_counts_as_left_when_its_container_has_a_process(tmp_path: Path) -> None:
+    engine = LocalEngine(0, ["dockerd", "--exec-root", str(tmp_path)], tmp_path / "socket", 0)
+    shims = [
+        subprocess.Popen(
+            ["containerd-shim", "-c", script, "-id", name, str(tmp_path)],
+            executable="/bin/sh",
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        for name, script in (
+            ("runs", "cat & read -r _"),
+            ("known", "cat & read -r _"),
+            ("alone", "read -r _"),
+        )
+    ]
+    try:
+        assert wait_until(lambda: len(engine.orphans(set())) == 2, 20)
+        assert engine.orphans({"known"}) == ["runs"]
+    finally:
+        for each in shims:
+            os.killpg(each.pid, signal.SIGKILL)
+            each.communicate()
