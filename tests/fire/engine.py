@@ -93,7 +93,8 @@ class LocalEngine:
     def orphans(self, known: set[str]) -> list[str]:
         """Return the containers that have processes here and that the engine does not know.
 
-        A shim alone does not count: an engine that is killed before the shim has started the container forgets it.
+        A shim alone does not count, nor one with a container that never began: an engine that is killed before that
+        forgets them, and nobody can remove them through it.
         """
         found = []
         parents = _parents()
@@ -110,9 +111,11 @@ class LocalEngine:
 
 
 def _parents() -> set[int]:
-    """Return the processes that have at least one child."""
+    """Return the processes that have at least one child, but for children that wait to become a container's program."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
+            if (entry / "cmdline").read_bytes().startswith(b"runc\0init\0"):
+                continue
             found.add(int((entry / "stat").read_text().rpartition(")")[2].split()[1]))
     return found

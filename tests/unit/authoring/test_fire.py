@@ -117,22 +117,27 @@ def test_images_of_others_do_not_count() -> None:
 
 def test_a_shim_counts_as_left_when_its_container_has_a_process(tmp_path: Path) -> None:
     engine = LocalEngine(0, ["dockerd", "--exec-root", str(tmp_path)], tmp_path / "socket", 0)
+    (tmp_path / "runc").symlink_to("/bin/sh")
+    (tmp_path / "init").write_text("read -r _\n", encoding="utf-8")
     shims = [
         subprocess.Popen(
             ["containerd-shim", "-c", script, "-id", name, str(tmp_path)],
             executable="/bin/sh",
             stdin=subprocess.PIPE,
             start_new_session=True,
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
         )
         for name, script in (
-            ("runs", "cat & read -r _"),
-            ("known", "cat & read -r _"),
+            ("runs", "sleep 1000 & read -r _"),
+            ("known", "sleep 1000 & read -r _"),
             ("alone", "read -r _"),
+            ("created", "runc init; read -r _"),
         )
     ]
     try:
-        assert wait_until(lambda: len(engine.orphans(set())) == 2, 20)
-        assert engine.orphans({"known"}) == ["runs"]
+        assert wait_until(lambda: sorted(engine.orphans(set())) == ["known", "runs"], 20)
+        assert wait_until(lambda: engine.orphans({"known"}) == ["runs"], 20)
     finally:
         for each in shims:
             os.killpg(each.pid, signal.SIGKILL)
