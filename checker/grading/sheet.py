@@ -6,7 +6,9 @@ check ends and says what is wrong, where, and what to do.
 
 from __future__ import annotations
 
+import codecs
 import math
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +16,26 @@ from checker.grading.verdicts import fail
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_TYPESET = {
+    "“": 'a typographic quote; TOML needs the straight one, "',
+    "”": 'a typographic quote; TOML needs the straight one, "',
+    "„": 'a typographic quote; TOML needs the straight one, "',
+    "«": 'a typographic quote; TOML needs the straight one, "',
+    "»": 'a typographic quote; TOML needs the straight one, "',
+    "‘": "a typographic quote; TOML needs the straight one, '",
+    "’": "a typographic quote; TOML needs the straight one, '",
+    "\u00a0": "a space that is not an ordinary one; write it with the space bar",
+    "\u202f": "a space that is not an ordinary one; write it with the space bar",
+    "\u200b": "a character without a width; remove it",
+}
+"""What word processors, chats and pages put in the place of plain characters, and what is wrong with it."""
+
+_TWICE = re.compile(r"twice|[Cc]annot (?:overwrite|redefine|mutate)")
+"""What the parser says of a table or a name that is there a second time."""
+
+_QUOTED = re.compile(r"""=\s*(["'])(?!\1)(.*)\1\s*(?:#.*)?$""")
+"""A text in quotes, to the last quote on its line."""
 
 
 class Sheet:
@@ -99,8 +121,7 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
     )
     source = f"cat {name}"
     try:
-        # An editor on Windows may write a byte order mark before the first letter.
-        text = file.read_text(encoding="utf-8-sig")
+        text = _decoded(file.read_bytes())
     except FileNotFoundError:
         fail(
             f"There is no {name} in the work folder, so there is nothing to compare.",
@@ -116,10 +137,42 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
     try:
         return Sheet(name, tomllib.loads(text), again)
     except tomllib.TOMLDecodeError as error:
+        line = _line_of(text, str(error))
+        facts = {"expected": like, "seen": str(error), "source": source, "evidence": line.strip()}
+        if _TWICE.search(str(error)):
+            fail(
+                f"{name} says the same thing twice: a line in [ ], or a name under it, may be there only once.",
+                **facts,
+                hint="The message names the second place. Keep one of the two, with your values, and remove the other.",
+            )
+        if odd := next((each for each in line.partition("#")[0] if each in _TYPESET), ""):
+            fail(
+                f"{name} is not valid TOML: a line contains {_TYPESET[odd]}.",
+                **facts,
+                hint="Text that is copied from a page or a chat often has such characters. Type the line again.",
+            )
+        if (quoted := _QUOTED.search(line)) and quoted[1] in quoted[2]:
+            own, other = quoted[1], "'" if quoted[1] == '"' else '"'
+            fail(
+                f"{name} is not valid TOML: a text contains {own}, which is also the quote around it, so it ends there.",
+                **facts,
+                hint=f"Put a {other} before and after the text instead.",
+            )
         fail(
             f"{name} is not valid TOML: {rule}",
-            expected=like,
-            seen=str(error),
-            source=source,
+            **facts,
             hint=f"The message names the line. {hint}".strip(),
         )
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text of a file; an editor on Windows may write a byte order mark, or two bytes for each character."""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig")
+
+
+def _line_of(text: str, error: str) -> str:
+    """Return the line that the parser's message names; empty if it names none."""
+    named = re.search(r"at line (\d+)", error)
+    lines = text.split("\n")
+    return lines[int(named[1]) - 1] if named and int(named[1]) <= len(lines) else ""

@@ -110,6 +110,32 @@ def test_a_broken_file_is_told_with_its_line_and_the_rule(sheet: Callable[..., S
     assert failure.hint == "The message names the line. Units are in the name."
 
 
+@pytest.mark.parametrize(
+    ("line", "words", "hint"),
+    [
+        ("memory_mib = “34.5”", "typographic quote", "Type the line again"),
+        ("memory_mib = 34.5\u00a0", "write it with the space bar", "Type the line again"),
+        ("said = 'it is Debian's'", "contains ', which is also the quote around it", 'Put a " before'),
+        ('said = "not "found""', 'contains ", which is also the quote around it', "Put a ' before"),
+        ("said = 'it is' not", "a number stands alone.", "Units are in the name."),
+        ("# “remark”\nmemory_mib = 34.5 MiB # as it's “shown”", "a number stands alone.", "Units"),
+        ("[vm]", "says the same thing twice", "remove the other"),
+        ("disk_mb = 1\ndisk_mb = 2", "says the same thing twice", "remove the other"),
+    ],
+)
+def test_a_broken_line_is_shown_with_what_is_wrong_with_it(
+    sheet: Callable[..., Sheet], line: str, words: str, hint: str
+) -> None:
+    failure = told(lambda: sheet(f"[vm]\r\n{line}\r\n"))
+    assert words in failure.rationale
+    assert hint in failure.hint
+    assert failure.evidence == line.rpartition("\n")[2].strip()
+
+
+def test_a_file_in_the_form_that_windows_calls_unicode_is_read(sheet: Callable[..., Sheet]) -> None:
+    assert sheet("[vm]\r\nmemory_mib = 34.5\r\n".encode("utf-16")).number("vm", "memory_mib") == 34.5
+
+
 def test_a_file_that_is_gone_is_told_with_what_is_in_the_folder(
     sheet: Callable[..., Sheet], tmp_path: Path
 ) -> None:
@@ -121,7 +147,7 @@ def test_a_file_that_is_gone_is_told_with_what_is_in_the_folder(
 
 
 def test_a_file_that_is_no_text_is_told(sheet: Callable[..., Sheet]) -> None:
-    assert told(lambda: sheet(b"\xff\xfe[\x00")).rationale == "figures.toml cannot be read."
+    assert told(lambda: sheet(b"[\xe4]")).rationale == "figures.toml cannot be read."
 
 
 def test_what_stands_there_is_shown(sheet: Callable[..., Sheet]) -> None:
