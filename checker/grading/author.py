@@ -35,6 +35,7 @@ from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import Blocked, Door, insides, listening
+from checker.grading.rights import extra_rights, mounted_folders
 from checker.grading.running import MISPLACED, last_lines, misplaced_option
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
@@ -98,6 +99,7 @@ __all__ = [
     "could_not_run",
     "digest_of",
     "endings",
+    "extra_rights",
     "fail",
     "fields_of",
     "form_in",
@@ -110,6 +112,7 @@ __all__ = [
     "listening",
     "misplaced_option",
     "moment",
+    "mounted_folders",
     "needs",
     "not_judged",
     "past_events",
@@ -400,6 +403,7 @@ class Lab:
         env: Mapping[str, str] | None = None,
         network: str | None = None,
         user: str | None = None,
+        watched: bool = True,
         **host_config: Any,
     ) -> Container:
         """Start a container for the checker itself; it is removed when the run ends.
@@ -410,6 +414,7 @@ class Lab:
             env: variables to add to those of the image.
             network: a network's name, or `none` for no network; the engine's default bridge if left out.
             user: used instead of the image's user.
+            watched: whether the image's health check runs in it; while it runs, it takes memory and time.
             host_config: the engine's HostConfig fields, such as `ReadonlyRootfs=True`.
 
         Raises:
@@ -426,6 +431,8 @@ class Lab:
             body["Env"] = [f"{key}={value}" for key, value in env.items()]
         if user is not None:
             body["User"] = user
+        if not watched:
+            body["Healthcheck"] = {"Test": ["NONE"]}
         made = str(self.engine.post("/containers/create", body)["Id"])
         self._made.append(made)
         self.engine.post(f"/containers/{made}/start")
