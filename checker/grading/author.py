@@ -18,6 +18,7 @@ from checker.engine.clock import moment
 from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
 from checker.grading.container import Container, Shells
+from checker.grading.door import Blocked, Door
 from checker.grading.forms import PLAIN, form_in, forms
 from checker.grading.history import (
     STEADY_SECONDS,
@@ -34,7 +35,7 @@ from checker.grading.inside import Inner, Inside
 from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
-from checker.grading.reaching import Blocked, Door, insides, listening
+from checker.grading.reaching import insides, listening
 from checker.grading.rights import extra_rights, mounted_folders
 from checker.grading.running import MISPLACED, last_lines, misplaced_option
 from checker.grading.scripts import Run, Script

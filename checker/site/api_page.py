@@ -10,6 +10,7 @@ from typing import Any
 from checker.engine import clock
 from checker.grading import (
     author,
+    door,
     forms,
     history,
     http,
@@ -167,7 +168,7 @@ def _ladders() -> str:
         "`lab.require_container(wanted)` and `lab.require_reply(outside, container, door)` judge what most tasks begin with, "
         "and say what is in the way as what it is.\n"
     )
-    for name, kind in (("Wanted", wanted.Wanted), ("Door", reaching.Door)):
+    for name, kind in (("Wanted", wanted.Wanted), ("Door", door.Door)):
         text += f"\n### {name}\n\n{_doc(kind)}\n"
     text += (
         '\nA lab may give a hint of its own for a reason: `hints={Reason.PAUSED: "…"}`.\n'
@@ -178,7 +179,7 @@ def _ladders() -> str:
     )
     text += "\n"
     return text + table(
-        ("Blocked", "Hint"), [(f"`Blocked.{each.name}`", reaching.HINTS[each]) for each in reaching.Blocked]
+        ("Blocked", "Hint"), [(f"`Blocked.{each.name}`", door.HINTS[each]) for each in door.Blocked]
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from checker.grading import reaching, starting
+from checker.grading.door import Blocked, Door
 from checker.grading.http import Reply
-from checker.grading.reaching import Blocked, Door, require_reply
+from checker.grading.reaching import require_reply
 from checker.grading.verdicts import CheckFailed
 
 REFUSED = Reply("", error="connection refused: nothing listens there")
