@@ -32,7 +32,7 @@ sooner, on a part that ends, or whose health check fails as often as it may afte
 
 @dataclass(frozen=True)
 class Project:
-    """What Compose is told about one lab's scene.
+    """One lab's scene, as Compose starts it.
 
     Args:
         lab: the lab.
