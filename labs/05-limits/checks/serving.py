@@ -107,7 +107,7 @@ class Serving:
         path = PurePosixPath(box.attrs["Config"].get("WorkingDir") or "/", file)
         # A folder may be large, and is not what is looked for.
         said = self.programs.toolbox.exec(
-            f"docker cp -q {shlex.quote(f'{box.id}:{path}')} - 2>/dev/null | head -c 500000 | tar -xO 2>/dev/null | sha256sum",
+            f"docker cp -qL {shlex.quote(f'{box.id}:{path}')} - 2>/dev/null | head -c 500000 | tar -xO 2>/dev/null | sha256sum",
             8.0,
         )
         return said.stdout.partition(" ")[0]

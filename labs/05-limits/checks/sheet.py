@@ -16,5 +16,5 @@ def read(lab: Lab) -> Sheet:
         FILE,
         rule="what stands behind an `=` is in quotes, on one line.",
         like='lines such as `box = "vm"`; a text that has " in it stands between two \'',
-        hint="A message that holds quotes goes between single ones.",
+        hint="Each text begins and ends on its line, with the same quote.",
     )

@@ -128,15 +128,13 @@ def test_a_process_runs_the_file_that_its_command_starts_and_no_other(
     ("config", "option"),
     [
         ({"Privileged": True}, "--privileged"),
-        ({"CapAdd": ["CAP_SYS_MODULE"]}, "--cap-add SYS_MODULE"),
-        ({"SecurityOpt": ["seccomp=unconfined"]}, "--security-opt seccomp=unconfined"),
-        ({"SecurityOpt": ["no-new-privileges"]}, ""),
-        ({"Devices": [{"PathOnHost": "/dev/kmsg"}]}, "--device /dev/kmsg"),
-        ({"PidMode": "host"}, "--pid host"),
         ({"Mounts": "/lib/modules/6.1"}, "--volume /lib/modules/6.1:…"),
         ({"Mounts": "/usr"}, "--volume /usr:…"),
-        ({"Mounts": "/var/run/docker.sock"}, "--volume /var/run/docker.sock:…"),
+        ({"Mounts": "/proc/sys"}, "--volume /proc/sys:…"),
+        ({"Mounts": "/var/run"}, "--volume /var/run:…"),
+        ({"Mounts": "/home/me/.docker"}, "--volume /home/me/.docker:…"),
         ({"Mounts": "/srv/data", "NetworkMode": "host", "IpcMode": "private"}, ""),
+        ({"DeviceCgroupRules": ["c 10:232 rwm"]}, "--device-cgroup-rule 'c 10:232 rwm'"),
     ],
 )
 def test_an_option_that_gives_more_rights_is_named(
@@ -144,7 +142,33 @@ def test_an_option_that_gives_more_rights_is_named(
 ) -> None:
     mounts = [{"Source": config["Mounts"]}] if "Mounts" in config else []
     opened = checks("05-limits", "test_limits")._opened
-    assert opened(SimpleNamespace(host_config=config, mounts=mounts)) == option
+    one = SimpleNamespace(host_config=config, mounts=mounts)
+    assert opened(one, ["/home/me/.docker/run/docker.sock"]) == option
+
+
+def test_a_virtual_machine_may_have_kvm_and_nothing_else(checks: Checks) -> None:
+    opened = checks("05-limits", "test_limits")._opened
+    config = {"DeviceCgroupRules": ["c 10:232 rwm"], "Devices": [{"PathOnHost": "/dev/kvm"}]}
+    assert not opened(SimpleNamespace(host_config=config, mounts=[]), virtual=True)
+    assert opened(SimpleNamespace(host_config={**config, "Privileged": True}, mounts=[]), virtual=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "own", "words"),
+    [
+        ("T (stopped)", True, "is stopped, so it answers nobody"),
+        ("S (sleeping)", True, "ends each request without an answer"),
+        ("S (sleeping)", False, "belongs to another program than clock"),
+    ],
+)
+def test_a_program_that_has_its_port_and_does_not_answer_is_described(
+    checks: Checks, state: str, words: str, *, own: bool
+) -> None:
+    programs = checks("05-limits", "programs")
+    there = programs.Listener(Process(1, 0, "", "/root", ("python3", "./clock")), {}, state)
+    with pytest.raises(CheckFailed, match=words) as failed:
+        checks("05-limits", "test_limits")._fail_silent("clock", there, None, own=own)
+    assert state in failed.value.failure.seen
 
 
 # -- lab 06: requests that waited, and the front's file --------------------------------------------------------
