@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checker.course import places
 from checker.grading.author import could_not_run, wait_until
@@ -50,16 +50,35 @@ class Sample:
     """What it adds."""
     virtual_mb: float
     """What it adds, and its image."""
+    limit_mib: float
+    """The most memory that it may take: without a limit, the machine's."""
+    written_mib: float
+    """The memory that its programs wrote; 0 if the engine does not tell."""
 
 
-def memory_of(container: Container) -> tuple[float, float]:
-    """Return the memory that `docker stats` shows, and the same with all of the files' cache; in MiB."""
+class Memory(NamedTuple):
+    """What a box takes of this machine's memory, in MiB."""
+
+    shown: float
+    """What `docker stats` shows: without the part of the files' cache that can be dropped."""
+    with_cache: float
+    """With all of the files' cache."""
+    written: float
+    """What its programs wrote, in memory or in files that are memory: it never depends on who read a file first."""
+
+
+def memory_of(container: Container) -> Memory:
+    """Return what a box takes now."""
     memory = container.stats().get("memory_stats") or {}
     usage = float(memory.get("usage") or 0)
     details = memory.get("stats") or {}
     # As the docker command has it: version 1 of control groups has a total, version 2 is one anyway.
     droppable = float(details.get("total_inactive_file", details.get("inactive_file", 0)))
-    return (usage - droppable if droppable < usage else usage) / MIB, usage / MIB
+    # The kernel's lists of anonymous pages have files that are memory as well, such as those in /dev/shm.
+    written = sum(
+        float(details.get(f"total_{name}", details.get(name, 0))) for name in ("active_anon", "inactive_anon")
+    )
+    return Memory((usage - droppable if droppable < usage else usage) / MIB, usage / MIB, written / MIB)
 
 
 def disk_of(container: Container) -> tuple[float, float]:
@@ -105,7 +124,7 @@ class Own:
         environment, devices = self.conditions if image == VM else ({}, {})
         toolbox.exec("true")
         began = time.monotonic()
-        box = self.lab.run(image, network=self.network, env=environment, **devices)
+        box = self.lab.run(image, network=self.network, env=environment, watched=False, **devices)
         returned = time.monotonic() - began
         try:
             url = f"http://{box.reload().networks.get(self.network)}:8080/"
@@ -117,19 +136,22 @@ class Own:
                 could_not_run(
                     f"The checker's own {TITLES[image]} did not answer; see `docker logs` of a box like it."
                 )
-            memory, with_cache = self._settled(box)
+            memory = self._settled(box)
             disk, virtual = disk_of(box)
+            limit = float((box.stats().get("memory_stats") or {}).get("limit") or 0) / MIB
         finally:
             box.remove()
-        return Sample(returned, answered, memory, with_cache, disk, virtual)
+        return Sample(
+            returned, answered, memory.shown, memory.with_cache, disk, virtual, limit, memory.written
+        )
 
-    def _settled(self, box: Container) -> tuple[float, float]:
+    def _settled(self, box: Container) -> Memory:
         """Return a box's memory once it has stopped growing, or after a few seconds."""
         read = [memory_of(box)]
 
         def still() -> bool:
             read.append(memory_of(box))
-            return abs(read[-1][0] - read[-2][0]) < 0.02 * read[-1][0]
+            return abs(read[-1].shown - read[-2].shown) < 0.02 * read[-1].shown
 
         wait_until(still, 3.0, every=0.5)
         return read[-1]

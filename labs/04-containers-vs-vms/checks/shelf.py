@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from checker.grading.author import in_parallel, read_processes, runs
+from checker.grading.author import in_parallel, read_processes, runs, wait_until
 
 from .own import CONTAINER, MIB, VM, memory_of
 
@@ -17,9 +17,14 @@ SHELF_MIB = 512.0
 ASK_SECONDS = 30.0
 """How long all boxes of a network may take to answer, asked side by side; 1 s measured for 44."""
 
+BREATH_SECONDS = 6.0
+"""How long a box is watched that takes more than others; the images' health checks come every five seconds."""
 
 PROGRAM = "/app/parcel.py"
 """Where both images keep Parcel."""
+
+FACTORS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2}
+"""What qemu's units are in MiB."""
 
 AT_LIMIT = 0.9
 """A box that takes this part of its memory limit may have reached it."""
@@ -40,6 +45,7 @@ class Shelves:
             if box.image_id in kinds:
                 self.boxes[kinds[box.image_id]].append(box)
         self._memory: dict[str, float] = {}
+        self._written: dict[str, float] = {}
 
     def running(self, image: str) -> list[Container]:
         """Return the boxes of a kind that run."""
@@ -48,8 +54,9 @@ class Shelves:
     def guest_mib(self, box: Container) -> int | None:
         """Return how much memory the virtual machine in a box has, in MiB; None when none runs in it."""
         for _, command in box.processes():
-            if found := re.search(r"qemu-system\S* .*? -m (\d+)", command):
-                return int(found[1])
+            # qemu takes the last of several.
+            if found := re.search(r"qemu-system\S* .* -m (?:size=)?(\d+)([KMGT]?)", command):
+                return int(int(found[1]) * FACTORS[found[2] or "M"])
         return None
 
     def imposter(self, image: str) -> tuple[Container, str] | None:
@@ -94,6 +101,10 @@ class Shelves:
         asked: dict[str, list[Container]] = {}
         for box in boxes:
             # Where the toolbox is, it asks itself; elsewhere somebody has to be sent.
+            shared = str(box.host_config.get("NetworkMode") or "")
+            if shared == "host" or shared.startswith("container:"):
+                asked.setdefault(shared, []).append(box)
+                continue
             network = next((name for name in box.networks if name in toolbox.networks), "") or next(
                 (name for name, address in box.networks.items() if address), ""
             )
@@ -103,14 +114,16 @@ class Shelves:
             if not network:
                 continue
             sender = toolbox if network in toolbox.networks else self._sent_to(network)
-            addresses = "\n".join(box.networks[network] for box in group)
+            # One that uses somebody else's network has no address there.
+            places = {box.id: box.networks.get(network) or "127.0.0.1" for box in group}
+            addresses = "\n".join(places.values())
             said = sender.exec(
                 f"printf '%s\\n' '{addresses}' | xargs -P 8 -I @ curl -s -m 8 -o /dev/null "
                 "-w '%{http_code} @\\n' http://@:8080/ || true",
                 ASK_SECONDS,
             ).stdout
             good = {line.split()[1] for line in said.splitlines() if line.startswith("200 ")}
-            answering |= {box.id for box in group if box.networks[network] in good}
+            answering |= {box.id for box in group if places[box.id] in good}
         return [box for box in boxes if box.id not in answering]
 
     def _sent_to(self, network: str) -> Container:
@@ -118,11 +131,42 @@ class Shelves:
 
     def memory(self, image: str) -> float:
         """Return what the running boxes of a kind take together, in MiB, as `docker stats` shows it."""
-        boxes = [box for box in self.running(image) if box.id not in self._memory]
+        self._weigh([box for box in self.running(image) if box.id not in self._memory])
+        return sum(self._memory[box.id] for box in self.running(image))
+
+    def larger_than(self, image: str, mib: float) -> list[tuple[Container, float]]:
+        """Return the running boxes whose programs wrote more memory than this, with how much, in MiB.
+
+        To be called after `memory`. A health check in a box takes memory for a moment, so a box counts with the least
+        that it is seen to take.
+        """
+
+        def found() -> list[Container]:
+            return [box for box in self.running(image) if self._written.get(box.id, 0.0) > mib]
+
+        def gone() -> bool:
+            self._weigh(found())
+            return not found()
+
+        if found():
+            wait_until(gone, BREATH_SECONDS, every=0.5)
+        return [(box, self._written[box.id]) for box in found()]
+
+    def smaller_than(self, image: str, mib: float) -> list[tuple[Container, float]]:
+        """Return the running boxes whose programs wrote less memory than this, with how much; to be called after `memory`."""
+        return [
+            (box, self._written[box.id])
+            for box in self.running(image)
+            if 0 < self._written.get(box.id, 0.0) < mib
+        ]
+
+    def _weigh(self, boxes: list[Container]) -> None:
+        """Weigh these boxes; one that was weighed before keeps the smaller numbers."""
 
         def weigh(box: Container) -> None:
-            self._memory[box.id] = memory_of(box)[0]
+            now = memory_of(box)
+            self._memory[box.id] = min(now.shown, self._memory.get(box.id, now.shown))
+            self._written[box.id] = min(now.written, self._written.get(box.id, now.written))
 
         for start in range(0, len(boxes), 8):
             in_parallel(weigh, boxes[start : start + 8])
-        return sum(self._memory[box.id] for box in self.running(image))

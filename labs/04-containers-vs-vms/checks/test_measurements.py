@@ -11,7 +11,7 @@ from .sheet import FILE, SOURCE, count, measurements
 from .shelf import PROGRAM, SHELF_MIB, Shelves
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab
+    from checker.grading.author import Container, Lab
 
     from .sheet import Measurements
 
@@ -35,6 +35,12 @@ ROOM = 0.92
 
 LESS = 0.9
 """Of what a box takes without a memory limit, how much one takes at most that the limit has made smaller."""
+
+SMALLER, LARGER = 0.7, 1.6
+"""Of what a box takes as it comes, between which parts a box may lie that counts as one of these."""
+
+NAMED_MOST = 6
+"""So many boxes are named in a message."""
 
 MEASURE_SECONDS = 150.0
 """A VM of the checker's own, three times at most."""
@@ -134,6 +140,14 @@ def _fail_time(image: str, said: float, samples: list[Sample]) -> None:
             source=SOURCE,
             hint="`first_answer_s` is in seconds. Lesson, “The first answer”.",
         )
+    if said < last.returned_s / 2 and soonest <= 60 * said <= latest:
+        fail(
+            f"The time to the {title}'s first answer is less than `docker run` takes: it seems to be in minutes.",
+            expected=expected,
+            seen=seen,
+            source=SOURCE,
+            hint="`first_answer_s` is in seconds; `time` writes minutes before the `m`. Lesson, “The first answer”.",
+        )
     if image == VM and said < soonest and said < 3 * last.returned_s + 1.0:
         fail(
             "The time for the VM is that of `docker run`, which returns when the box is started. Nobody is served "
@@ -174,6 +188,15 @@ def _fail_memory(image: str, said: float, own: Sample) -> None:
     expected = f"about {own.memory_mib:.1f} MiB; a factor of {MEMORY_TIMES:g} either way passes"
     seen = f"{said:g} MiB in {FILE}"
     source = 'docker stats --no-stream --format "{{.Name}} {{.MemUsage}}"'
+    if any(abs(said - limit) < 0.01 * limit for limit in (own.limit_mib, own.limit_mib / 1024)):
+        fail(
+            f"The {title}'s memory is its limit, the number after the slash: the most that it may take. Without a limit "
+            "that is this machine's whole memory.",
+            expected=expected,
+            seen=f"{seen}; limit of the checker's own: {own.limit_mib / 1024:.2f} GiB",
+            source=source,
+            hint="The column has two numbers. Lesson, “Memory”, says what each is.",
+        )
     if said > 300 * own.memory_mib or said < own.memory_mib / 300:
         fail(
             f"The {title}'s memory is some thousand times off what the checker measures: it seems to be in another "
@@ -185,12 +208,12 @@ def _fail_memory(image: str, said: float, own: Sample) -> None:
         )
     if image == VM and GUEST_LEAST_MIB <= said <= 1.1 * 128:
         fail(
-            "The VM's memory is what the machine inside has, or sees in use. What this machine pays is more: the "
-            "guest's whole memory, once touched, and the program that plays its hardware.",
+            "The VM's memory is what the machine inside has, or sees in use, or was read before it had booted. What this "
+            "machine pays is more: the guest's whole memory, once touched, and the program that emulates its hardware.",
             expected=expected,
             seen=seen,
             source=source,
-            hint="Ask the engine, not the guest. Lesson, “Memory”.",
+            hint="Ask the engine, not the guest, and when the VM answers. Lesson, “Memory”.",
         )
     if own.memory_mib < said <= 1.3 * own.with_cache_mib:
         fail(
@@ -249,9 +272,9 @@ def _fail_disk(lab: Lab, image: str, said: float, own: Sample) -> None:
             source=source,
             hint="Lesson, “Disk”: which of its numbers grows with every box?",
         )
-    if said > 300 * max(own.disk_mb, 1.0):
+    if said > 300 * max(own.disk_mb, 1.0) or said < own.disk_mb / 300:
         fail(
-            f"The {title}'s disk is some thousand times what the checker measures: it seems to be in another unit.",
+            f"The {title}'s disk is some thousand times off what the checker measures: it seems to be in another unit.",
             expected=expected,
             seen=seen,
             source=source,
@@ -325,18 +348,21 @@ def test_containers_fit(lab: Lab, shelves: Shelves, own: Own) -> None:
 
 def _require_answering(shelves: Shelves, image: str, said: int) -> None:
     title, running = TITLES[image], shelves.running(image)
-    source = f"docker ps --all --filter ancestor={image}"
     ended = [box for box in shelves.boxes[image] if not box.running]
     if len(running) < said:
         _tell_of_others(shelves, image, said)
         fail(
-            f"The sheet counts {_several(said, title)}, and only {len(running)} {'runs' if len(running) == 1 else 'run'}. One that "
-            "has ended, or was never started, serves nobody."
-            + (" Its memory limit is too low: the kernel ended it." if ended and ended[0].oom_killed else ""),
+            f"The sheet counts {_several(said, title)}, and only {len(running)} {'runs' if len(running) == 1 else 'run'}. "
+            + (_why_not(ended[0]) if ended else "One that was never started serves nobody."),
             expected=f"{_several(said, title)} of {image}, running",
             seen=f"{len(running)} running"
-            + (f"; {ended[0].name} is {ended[0].status}, exit code {ended[0].exit_code}" if ended else ""),
-            source=source,
+            + (f"; {ended[0].name} is {ended[0].status}" if ended else "")
+            + (
+                f", exit code {ended[0].exit_code}"
+                if ended and ended[0].status not in {"created", "paused"}
+                else ""
+            ),
+            source=f"docker ps --all --filter ancestor={image}",
             evidence=ended[0].logs(2) if ended else "",
             hint="A number that was computed is a guess until as many run. Lesson, “Step 2”.",
         )
@@ -344,9 +370,10 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
         fail(
             f"{_several(len(running), title)} run, and the sheet counts {said}: which of the two is what fits?",
             expected=f"{said} running, as in {FILE}",
-            seen=f"{len(running)} running",
-            source=source,
-            hint="Those that you measured stand on the shelf as well.",
+            seen=f"{len(running)} running"
+            + (f": {', '.join(box.name for box in running)}" if len(running) <= NAMED_MOST else ""),
+            source=f"docker ps --filter ancestor={image}",
+            hint="Those that you measured stand on the shelf as well, and so does each that you started earlier and left.",
         )
     for box in running:
         shelves.lab.require_steady(box)
@@ -358,7 +385,9 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
             + ("" if any(silent[0].networks.values()) else f"; {silent[0].name} is on no network"),
             source=f"docker logs {silent[0].name}",
             evidence=silent[0].logs(2),
-            hint="A VM needs a few seconds to boot, longer when several boot at once. What does its log say last?",
+            hint="A VM needs a few seconds to boot, longer when several boot at once. What does its log say last?"
+            if image == VM
+            else f"Does Parcel run in it, on port 8080? `docker logs {silent[0].name}` shows what it printed.",
         )
 
     if found := shelves.imposter(image):
@@ -372,6 +401,17 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
             source=f"docker top {box.name}",
             hint="Start it without an entrypoint, a command or a mount of your own.",
         )
+
+
+def _why_not(box: Container) -> str:
+    """Return why a box that does not run serves nobody."""
+    if box.status == "paused":
+        return f"`{box.name}` is paused: its processes are frozen, so it answers nobody. `docker unpause` lets them go on."
+    if box.status == "created":
+        return f"`{box.name}` was created and never started, so it serves nobody."
+    if box.oom_killed:
+        return "One that has ended serves nobody. Its memory limit is too low: the kernel ended it."
+    return "One that has ended serves nobody."
 
 
 def _tell_of_others(shelves: Shelves, image: str, said: int) -> None:
@@ -403,13 +443,21 @@ def _tell_of_others(shelves: Shelves, image: str, said: int) -> None:
             source=f"docker inspect --format '{{{{.Config.Labels}}}}' {strays[0].name}",
             hint="Remove them with `docker rm -f`, and start them in the shell that `lab shell 4` opens.",
         )
+    if image == VM and len(shelves.boxes[image]) == len(running) == said - 1:
+        fail(
+            f"The sheet counts {_several(said, title)}. You started {len(running)}: the lab's own, which `lab start` booted, does "
+            "not count.",
+            expected=f"{_several(said, title)} of {image} that you started, running",
+            seen=f"{len(running)} running, and the lab's own",
+            source=f"docker ps --filter ancestor={image}",
+            hint="If one more of yours fits in the 512 MiB, start it; if not, correct the sheet.",
+        )
 
 
 def _require_full(lab: Lab, shelves: Shelves, own: Own, image: str) -> None:
-    total, count = shelves.memory(image), len(shelves.running(image))
-    each, title = total / count, TITLES[image]
+    shelves.memory(image)
+    count, title = len(shelves.running(image)), TITLES[image]
     lab.record("fit in 512 MiB", count, "boxes", TABLES[image])
-    lab.record("memory on the shelf", total, "MiB", TABLES[image])
     source = 'docker stats --no-stream --format "{{.Name}} {{.MemUsage}}"'
     # At its limit, a box may take what it takes anyway, or have moved the rest to swap.
     for box, limit, used in shelves.at_limit(image):
@@ -423,6 +471,10 @@ def _require_full(lab: Lab, shelves: Shelves, own: Own, image: str) -> None:
             source=source,
             hint="Start it again without `--memory`.",
         )
+    _require_usual(lab, shelves, own, image)
+    total = shelves.memory(image)
+    each = total / count
+    lab.record("memory on the shelf", total, "MiB", TABLES[image])
     require(
         total <= SHELF_MIB * OVER,
         f"The memory of {_several(count, title)} is more than the shelf has.",
@@ -439,6 +491,37 @@ def _require_full(lab: Lab, shelves: Shelves, own: Own, image: str) -> None:
         source=source,
         hint="What is left of 512, and what does one take?",
     )
+
+
+def _require_usual(lab: Lab, shelves: Shelves, own: Own, image: str) -> None:
+    """Fail for a box that takes much less or much more than one as it comes: then the count is not of such boxes."""
+    title = TITLES[image]
+    free = [sample.written_mib for sample in own.samples(image)]
+    if not min(free):
+        return
+    source = 'docker stats --no-stream --format "{{.Name}} {{.MemUsage}}"'
+    expected = f"about {min(free):.1f} MiB without the files that it read, as the checker's own {title} takes"
+    for box, used in shelves.smaller_than(image, SMALLER * min(free)):
+        changed = lab.changed_files(box) if image == CONTAINER else []
+        fail(
+            f"What runs in `{box.name}` is not what its image has: a smaller program fits more often."
+            if changed
+            else f"`{box.name}` takes much less memory than one as it comes, so something made it smaller. The sum does not tell how "
+            "many fit.",
+            expected=expected,
+            seen=f"{box.name}: {used:.1f} MiB" + (f"; changed: {changed[0]}" if changed else ""),
+            source=f"docker diff {box.name}" if changed else source,
+            hint=f"`docker rm -f {box.name}` removes it. Start another one as the lesson does, and change nothing in it.",
+        )
+    for box, used in shelves.larger_than(image, LARGER * max(free)):
+        fail(
+            f"`{box.name}` takes much more memory than one as it comes, so something else in it fills the shelf. The sum does not "
+            "tell how many fit.",
+            expected=expected,
+            seen=f"{box.name}: {used:.1f} MiB",
+            source=source,
+            hint=f"`docker top {box.name}` lists its processes; files in /dev/shm or in a tmpfs are memory, too.",
+        )
 
 
 def _several(count: int, title: str) -> str:

@@ -91,7 +91,7 @@ def test_a_memory_limit_counts_only_if_a_box_takes_less_with_it(
     one = SimpleNamespace(id="1", name="box-1", running=True, host_config={"Memory": limit << 20})
     shelves.boxes[image] = [one] * 45
     shelves.memory = lambda _: shelves._memory.update({"1": used}) or used * 45
-    own = SimpleNamespace(samples=lambda _: [SimpleNamespace(memory_mib=11.5)])
+    own = SimpleNamespace(samples=lambda _: [SimpleNamespace(memory_mib=11.5, written_mib=8.0)])
     judge = checks("04-containers-vs-vms", module)._require_full
     if squeezed:
         with pytest.raises(CheckFailed, match="has a memory limit of 10 MiB and has reached it"):
@@ -101,6 +101,54 @@ def test_a_memory_limit_counts_only_if_a_box_takes_less_with_it(
             judge(shelves.lab, shelves, own, image)
     else:
         judge(shelves.lab, shelves, own, image)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ([8.0, 8.1, 7.0, 9.9], ""),
+        ([8.0, 5.0], "`box-1` takes much less memory"),
+        ([8.0, 60.0], "`box-1` takes much more memory"),
+        ([0.0, 0.0], ""),
+    ],
+)
+def test_a_box_that_is_much_smaller_or_larger_than_the_others_is_named(
+    checks: Checks, written: list[float], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = "drydock/parcel:1.0"
+    shelf = checks("04-containers-vs-vms", "shelf")
+    lab: Any = SimpleNamespace(image=lambda _: {"Id": "x"}, containers=list, changed_files=lambda _: [])
+    shelves = shelf.Shelves(lab)
+    shelves.boxes[image] = [
+        SimpleNamespace(id=str(n), name=f"box-{n}", running=True, took=took) for n, took in enumerate(written)
+    ]
+    monkeypatch.setattr(shelf, "BREATH_SECONDS", 0.0)
+    monkeypatch.setattr(shelf, "memory_of", lambda box: SimpleNamespace(shown=box.took, written=box.took))
+    shelves.memory(image)
+    own = SimpleNamespace(samples=lambda _: [SimpleNamespace(written_mib=8.0)])
+    judge = checks("04-containers-vs-vms", "test_measurements")._require_usual
+    if words:
+        with pytest.raises(CheckFailed, match=words):
+            judge(lab, shelves, own, image)
+    else:
+        judge(lab, shelves, own, image)
+
+
+@pytest.mark.parametrize(
+    ("command", "mib"),
+    [
+        ("qemu-system-x86_64 -M q35 -m 128 -smp 1", 128),
+        ("qemu-system-x86_64 -M q35 -m 128 -smp 1 -m 96", 96),
+        ("qemu-system-x86_64 -M q35 -m 64M -smp 1", 64),
+        ("qemu-system-x86_64 -M q35 -m size=1G", 1024),
+        ("python3 /app/parcel.py", None),
+    ],
+)
+def test_a_guests_memory_is_what_qemu_was_told_last(checks: Checks, command: str, mib: int | None) -> None:
+    shelves = checks("04-containers-vs-vms", "shelf").Shelves.__new__(
+        checks("04-containers-vs-vms", "shelf").Shelves
+    )
+    assert shelves.guest_mib(SimpleNamespace(processes=lambda: [("root", command)])) == mib
 
 
 # -- lab 05: what a process in the virtual machine runs --------------------------------------------------------
