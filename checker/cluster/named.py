@@ -7,17 +7,23 @@ Compose mostly starts; `named_swarm` and `named_kubernetes` implement it for clu
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
-from checker.engine.api import ROLE, NotFoundError
-from checker.grading.author import Container
+from checker.engine.api import ROLE, NotFoundError, UnreadableLogsError
+from checker.grading.author import Container, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from checker.grading.author import Lab
+
+SMALL_BYTES = 1 << 20
+"""Up to which size a file of a container is read."""
 
 FILLER = "drydock/toolbox:1.0"
 """The image of a container that takes an address which has become free."""
@@ -76,8 +82,16 @@ class Named(Protocol):
     def ended(self, name: str) -> str:
         """Return the last line of a copy of a service that has ended, or why it does not start; empty if unknown."""
 
-    def stop(self, copy: Copy) -> None:
-        """Stop the service of a copy, so that no copy of it runs until `start`."""
+    def read_files(self, copy: Copy) -> dict[str, bytes]:
+        """Return what a copy has in /run/secrets and in its program's folder, by path; nothing where that is not known."""
+
+    def stop(self, copy: Copy, *, at_once: bool = False) -> None:
+        """Stop the service of a copy, so that no copy of it runs until `start`.
+
+        Args:
+            copy: the copy.
+            at_once: as a crash does, without asking it, where the tool can do that.
+        """
 
     def start(self, copy: Copy) -> str:
         """Start the service of a copy again, in another place if the learner's settings allow one.
@@ -108,14 +122,26 @@ class OnNetwork:
         self._network = network
         self._addresses: dict[str, str] = {}
         """The addresses of stopped containers, by id."""
+        self._folders: dict[str, str] = {}
+        """The folder of the machine that a volume is, by the volume's name; empty for a volume of the engine's own."""
 
     def copies(self) -> list[Copy]:
-        """Return the learner's running containers on the network, oldest first."""
-        there = self._lab.engine.get(f"/networks/{self._network}").get("Containers") or {}
-        found = [self._container(each) for each in there]
-        # The scene's own, and those of the checker, have a role.
-        running = [each for each in found if each is not None and each.running and ROLE not in each.labels]
+        """Return the learner's running containers on the network, oldest first.
+
+        A container that has a volume of one of them is among them, on whatever network it is: it reaches their data.
+        """
+        on_it = self._lab.engine.get(f"/networks/{self._network}").get("Containers") or {}
+        running = self._running(on_it)
+        volumes = sorted({mount["Name"] for each in running for mount in each.mounts if mount.get("Name")})
+        if volumes:
+            same = self._lab.engine.get("/containers/json", filters={"volume": volumes})
+            running += self._running(each["Id"] for each in same if each["Id"] not in on_it)
         return sorted((self._copy(each) for each in running), key=lambda each: each.created)
+
+    def _running(self, numbers: Iterable[str]) -> list[Container]:
+        """Return the learner's among these containers; the scene's own, and those of the checker, have a role."""
+        found = [self._container(each) for each in numbers]
+        return [each for each in found if each is not None and each.running and ROLE not in each.labels]
 
     def _container(self, number: str) -> Container | None:
         try:
@@ -135,12 +161,33 @@ class OnNetwork:
             inspected=f"docker inspect {container.name}",
             names=frozenset(names),
             env=container.env,
-            stores=stores_of(container.mounts),
+            stores=stores_of([self._placed(each) for each in container.mounts]),
         )
 
+    def _placed(self, mount: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a mount under the folder that it is, if it is a volume that only gives a folder another name."""
+        name = mount.get("Name") or ""
+        if name and name not in self._folders:
+            options = self._lab.engine.get(f"/volumes/{name}").get("Options") or {}
+            bound = "bind" in str(options.get("o") or "").split(",")
+            self._folders[name] = str(options.get("device") or "").rstrip("/") if bound else ""
+        return {**mount, "Name": self._folders.get(name) or name}
+
     def logs(self, copy: Copy, tail: int) -> str:
-        """Return the last lines that a container wrote."""
-        return self._lab.engine.logs(copy.id, tail)
+        """Return the last lines that a container wrote; fail if its own settings keep them from being read."""
+        try:
+            return self._lab.engine.logs(copy.id, tail)
+        except UnreadableLogsError:
+            driver = self._lab.engine.inspect(copy.id)["HostConfig"]["LogConfig"]["Type"]
+            if driver == self._lab.engine.get("/info").get("LoggingDriver"):
+                raise
+            fail(
+                f"Nobody can read the log of `{copy.name}`: its own settings give it the log driver `{driver}`.",
+                expected="a log that `docker logs` prints",
+                seen=f"the log driver {driver}",
+                source=f"docker logs {copy.name}",
+                hint="Which line of your settings, or option of `docker run`, sets this driver? Without it, the engine keeps the log.",
+            )
 
     def shows_logs(self, name: str) -> str:
         """Return the command that shows the log of a service."""
@@ -151,11 +198,40 @@ class OnNetwork:
         ended = [each for each in self._lab.containers() if name in each.name and not each.running]
         return ended[-1].logs(1) if ended else ""
 
-    def stop(self, copy: Copy) -> None:
-        """Stop the container."""
+    def read_files(self, copy: Copy) -> dict[str, bytes]:
+        """Return the files in /run/secrets and in the folder in which the program starts, unless that is the root."""
+        container = self._container(copy.id)
+        if container is None:
+            return {}
+        folders = {"/run/secrets", container.attrs["Config"].get("WorkingDir") or "/"} - {"/"}
+        return {
+            name: content for each in sorted(folders) for name, content in self._read(copy.id, each).items()
+        }
+
+    def _read(self, number: str, folder: str) -> dict[str, bytes]:
+        """Return the small files in a folder of a container; nothing if it has no such folder."""
+        try:
+            packed = self._lab.engine.request(
+                "GET", f"/containers/{number}/archive", query={"path": folder}, raw=True
+            )
+        except NotFoundError:
+            return {}
+        above = PurePosixPath(folder).parent
+        found = {}
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            for each in archive:
+                if (content := archive.extractfile(each)) and each.isfile() and each.size <= SMALL_BYTES:
+                    found[str(above / each.name)] = content.read()
+        return found
+
+    def stop(self, copy: Copy, *, at_once: bool = False) -> None:
+        """Stop the container, or kill it."""
         if (container := self._container(copy.id)) is not None:
             self._addresses[copy.id] = container.networks.get(self._network, "")
-            container.stop(1)
+            if at_once:
+                container.kill()
+            else:
+                container.stop(1)
 
     def start(self, copy: Copy) -> str:
         """Start the container again, with another address, as it may get one after any restart."""

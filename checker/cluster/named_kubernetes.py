@@ -114,7 +114,11 @@ class NamedOnKubernetes:
                 return next(filter(None, why), _why_unplaced(pod))
         return ""
 
-    def stop(self, copy: Copy) -> None:
+    def read_files(self, copy: Copy) -> dict[str, bytes]:  # noqa: ARG002 - the interface has it
+        """Return nothing: the files of a pod are on its node."""
+        return {}
+
+    def stop(self, copy: Copy, *, at_once: bool = False) -> None:  # noqa: ARG002 - scaling asks a program to end
         """Scale what made a pod to none, and wait until no pod of it is left."""
         owner = self._owner(copy)
         self._owners[copy.id] = owner

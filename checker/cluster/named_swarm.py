@@ -76,7 +76,11 @@ class NamedOnSwarm:
         tasks = [each for each in self._swarm.look()[2] if service and each.service == service.id]
         return next((each.error for each in tasks if each.error), "")
 
-    def stop(self, copy: Copy) -> None:
+    def read_files(self, copy: Copy) -> dict[str, bytes]:  # noqa: ARG002 - the interface has it
+        """Return nothing: the files of a copy are on its node."""
+        return {}
+
+    def stop(self, copy: Copy, *, at_once: bool = False) -> None:  # noqa: ARG002 - scaling asks a program to end
         """Scale the copy's service to none, and wait until no copy of it runs."""
         self._swarm.scale(copy.name, 0)
         wait_until(lambda: all(each.name != copy.name for each in self.copies()), STOP_SECONDS, every=0.1)

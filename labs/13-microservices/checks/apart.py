@@ -28,23 +28,28 @@ def require_apart(services: Services, name: str) -> None:
             source=mine.inspected,
             hint="Lesson, “Tracking moves out”: how many services does compose.yaml have?",
         )
-    require(
-        any(store.writable for store in mine.stores),
-        f"`{name}` stores its data in its container. The next release makes a new container, and the data is gone with the old one.",
-        expected="a volume on /data",
-        seen="no volume",
-        source=mine.inspected,
-        hint="Which line of the front's settings gives it a volume? What does this service have there?",
-    )
+    require_stored(mine, name)
     for copy, theirs, store in _shared(mine, services):
         fail(
-            f"`{copy.name}` also has the volume of `{name}`, and {'writes to it' if theirs.writable else 'reads it'}: a shared "
+            f"`{copy.name}` also has the volume of `{name}`, and {'may write to it' if theirs.writable else 'reads it'}: a shared "
             "database. A change of its tables changes two services at once, and one of them does not know it.",
             expected=f"a volume that only `{name}` has",
             seen=f"{store.source} in {mine.name}, {theirs.source} in {copy.name}",
             source=copy.inspected,
             hint="What does the other service want to know, and which service can it ask?",
         )
+
+
+def require_stored(mine: Copy, name: str) -> None:
+    """Require that a copy has a store outside itself."""
+    require(
+        any(store.writable for store in mine.stores),
+        f"`{name}` stores its data in its container. The next release makes a new container, and the data is gone with the old one.",
+        expected="a volume on /data",
+        seen="no volume",
+        source=mine.inspected,
+        hint="Which line of the lesson's first compose.yaml gives the front a volume? What does this service have there?",
+    )
 
 
 def _shared(mine: Copy, services: Services) -> list[tuple[Copy, Store, Store]]:

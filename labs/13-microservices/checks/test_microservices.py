@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from checker.grading.author import needs, require, timeout, wait_until
 
 from . import notices, traces
-from .apart import require_apart
+from .apart import require_apart, require_stored
 from .reading import require_holds_without
 from .release import Releases
 from .services import BROKEN, FRONT, STOPPED
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @timeout(30)
 def test_front_answers(services: Services) -> None:
-    """The front answers its users, and accepts parcels."""
-    services.require_one("front")
+    """The front answers its users, and stores the parcels that it accepts."""
+    front = services.require_one("front")
     wait_until(lambda: services.prober.get(f"{FRONT}/").fields, 10, every=0.2)
     reply = services.prober.get(f"{FRONT}/")
     require(
@@ -42,6 +42,7 @@ def test_front_answers(services: Services) -> None:
         source=parcel.shown,
         hint="Which service stores the parcels, and where?",
     )
+    require_stored(front, "front")
 
 
 @needs("front-answers")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import tarfile
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from checker.cluster.kubernetes_api import Refused
-from checker.cluster.named import OnNetwork, leading, revision_of, stores_of
+from checker.cluster.named import SMALL_BYTES, OnNetwork, leading, revision_of, stores_of
 from checker.cluster.named_kubernetes import NamedOnKubernetes
 from checker.cluster.named_swarm import NamedOnSwarm
 from checker.cluster.swarm_records import Service, Task
-from checker.engine.api import ROLE
+from checker.engine.api import ROLE, NotFoundError, UnreadableLogsError
+from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,23 +40,56 @@ def container(name: str, *, labels: dict[str, str] | None = None, image: str = "
 
 
 class Engine:
-    """An engine with some containers on one network."""
+    """An engine with some containers on one network, others on none, and volumes."""
 
     def __init__(self, *containers: dict[str, Any]) -> None:
         self.containers = {each["Id"]: each for each in containers}
+        self.options: dict[str, dict[str, str]] = {}
+        """The options of each volume."""
 
-    def get(self, _: str) -> dict[str, Any]:
-        """Return the network."""
-        return {"Containers": {key: {} for key in self.containers}}
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the network, the containers that have a volume, or a volume."""
+        if path == "/info":
+            return {"LoggingDriver": "json-file"}
+        if path.startswith("/volumes/"):
+            return {"Options": self.options.get(path.removeprefix("/volumes/"))}
+        if path == "/containers/json":
+            wanted = set(query["filters"]["volume"])
+            return [
+                {"Id": number}
+                for number, each in self.containers.items()
+                if wanted & {mount["Name"] for mount in each["Mounts"]}
+            ]
+        there = {key for key, each in self.containers.items() if each["NetworkSettings"]["Networks"]}
+        return {"Containers": {key: {} for key in there}}
 
     def inspect(self, number: str) -> dict[str, Any]:
         """Return a container."""
         return self.containers[number]
 
+    def logs(self, number: str, _: int) -> str:
+        """Refuse, as for a log driver that keeps nothing."""
+        raise UnreadableLogsError(number, 501)
 
-def on_network(*containers: dict[str, Any]) -> OnNetwork:
-    """Return the services of a network with these containers."""
-    lab = type("Lab", (), {"engine": Engine(*containers), "shells": None})()
+    def request(self, _: str, path: str, *, query: dict[str, str], raw: bool) -> bytes:
+        """Return the folder /app as an archive; there is no other."""
+        assert raw
+        if query["path"] != "/app":
+            raise NotFoundError(path)
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for name, size in {"app/main.py": 1, "app/model.bin": SMALL_BYTES + 1}.items():
+                each = tarfile.TarInfo(name)
+                each.size = size
+                archive.addfile(each, io.BytesIO(b"x" * size))
+        return packed.getvalue()
+
+
+def on_network(*containers: dict[str, Any], options: dict[str, dict[str, str]] | None = None) -> OnNetwork:
+    """Return the services of a network with these containers, whose volumes have these options."""
+    engine = Engine(*containers)
+    engine.options |= options or {}
+    lab = type("Lab", (), {"engine": engine, "shells": None})()
     return OnNetwork(cast("Lab", lab), "net")
 
 
@@ -67,6 +103,45 @@ def test_what_the_scene_and_the_checker_put_on_the_network_is_not_the_learners()
     """Otherwise a container that takes up an address for a minute would make every proof invalid."""
     found = on_network(container("work-front"), container("x-prober", labels={ROLE: "prober"})).copies()
     assert [each.name for each in found] == ["work-front"]
+
+
+def test_what_has_a_volume_of_a_copy_is_seen_on_whatever_network_it_is() -> None:
+    """It reaches the service's data, as one on the network does."""
+    copier = {**container("copier"), "NetworkSettings": {"Networks": {}}}
+    stranger = {**copier, "Id": "id-s", "Name": "/stranger", "Mounts": [{"Type": "volume", "Name": "other"}]}
+    found = on_network(container("work-front"), copier, stranger).copies()
+    assert {each.name for each in found} == {"work-front", "copier"}
+
+
+def test_two_volumes_that_are_one_folder_are_one_store() -> None:
+    """A volume's options can give one folder two names."""
+    one, two = container("work-front"), container("work-tracking")
+    two["Mounts"] = [{**two["Mounts"][0], "Name": "another"}]
+    bound = {"type": "none", "o": "bind", "device": "/srv/data/"}
+    found = on_network(one, two, options={"data": bound, "another": bound}).copies()
+    assert {store.source for each in found for store in each.stores} == {"/srv/data"}
+
+
+def test_the_files_of_a_copy_are_those_of_its_secrets_and_of_its_programs_folder() -> None:
+    """A folder that is not there has none, and a large file is left out."""
+    front = container("work-front")
+    front["Config"]["WorkingDir"] = "/app"
+    services = on_network(front)
+    (copy,) = services.copies()
+    assert services.read_files(copy) == {"/app/main.py": b"x"}
+
+
+def test_a_log_that_a_containers_own_settings_hide_is_the_learners_matter() -> None:
+    """The engine's own log driver is the machine's matter."""
+    front = container("work-front")
+    front["HostConfig"] = {"LogConfig": {"Type": "none"}}
+    services = on_network(front)
+    (copy,) = services.copies()
+    with pytest.raises(CheckFailed, match="log driver `none`"):
+        services.logs(copy, 1)
+    front["HostConfig"]["LogConfig"]["Type"] = "json-file"
+    with pytest.raises(UnreadableLogsError):
+        services.logs(copy, 1)
 
 
 def test_a_copy_made_again_from_the_same_image_and_settings_has_the_same_revision() -> None:
