@@ -28,6 +28,7 @@ PATIENCE_MS = 1000
 UP_SECONDS = 20.0
 GATEWAY = "gateway"
 STOPPED = "stopped"
+KILLED = "killed"
 FAULTS: dict[str, dict[str, Any]] = {
     "slow": {"mode": "slow", "seconds": 5},
     "wrong": {"mode": "wrong"},
@@ -243,10 +244,10 @@ class Services:
 
         Args:
             name: the service, or `gateway`.
-            fault: `stopped`, `slow` or `wrong`.
+            fault: `stopped`, `killed`, `slow` or `wrong`.
         """
         self.lab.disturb(f"breaks {name} for a moment")
-        if fault != STOPPED:
+        if fault not in {STOPPED, KILLED}:
             self._give(name, FAULTS[fault])
             try:
                 yield
@@ -254,7 +255,7 @@ class Services:
                 self._give(name, {"mode": "none"})
             return
         copy = self.get_one(name)
-        self.on.stop(copy)
+        self.on.stop(copy, at_once=fault == KILLED)
         try:
             yield
         finally:
