@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Failure, require, wait_until
+from checker.grading.author import Failure, fail, require, wait_until
 
 from .services import ACCEPTS, BROKEN, DRAWN, FRONT, PATIENCE_MS, STOPPED
 
@@ -21,8 +21,8 @@ FEW = 0.1
 """The share of failed requests up to which the users are watched once more."""
 AGAIN_SECONDS = 10.0
 WAITED = (
-    "its users gave up, because it waited itself. A request without a time-out takes as long as the slowest service behind it.",
-    "Lesson, “Give up in time”: how long does the front wait?",
+    "its users gave up, because it waited itself. Without a time-out, a request takes as long as the slowest service behind it.",
+    "Lesson, “Give up in time”: how long does the front wait for one page, and do other pages wait meanwhile?",
 )
 FAILED = (
     "one down, all down. Two containers that can only work together are one program with a network in between.",
@@ -36,13 +36,12 @@ def require_holds_without(services: Services, fault: str) -> None:
     parcel = services.tracked
     mark = services.traffic.mark(f"check: tracking {BROKEN[fault]}")
     with services.broken("tracking", fault):
-        seen = services.watch(services.traffic.now(), WATCH_SECONDS)
-        pages = len(seen.requests)
-        if 0 < len(seen.failures) <= pages * FEW:
+        begin = services.traffic.now()
+        seen = services.watch(begin, WATCH_SECONDS)
+        if 0 < len(seen.failures) <= len(seen.requests) * FEW:
             # A busy machine may cost one user an answer; a front that depends on tracking costs it again and again.
             seen = services.watch(services.traffic.now(), WATCH_SECONDS)
-            pages += len(seen.requests)
-        met = 0 if fault == STOPPED else services.met("tracking")
+        met, until = (services.met("tracking") if fault == "wrong" else 0), services.traffic.now()
         page = services.prober.get(f"{FRONT}/", timeout=6)
         own_page = services.prober.get(f"{FRONT}/parcels/{parcel.number}", timeout=6)
         accepted = services.accept("Mill Lane 2")
@@ -67,9 +66,9 @@ def require_holds_without(services: Services, fault: str) -> None:
         hint="Which service does your front ask before it accepts a parcel?",
     )
     if fault == "wrong":
-        services.record("requests for each page to a failing tracking", round(met / max(pages, 1), 1), "")
-        services.require_calm("tracking", fault, met, MOST_PER_PAGE * pages, f"for {pages} front pages")
-    _require_back(services, parcel)
+        # All pages that were asked for until the requests were counted, which takes longer than the users were watched.
+        _require_few(services, met, len(services.traffic.between(begin, until).requests))
+    _require_back(services, parcel, services.moved if fault == STOPPED else "")
     if fault == "slow":
         services.record("95 % of the front pages while tracking is slow", round(seen.latency(95)), "ms")
     services.traffic.mark(f"check: tracking repaired after {services.traffic.now() - mark.at:.1f} s")
@@ -97,22 +96,41 @@ def _require_served(seen: Timeline, told: str) -> None:
     )
 
 
-def _require_back(services: Services, parcel: Parcel) -> None:
-    def is_back() -> bool:
-        return services.parcel(parcel.number).get("tracking") == "ok"
+def _require_few(services: Services, met: int, pages: int) -> None:
+    """Require that a failing tracking got few requests for each page; tell a retry from a page that always sends many."""
+    services.record("requests for each page to a failing tracking", round(met / max(pages, 1), 1), "")
+    # Some requests are for pages that were asked for just before, or for somebody's browser.
+    most = round(MOST_PER_PAGE * pages * 1.1)
+    if met > most:
+        before, begin = services.met("tracking"), services.traffic.now()
+        services.watch(begin, WATCH_SECONDS)
+        more, until = services.met("tracking") - before, services.traffic.now()
+        each = more / max(len(services.traffic.between(begin, until).requests), 1)
+        require(
+            each <= MOST_PER_PAGE,
+            f"Each front page costs {each:.0f} requests to tracking, also while tracking works. A page that shows more parcels "
+            "costs even more, and each of these requests can fail or be late.",
+            expected=f"at most {MOST_PER_PAGE} requests a page",
+            seen=f"{met} requests for {pages} pages while tracking answered with errors, {more} in {WATCH_SECONDS:g} s while it worked",
+            source="curl http://tracking:8080/fault",
+            hint="How often does your front call `fetch` for one page? Try `curl 'http://tracking:8080/scans?parcels=1,2'`.",
+        )
+    services.require_calm("tracking", "wrong", met, most, f"for {pages} front pages")
 
-    moved = (
-        f": {services.moved}. An address goes with its container; the name stays." if services.moved else "."
-    )
-    require(
-        wait_until(is_back, AGAIN_SECONDS, every=0.2),
-        f"Tracking is back, and the front no longer finds it{moved}",
-        expected=f'"tracking": "ok" within {AGAIN_SECONDS:g} s',
-        seen=services.prober.get(f"{FRONT}/parcels/{parcel.number}").summary,
-        source=parcel.shown,
-        evidence=services.log("tracking", 1),
-        hint="When does your front look up the address of tracking: once when it starts, or for each request?",
-    )
+
+def _require_back(services: Services, parcel: Parcel, moved: str) -> None:
+    if not wait_until(
+        lambda: services.parcel(parcel.number).get("tracking") == "ok", AGAIN_SECONDS, every=0.2
+    ):
+        why, hint = _why_away(services, moved)
+        fail(
+            f"Tracking is back, and {why}",
+            expected=f'"tracking": "ok" within {AGAIN_SECONDS:g} s',
+            seen=services.prober.get(f"{FRONT}/parcels/{parcel.number}").summary,
+            source=parcel.shown,
+            evidence=services.log("tracking", 1),
+            hint=hint,
+        )
     said = services.parcel(parcel.number)
     require(
         said.get("place") == parcel.place,
@@ -121,4 +139,27 @@ def _require_back(services: Services, parcel: Parcel) -> None:
         seen=str(said),
         source=parcel.shown,
         hint="Where does tracking store its data? Is that place the same before the stop and after it?",
+    )
+
+
+def _why_away(services: Services, moved: str) -> tuple[str, str]:
+    """Return why the front still does without a tracking that is back, to continue a sentence, and the hint.
+
+    Args:
+        services: the services.
+        moved: what changed about tracking's place, as a sentence; empty if nothing did.
+    """
+    if met := services.met("tracking"):
+        return (
+            f"the front says that it is not, although it has sent it {met} requests since.",
+            "What does your front do with a good answer that comes after a failure?",
+        )
+    if moved:
+        return (
+            f"the front has sent it no request since: {moved}. An address goes with its container; the name stays.",
+            "When does your front look up the address of tracking: once, or for each request? Does it ask again after failures?",
+        )
+    return (
+        "the front has sent it no request since. A front that stops asking after failures has to ask again after a while.",
+        "Which line of your front decides that tracking is not asked, and what makes it ask again?",
     )
