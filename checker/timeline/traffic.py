@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shlex
 import time
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from checker.engine.api import Engine
     from checker.engine.shell import Completed
+    from checker.timeline.versions import Rollout
 
 SERVICE = "traffic"
 """The name of the service in a scene; if there are several, their names begin with it."""
@@ -45,6 +47,12 @@ ENDED_SECONDS = 2.25
 
 A request is written when it ends, it times out after two seconds, and the sender may be 0.25 s late.
 """
+
+DOWNLOAD_SECONDS = 31.0
+"""How long after its begin a download is in the record, however it ended: the sender gives it 30 s."""
+
+DOWNLOADS_APART_SECONDS = 1.75
+"""Between two downloads, which are begun a second apart; if there is more, one in between has not ended."""
 
 SETTLE_SECONDS = 5.0
 """How long to wait for the end of a rollout: longer than the silence after which a version counts as gone."""
@@ -129,9 +137,15 @@ class Traffic:
         """Read what was recorded since a moment, once every rollout in it has ended, or after `seconds`.
 
         A version counts as gone only after it has not answered for a while. So without waiting, a rollout that has
-        just ended would still look unfinished.
+        just ended would still look unfinished. A download is recorded when it ends: one that neither arrives nor breaks
+        ends when the sender gives up.
         """
-        return _settled(lambda: self.since(moment), seconds)
+        found = _settled(lambda: self.since(moment), seconds)
+        give_up = time.monotonic() + DOWNLOAD_SECONDS
+        while any(_may_lack(found, each) for each in found.rollouts()) and time.monotonic() < give_up:
+            time.sleep(0.2)
+            found = self.since(moment)
+        return found
 
     def last(self, seconds: float) -> Timeline:
         """Read what was recorded in the last seconds."""
@@ -183,6 +197,17 @@ def _has_passed(found: Timeline, moment: float) -> bool:
     """Whether the record has an entry from after a moment, and so every entry from before it."""
     return any(request.end >= moment for request in found.requests) or any(
         gap.end >= moment for gap in found.gaps
+    )
+
+
+def _may_lack(found: Timeline, move: Rollout) -> bool:
+    """Whether a download that was begun before the end of a rollout may still be under way, and so not be in the record."""
+    latest = found.end - DOWNLOAD_SECONDS
+    begun = [each.at for each in found.downloads if latest <= each.at <= move.end]
+    return any(
+        later - earlier > DOWNLOADS_APART_SECONDS
+        and not any(gap.begin < later and gap.end > earlier for gap in found.gaps)
+        for earlier, later in itertools.pairwise([*begun, move.end] if begun else [])
     )
 
 

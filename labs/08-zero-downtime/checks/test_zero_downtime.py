@@ -20,7 +20,7 @@ def test_proxy_in_front(service: Service) -> None:
 
 
 @needs("proxy-in-front")
-@timeout(30)
+@timeout(60)
 def test_released(service: Service) -> None:
     """Version 2.0 took the place of 1.0, and no user lost anything."""
     hint = "Start, wait, move, wait, stop: which of the five was too early, or missing? To try again, go back to 1.0 first."

@@ -119,6 +119,52 @@ def test_a_rollout_that_has_just_ended_is_waited_for(folder: Path) -> None:
     assert move.completed
 
 
+def downloads(begin: float, end: float) -> str:
+    """Write a download for every second, each of which took half a second."""
+    return "".join(
+        f'["d",{begin + number:.3f},500.0,200,null,"1.0","one","fresh"]\n'
+        for number in range(round(end - begin))
+    )
+
+
+def test_a_download_that_hangs_in_a_rollout_is_waited_for(folder: Path) -> None:
+    """It is in the record when the sender gives it up; until then, nothing seems to be lost."""
+    now = time.time()
+    record = folder / "record"
+    record.write_text(
+        versions(now - 20, now - 8, "1.0")
+        + versions(now - 8, now, "2.0")
+        + downloads(now - 20, now - 12)
+        + downloads(now - 8, now - 1)
+    )
+    reader = Traffic(Here())
+    assert not reader.since(now - 20).rollouts()[0].cut
+
+    def give_up() -> None:
+        with record.open("a") as file:
+            for age in (12, 11, 10, 9):
+                file.write(f'["d",{now - age:.3f},30000.0,200,"timed-out","","","fresh"]\n')
+
+    later = threading.Timer(0.1, give_up)
+    later.start()
+    (move,) = reader.await_settled(now - 20).rollouts()
+    later.join()
+    assert move.cut
+
+
+def test_downloads_that_the_sender_did_not_begin_are_not_waited_for(folder: Path) -> None:
+    """It was paused."""
+    now = time.time()
+    (folder / "record").write_text(
+        versions(now - 20, now - 8, "1.0")
+        + versions(now - 8, now, "2.0")
+        + downloads(now - 20, now - 12)
+        + f'["g",{now - 12:.3f},{now - 8:.3f},"paused"]\n'
+        + downloads(now - 8, now - 1)
+    )
+    assert not Traffic(Here()).await_settled(now - 20).rollouts()[0].cut
+
+
 def test_a_rollout_that_does_not_end_is_not_waited_for_for_ever(folder: Path) -> None:
     now = time.time()
     (folder / "record").write_text(versions(now - 20, now - 1, "1.0") + versions(now - 1, now, "2.0"))
