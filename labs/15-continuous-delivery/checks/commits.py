@@ -93,8 +93,8 @@ class Source:
     def never_starts(self) -> Files:
         """It wants a setting that nobody gives it, when it starts and not when it is imported."""
         return self._parcel(
-            '    server = ThreadingHTTPServer(("", 8080), Handler)',
-            '    server = ThreadingHTTPServer((os.environ["PARCEL_ADDRESS"], 8080), Handler)',
+            '    server = Server(("", 8080), Handler)',
+            '    server = Server((os.environ["PARCEL_ADDRESS"], 8080), Handler)',
         )
 
     def wrong_answer(self) -> Files:

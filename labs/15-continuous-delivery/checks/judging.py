@@ -239,7 +239,6 @@ def require_refused(outcome: Outcome, *, what: str, expected: str, hint: str) ->
         evidence=run.evidence,
         hint="What does your pipeline do to production before it knows that a commit is good, or after it was refused?",
     )
-    require_unnoticed(outcome, f"{what[0].upper()}{what[1:]} did not reach production, and yet it", hint)
     require(
         run.exit_code,
         f"The pipeline stopped {what}, and ended with exit code 0, which means success to its caller."
@@ -251,6 +250,7 @@ def require_refused(outcome: Outcome, *, what: str, expected: str, hint: str) ->
         evidence=run.evidence,
         hint="Which command decides the exit code of your pipeline?",
     )
+    require_unnoticed(outcome, f"{what[0].upper()}{what[1:]} did not reach production, and yet it", hint)
     require(
         run.result == expected,
         f"The pipeline stopped {what}, and "

@@ -220,6 +220,19 @@ def test_a_copy_that_answered_the_front_too_late_is_the_machines_fault() -> None
         judging.require_unnoticed(outcome(run(), seen=seen, late=delivery.late_in([slow])), "It", "h")
 
 
+def test_a_success_that_is_none_is_said_before_what_a_busy_machine_may_have_done() -> None:
+    seen = SimpleNamespace(
+        failures=[SimpleNamespace(outcome="HTTP 503", at=1.0)], requests=[1], summary="", pause=9.0
+    )
+    found = outcome(run("result: live sha256:1"), seen=seen, live=OLD)
+    assert "ended with exit code 0" in failure(refused, found)
+
+
+def test_parcel_lets_more_wait_than_python_does_by_itself(tmp_path: Path) -> None:
+    asked = "import parcel; print(parcel.Server.request_queue_size)"
+    assert int(python(tmp_path, SOURCE.good(), "-c", asked).stdout) > 100
+
+
 def test_a_missing_program_is_the_evidence() -> None:
     assert run(
         "runner: pipeline " + "c" * 40, "runner: there is no program pipeline", code=127

@@ -64,6 +64,12 @@ class Handler(BaseHTTPRequestHandler):
         """Write no line for each request."""
 
 
+class Server(ThreadingHTTPServer):
+    """A thread for each connection. On a busy machine, more than the usual five may wait to be taken in."""
+
+    request_queue_size = 128
+
+
 stopping = threading.Event()
 
 
@@ -80,6 +86,6 @@ def stop(*_):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, stop)
-    server = ThreadingHTTPServer(("", 8080), Handler)
+    server = Server(("", 8080), Handler)
     print(f"parcel {VERSION} listens on port 8080", flush=True)
     server.serve_forever()
