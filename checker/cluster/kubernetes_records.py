@@ -142,6 +142,8 @@ class Container(_Record, frozen=True):
     name: str = ""
     image: str = ""
     image_pull_policy: str = ""
+    restart_policy: str = ""
+    """`Always` for an init container that runs beside the others, as a sidecar; empty for most containers."""
     command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     """What it runs instead of its image's own program, after `command`; both are empty when it runs that."""
@@ -168,10 +170,16 @@ class PodSpec(_Record, frozen=True):
     """A pod's desired state."""
 
     containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
     resources: Resources = Resources()
     """Those of all its containers together, which newer clusters accept; each container may have its own too."""
     node_name: str = ""
     tolerations: tuple[Toleration, ...] = ()
+
+    @property
+    def lasting(self) -> tuple[Container, ...]:
+        """The containers that run all the time: sidecars among the init containers, too."""
+        return (*self.containers, *(each for each in self.init_containers if each.restart_policy == "Always"))
 
 
 class Condition(_Record, frozen=True):
@@ -288,6 +296,7 @@ class ServiceSpec(_Record, frozen=True):
     type: str = ""
     selector: dict[str, str] = {}
     publish_not_ready_addresses: bool = False
+    session_affinity: str = "None"
     ports: tuple[ServicePort, ...] = ()
 
 

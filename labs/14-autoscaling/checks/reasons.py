@@ -23,6 +23,8 @@ PEAK_CORES = 0.45
 START_SECONDS = 30.0
 """A new copy that takes longer until it is ready has something that makes it wait; 4 to 8 s measured on two cores."""
 SLOW_HINT = "`kubectl explain hpa.spec.behavior.scaleUp` lists what decides when copies are added, and the default of each."
+LOOKED_SECONDS = 45.0
+"""What measuring and looking add to the time for which an autoscaler remembers: 15 s each, and more on a busy machine."""
 LEAST_PART = 0.4
 """The engine's time contains what boot.sh leaves out: trying whether the processor can be shared."""
 
@@ -39,6 +41,15 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
     source = f"docker logs drydock-{scaled.cluster.lab.number}-traffic-1"
     kinds = ", ".join(f"{count} {kind.value}" for kind, count in seen.kinds.items())
     said = f"{len(seen.failures)} of {len(seen.requests)} requests failed ({kinds})"
+    if scaled.keeps_users:
+        fail(
+            f"{said}. The service sends everybody who was at a copy once to the same copy again (sessionAffinity: ClientIP), and all users "
+            "come through the lab's load balancer: so new copies are ready, and get nobody.",
+            expected=f"at most {bound:.0%} failures",
+            seen=f"{max(each.ready for each in changes)} copies ready, {len(seen.failures) / len(seen.requests):.0%} failures",
+            source=f"kubectl describe service {scaled.keeps_users}{scaled.space}",
+            hint="`kubectl top pods` in a tide shows which copies work. Which line of that description decides who gets a request?",
+        )
     unhealthy = _last_unhealthy(scaled)
     if len(fell) > 1 and (unhealthy.startswith("Liveness") or any(pod.restarts for pod in scaled.pods)):
         fail(
@@ -61,6 +72,7 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
             hint="What does the readiness probe ask, how long may the answer take, and what does a busy copy do with that question?",
         )
     high, slow = scaled.autoscaler.spec.max_replicas, scaled.autoscaler.hesitation
+    pace = scaled.autoscaler.pace("scaleUp")
     at_most = sum(_ready_at(changes, each.at) >= high for each in seen.failures)
     together = high * (scaled.limit or 0.0)
     if 2 * at_most > len(seen.failures) and 0 < together < PEAK_CORES:
@@ -80,13 +92,15 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
         + (
             f" And this autoscaler waits for {slow} s before it adds any: its `scaleUp` says so."
             if slow
+            else f" And this autoscaler adds at most {pace}: its `scaleUp` says so."
+            if pace
             else ""
         ),
         expected=f"at most {bound:.0%} failures",
         seen=f"{len(seen.failures) / len(seen.requests):.0%}",
         source=source,
         hint=SLOW_HINT
-        if slow
+        if slow or pace
         else "How busy may a copy be before another is added, and how many are there when the tide begins?",
     )
 
@@ -116,11 +130,12 @@ def fail_never_added(
     space, found = scaled.space, scaled.autoscaler
     if numbers[0] >= ceiling:
         fail(
-            f"There were {numbers[0]} copies already when the tide began: nothing was left to add.",
+            f"There were {numbers[0]} copies already when the tide began: nothing was left to add. {scaled.reach}",
             expected="few copies before the tide",
             seen=f"{numbers[0]} copies",
             source=source,
-            hint="How many copies does the autoscaler keep when nobody comes? It may take minutes until it removes those that are too many.",
+            hint=f"How many copies does the autoscaler keep when nobody comes? `kubectl get hpa{space}` shows what it measures beside what "
+            "it aims at. It may take minutes until it removes those that are too many.",
         )
     if wanted is not None:
         fail(
@@ -133,13 +148,12 @@ def fail_never_added(
             "readiness probe waits for.",
         )
     fail(
-        "The tide came, and no copy was added"
-        + (": its `scaleUp` is disabled, so the autoscaler may not add any." if found.never_adds else "."),
+        f"The tide came, and no copy was added. {scaled.reach}",
         expected="more copies than before",
         seen=" → ".join(map(str, numbers)) + " copies",
         source=source,
         hint=SLOW_HINT
-        if found.never_adds or found.hesitation
+        if found.hesitation
         else f"`kubectl describe hpa {found.metadata.name}{space}` shows what it measured, and what it compares that with.",
     )
 
@@ -173,17 +187,22 @@ def fail_late(scaled: Scaled, wanted: float, first: float, most: float, source: 
 def fail_never_removed(scaled: Scaled, numbers: Sequence[int], after: float, source: str) -> NoReturn:
     """Say that copies were left when the users had gone."""
     found = scaled.autoscaler
-    why = (
-        "may not remove any: its `scaleDown` is disabled."
-        if found.never_removes
-        else f"remembers for {found.patience} s how many it needed, and removes none until then."
-    )
+    hint = "`kubectl explain hpa.spec.behavior.scaleDown` lists what decides when copies are removed, and the default of each."
+    if found.patience > after - LOOKED_SECONDS:
+        why = f"The autoscaler remembers for {found.patience} s how many it needed, and removes none until then."
+    elif pace := found.pace("scaleDown"):
+        why = f"The autoscaler removes at most {pace}: its `scaleDown` says so."
+    elif found.rule("scaleDown").get("tolerance"):
+        why = f"The autoscaler removes none while the use is less than {found.tolerance('scaleDown'):.0%} below its target: its `scaleDown` says so."
+    else:
+        why = scaled.reach
+        hint = f"`kubectl describe hpa {found.metadata.name}{scaled.space}` shows what it measures now, and what it compares that with."
     fail(
-        f"{after:.0f} s after the tide, there were still {numbers[-1]} copies, {numbers[-1] - numbers[0]} more than before it. The autoscaler {why}",
+        f"{after:.0f} s after the tide, there were still {numbers[-1]} copies, {numbers[-1] - numbers[0]} more than before it. {why}",
         expected=f"{numbers[0]} copies {after:.0f} s after the tide",
         seen=" → ".join(map(str, numbers)) + " copies",
         source=source,
-        hint="`kubectl explain hpa.spec.behavior.scaleDown` lists what decides when copies are removed, and the default of each.",
+        hint=hint,
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
-from . import reasons
+from . import judging, reasons
 from .tide import AFTER_SECONDS, AUTOSCALER, COUNTED_SECONDS, SECONDS, copy_seconds, risen, turns, wanted
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def test_measures(scaled: Scaled) -> None:
 @needs("measures")
 def test_can_follow(scaled: Scaled) -> None:
     """It can follow, from few copies to six: each is small, and gets requests only when ready."""
-    found, pod, app = scaled.autoscaler, scaled.pods[0], scaled.app
+    found = scaled.autoscaler
     source = f"kubectl describe hpa {found.metadata.name}{scaled.space}"
     low, high = found.spec.min_replicas, found.spec.max_replicas
     require(
@@ -123,39 +122,12 @@ def test_can_follow(scaled: Scaled) -> None:
         limit and limit <= COPY_CORES + 1e-9,
         "A copy may use more than the task allows one: then one copy grows, in place of more copies, and a node is the end of it.",
         expected="a limit of 200m CPU or less for Parcel's container",
-        seen=f"limit {limit * 1000:g}m" if limit else "no limit",
-        source=f"kubectl describe {scaled.workload.title}{scaled.space}",
+        seen=f"{f'limit {limit * 1000:g}m' if limit else 'no limit'} in the pod {scaled.largest.metadata.name}",
+        source=f"kubectl describe pods{scaled.space}",
         hint="Lab 10, “Room”: which half of `resources` does the kernel enforce?",
     )
-    require(
-        app and (app.readiness_probe or app.startup_probe),
-        "Nobody asks a new copy whether it can serve: it gets requests from its first moment, and answers 503 while it warms up. "
-        "With every copy that is added, users get failures.",
-        expected="a readiness probe",
-        seen="none",
-        source=f"kubectl describe {scaled.workload.title}{scaled.space}",
-        hint="Lab 10, “Two questions about health”: which of the two decides whether a copy gets requests?",
-    )
-    metrics = [each for each in found.spec.metrics if app and each.is_of(app)]
-    require(
-        metrics,
-        "The autoscaler does not measure the CPU of Parcel's container, and nothing else of a copy grows with its users.",
-        expected="a metric of CPU, of the pod or of Parcel's container",
-        seen=", ".join(each.title for each in found.spec.metrics) or "no metric",
-        source=source,
-        hint="Which resource does the autoscaler of `practice` name, below `metrics`?",
-    )
-    reached = [(each.added_from(pod, found.tolerance), each.most_of(pod)) for each in metrics]
-    needed, most = min(reached, key=lambda each: each[0] - (each[1] or math.inf))
-    require(
-        most is None or most > needed,
-        f"The autoscaler adds copies when each uses {needed * 1000:.0f}m of CPU, and the limit stops a copy at {(most or 0) * 1000:.0f}m: "
-        "however many users come, it sees no reason for another copy.",
-        expected=f"a limit above {needed * 1000:.0f}m, or a lower target",
-        seen=f"limit {(most or 0) * 1000:.0f}m",
-        source=source,
-        hint="The target is a part of the request, and the limit stands beside the request. Which of the three is reached first?",
-    )
+    judging.judge_asking(scaled)
+    judging.judge_reach(scaled)
 
 
 # -- 2: the tide -------------------------------------------------------------------------------------------------
@@ -238,12 +210,13 @@ def test_followed(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     numbers = wanted(changes)
     first = tide.first_ready
     source = f"docker logs drydock-{lab.number}-recorder-1"
-    if first is None or max(numbers) == numbers[0]:
+    few = max(numbers[0], scaled.autoscaler.spec.min_replicas)
+    if first is None or max(numbers) <= few:
         reasons.fail_never_added(scaled, numbers, tide.first_wanted, CEILING, source)
     if first > RISING_SECONDS:
         tide.require_calm()
         reasons.fail_late(scaled, tide.first_wanted or 0.0, first, RISING_SECONDS, source)
-    if numbers[-1] > numbers[0]:
+    if numbers[-1] > few:
         reasons.fail_never_removed(scaled, numbers, AFTER_SECONDS, source)
     lab.record("from the beginning of the tide to the first new copy", round(first, 1), "s")
 

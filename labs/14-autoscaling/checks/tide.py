@@ -154,7 +154,8 @@ class Tide:
 
     def _are_few(self) -> bool:
         found = self.read()
-        return bool(found) and found[-1].wanted <= found[0].wanted
+        low = self._scaled.autoscaler.spec.min_replicas
+        return bool(found) and found[-1].wanted <= max(found[0].wanted, low)
 
     @property
     def first_wanted(self) -> float | None:

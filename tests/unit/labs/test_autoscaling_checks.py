@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from checker.cluster.kubernetes_records import Pod
+from checker.cluster.kubernetes_records import Pod, Probe
 from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_a_copy_is_added_above_the_target_and_its_tolerance(
     checks: Checks, metric: dict[str, Any], added_from: float, most: float
 ) -> None:
     found = msgspec.convert(
-        {"type": "Resource", "resource": {"name": "cpu", "target": metric}}, checks(LAB, "autoscaler").Metric
+        {"type": "Resource", "resource": {"name": "cpu", "target": metric}}, checks(LAB, "hpa").Metric
     )
     one = pod({"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}})
     assert found.added_from(one, 0.1) == pytest.approx(added_from)
@@ -72,7 +72,7 @@ def test_a_metric_of_the_pod_counts_every_container_and_one_of_a_container_only_
         {"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}}, {"requests": {"cpu": "50m"}, "limits": {}}
     )
     target = {"type": "Utilization", "averageUtilization": 100}
-    kind = checks(LAB, "autoscaler").Metric
+    kind = checks(LAB, "hpa").Metric
     whole = msgspec.convert({"type": "Resource", "resource": {"name": "cpu", "target": target}}, kind)
     part = msgspec.convert(
         {
@@ -91,17 +91,17 @@ def test_a_metric_of_the_pod_counts_every_container_and_one_of_a_container_only_
 
 
 def test_an_autoscaler_that_says_nothing_waits_five_minutes(checks: Checks) -> None:
-    kind = checks(LAB, "autoscaler").Autoscaler
+    kind = checks(LAB, "hpa").Autoscaler
     behavior = {"scaleDown": {"stabilizationWindowSeconds": 0}}
     assert kind().patience == 300
     assert msgspec.convert({"spec": {"behavior": behavior}}, kind).patience == 0
 
 
 def test_an_autoscaler_may_say_how_far_from_its_target_it_does_nothing(checks: Checks) -> None:
-    kind = checks(LAB, "autoscaler").Autoscaler
+    kind = checks(LAB, "hpa").Autoscaler
     exact = {"scaleUp": {"tolerance": "50m"}}
-    assert kind().tolerance == 0.1
-    assert msgspec.convert({"spec": {"behavior": exact}}, kind).tolerance == pytest.approx(0.05)
+    assert kind().tolerance() == 0.1
+    assert msgspec.convert({"spec": {"behavior": exact}}, kind).tolerance() == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(
@@ -113,15 +113,22 @@ def test_copies_of_an_earlier_tide_are_no_part_of_this_one(
     assert checks(LAB, "tide").risen(numbers) == rest
 
 
-def scaled(checks: Checks, up: dict[str, Any] | None = None, *, high: int = 6, limit: float = 0.2) -> Any:
-    """Return copies whose autoscaler adds some as `up` says."""
-    spec = {"maxReplicas": high, "behavior": {"scaleUp": up or {}}}
-    found = msgspec.convert(
-        {"metadata": {"name": "parcel"}, "spec": spec}, checks(LAB, "autoscaler").Autoscaler
-    )
+def scaled(
+    checks: Checks,
+    up: dict[str, Any] | None = None,
+    *,
+    down: dict[str, Any] | None = None,
+    high: int = 6,
+    limit: float = 0.2,
+    keeps_users: str = "",
+) -> Any:
+    """Return copies whose autoscaler adds some as `up` says, and removes some as `down` says."""
+    spec = {"maxReplicas": high, "behavior": {"scaleUp": up or {}, "scaleDown": down or {}}}
+    found = msgspec.convert({"metadata": {"name": "parcel"}, "spec": spec}, checks(LAB, "hpa").Autoscaler)
     nothing = SimpleNamespace(get=lambda _: [{"items": []}])
     return SimpleNamespace(
         space="", autoscaler=found, limit=limit, pods=[], workload=SimpleNamespace(namespace="default"),
+        keeps_users=keeps_users, reach="The autoscaler adds copies when each uses more than 66m of CPU.",
         cluster=SimpleNamespace(api=nothing, lab=SimpleNamespace(number="14")),
     )  # fmt: skip
 
@@ -150,9 +157,8 @@ def test_a_copy_that_comes_late_says_what_took_so_long(
         pytest.param(
             {}, [2, 5, 2], 40.0, "wanted more copies 40 s after .* no new one was ready", id="none ready"
         ),
-        pytest.param({"selectPolicy": "Disabled"}, [2], None, "its `scaleUp` is disabled", id="disabled"),
-        pytest.param({}, [2], None, "no copy was added\\.", id="none wanted"),
-        pytest.param({}, [6], None, "nothing was left to add", id="at the ceiling"),
+        pytest.param({}, [2], None, "no copy was added\\. .* more than 66m", id="none wanted"),
+        pytest.param({}, [6], None, "nothing was left to add\\. .* more than 66m", id="at the ceiling"),
     ],
 )
 def test_copies_that_were_wanted_and_never_ready_are_told_from_none_that_were_wanted(
@@ -163,11 +169,123 @@ def test_copies_that_were_wanted_and_never_ready_are_told_from_none_that_were_wa
 
 
 @pytest.mark.parametrize(
+    ("down", "reason", "hint"),
+    [
+        pytest.param({}, "remembers for 300 s", "scaleDown", id="the default"),
+        pytest.param(
+            {
+                "stabilizationWindowSeconds": 45,
+                "policies": [{"type": "Pods", "value": 1, "periodSeconds": 300}],
+            },
+            "removes at most 1 copy in 300 s",
+            "scaleDown",
+            id="a pace",
+        ),
+        pytest.param(
+            {"stabilizationWindowSeconds": 45, "tolerance": "900m"},
+            "less than 90% below its target",
+            "scaleDown",
+            id="a tolerance",
+        ),
+        pytest.param({"stabilizationWindowSeconds": 45}, "more than 66m", "what it measures now", id="use"),
+    ],
+)
+def test_copies_that_stay_are_blamed_on_what_keeps_them(
+    checks: Checks, down: dict[str, Any], reason: str, hint: str
+) -> None:
+    with pytest.raises(CheckFailed, match=reason) as failed:
+        checks(LAB, "reasons").fail_never_removed(scaled(checks, down=down), [2, 6, 4], 120, "")
+    assert hint in failed.value.failure.hint
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({}, ""),
+        ({"policies": [{"type": "Pods", "value": 2, "periodSeconds": 15}]}, "2 copies in 15 s"),
+        (
+            {
+                "selectPolicy": "Min",
+                "policies": [
+                    {"type": "Pods", "value": 1, "periodSeconds": 60},
+                    {"type": "Percent", "value": 10, "periodSeconds": 60},
+                ],
+            },
+            "1 copy in 60 s or 10 % in 60 s, whichever is less",
+        ),
+    ],
+)
+def test_a_pace_is_said_in_words(checks: Checks, rule: dict[str, Any], words: str) -> None:
+    assert scaled(checks, rule).autoscaler.pace("scaleUp") == words
+
+
+def test_what_a_whole_pod_requests_and_may_use_is_counted_once(checks: Checks) -> None:
+    target = {"type": "Utilization", "averageUtilization": 60}
+    found = msgspec.convert(
+        {"type": "Resource", "resource": {"name": "cpu", "target": target}}, checks(LAB, "hpa").Metric
+    )
+    whole = {"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}}
+    two = [{"name": "parcel"}, {"name": "helper"}]
+    one = msgspec.convert({"spec": {"resources": whole, "containers": two}}, Pod)
+    assert (found.added_from(one, 0.1), found.most_of(one)) == (pytest.approx(0.066), pytest.approx(0.2))
+
+
+def test_a_sidecar_among_the_init_containers_counts_and_one_that_ends_does_not(checks: Checks) -> None:
+    target = {"type": "Utilization", "averageUtilization": 100}
+    found = msgspec.convert(
+        {"type": "Resource", "resource": {"name": "cpu", "target": target}}, checks(LAB, "hpa").Metric
+    )
+    asks = {"requests": {"cpu": "100m"}, "limits": {"cpu": "100m"}}
+    before = [
+        {"name": "sidecar", "restartPolicy": "Always", "resources": asks},
+        {"name": "once", "resources": asks},
+    ]
+    spec = {"initContainers": before, "containers": [{"name": "parcel", "resources": asks}]}
+    one = msgspec.convert({"spec": spec}, Pod)
+    assert [each.name for each in one.spec.lasting] == ["parcel", "sidecar"]
+    assert (found.added_from(one, 0.0), found.most_of(one)) == (pytest.approx(0.2), pytest.approx(0.2))
+
+
+@pytest.mark.parametrize(
+    ("probe", "at_once"),
+    [
+        ({"httpGet": {"path": "/readyz", "port": 8080}}, False),
+        ({"httpGet": {"path": "/healthz", "port": 8080}}, True),
+        ({"tcpSocket": {"port": 8080}}, True),
+        ({"tcpSocket": {"port": 8080}, "initialDelaySeconds": 3}, False),
+        ({"exec": {"command": ["/app/health"]}}, False),
+    ],
+)
+def test_a_probe_that_a_cold_copy_passes_is_known(
+    checks: Checks, probe: dict[str, Any], at_once: bool
+) -> None:
+    found = msgspec.convert(probe, Probe, strict=False)
+    assert checks(LAB, "judging")._is_passed_at_once(found, 2.0) is at_once
+
+
+def test_users_who_are_kept_at_old_copies_are_said_to_be_the_cause(checks: Checks) -> None:
+    kind = checks(LAB, "tide").Change
+    changes = [kind(90.0, 2, 2, AUTOSCALER), kind(120.0, 6, 6, AUTOSCALER)]
+    failures = [SimpleNamespace(at=130.0)]
+    tide = SimpleNamespace(begin=100.0, due=280.0, read=lambda: changes)
+    seen = SimpleNamespace(failures=failures, requests=failures, kinds={})
+    with pytest.raises(CheckFailed, match="new copies are ready, and get nobody"):
+        checks(LAB, "reasons").fail_unserved(scaled(checks, keeps_users="parcel"), tide, seen, 0.1)
+
+
+@pytest.mark.parametrize(
     ("high", "limit", "up", "reason"),
     [
         pytest.param(3, 0.1, {}, "The limit of each copy allows all of them together 300m", id="ceiling"),
         pytest.param(3, 0.2, {}, "New ones take their time", id="room enough"),
         pytest.param(6, 0.2, {"stabilizationWindowSeconds": 90}, "waits for 90 s", id="window"),
+        pytest.param(
+            6,
+            0.2,
+            {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 600}]},
+            "adds at most 1 copy in 600 s",
+            id="pace",
+        ),
     ],
 )
 def test_requests_that_fail_with_all_copies_there_are_blamed_on_the_room_they_have(
@@ -180,3 +298,58 @@ def test_requests_that_fail_with_all_copies_there_are_blamed_on_the_room_they_ha
     seen = SimpleNamespace(failures=failures, requests=[*failures, failures[0]], kinds={})
     with pytest.raises(CheckFailed, match=reason):
         checks(LAB, "reasons").fail_unserved(scaled(checks, up, high=high, limit=limit), tide, seen, 0.1)
+
+
+ASKS = {"requests": {"cpu": "100m"}, "limits": {"cpu": "200m"}}
+MISSING = "missing request for cpu in container parcel of Pod {}"
+
+
+def unmeasured(
+    said: str, spec: dict[str, Any], *, pods: list[dict[str, Any]], metrics: list[dict[str, Any]]
+) -> tuple[Any, Any]:
+    """Return copies with this spec of their workload, and a record of their autoscaler that says why it measures nothing."""
+    cluster = SimpleNamespace(
+        pods=lambda: [msgspec.convert(each, Pod) for each in pods],
+        api=SimpleNamespace(get=lambda _: [{"spec": spec}]),
+        missing_parts=lambda: {"metrics-server": "gone, or scaled to 0"},
+    )
+    workload = SimpleNamespace(title="deployment/parcel", path="/parcel", kind="Deployment")
+    found = {
+        "metadata": {"name": "parcel"},
+        "spec": {"scaleTargetRef": {"apiVersion": "v1", "kind": "Deployment"}, "metrics": metrics},
+        "status": {"conditions": [{"type": "ScalingActive", "status": "False", "message": said}]},
+    }
+    return SimpleNamespace(cluster=cluster, workload=workload, space=""), found
+
+
+@pytest.mark.parametrize(
+    ("said", "template", "held", "metrics", "reason"),
+    [
+        pytest.param(MISSING.format("once-x"), {}, {}, [], "It is the pod once-x\\. .* has ended", id="no copy"),
+        pytest.param(MISSING.format("parcel-a"), {}, {}, [], "Without a request: parcel", id="no request"),
+        pytest.param(
+            "missing pod-level request for cpu in Pod parcel-a", {}, {}, [], "Without a request: parcel", id="whole pod"
+        ),
+        pytest.param(MISSING.format("parcel-a"), ASKS, {}, [], "made before it said so\\.", id="under way"),
+        pytest.param(
+            MISSING.format("parcel-a"), ASKS, {"paused": True}, [], "`paused: true` keeps what is new", id="paused"
+        ),
+        pytest.param('no matches for kind "Deployment"', {}, {}, [], "under the apiVersion `v1`", id="version"),
+        pytest.param("no answer", {}, {}, [{"type": "Pods"}], "one is of the type Pods", id="a metric of others"),
+        pytest.param("no answer", {}, {}, [{"type": "Resource"}], "that is gone, or scaled to 0", id="no server"),
+    ],
+)  # fmt: skip
+def test_an_autoscaler_that_measures_nothing_says_what_is_missing(
+    checks: Checks,
+    said: str,
+    template: dict[str, Any],
+    held: dict[str, Any],
+    metrics: list[dict[str, Any]],
+    reason: str,
+) -> None:
+    made_of = {"spec": {"containers": [{"name": "parcel", "resources": template}]}}
+    copy = {"metadata": {"name": "parcel-a"}, "spec": {"containers": [{"name": "parcel"}]}}
+    copies, record = unmeasured(said, {"template": made_of, **held}, pods=[copy], metrics=metrics)
+    found = msgspec.convert(record, checks(LAB, "hpa").Autoscaler)
+    with pytest.raises(CheckFailed, match=reason):
+        checks(LAB, "unmeasured").tell_of_no_measure(copies, found)
