@@ -145,6 +145,15 @@ class Scaled:
         )
         return found[0] if found else None
 
+    def has_set(self, number: int) -> bool:
+        """Whether the autoscaler says that it set this number of copies."""
+        path = f"/api/v1/namespaces/{self.workload.namespace}/events?fieldSelector=reason%3DSuccessfulRescale"
+        ours = self.autoscaler.metadata.name
+        return any(
+            each["involvedObject"]["name"] == ours and str(each["message"]).startswith(f"New size: {number};")
+            for each in self.cluster.api.get(path)[0]["items"]
+        )
+
     @functools.cached_property
     def autoscaler(self) -> Autoscaler:
         """The autoscaler, once it measures or says why it does not.

@@ -353,3 +353,24 @@ def test_an_autoscaler_that_measures_nothing_says_what_is_missing(
     found = msgspec.convert(record, checks(LAB, "hpa").Autoscaler)
     with pytest.raises(CheckFailed, match=reason):
         checks(LAB, "unmeasured").tell_of_no_measure(copies, found)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "number", "has_set"),
+    [
+        ("parcel", "New size: 4; reason: cpu resource utilization above target", 4, True),
+        ("parcel", "New size: 4; reason: cpu resource utilization above target", 5, False),
+        ("practice", "New size: 4; reason: cpu resource utilization above target", 4, False),
+    ],
+)
+def test_an_autoscaler_says_itself_which_numbers_it_has_set(
+    checks: Checks, name: str, message: str, number: int, has_set: bool
+) -> None:
+    events = [{"items": [{"involvedObject": {"name": name}, "message": message}]}]
+    cluster = SimpleNamespace(api=SimpleNamespace(get=lambda _: events))
+    found = SimpleNamespace(
+        cluster=cluster,
+        workload=SimpleNamespace(namespace="default"),
+        autoscaler=SimpleNamespace(metadata=SimpleNamespace(name="parcel")),
+    )
+    assert checks(LAB, "autoscaler").Scaled.has_set(found, number) is has_set
