@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,12 +32,13 @@ from checker.cluster.nomad_records import (
     Job,
     JobVersions,
     Node,
+    Occupant,
     Stub,
     Unplaced,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from checker.grading.author import Lab
 
@@ -46,6 +48,9 @@ SERVER = "server"
 CLIENTS = ("client-1", "client-2", "client-3")
 DEFAULT = "default"
 """The namespace of a job without one."""
+
+UNPLACED_SECONDS = 6.0
+"""How long a lost copy must have found no client until it counts as one for which there is no place."""
 
 _TELLING = {"Driver Failure", "Setup Failure", "Failed Artifact Download", "Terminated"}
 """Events that say why a task does not run; those after them only say what Nomad does about it."""
@@ -84,18 +89,25 @@ class Nomad:
 
     @functools.cached_property
     def _found(self) -> tuple[str, str]:
-        """The job's name and its namespace, which may be any; a job in the default one comes first."""
+        """The job's name and its namespace, which may be any; a job in the default one comes first.
+
+        Of several jobs that run the image, it is the one with the most copies: a trial may be left.
+        """
         stubs = [each for each in self.api.get("jobs?namespace=*", list[Stub]) or [] if not each.stop]
         stubs.sort(
             key=lambda each: (each.id != self._job, each.namespace != DEFAULT, each.namespace, each.id)
         )
-        for each in stubs:
-            if each.id == self._job and not self._image:
-                return each.id, each.namespace
-            job = self.api.get(_in_namespace(f"job/{each.id}", each.namespace), Job) if self._image else None
-            if job and any(map(self._runs_it, job.task_groups)):
-                return each.id, each.namespace
-        return self._job, DEFAULT
+        if self._image:
+            copies = [self._copies(each) for each in stubs]
+            chosen = [stub for stub, number in zip(stubs, copies, strict=True) if number == max(copies) > 0]
+        else:
+            chosen = [each for each in stubs if each.id == self._job]
+        return (chosen[0].id, chosen[0].namespace) if chosen else (self._job, DEFAULT)
+
+    def _copies(self, stub: Stub) -> int:
+        """Return how many copies of the image a job wants."""
+        job = self.api.get(_in_namespace(f"job/{stub.id}", stub.namespace), Job)
+        return sum(group.count for group in job.task_groups if self._runs_it(group)) if job else 0
 
     @property
     def name(self) -> str:
@@ -255,6 +267,15 @@ class Nomad:
                     found.append((client, name))
         return found
 
+    def holders(self, port: int) -> list[tuple[str, str]]:
+        """Return the clients on which another job holds a port, each with that job's name and namespace."""
+        found = self.api.get("allocations?namespace=*&resources=true", list[Occupant]) or []
+        return sorted(
+            (each.node_name, each.job + f" of the namespace {each.namespace}" * (each.namespace != DEFAULT))
+            for each in found
+            if each.holds(port) and (each.job, each.namespace) != (self.name, self.namespace)
+        )
+
     def shows(self) -> str:
         """Return the command that shows a learner the same."""
         return f"nomad job status{self.option} {self.name}"
@@ -278,6 +299,31 @@ class Nomad:
         return any(each.name == node and each.ready for each in self.api.get("nodes", list[Node]) or ())
 
     # -- what a check does to it ---------------------------------------------------------------------------
+
+    def why_not_replaced(self) -> Callable[[], str]:
+        """Return a function that says, after a client was lost, why waiting for new copies is useless.
+
+        Returns:
+            A function to be called repeatedly; it returns the reason, or "" while a copy may still get a place.
+        """
+        since: float | None = None
+
+        def why() -> str:
+            nonlocal since
+            unplaced = self.unplaced()
+            if unplaced is None:
+                since = None
+                return ""
+            since = since or time.monotonic()
+            if time.monotonic() - since < UNPLACED_SECONDS:
+                return ""
+            closed = [f"{client} was told to take nothing new" for client in self.closed()]
+            return (
+                f"Nomad finds no client for a lost copy: {'; '.join(filter(None, [*closed, unplaced.why]))}. The copy waits until "
+                "the lost client is back."
+            )
+
+        return why
 
     def ailing(self) -> str:
         """Return which of its nodes are lost, and how to bring them back; empty when none is."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from checker.cluster.interface import tag_of
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+"""A variable that the client fills in when it starts a task, such as `${NOMAD_META_release}`."""
+
+
+def _fill_in(text: str, known: dict[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: known.get(found[1], found[0]), text)
 
 
 class _Record(msgspec.Struct, frozen=True, rename="pascal"):
@@ -60,6 +68,41 @@ class Allocation(_Record, frozen=True):
     def canary(self) -> bool:
         """Whether it was placed as a canary."""
         return self.deployment_status is not None and self.deployment_status.canary
+
+
+class Held(_Record, frozen=True):
+    """A port of a client that an allocation holds."""
+
+    value: int = 0
+
+
+class Shared(_Record, frozen=True):
+    """What an allocation's tasks have together."""
+
+    ports: list[Held] | None = None
+
+
+class Resources(_Record, frozen=True):
+    """What an allocation was given of its client."""
+
+    shared: Shared = Shared()
+
+
+class Occupant(_Record, frozen=True):
+    """An allocation of any job, with what it was given."""
+
+    node_name: str
+    job: str = msgspec.field(name="JobID")
+    namespace: str = "default"
+    client_status: str = ""
+    allocated_resources: Resources | None = None
+
+    def holds(self, port: int) -> bool:
+        """Whether it runs, or is about to, with this port of its client."""
+        ports = self.allocated_resources.shared.ports if self.allocated_resources else None
+        return self.client_status in {"pending", "running"} and any(
+            each.value == port for each in ports or ()
+        )
 
 
 class Course(_Record, frozen=True):
@@ -123,6 +166,8 @@ class Task(_Record, frozen=True):
     lifecycle: Lifecycle | None = None
     config: dict[str, Any] | None = None
     services: list[Service] | None = None
+    env: dict[str, str] | None = None
+    meta: dict[str, str] | None = None
 
     @property
     def image(self) -> str:
@@ -141,6 +186,7 @@ class Group(_Record, frozen=True):
     name: str
     tasks: list[Task]
     count: int = 1
+    meta: dict[str, str] | None = None
     networks: list[GroupNetwork] | None = None
     services: list[Service] | None = None
     update: Update | None = None
@@ -172,11 +218,14 @@ class Group(_Record, frozen=True):
         if self.update is not None and self.update.health_check not in {"", "checks"}:
             return f'health_check = "{self.update.health_check}"'
         said = [
-            check.on_update or service.on_update
+            (check.on_update or service.on_update, check.type)
             for service in self._all_services
             for check in service.checks or ()
         ]
-        return 'on_update = "ignore"' if said and all(each == "ignore" for each in said) else ""
+        # An open port says nothing of an answer, so such a check beside an ignored one does not decide either.
+        heard = {kind for on_update, kind in said if on_update != "ignore"}
+        ignored = any(on_update == "ignore" for on_update, _ in said)
+        return 'on_update = "ignore"' if ignored and heard <= {"tcp"} else ""
 
     @property
     def _all_services(self) -> list[Service]:
@@ -190,13 +239,25 @@ class Job(_Record, frozen=True):
     type: str
     version: int
     task_groups: list[Group]
+    meta: dict[str, str] | None = None
     stop: bool = False
     stable: bool = False
 
+    def __post_init__(self) -> None:
+        """Fill variables into the images' names, as a client does."""
+        for group in self.task_groups:
+            for task in group.tasks:
+                if task.config and "${" in task.image:
+                    meta = {**(self.meta or {}), **(group.meta or {}), **(task.meta or {})}
+                    known = {f"NOMAD_META_{name}": value for name, value in meta.items()}
+                    known |= {name.upper(): value for name, value in known.items()} | (task.env or {})
+                    task.config["image"] = _fill_in(task.image, known)
+
     @property
     def tag(self) -> str:
-        """The version of what it runs: the tag of its first group's image."""
-        return next((group.version for group in self.task_groups if group.image), "")
+        """The version of what it runs: the tag of the image of its first group that has copies."""
+        groups = sorted(self.task_groups, key=lambda group: not group.count)
+        return next((group.version for group in groups if group.image), "")
 
 
 class Stub(_Record, frozen=True):
@@ -237,6 +298,10 @@ class Deployment(_Record, frozen=True):
     def canaries(self) -> int:
         """How many canaries it asked for."""
         return sum(group.desired_canaries for group in self.task_groups.values())
+
+    def canaries_of(self, group: str) -> int:
+        """Return how many canaries it asked for in one group."""
+        return self.task_groups.get(group, GroupDeployment()).desired_canaries
 
     @property
     def canaries_placed(self) -> int:
@@ -318,3 +383,10 @@ class CheckResult(_Record, frozen=True):
     status: str
     check: str = ""
     output: str = ""
+    status_code: int = 0
+    """Of the answer to a check of type http; 0 where none came."""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nobody answered, so that what was asked for makes no difference."""
+        return self.status == "failure" and not self.status_code

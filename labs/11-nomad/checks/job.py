@@ -22,6 +22,9 @@ PORT = 8080
 
 REPOSITORY = "drydock/parcel"
 
+TO_PARCEL = "Does the task say which port it uses (`ports` in its `config`), and does it lead to 8080, where Parcel listens?"
+"""The hint where a port leads nowhere."""
+
 
 def group_of(job: Job) -> Group | None:
     """Return the group of a job that runs Parcel; the first, where there are several."""
@@ -108,6 +111,7 @@ def require_two_copies(nomad: Nomad, job: Job) -> None:
         source=f"nomad job inspect{nomad.option} {nomad.name}",
         hint="Lesson, “Your turn”: three clients, and what else has to fit on them besides the copies?",
     )
+    _require_port(nomad)
     instances = nomad.instances()
     ready = [each for each in instances if each.ready]
     if len(instances) < COPIES:
@@ -127,12 +131,19 @@ def require_two_copies(nomad: Nomad, job: Job) -> None:
     if refused := nomad.refused(unready):
         fail(
             f"Of {len(instances)} copies, {len(ready)} {'is' if len(ready) == 1 else 'are'} well. The one on "
-            f"{unready.node} runs, but does not pass the check of the job.",
+            f"{unready.node} runs, but "
+            + (
+                "the check of the job gets no answer at the port that it asks."
+                if refused.unanswered
+                else "does not pass the check of the job."
+            ),
             expected=f"{COPIES} copies that run and whose checks pass",
             seen=f"check {refused.check}: {refused.status}",
             source=f"nomad alloc checks{nomad.option} {unready.id[:8]}",
             evidence=refused.output[:200],
-            hint="What does the check ask, and does Parcel know that path? Lesson, “Say what healthy means”, has one.",
+            hint=TO_PARCEL
+            if refused.unanswered
+            else "What does the check ask, and does Parcel know that path? Lesson, “Say what healthy means”, has one.",
         )
     fail(
         f"Of {len(instances)} copies, {len(ready)} {'is' if len(ready) == 1 else 'are'} well; the one on {unready.node} "
@@ -144,6 +155,23 @@ def require_two_copies(nomad: Nomad, job: Job) -> None:
         source=f"nomad alloc status{nomad.option} {unready.id[:8]}",
         evidence=nomad.last_event(unready),
         hint="The events at the end of that command's output say how far it came.",
+    )
+
+
+def _require_port(nomad: Nomad) -> None:
+    """Fail when another job holds the port that the copies are published on."""
+    taken = nomad.holders(PORT)
+    if not taken:
+        return
+    client, job = taken[0]
+    fail(
+        f"On {client}, the job `{job}` holds port {PORT}. Neither a copy nor a canary of `{nomad.name}` has a place there, and "
+        "the front sends requests to whatever that job runs.",
+        expected=f"port {PORT} of the clients for the job `{nomad.name}` only",
+        seen=", ".join(f"{one} on {where}" for where, one in taken),
+        source="nomad job status",
+        hint="A file with another job's name is another job, and the first one goes on. `nomad job stop -help` says how a job "
+        "ends.",
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checker.grading.author import fail, require
 
-from .job import COPIES, PORT, by_port, fail_closed
+from .job import COPIES, PORT, by_port, fail_closed, groups_of
 
 if TYPE_CHECKING:
     from checker.cluster.interface import Instance
@@ -160,6 +160,17 @@ def require_canary_first(nomad: Nomad) -> None:
         source=f"nomad deployment status{nomad.option} {move.id[:8]}",
         hint="Lesson, “A canary”: which line of the `update` block asks for one? Then release once more, from 1.0.",
     )
+    untried = _untried(nomad, move)
+    require(
+        not untried,
+        f"The release had a canary, but not for all copies: in the group {' and '.join(untried)}, {NEW} replaced {OLD} without "
+        "waiting for it. Had it been bad, those copies would have been gone when that came out.",
+        expected="a canary in every group whose version changes",
+        seen=f"deployment {move.id[:8]}: {move.canaries} canar{'y' if move.canaries == 1 else 'ies'}, none in {' and '.join(untried)}",
+        source=f"nomad deployment status{nomad.option} {move.id[:8]}",
+        hint="One group with two copies needs one `update` block. Two groups need one each, and then a release for each: a free "
+        "client is there for one canary.",
+    )
     require(
         move.promoted and move.status == "successful",
         f"The canary of {NEW} was not promoted: that release ended as {move.status}.",
@@ -170,11 +181,29 @@ def require_canary_first(nomad: Nomad) -> None:
     )
 
 
+def _untried(nomad: Nomad, move: Deployment) -> list[str]:
+    """Return the groups that a deployment took from 1.0 to 2.0 without a canary of their own."""
+    versions = nomad.versions()
+    older = [number for number in versions if number < move.job_version]
+    before = {group.name: group.version for group in groups_of(versions[max(older)])} if older else {}
+    return sorted(
+        group.name
+        for group in groups_of(versions[move.job_version])
+        if (before.get(group.name), group.version) == (OLD, NEW)
+        and group.count
+        and not move.canaries_of(group.name)
+    )
+
+
 def _latest_move(nomad: Nomad, versions: dict[int, Job]) -> Deployment | None:
     """Return the latest successful deployment that brought 2.0 where 1.0 was."""
-    done = [
-        each for each in nomad.deployments() if each.status == "successful" and each.job_version in versions
-    ]
+
+    def counts(each: Deployment) -> bool:
+        # One of 1.0 that Nomad cancelled had copies that ran, but not yet for as long as the job asks.
+        status = each.status
+        return status == "successful" or (status == "cancelled" and versions[each.job_version].tag == OLD)
+
+    done = [each for each in nomad.deployments() if each.job_version in versions and counts(each)]
     for newer, older in itertools.pairwise(done):
         if versions[newer.job_version].tag == NEW and versions[older.job_version].tag == OLD:
             return newer

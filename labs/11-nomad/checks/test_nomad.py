@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.outcomes import own_versions, replaced, rollout, steady
 from checker.grading.author import fail, needs, require, timeout, wait_until
 
-from .job import COPIES, PORT, groups_of, require_alone, require_job, require_two_copies
+from .job import COPIES, PORT, TO_PARCEL, groups_of, require_alone, require_job, require_two_copies
 from .memory import MB, memory_of, require_number
 from .release import NEW, OLD, require_canary_first, require_version_2, settled
 from .trial import release_bad, require_contained
@@ -29,34 +28,6 @@ RELEASE_SECONDS = 120.0
 
 LOSS_SECONDS = 45.0
 """How long a lost client's copy may take to run elsewhere; 9 s measured, of which 6 to 8 are the server's patience."""
-
-
-WAIT_SECONDS = 6.0
-"""How long a lost copy must have found no client until it counts as one for which there is no place."""
-
-
-class Waiting:
-    """Whether a lost copy waits for a client that may take it."""
-
-    def __init__(self, nomad: Nomad) -> None:
-        self._nomad = nomad
-        self._since: float | None = None
-
-    def why(self) -> str:
-        """Return why a lost copy has no place; empty as long as it may get one."""
-        unplaced = self._nomad.unplaced()
-        if unplaced is None:
-            self._since = None
-            return ""
-        self._since = self._since or time.monotonic()
-        if time.monotonic() - self._since < WAIT_SECONDS:
-            return ""
-        closed = self._nomad.closed()
-        reasons = [*(f"{client} was told to take nothing new" for client in closed), unplaced.why]
-        return (
-            f"Nomad finds no client for a lost copy: {'; '.join(filter(None, reasons))}. The copy waits until the lost "
-            "client is back."
-        )
 
 
 def _well(nomad: Nomad) -> bool:
@@ -132,7 +103,7 @@ def _fail_silent(group: Group, names: list[str], reply: Reply) -> None:
     fail(
         f"Port {PORT} is asked for, but {'only one copy answers' if names else 'nobody answers'} there.",
         **facts,
-        hint="Does the task say which port it uses (`ports` in its `config`), and does it lead to 8080, where Parcel listens?",
+        hint=TO_PARCEL,
     )
 
 
@@ -244,7 +215,7 @@ def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
             timeline,
             COPIES,
             within=LOSS_SECONDS,
-            gave_up=Waiting(nomad).why,
+            gave_up=nomad.why_not_replaced(),
             hint="Lesson, “A client is lost”. What in your job keeps Nomad from replacing a copy, or leaves no client for it?",
         )
         known = f"{found.seconds} {found.lost}"

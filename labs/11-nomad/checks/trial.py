@@ -8,7 +8,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from checker.cluster.interface import repository_of, require_whole, run_uninterrupted
+from checker.cluster.nomad import Job
 from checker.grading.author import fail, require, wait_until
 
 from .job import COPIES, REPOSITORY, group_of
@@ -16,7 +19,7 @@ from .job import COPIES, REPOSITORY, group_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from checker.cluster.nomad import Deployment, Nomad
+    from checker.cluster.nomad import Deployment, Group, Nomad
     from checker.timeline.model import Timeline
 
 LISTENS = 8080
@@ -53,9 +56,11 @@ on, and on those that the job's ports lead to."""
 def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
     """Return a job whose copies start and run, and answer nobody; judged within 8 s."""
     bad = copy.deepcopy(spec)
-    for group in bad["TaskGroups"]:
+    # Its images as the clients call them, where the job has variables.
+    told = msgspec.convert(spec, Job, strict=False)
+    for group, known in zip(bad["TaskGroups"], told.task_groups, strict=True):
         program = HUNG.replace("{PORTS}", repr(_ports(group) or {LISTENS}))
-        for task in _copies(group):
+        for task in _copies(group, known):
             task["Config"].pop("entrypoint", None)
             task["Config"] |= {"command": "python3", "args": ["-c", program]}
         if update := group.get("Update"):
@@ -65,20 +70,12 @@ def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
     return bad
 
 
-def _copies(group: dict[str, Any]) -> list[dict[str, Any]]:
+def _copies(group: dict[str, Any], known: Group) -> list[dict[str, Any]]:
     """Return the tasks of a group that are Parcel, without those that run before it or beside it as helpers."""
-    found = [
-        task
-        for task in group["Tasks"]
-        if not (task.get("Lifecycle") or {}).get("Hook")
-        and repository_of(str((task.get("Config") or {}).get("image", ""))) == REPOSITORY
-    ]
-    own = [
-        task
-        for task in found
-        if not any(task["Config"].get(name) for name in ("command", "args", "entrypoint"))
-    ]
-    return own or found
+    found = [task for task in known.main_tasks if repository_of(task.image) == REPOSITORY]
+    own = [task for task in found if not task.has_own_command] or found
+    names = {task.name for task in own}
+    return [task for task in group["Tasks"] if task["Name"] in names]
 
 
 def _ports(group: dict[str, Any]) -> set[int]:

@@ -12,7 +12,7 @@ import pytest
 
 from checker.cluster.interface import tag_of
 from checker.cluster.nomad import Nomad
-from checker.cluster.nomad_records import Deployment, Group, GroupDeployment
+from checker.cluster.nomad_records import Deployment, Group, GroupDeployment, Job
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
 
@@ -126,6 +126,23 @@ def test_a_copy_that_is_well_is_refused_by_no_check() -> None:
     assert nomad.refused(nomad.instances()[0]) is None
 
 
+@pytest.mark.parametrize(
+    ("result", "unanswered"),
+    [
+        ({"Status": "failure", "StatusCode": 404}, False),
+        ({"Status": "failure", "Output": "connection refused"}, True),
+        ({"Status": "pending"}, False),
+    ],
+)
+def test_a_check_without_an_answer_is_told_from_one_with_a_bad_answer(
+    result: dict[str, Any], unanswered: bool
+) -> None:
+    nomad = running({"1": result})
+    refused = nomad.refused(nomad.instances()[0])
+    assert refused is not None
+    assert refused.unanswered == unanswered
+
+
 def test_what_happened_last_to_a_copy_is_read_from_its_own_page() -> None:
     nomad = running(ILL)
     # Unlike the list of all, an allocation's page has the job itself, and no number of its version.
@@ -164,6 +181,18 @@ def test_a_line_by_which_checks_do_not_decide_is_told(
     services = [{"Provider": "nomad", "Checks": [{"Type": "http", **check}]}]
     group = msgspec.convert({**GROUP, "Services": services, "Update": update}, Group)
     assert group.unheard == line
+
+
+def test_an_ignored_check_beside_one_of_an_open_port_does_not_decide_either() -> None:
+    def unheard(*checks: dict[str, str]) -> str:
+        return msgspec.convert(
+            {**GROUP, "Services": [{"Provider": "nomad", "Checks": checks}]}, Group
+        ).unheard
+
+    ignored = {"Type": "http", "OnUpdate": "ignore"}
+    assert unheard(ignored, {"Type": "tcp"}) == 'on_update = "ignore"'
+    assert unheard(ignored, {"Type": "http"}) == ""
+    assert unheard({"Type": "tcp"}) == ""
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
@@ -319,6 +348,77 @@ def test_a_job_that_runs_an_image_is_found_whatever_its_name_and_the_registry_s(
     answers = {"jobs?namespace=*": [{"ID": "shop", "Namespace": "s"}], "job/shop?namespace=s": spec}
     nomad = Nomad(TheLab(Server(answers)), image="drydock/parcel")  # type: ignore[arg-type]
     assert (nomad.name, nomad.namespace) == ("shop", "s")
+
+
+def test_of_several_jobs_that_run_an_image_the_one_with_the_most_copies_is_meant() -> None:
+    trial = job()
+    trial["TaskGroups"][0]["Count"] = 1
+    found = [{"ID": "trial"}, {"ID": "web"}, {"ID": "zoo"}]
+    answers = {"jobs?namespace=*": found, "job/trial": trial, "job/web": job(), "job/zoo": job()}
+    assert Nomad(TheLab(Server(answers)), image="drydock/parcel").name == "web"  # type: ignore[arg-type]
+    assert Nomad(TheLab(Server({"jobs?namespace=*": []})), image="drydock/parcel").name == "parcel"  # type: ignore[arg-type]
+
+
+def test_a_port_that_another_job_holds_is_told_with_the_client_and_the_job() -> None:
+    def occupant(job: str, node: str, **changes: Any) -> dict[str, Any]:
+        held = {"Shared": {"Ports": [{"Label": "http", "Value": 8080, "To": 8080}]}}
+        told = {"JobID": job, "Namespace": "default", "NodeName": node, "ClientStatus": "running"}
+        return {**told, "AllocatedResources": held, **changes}
+
+    answers = {
+        "allocations?namespace=*&resources=true": [
+            occupant("parcel", "client-1"),
+            occupant("shop", "client-3"),
+            occupant("parcel", "client-2", Namespace="blue"),
+            occupant("ended", "client-1", ClientStatus="complete"),
+            occupant("none", "client-1", AllocatedResources={"Shared": {"Ports": None}}),
+        ]
+    }
+    assert cluster(answers).holders(8080) == [
+        ("client-2", "parcel of the namespace blue"),
+        ("client-3", "shop"),
+    ]
+    assert cluster(answers).holders(9090) == []
+
+
+@pytest.mark.parametrize(
+    ("image", "meta", "env"),
+    [
+        ("drydock/parcel:${NOMAD_META_release}", {"release": "2.0"}, None),
+        ("drydock/parcel:${NOMAD_META_RELEASE}", {"release": "2.0"}, None),
+        ("${IMAGE}", None, {"IMAGE": "drydock/parcel:2.0"}),
+    ],
+)
+def test_a_variable_that_a_client_fills_in_is_filled_in(image: str, meta: Any, env: Any) -> None:
+    task = {"Name": "parcel", "Driver": "docker", "Config": {"image": image}, "Env": env}
+    told = msgspec.convert(job(TaskGroups=[{**GROUP, "Tasks": [task]}], Meta=meta), Job)
+    assert told.task_groups[0].image == "drydock/parcel:2.0"
+
+
+def test_a_variable_that_nobody_knows_stays_as_it_is() -> None:
+    assert msgspec.convert(job(tag="${NOMAD_META_release}"), Job).tag == "${NOMAD_META_release}"
+
+
+def test_the_version_of_a_job_is_that_of_a_group_with_copies() -> None:
+    empty = {**GROUP, "Count": 0}
+    full = job(tag="2.0")["TaskGroups"][0]
+    assert msgspec.convert(job(TaskGroups=[empty, full]), Job).tag == "2.0"
+
+
+def test_a_lost_copy_without_a_place_is_told_and_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("checker.cluster.nomad.time.monotonic", lambda: now)
+    full = {"web": {"DimensionExhausted": {"network: reserved port collision http=8080": 1}}}
+    nomad = cluster(
+        {
+            "job/parcel/evaluations": [{"Status": "complete", "CreateIndex": 5, "FailedTGAllocs": full}],
+            "nodes": [{"Name": "client-3", "Status": "ready", "SchedulingEligibility": "ineligible"}],
+        }
+    )
+    why = nomad.why_not_replaced()
+    assert why() == ""
+    now = 110.0
+    assert "client-3 was told to take nothing new; network" in why()
 
 
 def test_a_task_that_runs_before_the_others_is_not_the_version_of_a_copy() -> None:

@@ -71,6 +71,7 @@ class Nomad:
 
     name, option = "parcel", ""
     ineligible: tuple[str, ...] = ()
+    held: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, *versions: str, deployment: Deployment | None = None, tag: str = "2.0") -> None:
         self._found = [
@@ -99,6 +100,10 @@ class Nomad:
     def closed(self) -> tuple[str, ...]:
         """Return the clients that take nothing new."""
         return self.ineligible
+
+    def holders(self, port: int) -> list[tuple[str, str]]:
+        """Return what else holds a port."""
+        return list(self.held) if port == 8080 else []
 
     def shows(self) -> str:
         """Return a command."""
@@ -218,18 +223,51 @@ def test_a_helper_beside_parcel_is_no_part_of_a_bad_release_and_has_no_say_in_it
     assert [each["Config"]["command"] for each in bad["TaskGroups"][0]["Tasks"]] == ["sleep", "python3"]
 
 
-def test_a_lost_copy_without_a_place_is_told_and_not_at_once(
-    checks: Checks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trial = checks("11-nomad", "test_nomad")
-    now = 100.0
-    monkeypatch.setattr(trial.time, "monotonic", lambda: now)
-    nomad = Nomad("2.0")
-    nomad.ineligible = ("client-3",)
-    waits = trial.Waiting(nomad)
-    assert waits.why() == ""
-    now = 110.0
-    assert "client-3 was told to take nothing new; network" in waits.why()
+def test_another_job_on_the_port_is_told_before_what_has_no_place(checks: Checks) -> None:
+    nomad = Nomad("1.0")
+    nomad.held = (("client-2", "shop"),)
+    with pytest.raises(CheckFailed, match="On client-2, the job `shop` holds port 8080"):
+        checks("11-nomad", "job").require_two_copies(nomad, msgspec.convert(job(), Job))
+
+
+def test_a_release_counts_from_a_1_0_that_nomad_had_not_called_healthy_yet(checks: Checks) -> None:
+    nomad: Any = Nomad()
+    numbers = {0: "1.0", 1: "2.0"}
+    nomad.versions = lambda: {
+        number: msgspec.convert({**job(task(f"drydock/parcel:{tag}")), "Version": number}, Job)
+        for number, tag in numbers.items()
+    }
+    web = GroupDeployment(desired_canaries=1, placed_canaries=["a"], promoted=True)
+    nomad.deployments = lambda: [
+        Deployment(id="new", job_version=1, status="successful", task_groups={"web": web}),
+        Deployment(id="old", job_version=0, status="cancelled", task_groups={"web": GroupDeployment()}),
+    ]
+    checks("11-nomad", "release").require_canary_first(nomad)
+
+
+def test_a_canary_in_one_of_two_groups_tries_nothing_for_the_other(checks: Checks) -> None:
+    nomad: Any = Nomad()
+
+    def two(version: int, tag: str) -> Job:
+        spec = job(task(f"drydock/parcel:{tag}"), Count=1)
+        spec["TaskGroups"].append({**spec["TaskGroups"][0], "Name": "other"})
+        return msgspec.convert({**spec, "Version": version}, Job)
+
+    nomad.versions = lambda: {0: two(0, "1.0"), 1: two(1, "2.0")}
+    web = GroupDeployment(desired_canaries=1, placed_canaries=["a"], promoted=True)
+    nomad.deployments = lambda: [
+        Deployment(
+            id="new", job_version=1, status="successful", task_groups={"web": web, "other": GroupDeployment()}
+        ),
+        Deployment(id="old", job_version=0, status="successful"),
+    ]
+    with pytest.raises(CheckFailed, match=r"in the group other, 2\.0 replaced 1\.0 without waiting"):
+        checks("11-nomad", "release").require_canary_first(nomad)
+
+
+def test_a_bad_release_finds_parcel_under_a_name_that_a_client_fills_in(checks: Checks) -> None:
+    spec = job(task("${NOMAD_META_image}"), Meta={"image": "drydock/parcel:2.0"})
+    assert programs(checks, spec)[0]
 
 
 def test_a_container_that_answers_beside_the_copies_is_told(checks: Checks) -> None:
