@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster import outcomes
 from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, recovery
+from checker.cluster.nomad import Nomad
 from checker.grading.author import Reply, could_not_run, fail, require, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from checker.cluster.interface import Instance
+    from checker.cluster.interface import Cluster, Instance
     from checker.cluster.manual import Loss, Recovery
+    from checker.cluster.nomad import Deployment
     from checker.grading.author import Lab, Outside, Prober
 
     from .ways import Way
@@ -29,6 +31,9 @@ WANTED = 2
 LOSS_SECONDS = 120.0
 """How long lost copies may take to be replaced where nobody has to notice it, as the task says; measured at 11 to 25 s on
 two cores, with probes that ask at once."""
+
+RELEASE_SECONDS = 15.0
+"""How long a release by Nomad that ends by itself may be under way."""
 
 STEADY_SECONDS = 3.0
 """How long no request may fail until the service counts as restored."""
@@ -70,6 +75,35 @@ REPLACE = {
 }
 
 
+def _require_decided(nomad: Nomad) -> None:
+    """Wait for a release that is under way, and fail when it waits for somebody."""
+
+    def release() -> Deployment | None:
+        newest = next(iter(nomad.deployments()), None)
+        return newest if newest and newest.status == "running" else None
+
+    wait_until(lambda: (under_way := release()) is None or under_way.waits, RELEASE_SECONDS, every=0.25)
+    found = release()
+    if found and found.waits:
+        fail(
+            "Nomad: a canary of the release runs beside the copies, and waits for somebody to promote it. Until then, both "
+            "versions answer."
+            if found.canaries_placed
+            else "Nomad: the release waits for its canary, which has no place yet.",
+            expected=f"{WANTED} copies, and no release that waits",
+            seen=f"deployment {found.id[:8]}: {found.status_description}",
+            source=nomad.shows(),
+            hint="Lesson 11, “A canary”, says who decides about one.",
+        )
+
+
+def _why_not_replaced(cluster: Cluster, victim: str) -> Callable[[], str]:
+    """Return a function that says why a cluster will not replace what a lost machine ran; Swarm does not say."""
+    if isinstance(cluster, Kubernetes):
+        return cluster.why_not_replaced(victim, LOSS_SECONDS)
+    return cluster.why_not_replaced() if isinstance(cluster, Nomad) else str
+
+
 class Goal:
     """The goal, asked of one way after the other.
 
@@ -89,6 +123,8 @@ class Goal:
     def serves(self, way: Way) -> None:
         """Require two copies on two machines, each reached, and an answer at the way's front."""
         self._require_one_hand(way)
+        if isinstance(way.cluster, Nomad):
+            _require_decided(way.cluster)
         found = outcomes.copies(way.cluster, WANTED, hint=COPIES[way.key], patience=15.0)
         outcomes.steady(way.cluster, hint=f"What do the copies say before they end? {COPIES[way.key]}")
         outcomes.spread(way.cluster, found, hint=SPREAD[way.key])
@@ -191,9 +227,7 @@ class Goal:
             within=LOSS_SECONDS,
             hint=REPLACE[way.key],
             node=victim,
-            gave_up=cluster.why_not_replaced(victim, LOSS_SECONDS)
-            if isinstance(cluster, Kubernetes)
-            else str,
+            gave_up=_why_not_replaced(cluster, victim),
         )
         self._require_same_version(way, found)
         self._tell(way, cost.seconds, cost.lost)

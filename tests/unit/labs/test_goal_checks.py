@@ -9,6 +9,7 @@ import pytest
 
 from checker.cluster.interface import Instance
 from checker.cluster.manual import ByHand, Loss, Record
+from checker.cluster.nomad_records import Deployment, GroupDeployment
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
@@ -139,3 +140,30 @@ def test_lines_are_those_that_say_something_and_no_others(
     else:
         with pytest.raises(CheckFailed, match="`lines` is not what"):
             judge()
+
+
+def nomad(*, promoted: bool, by_itself: bool = False, placed: int = 1) -> Any:
+    group = GroupDeployment(
+        promoted=promoted,
+        auto_promote=by_itself,
+        desired_canaries=1,
+        placed_canaries=[f"a{number}" for number in range(placed)],
+    )
+    found = Deployment(id="d", job_version=1, status="running", task_groups={"web": group})
+    return SimpleNamespace(deployments=lambda: [found], shows=lambda: "nomad job status shop")
+
+
+@pytest.mark.parametrize(("placed", "words"), [(1, "waits for somebody to promote it"), (0, "has no place")])
+def test_a_release_of_nomad_that_waits_is_told_as_that(checks: Checks, placed: int, words: str) -> None:
+    with pytest.raises(CheckFailed, match=words):
+        checks("12-one-goal-four-ways", "goal")._require_decided(nomad(promoted=False, placed=placed))
+
+
+def test_a_release_of_nomad_that_waits_for_nobody_is_waited_for(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = checks("12-one-goal-four-ways", "goal")
+    monkeypatch.setattr(module, "RELEASE_SECONDS", 0.0)
+    module._require_decided(nomad(promoted=True))
+    module._require_decided(nomad(promoted=False, by_itself=True))
+    module._require_decided(SimpleNamespace(deployments=list))
