@@ -3,6 +3,10 @@ noted() { file=$1; shift; echo "$*" >> $file; "$@"; }
 run() { noted hand.txt docker -H tcp://$1:2375 run -d --name parcel -p 8080:8080 -e PARCEL_INSTANCE=$1-$2 drydock/parcel:$2; }
 until_served() { timeout 60 sh -c "until curl -s http://front-$1:8080/ | grep -q '$2'; do sleep 0.1; done"; }
 
+# A first try, on another port, is left.
+sed 's/job "shop"/job "first-try"/; s/count = 2/count = 1/; s/static = 8080/static = 8085\n        to     = 8080/' shop.nomad.hcl > first-try.nomad.hcl
+nomad job run -detach first-try.nomad.hcl
+
 # By Nomad: the command returns when both copies are healthy.
 noted nomad.txt nomad job run shop.nomad.hcl
 until_served nomad 1.0
