@@ -1,0 +1,1 @@
+nomad job run -detach parcel.nomad.hcl
