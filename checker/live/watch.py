@@ -35,7 +35,7 @@ SHARE = 4.0
 ECHOES = 3
 """How often in a row a lab is judged again soon because of events that its own checks may have caused."""
 
-OUTDATED_SECONDS = 0.25
+OUTDATED_SECONDS = 0.1
 """How long a verdict on a change is left alone when more changes come: most of a burst are one thing. A verdict without a
 cause ends at once, so that the one on the change does not wait for it."""
 
