@@ -191,7 +191,7 @@ def _together(
             db.execute("SAVEPOINT job")
             try:
                 found.append((job(db), None))
-            except Exception as error:  # noqa: BLE001 - whoever asked gets it
+            except Exception as error:  # noqa: BLE001 - given to the caller who waits for it
                 db.execute("ROLLBACK TO job")
                 found.append((None, error))
             db.execute("RELEASE job")

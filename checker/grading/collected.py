@@ -136,10 +136,12 @@ class Collected:
         for item in items:
             cast("pytest.Function", item)._initrequest()  # noqa: SLF001 - what makes an item run again; pytest-rerunfailures does so
         try:
-            with self._modules_loaded(), contextlib.redirect_stdout(io.StringIO()):
-                yield items
+            with self._modules_loaded():
+                try:
+                    yield items
+                finally:
+                    self._session._setupstate.teardown_exact(None)  # noqa: SLF001 - nothing is left of a run that was interrupted
         finally:
-            self._session._setupstate.teardown_exact(None)  # noqa: SLF001 - nothing is left of a run that was interrupted
             self._forget()
 
     @contextlib.contextmanager
