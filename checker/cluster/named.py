@@ -7,11 +7,8 @@ Compose mostly starts; `named_swarm` and `named_kubernetes` implement it for clu
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import tarfile
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
 from checker.engine.api import ROLE, NotFoundError, UnreadableLogsError
@@ -205,24 +202,10 @@ class OnNetwork:
             return {}
         folders = {"/run/secrets", container.attrs["Config"].get("WorkingDir") or "/"} - {"/"}
         return {
-            name: content for each in sorted(folders) for name, content in self._read(copy.id, each).items()
+            f"{each}/{name}": content
+            for each in sorted(folders)
+            for name, content in self._lab.engine.files_below(copy.id, each, SMALL_BYTES).items()
         }
-
-    def _read(self, number: str, folder: str) -> dict[str, bytes]:
-        """Return the small files in a folder of a container; nothing if it has no such folder."""
-        try:
-            packed = self._lab.engine.request(
-                "GET", f"/containers/{number}/archive", query={"path": folder}, raw=True
-            )
-        except NotFoundError:
-            return {}
-        above = PurePosixPath(folder).parent
-        found = {}
-        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            for each in archive:
-                if (content := archive.extractfile(each)) and each.isfile() and each.size <= SMALL_BYTES:
-                    found[str(above / each.name)] = content.read()
-        return found
 
     def stop(self, copy: Copy, *, at_once: bool = False) -> None:
         """Stop the container, or kill it."""

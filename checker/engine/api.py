@@ -131,6 +131,30 @@ class Engine(Requests):
         self.execs.add(exec_id)
         return exec_id
 
+    def files_below(self, container: str, folder: str, most: int | None = None) -> dict[str, bytes]:
+        """Return the files below a folder of a container, by their path in that folder; empty if there is no such folder.
+
+        Args:
+            container: its name or id; it need not run.
+            folder: the folder's absolute path.
+            most: larger files are left out, in bytes; None for no limit.
+        """
+        import io  # noqa: PLC0415 - most commands read no file of a container
+        import tarfile  # noqa: PLC0415
+
+        try:
+            data = self.request("GET", f"/containers/{container}/archive", query={"path": folder}, raw=True)
+        except NotFoundError:
+            return {}
+        found = {}
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            for member in archive:
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is not None and (most is None or member.size <= most):
+                    # The archive's names begin with the folder's own.
+                    found[member.name.partition("/")[2]] = content.read()
+        return found
+
     def image(self, reference: str) -> dict[str, Any] | None:
         """Return everything the engine knows about an image, or None if there is no image of that name."""
         try:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
-import tarfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +34,7 @@ from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import insides, listening
-from checker.grading.rights import extra_rights, mounted_folders
+from checker.grading.rights import USUAL_CAPABILITIES, extra_rights, folder_behind, mounted_folders
 from checker.grading.running import MISPLACED, last_lines, misplaced_option
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
@@ -70,6 +68,7 @@ __all__ = [
     "MISPLACED",
     "PLAIN",
     "STEADY_SECONDS",
+    "USUAL_CAPABILITIES",
     "Blocked",
     "Container",
     "Door",
@@ -103,6 +102,7 @@ __all__ = [
     "extra_rights",
     "fail",
     "fields_of",
+    "folder_behind",
     "form_in",
     "forms",
     "guard",
@@ -382,19 +382,9 @@ class Lab:
         body = {"Image": reference, "Labels": {LABEL: self.number, ROLE: "checker"}, "Cmd": ["true"]}
         made = str(self.engine.post("/containers/create", body)["Id"])
         try:
-            data = self.engine.request("GET", f"/containers/{made}/archive", query={"path": folder}, raw=True)
-        except NotFoundError:
-            return {}
+            return self.engine.files_below(made, folder)
         finally:
             self.engine.delete(f"/containers/{made}", force=True, v=True)
-        found = {}
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            for member in archive:
-                content = archive.extractfile(member) if member.isfile() else None
-                if content is not None:
-                    # The archive's names begin with the folder's own.
-                    found[member.name.partition("/")[2]] = content.read()
-        return found
 
     def run(
         self,

@@ -122,8 +122,12 @@ def _one_name(path: str) -> PurePosixPath:
 
 def _source(container: Container, mount: Mapping[str, Any]) -> str:
     """Return the folder of the machine that is mounted; for a volume with files of its own, where the engine keeps it."""
-    if mount.get("Type") == "volume" and mount.get("Name"):
-        volume: dict[str, Any] = container.engine.get(f"/volumes/{mount['Name']}")
-        if device := (volume.get("Options") or {}).get("device"):
-            return str(device)
-    return str(mount.get("Source") or "")
+    return folder_behind(container, mount) or str(mount.get("Source") or "")
+
+
+def folder_behind(container: Container, mount: Mapping[str, Any]) -> str:
+    """Return the folder of the machine that a volume stands for; empty for one with files of its own, and for other mounts."""
+    if mount.get("Type") != "volume" or not mount.get("Name"):
+        return ""
+    volume: dict[str, Any] = container.engine.get(f"/volumes/{mount['Name']}")
+    return str((volume.get("Options") or {}).get("device") or "")

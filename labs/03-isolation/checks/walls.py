@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from checker.grading.author import USUAL_CAPABILITIES, folder_behind
+
 from .three import WHY, Asked, of_each, present
 
 if TYPE_CHECKING:
@@ -16,12 +18,6 @@ NAMESPACES = {
     "ipc": "shared memory",
     "mnt": "file system",
 }
-
-USUAL = frozenset(
-    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"}
-    | {"NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
-)
-"""The privileges that an engine gives to every container; each other one reaches through a container's walls."""
 
 HOST_FOLDERS = (
     *(
@@ -66,7 +62,7 @@ def reaches_into_host(container: Container) -> tuple[str, str]:
 def _extra_right(container: Container) -> tuple[str, str] | None:
     given = container.host_config
     for capability in given.get("CapAdd") or ():
-        if capability.upper().removeprefix("CAP_") not in USUAL:
+        if capability.upper().removeprefix("CAP_") not in USUAL_CAPABILITIES:
             return f"--cap-add {capability}", "a right over the machine that its image does not ask for"
     for option in given.get("SecurityOpt") or ():
         if option.endswith(("unconfined", "label=disable", "label:disable")):
@@ -88,21 +84,15 @@ def _extra_right(container: Container) -> tuple[str, str] | None:
 
 def _folder_of_host(container: Container) -> tuple[str, str] | None:
     for mount in container.mounts:
-        source = str(mount.get("Source") or "") if mount.get("Type") == "bind" else _device(container, mount)
+        source = (
+            str(mount.get("Source") or "") if mount.get("Type") == "bind" else folder_behind(container, mount)
+        )
         if source and any(_within(source, top) or _within(top, source) for top in HOST_FOLDERS):
             return (
                 f"--volume {mount.get('Name') or source}",
                 f"{source}, a folder that the machine needs to run",
             )
     return None
-
-
-def _device(container: Container, mount: dict[str, Any]) -> str:
-    """Return the folder of the machine that a volume stands for; empty for a volume with files of its own."""
-    if mount.get("Type") != "volume" or not mount.get("Name"):
-        return ""
-    volume: dict[str, Any] = container.engine.get(f"/volumes/{mount['Name']}")
-    return str((volume.get("Options") or {}).get("device") or "")
 
 
 def other_user(lab: Lab, container: Container, image: dict[str, Any]) -> str:

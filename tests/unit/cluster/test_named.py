@@ -14,6 +14,7 @@ from checker.cluster.named import SMALL_BYTES, OnNetwork, leading, revision_of, 
 from checker.cluster.named_kubernetes import NamedOnKubernetes
 from checker.cluster.named_swarm import NamedOnSwarm
 from checker.cluster.swarm_records import Service, Task
+from checker.engine import api
 from checker.engine.api import ROLE, NotFoundError, UnreadableLogsError
 from checker.grading.verdicts import CheckFailed
 
@@ -83,6 +84,8 @@ class Engine:
                 each.size = size
                 archive.addfile(each, io.BytesIO(b"x" * size))
         return packed.getvalue()
+
+    files_below = api.Engine.files_below
 
 
 def on_network(*containers: dict[str, Any], options: dict[str, dict[str, str]] | None = None) -> OnNetwork:
