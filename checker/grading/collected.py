@@ -7,6 +7,7 @@ import inspect
 import io
 import os
 import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +32,9 @@ _UNUSED = (
     "setupplan", "stepwise", "tmpdir", "monkeypatch", "unittest", "warnings", "unraisableexception",
     "threadexception", "nose", "debugging", "legacypath", "pytester_assertions", "subtests", "skipping", "reports",
 )  # fmt: skip
+
+_SECOND = 10**9
+"""In nanoseconds."""
 
 _ROOT = "PYTEST_ROOT_OF_LAB"
 """pytest replaces variables in `--rootdir`, so a folder with a `$` in its name is given as the value of one."""
@@ -85,7 +89,7 @@ class Collected:
         self._items: dict[str, pytest.Item] = {}
         reader = _Reader()
         said = io.StringIO()
-        with self._modules_loaded(), _alone(said, lab.folder):
+        with self._modules_loaded(), _alone(said, lab.folder), _bytecode_of_old_files_only(self._read_as):
             code = pytest.main(
                 [
                     f"--rootdir=${_ROOT}", "-c", os.devnull, f"--confcutdir={lab.folder}", "--import-mode=importlib",
@@ -214,6 +218,21 @@ def _stamp(folder: Path) -> frozenset[tuple[str, int, int]]:
     """Return what changes when a file in a folder changes."""
     found = ((str(file), file.stat()) for file in folder.rglob("*.*") if file.suffix != ".pyc")
     return frozenset((name, status.st_mtime_ns, status.st_size) for name, status in found)
+
+
+@contextlib.contextmanager
+def _bytecode_of_old_files_only(stamp: frozenset[tuple[str, int, int]]) -> Iterator[None]:
+    """Let Python keep no bytecode of files that may still change unseen.
+
+    Python knows the bytecode of a file by the file's size and the second of its last change, so a second change in that
+    second would not be read.
+    """
+    before, newest = sys.dont_write_bytecode, max((changed for _, changed, _ in stamp), default=0)
+    sys.dont_write_bytecode = before or time.time_ns() // _SECOND <= newest // _SECOND
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 @contextlib.contextmanager

@@ -99,7 +99,11 @@ def test_a(lab):
 
 
 @pytest.mark.parametrize("name", ["checks/test_fake.py", "checks/helper.py", "checks/deeper/text.toml"])
-def test_a_file_of_the_checks_that_changed_is_read_again(course: Course, shells: Shells, name: str) -> None:
+def test_a_file_of_the_checks_that_changed_is_read_again(
+    course: Course, shells: Shells, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Python would take the bytecode of a file of the same size that was changed in the same second.
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     text = """
 from pathlib import Path
 from .helper import V
