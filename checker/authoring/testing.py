@@ -33,26 +33,34 @@ class Part:
     """Whether it tests labs, so that it can run together with other parts that do."""
     usual: bool = True
     """Whether it runs when no part is named."""
-    side_by_side: bool = False
-    """Whether several of its tests can run at the same time: tests of different labs, in different files."""
+    most_lanes: int = 1
+    """How many of its tests can run at the same time: tests of different labs, in different files."""
     program: bool = False
     """Whether it is a separate program, not tests for pytest."""
 
 
+_MOST_LANES = 4
+
 PARTS = (
-    Part("unit", "no engine, no network", engine=False, seconds=1800, side_by_side=True),
+    Part("unit", "no engine, no network", engine=False, seconds=1800, most_lanes=_MOST_LANES),
     Part(
         "integration",
         "the engine, shells, scenes, faults",
         engine=True,
         seconds=2700,
-        side_by_side=True,
+        most_lanes=_MOST_LANES,
     ),
     Part(
-        "course", "every lab through every answer", engine=True, seconds=4500, by_lab=True, side_by_side=True
+        "course",
+        "every lab through every answer",
+        engine=True,
+        seconds=4500,
+        by_lab=True,
+        most_lanes=_MOST_LANES,
     ),
-    Part("docs", "the commands of every lesson", engine=True, by_lab=True, side_by_side=True),
-    Part("browser", "the pages, in a browser", engine=True, browser=True),
+    Part("docs", "the commands of every lesson", engine=True, by_lab=True, most_lanes=_MOST_LANES),
+    # A browser keeps a core busy while it draws a page, and its tests have a time limit.
+    Part("browser", "the pages, in a browser", engine=True, browser=True, most_lanes=2),
     Part(
         "engines",
         "every lab on other engines, each in its own container",
@@ -70,8 +78,6 @@ PARTS = (
     Part("fire", "lab killed at random moments", engine=True, usual=False, seconds=24 * 3600, program=True),
 )
 """In the order in which they run: the fast ones first."""
-
-MOST_LANES = 4
 
 _TESTS_FAILED = 1
 """pytest's exit code when tests ran and some failed."""
@@ -130,9 +136,12 @@ def together(parts: Sequence[Part]) -> list[tuple[Part, ...]]:
     return found
 
 
-def lanes() -> int:
-    """Return how many tests run at the same time: one more than there are cores, because they mostly wait for containers."""
-    return min(MOST_LANES, max(2, (os.cpu_count() or 1) + 1))
+def lanes(parts: Sequence[Part]) -> int:
+    """Return how many tests of these parts run at the same time.
+
+    One more than there are cores, because most tests wait for containers.
+    """
+    return min(max(2, (os.cpu_count() or 1) + 1), *(part.most_lanes for part in parts))
 
 
 def run_parts(
@@ -148,16 +157,16 @@ def run_parts(
         )
     if parts[0].program:
         return _run_program(parts[0], places, extra, say)
-    side_by_side = all(part.side_by_side for part in parts)
-    beside = f"; {lanes()} at the same time" if side_by_side else ""
+    several = lanes(parts)
+    beside = f"; {several} at the same time" if several > 1 else ""
     say(f"testing {name}: {'; '.join(part.what for part in parts)}{beside}")
     start = time.monotonic()
     seconds = max(part.seconds for part in parts)
     command = [sys.executable, "-m", "pytest", *map(str, folders), "--durations=5", "-q"]
-    several = ["--numprocesses", str(lanes()), "--dist", "loadscope"] if side_by_side else []
-    one = ["--numprocesses", "1", "--dist", "loadscope"] if side_by_side else []
+    by_lanes = ["--numprocesses", str(several), "--dist", "loadscope"] if several > 1 else []
+    one = ["--numprocesses", "1", "--dist", "loadscope"] if several > 1 else []
     try:
-        code = _run([*command, *several, *extra], places, seconds)
+        code = _run([*command, *by_lanes, *extra], places, seconds)
         if code == _TESTS_FAILED and all(part.usual for part in parts):
             # The tests share the machine with containers and other programs. A test that fails twice is broken. A test that then
             # passes by itself is unsteady, and its failure is shown above for the person who fixes it.

@@ -85,21 +85,27 @@ def test_several_labs_at_once_even_on_a_small_machine_and_not_too_many_on_a_larg
     monkeypatch: pytest.MonkeyPatch, processors: int | None, expected: int
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
-    assert lanes() == expected
+    assert lanes(LABS) == expected
+    assert lanes([KNOWN["browser"]]) == 2
+    assert lanes([KNOWN["hub"]]) == 1
 
 
-def test_tests_run_side_by_side_but_for_the_browsers(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = Runs(0, 0)
+def test_tests_run_side_by_side_two_of_the_browsers_and_one_of_the_class(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(0, 0, 0)
     monkeypatch.setattr(testing, "_run", runs)
     assert run_parts(places, LABS, ["-x"], lambda _: None) is ExitCode.OK
     assert run_parts(places, [KNOWN["browser"]], [], lambda _: None) is ExitCode.OK
-    labs, browser = runs.commands
+    assert run_parts(places, [KNOWN["hub"]], [], lambda _: None) is ExitCode.OK
+    labs, browser, hub = runs.commands
     assert str(places.root / "tests" / "course") in labs
     assert str(places.root / "tests" / "docs") in labs
-    assert labs[labs.index("--numprocesses") + 1] == str(lanes())
+    assert labs[labs.index("--numprocesses") + 1] == str(lanes(LABS))
     assert labs[labs.index("--dist") + 1] == "loadscope"
     assert labs[-1] == "-x"
-    assert "--numprocesses" not in browser
+    assert browser[browser.index("--numprocesses") + 1] == "2"
+    assert "--numprocesses" not in hub
 
 
 @pytest.mark.parametrize(
@@ -165,7 +171,7 @@ def test_tests_that_a_shell_runs_in_the_background_can_be_interrupted(
         (folder / "test_it.py").write_text(
             "import signal\n\ndef test_it():\n    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN\n"
         )
-        monkeypatch.setattr(testing, "lanes", lambda: 1)
+        monkeypatch.setattr(testing, "lanes", lambda _: 1)
         assert run_parts(places, [KNOWN["unit"]], [], lambda _: None) is ExitCode.OK
     finally:
         signal.signal(signal.SIGINT, before)
