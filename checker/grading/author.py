@@ -34,7 +34,7 @@ from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import insides, listening
-from checker.grading.rights import USUAL_CAPABILITIES, extra_rights, folder_behind, mounted_folders
+from checker.grading.rights import extra_rights, folder_behind, mounted_folders
 from checker.grading.running import MISPLACED, last_lines, misplaced_option
 from checker.grading.scripts import Run, Script
 from checker.grading.sheet import Sheet, read
@@ -68,7 +68,6 @@ __all__ = [
     "MISPLACED",
     "PLAIN",
     "STEADY_SECONDS",
-    "USUAL_CAPABILITIES",
     "Blocked",
     "Container",
     "Door",

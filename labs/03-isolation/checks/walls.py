@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import USUAL_CAPABILITIES, folder_behind
+from checker.grading.author import extra_rights, folder_behind
 
 from .three import WHY, Asked, of_each, present
 
@@ -40,46 +40,33 @@ HOST_FOLDERS = (
 )
 """Folders that a machine needs to run, or that show what runs on it."""
 
-HOST_MODES = {
-    "NetworkMode": ("--network host", "the machine's own ports and addresses: no wall is left between them"),
-    "PidMode": ("--pid host", "the sight of every process of the machine"),
-    "IpcMode": ("--ipc host", "the machine's shared memory"),
-    "UTSMode": ("--uts host", "the machine's own name"),
+OPENED = {
+    "--privileged": "every device of the machine, and every right that its root has",
+    "--network": "the machine's own ports and addresses: no wall is left between them",
+    "--pid": "the sight of every process of the machine",
+    "--ipc": "the machine's shared memory",
+    "--uts": "the machine's own name",
+    "--userns": "the machine's own numbers of users",
+    "--cap-add": "a right over the machine that its image does not ask for",
+    "--security-opt systempaths": "files of the kernel that are hidden from containers, or read-only in them",
+    "--security-opt": "system calls that are closed to containers",
+    "--device-cgroup-rule": "devices of the machine",
+    "--device": "a device of the machine",
+    "--user": "root's rights, where its image runs as a user of its own",
 }
+"""What an option opens to a container, by how the option begins: the longer beginning first."""
 
 
 def reaches_into_host(container: Container) -> tuple[str, str]:
     """Return which wall to the machine is down, by the option that takes it down, and what it opens."""
-    given = container.host_config
-    if given.get("Privileged"):
-        return "--privileged", "every device of the machine, and every right that its root has"
-    for field, found in HOST_MODES.items():
-        if given.get(field) == "host":
-            return found
-    return _extra_right(container) or _folder_of_host(container) or ("", "")
-
-
-def _extra_right(container: Container) -> tuple[str, str] | None:
-    given = container.host_config
-    for capability in given.get("CapAdd") or ():
-        if capability.upper().removeprefix("CAP_") not in USUAL_CAPABILITIES:
-            return f"--cap-add {capability}", "a right over the machine that its image does not ask for"
-    for option in given.get("SecurityOpt") or ():
-        if option.endswith(("unconfined", "label=disable", "label:disable")):
-            return f"--security-opt {option}", "system calls that are closed to containers"
-    # The client sends this option as empty lists of the paths that an engine hides.
-    if given.get("MaskedPaths") == [] or given.get("ReadonlyPaths") == []:
-        return (
-            "--security-opt systempaths=unconfined",
-            "files of the kernel that are hidden from containers, or read-only in them",
-        )
-    for device in given.get("Devices") or ():
-        return f"--device {device.get('PathOnHost')}", "a device of the machine"
-    for rule in given.get("DeviceCgroupRules") or ():
-        return f"--device-cgroup-rule '{rule}'", "devices of the machine"
+    options = extra_rights(container)
+    if container.host_config.get("NetworkMode") == "host" and "--privileged" not in options:
+        options.insert(0, "--network host")
     if str(container.attrs["Config"].get("User") or "").partition(":")[0] in {"0", "root"}:
-        return "--user root", "root's rights, where its image runs as a user of its own"
-    return None
+        options.append("--user root")
+    if options:
+        return options[0], next(opened for start, opened in OPENED.items() if options[0].startswith(start))
+    return _folder_of_host(container) or ("", "")
 
 
 def _folder_of_host(container: Container) -> tuple[str, str] | None:

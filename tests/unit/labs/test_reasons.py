@@ -471,10 +471,12 @@ def one(**found: Any) -> Any:
 @pytest.mark.parametrize(
     ("given", "option"),
     [
-        ({"CapAdd": ["CAP_SYS_TIME"]}, "--cap-add CAP_SYS_TIME"),
+        ({"CapAdd": ["CAP_SYS_TIME"]}, "--cap-add SYS_TIME"),
         ({"CapAdd": ["ALL"]}, "--cap-add ALL"),
         ({"MaskedPaths": []}, "--security-opt systempaths=unconfined"),
         ({"DeviceCgroupRules": ["b *:* rwm"]}, "--device-cgroup-rule 'b *:* rwm'"),
+        ({"NetworkMode": "host", "PidMode": "host"}, "--network host"),
+        ({"NetworkMode": "host", "Privileged": True}, "--privileged"),
         ({"CapDrop": ["ALL"], "CapAdd": ["net_bind_service"], "MaskedPaths": ["/proc/kcore"]}, ""),
     ],
 )
