@@ -103,7 +103,7 @@ class Reasons:
     def __init__(self, file: Path) -> None:
         self._texts: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
 
-    def fail(self, name: str, *, seen: str = "", evidence: str = "", **words: object) -> NoReturn:
+    def fail(self, name: str, /, *, seen: str = "", evidence: str = "", **words: object) -> NoReturn:
         """End the check for the reason of this name.
 
         Args:
@@ -116,7 +116,7 @@ class Reasons:
         fail(texts.pop("rationale"), hint=texts.pop("hint"), seen=seen, evidence=evidence, **texts)
 
     def require(
-        self, condition: object, name: str, *, seen: str = "", evidence: str = "", **words: object
+        self, condition: object, name: str, /, *, seen: str = "", evidence: str = "", **words: object
     ) -> None:
         """Call `fail` unless the condition is true."""
         if not condition:
