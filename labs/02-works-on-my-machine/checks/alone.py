@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import RefusedError
 from checker.grading.author import Prober as ShellProber
-from checker.grading.author import Reply, fail
+from checker.grading.author import Reply
 
 from .answers import ask, fail_silent, require_label, some_numbers
-from .truth import BASE, IMAGE, PORT, seal
+from .truth import BASE, IMAGE, PORT, WHY, seal
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab, Prober
 
 STRANGER = "54321:54321"
 """A user and group that nobody has heard of."""
+
+STOP_SECONDS = 2.0
+"""How long it may take to stop, over what a program takes here that ends at once."""
+
+STOP_GRACE = 10
+"""Seconds until the engine kills what was asked to stop, as `docker stop` has them."""
 
 GIVEN = "the one it was given at its start"
 KEY_HINT = "The key reaches the service as LABELS_KEY in the environment of `docker run`. What in your image sets or replaces it?"
@@ -51,24 +58,19 @@ class Alone:
         try:
             return self._lab.run(self._image, env={"LABELS_KEY": self.key}, **options)
         except RefusedError as error:
-            user = re.search(r"unable to find (user|group) (\S+?):? ", f"{error.what} ", re.IGNORECASE)
-            if user:
-                fail(
-                    f"{self.foreword}The engine cannot start {self._name}: it is to run as the {user[1]} `{user[2]}`, and the image has no {user[1]} of that name. "
-                    "Names of users come from the image's own file /etc/passwd, not from the machine.",
-                    expected="the service starts",
-                    seen=error.what,
-                    source=run,
-                    hint="Lesson, “Read the recipe”: which line names the user there, and does it need an account?",
-                )
-            fail(
-                f"{self.foreword}The engine cannot start {self._name}: the program that it names is not in the image, or may not be run.",
-                expected="the service starts",
+            nobody = re.search(r"unable to find (user|group) (\S+?):? ", f"{error.what} ", re.IGNORECASE)
+            kind, user = nobody.groups() if nobody else ("", "")
+            WHY.fail(
+                "nobody-of-that-name" if nobody else "cannot-start",
+                foreword=self.foreword,
+                name=self._name,
+                kind=kind,
+                user=user,
+                run=run,
                 seen=error.what,
-                source=run,
-                hint="`docker image inspect --format '{{.Config.Entrypoint}} {{.Config.Cmd}} {{.Config.WorkingDir}}' "
-                f"{IMAGE}` shows what is started, and where. In a list, each word has its own quotation marks.",
             )
+
+    # -- as it comes -------------------------------------------------------------------------------------------
 
     @cached_property
     def container(self) -> Container:
@@ -85,50 +87,66 @@ class Alone:
         """Fail unless it prints what Ada's machine prints, sealed with the key it was given."""
         where = f"{self.foreword}{self._made_from}, with a key and nothing else,"
         run = f"docker run -e LABELS_KEY=… {self._name}"
+        self._require_labels_of(self.container, self._prober, self.container.id[:12], where, run)
+
+    def _require_labels_of(
+        self, container: Container, prober: Prober, host: str, where: str, run: str
+    ) -> None:
         for number in some_numbers():
-            reply = ask(self._prober, f"http://{self.container.id[:12]}:{PORT}", number, self.container)
+            reply = ask(prober, f"http://{host}:{PORT}", number, container)
             if not reply.status:
-                fail_silent(self.container.reload(), reply, where=where, run=run)
+                fail_silent(container.reload(), reply, where=where, run=run)
             require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)
 
-    def require_silent_without_key(self, key: str) -> None:
-        """Fail when a container that is given no key seals labels: with this one, which is inside in whatever form, or another."""
-        try:
-            container = self._lab.run(IMAGE, network=self._network)
-        except RefusedError:
-            return  # what does not start seals nothing; the check that starts it with a key says why
-        number = some_numbers()[1]
-        reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
-        sealed = seal(number, key)
-        if reply.ok and sealed in reply.text:
-            fail(
-                "The image has Ada's key: a container of it that was given none seals labels as Ada does. However the key is hidden in there, "
-                "everyone who gets the image can forge her seals.",
-                expected="without LABELS_KEY it refuses to start",
-                seen=f"Seal {sealed}, from a container that was given no key",
-                source=f"docker run {IMAGE}",
-                evidence=reply.text.rstrip().rpartition("\n")[2],
-                hint="Where does the program take its key from, when nobody hands it one? `docker history --no-trunc` and the files that you copied tell.",
-            )
-        made = re.search(r"^Seal [0-9a-f]{12}$", reply.text, re.MULTILINE)
-        if reply.ok and made:
-            fail(
-                "A container of the image that was given no key seals labels all the same, with a key that the image or the program brings along. "
-                "If somebody forgets the real key on another machine, nobody notices before the depot refuses the parcels.",
-                expected="without LABELS_KEY it seals nothing",
-                seen=f"{made[0]}, from a container that was given no key",
-                source=f"docker run {IMAGE}",
-                evidence=made[0],
-                hint="`docker image inspect --format '{{.Config.Env}}' labels:1.0`: is LABELS_KEY among them? If not, what does the program do if it is missing?",
-            )
+    def require_stays(self) -> None:
+        """Fail unless it goes on running after it has answered."""
+        WHY.require(self.ready.running, "ended-right-afterwards")
 
-    def prompt(self) -> Container:
-        """Return a container whose program ends as soon as it is asked to, to compare with."""
-        return self._lab.run(BASE, command=["sleep", "600"], Init=True)
+    def require_ordinary_user(self) -> None:
+        """Fail if a container of the image has a process of root."""
+        processes = self.ready.processes()
+        roots = [command for user, command in processes if user in {"root", "0"}]
+        WHY.require(
+            not roots,
+            "root",
+            foreword=self.foreword,
+            seen=f"root runs {roots[0] if roots else ''}",
+            evidence="\n".join(f"{user}  {command}" for user, command in processes),
+        )
 
-    def processes(self) -> list[tuple[str, str]]:
-        """Return the user and the command line of each process in it."""
-        return self.ready.processes()
+    # -- asked to stop -----------------------------------------------------------------------------------------
+
+    def require_stops(self) -> None:
+        """Fail unless a container of the image ends soon after SIGTERM, by itself."""
+        container = self.ready
+        commands = [command for _, command in container.processes()]
+        seconds = _stop(container)
+        code = container.reload().exit_code
+        signal = str(container.attrs["Config"].get("StopSignal") or "")
+        if code == 137:
+            at_once = signal.upper().removeprefix("SIG") in {"KILL", "9"}
+            shell = commands and commands[0].split(" ")[0].rpartition("/")[2] in {"sh", "bash", "dash"}
+            WHY.fail(
+                "killed-at-once" if at_once else "killed-behind-a-shell" if shell else "killed",
+                foreword=self.foreword,
+                signal=signal or "SIGTERM",
+                seen=f"killed after {seconds:.1f} s: exit code 137",
+                evidence=signal if at_once else "\n".join(commands),
+            )
+        if seconds <= STOP_SECONDS:
+            return
+        # Stopping is the engine's work too: on a busy machine that takes long whatever the program does.
+        here = _stop(self._lab.run(BASE, command=["sleep", "600"], Init=True))
+        WHY.require(
+            seconds - here <= STOP_SECONDS,
+            "slow-to-stop",
+            foreword=self.foreword,
+            seconds=seconds,
+            here=here,
+            seen=f"it ended after {seconds:.1f} s with exit code {code}",
+        )
+
+    # -- locked down, and without a key ------------------------------------------------------------------------
 
     def require_locked_down(self) -> None:
         """Fail unless it works with no network, no mounts, another user and a read-only file system."""
@@ -148,18 +166,34 @@ class Alone:
         except RefusedError:
             fail_silent(locked.reload(), Reply(""), where=where, run=run)  # it has ended already
         inside = ShellProber(self._lab.shells.of(probe.id))
-        for number in some_numbers():
-            reply = ask(inside, f"http://127.0.0.1:{PORT}", number, locked)
-            if not reply.status:
-                fail_silent(locked.reload(), reply, where=where, run=run)
-            require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)
-        if locked.mounts:
-            places = ", ".join(mount["Destination"] for mount in locked.mounts)
-            fail(
-                f"The image brings a volume along: every container of it writes to a disk of its own at {places}, also where "
-                "nobody mounts anything. What is written there stays behind on each machine, and nobody knows of it.",
-                expected="no mounts",
-                seen=f"a volume at {places}",
-                source=run,
-                hint="Which instruction of your Dockerfile names that place? What is written there, and who reads it?",
-            )
+        self._require_labels_of(locked, inside, "127.0.0.1", where, run)
+        places = ", ".join(mount["Destination"] for mount in locked.mounts)
+        WHY.require(
+            not locked.mounts, "volume-brought-along", places=places, run=run, seen=f"a volume at {places}"
+        )
+
+    def require_silent_without_key(self, key: str) -> None:
+        """Fail when a container that is given no key seals labels: with this one, which is inside in whatever form, or another."""
+        try:
+            container = self._lab.run(IMAGE, network=self._network)
+        except RefusedError:
+            return  # what does not start seals nothing; the check that starts it with a key says why
+        number = some_numbers()[1]
+        reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
+        seen = "{}, from a container that was given no key"
+        sealed = seal(number, key)
+        WHY.require(
+            not reply.ok or sealed not in reply.text,
+            "seals-without-a-key-as-ada",
+            seen=seen.format(f"Seal {sealed}"),
+            evidence=reply.text.rstrip().rpartition("\n")[2],
+        )
+        made = re.search(r"^Seal [0-9a-f]{12}$", reply.text, re.MULTILINE)
+        line = made[0] if made else ""
+        WHY.require(not reply.ok or not line, "seals-without-a-key", seen=seen.format(line), evidence=line)
+
+
+def _stop(container: Container) -> float:
+    begin = time.monotonic()
+    container.stop(STOP_GRACE)
+    return time.monotonic() - begin

@@ -7,11 +7,11 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import PLAIN, fail, form_in, forms
+from checker.grading.author import PLAIN, form_in, forms
 
 from .archives import members
 from .layers import Contents, Layer, base_digests, base_sizes, contents, plain
-from .truth import BASE, IMAGE
+from .truth import IMAGE, WHY
 
 if TYPE_CHECKING:
     from checker.grading.author import Engine
@@ -31,31 +31,32 @@ def require_no_key(
 ) -> None:
     """Fail when the key is in a layer or in the image's record, as it is or in a form that anybody can undo."""
     for number, layer in enumerate(found.layers, start=1):
-        if key in layer.secrets:
-            place, form = layer.secrets[key].place, layer.secrets[key].form
-            later = _removed_later(found.layers[number:], place)
-            fail(
-                f"{whose} is in {which}{_encoded(form)}: the file {place} came in by `{layer.made_by[:120]}`"
-                + (
-                    f", and `{later[:120]}` only hid it. A layer is never changed by a later one: the file is still in the "
-                    "archive, for everyone who gets the image."
-                    if later
-                    else ". Everyone who gets the image gets the key, and can forge Ada's seals."
-                ),
-                expected="the key in no layer",
-                seen=f"in layer {number} of the {len(found.layers)} that you added: {place}, {form}",
-                source=source or f"docker save {IMAGE}",
-                hint="Lesson, “Look for the key”: what did `rm` change there? A file that no `COPY` takes is in no layer.",
-            )
-    if written := _in_record(found.record, key):
-        place, form = written
-        fail(
-            f"{whose} is written in the record of {which}{_encoded(form)}, where {place}: everyone who gets the image can read it there.",
-            expected="the key neither in a variable or label of the image, nor in its history",
-            seen=f"{place}, {form}",
-            source=source or f"docker history --no-trunc {IMAGE}; docker image inspect {IMAGE}",
-            hint="The key is needed when the service runs, not when it is built. Which options of `docker run` set a variable for one container?",
+        if key not in layer.secrets:
+            continue
+        place, form = layer.secrets[key].place, layer.secrets[key].form
+        later = _removed_later(found.layers[number:], place)
+        WHY.fail(
+            "key-only-hidden" if later else "key-in-a-layer",
+            whose=whose,
+            which=which,
+            hidden=_encoded(form),
+            place=place,
+            step=layer.made_by[:120],
+            later=later[:120],
+            source=source or f"docker save {IMAGE}",
+            seen=f"in layer {number} of the {len(found.layers)} that you added: {place}, {form}",
         )
+    place, form = _in_record(found.record, key)
+    WHY.require(
+        not form,
+        "key-in-the-record",
+        whose=whose,
+        which=which,
+        hidden=_encoded(form),
+        place=place,
+        source=source or f"docker history --no-trunc {IMAGE}; docker image inspect {IMAGE}",
+        seen=f"{place}, {form}",
+    )
 
 
 def _encoded(form: str) -> str:
@@ -70,8 +71,8 @@ def _removed_later(layers: list[Layer], place: str) -> str:
     return ""
 
 
-def _in_record(record: dict[str, Any], key: str) -> tuple[str, str] | None:
-    """Return where an image's configuration or history tells the key, and in which form."""
+def _in_record(record: dict[str, Any], key: str) -> tuple[str, str]:
+    """Return where an image's configuration or history tells the key, and in which form; two empty texts if they do not."""
     config = record.get("config") or {}
     places = [
         *(
@@ -96,7 +97,7 @@ def _in_record(record: dict[str, Any], key: str) -> tuple[str, str] | None:
         for content in (text.encode(), *(packed for _, packed in members(text.encode()))):
             if form := form_in(content, key):
                 return place, form
-    return None
+    return "", ""
 
 
 def _shown(step: dict[str, Any], key: str) -> str:
@@ -119,27 +120,28 @@ def require_no_clutter(
         source: the command that shows it.
     """
     for number, layer in enumerate(found.layers, start=1):
-        renamed = [layer.secrets[history].place] if history in layer.secrets else []
-        if not layer.clutter and not renamed:
-            continue
-        name = (layer.clutter or renamed)[0]
-        # In an archive, what counts is the file inside.
-        inner = f"/{name.rpartition(', in it ')[2]}"
-        kind = (
-            "the file with the builder's own settings and secrets"
-            if inner.endswith("/.env")
-            else "a virtual environment, made for the machine and the Python of the person who built it"
-            if "/.venv/" in inner or inner.endswith("/pyvenv.cfg")
-            else "a git history: every version of every file, and whatever was ever committed by mistake"
-        )
-        fail(
-            f"{which} holds {kind}. It came in by `{layer.made_by[:120]}`, which took more of the folder than the service needs.",
-            expected="no .git, no .venv and no .env in any layer",
-            seen=f"{name} and {len(layer.clutter) - 1} more" if len(layer.clutter) > 1 else name,
-            source=source
-            or f"docker save {IMAGE} (layer {number} of the {len(found.layers)} that you added)",
-            hint="`ls -A labels` shows what lies in the folder. Either the recipe names what it takes, or a file beside it names what it leaves: lesson, “Read the recipe”.",
-        )
+        names = layer.clutter or ([layer.secrets[history].place] if history in layer.secrets else [])
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            save = f"docker save {IMAGE} (layer {number} of the {len(found.layers)} that you added)"
+            WHY.fail(
+                "clutter",
+                which=which,
+                kind=_kind(names[0]),
+                step=layer.made_by[:120],
+                source=source or save,
+                seen=f"{names[0]}{more}",
+            )
+
+
+def _kind(name: str) -> str:
+    # In an archive, what counts is the file inside.
+    inner = f"/{name.rpartition(', in it ')[2]}"
+    if inner.endswith("/.env"):
+        return "the file with the builder's own settings and secrets"
+    if "/.venv/" in inner or inner.endswith("/pyvenv.cfg"):
+        return "a virtual environment, made for the machine and the Python of the person who built it"
+    return "a git history: every version of every file, and whatever was ever committed by mistake"
 
 
 def require_adds_little(engine: Engine, found: Contents, which: str = "The image") -> None:
@@ -153,14 +155,14 @@ def require_adds_little(engine: Engine, found: Contents, which: str = "The image
     if more <= LIMIT:
         return
     number, largest = max(enumerate(found.layers, start=1), key=lambda pair: pair[1].size)
-    fail(
-        f"{which} is {more / 1e6:.0f} MB larger than {BASE}; the service and its library are less than one. If you move the image, you move all of it. "
-        f"Most comes from `{largest.made_by[:120]}`. {_why_large(largest.made_by)}",
-        expected=f"at most {LIMIT / 1e6:.0f} MB more than {BASE}",
+    WHY.fail(
+        "too-large",
+        which=which,
+        more=more / 1e6,
+        step=largest.made_by[:120],
+        why=_why_large(largest.made_by),
         seen=f"{more / 1e6:.1f} MB more, {largest.size / 1e6:.1f} MB of them in layer {number} of the {len(found.layers)} that you added",
-        source=f"docker history {IMAGE}",
         evidence="\n".join(f"{layer.size / 1e6:6.1f} MB  {layer.made_by[:80]}" for layer in found.layers),
-        hint=f"`docker history {IMAGE}` has a line for each layer. What does that step of yours bring along?",
     )
 
 

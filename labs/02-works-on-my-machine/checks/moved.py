@@ -7,17 +7,25 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from checker.grading.author import MISPLACED, STEADY_SECONDS, age, fail, misplaced_option, require
+from checker.grading.author import MISPLACED, STEADY_SECONDS, age, misplaced_option
 
-from .second import NAME, fingerprint
-from .truth import IMAGE
+from .answers import ask, require_label, some_numbers
+from .second import ADDRESS, NAME, fingerprint
+from .truth import IMAGE, WHY, adas_key, seal
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab
+    from checker.grading.author import Lab, Prober
 
     from .second import Second
 
-_SHOW = "docker -H tcp://second:2375"
+AROUND = {
+    '"{}"': "quotation marks around it",
+    "'{}'": "quotation marks around it",
+    "LABELS_KEY={}": "the name of the variable in front of it",
+    "{}\r": "a line end of Windows behind it",
+    "{} ": "a space behind it",
+}
+"""What may stand around a key that somebody handed over."""
 
 
 def require_moved(here: dict[str, Any], second: Second) -> None:
@@ -25,24 +33,13 @@ def require_moved(here: dict[str, Any], second: Second) -> None:
     there = second.image
     if there is None:
         _fail_absent(here, second)
-    if fingerprint(here) == fingerprint(there):
-        return
-    if str(there.get("Comment", "")).startswith("Imported from"):
-        fail(
-            f"{IMAGE} on the second machine was made by `docker import`. That takes an archive for the files of one container, as `docker export` "
-            "writes them, and makes one layer of it. Settings, user and the program to start are in no such image.",
-            expected=_told(here),
-            seen=f"{_told(there)}; its history says: {there['Comment']}",
-            source=f"{_SHOW} history {IMAGE}",
-            hint="Lesson, “Move it”: which command writes out an image, and which one reads it in?",
-        )
-    fail(
-        f"{IMAGE} on the second machine is another image than {IMAGE} here. What was tried out here is not what runs there: "
-        "either it was built a second time, or built here again after it had been moved.",
-        expected=_told(here),
-        seen=_told(there),
-        source=f"{_SHOW} image inspect --format '{{{{.Created}}}} {{{{.RootFS.Layers}}}}' {IMAGE}",
-        hint="Lesson, “Move it”: compare the layers on both machines. Which of the two moments is the later one?",
+    comment = str(there.get("Comment", ""))
+    imported = comment.startswith("Imported from")
+    WHY.require(
+        fingerprint(here) == fingerprint(there),
+        "imported" if imported else "another-image-there",
+        here=_told(here),
+        seen=_told(there) + (f"; its history says: {comment}" if imported else ""),
     )
 
 
@@ -54,25 +51,11 @@ def _told(image: dict[str, Any]) -> str:
 
 
 def _fail_absent(here: dict[str, Any], second: Second) -> NoReturn:
-    nameless = [item for item in second.nameless() if fingerprint(item) == fingerprint(here)]
-    if nameless:
-        fail(
-            f"The image is on the second machine, and has no name there: nobody who asks for {IMAGE} finds it. An archive keeps the names that the "
-            "image was saved by; saved by its id, it has none.",
-            expected=f"{IMAGE} in the list of the second machine's images",
-            seen="the same image, listed as <none>",
-            source=f"{_SHOW} images",
-            hint="Lesson, “Move it”: by which name was stamp saved? An image can also be given a name where it is: `docker tag --help`.",
-        )
-    names = [name for name in second.images() if "none" not in name]
-    fail(
-        f"The second machine has no image named {IMAGE}. It has an engine and a disk of its own: what was built here is not there "
-        "until it is moved.",
-        expected=f"{IMAGE} in the list of the second machine's images",
-        seen=", ".join(names) or ("images without a name alone" if second.images() else "no image at all"),
-        source=f"{_SHOW} images",
-        hint="Lesson, “Move it”: an image travels as one archive.",
-    )
+    if any(fingerprint(item) == fingerprint(here) for item in second.nameless()):
+        WHY.fail("nameless-there", seen="the same image, listed as <none>")
+    images = second.images()
+    named = ", ".join(name for name in images if "none" not in name)
+    WHY.fail("not-moved", seen=named or ("images without a name alone" if images else "no image at all"))
 
 
 def require_runs_there(lab: Lab, second: Second) -> dict[str, Any]:
@@ -80,117 +63,92 @@ def require_runs_there(lab: Lab, second: Second) -> dict[str, Any]:
     container, image = second.container, second.image or {}
     if container is None:
         _fail_no_container(lab, second)
-    state = container["State"]
-    if state["Status"] == "created":
-        error = str(state.get("Error") or "")
-        option = misplaced_option(error)
-        why = (
-            MISPLACED.format(option=option)
-            if option
-            else "the engine there could not give it what it asks for."
-        )
-        fail(
-            "The container `labels` on the second machine was made and never started"
-            + (f": {why} A container that never ran has no log." if error else "."),
-            expected="status: running",
-            seen=f"status: created, exit code {state['ExitCode']}",
-            source=f"{_SHOW} inspect --format '{{{{.State.Error}}}}' labels",
-            evidence=error,
-            hint="`docker run --help` begins with the order of its words: options, image, command."
-            if option
-            else f"`{_SHOW} ps --all`, column PORTS: does an earlier try still hold the port? `{_SHOW} rm -f NAME` takes it away."
-            if "port" in error or "address" in error
-            else "What does the engine's message name?"
-            if error
-            else "`docker run` makes a container and starts it; `docker create` only makes it.",
-        )
-    if state["Status"] == "paused":
-        fail(
-            "The container `labels` on the second machine is paused: its processes are frozen, so it answers nobody.",
-            expected="status: running",
-            seen="status: paused",
-            source=f"{_SHOW} ps --all",
-            hint="`docker --help` lists what undoes a pause.",
-        )
-    restarts = int(container.get("RestartCount") or 0)
-    young = age(str(state.get("StartedAt", "")), second.now) < STEADY_SECONDS
-    if state["Status"] == "restarting" or (restarts and young):
-        fail(
-            "The container `labels` on the second machine does not stay up: its program ends again and again, and the engine keeps starting it.",
-            expected="status: running, and it goes on",
-            seen=f"status: {state['Status']}, restarted {restarts} times, last exit code {state['ExitCode']}",
-            source=f"{_SHOW} inspect labels",
-            evidence=second.logs(),
-            hint=f"`{_SHOW} logs labels` says why it ends. It starts with nothing from this machine: neither files nor environment.",
-        )
-    require(
-        state["Status"] == "running",
-        "The container `labels` on the second machine has ended.",
-        expected="status: running",
-        seen=f"status: {state['Status']}, exit code {state['ExitCode']}",
-        source=f"{_SHOW} ps --all",
-        evidence=second.logs(),
-        hint=f"`{_SHOW} logs labels` says why. It starts with nothing from this machine: neither files nor environment.",
-    )
-    require(
+    _require_up(container, second)
+    WHY.require(
         container["Image"] == image.get("Id"),
-        f"The container `labels` on the second machine runs another image than the {IMAGE} that is there now.",
-        expected=str(image.get("Id"))[:19],
+        "runs-another-image",
+        image=str(image.get("Id"))[:19],
         seen=f"{container['Image'][:19]}, which was {container['Config']['Image']} when the container was made",
-        source=f"{_SHOW} inspect --format '{{{{.Image}}}}' labels",
-        hint="A container keeps the image that it was made from. When was it made, and when did the image arrive?",
     )
     config = image.get("Config") or {}
     own = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
     given = [container["Path"], *container["Args"]]
-    require(
-        given == own,
-        "The container `labels` on the second machine was started with a command of its own, in place of the image's. What was tried out here "
-        "is not what runs there.",
-        expected=shlex.join(own),
-        seen=shlex.join(given)[:160],
-        source=f"{_SHOW} inspect --format '{{{{.Path}}}} {{{{.Args}}}}' labels",
-        hint="What stands behind the image's name in your `docker run`, or behind `--entrypoint`?",
-    )
+    WHY.require(given == own, "runs-another-command", own=shlex.join(own), seen=shlex.join(given)[:160])
     return container
 
 
+def _require_up(container: dict[str, Any], second: Second) -> None:
+    state = container["State"]
+    status, code = state["Status"], state["ExitCode"]
+    if status == "created":
+        _fail_never_started(str(state.get("Error") or ""), code)
+    WHY.require(status != "paused", "paused", seen="status: paused")
+    restarts = int(container.get("RestartCount") or 0)
+    young = age(str(state.get("StartedAt", "")), second.now) < STEADY_SECONDS
+    if status == "restarting" or (restarts and young):
+        seen = f"status: {status}, restarted {restarts} times, last exit code {code}"
+        WHY.fail("ends-again-and-again", seen=seen, evidence=second.logs())
+    if status != "running":
+        WHY.fail("ended-there", seen=f"status: {status}, exit code {code}", evidence=second.logs())
+
+
+def _fail_never_started(error: str, code: int) -> NoReturn:
+    option = misplaced_option(error)
+    held = "port" in error or "address" in error
+    WHY.fail(
+        "option-misplaced" if option
+        else "port-held" if held
+        else "start-refused" if error
+        else "never-started",
+        misplaced=MISPLACED.format(option=option),
+        seen=f"status: created, exit code {code}",
+        evidence=error,
+    )  # fmt: skip
+
+
 def _fail_no_container(lab: Lab, second: Second) -> NoReturn:
-    mine = [(name, status) for name, image, status in second.containers() if image == IMAGE]
-    if mine:
-        name, status = mine[0]
-        invented = bool(re.fullmatch(r"[a-z]+_[a-z]+\d*", name))
-        runs = "runs" if status.startswith("Up") else "is"
-        fail(
-            f"A container of {IMAGE} {runs} on the second machine, but its name is `{name}`, not `{NAME}`: "
-            + ("the engine invents a name when it is given none, and " if invented else "")
-            + "everybody who looks for this container looks by name.",
-            expected="a container named labels, running",
-            seen=_listed(second),
-            source=f"{_SHOW} ps --all",
-            hint=f"Which option of `docker run` names a container? If `{name}` holds the port, it has to go first: `{_SHOW} rm -f {name}`.",
-        )
+    containers = second.containers()
+    listed = "; ".join(f"{name} ({image}): {status}" for name, image, status in containers)
+    listed = listed or "no container at all"
+    for name, image, status in containers:
+        if image == IMAGE:
+            invented = re.fullmatch(r"[a-z]+_[a-z]+\d*", name)
+            runs = "runs" if status.startswith("Up") else "is"
+            WHY.fail("name-invented" if invented else "another-name", runs=runs, name=name, seen=listed)
     here = lab.container(NAME)
-    fail(
-        "No container named `labels` is on the second machine: "
-        + (
-            "there is one on this machine, where your own engine made it. A command goes to the second machine's engine only if it says so."
-            if here
-            else "an image there does nothing until somebody runs it."
-        ),
-        expected="a container named labels, running",
-        seen=f"on the second machine: {_listed(second)}"
-        + (f"; on this machine: labels ({here.image}), status {here.status}" if here else ""),
-        source=f"{_SHOW} ps --all",
-        hint="Lesson, “Run it there”. Name and port are in the task. What stands between `docker` and `run` there?",
-    )
+    seen = f"on the second machine: {listed}"
+    if here:
+        seen += f"; on this machine: labels ({here.image}), status {here.status}"
+    WHY.fail("run-here" if here else "not-run", seen=seen)
 
 
-def _listed(second: Second) -> str:
-    return (
-        "; ".join(f"{name} ({image}): {status}" for name, image, status in second.containers())
-        or "no container at all"
-    )
+def require_labels_there(lab: Lab, second: Second, prober: Prober, container: dict[str, Any]) -> None:
+    """Fail unless the container on the second machine prints what Ada's machine prints."""
+    for number in some_numbers():
+        reply = ask(prober, ADDRESS, number)
+        if not reply.status:
+            bound = published(container["NetworkSettings"].get("Ports") or {})
+            url, seen = f"{ADDRESS}/labels/{number}", f"{reply.error}; published: {bound}"
+            WHY.fail("not-reached-there", url=url, seen=seen, evidence=second.logs())
+        require_label(
+            reply,
+            number,
+            adas_key(),
+            where="The container `labels` on the second machine",
+            seal_hint=whose_key(lab, number, reply.text),
+            settings="docker -H tcp://second:2375 inspect --format '{{.Config.Env}}' labels",
+        )
+
+
+def whose_key(lab: Lab, number: str, said: str) -> str:
+    """Return where to look for the key with which a label was sealed there, when it was not Ada's."""
+    for given, what in AROUND.items():
+        if seal(number, given.format(adas_key())) in said:
+            return f"It was given Ada's key with {what}: `--env-file` and `-e` take all that stands behind the first `=` as it is."
+    file = lab.work / "labels" / ".env"
+    if file.is_file() and file.read_text(errors="replace").strip() == f"LABELS_KEY={adas_key()}":
+        return "Which key was it given? Compare with labels/.env, without printing either on a screen that others see."
+    return "The file labels/.env in your folder does not have Ada's key any more. `lab reset 2` puts her file back, and copies your work aside first."
 
 
 def published(ports: dict[str, list[dict[str, str]] | None]) -> str:

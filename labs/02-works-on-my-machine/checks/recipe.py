@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.engine.api import IMAGE, LABEL, ROLE, NotFoundError
 from checker.engine.client import find_client
-from checker.grading.author import could_not_run, fail
+from checker.grading.author import could_not_run
+
+from .truth import WHY
 
 if TYPE_CHECKING:
     from checker.grading.author import Engine, Lab
@@ -168,49 +170,21 @@ class Recipe:
 
 def fail_build(build: Build) -> NoReturn:
     """Explain why a copy of the folder does not build, by what the builder said last."""
-    said = _last_words(build.log)
     log = "\n".join(build.log)
+    base, missing = _NO_BASE.search(log), _MISSING.search(log)
+    file = (missing[1] or missing[2]) if missing else ""
     error = next((line for line in reversed(build.log) if line.startswith("ERROR:")), "")
-    facts = {
-        "expected": "docker build of a copy of labels/ succeeds",
-        "seen": error[:300] or "the build ended with an error",
-        "source": "docker build COPY-OF-YOUR-FOLDER",
-        "evidence": "\n".join(said),
-    }
-    if base := _NO_BASE.search(log):
-        fail(
-            f"A copy of your folder does not build: it needs the image {short(base[1])}, and this machine neither has that image nor can get it.",
-            **facts,
-            hint="`docker images` lists the images that are there, with their tags. Which one does the first line of stamp's Dockerfile name?",
-        )
-    if _NETWORK.search(log):
-        fail(
-            "A copy of your folder does not build: a step wants something from a network, and a build here has none. The library is in "
-            "the folder, as a wheel in `vendor`; the recipe does not look there.",
-            **facts,
-            hint="Lesson, “Read the recipe”: which words of its `RUN pip install …` say where the library lies, and that nowhere else is searched?",
-        )
-    if missing := _MISSING.search(log):
-        name = missing[1] or missing[2]
-        if name.startswith("/.venv/"):
-            fail(
-                f"A copy of your folder does not build: it takes {name} into the image, out of Ada's virtual environment. Everyone who "
-                "works on the code makes their own: the next one has other files, or is not there.",
-                **facts,
-                hint="Ada's README.md says where the library lies for everyone who gets the folder.",
-            )
-        fail(
-            f"A copy of your folder does not build: it takes {name} into the image, and in the folder `labels` there is "
-            "no such file. Everything that a `COPY` names is looked for below the folder that is built.",
-            **facts,
-            hint="Is the path written as seen from labels/? Does a line of `.dockerignore` keep the file away? Or is it on your machine alone?",
-        )
-    fail(
-        "A copy of your folder does not build.",
-        **facts,
-        hint="The copy has all files of labels/, in another place, with another key in its `.env`. The lines above are the last ones that the step "
-        "which failed has printed.",
-    )
+    WHY.fail(
+        "base-not-there" if base
+        else "wants-a-network" if _NETWORK.search(log)
+        else "out-of-an-environment" if file.startswith("/.venv/")
+        else "file-not-there" if file
+        else "does-not-build",
+        base=short(base[1]) if base else "",
+        file=file,
+        seen=error[:300] or "the build ended with an error",
+        evidence="\n".join(_last_words(build.log)),
+    )  # fmt: skip
 
 
 _NETWORK = re.compile(

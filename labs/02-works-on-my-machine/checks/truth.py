@@ -12,8 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checker.grading.author import Reasons
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 IMAGE = "labels:1.0"
 """The image that the task asks for."""

@@ -35,8 +35,8 @@ BREAKS = frozenset(
 """The names of functions that break something of the learner's, or change it."""
 
 OTHERWISE = {
+    "02-works-on-my-machine/checks/alone.py:_stop": "stops a container of the check's own",
     "02-works-on-my-machine/checks/test_labels.py:test_runtime_untouched": "`lab.replaced` compares an image",
-    "02-works-on-my-machine/checks/test_labels.py:_stop": "stops a container of the check's own",
     "03-isolation/checks/given.py:_require_as_given": "`lab.replaced` compares an image",
     "07-self-healing/checks/healing.py:require_healed_whole": "hands its fault to `_heal`, which says so",
     "07-self-healing/checks/server.py:repair": "after a fault",
