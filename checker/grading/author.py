@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from checker.engine.api import COMPOSE_PROJECT, IMAGE, LABEL, ROLE, VARIANT, Eng
 from checker.engine.clock import moment
 from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
+from checker.grading.archives import packed_files
+from checker.grading.builds import Build, Step, build
 from checker.grading.container import Container, Shells
 from checker.grading.door import Blocked, Door
 from checker.grading.forms import PLAIN, form_in, forms
@@ -69,6 +72,7 @@ __all__ = [
     "PLAIN",
     "STEADY_SECONDS",
     "Blocked",
+    "Build",
     "Container",
     "Door",
     "Ending",
@@ -91,6 +95,7 @@ __all__ = [
     "Run",
     "Script",
     "Sheet",
+    "Step",
     "Timeline",
     "Traffic",
     "Wanted",
@@ -115,6 +120,7 @@ __all__ = [
     "mounted_folders",
     "needs",
     "not_judged",
+    "packed_files",
     "past_events",
     "read_processes",
     "require",
@@ -372,6 +378,19 @@ class Lab:
             self.engine.delete(f"/containers/{made}", force=True, v=True)
         self._variants.append(f"{name}:{tag}")
         return f"{name}:{tag}"
+
+    def build(self, folder: Path, seconds: float = 60.0) -> Build:
+        """Build the image of a folder as `docker build` does, and return it with what its log says of each step.
+
+        The image is removed when the run ends.
+
+        Args:
+            folder: the folder with the Dockerfile.
+            seconds: how long it may take.
+        """
+        tag = f"drydock-check-{self.number}:{secrets.token_hex(6)}"
+        self._variants.append(tag)
+        return build(self.engine, folder, tag, {LABEL: self.number, ROLE: "checker"}, seconds)
 
     def image_files(self, reference: str, folder: str) -> dict[str, bytes]:
         """Return the files below a folder of an image, by their path in that folder; empty if there is no such folder.

@@ -9,6 +9,7 @@ from typing import Any
 
 from checker.engine import clock
 from checker.grading import (
+    archives,
     author,
     door,
     forms,
@@ -188,6 +189,7 @@ def _looks() -> str:
         (programs.read_processes, "read_processes(container)"),
         (programs.runs, "runs(process, file)"),
         (forms.form_in, "form_in(content, secret)"),
+        (archives.packed_files, "packed_files(content)"),
         (rights.extra_rights, "extra_rights(container)"),
         (rights.mounted_folders, "mounted_folders(container, folders)"),
         (reaching.insides, "insides(container, port)"),

@@ -14,7 +14,7 @@ from .second import Second
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from checker.grading.author import Engine, Lab, Prober
+    from checker.grading.author import Lab, Prober
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +24,9 @@ def alone(lab: Lab, prober: Prober) -> Alone:
 
 
 @pytest.fixture(scope="session")
-def recipe(lab: Lab, engine: Engine) -> Iterator[Recipe]:
+def recipe(lab: Lab) -> Iterator[Recipe]:
     """The learner's recipe, built by the checker."""
-    made = Recipe(lab, engine)
+    made = Recipe(lab)
     yield made
     made.close()
 

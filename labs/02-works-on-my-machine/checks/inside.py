@@ -7,9 +7,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import PLAIN, form_in, forms
+from checker.grading.author import PLAIN, form_in, forms, packed_files
 
-from .archives import members
 from .layers import Contents, Layer, base_digests, base_sizes, contents, plain
 from .truth import IMAGE, WHY
 
@@ -94,7 +93,7 @@ def _in_record(record: dict[str, Any], key: str) -> tuple[str, str]:
         ("its configuration has it", json.dumps(record, ensure_ascii=False)),
     ]
     for place, text in places:
-        for content in (text.encode(), *(packed for _, packed in members(text.encode()))):
+        for content in (text.encode(), *(packed for _, packed in packed_files(text.encode()))):
             if form := form_in(content, key):
                 return place, form
     return "", ""

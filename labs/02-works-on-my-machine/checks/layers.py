@@ -12,9 +12,8 @@ from functools import cache
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from checker.engine.transport import EngineConnection
-from checker.grading.author import could_not_run, form_in
+from checker.grading.author import could_not_run, form_in, packed_files
 
-from .archives import members
 from .truth import ADAS_ENVIRONMENT, BASE
 
 if TYPE_CHECKING:
@@ -219,7 +218,7 @@ def is_clutter(name: str, content: bytes = b"") -> bool:
 
 def _search(layer: Layer, name: str, content: bytes, secrets: tuple[str, ...]) -> None:
     # What lies in an archive is told by its own name, and what is only packed or encoded after the file as it is.
-    found = list(members(content))
+    found = list(packed_files(content))
     for inside, packed in found:
         if inside:
             _search_member(layer, f"{name}, in it {inside}", inside, packed, secrets)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .inside import searched
 from .truth import WHY
 
 if TYPE_CHECKING:
-    from checker.grading.author import Engine
+    from checker.grading.author import Build, Engine, Step
 
-    from .recipe import Build, Recipe, Step
+    from .recipe import Recipe
+
+_INSTALLED = re.compile(
+    r"(Successfully installed|Installing collected packages:).*\bparcelcode", re.IGNORECASE
+)
+_LIBRARY_WORDS = re.compile(r"parcelcode|requirements|vendor", re.IGNORECASE)
 
 
 def require_library_kept(engine: Engine, recipe: Recipe) -> None:
     """Fail when the build after a change to the code made the layer of the library again."""
-    first, second = recipe.build(), recipe.build_after_edit()
+    first, second = recipe.built, recipe.built_after_edit
     if not second.ok:
         WHY.fail(
             "no-second-build",
@@ -48,8 +54,8 @@ def is_kept(second: Build, folders: set[str], packed: set[str]) -> bool:
     done = [step for step in second.steps if not step.cached]
     if not (folders or packed).isdisjoint(second.layers):
         # A later step may name the library too, to try it or to remove its wheel; to install it once more is another matter.
-        return not any(step.installed_library for step in done)
-    if any(step.handles_library for step in done):
+        return not any(_installed_library(step) for step in done)
+    if any(_handles_library(step) for step in done):
         return False
     # An archive with code and library in one changes with the code; whether the library was installed again, the log tells.
     return not folders or copied_in_one(second.steps)
@@ -57,5 +63,16 @@ def is_kept(second: Build, folders: set[str], packed: set[str]) -> bool:
 
 def copied_in_one(steps: list[Step]) -> bool:
     """Whether the library was installed in a stage that was used again, and the last stage took that stage's files in one layer."""
-    installed = any(step.handles_library and step.cached for step in steps)
+    installed = any(_handles_library(step) and step.cached for step in steps)
     return installed and any("--from=" in step.text for step in steps if not step.cached)
+
+
+def _handles_library(step: Step) -> bool:
+    """Whether a step is a command that installs the library, by its text or by what it printed."""
+    text = "\n".join([step.text, *step.output])
+    return step.text.startswith("RUN") and bool(_LIBRARY_WORDS.search(text))
+
+
+def _installed_library(step: Step) -> bool:
+    """Whether a step printed that it installed the library, and not that the library was there already."""
+    return bool(_INSTALLED.search("\n".join(step.output)))

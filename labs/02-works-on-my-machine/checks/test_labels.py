@@ -149,7 +149,7 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone, prober
         "no-recipe",
         seen=", ".join(sorted(path.name for path in recipe.source.glob("*"))) or "no folder labels/",
     )
-    build = recipe.build()
+    build = recipe.built
     if not build.ok:
         fail_build(build)
     if settings(build.image) != settings(lab.image(IMAGE) or {}):
@@ -158,7 +158,7 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone, prober
 
 def _require_same(lab: Lab, recipe: Recipe, rebuilt: Alone) -> None:
     """Fail unless what anyone builds from the recipe is as good as the image that is here."""
-    found = searched(lab.engine, recipe.build().image["Id"], recipe.key, recipe.history)
+    found = searched(lab.engine, recipe.built.image["Id"], recipe.key, recipe.history)
     whose, source = "The key of the person who builds it", "docker build COPY-OF-YOUR-FOLDER"
     require_no_key(found, recipe.key, whose=whose, which=COPY, source=source)
     which = COPY[0].upper() + COPY[1:]
@@ -175,7 +175,7 @@ def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
     """It is built on a version that is named, and so is the same next year."""
     if lab.recall("recipe", *_state(lab, recipe)) is not None:
         return
-    for base in recipe.build().bases:
+    for base in recipe.built.bases:
         named, evidence = short(base), f"load metadata for {base}"
         WHY.require(not unpinned(base), "base-without-a-version", base=named, seen=named, evidence=evidence)
         WHY.require(not only_here(lab, base), "base-only-here", base=named, seen=named, evidence=evidence)
@@ -189,7 +189,7 @@ def test_code_edit_keeps_library(lab: Lab, recipe: Recipe) -> None:
     if lab.recall("recipe", *state) is not None:
         return
     require_library_kept(lab.engine, recipe)
-    if not any(unpinned(base) or only_here(lab, base) for base in recipe.build().bases):
+    if not any(unpinned(base) or only_here(lab, base) for base in recipe.built.bases):
         lab.remember("recipe", *state)
 
 

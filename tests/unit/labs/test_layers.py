@@ -21,7 +21,7 @@ import pytest
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from tests.unit.labs.conftest import module
 
-layers, archives, inside = (module("02", name) for name in ("layers", "archives", "inside"))
+layers, inside = (module("02", name) for name in ("layers", "inside"))
 
 KEY = "ada-seal-5d8c1f77b0e24a96"
 

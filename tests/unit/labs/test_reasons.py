@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from checker.engine.shell import ShellError
-from checker.grading.author import Lab, Process, Processes, Reply
+from checker.grading.author import Build, Lab, Process, Processes, Reply, Step
 from checker.grading.verdicts import CheckFailed
 from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
@@ -230,7 +231,7 @@ def test_one_that_is_restarted_again_and_again_is_not_taken_for_up() -> None:
 
 
 def build(*log: str) -> Any:
-    return recipe.Build(ok=False, log=list(log))
+    return Build(ok=False, log=list(log))
 
 
 PIP = (
@@ -288,11 +289,11 @@ def test_a_step_that_failed_for_itself_is_shown_by_its_last_words() -> None:
     ],
 )
 def test_only_the_services_own_code_is_changed_for_the_second_build(file: str, own: bool) -> None:
-    assert recipe.is_program(recipe.Path(file)) is own
+    assert recipe.is_program(Path(file)) is own
 
 
 def step(text: str, *, cached: bool) -> Any:
-    return recipe.Step(text, cached)
+    return Step(text, cached)
 
 
 def test_a_copy_of_a_stage_whose_library_came_from_the_cache_keeps_the_library() -> None:
@@ -307,9 +308,7 @@ INSTALL = "RUN pip install --find-links vendor -r requirements.txt"
 
 
 def built(*steps: Any) -> Any:
-    return recipe.Build(
-        ok=True, log=[], image={"RootFS": {"Layers": ["base", "library", "code"]}}, steps=[*steps]
-    )
+    return Build(ok=True, log=[], image={"RootFS": {"Layers": ["base", "library", "code"]}}, steps=[*steps])
 
 
 def test_a_library_whose_layer_stayed_is_kept_whatever_a_later_step_says_of_it() -> None:
@@ -317,11 +316,11 @@ def test_a_library_whose_layer_stayed_is_kept_whatever_a_later_step_says_of_it()
     kept = built(step(INSTALL, cached=True), step("COPY . .", cached=False), *later)
     assert reuse.is_kept(kept, {"library"}, set())
     assert not reuse.is_kept(kept, {"another"}, set())
-    again = recipe.Step(
+    again = Step(
         "RUN pip install --force-reinstall .", output=["0.9 Successfully installed parcelcode-1.2.0"]
     )
     assert not reuse.is_kept(built(step(INSTALL, cached=True), again), {"library"}, set())
-    there = recipe.Step("RUN pip install .", output=["0.9 Requirement already satisfied: parcelcode==1.2.0"])
+    there = Step("RUN pip install .", output=["0.9 Requirement already satisfied: parcelcode==1.2.0"])
     assert reuse.is_kept(built(step(INSTALL, cached=True), there), {"library"}, set())
 
 
@@ -356,9 +355,8 @@ def test_a_link_in_the_folder_leads_no_check_into_the_learners_own_files(tmp_pat
     (copy / ".env").symlink_to(own / "key")
     (copy / ".venv").symlink_to(own)
     (copy / "labels.py").symlink_to(own / "key")
-    made = recipe.Recipe(None, None)
-    made._add(copy, ".env", b"another")
-    made._add(copy, ".venv/pyvenv.cfg", b"another")
+    recipe.add(copy, ".env", b"another")
+    recipe.add(copy, ".venv/pyvenv.cfg", b"another")
     assert (own / "key").read_text() == "mine"
     assert [file.name for file in own.iterdir()] == ["key"]
     assert recipe.programs(copy) == []

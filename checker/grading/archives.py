@@ -28,20 +28,25 @@ _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/_-]{60,76}\r?\n)*[A-Za-z0-9+/_-]{24,}")
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 DEPTH = 3
-"""How deep archives inside archives are opened."""
+"""Deeper than this, nobody packs anything by mistake."""
 
 _BROKEN = (OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile,
            NotImplementedError)  # fmt: skip
 
 
-def members(content: bytes, depth: int = DEPTH) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of each file packed inside; the name is empty for what is only compressed."""
+def packed_files(content: bytes, depth: int = DEPTH) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the content of each file packed in a file; the name is empty for what is only compressed.
+
+    Args:
+        content: the file, whatever it is.
+        depth: how deep archives inside archives are opened.
+    """
     # What is broken or locked is no archive for anybody else either.
     with contextlib.suppress(*_BROKEN):
         for name, inside in _opened(content):
             # The innermost first: a secret is told by the file that has it, not by the archive around that.
             if depth > 1:
-                for below, packed in members(inside, depth - 1):
+                for below, packed in packed_files(inside, depth - 1):
                     yield "/".join(filter(None, (name, below))), packed
             yield name, inside
 
