@@ -8,7 +8,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, in_parallel, require
+from checker.grading.author import in_parallel
+
+from .ways import WHY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,16 +81,11 @@ LINES = Figure("lines", "lines that you typed or wrote for this way", "lines", 0
 def compared(lab: Lab, ways: tuple[Way, Way]) -> None:
     """Require a row for each of the two ways, with figures that agree with the lab's own."""
     rows = _rows(lab)
+    one, two = (way.title for way in ways)
     for way in ways:
         _require_all_up(way)
-        require(
-            way.key in rows,
-            f"The table has no row for {way.title}, though it is one of your two ways.",
-            expected=f"rows for {ways[0].title} and {ways[1].title}",
-            seen=f"rows for {', '.join(rows)}" if rows else "no row",
-            source=f"cat {FILE}",
-            hint=f"A row begins with one of {', '.join(NAMES)}. Lesson, “Compare”, shows where its figures come from.",
-        )
+        seen = f"rows for {', '.join(rows)}" if rows else "no row"
+        WHY.require(way.key in rows, "no-row", way=way.title, one=one, two=two, seen=seen)
     own = {way.key: _own(lab, way) for way in ways}
     for way, other in (ways, ways[::-1]):
         said = {figure.column: _number(rows[way.key], figure, way) for figure in FIGURES}
@@ -98,60 +95,43 @@ def compared(lab: Lab, ways: tuple[Way, Way]) -> None:
             _tell_of_difference(off[0], way, said, own[way.key], other.title if taken else "")
         lab.record("memory of the machines", own[way.key]["memory"], "MiB", way.title)
     written = [_configured(lab, way, rows[way.key]) for way in ways]
-    require(
-        # Two ways may share a file, such as Compose's, but not all that was typed.
-        written[0] != written[1],
-        f"The same files count for {ways[0].title} and for {ways[1].title}, as if both were reached by the same words.",
-        expected="for each way at least one file of its own",
-        seen=", ".join(sorted(path.name for path in written[0])),
-        source=f"cat {FILE}",
-        hint="Keep what you typed for each way in a file of its own.",
-    )
+    # Two ways may share a file, such as Compose's, but not all that was typed.
+    shared = ", ".join(sorted(path.name for path in written[0]))
+    WHY.require(written[0] != written[1], "the-same-files", one=one, two=two, seen=shared)
 
 
 def _configured(lab: Lab, way: Way, row: dict[str, str]) -> set[Path]:
     """Require that the lines which were counted for a way are in the files that the row names; return these."""
     names = row["files"].replace("+", " ").split()
-    require(
-        names,
-        f"In the row of {way.title}, `files` is empty: nobody can count the lines again.",
-        expected="the names of the files with what you typed or wrote for this way, a space between them",
-        seen="nothing",
-        source=f"cat {FILE}",
-        hint="What you typed is still in the shell's `history`; put the lines that led to the goal into a file.",
-    )
+    WHY.require(names, "no-files", way=way.title, seen="nothing")
     texts: dict[Path, str] = {}
     for name in names:
         file = (lab.work / name).resolve()
-        require(
-            file.is_relative_to(lab.work.resolve()) and file.is_file(),
-            f"The row of {way.title} names {name}, and the work folder has no such file.",
-            expected=f"a file {name}",
-            seen=", ".join(sorted(path.name for path in lab.work.iterdir())),
-            source="ls",
-            hint="Names as `ls` prints them, with a space between two.",
-        )
+        if not (file.is_relative_to(lab.work.resolve()) and file.is_file()):
+            there = ", ".join(sorted(path.name for path in lab.work.iterdir()))
+            WHY.fail("no-such-file", way=way.title, name=name, seen=there)
         texts[file] = file.read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for text in texts.values() for line in text.splitlines()]
     counted = [line for line in lines if line and not line.startswith(("#", "//"))]
-    said = _number(row, LINES, way)
-    command = f"grep -hcvE '^[[:space:]]*(#|//|$)' {' '.join(names)}"
-    require(
+    said, one, files = _number(row, LINES, way), len(names) == 1, " and ".join(names)
+    WHY.require(
         "drydock/parcel" in "\n".join(counted),
-        f"{' and '.join(names)} {'does' if len(names) == 1 else 'do'} not say what to run, so {way.title} cannot have "
-        "reached the goal by these lines.",
-        expected="a line with the image drydock/parcel",
+        "says-not-what-to-run",
+        way=way.title,
+        files=files,
+        names=" ".join(names),
+        do="does" if one else "do",
         seen=f"{len(counted)} lines without it",
-        source=f"cat {' '.join(names)}",
-        hint="What did you tell this way before its first copy ran?",
     )
-    require(
+    WHY.require(
         said == len(counted),
-        f"In the row of {way.title}, `lines` is not what {' and '.join(names)} {'has' if len(names) == 1 else 'have'}.",
-        expected=f"{len(counted)}, without empty lines and comments",
+        "counted-otherwise",
+        way=way.title,
+        files=files,
+        names=" ".join(names),
+        have="has" if one else "have",
+        counted=len(counted),
         seen=f"{said:g}",
-        source=command,
-        hint="Count again: lines that say something, in all files that the row names.",
     )
     lab.record("lines of configuration", len(counted), "lines", way.title)
     return set(texts)
@@ -160,16 +140,17 @@ def _configured(lab: Lab, way: Way, row: dict[str, str]) -> set[Path]:
 def _tell_of_difference(
     figure: Figure, way: Way, said: dict[str, float], own: dict[str, float], taken: str
 ) -> None:
-    number, measured = said[figure.column], own[figure.column]
-    fail(
-        f"In the row of {way.title}, `{figure.column}` is not what the lab measured there: {figure.what}."
-        + (f" The whole row is what {taken} came to." if taken else ""),
-        expected=figure.tolerance,
-        seen=f"{number:g} {figure.unit}, which is too {'many' if number > measured else 'few'}"
-        if figure.column == "lost"
-        else f"{number:g} {figure.unit}, which is too {'much' if number > measured else 'little'}",
+    number, more = said[figure.column], said[figure.column] > own[figure.column]
+    too = ("many" if more else "few") if figure.column == "lost" else ("much" if more else "little")
+    WHY.fail(
+        "not-as-measured",
+        way=way.title,
+        column=figure.column,
+        what=figure.what,
+        taken=f" The whole row is what {taken} came to." if taken else "",
+        tolerance=figure.tolerance,
         source=figure.source.format(key=way.key),
-        hint="Each row is read from the machines, and from the users, of its own way.",
+        seen=f"{number:g} {figure.unit}, which is too {too}",
     )
 
 
@@ -204,15 +185,9 @@ def _require_all_up(way: Way) -> None:
         for item in way.lab.engine.list_all("containers", labels=labels)
         if item["State"] == "running"
     }
-    down = [node for node in way.machines if node not in up]
-    require(
-        not down,
-        f"{' and '.join(down)} is still lost, and the memory of some machines cannot be held against that of all.",
-        expected=f"{', '.join(way.machines)} running",
-        seen=f"{' and '.join(down)} not running",
-        source="docker stats --no-stream",
-        hint="`lab lose 12 --back` brings a lost machine back.",
-    )
+    down = " and ".join(node for node in way.machines if node not in up)
+    machines = ", ".join(way.machines)
+    WHY.require(not down, "still-lost", nodes=down, machines=machines, seen=f"{down} not running")
 
 
 def _rows(lab: Lab) -> dict[str, dict[str, str]]:
@@ -220,50 +195,24 @@ def _rows(lab: Lab) -> dict[str, dict[str, str]]:
     try:
         text = (lab.work / FILE).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        fail(
-            f"There is no {FILE} in the work folder that could be read.",
-            expected=f"{FILE}, with the columns {', '.join(COLUMNS)}",
-            seen="no such file",
-            source="ls",
-            hint=f"The lab came with one that has the columns' names: {','.join(COLUMNS)}.",
-        )
+        WHY.fail("no-table", seen="no such file")
     # A table program may part values by semicolons or tabs.
     parted = text.replace(";", ",").replace("\t", ",")
     lines = [line for line in parted.splitlines() if line.strip() and not line.startswith("#")]
     table = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
     missing = [name for name in COLUMNS if name not in [each.strip() for each in table.fieldnames or []]]
-    require(
-        not missing,
-        f"The first line of {FILE} has no column {' and '.join(missing)}.",
-        expected=",".join(COLUMNS),
-        seen=lines[0] if lines else "an empty file",
-        source=f"cat {FILE}",
-        hint="The first line names the columns; each line after it is a way.",
-    )
+    seen = lines[0] if lines else "an empty file"
+    WHY.require(not missing, "no-column", columns=" and ".join(missing), seen=seen)
     rows: dict[str, dict[str, str]] = {}
     for row in table:
         clean = {name.strip(): (value or "").strip() for name, value in row.items() if name is not None}
         more = [each.strip() for each in row.get(None) or [] if each.strip()]  # type: ignore[call-overload]
-        said = clean["way"].casefold()
-        require(
-            not more or not _is_number(clean["files"]),
-            f"The row of {said} has more values than there are columns: a comma parts values, also one inside a number.",
-            expected=",".join(COLUMNS),
-            seen=",".join([*clean.values(), *more]),
-            source=f"cat {FILE}",
-            hint="A number alone, with a point before its decimals and no unit.",
-        )
+        said, whole = clean["way"].casefold(), ",".join([*clean.values(), *more])
+        WHY.require(not more or not _is_number(clean["files"]), "comma-inside-a-number", way=said, seen=whole)
         # Names of files with commas between them, where the last column is theirs.
         clean["files"] = " ".join([clean["files"], *more])
         key = next((key for key, names in NAMES.items() if said in names), said)
-        require(
-            key not in rows,
-            f"Two rows of the table are for {key}.",
-            expected="one row a way",
-            seen=said,
-            source=f"cat {FILE}",
-            hint="Which of the two is meant?",
-        )
+        WHY.require(key not in rows, "two-rows", way=key, seen=said)
         rows[key] = clean
     return rows
 
@@ -277,12 +226,13 @@ def _is_number(text: str) -> bool:
 
 def _number(row: dict[str, str], figure: Figure, way: Way) -> float:
     text = row[figure.column]
-    require(
+    WHY.require(
         _is_number(text) and float(text) >= 0,
-        f"In the row of {way.title}, `{figure.column}` is no number that could be counted or measured.",
-        expected=f"a number: {figure.what}, in {figure.unit}",
+        "no-number",
+        way=way.title,
+        column=figure.column,
+        what=figure.what,
+        unit=figure.unit,
         seen=text or "nothing",
-        source=f"cat {FILE}",
-        hint="A number alone, with a point before its decimals and no unit.",
     )
     return float(text)

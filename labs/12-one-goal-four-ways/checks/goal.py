@@ -13,7 +13,9 @@ from checker.cluster import outcomes
 from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, recovery
 from checker.cluster.nomad import Nomad
-from checker.grading.author import Reply, could_not_run, fail, require, wait_until
+from checker.grading.author import Reply, could_not_run, wait_until
+
+from .ways import WHY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,16 +87,9 @@ def _require_decided(nomad: Nomad) -> None:
     wait_until(lambda: (under_way := release()) is None or under_way.waits, RELEASE_SECONDS, every=0.25)
     found = release()
     if found and found.waits:
-        fail(
-            "Nomad: a canary of the release runs beside the copies, and waits for somebody to promote it. Until then, both "
-            "versions answer."
-            if found.canaries_placed
-            else "Nomad: the release waits for its canary, which has no place yet.",
-            expected=f"{WANTED} copies, and no release that waits",
-            seen=f"deployment {found.id[:8]}: {found.status_description}",
-            source=nomad.shows(),
-            hint="Lesson 11, “A canary”, says who decides about one.",
-        )
+        reason = "canary-waits" if found.canaries_placed else "canary-without-a-place"
+        seen = f"deployment {found.id[:8]}: {found.status_description}"
+        WHY.fail(reason, source=nomad.shows(), seen=seen)
 
 
 def _why_not_replaced(cluster: Cluster, victim: str) -> Callable[[], str]:
@@ -140,47 +135,37 @@ class Goal:
             return bool(reply.fields.get("service") == "parcel")
 
         if not wait_until(is_answered, 8.0, every=0.2):
-            fail(
-                f"{way.title}: two copies run, and the front finds none of them ready.",
-                expected=f"Parcel's answer from {way.shown}",
-                seen=reply.summary,
-                source=f"curl {way.shown}",
-                hint=REACH[way.key],
+            WHY.fail(
+                "front-finds-none", way=way.title, url=way.shown, reach=REACH[way.key], seen=reply.summary
             )
 
     def _require_one_hand(self, way: Way) -> None:
         loose = way.loose()
         if loose:
             node, name = loose[0]
-            fail(
-                f"Beside {way.title}'s service, Parcel runs on {node} as the container `{name}`, which somebody started by "
-                "hand: its answers are mixed among the others, and it hides what the service alone would do.",
-                expected="copies of the service, and no others",
-                seen=", ".join(f"{each} on {where}" for where, each in loose),
-                source=f"docker -H tcp://{node}:2375 ps",
-                hint="Each way has machines of its own. `docker run` belongs on those of the way by hand.",
-            )
-        strangers = sorted(
-            {each.node for each in way.cluster.instances() if each.node not in {*way.cluster.nodes, ""}}
-        )
-        require(
-            not strangers,
-            f"{way.title} runs a copy on {' and '.join(strangers)}, which is another way's machine.",
-            expected=f"copies on {', '.join(way.cluster.nodes)}",
-            seen=f"copies on {' and '.join(strangers)}",
+            seen = ", ".join(f"{each} on {where}" for where, each in loose)
+            WHY.fail("started-by-hand-beside", way=way.title, node=node, name=name, seen=seen)
+        nodes = {each.node for each in way.cluster.instances()}
+        strange = " and ".join(sorted(nodes - {*way.cluster.nodes, ""}))
+        WHY.require(
+            not strange,
+            "another-ways-machine",
+            way=way.title,
+            nodes=strange,
+            own=", ".join(way.cluster.nodes),
             source=way.cluster.shows(),
-            hint="Each way has three machines of its own; two ways on the same machines are lost together.",
+            seen=f"copies on {strange}",
         )
 
     def _require_reached(self, way: Way, node: str) -> None:
         reply = self._prober.get(f"http://{node}:8080/", patience=3.0)
-        require(
+        WHY.require(
             reply.ok,
-            f"{way.title}: the copy on {node} runs, and port 8080 of {node}, where the front asks, does not lead to it.",
-            expected=f"Parcel's answer from http://{node}:8080/",
+            "port-leads-elsewhere",
+            way=way.title,
+            node=node,
+            reach=REACH[way.key],
             seen=reply.summary,
-            source=f"curl http://{node}:8080/ in the toolbox",
-            hint=REACH[way.key],
         )
 
     # -- is updated ----------------------------------------------------------------------------------------
@@ -188,14 +173,15 @@ class Goal:
     def updated(self, way: Way) -> None:
         """Require that users moved from 1.0 to 2.0 without a failed request, and that all copies are 2.0."""
         proof = ("updated", way.key, *sorted(each.id for each in way.cluster.instances()))
-        if self.lab.recall(*proof) is not None:
-            return
+        self.lab.prove_once(*proof, test=lambda: self._moved(way))
+
+    @staticmethod
+    def _moved(way: Way) -> None:
         outcomes.rollout(
             way.traffic.everything().served, before="1.0", after="2.0", source=way.drawn, hint=MOVE[way.key]
         )
         outcomes.copies(way.cluster, WANTED, version="2.0", hint=COPIES[way.key])
         outcomes.own_versions(way.cluster, "1.0")
-        self.lab.remember(*proof)
 
     # -- survives ------------------------------------------------------------------------------------------
 
@@ -243,15 +229,16 @@ class Goal:
         """Require that a copy which replaced a lost one is of the version that ran before."""
         versions = sorted({each.version for each in before if each.ready})
         others = [each for each in way.cluster.instances() if each.ready and each.version not in versions]
-        require(
-            not others,
-            f"The copy that replaced a lost one runs version {others[0].version if others else ''}; before the loss, the copies ran "
-            f"{' and '.join(versions)}. What {way.title} was told to run is another version than the one that ran.",
-            expected=f"version {' and '.join(versions)}, also in new copies",
-            seen=f"{others[0].id}: {others[0].image}" if others else "",
-            source=way.cluster.shows(),
-            hint=f"What did you change, the copies or what makes them? {COPIES[way.key]}",
-        )
+        if others:
+            WHY.fail(
+                "replaced-by-another-version",
+                way=way.title,
+                other=others[0].version,
+                versions=" and ".join(versions),
+                copies=COPIES[way.key],
+                source=way.cluster.shows(),
+                seen=f"{others[0].id}: {others[0].image}",
+            )
 
     def _restored(self, way: Way) -> tuple[float, int]:
         """Read from the record that a host was lost, and that somebody restored the service on the others."""
@@ -276,14 +263,7 @@ class Goal:
         stray = [each for each in way.cluster.instances() if each.node == loss.host]
         later = bool(stray) and self._came_later(way, loss)
         if stray and not later:
-            fail(
-                f"A copy runs on {loss.host}, the host that was lost, since somebody started it again. What a dead machine had "
-                "to do has to be done by those that are left; in earnest, nobody knows when it comes back.",
-                expected=f"two copies on the hosts other than {loss.host}",
-                seen=f"a copy on {loss.host}",
-                source=f"docker -H tcp://{loss.host}:2375 ps",
-                hint="Which host has room? Lab 06 restored a service in the same way.",
-            )
+            WHY.fail("started-on-the-lost-host", host=loss.host, seen=f"a copy on {loss.host}")
         outcomes.copies(way.cluster, WANTED, elsewhere=() if later else (loss.host,), hint=COPIES["hand"])
         started = self._require_started_since(way, loss)
         cost = self._cost(way, recovery(loss, way.traffic, WANTED, STEADY_SECONDS), started)
@@ -318,30 +298,23 @@ class Goal:
     @staticmethod
     def _require_started_since(way: Way, loss: Loss) -> float:
         """Require that a copy was started because of a loss, and return when the last one was, in seconds after it."""
-        hint = (
-            "What a loss costs shows only when what was lost has to be made again. Run two copies, lose a host with one of them, "
-            "and start the missing copy then."
-        )
-        require(
+        WHY.require(
             loss.at_once <= WANTED,
-            f"{loss.host} died while {loss.at_once} copies served: there was one more than the goal's {WANTED}, so that the loss "
-            "left a whole service and nothing had to be restored.",
-            expected=f"{WANTED} copies that serve when a host with one of them is lost",
-            seen=f"{loss.at_once} names in the last answers before the loss",
+            "one-more-than-needed",
+            host=loss.host,
+            serving=loss.at_once,
             source=way.drawn,
-            hint=hint,
+            seen=f"{loss.at_once} names in the last answers before the loss",
         )
         records = way.cluster.records() if isinstance(way.cluster, ByHand) else []
         after = [each.started - loss.at for each in records if each.running and each.started > loss.at]
-        require(
+        others = [node for node in way.cluster.nodes if node != loss.host]
+        WHY.require(
             after,
-            f"No copy was started since {loss.host} was lost: the one that stands in for it had been made ready before.",
-            expected="a copy that was started after the loss",
+            "ready-before-the-loss",
+            host=loss.host,
+            source="; ".join(f"docker -H tcp://{node}:2375 ps" for node in others),
             seen="all copies are older than the loss",
-            source="; ".join(
-                f"docker -H tcp://{node}:2375 ps" for node in way.cluster.nodes if node != loss.host
-            ),
-            hint=hint,
         )
         return max(after)
 
@@ -357,13 +330,8 @@ class Goal:
         """
         after, host = found.after, found.loss.host
         if found.well is None:
-            fail(
-                f"Since {host} was lost, users' requests fail again and again.",
-                expected=f"{STEADY_SECONDS:g} s without a failed request",
-                seen=after.between(after.end - STEADY_SECONDS, after.end).summary,
-                source=way.drawn,
-                hint="`curl` each host's port 8080 in the toolbox: which of them does not answer as it should?",
-            )
+            seen = after.between(after.end - STEADY_SECONDS, after.end).summary
+            WHY.fail("fails-again-and-again", host=host, source=way.drawn, seen=seen)
         if found.whole:
             return found.cost
         seconds = round(max(found.well, started), 1)
@@ -377,14 +345,8 @@ class Goal:
             why = f"{idle.host} died while {idle.serving} of two copies served; that is no loss of a whole service."
         else:
             why = f"{idle.host} died and carried no copy, so that nothing was lost with it, and nothing had to be restored."
-        fail(
-            why,
-            expected="a host with a copy lost while two copies served, and its copy on another host",
-            seen=f"{idle.host} lost" if idle else "no host was lost",
-            source=way.drawn,
-            hint="`lab lose 12 HOST`, on your own machine, kills one. `docker -H tcp://HOST:2375 ps` shows which hosts carry a "
-            "copy, and see that two serve before you do.",
-        )
+        seen = f"{idle.host} lost" if idle else "no host was lost"
+        WHY.fail("no-host-lost", why=why, source=way.drawn, seen=seen)
 
     @staticmethod
     def _tell(way: Way, seconds: float, lost: int) -> None:

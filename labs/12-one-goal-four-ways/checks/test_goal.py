@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, needs, timeout
+from checker.grading.author import needs, timeout
 
 from .comparison import compared
+from .ways import WHY
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
@@ -23,12 +24,11 @@ def test_first_serves(ways: Ways, goal: Goal) -> None:
     """One way: two copies on two machines, answering at one address."""
     if ways.first is None:
         _tell_of_loose(ways)
-        fail(
-            f"No way is in use: nothing runs Parcel, neither {' nor '.join(_by(way) for way in ways.all)}.",
-            expected="two copies of Parcel on two machines",
-            seen="none",
+        WHY.fail(
+            "no-way",
+            ways=" nor ".join(_by(way) for way in ways.all),
             source="; ".join(way.first for way in ways.all),
-            hint="Lesson, “The words of each way”: each has a first command that runs one copy.",
+            seen="none",
         )
     goal.serves(ways.first)
 
@@ -54,14 +54,8 @@ def test_second_serves(ways: Ways, goal: Goal) -> None:
     if ways.second is None:
         _tell_of_loose(ways)
         first = _there(ways.first)
-        fail(
-            f"One way is in use: {first.title}. What the tool does, and what the goal asks for, can be told apart when "
-            "another tool has reached the same goal.",
-            expected="the same goal, reached by another way as well",
-            seen=f"Parcel {_by(first)} alone",
-            source=" and ".join(f"curl {way.shown}" for way in ways.all if way is not first),
-            hint="The other way that you have chosen has machines of its own. Lesson, “The words of each way”.",
-        )
+        source = " and ".join(f"curl {way.shown}" for way in ways.all if way is not first)
+        WHY.fail("one-way-alone", way=first.title, source=source, seen=f"Parcel {_by(first)} alone")
     goal.serves(ways.second)
 
 
@@ -88,7 +82,7 @@ def test_compared(lab: Lab, ways: Ways) -> None:
 
 def _there(way: Way | None) -> Way:
     if way is None:
-        fail("The way went away while it was judged.", hint="Check again.")
+        WHY.fail("went-away")
     return way
 
 
@@ -101,11 +95,12 @@ def _tell_of_loose(ways: Ways) -> None:
     for way in ways.all:
         if way not in ways.used and (loose := way.loose()):
             node, name = loose[0]
-            fail(
-                f"Parcel runs on {node} as the container `{name}`, and nothing stands behind it. Started so, it is run by "
-                f"hand, on {way.title}'s machines: the same way under another name.",
-                expected=f"{'a job' if way.key == 'nomad' else 'a service'} of {way.title}",
-                seen=", ".join(f"{each} on {where}" for where, each in loose),
+            WHY.fail(
+                "nothing-behind-it",
+                node=node,
+                name=name,
+                way=way.title,
+                wanted="a job" if way.key == "nomad" else "a service",
                 source=way.first,
-                hint="Who starts it again when its node is lost? Lesson, “The words of each way”.",
+                seen=", ".join(f"{each} on {where}" for where, each in loose),
             )

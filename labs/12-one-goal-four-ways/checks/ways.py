@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand
 from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.swarm import NotAManagerError, Swarm
-from checker.grading.author import Lab, Traffic
+from checker.grading.author import Lab, Reasons, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from checker.cluster.interface import Cluster
+
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 HOSTS = ("host-1", "host-2", "host-3")
 
