@@ -27,8 +27,13 @@ KEPT_AWAY = {"exceeded quota": "no-room-for-a-release", "denied request": "refus
 """What in the cluster's words shows that a release was kept from every copy, and the reason."""
 
 
-def judge(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, workload: Workload) -> None:
-    """Require that a bad release of a workload takes no copy away that serves, and can be rolled back."""
+def judge(cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
+    """Require of each workload that a bad release takes no copy away that serves, and can be rolled back."""
+    for workload in parcel.workloads:
+        _judge(cluster, parcel, timeline, workload)
+
+
+def _judge(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, workload: Workload) -> None:
     spec, pods = parcel.spec(workload), parcel.pods_of(workload)
     source = f"kubectl describe {workload.title}{space(pods[0])}"
     kept = held_back(workload.kind, spec)

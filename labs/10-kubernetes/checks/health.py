@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from checker.cluster import trial
 from checker.cluster.kubernetes_records import Probe
-from checker.grading.author import could_not_run, fail, wait_until
+from checker.grading.author import could_not_run, wait_until
 
 from .parcel import WHY, probes_of, space
 from .rehearsal import HUNG, LATE, Rehearsal, rehearsal
@@ -57,8 +57,13 @@ def require_heeded(parcel: Parcel, service: Service) -> None:
     )
 
 
-def judge(parcel: Parcel, workload: Workload) -> None:
-    """Fail unless the pods of a workload get requests only when they are ready, and are started again when they hang."""
+def judge(parcel: Parcel) -> None:
+    """Fail unless all pods get requests only when they are ready, and are started again when they hang."""
+    for workload in parcel.workloads:
+        _judge(parcel, workload)
+
+
+def _judge(parcel: Parcel, workload: Workload) -> None:
     require_current(parcel, workload, probes_of)
     pod = parcel.pods_of(workload)[0]
     container = parcel.container(pod)
@@ -154,14 +159,14 @@ class _Trial:
             self._note(before, time.monotonic() - begun)
             return self._given_up is not None
 
-        WHY.require(
-            wait_until(is_given_up, max(left, 0.0), every=0.4),
-            "hang-not-noticed",
-            source=self._source,
-            told=self._pods.told,
-            seen="0 restarts",
-        )
+        done = wait_until(is_given_up, max(left, 0.0), every=0.4)
+        self._require(done, "hang-not-noticed", "0 restarts")
         self._require_started_again(before, begun)
+
+    def _require(self, condition: object, reason: str, seen: str, evidence: str = "") -> None:
+        WHY.require(
+            condition, reason, source=self._source, told=self._pods.told, seen=seen, evidence=evidence
+        )
 
     # -- ready, or not -----------------------------------------------------------------------------------------
 
@@ -169,14 +174,7 @@ class _Trial:
         seconds = READY_SECONDS + trial.failing(self._pods.probe("readinessProbe"))
         done = wait_until(lambda: self._pods.is_ready(LATE) or self._pods.is_ready(HUNG), seconds, every=0.3)
         self._require_not_ready()
-        WHY.require(
-            done,
-            "never-counted-ready",
-            source=self._source,
-            told=self._pods.told,
-            seen="READY 0/1",
-            evidence=self._pods.complaint(HUNG, "Readiness"),
-        )
+        self._require(done, "never-counted-ready", "READY 0/1", self._pods.complaint(HUNG, "Readiness"))
 
     def _require_not_ready(self) -> None:
         if self._pods.is_ready(LATE) and self._pods.answers(LATE, "/readyz")[0] == 200:
@@ -184,13 +182,8 @@ class _Trial:
                 "A copy of your pod was to say that it is not ready, and says that it is: its command sets PARCEL_READY_DELAY_MS "
                 "itself. Set it under `env`, where the checker can set another value for its copy."
             )
-        WHY.require(
-            not self._pods.is_ready(LATE),
-            "always-counted-ready",
-            source=self._source,
-            told=self._pods.told,
-            seen="READY 1/1, while /readyz answers 503",
-        )
+        ready = self._pods.is_ready(LATE)
+        self._require(not ready, "always-counted-ready", "READY 1/1, while /readyz answers 503")
 
     @property
     def _watched_seconds(self) -> float:
@@ -217,24 +210,19 @@ class _Trial:
                 f"A copy of your pod was killed because it did not answer its {kind} probe in time: this machine is too busy "
                 f"for a probe that waits {probe.timeout_seconds if probe else 1} s. Check again."
             )
-        asks = probe.asks if probe else "something else"
-        unready = "statuscode: 503" in complaint
-        fail(
-            f"A copy that lives{', but is not ready yet,' * (name == LATE)} was killed by its {kind} probe, which "
-            f"{_fails(asks, complaint, by_grpc=bool(probe and probe.grpc))}."
-            + " It would start again, be killed again, and never get ready."
-            * unready,
-            expected="a copy that lives is left alone, ready or not",
-            seen=f"killed while it was {'getting ready' if name == LATE else 'ready'}",
+        fails = _fails(
+            probe.asks if probe else "something else", complaint, by_grpc=bool(probe and probe.grpc)
+        )
+        WHY.fail(
+            "killed-as-unready" if "statuscode: 503" in complaint else "killed-though-alive",
+            late=", but is not ready yet," if name == LATE else "",
+            kind=kind,
+            fails=fails,
+            ends="A startup probe that fails too often ends the copy. " if kind == "startup" else "",
             source=self._source,
+            told=self._pods.told,
+            seen=f"killed while it was {'getting ready' if name == LATE else 'ready'}",
             evidence=complaint or said,
-            hint=("A startup probe that fails too often ends the copy. " if kind == "startup" else "")
-            + (
-                "Readiness and liveness are two questions. Which path of Parcel's tells that it lives, ready or not?"
-                if unready
-                else "Parcel answers /healthz as long as it lives, ready or not. Which host, port, path or command does your probe name?"
-            )
-            + f" {self._pods.told}",
         )
 
     # -- hung --------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.elsewhere import Elsewhere
-from checker.grading.author import fail
 
 from .parcel import NODE_PORT, WHY, labels_of, space
 
@@ -135,17 +134,12 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
 
 def _fail_without_service(parcel: Parcel) -> NoReturn:
     others = parcel.other_services()
-    fail(
-        f"No service has port {NODE_PORT} on the nodes, so nobody outside the cluster reaches the copies."
-        if not parcel.any_port
-        else "No service has a port on the nodes, so nobody outside the cluster reaches the copies.",
-        expected="a service of type NodePort" + f" with nodePort {NODE_PORT}" * (not parcel.any_port),
+    WHY.fail(
+        "no-node-port" if others else "no-service",
+        port="a port" if parcel.any_port else f"port {NODE_PORT}",
+        number="" if parcel.any_port else f" with nodePort {NODE_PORT}",
+        everywhere=parcel.cluster.everywhere,
         seen=_ports(others) if others else "no service of yours",
-        source=f"kubectl get services{parcel.cluster.everywhere}",
-        hint="A port of a service is inside the cluster; its node port is on every node. Left out, the cluster chooses one."
-        if others
-        else "Which kind gives copies one address? What did `kubectl apply` answer about it? Each document of a file is taken or "
-        "refused on its own.",
     )
 
 

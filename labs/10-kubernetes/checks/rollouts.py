@@ -6,7 +6,6 @@ import datetime as dt
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.kubernetes import NO_IMAGE, held_back, version_of
-from checker.grading.author import fail
 
 from .parcel import WHY, image_of, space
 
@@ -61,19 +60,20 @@ def is_stuck(parcel: Parcel, pod: Pod) -> bool:
 
 def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
     """End the check: a release was begun that cannot be done."""
-    owner, image = parcel.owner(pod), parcel.container(pod).image
-    old = sorted({parcel.container(each).image for each in parcel.pods if each.ready} - {image})
+    image, trouble = parcel.container(pod).image, pod.trouble or "0/1"
+    old = {parcel.container(each).image for each in parcel.pods if each.ready} - {image}
     serving = sum(each.ready for each in parcel.pods)
-    trouble = pod.trouble or "0/1"
-    fail(
-        f"A rollout stands still: {'1 copy' if serving == 1 else f'{serving} copies'} of {' and '.join(old)} "
-        f"{'serves' if serving == 1 else 'serve'}, and a copy of {image} does not get ready "
-        f"({trouble}). It waits until somebody takes the rollout back, or makes a version that can start.",
-        expected="a rollout that is complete, or was rolled back",
+    WHY.fail(
+        "standing-still",
+        copies="1 copy" if serving == 1 else f"{serving} copies",
+        serve="serves" if serving == 1 else "serve",
+        old=" and ".join(sorted(old)),
+        image=image,
+        trouble=trouble,
+        owner=parcel.owner(pod).title,
+        space=space(pod),
         seen=f"{pod.metadata.name}: {trouble}",
-        source=f"kubectl rollout status {owner.title}{space(pod)}",
         evidence=parcel.last_warning(pod),
-        hint="Lesson, “A release that cannot start”: which command led out there?",
     )
 
 

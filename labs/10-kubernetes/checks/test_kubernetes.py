@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
@@ -13,7 +14,6 @@ from checker.grading.author import (
     guard,
     needs,
     not_judged,
-    require,
     timeout,
     wait_until,
 )
@@ -140,10 +140,7 @@ def test_answers(parcel: Parcel, outside: Outside) -> None:
 @needs("copies-run")
 def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
     """The copies are on more than one node."""
-    per: dict[str, int] = {}
-    for pod in parcel.pods:
-        if pod.ready:
-            per[pod.spec.node_name] = per.get(pod.spec.node_name, 0) + 1
+    per = Counter(pod.spec.node_name for pod in parcel.pods if pod.ready)
     if len(per) > 1:
         return
     if len(cluster.nodes) < 2:
@@ -157,17 +154,18 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
             f"All copies are on {next(iter(per))}, and it may be for want of another node. {ailing}"
         )
     here, total = next(iter(per.items()))
+    seen = f"{here}: {total}"
     began = min(pod.metadata.creation_timestamp or "" for pod in parcel.pods)
     came_later = cluster.ready_since(began)
-    require(
+    WHY.require(
         # Where this node came later as well, the whole cluster was started again, with the copies on it.
         here in came_later or len(cluster.nodes) - len(came_later) > 1,
-        f"All {total} copies are on {here}: when that node is lost, all are lost. They were made while "
-        f"{' and '.join(came_later)} {'was' if len(came_later) == 1 else 'were'} away, and Kubernetes does not move what runs.",
-        expected="copies on two nodes at least",
-        seen=", ".join(f"{node}: {count}" for node, count in per.items()),
-        source="kubectl get pods --output wide",
-        hint="The scheduler chooses nodes again for new copies. `kubectl rollout restart` makes new ones, one after the other, as a new version does.",
+        "away-while-made",
+        here=here,
+        total=total,
+        away=" and ".join(came_later),
+        were="was" if len(came_later) == 1 else "were",
+        seen=seen,
     )
     bound = list(dict.fromkeys(each for workload in parcel.workloads for each in parcel.bound_by(workload)))
     WHY.fail(
@@ -175,7 +173,7 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
         here=here,
         total=total,
         bound=" and ".join(bound),
-        seen=", ".join(f"{node}: {count}" for node, count in per.items()),
+        seen=seen,
     )
 
 
@@ -194,11 +192,7 @@ def test_probes(lab: Lab, parcel: Parcel) -> None:
     """A copy that is not ready gets no requests; one that hangs is started again."""
     if parcel.service:
         health.require_heeded(parcel, parcel.service)
-    if lab.recall("probes", parcel.key) is not None:
-        return
-    for workload in parcel.workloads:
-        health.judge(parcel, workload)
-    lab.remember("probes", parcel.key)
+    lab.prove_once("probes", parcel.key, test=lambda: health.judge(parcel))
 
 
 # -- 3: a new version ------------------------------------------------------------------------------------------
@@ -240,9 +234,7 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         seen=f"{old[0].id}: {old[0].image}" if old else "",
     )
     require_told(parcel, AFTER)
-    if cluster.lab.recall("versions", parcel.key) is None:
-        outcomes.own_versions(cluster, BEFORE)
-        cluster.lab.remember("versions", parcel.key)
+    cluster.lab.prove_once("versions", parcel.key, test=lambda: outcomes.own_versions(cluster, BEFORE))
 
 
 def _is_moved(parcel: Parcel, workload: Workload) -> bool:
@@ -256,11 +248,7 @@ def _is_moved(parcel: Parcel, workload: Workload) -> bool:
 @timeout(360)
 def test_bad_release(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
     """A release that cannot start takes nothing down, and can be rolled back."""
-    if lab.recall("bad release", parcel.key) is not None:
-        return
-    for workload in parcel.workloads:
-        bad_release.judge(cluster, parcel, timeline, workload)
-    lab.remember("bad release", parcel.key)
+    lab.prove_once("bad release", parcel.key, test=lambda: bad_release.judge(cluster, parcel, timeline))
 
 
 @needs("moved-without-failure", "spread")
@@ -269,7 +257,4 @@ def test_node_lost(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traf
     """A node is lost, and within two minutes as many copies as before are ready on the others."""
     if isinstance(cluster, Elsewhere):
         loss.judge_without_a_loss(lab, cluster, parcel)
-    if lab.recall("node lost", parcel.key) is not None:
-        return
-    loss.judge(lab, cluster, parcel, timeline)
-    lab.remember("node lost", parcel.key)
+    lab.prove_once("node lost", parcel.key, test=lambda: loss.judge(lab, cluster, parcel, timeline))
