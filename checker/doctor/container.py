@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 ROLE_NAME = "doctor"
 """The role of the doctor's containers and networks, so that those of a killed doctor can be found."""
 
-_LOGGED = {"Type": "json-file"}
+_LOGGED = {"Type": "json-file", "Config": {"max-size": "1m"}}
+"""Output is read from the log, so the engine must keep one; a driver without options would get those of the engine, which
+may cut a log off after a few lines."""
 
 STEP_SECONDS = 10.0
 """How long the engine may take to make or end a container."""
@@ -73,8 +75,7 @@ def run(
         "Labels": {ROLE: ROLE_NAME},
         "Healthcheck": {"Test": ["NONE"]},
         "Volumes": dict(volumes or {}),
-        # Its output is read from its log, so the engine must keep one. Like the labs' containers, it is not remapped
-        # to other users.
+        # Like the labs' containers, it is not remapped to other users.
         "HostConfig": {"NetworkMode": network, "LogConfig": _LOGGED, "UsernsMode": "host", **host_config},
     }
     if alias:
@@ -96,6 +97,18 @@ def _started(engine: Engine, body: Mapping[str, Any]) -> Iterator[str]:
             engine.request(
                 "DELETE", f"/containers/{made}", query={"force": True, "v": True}, seconds=STEP_SECONDS
             )
+
+
+def usual_log(engine: Engine, image: str) -> Mapping[str, Any]:
+    """Start a container that names no log driver, and return the driver and its options that the engine gave it.
+
+    Raises:
+        EngineError: the engine could not start it.
+    """
+    body = {"Image": image, "Entrypoint": ["/bin/sh", "-c", ":"], "Cmd": [], "Labels": {ROLE: ROLE_NAME}}
+    with _started(engine, {**body, "HostConfig": {"NetworkMode": "none"}}) as container:
+        found: Mapping[str, Any] = engine.inspect(container)["HostConfig"].get("LogConfig") or {}
+        return found
 
 
 @contextlib.contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from checker.doctor.container import usual_log
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
 from checker.engine.api import is_podman
 from checker.engine.client import Client, find_client
@@ -14,12 +15,17 @@ from checker.engine.platform import Reach, System
 from checker.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from checker.doctor.machine import Machine
 
 API_NEEDED = (1, 41)
 """Engine 20.10: the first that gives each container its own cgroups."""
 
 BUILDX_SECONDS = 10.0
+
+LEAST_LOG = 100 * 1024
+"""Checks read the last hundreds of lines of a log."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 _BUILT_FOR = ("amd64", "arm64")
@@ -149,16 +155,33 @@ def kind(machine: Machine) -> tuple[Seen, ...]:
 
 
 def logs(machine: Machine) -> tuple[Seen, ...]:
-    """Ask whether the engine keeps containers' logs and they can be read."""
+    """Ask whether the engine keeps containers' logs, they can be read, and their beginning is still there."""
     driver = str(machine.info.get("LoggingDriver") or "")
-    if driver == "none":
-        return (
-            note(
-                "the log driver is `none`: `docker logs` shows nothing, and checks that read logs cannot judge",
-                'Set `"log-driver": "local"` in the engine\'s daemon.json, and restart the engine.',
-            ),
-        )
+    remedy = 'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.'
+    options: Mapping[str, Any] = {}
+    if machine.image and driver != "none":
+        try:
+            options = usual_log(machine.asked, machine.image).get("Config") or {}
+        except EngineError as error:
+            if "logging driver" not in str(error):
+                return (fine(driver),)  # another line says why no container can be run
+            return (
+                problem(f"the log driver `{driver}` does not work, so no container starts: {error}", remedy),
+            )
+    if driver == "none" or options.get("cache-disabled") == "true":
+        said = f"the log driver is `{driver}`" + (" without a cache" if driver != "none" else "")
+        unread = "`docker logs` shows nothing, and checks that read logs cannot judge"
+        return (note(f"{said}: {unread}", remedy),)
+    if (size := str(options.get("max-size") or "")) and 0 < in_bytes(size) < LEAST_LOG:
+        said = f"{driver}, which keeps only the last {size} of a log"
+        return (note(f"{said}: checks that look for an earlier line in it may judge wrongly", remedy),)
     return (fine(driver or "unknown"),)
+
+
+def in_bytes(size: str) -> float:
+    """Read a size as the engine does, such as `10m`; 0 if it is none."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?)i?b?", size.strip().lower())
+    return float(found[1]) * 1024 ** " kmgt".index(found[2] or " ") if found else 0.0
 
 
 def architecture(machine: Machine) -> tuple[Seen, ...]:

@@ -16,6 +16,7 @@ from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
 from checker.doctor.resources import engine_disk_from_here, judge_engine_disk
 from checker.engine.platform import System
 from checker.errors import EngineError
+from checker.scene import refusals
 from checker.scene.addresses import is_about_addresses
 
 if TYPE_CHECKING:
@@ -115,13 +116,16 @@ def _not_run(machine: Machine, error: EngineError) -> tuple[Seen, ...]:
     if is_about_addresses(said):
         seen = problem(
             f"no network can be created: {said}",
-            "Remove unused networks (`docker network prune`), stop other labs, or disconnect the VPN.",
+            "Remove unused networks (`docker network prune`), stop other labs, disconnect the VPN, or give the engine more addresses "
+            "(`default-address-pools` in its daemon.json).",
         )
         return rest, seen, rest, disk
     if "mount" in said.lower() or "shared" in said.lower():
         return problem(said, _sharing(machine)), rest, rest, disk
+    known = refusals.trouble(said)
+    remedy = known.remedy if known else "Read the engine's log, and restart the engine."
     return (
-        problem(f"a container cannot be run: {said}", "Read the engine's log, and restart the engine."),
+        problem(f"{known.what.rstrip('.') if known else 'a container cannot be run'}: {said}", remedy),
         rest,
         rest,
         disk,

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 
 from checker.doctor.container import own_network, run, serving
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.engine.api import NotFoundError, is_podman
 from checker.engine.capacity import shares_our_kernel
 from checker.engine.platform import System
 from checker.errors import EngineError
+from checker.grading.reaching import EVERYWHERE
+from checker.scene import refusals
 from checker.scene.addresses import POOLS, is_about_addresses, routes
 
 if TYPE_CHECKING:
@@ -62,9 +65,10 @@ def reach(machine: Machine) -> tuple[Seen, Seen]:
         if is_about_addresses(str(error)):
             later = unknown("no network can be created; see names in a lab")
             return later, later
-        return problem(
-            f"two containers cannot run at the same time: {error}", "Restart the engine."
-        ), unknown("no container could be run")
+        known = refusals.trouble(str(error))
+        remedy = known.remedy if known else "Restart the engine."
+        said = f"two containers cannot run at the same time: {error}"
+        return problem(said, remedy), unknown("no container could be run")
     return _judge_between(output.value("tcp") or "no"), _judge_published(trouble)
 
 
@@ -76,6 +80,51 @@ def _judge_between(said: str) -> Seen:
         "A firewall on this machine blocks bridges (firewalld, ufw, a security product): allow forwarding "
         "on the engine's bridges, or restart the engine after the firewall was started.",
     )
+
+
+def default_network(machine: Machine) -> tuple[Seen]:
+    """Ask what the learners' own containers get if their commands name no network."""
+    try:
+        found = machine.asked.request("GET", "/networks/bridge")
+    except NotFoundError:
+        if is_podman(machine.version):
+            return (fine("Podman's own"),)
+        return (
+            problem(
+                "the engine has no network `bridge`: a container whose command names no network gets none",
+                'Remove `"bridge": "none"` from the engine\'s daemon.json, and restart the engine.',
+            ),
+        )
+    address = str((found.get("Options") or {}).get(_HOST_BINDING) or "")
+    if address not in EVERYWHERE:
+        return (
+            problem(
+                f"the engine opens ports on {address} of this machine, not on 127.0.0.1, unless a command names an address",
+                "Remove `ip` from the engine's daemon.json, restart the engine, and create the containers again. "
+                "Or publish ports with the address, such as `-p 127.0.0.1:8081:8080`.",
+            ),
+        )
+    subnets = [str(each.get("Subnet") or "") for each in (found.get("IPAM") or {}).get("Config") or []]
+    small = [
+        each
+        for each in subnets
+        if "." in each and IPv4Network(each, strict=False).num_addresses < LEAST_ADDRESSES
+    ]
+    if small:
+        return (
+            problem(
+                f"its addresses, {small[0]}, are too few for the containers of a lab",
+                "Set `bip` in the engine's daemon.json to a larger network, such as 172.30.0.1/24, and restart the engine.",
+            ),
+        )
+    return (fine(", ".join(subnets) or "there"),)
+
+
+LEAST_ADDRESSES = 16
+"""A lab and its lesson run up to six containers on it; the network, its gateway and its broadcast address take three."""
+
+_HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
+"""The option of a network that `ip` in daemon.json sets for the default one."""
 
 
 def _judge_published(trouble: str) -> Seen:
@@ -224,6 +273,7 @@ def _within(port: int, kept: list[range]) -> bool:
 
 
 CONTAINERS = (
+    Probe("containers", (("default-network", "default network"),), default_network),
     Probe(
         "containers",
         (("between", "between containers"), ("published", "published ports")),

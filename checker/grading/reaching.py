@@ -10,7 +10,7 @@ from checker.engine.shell import ShellError
 from checker.grading.door import Blocked
 from checker.grading.running import last_lines
 from checker.grading.starting import wait_for_service
-from checker.grading.verdicts import fail
+from checker.grading.verdicts import could_not_run, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,6 +91,7 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
         return
     source = f"docker port {name}"
     if mine:
+        _require_own_address(container, mine[0])
         fail(
             f"Port {port} leads to `{name}` only on the address {mine[0][1]}. Requests to this machine's usual address, "
             "127.0.0.1, do not reach it.",
@@ -102,6 +103,18 @@ def require_published(lab: Lab, outside: Outside, container: Container, door: Do
     _require_opened(container, door, expected, source)
     _fail_held(lab, container, door, expected)
     _fail_unpublished(container, door, outside.get(door.url), expected, {there for *_, there in published})
+
+
+def _require_own_address(container: Container, published: tuple[int, str, int]) -> None:
+    """End without a verdict if the engine chose the address of a published port, and not the learner."""
+    inside, address, port = published
+    asked = (container.host_config.get("PortBindings") or {}).get(f"{inside}/tcp") or []
+    if any(each.get("HostPort") == str(port) and not each.get("HostIp") for each in asked):
+        could_not_run(
+            f"The engine opened port {port} of `{container.name}` only on {address} of this machine, and not on 127.0.0.1, as "
+            "the setting `ip` in its daemon.json says. Remove that setting, restart the engine, and create the container again; "
+            f"or publish the port on 127.0.0.1: `-p 127.0.0.1:{port}:{inside}`."
+        )
 
 
 def _fail_unpublished(

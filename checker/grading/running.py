@@ -21,6 +21,7 @@ from checker.grading.history import (
 )
 from checker.grading.verdicts import could_not_run, fail
 from checker.grading.wanted import Reason, Wanted
+from checker.scene import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,9 +174,23 @@ def misplaced_option(error: str) -> str:
 def _why_refused(wanted: Wanted, container: Container) -> str:
     """Return why the engine could not start it; empty if it could. If that is the machine's fault, the check could not run."""
     error = str(container.attrs["State"].get("Error") or "")
-    if error and not any(sign in error.lower() for sign in ANSWERS_FAULT):
-        could_not_run(f"The engine created `{wanted.name}` but could not start it: {error}")
+    said = error.lower()
+    if error and (not any(sign in said for sign in ANSWERS_FAULT) or _is_of_engine(container, said)):
+        known = refusals.trouble(error)
+        way_out = f" {known.what} {known.remedy}" if known else ""
+        could_not_run(f"The engine created `{wanted.name}` but could not start it: {error}{way_out}")
     return error
+
+
+def _is_of_engine(container: Container, said: str) -> bool:
+    """Whether a setting of the engine, which the command did not choose, is why it could not start a container."""
+    config = container.host_config
+    if "logging driver" in said:
+        return bool(config["LogConfig"]["Type"] == container.engine.get("/info").get("LoggingDriver"))
+    if "cannot assign requested address" in said:
+        bound = [each for pairs in (config.get("PortBindings") or {}).values() for each in pairs or ()]
+        return not any(each.get("HostIp") for each in bound)
+    return False
 
 
 def _inspect_error(wanted: Wanted) -> str:

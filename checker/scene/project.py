@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker import whole
-from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE, NotFoundError, UnreadableLogsError
+from checker.engine.api import COMPOSE_PROJECT, COMPOSE_SERVICE, NotFoundError, RefusedError
 from checker.errors import LabError, not_written
 from checker.scene import addresses, chosen, elsewhere
 from checker.scene.compose import run_to_end
@@ -167,8 +167,10 @@ class Project:
                 lines.append(
                     f"{name}: {state['Status']}{f', {health}' if health else ''}, exit code {state['ExitCode']}"
                 )
-                lines += [f"    {line}" for line in self.engine.logs(item["Id"], 5).splitlines()]
-            except (NotFoundError, UnreadableLogsError):
+                # Of one that could not be started, the engine says why.
+                said = str(state.get("Error") or "") or self.engine.logs(item["Id"], 5)
+                lines += [f"    {line}" for line in said.splitlines()]
+            except (NotFoundError, RefusedError):
                 continue
         return "\n".join(lines)
 

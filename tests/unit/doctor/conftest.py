@@ -99,6 +99,8 @@ class FakeEngine:
             return {"Id": f"{path.split('/')[1]}-made"}
         if path.endswith("/wait"):
             return {"StatusCode": 0}
+        if method == "GET":
+            return self.records.get(path, {})
         if method == "DELETE":
             self.made.remove(path.split("/")[1])
         return None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.doctor import container
 from checker.doctor import engine as probes
 from checker.doctor.finding import Mark, fine
 from checker.doctor.machine import look
@@ -132,6 +133,49 @@ def test_a_default_platform_of_another_kind_is_noted(machine: Make, wanted: str,
 def test_an_engine_that_keeps_no_logs_is_noted(machine: Make, driver: str, mark: Mark) -> None:
     (seen,) = probes.logs(machine(info={"LoggingDriver": driver}))
     assert seen.mark is mark
+
+
+@pytest.mark.parametrize(
+    ("driver", "options", "words"),
+    [
+        ("json-file", {"max-size": "1k", "max-file": "1"}, "keeps only the last 1k"),
+        ("json-file", {"max-size": "10m"}, ""),
+        ("json-file", {"max-size": "-1"}, ""),
+        ("syslog", {"cache-disabled": "true"}, "without a cache"),
+        ("syslog", {}, ""),
+    ],
+)
+def test_options_that_cut_logs_off_are_noted(
+    machine: Make, engine: Any, driver: str, options: dict[str, str], words: str
+) -> None:
+    engine.records["containers-made"] = {"HostConfig": {"LogConfig": {"Type": driver, "Config": options}}}
+    images = ({"RepoTags": ["drydock/toolbox:1.0"], "Labels": {"io.drydock.image": "toolbox"}},)
+    (seen,) = probes.logs(machine(info={"LoggingDriver": driver}, images=images))
+    assert (seen.mark is Mark.NOTE) == bool(words)
+    assert words in seen.found
+    assert engine.made == []
+
+
+def test_a_log_driver_that_starts_no_container_is_a_problem(machine: Make, engine: Any) -> None:
+    engine.refuse("/containers/containers-made/start", "failed to initialize logging driver: no journald")
+    images = ({"RepoTags": ["drydock/toolbox:1.0"], "Labels": {"io.drydock.image": "toolbox"}},)
+    (seen,) = probes.logs(machine(info={"LoggingDriver": "journald"}, images=images))
+    assert seen.mark is Mark.PROBLEM
+    assert "no journald" in seen.found
+    assert "log-driver" in seen.remedy
+    assert engine.made == []
+
+
+def test_the_doctors_own_containers_keep_their_logs(machine: Make, engine: Any) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def printed(body: dict[str, Any]) -> str:
+        bodies.append(body)
+        return ""
+
+    engine.printed = printed
+    container.run(machine().asked, "image", "true", seconds=1.0)
+    assert bodies[0]["HostConfig"]["LogConfig"]["Config"]["max-size"]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,38 @@ def test_a_published_port_that_does_not_answer_here_is_a_problem(
     assert "refused" in here.found
 
 
+@pytest.mark.parametrize(
+    ("address", "mark"),
+    [("192.168.7.1", Mark.PROBLEM), ("127.0.0.1", Mark.FINE), ("0.0.0.0", Mark.FINE)],  # noqa: S104 - in a record
+)
+def test_ports_that_the_engine_opens_on_another_address_are_a_problem(
+    machine: Make, engine: Any, address: str, mark: Mark
+) -> None:
+    engine.records["/networks/bridge"] = {
+        "Options": {"com.docker.network.bridge.host_binding_ipv4": address},
+        "IPAM": {"Config": [{"Subnet": "fd00:77::/64"}, {"Subnet": "172.17.0.0/16"}]},
+    }
+    (seen,) = network.default_network(machine())
+    assert seen.mark is mark
+    assert mark is Mark.FINE or "`ip`" in seen.remedy
+
+
+def test_a_default_network_with_few_addresses_is_a_problem(machine: Make, engine: Any) -> None:
+    engine.records["/networks/bridge"] = {"IPAM": {"Config": [{"Subnet": "172.30.9.0/30"}]}}
+    (seen,) = network.default_network(machine())
+    assert seen.mark is Mark.PROBLEM
+    assert "172.30.9.0/30" in seen.found
+
+
+@pytest.mark.parametrize(("name", "mark"), [("Engine", Mark.PROBLEM), ("Podman Engine", Mark.FINE)])
+def test_an_engine_without_a_default_network_is_a_problem_unless_it_is_podman(
+    machine: Make, engine: Any, name: str, mark: Mark
+) -> None:
+    engine.refuse("/networks/bridge", "network bridge not found", 404)
+    (seen,) = network.default_network(machine(version={"Components": [{"Name": name}]}))
+    assert seen.mark is mark
+
+
 def test_an_engine_on_another_machine_publishes_nothing_here(machine: Make, engine: Any) -> None:
     published(engine, 9)
     engine.printed = lambda _: "tcp yes\n"

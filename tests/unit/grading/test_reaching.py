@@ -11,7 +11,7 @@ from checker.grading import reaching, starting
 from checker.grading.door import Blocked, Door
 from checker.grading.http import Reply
 from checker.grading.reaching import require_reply
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 REFUSED = Reply("", error="connection refused: nothing listens there")
 OUTSIDE = ("0.0.0.0", 8081)  # noqa: S104 - an address in a record
@@ -185,3 +185,10 @@ def test_one_that_the_kernel_ended_for_want_of_memory_is_given_up_at_once() -> N
     made = Starting(cpu=5)
     made.oom_killed = True
     assert not waits(made, after=50)
+
+
+def test_an_address_that_the_engine_chose_is_not_the_learners_mistake() -> None:
+    made = container(ports={8080: [("192.168.7.1", 8081)]}, bindings=ASKED)
+    outside: Any = SimpleNamespace(get=lambda *_, **__: REFUSED)
+    with pytest.raises(CouldNotRun, match=r"only on 192\.168\.7\.1 .*`ip` in its daemon\.json"):
+        require_reply(lab(), outside, made, Door(8081))

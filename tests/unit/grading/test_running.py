@@ -45,6 +45,10 @@ class World:
         """Tell all events."""
         return iter(self.past)
 
+    def get(self, _path: str) -> dict[str, str]:
+        """Return the engine's settings."""
+        return {"LoggingDriver": "journald"}
+
     def logs(self, *_: Any) -> str:
         """Return one line."""
         return "its last line"
@@ -221,6 +225,33 @@ def test_what_the_machine_could_not_do_is_not_the_answers_fault() -> None:
     world = World(record(status="created", error="failed to mount overlay: no space left on device"))
     with pytest.raises(CouldNotRun, match="no space left"):
         require_container(world.lab(), WANTED)
+
+
+@pytest.mark.parametrize(
+    ("error", "settings", "of_engine"),
+    [
+        ("failed to initialize logging driver: no journald", {"LogConfig": {"Type": "journald"}}, True),
+        ("failed to initialize logging driver: no fluentd", {"LogConfig": {"Type": "fluentd"}}, False),
+        (
+            "listen tcp4 192.168.7.1:8082: bind: cannot assign requested address",
+            {"PortBindings": {"8080/tcp": [{"HostIp": "", "HostPort": "8082"}]}},
+            True,
+        ),
+        (
+            "listen tcp4 192.168.7.1:8082: bind: cannot assign requested address",
+            {"PortBindings": {"8080/tcp": [{"HostIp": "192.168.7.1", "HostPort": "8082"}]}},
+            False,
+        ),
+    ],
+)
+def test_a_setting_of_the_engine_is_not_the_answers_fault(
+    error: str, settings: dict[str, Any], of_engine: bool
+) -> None:
+    made = record(status="created", error=error)
+    made["HostConfig"] |= settings
+    with pytest.raises(CouldNotRun if of_engine else CheckFailed) as ended:
+        require_container(World(made).lab(), WANTED)
+    assert ("daemon.json" in str(ended.value)) is of_engine
 
 
 def test_one_that_could_not_be_started_again_is_told_as_that() -> None:

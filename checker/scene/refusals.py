@@ -1,0 +1,73 @@
+"""Settings of an engine that keep containers from being started: which one the engine's words mean, and the way out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from checker.errors import LabError
+
+
+@dataclass(frozen=True)
+class _Setting:
+    words: re.Pattern[str]
+    """What the engine says."""
+    what: str
+    remedy: str
+
+
+def _setting(words: str, what: str, remedy: str) -> _Setting:
+    return _Setting(re.compile(words, re.IGNORECASE), what, remedy)
+
+
+_SETTINGS = (
+    _setting(
+        r"logging driver",
+        "The engine starts no container, because the log driver in its settings does not work",
+        'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.',
+    ),
+    _setting(
+        r"unknown or invalid runtime|runtime: .*(not found|no such file)|shim .*(not found|no such file)|unable to locate runtime|"
+        r"fork/exec \S+: no such file",
+        "The engine starts no container, because the runtime in its settings is not there",
+        "Remove `default-runtime` from the engine's daemon.json, or install that runtime; then restart the engine.",
+    ),
+    _setting(
+        r"authorization denied by plugin|administrative rules|403 Forbidden",
+        "Something between `lab` and the engine (a socket proxy, or an authorization plugin) refuses what a lab needs",
+        "Use the engine's own socket (unset DOCKER_HOST, `docker context use default`), or allow every request of its API there.",
+    ),
+    _setting(
+        r"no available IPv4 addresses",
+        "The engine's settings make a network too small for the containers on it",
+        "Set larger ones in the engine's daemon.json (`bip` with /24, `size` of `default-address-pools` 24), and restart the engine.",
+    ),
+    _setting(
+        r"cannot assign requested address",
+        "This machine does not have the address on which the engine should open ports",
+        "Remove `ip` from the engine's daemon.json, and restart the engine.",
+    ),
+    _setting(
+        r"no chain/target/match by that name|chain 'docker\S*' does not exist|"
+        r"iptables(-nft|-legacy)? failed|failed to (add|create|program) .*(iptables|nftables|jump rule)",
+        "The engine's rules of the packet filter are gone or cannot be set: a firewall was started after the engine",
+        "Restart the engine, so that it sets them again.",
+    ),
+    _setting(
+        r"no space left on device",
+        "The engine's disk is full",
+        "`lab images prune` removes old images of the course, `docker system df` shows what takes the rest.",
+    ),
+)
+
+
+def trouble(said: str) -> LabError | None:
+    """Return which setting of the engine its words mean, and the way out; None if they mean none.
+
+    Args:
+        said: what the engine said, or the command that asked it.
+    """
+    for setting in _SETTINGS:
+        if line := next((line for line in said.splitlines() if setting.words.search(line)), ""):
+            return LabError(f"{setting.what}.", remedy=setting.remedy, detail=line.strip())
+    return None
