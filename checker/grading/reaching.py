@@ -6,6 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, NoReturn
 
+from checker.engine.api import NotFoundError
 from checker.engine.shell import ShellError
 from checker.grading.door import Blocked
 from checker.grading.running import last_lines
@@ -15,6 +16,7 @@ from checker.grading.verdicts import could_not_run, fail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from checker.engine.api import Engine
     from checker.grading.author import Lab
     from checker.grading.container import Container
     from checker.grading.door import Door
@@ -217,6 +219,13 @@ def _require_opened(container: Container, door: Door, expected: str, source: str
             hint=door.hint(Blocked.UDP),
         )
     if any(inside.endswith("/tcp") for inside in asked):
+        if container.host_config.get("NetworkMode") in {"default", "bridge"} and not has_bridge(
+            container.engine
+        ):
+            could_not_run(
+                f"The engine gave `{name}` no network, because it has none for containers whose command names none. Remove "
+                '`"bridge": "none"` from its daemon.json, restart the engine, and create the container again.'
+            )
         fail(
             f"Port {port} was requested for `{name}`, but the engine did not open it: the container is on no network that "
             "this machine's ports lead to. An internal network is one that they do not lead to.",
@@ -225,6 +234,15 @@ def _require_opened(container: Container, door: Door, expected: str, source: str
             source=source,
             hint=door.hint(Blocked.NOT_OPENED),
         )
+
+
+def has_bridge(engine: Engine) -> bool:
+    """Whether the engine has its default network; Podman's is called otherwise, and no container names it `bridge`."""
+    try:
+        engine.get("/networks/bridge")
+    except NotFoundError:
+        return False
+    return True
 
 
 def _fail_held(lab: Lab, container: Container, door: Door, expected: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from checker.engine.api import NotFoundError
 from checker.grading import reaching, starting
 from checker.grading.door import Blocked, Door
 from checker.grading.http import Reply
@@ -191,4 +192,15 @@ def test_an_address_that_the_engine_chose_is_not_the_learners_mistake() -> None:
     made = container(ports={8080: [("192.168.7.1", 8081)]}, bindings=ASKED)
     outside: Any = SimpleNamespace(get=lambda *_, **__: REFUSED)
     with pytest.raises(CouldNotRun, match=r"only on 192\.168\.7\.1 .*`ip` in its daemon\.json"):
+        require_reply(lab(), outside, made, Door(8081))
+
+
+def test_an_engine_without_a_default_network_is_not_the_learners_mistake() -> None:
+    def get(_: str) -> None:
+        raise NotFoundError("network bridge not found")
+
+    made = container(bindings=ASKED)
+    made.engine = SimpleNamespace(get=get)
+    outside: Any = SimpleNamespace(get=lambda *_, **__: REFUSED)
+    with pytest.raises(CouldNotRun, match=r'"bridge": "none"'):
         require_reply(lab(), outside, made, Door(8081))
