@@ -80,6 +80,14 @@ def other_than(source: str) -> list[str]:
     return [other_choice(source)] if source == "DOCKER_HOST" or source.startswith("context ") else []
 
 
+def forbidden() -> str:
+    """Say how to get past a socket proxy or a plugin that forbids requests."""
+    return (
+        "A socket proxy or an authorization plugin is in front of the engine, and labs need requests that it forbids: use the "
+        "engine's own socket (unset DOCKER_HOST, `docker context use default`), or allow its whole API there."
+    )
+
+
 _STARTERS = {
     "Docker Desktop": "open its window, or `docker desktop start`",
     "desktop-linux": "open Docker Desktop",

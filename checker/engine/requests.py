@@ -8,8 +8,10 @@ import json
 import re
 import threading
 import urllib.parse
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from checker.engine import remedies
 from checker.engine.transport import EngineConnection, dial
 from checker.errors import EngineError
 
@@ -36,8 +38,8 @@ class NotFoundError(EngineError):
 class RefusedError(EngineError):
     """The engine understood the request and refused it; `status` is the HTTP status."""
 
-    def __init__(self, what: str, status: int) -> None:
-        super().__init__(what)
+    def __init__(self, what: str, status: int, *, remedy: str = "") -> None:
+        super().__init__(what, remedy=remedy)
         self.status = status
 
 
@@ -235,11 +237,16 @@ def _encode(query: Mapping[str, Any]) -> str:
     return "?" + urllib.parse.urlencode({key: text(value) for key, value in query.items()}) if query else ""
 
 
+_TAG = re.compile(r"<[^>]*>")
+
+
 def _message(payload: bytes) -> str:
     try:
         decoded = json.loads(payload)
     except ValueError:
-        return payload.decode(errors="replace").strip() or "no reason given"
+        # What is in front of an engine answers with a page.
+        said = " ".join(_TAG.sub(" ", payload.decode(errors="replace")).split())
+        return said or "no reason given"
     return str(decoded.get("message", decoded)) if isinstance(decoded, dict) else str(decoded)
 
 
@@ -249,6 +256,19 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     if len(payload) > ANSWER_BYTES:
         raise http.client.HTTPException(f"more than {ANSWER_BYTES >> 20} MiB")
     return payload
+
+
+def _way_out(status: int, payload: bytes) -> str:
+    """Return what to do about an answer that does not come from the engine, or that its policy decides."""
+    if status == HTTPStatus.FORBIDDEN:
+        return remedies.forbidden()
+    # The engine's own answers are JSON; a swarm's manager may answer with this status, too.
+    if status in _NOT_THERE and not payload.strip().startswith(b"{"):
+        return "The engine, or what is in front of it, is starting or shutting down: wait a moment, and try again."
+    return ""
+
+
+_NOT_THERE = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 
 
 def _receive(sock: socket.socket, path: str) -> bytes:
@@ -267,7 +287,11 @@ def _answer(method: str, path: str, status: int, payload: bytes, *, raw: bool) -
     if status == 404:
         raise NotFoundError(f"The engine: {_message(payload)}")
     if status >= 400:
-        raise RefusedError(f"The engine refused {method} {path}: {_message(payload)}", status)
+        raise RefusedError(
+            f"The engine refused {method} {path}: {_message(payload)}",
+            status,
+            remedy=_way_out(status, payload),
+        )
     if raw:
         return payload
     try:

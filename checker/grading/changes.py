@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FILES_SECONDS = 0.4
 """Seconds between two looks at the work folder; engines send their events, but not every system does so for files."""
 
+_NEXT = 1e-6
+"""Seconds from an event to the next one that is not the same."""
+
 # Health checks and our own shells cause these events all the time; none of them changes what a check sees.
 # Docker says `exec_create`, Podman `exec`.
 _NOISE = ("exec", "top", "attach", "resize", "archive-path", "extract-to-dir")
@@ -49,13 +52,17 @@ class Changes:
         threading.Thread(target=self._follow_files, daemon=True).start()
 
     def _follow_engine(self) -> None:
+        since = 0.0
         while not self._ended.is_set():
             try:
-                for event in self._engine.events(since=self._engine.clock.now()):
+                # What happened while there was no connection is told by the next one.
+                since = since or self._engine.clock.now()
+                for event in self._engine.events(since=since):
                     if self._ended.is_set():
                         return
                     if _matters(event) and not self._is_known_health(event):
                         self.queue.put(("engine", float(event.get("timeNano", 0)) / 1e9))
+                    since = float(event.get("timeNano", 0)) / 1e9 + _NEXT
             except EngineError:
                 pass
             # The connection to the engine ended: that is a change too, and the engine may come back.

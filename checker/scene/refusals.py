@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from checker.engine import remedies
 from checker.errors import LabError
 
 
@@ -33,9 +34,9 @@ _SETTINGS = (
         "Remove `default-runtime` from the engine's daemon.json, or install that runtime; then restart the engine.",
     ),
     _setting(
-        r"authorization denied by plugin|administrative rules|403 Forbidden",
-        "Something between `lab` and the engine (a socket proxy, or an authorization plugin) refuses what a lab needs",
-        "Use the engine's own socket (unset DOCKER_HOST, `docker context use default`), or allow every request of its API there.",
+        r"authorization denied by plugin|administrative rules|403 forbidden",
+        "What is in front of the engine refuses what a lab needs",
+        remedies.forbidden(),
     ),
     _setting(
         r"no available IPv4 addresses",

@@ -32,7 +32,7 @@ def engine_at(port: int) -> Engine:
         (servers.hangs_in_the_body, "timed out"),
         (servers.babbles, "220 mail"),
         (servers.breaks_off, "IncompleteRead"),
-        (servers.no_json, "is not a container engine: <html>"),
+        (servers.no_json, "is not a container engine: Hi"),
         (servers.floods, "more than 1 MiB"),
     ],
 )
@@ -86,6 +86,22 @@ def test_a_missing_thing_and_a_refusal_are_told_apart() -> None:
         with pytest.raises(RefusedError, match="busy") as caught:
             engine_at(port).post("/containers/x/start")
         assert caught.value.status == 409
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said", "way"),
+    [
+        (b"403 Forbidden", b"<html><body><h1>403 Forbidden</h1>\nby administrative rules.</body></html>", ": 403 Forbidden by", "own socket"),
+        (b"403 Forbidden", b'{"message":"authorization denied by plugin hbm"}', ": authorization denied", "own socket"),
+        (b"503 Service Unavailable", b"", "no reason given", "wait a moment"),
+        (b"503 Service Unavailable", b'{"message":"This node is not a swarm manager."}', ": This node", ""),
+    ],
+)  # fmt: skip
+def test_what_stands_before_the_engine_is_named(status: bytes, body: bytes, said: str, way: str) -> None:
+    with serving(answers(body, status)) as port, pytest.raises(RefusedError, match=said) as caught:
+        engine_at(port).get("/info")
+    assert way in caught.value.remedy
+    assert bool(way) == bool(caught.value.remedy)
 
 
 def test_a_kept_connection_that_the_engine_closed_is_opened_again() -> None:

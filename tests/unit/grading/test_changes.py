@@ -65,3 +65,22 @@ def test_podmans_health_is_told_when_it_changes() -> None:
     same = [health("healthy")] * 3
     assert told(*same) == 1
     assert told(*same, health("healthy", "b"), health("unhealthy"), health("healthy")) == 4
+
+
+def test_what_happens_between_two_connections_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine: Any = Events(event("start"))
+    followed = changes.Changes(engine, Path())
+    asked: list[float] = []
+
+    def events(*, since: float) -> Any:
+        asked.append(since)
+        if len(asked) == 3:
+            followed.end()
+        yield from [{**event("start"), "timeNano": 7_000_000_000}] if len(asked) == 1 else []
+        raise EngineError("It ended.")
+
+    times = iter([5.0, 50.0, 500.0])
+    engine.events, engine.clock = events, SimpleNamespace(now=lambda: next(times))
+    monkeypatch.setattr(followed._ended, "wait", lambda _: None)
+    followed._follow_engine()
+    assert asked == [5.0, pytest.approx(7.0), pytest.approx(7.0)]
