@@ -33,6 +33,10 @@ _LOOK_AROUND = """
 echo TOKEN > /doctor/answer 2>/dev/null && echo wrote yes
 getent hosts ALIAS > /dev/null && echo inner yes || echo inner no
 timeout SECONDS getent hosts OUTER > /dev/null && echo outer yes || echo outer no
+while read -r _ limit value rest; do case $limit in
+    processes) echo "processes $value";;
+    open) echo "files ${rest%% *}";;
+esac; done < /proc/self/limits
 df -kP / | { read -r _; read -r _ total _ free _; echo disk "$free $total"; }
 """
 
@@ -68,6 +72,7 @@ def around(machine: Machine) -> tuple[Seen, ...]:
             work,
             unknown("see the work folder"),
             unknown("see the work folder"),
+            unknown("see the work folder"),
             engine_disk_from_here(machine),
         )
     except EngineError as error:
@@ -76,6 +81,7 @@ def around(machine: Machine) -> tuple[Seen, ...]:
         _judge_folder(machine, output, answered=answered),
         _judge_inner(output),
         _judge_outer(output, host),
+        _judge_limits(output),
         _judge_disk(machine, output),
     )
 
@@ -119,13 +125,14 @@ def _not_run(machine: Machine, error: EngineError) -> tuple[Seen, ...]:
             "Remove unused networks (`docker network prune`), stop other labs, disconnect the VPN, or give the engine more addresses "
             "(`default-address-pools` in its daemon.json).",
         )
-        return rest, seen, rest, disk
+        return rest, seen, rest, rest, disk
     if "mount" in said.lower() or "shared" in said.lower():
-        return problem(said, _sharing(machine)), rest, rest, disk
+        return problem(said, _sharing(machine)), rest, rest, rest, disk
     known = refusals.trouble(said)
     remedy = known.remedy if known else "Read the engine's log, and restart the engine."
     return (
         problem(f"{known.what.rstrip('.') if known else 'a container cannot be run'}: {said}", remedy),
+        rest,
         rest,
         rest,
         disk,
@@ -171,6 +178,30 @@ def _judge_outer(output: Output, host: str) -> Seen:
     )
 
 
+LEAST_PROCESSES = 512
+"""The kernel counts all processes and threads of one user on the machine, whichever container they are in."""
+
+LEAST_FILES = 256
+"""An engine gives 1024 or more; a service of the labs has few open, and one for each request."""
+
+
+def _judge_limits(output: Output) -> Seen:
+    few = [
+        f"{said} {words}"
+        for name, words, least in (
+            ("processes", "processes", LEAST_PROCESSES),
+            ("files", "open files", LEAST_FILES),
+        )
+        if (said := output.value(name) or "").isdecimal() and int(said) < least
+    ]
+    if few:
+        return problem(
+            f"the engine lets a program in a container have only {' and '.join(few)}: services of the labs end",
+            "Remove `default-ulimits` from the engine's daemon.json, and restart the engine.",
+        )
+    return fine("enough processes and open files")
+
+
 def _judge_disk(machine: Machine, output: Output) -> Seen:
     words = (output.value("disk") or "").split()
     if len(words) != 2 or not all(word.isdecimal() for word in words):
@@ -185,6 +216,7 @@ PROBES = (
             ("work-folder", "work folder"),
             ("names", "names in a lab"),
             ("outside-names", "names outside"),
+            ("limits", "limits"),
             ("engine-disk", "disk, engine"),
         ),
         around,

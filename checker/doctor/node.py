@@ -14,6 +14,7 @@ from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
 from checker.engine.api import is_podman
 from checker.engine.platform import System
 from checker.errors import EngineError
+from checker.scene import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -352,6 +353,8 @@ def _weaker(labs: str, found: str, remedy: str) -> Seen:
 
 
 def _privilege_remedy(machine: Machine, said: str) -> str:
+    if known := refusals.trouble(said):
+        return known.remedy
     if "operation not permitted" in said.lower() and machine.platform.system is System.LINUX:
         return (
             "This machine does not give the engine all rights (it runs inside a container or sandbox). "

@@ -32,7 +32,7 @@ def healthy(body: dict[str, Any]) -> str:
 def test_a_healthy_machine_has_nothing_to_say(machine: Make, engine: Any) -> None:
     engine.printed = healthy
     found = machine(images=IMAGES)
-    assert [seen.mark for seen in inside.around(found)] == [Mark.FINE] * 4
+    assert [seen.mark for seen in inside.around(found)] == [Mark.FINE] * 5
     assert not found.places.work.exists()
     assert engine.made == []
 
@@ -61,10 +61,27 @@ def test_names_that_are_not_found_inside_are_a_problem_and_outside_a_note(machin
     engine.printed = lambda body: (
         healthy(body).replace("inner yes", "inner no").replace("outer yes", "outer no")
     )
-    _, names, outside, _ = inside.around(machine(images=IMAGES))
+    _, names, outside, *_ = inside.around(machine(images=IMAGES))
     assert names.mark is Mark.PROBLEM
     assert outside.mark is Mark.NOTE
     assert "registry.example" in outside.found
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("processes 20\nfiles 1048576\n", "20 processes"),
+        ("processes unlimited\nfiles 64\n", "64 open files"),
+        ("processes 94000\nfiles 1024\n", ""),
+    ],
+)
+def test_limits_with_which_services_end_are_a_problem(
+    machine: Make, engine: Any, said: str, words: str
+) -> None:
+    engine.printed = lambda body: healthy(body) + said
+    limits = inside.around(machine(images=IMAGES))[3]
+    assert limits.mark is (Mark.PROBLEM if words else Mark.FINE)
+    assert words in limits.found
 
 
 def test_no_free_addresses_are_told_with_what_frees_some(machine: Make, engine: Any) -> None:

@@ -117,6 +117,12 @@ def test_refused_privileges_are_a_problem_only_where_a_lab_needs_them(
     assert {each.mark for each in rest} == {Mark.UNKNOWN}
 
 
+def test_a_setting_that_starts_no_container_is_named_here_too(machine: Make, engine: Any) -> None:
+    engine.refuse("/containers/containers-made/start", "unknown or invalid runtime name: gv")
+    seen, *_ = node.nodes(machine(images=IMAGES, labs=({"needs": ("privileged",)},)))
+    assert "default-runtime" in seen.remedy
+
+
 def test_in_another_image_what_its_tools_cannot_tell_is_unknown_and_nothing_is_wrong(
     machine: Make, engine: Any
 ) -> None:
