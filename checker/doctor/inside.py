@@ -149,7 +149,7 @@ def _judge_folder(machine: Machine, output: Output, *, answered: bool) -> Seen:
 
 
 def _sharing(machine: Machine) -> str:
-    if machine.endpoint is not None and not machine.endpoint.is_local:
+    if machine.endpoint is not None and not machine.endpoint.is_here:
         return "This engine is on another machine; labs need one that sees this machine's files."
     if machine.platform.system is System.LINUX:
         return (

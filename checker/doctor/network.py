@@ -132,14 +132,15 @@ def _judge_published(trouble: str) -> Seen:
         return fine("a container's published port answers on 127.0.0.1")
     return problem(
         f"a container's published port does not answer on 127.0.0.1: {trouble}",
-        "The engine is on another machine, or a firewall or VPN blocks loopback connections: "
-        "checks need published ports. Use an engine on this machine, or allow these connections.",
+        "The engine is on another machine; or a firewall or VPN blocks loopback connections; or the engine may open no ports "
+        '(`"iptables": false` with `"userland-proxy": false` in its daemon.json). Checks need published ports: '
+        "use an engine on this machine, allow these connections, or remove these settings.",
     )
 
 
 def _ask_from_here(machine: Machine, port: int) -> str:
     """Return why a published port does not answer, empty when it does."""
-    if machine.endpoint is not None and not machine.endpoint.is_local:
+    if machine.endpoint is not None and not machine.endpoint.is_here:
         return f"the engine is at {machine.endpoint.host}"
     give_up = time.monotonic() + ANSWER_SECONDS
     while True:

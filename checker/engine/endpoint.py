@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ class Endpoint:
     def is_local(self) -> bool:
         """Whether the engine can be reached without a network."""
         return self.host.startswith(("unix://", "npipe://"))
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the address is this machine's own, by a socket or by TCP, as engines in WSL offer it."""
+        name = urllib.parse.urlsplit(self.host).hostname if self.host.startswith("tcp://") else ""
+        return self.is_local or name in {"localhost", "::1"} or str(name).startswith("127.")
 
 
 class EngineNotFoundError(EngineError):

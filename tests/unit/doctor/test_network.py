@@ -221,3 +221,11 @@ def test_ports_that_windows_keeps_back_name_their_lab(machine: Make, monkeypatch
     assert "8200" not in seen.found
     assert network.reserved_ports(machine(labs=labs))[0].mark is Mark.FINE
     assert network.excluded(NETSH) == [range(80, 81), range(8050, 8150), range(50000, 50060)]
+
+
+def test_an_engine_at_a_tcp_port_of_this_machine_is_tried(machine: Make, engine: Any, answering: int) -> None:
+    published(engine, answering)
+    engine.printed = lambda _: "tcp yes\n"
+    here = replace(machine(images=IMAGES), endpoint=Endpoint("tcp://127.0.0.1:2375", "DOCKER_HOST"))
+    _, seen = network.reach(here)
+    assert seen.mark is Mark.FINE

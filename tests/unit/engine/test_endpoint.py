@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.engine import endpoint
-from checker.engine.endpoint import EngineNotFoundError, find_endpoint
+from checker.engine.endpoint import Endpoint, EngineNotFoundError, find_endpoint
 from checker.engine.platform import Platform, Reach, System
 
 if TYPE_CHECKING:
@@ -243,3 +243,18 @@ def test_a_real_socket_without_rights_is_denied(short: Path) -> None:
 )
 def test_an_address_without_its_scheme_is_understood(said: str, meant: str) -> None:
     assert endpoint.with_scheme(said) == meant
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("unix:///var/run/docker.sock", True),
+        ("tcp://127.0.0.1:2375", True),
+        ("tcp://localhost:2376", True),
+        ("tcp://[::1]:2375", True),
+        ("tcp://10.0.0.5:2375", False),
+        ("ssh://ada@localhost", False),
+    ],
+)
+def test_an_engine_at_a_loopback_address_is_here(host: str, here: bool) -> None:
+    assert Endpoint(host, "DOCKER_HOST").is_here is here
