@@ -58,7 +58,7 @@ def require_reply(
     if not reply.ok:
         if silent:
             silent(container.reload(), reply)
-        _fail_silent(container, door, reply, idle=waited < door.start_seconds)
+        _fail_silent(outside, container, door, reply, idle=waited < door.start_seconds)
     return reply
 
 
@@ -297,12 +297,13 @@ def holder_of(lab: Lab, port: int) -> tuple[str, str]:
 # -- does anybody answer? -------------------------------------------------------------------------------------
 
 
-def _fail_silent(container: Container, door: Door, reply: Reply, *, idle: bool) -> NoReturn:
+def _fail_silent(outside: Outside, container: Container, door: Door, reply: Reply, *, idle: bool) -> NoReturn:
     name, expected = container.name, f"HTTP 200 from {door.asked}"
     sockets = listening(container)
     if reply.error:
         _require_not_only_ipv6(container, door, reply)
         _require_heard(container, door, reply, sockets, expected)
+        _require_open_way(outside, container, door, reply)
     facts = {
         "expected": expected,
         "seen": reply.summary,
@@ -360,6 +361,25 @@ def _require_heard(
             evidence=f"listening: {min(addresses)}:{inside}",
             hint=door.hint(Blocked.LOOPBACK_INSIDE),
         )
+
+
+def _require_open_way(outside: Outside, container: Container, door: Door, reply: Reply) -> None:
+    """End without a verdict if the service answers at the container's own address: then the machine blocks the published port.
+
+    Only an engine of Linux has addresses that this machine reaches; on others this finds nothing.
+    """
+    for inside in sorted(insides(container, door.port)):
+        for address in filter(None, container.networks.values()):
+            if outside.get(f"http://{address}:{inside}{door.path}", timeout=OWN_ADDRESS_SECONDS).ok:
+                could_not_run(
+                    f"`{container.name}` answers at {address}:{inside}, its own address, but not at port {door.port} of this "
+                    f"machine, which is published: {reply.summary}. A firewall blocks it, or the engine's settings "
+                    '(`"iptables": false` with `"userland-proxy": false`). `lab doctor` tries a published port, too.'
+                )
+
+
+OWN_ADDRESS_SECONDS = 1.0
+"""How long a service may take that is asked without a detour."""
 
 
 def _require_not_only_ipv6(container: Container, door: Door, reply: Reply) -> None:

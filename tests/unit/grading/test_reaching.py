@@ -204,3 +204,14 @@ def test_an_engine_without_a_default_network_is_not_the_learners_mistake() -> No
     outside: Any = SimpleNamespace(get=lambda *_, **__: REFUSED)
     with pytest.raises(CouldNotRun, match=r'"bridge": "none"'):
         require_reply(lab(), outside, made, Door(8081))
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_port_that_the_machine_blocks_is_not_the_learners_mistake(answers: bool) -> None:
+    made = container(ports=LEADS)
+    made.networks = {"bridge": "172.17.0.3"}
+    late = Reply("", error="no answer within 5 s")
+    own = Reply("", status=200) if answers else late
+    outside: Any = SimpleNamespace(get=lambda url, **_: own if "172.17.0.3:8080" in url else late)
+    with pytest.raises(CouldNotRun if answers else CheckFailed, match=r"172\.17\.0\.3:8080|no good answer"):
+        require_reply(lab(), outside, made, Door(8081))
