@@ -145,7 +145,7 @@ async def serve(html: Path, record: Path, run: str, key: str, environment: str, 
     if hasattr(socket, "AF_UNIX") and sys.platform != "win32":
         from checker.live.local import Local  # noqa: PLC0415 - Windows has no such sockets in asyncio
 
-        local = Local(service)
+        local = Local(service, record.with_name("socket"), code, environment)
         await local.open()
     path = str(local.path) if local else ""
     written = Record(os.getpid(), number, run, key, path, code, environment)

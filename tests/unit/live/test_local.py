@@ -11,11 +11,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from checker.bootstrap import ask
 from checker.errors import LabError
-from checker.live import record
 from checker.live.local import Local
 from checker.render.report import report_lines
 from checker.render.style import Style
@@ -78,21 +78,11 @@ def judged(live: Live, tmp_path: Path) -> Iterator[Judged]:
     made: list[Local] = []
 
     async def begin() -> None:
-        made.append(Local(live.service))
+        file = tmp_path / "state/live/socket"
+        made.append(Local(live.service, file, ask.code_of(str(ROOT)), ask.environment()))
         await made[0].open()
 
     asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
-    (tmp_path / "state/live").mkdir(parents=True)
-    known = record.Record(
-        os.getpid(),
-        live.port,
-        live.service.run,
-        "k",
-        str(made[0].path),
-        ask.code_of(str(ROOT)),
-        ask.environment(),
-    )
-    record.write(tmp_path / "state/live/server.json", known)
     yield found
     asyncio.run_coroutine_threadsafe(made[0].close(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
@@ -158,11 +148,26 @@ def test_another_labs_long_verdict_is_not_waited_for(judged: Judged, tmp_path: P
     assert judged.asked == []
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"code": 1}', '{"code": "x", "environment": "y"}'])
-def test_a_damaged_record_counts_for_nothing(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "nowhere", "a\0b", "long/" * 100])
+def test_a_damaged_file_about_the_socket_counts_for_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "state/live").mkdir(parents=True)
-    (tmp_path / "state/live/server.json").write_text(text)
+    (tmp_path / "state/live/socket").write_text(text)
     assert verdict(tmp_path) is None
+
+
+def test_a_service_that_ends_leaves_the_file_of_the_one_that_took_over(live: Live, tmp_path: Path) -> None:
+    file = tmp_path / "socket"
+
+    async def replaced() -> None:
+        first, second = (Local(live.service, file, "code", "environment") for _ in range(2))
+        await first.open()
+        await second.open()
+        await first.close()
+        assert file.read_text() == str(second.path)
+        await second.close()
+        assert not file.exists()
+
+    asyncio.run(replaced())
 
 
 def test_a_service_that_is_stopped_is_not_waited_for(tmp_path: Path) -> None:
@@ -180,8 +185,7 @@ def test_a_service_that_is_stopped_is_not_waited_for(tmp_path: Path) -> None:
         held.stdout.readline()
         held.send_signal(signal.SIGSTOP)
         (tmp_path / "state/live").mkdir(parents=True)
-        known = record.Record(held.pid, 1, "run", "k", str(where), ask.code_of(str(ROOT)), ask.environment())
-        record.write(tmp_path / "state/live/server.json", known)
+        (tmp_path / "state/live/socket").write_text(str(where))
         assert verdict(tmp_path) is None
     finally:
         held.kill()
@@ -207,11 +211,38 @@ def test_the_system_tells_who_is_at_the_other_end() -> None:
     [
         (["check", "3"], True), (["check", "3.2", "--all"], True), (["check", "iso", "--json", "--all"], True),
         (["check"], False), (["check", "--help"], False), (["check", "3", "--junit", "x"], False), (["watch", "3"], False),
-        (["check", "3", "--verbose"], False),
+        (["check", "3", "--verbose"], False), (["check", "3\ncode=x"], False),
     ],
 )  # fmt: skip
 def test_only_a_plain_check_is_asked_for(words: list[str], *, simple: bool) -> None:
     assert ask.is_simple(words) is simple
+
+
+def test_a_line_break_in_a_variable_begins_no_line_of_the_request() -> None:
+    sent = ask.request({"lab": "3", "TERM": "dumb\n\nlab=4", "columns": "80"})
+    assert sent.count(b"\n\n") == 1
+    assert sent.endswith(b"\n\n")
+    assert ask.read_request(sent) == {"lab": "3", "TERM": "dumb  lab=4", "columns": "80"}
+
+
+def test_a_long_answer_is_printed_whole(
+    judged: Judged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    much = "\N{CHECK MARK} line\n" * 40_000
+    failure = Failure(rationale="No answer.", hint="Look.", evidence=much)
+    judged.report = msgspec.structs.replace(
+        REPORT, checks=(CheckResult(id="a", title="It runs", status=Status.FAILED, failure=failure),)
+    )
+    assert verdict(tmp_path, "1", "--json") == 1
+    assert capsys.readouterr().out == msgspec.json.encode(judged.report).decode() + "\n"
+
+
+def test_asking_imports_nothing_that_takes_long() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from checker.bootstrap import ask; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not {"json", "socket", "hashlib", "re", "enum", "typing"} & {*done.stdout.split()}
 
 
 def test_every_file_of_the_checker_counts_for_its_version(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_nobody_else_can_read_what_a_service_wrote_about_itself(course: Places) 
     server.start(course)
     folder = server.folder(course)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for name in ("server.json", "key", "server.log"):
+    for name in ("server.json", "socket", "key", "server.log"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     listening = Path(json.loads((folder / "server.json").read_text())["socket"])
     assert stat.S_IMODE(listening.stat().st_mode) == 0o600
