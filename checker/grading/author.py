@@ -339,23 +339,29 @@ class Lab:
         """Return the engine's record of an image, or None."""
         return self.engine.image(reference)
 
-    def replaced(self, reference: str) -> str:
+    def replaced(self, reference: str, image: dict[str, Any] | None = None) -> str:
         """Return what an image's name was given to in this lab: an image that was built or committed since the lab was started.
 
         Empty if it is the image that was there before, or if there is none of this name.
 
         Args:
             reference: the image, by a name of the course.
+            image: the engine's record of it, if the check has looked at it already.
         """
-        image = self.image(reference)
+        image = image or self.image(reference)
         if image is None:
             return ""
         labels = image["Config"].get("Labels") or {}
         # The toolbox puts the lab's label on what is built there; a build can write any time into its image.
         built = labels.get(LABEL) == self.number or not labels.get(IMAGE)
-        if built or moment(image["Created"]) >= moment(self.node("toolbox").created):
+        if built or moment(image["Created"]) >= self._started:
             return f"an image made {image['Created'][:19]}"
         return ""
+
+    @functools.cached_property
+    def _started(self) -> float:
+        """When the lab was started, in seconds since 1970; a verdict asks once."""
+        return moment(self.node("toolbox").created)
 
     def variant(self, reference: str, tag: str, env: Mapping[str, str]) -> str:
         """Make an image that is like another but for its tag and some variables, and return its name.

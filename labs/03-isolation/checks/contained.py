@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.grading.author import last_lines
 
 from .limits import NO_LIMIT, read_cpu, read_memory
-from .rounds import await_another_kill, await_room, kills_seen, says
+from .rounds import await_another_kill, await_room, says
 from .three import CRUNCHER, WHY, mb, present
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ def require_stopped(lab: Lab, outside: Outside, container: Container) -> None:
     given = container.host_config
     ways = f"OomKillDisable: {str(bool(given.get('OomKillDisable'))).lower()}, MemorySwap: {given.get('MemorySwap')}"
     WHY.require(not given.get("OomKillDisable"), "way-round", seen=ways)
-    if 0 < int(given.get("Memory") or 0) <= MEMORY_MOST and not kills_seen(lab, outside):
+    said = says(lab, outside)
+    # It counts a kill when it is over.
+    if 0 < int(given.get("Memory") or 0) <= MEMORY_MOST and not said.get("killed"):
         await_another_kill(lab, outside)
-    await_room(lab, container, outside)
+        said = says(lab, outside)
+    await_room(lab, container, outside, said)
     memory = read_memory(container)
     if memory.limit >= NO_LIMIT // 2:
         _fail_unlimited(lab, outside)
-    _require_allowed(lab, outside, memory)
+    _require_allowed(memory, int(said.get("ceiling_mb") or 0) << 20)
     WHY.require(memory.swap < NO_LIMIT // 2, "swap-without-end", seen=ways)
     WHY.require(memory.swap <= SWAP_MOST, "much-swap", swap=mb(memory.swap), most=mb(SWAP_MOST), seen=ways)
     if memory.kills or container.reload().oom_killed:
@@ -53,10 +56,14 @@ def require_stopped(lab: Lab, outside: Outside, container: Container) -> None:
     WHY.fail("limit-not-met", limit=mb(memory.limit), seen=memory.told, evidence=evidence)
 
 
-def _require_allowed(lab: Lab, outside: Outside, memory: Memory) -> None:
-    """Fail if its limit is one that it never reaches, or more than the task allows."""
+def _require_allowed(memory: Memory, ceiling: int) -> None:
+    """Fail if its limit is one that it never reaches, or more than the task allows.
+
+    Args:
+        memory: what the kernel enforces on it.
+        ceiling: how many bytes it takes at most by itself; 0 if it does not say.
+    """
     limit, most = mb(memory.limit), mb(MEMORY_MOST)
-    ceiling = int(says(lab, outside).get("ceiling_mb") or 0) << 20
     WHY.require(
         memory.limit < ceiling or not ceiling,
         "limit-never-reached",

@@ -1,4 +1,4 @@
-"""Opens the shells in the three containers, and looks at their files and processes, while the checks are being read."""
+"""Opens the shells in the three containers, and looks at their files, while the checks are being read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ NAMES = ("tariff-v1", "tariff-v2", NEIGHBOUR)
 
 
 def early(lab: Lab) -> None:
-    """Look at the files and processes of each, and open a shell wherever one can be."""
+    """Look at the files of each, and open a shell wherever one can be."""
     found = [container for container in lab.containers() if _name(container) in NAMES and container.running]
     for container in found:
         lab.look_ahead(container)
-        container.look_ahead()
     in_parallel(_open, found)
 
 

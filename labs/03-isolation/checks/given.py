@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from checker.grading.author import could_not_run
 
-from .three import CRUNCHER, VERSIONS, WHY
+from .three import CRUNCHER, VERSIONS, WHY, image_of
 from .walls import other_user
 
 if TYPE_CHECKING:
@@ -37,8 +38,37 @@ def require_version(lab: Lab, asked: Asked, container: Container, image: dict[st
     _require_same_files(lab, asked, container, "version-rewritten")
 
 
+@functools.cache
+def _with_files_as_given() -> set[str]:
+    """Return the ids of the containers whose files this verdict has found to be their image's; the guards add them."""
+    return set()
+
+
+def runs_its_program(lab: Lab, asked: Asked, container: Container) -> bool:
+    """Whether a container runs its image's own command on its image's own files, so that its program is the image's."""
+    image = image_of(lab, asked.image)
+    return (
+        image is not None
+        and container.id in _with_files_as_given()
+        and container.image_id == image["Id"]
+        and runs_own_command(container, image)
+        and f"PATH={container.env.get('PATH')}" in (image["Config"].get("Env") or ())
+    )
+
+
+def runs_own_command(container: Container, image: dict[str, Any]) -> bool:
+    """Whether a container was started without a command other than its image's."""
+    own = image.get("Config") or {}
+    return [container.attrs["Path"], *container.attrs["Args"]] == [
+        *(own.get("Entrypoint") or ()),
+        *(own.get("Cmd") or ()),
+    ]
+
+
 def _require_same_files(lab: Lab, asked: Asked, container: Container, reason: str) -> None:
     changed = lab.changed_files(container)
+    if not changed:
+        _with_files_as_given().add(container.id)
     WHY.require(
         not changed,
         reason,
@@ -53,7 +83,7 @@ def _require_same_files(lab: Lab, asked: Asked, container: Container, reason: st
 def _require_as_given(lab: Lab, asked: Asked, container: Container, image: dict[str, Any]) -> None:
     """Fail unless the image's name is on the image that came with the lab, and the container runs as the image's user."""
     version = (image["Config"].get("Labels") or {}).get("org.opencontainers.image.version")
-    replaced = lab.replaced(asked.image) or (f"version {version}" if version != asked.version else "")
+    replaced = lab.replaced(asked.image, image) or (f"version {version}" if version != asked.version else "")
     short = asked.image.removeprefix("drydock/").partition(":")[0]
     WHY.require(
         not replaced,
@@ -70,7 +100,7 @@ def _require_as_given(lab: Lab, asked: Asked, container: Container, image: dict[
 
 def require_image(lab: Lab, asked: Asked, container: Container) -> None:
     """Fail when it runs another image than one of the two versions; its answer says which of the two it is."""
-    images = [lab.image(each.image) for each in VERSIONS]
+    images = [image_of(lab, each.image) for each in VERSIONS]
     if not all(images):
         could_not_run(
             "The images of the two versions are not there to compare with; `lab start 3` brings them back."

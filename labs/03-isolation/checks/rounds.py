@@ -31,11 +31,6 @@ def says(lab: Lab, outside: Outside) -> dict[str, Any]:
     return said
 
 
-def kills_seen(lab: Lab, outside: Outside) -> int:
-    """Return how many kills it has seen since it started, each counted when it was over."""
-    return int(says(lab, outside).get("killed") or 0)
-
-
 def last_killed(lab: Lab, outside: Outside) -> float:
     """Return when its last worker was killed, in seconds since 1970; 0 if none was."""
     return float(says(lab, outside).get("last_killed") or 0.0)
@@ -60,15 +55,22 @@ def await_another_kill(lab: Lab, outside: Outside) -> None:
     wait_until(over, KILL_SECONDS, every=0.25)
 
 
-def await_room(lab: Lab, container: Container, outside: Outside) -> None:
+def await_room(lab: Lab, container: Container, outside: Outside, said: dict[str, Any]) -> None:
     """Wait until its worker does not run, or is far from the limit; after a kill, it rests for 15 s.
 
     The kernel may end the service itself if a command starts beside a worker that is dying of its limit.
-    """
 
-    def has_room() -> bool:
-        limit = int(container.host_config.get("Memory") or 0)
-        holds = int(says(lab, outside).get("holds_mb") or 0) << 20
+    Args:
+        lab: the lab.
+        container: the neighbour.
+        outside: the learner's machine.
+        said: what the neighbour says now.
+    """
+    limit = int(container.host_config.get("Memory") or 0)
+
+    def has_room(now: dict[str, Any]) -> bool:
+        holds = int(now.get("holds_mb") or 0) << 20
         return not limit or not holds or holds + ROOM <= limit
 
-    wait_until(has_room, ROOM_SECONDS, every=0.1)
+    if not has_room(said):
+        wait_until(lambda: has_room(says(lab, outside)), ROOM_SECONDS, every=0.1)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from checker.errors import EngineError
 from checker.grading.author import Process, insides, moment, read_processes, runs
 
-from .three import ALL, INSIDE, WHY, published
+from .given import runs_its_program, runs_own_command
+from .three import ALL, INSIDE, WHY, image_of, published
 from .up import fail_strangled
 
 if TYPE_CHECKING:
@@ -37,12 +38,8 @@ def require_own_port(lab: Lab, asked: Asked, container: Container) -> None:
 def require_answer(lab: Lab, outside: Outside, asked: Asked, container: Container) -> dict[str, Any]:
     """Return what the service says on its port; fail unless it is this service, in this container."""
     said = require_said(lab, outside, asked, container)
-    _require_program(asked, container)
-    config = (lab.image(asked.image) or {}).get("Config") or {}
-    if [container.attrs["Path"], *container.attrs["Args"]] != [
-        *(config.get("Entrypoint") or ()),
-        *(config.get("Cmd") or ()),
-    ]:
+    _require_program(lab, asked, container)
+    if not runs_own_command(container, image_of(lab, asked.image) or {}):
         _require_to_stay_up(asked, container)
     return said
 
@@ -88,7 +85,7 @@ def require_said(lab: Lab, outside: Outside, asked: Asked, container: Container)
     return said
 
 
-def _require_program(asked: Asked, container: Container) -> None:
+def _require_program(lab: Lab, asked: Asked, container: Container) -> None:
     """Fail when the service's program is not among the container's processes: something else answers in its place."""
     found = insides(container, asked.port)
     leads = ", ".join(str(inside) for inside in sorted(found))
@@ -102,6 +99,9 @@ def _require_program(asked: Asked, container: Container) -> None:
         inside=INSIDE,
         seen=f"it leads to port {leads}",
     )
+    # The engine has to start a program to list processes.
+    if runs_its_program(lab, asked, container):
+        return
     # Which of the two versions answers is told by its answer.
     programs = {each.program for each in ALL if each.service == asked.service}
     # Asked from outside: a command started in the neighbour would ask for memory at the worst moment.

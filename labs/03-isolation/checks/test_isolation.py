@@ -10,7 +10,7 @@ from checker.grading.author import guard, needs, timeout
 from . import contained, given, pace
 from .rounds import KILL_SECONDS, ROOM_SECONDS
 from .service import require_answer, require_own_port, require_said
-from .three import CRUNCHER, LEDGER, START_SECONDS, V1, V2, VERSIONS, WHY, find, of_each, present
+from .three import CRUNCHER, LEDGER, START_SECONDS, V1, V2, VERSIONS, WHY, find, image_of, of_each, present
 from .up import require_running
 from .walls import reaches_into_host, require_nothing_shared
 
@@ -38,7 +38,7 @@ def test_host_kept_out(lab: Lab) -> None:
 @guard
 def test_neighbour_unchanged(lab: Lab) -> None:
     """The neighbour is the program that came with the lab."""
-    container, image = find(lab, CRUNCHER), lab.image(CRUNCHER.image)
+    container, image = find(lab, CRUNCHER), image_of(lab, CRUNCHER.image)
     if container and image:
         given.require_neighbour(lab, container, image)
 
@@ -47,7 +47,7 @@ def test_neighbour_unchanged(lab: Lab) -> None:
 def test_versions_unchanged(lab: Lab) -> None:
     """What is in the images of both versions is as it came, in their containers too."""
     for asked in VERSIONS:
-        container, image = find(lab, asked), lab.image(asked.image)
+        container, image = find(lab, asked), image_of(lab, asked.image)
         if container and image:
             given.require_version(lab, asked, container, image)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from checker.grading.author import Blocked, Door, Reason, Reasons, Wanted, in_parallel
 
@@ -96,6 +97,12 @@ ALL = (V1, V2, CRUNCHER)
 def find(lab: Lab, asked: Asked) -> Container | None:
     """Return the container of this name, or the one that Compose made for a service of this name."""
     return lab.find_container(asked.wanted)
+
+
+@functools.cache
+def image_of(lab: Lab, reference: str) -> dict[str, Any] | None:
+    """Return the engine's record of an image that came with the lab; it is looked at once in a verdict."""
+    return lab.image(reference)
 
 
 def present(lab: Lab) -> dict[Asked, Container]:

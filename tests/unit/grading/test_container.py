@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checker.engine.api import ROLE, VARIANT
+from checker.engine.api import IMAGE, ROLE, VARIANT
 from checker.errors import EngineError
 from checker.grading.author import Lab
 from checker.grading.container import Container
@@ -29,7 +29,7 @@ def attributes(
 
 def lab_with(engine: Any) -> Lab:
     """Return a lab on a made-up engine."""
-    course_lab: Any = SimpleNamespace(number="08")
+    course_lab: Any = SimpleNamespace(number="08", project="drydock-08")
     unknown: Any = None
     return Lab(course_lab, engine, unknown, unknown)
 
@@ -53,6 +53,24 @@ def test_on_a_network_are_the_learners_running_containers_oldest_first() -> None
     }
     engine: Any = SimpleNamespace(get=lambda _: {"Containers": there}, inspect=there.__getitem__)
     assert [each.name for each in lab_with(engine).on_network("parcel")] == ["blue", "green"]
+
+
+def test_a_verdict_asks_once_when_the_lab_was_started() -> None:
+    asked: list[str] = []
+
+    def inspect(name: str) -> dict[str, Any]:
+        asked.append(name)
+        return attributes(name, created="2026-11-28T09:00:00Z")
+
+    engine: Any = SimpleNamespace(list_all=lambda *_, **__: [{"Id": "toolbox"}], inspect=inspect)
+    lab = lab_with(engine)
+    for made, seen in (
+        ("2026-11-28T08:00:00Z", ""),
+        ("2026-11-28T10:00:00Z", "an image made 2026-11-28T10:00:00"),
+    ):
+        image = {"Created": made, "Config": {"Labels": {IMAGE: "parcel"}}}
+        assert lab.replaced("drydock/parcel:1.0", image) == seen
+    assert asked == ["toolbox"]
 
 
 class Images:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from checker.engine.shell import ShellError
-from checker.grading.author import Build, Lab, Process, Processes, Reply, Step
+from checker.grading.author import Build, Lab, Process, Processes, Reply, Step, moment
 from checker.grading.verdicts import CheckFailed
 from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
@@ -456,9 +456,49 @@ def test_a_name_of_the_course_on_another_image_is_known(labels: dict[str, str], 
     lab: Any = SimpleNamespace(
         number="03",
         image=lambda _: {"Created": made, "Config": {"Labels": labels}},
-        node=lambda _: SimpleNamespace(created="2026-11-28T09:00:00Z"),
+        _started=moment("2026-11-28T09:00:00Z"),
     )
     assert Lab.replaced(lab, "drydock/cruncher:1.0") == seen
+
+
+class Tariffs:
+    """A lab whose images are all one, started by a command of its own."""
+
+    def image(self, _: str) -> dict[str, Any]:
+        """Return the engine's record of it."""
+        return {"Id": "sha256:t", "Config": {"Cmd": ["tariff-v1"], "Env": ["PATH=/usr/bin", "X=1"]}}
+
+
+@pytest.mark.parametrize(
+    ("differs", "asked"),
+    [
+        ({}, 0),
+        ({"image_id": "sha256:mine"}, 1),
+        ({"attrs": {"Path": "python3", "Args": ["/usr/bin/tariff-v1"]}}, 1),
+        ({"env": {"PATH": "/srv:/usr/bin"}}, 1),
+        ({"id": "not compared"}, 1),
+    ],
+)
+def test_the_engine_lists_processes_unless_the_images_own_command_runs_on_its_own_files(
+    differs: dict[str, Any], asked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+
+    def processes() -> list[tuple[str, str]]:
+        listed.append("once")
+        return [("tariff", "/usr/bin/python3 /usr/bin/tariff-v1")]
+
+    own = {
+        "id": "v1",
+        "image_id": "sha256:t",
+        "attrs": {"Path": "tariff-v1", "Args": [], "Config": {}},
+        "env": {"PATH": "/usr/bin", "Y": "2"},
+    }
+    container = SimpleNamespace(**{**own, "ports": {7070: [("", 8091)]}, "processes": processes, **differs})
+    container.attrs.setdefault("Config", {})
+    monkeypatch.setattr(module("03", "given"), "_with_files_as_given", lambda: {"v1"})
+    service._require_program(Tariffs(), three.V1, container)
+    assert len(listed) == asked
 
 
 def one(**found: Any) -> Any:
