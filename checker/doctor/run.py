@@ -5,7 +5,18 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from checker.doctor import course, engine, inside, leftovers, network, node, registry, resources, virtual
+from checker.doctor import (
+    course,
+    engine,
+    inside,
+    leftovers,
+    network,
+    node,
+    registry,
+    resources,
+    settings,
+    virtual,
+)
 from checker.doctor.finding import Finding, Mark, Probe, Seen, problem, unknown
 from checker.doctor.machine import Machine, look
 from checker.engine.platform import Platform
@@ -18,6 +29,7 @@ if TYPE_CHECKING:
 
 PROBES: tuple[Probe, ...] = (
     *engine.PROBES,
+    *settings.PROBES,
     *resources.PROBES,
     *network.MACHINE,
     *inside.PROBES,

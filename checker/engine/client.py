@@ -109,6 +109,8 @@ class _Unfit:
     reason: str
     silent: bool = False
     """Whether the command itself works and it is the engine that does not answer."""
+    plugin: Path | None = None
+    """The file of the plugin that does not work; docker does not look for another behind it."""
 
 
 def find_client(
@@ -153,7 +155,7 @@ def find_client(
         "No docker command on this machine can be used with the engine."
         if unfit
         else "There is no docker command on this machine.",
-        remedy=remedies.client(platform),
+        remedy=remedies.client(platform, next((each.plugin for each in unfit if each.plugin), None)),
         detail="\n".join(f"{each.path}: {each.reason}" for each in unfit),
     )
 
@@ -190,6 +192,16 @@ def _plugin_folders(platform: Platform) -> list[Path]:
         return [config / "cli-plugins", Path(programs, "Docker/cli-plugins")]
     shared = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
     return [config / "cli-plugins", *(Path(folder, "docker/cli-plugins") for folder in shared)]
+
+
+def _installed(plugin: str, platform: Platform) -> Path | None:
+    """Return the file that docker runs for a plugin; None if there is none.
+
+    Docker takes the first that exists, and then no other, also when it cannot be run.
+    """
+    suffix = ".exe" if platform.system is System.WINDOWS else ""
+    files = (folder / f"docker-{plugin}{suffix}" for folder in _plugin_folders(platform))
+    return next((file for file in files if platform.exists(file)), None)
 
 
 def _key(endpoint: Endpoint, platform: Platform, candidates: list[Path]) -> list[str]:
@@ -260,13 +272,13 @@ def _try(path: Path, endpoint: Endpoint, platform: Platform) -> Client | _Unfit:
         own = _ask(path, ("--version",), environ)
         if not isinstance(own, _Unfit):
             return replace(version, silent=True)
-    for answer, what in (
-        (version, ""),
-        (compose, "has no compose plugin: "),
-        (buildx, "has no buildx plugin: "),
-    ):
+    if isinstance(version, _Unfit):
+        return version
+    for answer, plugin in ((compose, "compose"), (buildx, "buildx")):
         if isinstance(answer, _Unfit):
-            return replace(answer, reason=what + answer.reason)
+            file = _installed(plugin, platform)
+            what = f"its {plugin} plugin {file} does not work" if file else f"has no {plugin} plugin"
+            return replace(answer, reason=f"{what}: {answer.reason}", plugin=file)
     numbers = _numbers(str(compose))
     if numbers < COMPOSE_NEEDED:
         needed = ".".join(map(str, COMPOSE_NEEDED))

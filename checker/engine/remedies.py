@@ -57,8 +57,12 @@ def denied(platform: Platform) -> str:
     )
 
 
-def client(platform: Platform) -> str:
-    """Say how to get a docker command with its plugins."""
+def client(platform: Platform, plugin: Path | None = None) -> str:
+    """Say how to get a docker command with its plugins; `plugin` is the file of one that is there and does not work."""
+    if plugin:
+        return (
+            f"Move {plugin} away if an engine that is gone left it there, or install it again, and try again."
+        )
     needs = "a docker command with its compose (2.20 or newer) and buildx plugins"
     if platform.system is System.MACOS:
         return f"Install {needs} (`brew install docker docker-compose docker-buildx`), and try again."

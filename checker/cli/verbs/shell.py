@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     for name, value in record.items():
         words += ["--env", f"{name}={value}"]
     command = context.client.command(*words, "--workdir", scene.work_inside, scene.toolbox(), *inner)
-    environment = {**os.environ, **context.client.environment()}
+    environment = context.client.environment()
     if os.name == "posix":
         sys.stdout.flush()
         os.execvpe(command[0], command, environment)  # noqa: S606 - the terminal belongs to the toolbox from here on

@@ -57,6 +57,10 @@ class Only(Platform):
         """Whether it is on the PATH of the test."""
         return str(path.parent) in self.environ["PATH"] and super().is_program(path)
 
+    def exists(self, path: Path) -> bool:
+        """Whether it is in a test's folder: this machine's own plugins do not count."""
+        return not path.is_relative_to("/usr") and super().exists(path)
+
 
 def on_path(*folders: Path) -> Platform:
     return Only(environ={"PATH": os.pathsep.join(map(str, folders))}, home=Path("/nowhere"))
@@ -88,6 +92,20 @@ def test_a_client_that_does_not_fit_gives_way_to_one_that_does(
     with pytest.raises(EngineError) as caught:
         find_client(ENGINE, platform=on_path(first))
     assert f"{first}/docker: {reason}" in caught.value.detail
+
+
+def test_a_plugin_that_does_not_work_is_named_with_its_file(
+    docker: Callable[..., Path], tmp_path: Path
+) -> None:
+    plugin = tmp_path / "own" / "cli-plugins" / "docker-compose"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_bytes(b"for another kind of processor")
+    folder = docker("one", compose="echo unknown flag: --short >&2; exit 1")
+    environ = {"PATH": str(folder), "DOCKER_CONFIG": str(tmp_path / "own")}
+    with pytest.raises(EngineError) as caught:
+        find_client(ENGINE, platform=Only(environ=environ, home=Path("/nowhere")))
+    assert f"its compose plugin {plugin} does not work: unknown flag" in caught.value.detail
+    assert caught.value.remedy.startswith(f"Move {plugin} away")
 
 
 @pytest.mark.parametrize("compose", ["2.20.0", "v2.20.3", "2.100.0", "v5.0.1"])
