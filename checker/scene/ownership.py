@@ -17,6 +17,7 @@ from checker.engine.api import (
     NotFoundError,
     RefusedError,
 )
+from checker.engine.clock import moment
 from checker.errors import LabError
 
 if TYPE_CHECKING:
@@ -86,8 +87,28 @@ def owned_networks(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
 
 
 def owned_volumes(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
-    """List a lab's volumes."""
-    return [item for item in engine.list_all("volumes") if _belongs(lab, item.get("Labels") or {})]
+    """List a lab's volumes.
+
+    They carry the lab's label or its Compose project; or `docker run -v NAME:…`, which labels nothing, made them since the
+    lab was started, and only containers of the lab mount them.
+    """
+    ours = {item["Id"] for item in owned_containers(engine, lab)}
+    started = min((int(item.get("Created") or 0) for item in scene_containers(engine, lab)), default=0)
+    mounted: dict[str, bool] = {}
+    for item in engine.list_all("containers") if started else ():
+        for mount in item.get("Mounts") or []:
+            name = mount.get("Name") or ""
+            mounted[name] = mounted.get(name, True) and item["Id"] in ours
+    return [
+        item
+        for item in engine.list_all("volumes")
+        if _belongs(lab, item.get("Labels") or {})
+        or (
+            not item.get("Labels")
+            and mounted.get(item["Name"])
+            and moment(item.get("CreatedAt") or "") >= started
+        )
+    ]
 
 
 def owned_images(engine: Engine, lab: Lab) -> list[dict[str, Any]]:

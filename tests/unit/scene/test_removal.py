@@ -103,6 +103,34 @@ def test_a_volume_that_labs_share_stays_whichever_labs_compose_made_it(course: C
     assert [item["Name"] for item in engine.things["volumes"]] == ["shared"]
 
 
+def mounted(container: str, *volumes: str, labels: dict[str, str] = LAB) -> dict[str, Any]:
+    return thing(container, labels, Mounts=[{"Type": "volume", "Name": name} for name in volumes])
+
+
+def test_a_volume_that_docker_run_made_goes_with_the_labs_containers_and_an_older_or_shared_one_stays(
+    course: Course,
+) -> None:
+    def made(name: str, at: str) -> dict[str, Any]:
+        return volume(name, None) | {"CreatedAt": f"2026-11-28T{at}"}
+
+    scene = thing("toolbox", SCENE, Created=1795860000)  # 10:00
+    engine = Table(
+        containers=[
+            scene,
+            mounted("parcel", "ledger", "before", "shared"),
+            mounted("other", "shared", labels={}),
+        ],
+        volumes=[
+            made("ledger", "10:00:07Z"),
+            made("before", "09:59:59Z"),
+            made("shared", "10:00:07Z"),
+            made("of-nobody", "10:00:07Z"),
+            volume("of-a-program", {"a": "b"}) | {"CreatedAt": "2026-11-28T10:00:07Z"},
+        ],
+    )
+    assert remove_owned(engine, course.lab()) == ["toolbox", "parcel", "volume ledger"]
+
+
 def test_everything_of_a_lab_goes_by_name_and_nothing_else(course: Course) -> None:
     engine = Table(
         containers=[thing("ours"), thing("theirs", {})],
