@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, require
+from .job import WHY
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab
@@ -41,27 +41,14 @@ def program_mb(container: Container) -> float:
 def read_number(lab: Lab) -> float:
     """Return the number in the learner's file, in MB."""
     file = lab.work / FILE
-    if not file.is_file():
-        fail(
-            f"There is no {FILE} in your work folder, so nothing was written down to compare.",
-            expected=f"a file {FILE} with one number, in MB",
-            seen=", ".join(sorted(path.name for path in lab.work.glob("*"))) or "an empty folder",
-            source="ls",
-            hint="Lesson, “Your turn”, step 4.",
-        )
+    there = ", ".join(sorted(path.name for path in lab.work.glob("*"))) or "an empty folder"
+    WHY.require(file.is_file(), "no-file", seen=there)
     text = file.read_text(encoding="utf-8", errors="replace").strip()
     found = re.search(NUMBER + UNIT, text, re.IGNORECASE) or re.search(NUMBER, text)
-    require(
-        found,
-        f"{FILE} has no number in it.",
-        expected="one number, in MB, such as 12.3",
-        seen=text[:80] or "nothing",
-        source=f"cat {FILE}",
-        hint="Lesson, “What a machine of the cluster takes”: which column of `docker stats` is it?",
-    )
-    number = float(found[1].replace(",", ".")) if found else 0.0
-    unit = found.groupdict().get("unit", "m").lower() if found else "m"
-    return number * {"k": 1 / 1024, "g": 1024.0}.get(unit, 1.0)
+    if not found:
+        WHY.fail("no-number", seen=text[:80] or "nothing")
+    unit = found.groupdict().get("unit", "m").lower()
+    return float(found[1].replace(",", ".")) * {"k": 1 / 1024, "g": 1024.0}.get(unit, 1.0)
 
 
 def require_number(lab: Lab, server: Container, ours: float) -> None:
@@ -69,21 +56,11 @@ def require_number(lab: Lab, server: Container, ours: float) -> None:
     number = read_number(lab)
     if abs(number - ours) <= max(ours * TOLERANCE, 5.0):
         return
-    facts = {
-        "expected": f"{ours:.0f} MB, give or take a third",
-        "seen": f"{number:.10g} MB in {FILE}",
-        "source": f"docker stats --no-stream {server.name}",
-    }
     size = program_mb(server)
-    if abs(number - size) <= size * 0.1:
-        fail(
-            f"{number:g} MB is the size of the program on disk. Of a program that runs, the parts in use are in memory, and "
-            "what it works with.",
-            **facts,
-            hint="Lesson, “What a machine of the cluster takes”: what was asked there, and about which machine?",
-        )
-    fail(
-        f"Nomad's control plane takes {ours:.0f} MB now, not {number:.10g} MB.",
-        **facts,
-        hint="Which container decides, and which only runs what was decided? Which column of `docker stats` is it?",
+    WHY.fail(
+        "size-on-disk" if abs(number - size) <= size * 0.1 else "another-number",
+        number=number,
+        ours=ours,
+        server=server.name,
+        seen=f"{number:.10g} MB in {FILE}",
     )

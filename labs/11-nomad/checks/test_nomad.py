@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.outcomes import own_versions, replaced, rollout, steady
-from checker.grading.author import fail, needs, require, timeout, wait_until
+from checker.grading.author import could_not_run, needs, timeout, wait_until
 
-from .job import COPIES, PORT, TO_PARCEL, groups_of, require_alone, require_job, require_two_copies
+from .job import COPIES, PORT, WHY, groups_of, require_alone, require_job, require_two_copies
 from .memory import MB, memory_of, require_number
 from .release import NEW, OLD, require_canary_first, require_version_2, settled
 from .trial import release_bad, require_contained
@@ -39,9 +39,9 @@ def _well(nomad: Nomad) -> bool:
 
 
 @timeout(40)
-def test_two_copies(lab: Lab, nomad: Nomad) -> None:
+def test_two_copies(nomad: Nomad) -> None:
     """Nomad keeps two copies of Parcel, on two clients."""
-    job, _ = require_job(lab, nomad)
+    job, _ = require_job(nomad)
     if (
         sum(each.count for each in groups_of(job)) == COPIES
         and job.type == "service"
@@ -67,7 +67,7 @@ def test_answers(lab: Lab, nomad: Nomad, outside: Outside) -> None:
     if wait_until(both, SETTLE_SECONDS, every=0.25):
         require_alone(nomad, seen.keys() - {""})
         return
-    _, group = require_job(lab, nomad)
+    _, group = require_job(nomad)
     names = sorted(seen.keys() - {""})
     # Copies that were given one name cannot be told apart by it, so each client is asked.
     if names and all(_answers(lab, each.node) for each in nomad.instances()):
@@ -80,47 +80,28 @@ def _answers(lab: Lab, client: str) -> bool:
     return lab.node(SERVER).exec(asked).rc == 0
 
 
-def _fail_silent(group: Group, names: list[str], reply: Reply) -> None:
-    facts = {
-        "expected": f"both copies answer at {URL}, by port {PORT} of their clients",
-        "seen": f"one copy answers: {names[0]}" if names else reply.summary,
-        "source": f"curl {URL}",
-    }
-    asked = {port.value: port.to for network in group.networks or () for port in network.reserved_ports or ()}
-    if asked and PORT not in asked:
-        fail(
-            f"Parcel is published on {' and '.join(map(str, sorted(asked)))} of its client; the front sends to {PORT}.",
-            **facts,
-            hint="Lesson, “A job”: of the two numbers in the port's block, which is the client's?",
-        )
-    if not asked:
-        fail(
-            f"Parcel is not published on port {PORT} of its client: "
-            "Nomad picked a port, as it does where the job names none, and the front does not know it.",
-            **facts,
-            hint="Lesson, “A job”: which word in the port's block keeps it in one place?",
-        )
-    fail(
-        f"Port {PORT} is asked for, but {'only one copy answers' if names else 'nobody answers'} there.",
-        **facts,
-        hint=TO_PARCEL,
+def _fail_silent(group: Group, names: list[str], reply: Reply) -> NoReturn:
+    asked = {port.value for network in group.networks or () for port in network.reserved_ports or ()}
+    WHY.fail(
+        "port-silent" if PORT in asked else "another-port" if asked else "port-picked",
+        ports=" and ".join(map(str, sorted(asked))),
+        who="only one copy answers" if names else "nobody answers",
+        seen=f"one copy answers: {names[0]}" if names else reply.summary,
     )
 
 
 @needs("answers")
 @timeout(20)
-def test_healthy_means_answering(lab: Lab, nomad: Nomad) -> None:
+def test_healthy_means_answering(nomad: Nomad) -> None:
     """Nomad asks every copy whether it is well."""
-    job, _ = require_job(lab, nomad)
+    job, _ = require_job(nomad)
     running = [each for each in nomad.allocations() if each.wanted and each.client_status == "running"]
-    require(
+    WHY.require(
         all(group.checks for group in groups_of(job)),
-        "Nomad looks only whether the process runs, for the job has no check. A copy that runs and answers nobody is "
-        "healthy then, and so is a release of such copies.",
-        expected="a check in the service of the job",
+        "no-check",
+        option=nomad.option,
+        id=running[0].id[:8] if running else "ID",
         seen="no check",
-        source=f"nomad alloc checks{nomad.option} {running[0].id[:8] if running else 'ID'}",
-        hint="Lesson, “Running is not answering”, and the section after it.",
     )
 
     def passing() -> bool:
@@ -132,26 +113,23 @@ def test_healthy_means_answering(lab: Lab, nomad: Nomad) -> None:
     if wait_until(passing, 8.0, every=0.25):
         return
     results = nomad.check_results(running)
-    silent = next((each for each in running if not results.get(each.id)), None)
-    if silent:
-        fail(
-            "The job has a check, but Nomad does not ask it: the service that it belongs to is kept by somebody else.",
-            expected='a check in a service with provider = "nomad"',
-            seen=f"no result for the copy on {silent.node_name}",
-            source=f"nomad alloc checks{nomad.option} {silent.id[:8]}",
-            hint="Lesson, “A job”: who keeps the service?",
-        )
-    worst, found = next(
-        (each, result) for each in running for result in results[each.id] if result.status != "success"
-    )
-    fail(
-        f"Nomad asks the copy on {worst.node_name}, and does not hear that it is well.",
-        expected="every check passes",
-        seen=f"check {found.check}: {found.status}",
-        source=f"nomad alloc checks{nomad.option} {worst.id[:8]}",
-        evidence=found.output[:200],
-        hint="What does the check ask, and does Parcel know that path? Its paths are in lesson 01.",
-    )
+    for each in running:
+        if not results.get(each.id):
+            seen = f"no result for the copy on {each.node_name}"
+            WHY.fail("check-not-asked", option=nomad.option, id=each.id[:8], seen=seen)
+    for each in running:
+        for found in results[each.id]:
+            WHY.require(
+                found.status == "success",
+                "check-fails",
+                client=each.node_name,
+                option=nomad.option,
+                id=each.id[:8],
+                seen=f"check {found.check}: {found.status}",
+                evidence=found.output[:200],
+            )
+    if not running:
+        could_not_run("All copies went away while they were looked at.")
 
 
 # -- step 2: version 2.0 ---------------------------------------------------------------------------------------
@@ -191,15 +169,15 @@ def test_canary_first(nomad: Nomad) -> None:
 @timeout(150)
 def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
     """A release that answers nobody is detected, rolled back, and noticed by nobody."""
-    proof = ("bad-release-reverted", nomad.fingerprint())
-    if lab.recall(*proof) is not None:
-        return
-    lab.disturb("releases a version that answers nobody")
-    mark = timeline.mark("a release that answers nobody")
-    verdict = release_bad(nomad)
-    back = timeline.mark("the job is what it was")
-    require_contained(nomad, verdict, timeline.between(mark, back))
-    lab.remember(*proof)
+
+    def release() -> None:
+        lab.disturb("releases a version that answers nobody")
+        mark = timeline.mark("a release that answers nobody")
+        verdict = release_bad(nomad)
+        back = timeline.mark("the job is what it was")
+        require_contained(nomad, verdict, timeline.between(mark, back))
+
+    lab.prove_once("bad-release-reverted", nomad.fingerprint(), test=release)
 
 
 @needs("bad-release-reverted")
