@@ -63,32 +63,28 @@ class Second:
         """Its record of the container that the task asks for, or None."""
         return self._record(f"/containers/{NAME}/json")
 
+    def _docker(self, command: str) -> str:
+        """Return what a docker command prints there."""
+        return self._machine.exec(f"docker {command}", timeout=COMMAND_SECONDS).stdout
+
     def images(self) -> list[str]:
         """Return the names of the images that it has."""
-        done = self._machine.exec(
-            "docker images --format '{{.Repository}}:{{.Tag}}'", timeout=COMMAND_SECONDS
-        )
-        return sorted(set(done.stdout.split()))
+        return sorted(set(self._docker("images --format '{{.Repository}}:{{.Tag}}'").split()))
 
     def nameless(self) -> list[dict[str, Any]]:
         """Return its records of the images that have no name there."""
-        done = self._machine.exec(
-            "docker images --no-trunc --quiet --filter dangling=true", timeout=COMMAND_SECONDS
-        )
-        found = (self._record(f"/images/{image}/json") for image in sorted(set(done.stdout.split())))
-        return [image for image in found if image]
+        ids = sorted(set(self._docker("images --no-trunc --quiet --filter dangling=true").split()))
+        return [record for image in ids if (record := self._record(f"/images/{image}/json"))]
 
     def containers(self) -> list[tuple[str, str, str]]:
         """Return the name, the image and the status of each container there."""
-        wanted = "docker ps --all --format '{{.Names}}\t{{.Image}}\t{{.Status}}'"
-        lines = self._machine.exec(wanted, timeout=COMMAND_SECONDS).stdout.splitlines()
+        lines = self._docker("ps --all --format '{{.Names}}\t{{.Image}}\t{{.Status}}'").splitlines()
         rows = (line.split("\t") for line in lines)
         return [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
 
-    def logs(self, name: str = NAME, tail: int = 3) -> str:
-        """Return the last lines that a container there wrote."""
-        done = self._machine.exec(f"docker logs --tail {tail} {name} 2>&1", timeout=COMMAND_SECONDS)
-        return done.stdout.strip()
+    def logs(self) -> str:
+        """Return the last lines that the container there wrote."""
+        return self._docker(f"logs --tail 3 {NAME} 2>&1").strip()
 
 
 def fingerprint(image: dict[str, Any]) -> tuple[object, ...]:
