@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import Engine, NotFoundError
+from checker.engine.capacity import working_set
 from checker.engine.shell import COMMAND_SECONDS, Completed, Shell
 from checker.grading.ahead import Ahead
 from checker.grading.untouched import Untouched
@@ -235,6 +236,10 @@ class Container:
             f"/containers/{self.id}/stats", stream=False, **{"one-shot": True}
         )
         return found
+
+    def memory(self) -> int:
+        """Return how many bytes it uses now, as `docker stats` counts: without files that were not used for a while."""
+        return working_set(self.stats().get("memory_stats") or {})
 
     # -- acting on it --------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from checker.grading.pausing import pause
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from checker.engine.shell import Completed
 
@@ -55,6 +55,10 @@ class Reply:
     def fields(self) -> dict[str, Any]:
         """The fields of a good answer that is a JSON object; empty for any other answer."""
         return fields_of(self.body) if self.ok else {}
+
+    def is_from(self, service: str) -> bool:
+        """Whether it is a good answer of a service that says its own name in the field `service`, as Parcel does."""
+        return bool(self.fields.get("service") == service)
 
     @property
     def summary(self) -> str:
@@ -104,6 +108,22 @@ class Client(abc.ABC):
                 is starting.
         """
         return self.send("GET", url, headers=headers, timeout=timeout, patience=patience)
+
+    def get_until(
+        self, url: str, accepted: Callable[[Reply], object], seconds: float, every: float = 0.2
+    ) -> Reply:
+        """GET a URL again and again until an answer is accepted, or time is up; return the last one.
+
+        Args:
+            url: an absolute http URL.
+            accepted: whether a reply is the one that is waited for.
+            seconds: how long to wait at most.
+            every: seconds between two requests.
+        """
+        give_up = time.monotonic() + seconds
+        while not accepted(reply := self.get(url)) and time.monotonic() < give_up:
+            pause(every)
+        return reply
 
     def post(self, url: str, body: bytes | str = b"", *, timeout: float = 2.0) -> Reply:
         """POST a body; never raises."""

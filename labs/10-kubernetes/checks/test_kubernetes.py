@@ -9,7 +9,6 @@ from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kubernetes import NO_IMAGE
 from checker.grading.author import (
-    Reply,
     could_not_run,
     guard,
     needs,
@@ -125,14 +124,8 @@ def test_looked_after(parcel: Parcel) -> None:
 @needs("copies-run")
 def test_answers(parcel: Parcel, outside: Outside) -> None:
     """The one address answers: port 8100 of this machine."""
-    reply = Reply(ADDRESS)
-
-    def answers() -> bool:
-        nonlocal reply
-        reply = outside.get(ADDRESS)
-        return bool(reply.fields.get("service") == "parcel")
-
-    if not wait_until(answers, ANSWER_SECONDS, every=0.2):
+    reply = outside.get_until(ADDRESS, lambda reply: reply.is_from("parcel"), ANSWER_SECONDS)
+    if not reply.is_from("parcel"):
         fail_unreachable(parcel, reply.summary)
     require_program(parcel)
 

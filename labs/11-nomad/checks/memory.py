@@ -25,14 +25,6 @@ UNIT = r"\s*(?P<unit>[kmg])i?b\b"
 """The unit behind it; in a line of `docker stats`, the first number that has one is the one that is meant."""
 
 
-def memory_of(container: Container) -> float:
-    """Return what a container's processes use, in bytes, counted as `docker stats` does: without idle file pages."""
-    memory = container.stats()["memory_stats"]
-    kept = memory.get("stats") or {}
-    idle = kept.get("inactive_file", kept.get("total_inactive_file", 0))
-    return float(memory["usage"] - idle)
-
-
 def program_mb(container: Container) -> float:
     """Return the size of Nomad's program on disk, in MB."""
     return float(container.exec("stat -L -c %s /usr/local/bin/nomad").stdout.strip() or 0) / MB

@@ -9,7 +9,7 @@ from checker.cluster.outcomes import own_versions, replaced, rollout, steady
 from checker.grading.author import could_not_run, needs, timeout, wait_until
 
 from .job import COPIES, PORT, WHY, groups_of, require_alone, require_job, require_two_copies
-from .memory import MB, memory_of, require_number
+from .memory import MB, require_number
 from .release import NEW, OLD, require_canary_first, require_version_2, settled
 from .trial import release_bad, require_contained
 
@@ -210,6 +210,6 @@ def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
 def test_memory_measured(lab: Lab) -> None:
     """memory.txt says how much memory the control plane takes."""
     server = lab.node(SERVER)
-    ours = memory_of(server) / MB
+    ours = server.memory() / MB
     lab.record("memory of the control plane", round(ours, 1), "MB", Nomad.title)
     require_number(lab, server, ours)

@@ -165,17 +165,10 @@ def _own(lab: Lab, way: Way) -> dict[str, float]:
 
 
 def memory(lab: Lab, way: Way) -> float:
-    """Return what a way's machines use together in MiB, as `docker stats` counts: without what could be read again."""
-    used: list[float] = []
-
-    def measure(node: str) -> None:
-        stats = lab.node(node).stats()["memory_stats"]
-        detail = stats.get("stats", {})
-        cache = detail.get("total_inactive_file", detail.get("inactive_file", 0))
-        used.append((stats["usage"] - cache) / MEBIBYTE)
-
-    in_parallel(measure, way.machines)
-    return round(sum(used), 1)
+    """Return what a way's machines use together in MiB."""
+    used: list[int] = []
+    in_parallel(lambda node: used.append(lab.node(node).memory()), way.machines)
+    return round(sum(used) / MEBIBYTE, 1)
 
 
 def _require_all_up(way: Way) -> None:

@@ -13,7 +13,7 @@ from checker.cluster import outcomes
 from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, recovery
 from checker.cluster.nomad import Nomad
-from checker.grading.author import Reply, could_not_run, wait_until
+from checker.grading.author import could_not_run, wait_until
 
 from .ways import WHY
 
@@ -127,17 +127,16 @@ class Goal:
             # There the port of every node leads to every copy; here each machine's port has to lead to its own.
             for each in found:
                 self._require_reached(way, each.node)
-        reply = Reply(way.shown)
-
-        def is_answered() -> bool:
-            nonlocal reply
-            reply = self._outside.get(f"http://127.0.0.1:{way.port}/")
-            return bool(reply.fields.get("service") == "parcel")
-
-        if not wait_until(is_answered, 8.0, every=0.2):
-            WHY.fail(
-                "front-finds-none", way=way.title, url=way.shown, reach=REACH[way.key], seen=reply.summary
-            )
+        url = f"http://127.0.0.1:{way.port}/"
+        reply = self._outside.get_until(url, lambda reply: reply.is_from("parcel"), 8.0)
+        WHY.require(
+            reply.is_from("parcel"),
+            "front-finds-none",
+            way=way.title,
+            url=way.shown,
+            reach=REACH[way.key],
+            seen=reply.summary,
+        )
 
     def _require_one_hand(self, way: Way) -> None:
         loose = way.loose()

@@ -101,6 +101,14 @@ def test_patience_tries_again_until_the_service_is_there() -> None:
     assert len(requests) == 4
 
 
+def test_the_last_answer_is_returned_whether_it_was_accepted_or_not() -> None:
+    with serving(answers(b'{"service": "parcel"}')) as port:
+        url, wanted = f"http://127.0.0.1:{port}/", [True, False, False]
+        assert OUTSIDE.get_until(url, lambda _: wanted.pop(), 30, every=0).is_from("parcel")
+        assert not wanted
+        assert not OUTSIDE.get_until(url, lambda reply: reply.is_from("tracking"), 0).is_from("tracking")
+
+
 def test_each_of_many_requests_opens_a_connection_of_its_own() -> None:
     with serving(answers(b"x", times=1)) as port:
         replies = OUTSIDE.many(f"http://127.0.0.1:{port}/", 5)
