@@ -81,7 +81,7 @@ def _judge(parcel: Parcel, workload: Workload) -> None:
     _require_soon(container, source)
     parcel.cluster.lab.disturb("starts two more copies of your pod, and lets one hang")
     with rehearsal(parcel, workload) as pods:
-        _Trial(parcel, container, pods, source).judge()
+        _Trial(container, pods, source).judge()
 
 
 def _require_soon(container: Container, source: str) -> None:
@@ -123,14 +123,12 @@ class _Trial:
     """One workload's pods, judged by the two that were made after them.
 
     Args:
-        parcel: the learner's Parcel.
         container: Parcel's container in one of the learner's pods.
         pods: the two pods.
         source: the command that shows the learner the probes.
     """
 
-    def __init__(self, parcel: Parcel, container: Container, pods: Rehearsal, source: str) -> None:
-        self._parcel = parcel
+    def __init__(self, container: Container, pods: Rehearsal, source: str) -> None:
         self._container = container
         self._pods = pods
         self._source = source

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +15,7 @@ import msgspec
 from checker.cluster import trial
 from checker.cluster.kubernetes import PROBE
 from checker.cluster.kubernetes_api import Refused
-from checker.cluster.kubernetes_records import ContainerStatus, Pod
+from checker.cluster.kubernetes_records import Pod
 from checker.grading.author import could_not_run, wait_until
 
 from .rollouts import NO_START
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from checker.cluster.kubernetes import Workload
+    from checker.cluster.kubernetes_records import ContainerStatus
 
     from .parcel import Parcel
 
@@ -35,14 +35,6 @@ STUCK_SECONDS = 10.0
 NEVER_MS = "86400000"
 LATE, HUNG = "late", "hung"
 DELAYS = {LATE: NEVER_MS, HUNG: "0"}
-
-
-@dataclass(frozen=True)
-class Room:
-    """Where the pods are made: the learner's namespace, or one of the checker's own where that has no room left."""
-
-    namespace: str
-    own: bool = False
 
 
 class Rehearsal:
@@ -58,7 +50,8 @@ class Rehearsal:
         self._api = parcel.cluster.api
         self._template = parcel.template(workload)
         self.port = parcel.listens(parcel.pods_of(workload)[0])
-        self._room = Room(workload.namespace)
+        self._namespace = workload.namespace
+        self._own_namespace = False
         self._made: dict[str, Pod] = {}
         self._bodies: dict[str, trial.Trial] = {}
 
@@ -69,14 +62,11 @@ class Rehearsal:
         try:
             self._make_both()
         except Refused as refused:
-            if "exceeded quota" not in refused.message:
-                _tell_of_refusal(refused)
+            if "exceeded quota" not in refused.message or self._own_namespace:
+                could_not_run(f"A copy of your pod could not be made to try its probes on: {refused.message}")
             self._remove_pods()
-            self._room = self._make_room(refused)
-            try:
-                self._make_both()
-            except Refused as again:
-                _tell_of_refusal(again)
+            self._make_room(refused)
+            self.start()
 
     def _make_both(self) -> None:
         for name, delay in DELAYS.items():
@@ -87,15 +77,15 @@ class Rehearsal:
                 labels={PROBE: name},
                 prefix=f"drydock-rehearsal-{name}-",
                 env={"PARCEL_READY_DELAY_MS": delay},
-                moved=self._room.own,
+                moved=self._own_namespace,
             )
             self._bodies[name] = body
             self._made[name] = msgspec.convert(
                 self._api.send("POST", self._path(), body.pod), Pod, strict=False
             )
 
-    def _make_room(self, refused: Refused) -> Room:
-        """Make a namespace of the checker's own, with what the learner's pods take from theirs."""
+    def _make_room(self, refused: Refused) -> None:
+        """Make a namespace of the checker's own, where the learner's has no room left, with what the pods take from that."""
         try:
             body = {"metadata": {"generateName": "drydock-rehearsal-", "labels": {PROBE: "room"}}}
             name = str(self._api.send("POST", "/api/v1/namespaces", body)["metadata"]["name"])
@@ -104,17 +94,16 @@ class Rehearsal:
                 "Your namespace has no room for a copy of your pod to try its probes on, and no other can be made here: "
                 f"{refused.message}"
             )
-        room = Room(name, own=True)
         for kind, thing in dict.fromkeys(trial.refers_to(self._template["spec"])):
             with contextlib.suppress(Refused):
-                found = self._api.get(f"/api/v1/namespaces/{self._room.namespace}/{kind}/{thing}")[0]
+                found = self._api.get(f"/api/v1/namespaces/{self._namespace}/{kind}/{thing}")[0]
                 self._api.send(
                     "POST", f"/api/v1/namespaces/{name}/{kind}", {**found, "metadata": {"name": thing}}
                 )
+        self._namespace, self._own_namespace = name, True
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
         # Without it, no pod is admitted; a controller makes it a moment after the namespace.
         wait_until(lambda: self._is_there(account), STUCK_SECONDS, every=0.1)
-        return room
 
     def _is_there(self, path: str) -> bool:
         try:
@@ -126,9 +115,9 @@ class Rehearsal:
     def remove(self) -> None:
         """Remove them, and the namespace that was made for them."""
         self._remove_pods()
-        if self._room.own:
+        if self._own_namespace:
             with contextlib.suppress(Refused):
-                self._api.send("DELETE", f"/api/v1/namespaces/{self._room.namespace}")
+                self._api.send("DELETE", f"/api/v1/namespaces/{self._namespace}")
 
     def _remove_pods(self) -> None:
         for pod in self._made.values():
@@ -152,9 +141,7 @@ class Rehearsal:
 
     def status(self, name: str) -> ContainerStatus:
         """Return how Parcel's container in one of them is; other containers of the pod are not judged."""
-        pod = self.look(name)
-        app = self._parcel.container(pod).name
-        return next((each for each in pod.status.container_statuses if each.name == app), ContainerStatus())
+        return self._parcel.status(self.look(name))
 
     def is_ready(self, name: str) -> bool:
         """Whether one of them is counted as ready."""
@@ -208,7 +195,7 @@ class Rehearsal:
             could_not_run("A copy of your pod was told to hang, and goes on answering.")
 
     def _path(self, rest: str = "") -> str:
-        return f"/api/v1/namespaces/{self._room.namespace}/pods{rest}"
+        return f"/api/v1/namespaces/{self._namespace}/pods{rest}"
 
 
 @contextlib.contextmanager
@@ -262,7 +249,3 @@ def _hindrance(made: Rehearsal, name: str, status: int, said: str) -> str:
 
 def _unreached(status: int, said: str) -> str:
     return f"the API server does not reach it ({said or status})"
-
-
-def _tell_of_refusal(refused: Refused) -> None:
-    could_not_run(f"A copy of your pod could not be made to try its probes on: {refused.message}")

@@ -53,19 +53,20 @@ class Late:
         """Return what the cluster last complained of about it."""
         return self.parcel.last_warning(self.pod, about)
 
+    @property
+    def limit(self) -> str:
+        """Its limit of memory, as it was written; empty if it has none."""
+        return resources_of(self.pod, self.container).limits.get("memory", "")
+
     def fail(
         self,
         reason: str,
         seen: str,
         evidence: str,
         *,
-        asks: str = "",
+        probe: Probe | None = None,
         delay: str = "",
         first: str = "",
-        helps: str = "",
-        known: str = "",
-        limit: str = "",
-        slowed: str = "",
     ) -> NoReturn:
         """End the check for a reason."""
         where = f"{self.pod.metadata.name}{space(self.pod)}"
@@ -75,14 +76,14 @@ class Late:
             pod=where,
             source=f"kubectl describe pod {where}",
             image=self.container.image,
-            asks=asks,
-            bytes=quantity(limit) if limit else 0,
+            known=" or ".join(_known(self.parcel)),
+            limit=self.limit,
+            bytes=quantity(self.limit or "0"),
+            asks=probe.asks if probe else "nothing",
+            slowed=_slowed(self, evidence),
+            helps=_what_helps(probe, evidence),
             delay=delay,
             first=first,
-            helps=helps,
-            known=known,
-            limit=limit,
-            slowed=slowed,
             seen=seen,
             evidence=evidence,
         )
@@ -140,29 +141,26 @@ def _require_started(late: Late) -> None:
             late.fail(reason, f"{pod.metadata.name}: {shown}", late.warning(), first=each.name)
 
 
+def _known(parcel: Parcel) -> list[str]:
+    """Return the images that every node has."""
+    return [f"{parcel.cluster.image}:{version}" for version in ("1.0", "2.0")]
+
+
 def _fail_without_image(late: Late) -> NoReturn:
-    known = [f"{late.parcel.cluster.image}:{version}" for version in ("1.0", "2.0")]
-    has_it = late.container.image.removeprefix("docker.io/") in known
-    late.fail(
-        "image-asked-for-elsewhere"
-        if late.container.image_pull_policy == "Always" and has_it
-        else "no-such-image",
-        late.pod.trouble,
-        late.warning(),
-        known=" or ".join(known),
-    )
+    asks = late.container.image_pull_policy == "Always"
+    has_it = late.container.image.removeprefix("docker.io/") in _known(late.parcel)
+    reason = "image-asked-for-elsewhere" if asks and has_it else "no-such-image"
+    late.fail(reason, late.pod.trouble, late.warning())
 
 
 def _require_room_in_memory(late: Late) -> None:
-    limit = resources_of(late.pod, late.container).limits.get("memory", "")
+    limit = late.limit
     if limit and quantity(limit) < NEEDED_BYTES:
         reason = "limit-in-thousandths" if limit.endswith("m") else "limit-below-all"
-        late.fail(reason, f"limit {limit}", late.warning(), limit=limit)
-    if late.pod.trouble == "OOMKilled" or any(
-        each.last_state.terminated and each.last_state.terminated.reason == "OOMKilled"
-        for each in late.pod.status.container_statuses
-    ):
-        late.fail("killed-by-its-limit", "OOMKilled", late.warning(), limit=limit)
+        late.fail(reason, f"limit {limit}", late.warning())
+    last = [each.last_state.terminated for each in late.pod.status.container_statuses]
+    if late.pod.trouble == "OOMKilled" or any(each and each.reason == "OOMKilled" for each in last):
+        late.fail("killed-by-its-limit", "OOMKilled", late.warning())
 
 
 def _fail_refused_start(late: Late) -> NoReturn:
@@ -183,16 +181,14 @@ def _fail_refused_start(late: Late) -> NoReturn:
 
 
 def _fail_killed(late: Late, probe: Probe | None) -> NoReturn:
-    complaint, restarts = late.warning("Liveness probe"), late.pod.restarts
+    restarts = late.pod.restarts
     late.fail(
         "killed-until-ready"
         if probe and probe.http_get and probe.http_get.path == "/readyz"
         else "killed-by-liveness",
         f"{late.pod.metadata.name}: {restarts} restart{'s' * (restarts != 1)}",
-        complaint,
-        asks=probe.asks if probe else "nothing",
-        slowed=_slowed(late, complaint),
-        helps=_what_helps(probe, complaint),
+        late.warning("Liveness probe"),
+        probe=probe,
     )
 
 
@@ -237,9 +233,7 @@ def _fail_unready(late: Late, probe: Probe, complaint: str) -> NoReturn:
         "still-starting" if "statuscode: 503" in complaint else "probe-fails",
         f"{late.pod.metadata.name}: 0/1",
         complaint,
-        asks=probe.asks,
-        slowed=_slowed(late, complaint),
-        helps=_what_helps(probe, complaint),
+        probe=probe,
     )
 
 
