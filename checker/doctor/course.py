@@ -15,7 +15,7 @@ from checker.doctor.finding import Probe, Seen, fine, note, problem
 from checker.engine.api import LABEL
 from checker.engine.platform import System
 from checker.errors import LabError
-from checker.scene.ports import process_on, require_free
+from checker.scene.ports import process_on, require_free, way_to_free
 
 if TYPE_CHECKING:
     from checker.doctor.machine import Machine
@@ -110,7 +110,7 @@ def _holder(machine: Machine, port: int) -> tuple[str, str] | None:
     """Return who holds a port that is not a lab's, and what to do, as `lab start` would say it."""
     if machine.engine is None:
         who = process_on(port)
-        return (who, "Stop that program before you start the lab.") if who else None
+        return (who, f"{way_to_free(who)}, before you start the lab.") if who else None
     lab = next(lab for lab in machine.labs if port in lab.all_ports)
     alone = dataclasses.replace(lab, toml=msgspec.structs.replace(lab.toml, ports=(port,)))
     try:

@@ -84,6 +84,16 @@ def other_than(source: str) -> list[str]:
     return [other_choice(source)] if source == "DOCKER_HOST" or source.startswith("context ") else []
 
 
+def hung(platform: Platform) -> str:
+    """Say what to do about an engine that accepts connections and answers nothing."""
+    how = (
+        " (`sudo systemctl restart docker`)"
+        if platform.system is System.LINUX and platform.has_systemd
+        else ""
+    )
+    return f"It accepts connections, but does not answer in time: wait if the machine is very busy, or else restart the engine{how}."
+
+
 def forbidden() -> str:
     """Say how to get past a socket proxy or a plugin that forbids requests."""
     return (

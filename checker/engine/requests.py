@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from checker.engine import remedies
+from checker.engine.platform import Platform
 from checker.engine.transport import EngineConnection, dial
 from checker.errors import EngineError
 
@@ -112,7 +113,9 @@ class Requests:
                     continue
                 raise EngineError(
                     f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {reason_of(error)}).",
-                    remedy="Check whether it is running; `lab doctor` says more.",
+                    remedy=remedies.hung(Platform())
+                    if isinstance(error, TimeoutError)
+                    else "Check whether it is running; `lab doctor` says more.",
                 ) from error
             except BaseException:
                 self._drop()  # interrupted in the middle of an answer: this connection cannot be used again

@@ -59,8 +59,22 @@ def require_free(engine: Engine, lab: Lab) -> None:
         if who:
             raise LabError(
                 f"Port {port} of this machine, which lab {lab.number} uses, is taken by {who}.",
-                remedy="End that program, then start the lab again.",
+                remedy=f"{way_to_free(who)}, then start the lab again.",
             )
+
+
+def way_to_free(who: str) -> str:
+    """Return what to do about a program that holds a port, as the beginning of a sentence.
+
+    Args:
+        who: the program, as `process_on` names it.
+    """
+    if ENGINES_OWN in who:
+        return (
+            "It opens ports for a container of another engine, or of one that does not answer or was killed: stop that container, "
+            "or restart that engine"
+        )
+    return "End that program"
 
 
 def _published(engine: Engine) -> dict[int, dict[str, Any]]:

@@ -43,6 +43,7 @@ def test_an_engine_that_misbehaves_is_named_with_what_it_did(
     with serving(behaviour) as port, pytest.raises(EngineError) as caught:
         engine_at(port).request("GET", "/info", seconds=0.15)
     assert said in caught.value.what
+    assert ("restart the engine" in caught.value.remedy) is (said == "timed out")
     assert caught.value.remedy
 
 
