@@ -107,7 +107,7 @@ def require_container(
         if keeps_dying(container, events):
             _fail_restarting(wanted, container, events)
         if not container.running:
-            _fail_ended(wanted, container, events)
+            _fail_ended(lab, wanted, container, events)
     return container
 
 
@@ -226,7 +226,7 @@ def _fail_restarting(wanted: Wanted, container: Container, events: list[Event]) 
     )
 
 
-def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> NoReturn:
+def _fail_ended(lab: Lab, wanted: Wanted, container: Container, events: list[Event]) -> NoReturn:
     state = container.attrs["State"]
     when = ago(moment(state["FinishedAt"]), container.engine.clock.now())
     ran = f"; it ran `{container.main_command[:80]}`" if container.main_command else ""
@@ -268,12 +268,32 @@ def _fail_ended(wanted: Wanted, container: Container, events: list[Event]) -> No
             container,
             {**facts, "seen": f"{seen}; OOMKilled: true", "source": f"docker inspect {wanted.name}"},
         )
+    if not events and _ended_with_the_scene(lab, container):
+        fail(
+            f"The container `{wanted.name}` ended together with the lab's own containers: the engine or the machine was stopped. "
+            f"When it runs again, a container starts by itself only if a restart policy says so{wanted.so}.",
+            **facts,
+            hint=wanted.hint(Reason.ENGINE_STOPPED),
+        )
     fail(
         f"The container `{wanted.name}` has ended. A container lives as long as its main process. When that process ends, by "
         "itself or because of a signal, such as Ctrl-C in the terminal it is attached to, nothing is left that could answer.",
         **facts,
         hint=wanted.hint(Reason.ENDED) if line else _NO_LOG,
     )
+
+
+def _ended_with_the_scene(lab: Lab, container: Container) -> bool:
+    """Whether the lab's toolbox, which nobody has a reason to stop, ended at about the same time the last time it did.
+
+    An engine that starts again has forgotten its events, so nothing else tells of its own stop.
+    """
+    ended = moment(lab.node("toolbox").attrs["State"]["FinishedAt"])
+    return abs(ended - moment(container.attrs["State"]["FinishedAt"])) < TOGETHER_SECONDS
+
+
+TOGETHER_SECONDS = 20.0
+"""An engine that stops gives all containers ten seconds to end."""
 
 
 def _fail_out_of_memory(wanted: Wanted, container: Container, facts: dict[str, str]) -> NoReturn:

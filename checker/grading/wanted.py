@@ -39,6 +39,8 @@ class Reason(enum.StrEnum):
     KILLED = "killed"
     OUT_OF_MEMORY = "out-of-memory"
     """The kernel killed its main process because memory ran out."""
+    ENGINE_STOPPED = "engine-stopped"
+    """It ended together with all others: the engine or the machine was stopped."""
     ENDED = "ended"
 
 
@@ -59,6 +61,7 @@ HINTS: Mapping[Reason, str] = {
     Reason.STOPPED: "`docker ps --all` shows stopped containers; `docker --help` lists the command that starts them again.",
     Reason.KILLED: "`docker ps --all` shows which containers have ended; `docker --help` lists the command that starts them again.",
     Reason.OUT_OF_MEMORY: "`docker stats` shows how much memory a container uses, and its limit. Which option set the limit?",
+    Reason.ENGINE_STOPPED: "`docker --help` lists the command that starts a stopped container again, as it was.",
     Reason.ENDED: "The last line of its log says why it ended.",
 }
 """Where to look, for each reason, if the lab has no better hint."""

@@ -31,6 +31,7 @@ class World:
         self, *containers: dict[str, Any], events: tuple[tuple[float, str, dict[str, str]], ...] = ()
     ) -> None:
         self.clock = SimpleNamespace(now=time.time)
+        self.scene_ended = 300.0
         self.records = {each["Name"].lstrip("/"): each for each in containers}
         self.past = [
             {
@@ -62,7 +63,9 @@ class World:
             container=found.get,
             containers=lambda: list(found.values()),
             image=lambda name: {"Id": "sha256:right"} if name == "drydock/parcel:1.0" else None,
-            node=lambda _: SimpleNamespace(created=stamp(600)),
+            node=lambda _: SimpleNamespace(
+                created=stamp(600), attrs={"State": {"FinishedAt": stamp(self.scene_ended)}}
+            ),
         )
 
 
@@ -107,6 +110,13 @@ RUN: tuple[tuple[str, dict[str, str]], ...] = (("create", {}), ("start", {}))
 
 def past(*steps: tuple[str, dict[str, str]]) -> tuple[tuple[float, str, dict[str, str]], ...]:
     return tuple((50 - place * 0.1, action, attributes) for place, (action, attributes) in enumerate(steps))
+
+
+def restarted() -> World:
+    """Return a world whose engine was stopped: it has forgotten its events, and the scene runs again."""
+    world = World(record(status="exited"))
+    world.scene_ended = 9.0
+    return world
 
 
 def situations() -> dict[Reason, tuple[World, str]]:
@@ -164,6 +174,7 @@ def situations() -> dict[Reason, tuple[World, str]]:
             World(record(status="exited", code=137, oom=True), events=past(*RUN, ("die", {"exitCode": "137"}))),
             "its limit allows, which is 64 MB",
         ),
+        Reason.ENGINE_STOPPED: (restarted(), "ended together with the lab's own containers"),
         Reason.ENDED: (World(record(status="exited", code=1), events=past(*RUN, ("die", {}))), "has ended"),
     }  # fmt: skip
 
@@ -185,6 +196,11 @@ def test_what_became_of_a_container_is_told_as_what_it_is(reason: Reason) -> Non
 
 def test_one_that_runs_is_given_back() -> None:
     assert require_container(World(record()).lab(), WANTED).name == "parcel-b"
+
+
+def test_one_that_ended_long_after_the_scene_did_ended_by_itself() -> None:
+    with pytest.raises(CheckFailed, match="lives as long as its main process"):
+        require_container(World(record(status="exited")).lab(), WANTED)
 
 
 def test_one_that_its_policy_restarted_long_ago_runs() -> None:
