@@ -111,6 +111,27 @@ def usual_log(engine: Engine, image: str) -> Mapping[str, Any]:
         return found
 
 
+def ask_as_labs_do(engine: Engine, image: str) -> None:
+    """Make the kinds of requests that labs need and other probes do not: a command in a container, files, processes, events.
+
+    Raises:
+        EngineError: the engine, or what is in front of it, refuses one of them.
+    """
+    body = {
+        "Image": image,
+        "Entrypoint": ["/bin/sh", "-c", "sleep 30"],
+        "Cmd": [],
+        "Labels": {ROLE: ROLE_NAME},
+    }
+    with _started(engine, {**body, "HostConfig": {"NetworkMode": "none"}}) as container:
+        engine.request("POST", f"/containers/{container}/exec", body={"Cmd": ["true"]}, seconds=STEP_SECONDS)
+        engine.request("GET", f"/containers/{container}/top", seconds=STEP_SECONDS)
+        path = {"path": "/etc/hostname"}
+        engine.request("GET", f"/containers/{container}/archive", query=path, seconds=STEP_SECONDS, raw=True)
+        for _ in engine.events(since=engine.clock.now(), until=engine.clock.now()):
+            pass
+
+
 @contextlib.contextmanager
 def serving(engine: Engine, image: str, *, network: str, alias: str, port: int) -> Iterator[int]:
     """Run an image that serves, with its own entrypoint, for a block; give the port at which this machine reaches it.

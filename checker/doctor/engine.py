@@ -6,9 +6,9 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from checker.doctor.container import usual_log
+from checker.doctor.container import ask_as_labs_do, usual_log
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
-from checker.engine.api import is_podman
+from checker.engine.api import RefusedError, is_podman
 from checker.engine.client import Client, find_client
 from checker.engine.endpoint import EngineNotFoundError
 from checker.engine.platform import Reach, System
@@ -178,6 +178,19 @@ def logs(machine: Machine) -> tuple[Seen, ...]:
     return (fine(driver or "unknown"),)
 
 
+def requests(machine: Machine) -> tuple[Seen, ...]:
+    """Ask the engine what labs ask it, in case a proxy or a plugin in front of it forbids some of that."""
+    try:
+        ask_as_labs_do(machine.asked, machine.image)
+    except RefusedError as error:
+        if not error.remedy:
+            return (fine("answered, or refused by the engine itself; other lines say why"),)
+        return (problem(str(error), error.remedy),)
+    except EngineError:
+        return (unknown("the engine did not answer; try again"),)
+    return (fine("those that labs need are allowed"),)
+
+
 def in_bytes(size: str) -> float:
     """Read a size as the engine does, such as `10m`; 0 if it is none."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?)i?b?", size.strip().lower())
@@ -246,5 +259,6 @@ PROBES = (
     Probe("engine", (("system", "runs"),), kind),
     Probe("engine", (("architecture", "architecture"),), architecture),
     Probe("engine", (("logs", "logs"),), logs),
+    Probe("engine", (("requests", "requests"),), requests, needs_image=True),
     Probe("engine", (("engine-files", "engine's files"),), place),
 )

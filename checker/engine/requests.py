@@ -174,7 +174,9 @@ class Requests:
                 while length and len(rest) < min(int(length[1]), 65536):
                     rest += _receive(sock, path)
                 raise (
-                    NotFoundError(_message(rest)) if status == 404 else RefusedError(_message(rest), status)
+                    NotFoundError(_message(rest))
+                    if status == 404
+                    else RefusedError(_message(rest), status, remedy=_way_out(status, rest))
                 )
         except (OSError, ValueError, IndexError) as error:
             sock.close()
@@ -217,8 +219,11 @@ class Requests:
             connection.request("GET", path + _encode(query))
             response = connection.getresponse()
             if response.status >= 400:
+                said = response.read(65536)
                 raise RefusedError(
-                    f"The engine refused GET {path}: {_message(response.read(65536))}", response.status
+                    f"The engine refused GET {path}: {_message(said)}",
+                    response.status,
+                    remedy=_way_out(response.status, said),
                 )
             if endless and connection.sock is not None:
                 connection.sock.settimeout(None)

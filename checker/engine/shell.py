@@ -157,7 +157,7 @@ class Shell:
         except NotFoundError as error:
             raise self._gone() from error
         except RefusedError as error:
-            raise self._refused(str(error)) from error
+            raise self._refused(str(error), error.remedy) from error
         self._pending = bytearray(rest)
         self._streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
         try:
@@ -375,7 +375,7 @@ class Shell:
         why = "out of memory" if state.get("OOMKilled") else f"exit code {state.get('ExitCode')}"
         return ContainerGoneError(f"Container {self._name} stopped{during} ({why}).")
 
-    def _refused(self, said: str) -> ShellError:
+    def _refused(self, said: str, remedy: str = "") -> ShellError:
         if "/bin/sh" in said and ("no such file" in said or "not found" in said):
             return NoShellError(
                 f"Container {self._name} has no /bin/sh, so no command can be run in it.",
@@ -391,7 +391,7 @@ class Shell:
             )
         if "is not running" in said or "is paused" in said or "is restarting" in said or not said:
             return self._gone()
-        return ShellError(f"No shell could be opened in container {self._name}: {said}")
+        return ShellError(f"No shell could be opened in container {self._name}: {said}", remedy=remedy)
 
 
 def _shown(command: bytes) -> str:

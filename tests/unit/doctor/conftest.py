@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -83,11 +84,15 @@ class FakeEngine:
         self.records: dict[str, dict[str, Any]] = {}
         self.printed: Callable[[dict[str, Any]], str] = lambda _: ""
         self.made: list[str] = []
+        self.clock = SimpleNamespace(now=lambda: 0.0)
         self._body: dict[str, Any] = {}
 
     def refuse(self, path: str, why: str, status: int = 500) -> None:
         """Refuse what begins with a path."""
-        self.refusals[path] = NotFoundError(why) if status == 404 else RefusedError(why, status)
+        remedy = "a socket proxy" if status == 403 else ""
+        self.refusals[path] = (
+            NotFoundError(why) if status == 404 else RefusedError(why, status, remedy=remedy)
+        )
 
     def request(self, method: str, path: str, *, body: Any = None, **_: Any) -> Any:
         for beginning, error in self.refusals.items():
@@ -114,6 +119,10 @@ class FakeEngine:
                 key in item["Labels"] and value in {"", item["Labels"][key]} for key, value in wanted.items()
             )
         ]
+
+    def events(self, **_: Any) -> Any:
+        self.request("GET", "/events")
+        return iter(())
 
     def inspect(self, name: str) -> dict[str, Any]:
         return self.records[name]

@@ -166,6 +166,26 @@ def test_a_log_driver_that_starts_no_container_is_a_problem(machine: Make, engin
     assert engine.made == []
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "mark"),
+    [
+        ("/containers/containers-made/exec", 403, Mark.PROBLEM),
+        ("/containers/containers-made/archive", 403, Mark.PROBLEM),
+        ("/events", 403, Mark.PROBLEM),
+        ("/containers/containers-made/top", 500, Mark.FINE),
+        ("/nothing", 403, Mark.FINE),
+    ],
+)
+def test_what_a_proxy_forbids_is_a_problem(
+    machine: Make, engine: Any, path: str, status: int, mark: Mark
+) -> None:
+    engine.refuse(path, "403 Forbidden", status)
+    images = ({"RepoTags": ["drydock/toolbox:1.0"], "Labels": {"io.drydock.image": "toolbox"}},)
+    (seen,) = probes.requests(machine(images=images))
+    assert seen.mark is mark
+    assert engine.made == []
+
+
 def test_the_doctors_own_containers_keep_their_logs(machine: Make, engine: Any) -> None:
     bodies: list[dict[str, Any]] = []
 
