@@ -32,6 +32,9 @@ ANSWER_BYTES = 64 * 1024 * 1024
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
+_ASKING = frozenset({"GET", "HEAD"})
+
+
 class NotFoundError(EngineError):
     """The engine has no such container, image, network or volume."""
 
@@ -108,8 +111,10 @@ class Requests:
                 payload = _read(response)
             except (OSError, http.client.HTTPException) as error:
                 self._drop()
-                # The engine may have closed the kept connection meanwhile: try again with a new one.
-                if attempt == 1 and not fresh and response is None and isinstance(error, _STALE):
+                # The engine may have closed the kept connection meanwhile: try again with a new one. What only asks can be
+                # sent again at any time; what is in front of an engine, such as a relay, may drop a new connection, too.
+                again = not fresh or method in _ASKING
+                if attempt == 1 and again and response is None and isinstance(error, _STALE):
                     continue
                 raise EngineError(
                     f"The container engine at {self.endpoint.host} stopped answering ({method} {path}: {reason_of(error)}).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -155,6 +156,15 @@ def resetting(at: int, *, after: bytes = b"") -> tuple[Callable[..., None], list
 
 read = threading.Event()
 """Set when a client has read the head of an answer: a reset before that would take the head with it."""
+
+
+@pytest.mark.parametrize(("method", "sent"), [("GET", 2), ("POST", 1)])
+def test_a_question_that_a_new_connection_drops_is_asked_once_more(method: str, sent: int) -> None:
+    handle, requests = resetting(1)
+    with serving(handle) as port, contextlib.suppress(EngineError):
+        assert engine_at(port).request(method, "/info") == {}
+        assert method == "GET"
+    assert len(requests) == sent
 
 
 def test_a_request_that_a_kept_connection_resets_is_sent_once_more() -> None:
