@@ -31,7 +31,7 @@ from checker.scene.ports import require_free
 from checker.scene.project import Project
 from checker.scene.renewal import Renewal
 from checker.scene.state import require_running, services
-from checker.scene.toolbox import lost_its_folder, toolbox_of
+from checker.scene.toolbox import lost_its_folder, require_same_engine, toolbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,6 +223,7 @@ class Scene:
             done = self._project.up()
             remove_unused(self.engine, unnamed)
             if not done.returncode:
+                require_same_engine(self.engine, self.lab)
                 load_images(self.engine, self.lab.project, progress)
                 self._renewal.note(scene_ids(self.engine, self.lab) - before)
         except BaseException:

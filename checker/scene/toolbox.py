@@ -42,6 +42,32 @@ def lost_its_folder(engine: Engine, lab: Lab) -> bool:
     return False
 
 
+def require_same_engine(engine: Engine, lab: Lab) -> None:
+    """Refuse if the toolbox of a lab reaches another engine than `lab` does; over TCP or SSH nothing else ensures it.
+
+    Raises:
+        LabError: it is so, or it reaches none.
+    """
+    host = engine.endpoint.host
+    if not host.startswith(("tcp://", "ssh://")):
+        return
+    with Shell(engine, toolbox_of(engine, lab)) as shell:
+        done = shell.run("docker info --format '{{.ID}}' 2>&1", ASK_SECONDS)
+    if done.stdout.strip().endswith(str(engine.get("/info").get("ID"))):
+        return
+    raise LabError(
+        f"The toolbox of lab {lab.number} does not reach the engine at {host}: "
+        f"{'another engine answers' if done.rc == 0 else 'none answers'} at {socket_for_containers(host)} of that machine.",
+        remedy="If the engine is on this machine, set DOCKER_HOST to its socket (unix:///PATH). Otherwise let it listen on "
+        "/var/run/docker.sock of its machine, too.",
+        detail=done.stdout.strip() if done.rc else "",
+    )
+
+
+ASK_SECONDS = 20.0
+"""How long the docker command in the toolbox may take to ask its engine."""
+
+
 def socket_for_containers(host: str) -> str:
     """Return the path of the engine's socket, as a container mounts it.
 
