@@ -219,9 +219,12 @@ def _require_opened(container: Container, door: Door, expected: str, source: str
             hint=door.hint(Blocked.UDP),
         )
     if any(inside.endswith("/tcp") for inside in asked):
-        if container.host_config.get("NetworkMode") in {"default", "bridge"} and not has_bridge(
-            container.engine
-        ):
+        # Podman calls the mode so on every network.
+        mode, others = (
+            container.host_config.get("NetworkMode"),
+            set(container.networks) - {"default", "bridge"},
+        )
+        if mode in {"default", "bridge"} and not others and not has_bridge(container.engine):
             could_not_run(
                 f"The engine gave `{name}` no network, because it has none for containers whose command names none. Remove "
                 '`"bridge": "none"` from its daemon.json, restart the engine, and create the container again.'
@@ -237,7 +240,7 @@ def _require_opened(container: Container, door: Door, expected: str, source: str
 
 
 def has_bridge(engine: Engine) -> bool:
-    """Whether the engine has its default network; Podman's is called otherwise, and no container names it `bridge`."""
+    """Whether the engine has its default network, as Docker calls it."""
     try:
         engine.get("/networks/bridge")
     except NotFoundError:

@@ -204,6 +204,10 @@ def test_an_engine_without_a_default_network_is_not_the_learners_mistake() -> No
     outside: Any = SimpleNamespace(get=lambda *_, **__: REFUSED)
     with pytest.raises(CouldNotRun, match=r'"bridge": "none"'):
         require_reply(lab(), outside, made, Door(8081))
+    # Podman's containers have this mode on an internal network, too.
+    made.networks = {"inner": "10.89.0.2"}
+    with pytest.raises(CheckFailed, match="the engine did not open it"):
+        require_reply(lab(), outside, made, Door(8081))
 
 
 @pytest.mark.parametrize("answers", [True, False])
