@@ -33,7 +33,7 @@ def why_not_written(path: Path | str, error: OSError, setting: str = "") -> tupl
     if error.errno == errno.EROFS:
         where = f"Set {setting} to a folder that you may write to." if setting else "Use another folder."
         return "it lies on a read-only file system", where
-    if error.errno in {errno.ENOTDIR, errno.EEXIST} and (file := _file_in(path)):
+    if error.errno in {errno.ENOTDIR, errno.EEXIST, errno.ELOOP} and (file := _file_in(path)):
         where = f", or set {setting} to another folder." if setting else ", or use another folder."
         return f"{'it' if file == path else file} is not a folder", f"Move it away{where}"
     if error.errno == errno.ENAMETOOLONG:
@@ -55,7 +55,11 @@ def why_not_written(path: Path | str, error: OSError, setting: str = "") -> tupl
 
 def _file_in(path: Path) -> Path | None:
     """Return what stands in a path where a folder is needed."""
-    return next((each for each in (path, *path.parents) if os.path.lexists(each) and not each.is_dir()), None)
+    # Not `Path.is_dir`: on old Pythons it raises for a link that leads back to itself.
+    return next(
+        (each for each in (path, *path.parents) if os.path.lexists(each) and not os.path.isdir(each)),  # noqa: PTH112
+        None,
+    )
 
 
 def other_owner(path: Path) -> OtherOwner | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from checker.doctor.finding import Probe, Seen, fine, note, problem
 from checker.engine.api import LABEL
 from checker.engine.platform import System
 from checker.errors import LabError
+from checker.progress.database import why_unusable
 from checker.scene.ports import process_on, require_free, way_to_free
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ def files(machine: Machine) -> tuple[Seen, ...]:
 
 
 def folders(machine: Machine) -> tuple[Seen, ...]:
-    """Look for folders of the course that this user may not write to, or that containers cannot mount."""
+    """Look for folders and a record that this user cannot write, or that containers cannot mount."""
     places = machine.places
     for folder in (places.state, places.work):
         found = other_owner(folder)
@@ -49,6 +51,14 @@ def folders(machine: Machine) -> tuple[Seen, ...]:
                     "Move the checkout, or set DRYDOCK_STATE and DRYDOCK_WORK to folders without one.",
                 ),
             )
+        if not folder.is_dir() and os.path.lexists(folder):
+            setting = "DRYDOCK_STATE" if folder == places.state else "DRYDOCK_WORK"
+            no_folder = NotADirectoryError(errno.ENOTDIR, "Not a directory")
+            why, remedy = why_not_written(folder, no_folder, setting)
+            return (problem(f"{folder} cannot be used: {why}", remedy),)
+    record = places.state / "progress.sqlite3"
+    if unusable := why_unusable(record):
+        return (problem(f"your progress cannot be kept in {record}: {unusable[0]}", unusable[1]),)
     return (fine(f"{places.state} and {places.work} are this user's"),)
 
 

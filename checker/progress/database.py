@@ -76,6 +76,31 @@ def _on_read_only(path: Path) -> bool:
         return False  # Windows has neither
 
 
+def why_unusable(file: Path) -> tuple[str, str] | None:
+    """Return why a record that is there cannot be used, and what to do; None if it can, or is made by the next command.
+
+    It is only looked at: nothing is made, repaired or set aside.
+
+    Args:
+        file: the file.
+    """
+    if not os.path.lexists(file):
+        return None
+    if not file.is_file():
+        return "it is not an ordinary file", "Move it away, or set DRYDOCK_STATE to another folder."
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error:
+        return None  # damage is set aside by the next command, and what is held now need not be held then
+    if version > len(MIGRATIONS):
+        return (
+            "it was written by a newer version of the course",
+            "Update this checkout, or set DRYDOCK_STATE to another folder.",
+        )
+    return None
+
+
 class Database:
     """One SQLite file. A damaged one is set aside; one that may not be written is read from a temporary copy.
 
@@ -129,14 +154,19 @@ class Database:
             copied.unlink(missing_ok=True)
             return self._connect(copied)
 
-    def _unusable(self, why: str) -> LabError:
+    def _unusable(self, error: sqlite3.Error) -> LabError:
         if os.path.lexists(self.file) and not self.file.is_file():
             return LabError(
                 f"Progress cannot be kept in {self.file}: it is not an ordinary file.",
                 remedy="Move it away, or set DRYDOCK_STATE to another folder.",
             )
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            return LabError(
+                f"Progress cannot be kept in {self.file}: another program holds it ({error}).",
+                remedy="End the other `lab`, or what else has the file open, and try again.",
+            )
         return LabError(
-            f"Progress cannot be kept in {self.file}: {why}.",
+            f"Progress cannot be kept in {self.file}: {error}.",
             remedy="Free some disk space or allow writing there, or set DRYDOCK_STATE to another folder.",
         )
 
@@ -145,7 +175,7 @@ class Database:
             return self._connect()
         except sqlite3.DatabaseError as error:
             if not self._is_damage(error):
-                raise self._unusable(str(error)) from error
+                raise self._unusable(error) from error
         # Two `lab` commands may find the damage at the same time: the second must not set aside the new file of the first.
         with locked(
             self.file.with_name(f"{self.file.name}.lock"), "repairing the progress file", wait=BUSY_SECONDS
@@ -154,12 +184,12 @@ class Database:
                 return self._connect()
             except sqlite3.DatabaseError as error:
                 if not self._is_damage(error):
-                    raise self._unusable(str(error)) from error
+                    raise self._unusable(error) from error
                 self._set_aside(error)
             try:
                 return self._connect()
             except sqlite3.DatabaseError as error:
-                raise self._unusable(str(error)) from error
+                raise self._unusable(error) from error
 
     @staticmethod
     def _is_damage(error: sqlite3.DatabaseError) -> bool:
@@ -255,7 +285,7 @@ class Database:
                     self.connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
-            raise self._unusable(str(error)) from error
+            raise self._unusable(error) from error
 
     def rows(self, question: str, *values: str) -> list[Any]:
         """Return the answer to a question in SQL.
@@ -266,7 +296,7 @@ class Database:
         try:
             return self.connection.execute(question, values).fetchall()
         except sqlite3.Error as error:
-            raise self._unusable(str(error)) from error
+            raise self._unusable(error) from error
 
     def close(self) -> None:
         """Close the file."""

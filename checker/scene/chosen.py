@@ -6,7 +6,9 @@ Everything is in one folder below `.lab/`, which only the learner may read.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,7 +74,15 @@ def kept(places: Places, lab: Lab) -> Kept | None:
         return (
             None  # a state folder that is not a folder holds no choice; the code that writes there reports it
         )
-    except (OSError, msgspec.MsgspecError) as error:
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None  # nor does one that is a link to itself
+        file = folder_of(places, lab) / "choice.json"
+        raise LabError(
+            f"The choice of lab {lab.number}'s cluster cannot be read: {error}.",
+            remedy=f"Allow reading it (`ls -ld {shlex.quote(str(file))}` says who may), and try again.",
+        ) from error
+    except msgspec.MsgspecError as error:
         raise LabError(
             f"The choice of lab {lab.number}'s cluster cannot be read: {error}.",
             remedy=f"Remove {folder_of(places, lab)}, and the cluster's namespace with the label io.drydock.lab={lab.number}.",

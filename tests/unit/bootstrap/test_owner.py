@@ -76,3 +76,11 @@ def test_a_file_where_a_folder_is_needed_is_named(tmp_path: Path, number: int) -
         why, remedy = owner.why_not_written(path, OSError(number, os.strerror(number)), "DRYDOCK_STATE")
         assert why == f"{said} is not a folder"
         assert remedy == "Move it away, or set DRYDOCK_STATE to another folder."
+
+
+def test_a_link_that_leads_back_to_itself_is_no_folder(tmp_path: Path) -> None:
+    loop = tmp_path / "work"
+    loop.symlink_to("work")
+    why, remedy = owner.why_not_written(loop / "lab", OSError(errno.ELOOP, "Too many levels"), "DRYDOCK_WORK")
+    assert why == f"{loop} is not a folder"
+    assert remedy == "Move it away, or set DRYDOCK_WORK to another folder."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import socket
+import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +49,44 @@ def test_folders_that_sudo_left_behind_are_told(
         course, "why_not_written", lambda *_: ("it belongs to root", "sudo chown -R ada .lab")
     )
     assert course.folders(machine()) == (problem("it belongs to root", "sudo chown -R ada .lab"),)
+
+
+def a_file(path: Path) -> None:
+    path.touch()
+
+
+def a_link_to_nowhere(path: Path) -> None:
+    path.symlink_to("gone")
+
+
+def a_link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("occupy", [a_file, a_link_to_nowhere, a_link_to_itself])
+@pytest.mark.parametrize(("name", "setting"), [(".lab", "DRYDOCK_STATE"), ("work", "DRYDOCK_WORK")])
+def test_what_stands_in_the_place_of_a_folder_is_told(
+    machine: Make, tmp_path: Path, name: str, setting: str, occupy: Callable[[Path], None]
+) -> None:
+    occupy(tmp_path / name)
+    (seen,) = course.folders(machine())
+    assert seen.found == f"{tmp_path / name} cannot be used: it is not a folder"
+    assert seen.remedy == f"Move it away, or set {setting} to another folder."
+
+
+def test_a_record_that_no_command_can_use_is_told_and_left_as_it_is(machine: Make, tmp_path: Path) -> None:
+    record = tmp_path / ".lab" / "progress.sqlite3"
+    record.mkdir(parents=True)
+    (seen,) = course.folders(machine())
+    assert f"cannot be kept in {record}: it is not an ordinary file" in seen.found
+    record.rmdir()
+    with contextlib.closing(sqlite3.connect(record)) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    before = record.read_bytes()
+    assert "written by a newer version" in course.folders(machine())[0].found
+    assert record.read_bytes() == before
+    record.write_text("no database")
+    assert course.folders(machine())[0].mark is Mark.FINE, "the next command sets it aside"
 
 
 def test_a_path_with_a_colon_is_told(machine: Make, tmp_path: Path) -> None:

@@ -343,8 +343,9 @@ def test_a_file_that_another_process_holds_is_not_set_aside(
     first = Progress(file)
     first.record_attempt(report(Status.PASSED))
     second = Progress(file, pytest.fail)
-    with first._database.transaction(), pytest.raises(LabError, match="locked"):
+    with first._database.transaction(), pytest.raises(LabError, match="another program holds it") as caught:
         second.record_attempt(report(Status.PASSED))
+    assert caught.value.remedy.startswith("End the other `lab`")
     assert second.standing(LAB).attempts == 1
 
 

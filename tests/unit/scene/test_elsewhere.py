@@ -221,6 +221,12 @@ def test_a_state_folder_that_is_a_file_holds_no_choice(course: Course) -> None:
     assert chosen.kept(course.places, course.lab()) is None
 
 
+def test_a_state_folder_that_is_a_link_to_itself_holds_no_choice(course: Course) -> None:
+    course.places.state.parent.mkdir(parents=True, exist_ok=True)
+    course.places.state.symlink_to(course.places.state.name)
+    assert chosen.kept(course.places, course.lab()) is None
+
+
 def test_what_is_kept_is_for_nobody_else_and_goes(course: Course) -> None:
     lab = course.lab()
     chosen.keep(course.places, lab, CHOICE)
