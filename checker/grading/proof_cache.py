@@ -126,5 +126,6 @@ def digest_of(folder: Path, without: Collection[Path] = ()) -> str:
             if path.is_symlink():
                 digest.update(str(path.readlink()).encode())
             elif path.is_file():
-                digest.update(path.read_bytes())
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

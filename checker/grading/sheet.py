@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+import stat
 import tomllib
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -30,6 +31,9 @@ _TYPESET = {
     "\u200b": "a character without a width; remove it",
 }
 """What word processors, chats and pages put in the place of plain characters, and what is wrong with it."""
+
+LARGEST = 1_000_000
+"""The bytes of the largest file that is read as a sheet; those of the labs have up to 3,000."""
 
 _TWICE = re.compile(r"twice|[Cc]annot (?:overwrite|redefine|mutate)")
 """What the parser says of a table or a name that is there a second time."""
@@ -121,7 +125,7 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
     )
     source = f"cat {name}"
     try:
-        text = _decoded(file.read_bytes())
+        text = _decoded(_read(file))
     except FileNotFoundError:
         fail(
             f"There is no {name} in the work folder, so there is nothing to compare.",
@@ -163,6 +167,20 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
             **facts,
             hint=f"The message names the line. {hint}".strip(),
         )
+
+
+def _read(file: Path) -> bytes:
+    """Return what is in a file; what is no file is refused, because reading a pipe would wait for ever.
+
+    Raises:
+        OSError: it cannot be read, is no file, or is too large for a sheet.
+    """
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{file.name} is a folder, a pipe or a device, not a file")
+    if status.st_size > LARGEST:
+        raise OSError(f"{file.name} has {status.st_size / 1e6:.0f} MB")
+    return file.read_bytes()
 
 
 def _decoded(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -144,6 +145,41 @@ def test_a_file_that_is_gone_is_told_with_what_is_in_the_folder(
     failure = told(lambda: sheet(None))
     assert (failure.seen, failure.source) == ("figures.tml", "ls")
     assert "lab reset 4" in failure.hint
+
+
+def as_a_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def as_a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def as_a_file_of_2_gb(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2_000_000_000)
+
+
+def as_a_link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize(
+    ("occupy", "said"),
+    [
+        (as_a_folder, "a folder, a pipe or a device"),
+        (as_a_pipe, "a folder, a pipe or a device"),
+        (as_a_file_of_2_gb, "has 2000 MB"),
+        (as_a_link_to_itself, "symbolic links"),
+    ],
+)
+def test_what_is_no_sheet_is_told_and_not_read(
+    sheet: Callable[..., Sheet], tmp_path: Path, occupy: Callable[[Path], None], said: str
+) -> None:
+    occupy(tmp_path / "figures.toml")
+    failure = told(lambda: sheet(None))
+    assert failure.rationale == "figures.toml cannot be read."
+    assert said in failure.seen
 
 
 def test_a_file_that_is_no_text_is_told(sheet: Callable[..., Sheet]) -> None:

@@ -126,11 +126,23 @@ def test_files_that_may_not_be_read_count_as_the_learners(
 ) -> None:
     workfolder.prepare(work, lab)
 
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, *_: object, **__: object) -> bool:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(type(work), "read_bytes", refuse)
+    monkeypatch.setattr("filecmp.cmp", refuse)
     assert workfolder.set_aside(work, lab) is not None
+
+
+def test_a_file_larger_than_the_memory_is_set_aside(work: Path, lab: Lab) -> None:
+    workfolder.prepare(work, lab)
+    with (work / "disk.img").open("wb") as image:
+        try:
+            image.truncate(8 << 40)
+        except OSError:
+            pytest.skip("this file system has no files of that size")
+    aside = workfolder.set_aside(work, lab)
+    assert aside is not None
+    assert (aside / "disk.img").stat().st_size == 8 << 40
 
 
 def test_a_folder_that_cannot_be_emptied_is_moved(
