@@ -76,7 +76,8 @@ def find_endpoint(platform: Platform | None = None) -> Endpoint:
     platform = platform or Platform()
     # The docker command uses the same order: DOCKER_HOST before DOCKER_CONTEXT, and that before the file.
     if host := platform.environ.get("DOCKER_HOST", "").strip():
-        return _try(platform, Endpoint(with_scheme(host), "DOCKER_HOST", _tls_from_environment(platform)))
+        address = with_scheme(host)
+        return _try(platform, Endpoint(address, "DOCKER_HOST", _tls_from_environment(platform, address)))
     context = platform.environ.get("DOCKER_CONTEXT") or _current_context(platform)
     if context and context != "default":
         return _try(platform, _read_context(platform, context))
@@ -181,13 +182,27 @@ def _unusable(platform: Platform, endpoint: Endpoint, reach: Reach, *, chosen: b
     return EngineNotFoundError(what, remedy=remedy, reach=reach, chosen=chosen)
 
 
-def _tls_from_environment(platform: Platform) -> Tls | None:
+def _tls_from_environment(platform: Platform, host: str) -> Tls | None:
+    """Return what the variables say of certificates; a socket of this machine needs none, whatever they say.
+
+    Raises:
+        EngineNotFoundError: the certificates are gone, as after `minikube delete` or `docker-machine rm`.
+    """
     environ = platform.environ
     verify = bool(environ.get("DOCKER_TLS_VERIFY"))
-    if not verify and not environ.get("DOCKER_TLS"):
+    if not (verify or environ.get("DOCKER_TLS")) or not host.startswith("tcp://"):
         return None
-    folder = environ.get("DOCKER_CERT_PATH")
-    return Tls(Path(folder) if folder else _config_folder(platform), verify)
+    named = environ.get("DOCKER_CERT_PATH")
+    folder = Path(named) if named else _config_folder(platform)
+    if not platform.exists(folder / "ca.pem"):
+        raise EngineNotFoundError(
+            f"DOCKER_HOST is {host} with certificates from {folder}, but {folder / 'ca.pem'} is not there.",
+            remedy="To use this machine's own engine: unset DOCKER_HOST DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH. "
+            "For the other one, make its certificates again (`minikube docker-env` and others print what to set).",
+            reach=Reach.ABSENT,
+            chosen=True,
+        )
+    return Tls(folder, verify)
 
 
 def _config_folder(platform: Platform) -> Path:

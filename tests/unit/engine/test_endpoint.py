@@ -48,9 +48,24 @@ def test_a_docker_host_without_a_path_is_the_usual_socket(machine: Callable[...,
 
 def test_docker_host_with_tls_brings_its_certificates(machine: Callable[..., Any]) -> None:
     environ = {"DOCKER_HOST": "tcp://e:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
-    tls = find_endpoint(machine(environ=environ)).tls
+    tls = find_endpoint(machine(environ=environ, files={"/certs/ca.pem": "pem"})).tls
     assert tls is not None
     assert (tls.folder, tls.verify) == (Path("/certs"), True)
+
+
+def test_certificates_that_went_with_their_engine_are_named_with_what_to_unset(
+    machine: Callable[..., Any],
+) -> None:
+    environ = {"DOCKER_HOST": "tcp://e:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/gone"}
+    with pytest.raises(EngineNotFoundError, match=r"/gone/ca\.pem is not there") as caught:
+        find_endpoint(machine(environ=environ))
+    assert "unset DOCKER_HOST DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_CERT_PATH" in caught.value.remedy
+    assert caught.value.chosen
+
+
+def test_a_socket_needs_no_certificates_whatever_the_variables_say(machine: Callable[..., Any]) -> None:
+    environ = {"DOCKER_HOST": "unix:///e.sock", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/gone"}
+    assert find_endpoint(machine(environ=environ, sockets={"/e.sock": Reach.OPEN})).tls is None
 
 
 def test_the_current_context_of_the_configuration_is_used(machine: Callable[..., Any]) -> None:
