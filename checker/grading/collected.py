@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import io
 import os
@@ -87,7 +88,7 @@ class Collected:
         self._read_as = _stamp(lab.folder / "checks")
         self._modules: dict[str, Any] = {}
         self._items: dict[str, pytest.Item] = {}
-        reader = _Reader()
+        reader = _Reader(lab.folder / "checks")
         said = io.StringIO()
         with self._modules_loaded(), _alone(said, lab.folder), _bytecode_of_old_files_only(self._read_as):
             code = pytest.main(
@@ -195,12 +196,18 @@ class Collected:
 
 
 class _Reader:
-    """A plugin that lets pytest collect the checks, and run none of them."""
+    """A plugin that lets pytest collect the checks in a folder, and run none of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.session: pytest.Session | None = None
         """With the checks, once they are collected."""
         self.errors: list[str] = []
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Name the folder by what the course calls it: in a whole path, pytest takes a [ for the parameters of a test."""
+        config.invocation_params = dataclasses.replace(config.invocation_params, dir=self._folder.parent)
+        config.args = [self._folder.name]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what went wrong while reading the check files."""

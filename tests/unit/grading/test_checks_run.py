@@ -38,9 +38,12 @@ def judge(course: Course, checks: str, *ids: str, helpers: str = "", **options: 
     return grade(lab, Engine(NOWHERE), course.root / "work", **options)
 
 
-def test_a_course_in_a_folder_with_a_dollar_sign_in_its_name_is_judged(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["for $HOME", "a [copy] of", "100 %s", 'it\'s "mine"', "two\nlines", "für Zoë", "a*b?", "{x}~;&"]
+)
+def test_a_course_in_a_folder_with_any_characters_in_its_name_is_judged(tmp_path: Path, name: str) -> None:
     checks = 'def test_a():\n    "T"\n    require(True, "r", hint="h")\n'
-    assert judge(Course(tmp_path / "for $HOME", FAKE), checks, "a").passed
+    assert judge(Course(tmp_path / name, FAKE), checks, "a").passed
     assert "PYTEST_ROOT_OF_LAB" not in os.environ
 
 
