@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 
+from checker.bootstrap import limits
 from checker.errors import LabError
 
 _ROOM = "Make room (`lab doctor` shows how much is left), and run the same command again."
@@ -28,6 +29,8 @@ _CAUSES = {
         "End other programs or stop other labs, and run the same command again.",
     ),
 }
+_OF_LIMITS = {errno.EFBIG: limits.on_files, errno.ENOMEM: limits.on_memory}
+"""What a limit of the terminal may be behind."""
 
 
 def shortage(error: Exception) -> LabError | None:
@@ -43,9 +46,10 @@ def shortage(error: Exception) -> LabError | None:
         )
     cause = None
     if isinstance(error, MemoryError):
-        cause = _CAUSES[errno.ENOMEM]
+        cause = limits.on_memory() or _CAUSES[errno.ENOMEM]
     elif isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        cause = _CAUSES[errno.EAGAIN]
+        # Each thread reserves addresses for its stack.
+        cause = limits.on_memory() or _CAUSES[errno.EAGAIN]
     elif isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
         # tempfile tries to write into each, so a full disk ends here too.
         return LabError(
@@ -53,7 +57,7 @@ def shortage(error: Exception) -> LabError | None:
             remedy="Make room there, or set TMPDIR to a folder that you may write to.",
         )
     elif isinstance(error, OSError):
-        cause = _CAUSES.get(error.errno or 0)
+        cause = _OF_LIMITS.get(error.errno or 0, lambda: None)() or _CAUSES.get(error.errno or 0)
     if cause is None:
         return None
     where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from checker.bootstrap import limits
 from checker.engine import remedies
 from checker.engine.endpoint import Endpoint, Tls
 from checker.engine.platform import Platform, System
@@ -151,12 +152,17 @@ def find_client(
             remedy=_dead(endpoint),
             detail=silent[0].reason,
         )
+    tight = limits.on_memory() if unfit else None
     raise EngineError(
         "No docker command on this machine can be used with the engine."
         if unfit
         else "There is no docker command on this machine.",
-        remedy=remedies.client(platform, next((each.plugin for each in unfit if each.plugin), None)),
-        detail="\n".join(f"{each.path}: {each.reason}" for each in unfit),
+        remedy=tight.remedy
+        if tight
+        else remedies.client(platform, next((each.plugin for each in unfit if each.plugin), None)),
+        detail="\n".join(
+            [*(f"{each.path}: {each.reason}" for each in unfit), *([tight.what] if tight else [])]
+        ),
     )
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from checker.bootstrap import limits
 from checker.bootstrap.owner import why_not_written
 from checker.errors import LabError
 from checker.scene.locks import locked
@@ -165,6 +166,8 @@ class Database:
                 f"Progress cannot be kept in {self.file}: another program holds it ({error}).",
                 remedy="End the other `lab`, or what else has the file open, and try again.",
             )
+        if tight := limits.on_files():
+            return LabError(f"Progress cannot be kept in {self.file}: {tight.what}.", remedy=tight.remedy)
         return LabError(
             f"Progress cannot be kept in {self.file}: {error}.",
             remedy="Free some disk space or allow writing there, or set DRYDOCK_STATE to another folder.",

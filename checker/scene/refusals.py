@@ -1,10 +1,11 @@
-"""Settings of an engine that keep containers from being started: which one the engine's words mean, and the way out."""
+"""What keeps containers from being started: settings of the engine, or a limit of the terminal, told by what docker says."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from checker.bootstrap import limits
 from checker.engine import remedies
 from checker.errors import LabError
 
@@ -63,11 +64,13 @@ _SETTINGS = (
 
 
 def trouble(said: str) -> LabError | None:
-    """Return which setting of the engine its words mean, and the way out; None if they mean none.
+    """Return which setting or limit is meant by what was said, and the way out; None if none is.
 
     Args:
         said: what the engine said, or the command that asked it.
     """
+    if "failed to reserve" in said and (tight := limits.on_memory()) is not None:
+        return LabError(f"Docker did not start: {tight.what}.", remedy=tight.remedy)
     for setting in _SETTINGS:
         if line := next((line for line in said.splitlines() if setting.words.search(line)), ""):
             return LabError(f"{setting.what}.", remedy=setting.remedy, detail=line.strip())
