@@ -18,6 +18,9 @@ NAME = "rented"
 ASK_SECONDS = 15.0
 SEARCH_SECONDS = 60.0
 KEYS = {"the SSH key": "/rented/ssh/id_ed25519", "the key of the TLS context": "/rented/tls/key.pem"}
+"""The keys that the provider gave, by their paths in the toolbox and on the machine."""
+STARTS, ENDED, READY = "rented: the engine starts", "rented: the engine ended", "API listen on"
+"""What the log of the machine's engine says of it."""
 PLACES = {
     "mount": ("the container `{}`, as a mount", "docker --context … inspect {}"),
     "files": ("the container `{}`", "docker --context … diff {}"),
@@ -60,8 +63,30 @@ class Rented:
     def id(self) -> str:
         """The id of its engine."""
         found = self.engine.run("docker info --format '{{.ID}}'", ASK_SECONDS).strip()
-        return found or could_not_run(
-            "The engine of the rented machine does not answer. `lab start 17` starts it again."
+        if not found:
+            self._require_options()
+            could_not_run("The engine of the rented machine does not answer. `lab start 17` starts it again.")
+        return found
+
+    def _require_options(self) -> None:
+        """Require that the engine, which does not answer, did start when it was last tried."""
+        log = self.engine.run("tail -n 400 /var/log/docker.log")
+        tries = [each for each in log.split(STARTS)[1:] if ENDED in each or READY in each]
+        if not tries or READY in tries[-1]:
+            return
+        said = [
+            line.removeprefix("Status: ")
+            for line in tries[-1].partition(ENDED)[0].splitlines()
+            if line and not line.startswith(("node: ", "See "))
+        ]
+        fail(
+            "The engine of the rented machine does not start with the options that it was given, so nobody reaches it by any way.",
+            expected="an engine that runs",
+            seen=self.engine.run("grep -v '^ *#' /etc/default/docker").strip() or "no DOCKER_OPTS",
+            source="ssh rented tail /var/log/docker.log",
+            evidence=said[-1] if said else "",
+            hint="The line of the log is the engine's own message. `ssh rented cat /etc/default/docker` shows your options, and "
+            "`ssh rented service docker restart` tries them again.",
         )
 
     # -- the ways in -----------------------------------------------------------------------------------------------
