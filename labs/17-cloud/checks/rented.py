@@ -46,6 +46,8 @@ class Context(NamedTuple):
     checks_server: bool
     """Over TLS: whether it has a `ca`, and uses it."""
     files: tuple[str, ...]
+    folder: str
+    """Over TLS: where the toolbox keeps these files."""
 
 
 class Rented:
@@ -106,7 +108,8 @@ class Rented:
             end = record["Endpoints"].get("docker") or {}
             files = tuple((record.get("TLSMaterial") or {}).get("docker") or ())
             checks_server = "ca.pem" in files and not end.get("SkipTLSVerify")
-            found.append(Context(record["Name"], str(end.get("Host", "")), checks_server, files))
+            folder = f"{record['Storage']['TLSPath']}/docker"
+            found.append(Context(record["Name"], str(end.get("Host", "")), checks_server, files, folder))
         # A name in ~/.ssh/config may lead to the machine as well, so only the engine that answers says which it is.
         return sorted(
             (each for each in found if urlsplit(each.host).scheme not in {"", "unix"}),
@@ -213,8 +216,8 @@ class Rented:
             if any(_holds(mount, file) for mount in each.mounts)
         ]
         since = shlex.quote(self.lab.node(NAME).created)
-        for what, file in KEYS.items():
-            patterns = " ".join(f"-e {shlex.quote(each)}" for each in self._needles(file))
+        for what, needles in self._keys().items():
+            patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
             # A running container's files are seen in `merged` again.
             stored = "overlay2 volumes containers image buildkit"
             command = f"cd /var/lib/docker && grep -rlaF --exclude-dir=merged {patterns} {stored}; {_newer('/', since, patterns)}"
@@ -223,14 +226,36 @@ class Rented:
         # What was sent for a build is in its cache as well; the image or container with it is what the learner knows by name.
         return sorted(found, key=lambda each: each[1] == "buildkit")
 
+    def _keys(self) -> dict[str, list[str]]:
+        """Return the provider's keys, and those that the learner made for a context: what each is, and how it may be written."""
+        files = [(what, shlex.quote(file)) for what, file in KEYS.items()]
+        for each in self.contexts:
+            what = f"the key of the context `{each.name}`"
+            if each.host.startswith("ssh://"):
+                host = shlex.quote(urlsplit(each.host).hostname or "")
+                said = self.lab.node("toolbox").exec(f"ssh -G {host}", ASK_SECONDS).stdout
+                own = [
+                    line.partition(" ")[2] for line in said.splitlines() if line.startswith("identityfile ")
+                ]
+                # A path in ~/.ssh/config may begin with `~`, which the shell has to see.
+                files += [(what, shlex.quote(file).replace("'~/", "~/'")) for file in own]
+            elif "key.pem" in each.files:
+                files.append((what, shlex.quote(f"{each.folder}/key.pem")))
+        keys: dict[str, list[str]] = {}
+        for what, file in files:
+            needles = self._needles(file)
+            if not needles and what in KEYS:
+                could_not_run(f"{file} cannot be read in the toolbox. `lab reset 17` makes the scene again.")
+            if needles and needles not in keys.values():
+                keys[what] = needles
+        return keys
+
     def _needles(self, file: str) -> list[str]:
-        """Return how a line of a key may be written."""
+        """Return how a line of the key in a file of the toolbox may be written; empty if there is no such file."""
         text = self.lab.node("toolbox").exec(f"cat {file}", ASK_SECONDS).stdout
         lines = [line for line in text.splitlines() if line and not line.startswith("---")]
-        if not lines:
-            could_not_run(f"{file} cannot be read in the toolbox. `lab reset 17` makes the scene again.")
         # All keys of a kind begin alike; a line near the end is this one's own.
-        return [each.decode() for each in forms(lines[-2:][0]) if b"\0" not in each]
+        return [each.decode() for each in forms(lines[-2:][0]) if b"\0" not in each] if lines else []
 
     def _place(self, path: str) -> tuple[str, str]:
         """Return what a file on the disk, or below the engine's folder, belongs to: a key of `PLACES`, and a name."""
