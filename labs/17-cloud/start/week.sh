@@ -17,9 +17,16 @@ finish() {
 }
 trap 'finish; curl -s -X DELETE http://meter/week; exit 130' INT TERM
 
-# In a process group of its own, so that all of it can be ended. What it says is in policy.log.
+# In a process group of its own, so that all of it can be ended. What it says is in policy.log. A command that ends before
+# the week is over changes nothing any more, so that is said at once.
 if [ "$#" -gt 0 ]; then
-    setsid "$@" > policy.log 2>&1 < /dev/null &
+    setsid sh -c '
+        code=0
+        "$@" > policy.log 2>&1 < /dev/null || code=$?
+        hour=$(curl -sf http://meter/hour) || exit 0
+        echo "Your command ended in hour ${hour%.*} of the week, with exit code $code. The end of policy.log:"
+        tail -n 3 policy.log
+    ' week.sh "$@" >&2 &
     policy=$!
 fi
 curl -sN http://meter/follow
