@@ -61,6 +61,9 @@ COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
 """Compose's label with the service that a container is of, which is a node's name too."""
 
+COMPOSE_ONE_OFF = "com.docker.compose.oneoff"
+"""Compose's label that is `True` for what `docker compose run` started."""
+
 COMPOSE_FOLDER = "com.docker.compose.project.working_dir"
 """Compose's label with the folder that the project was started from."""
 

@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.engine.api import COMPOSE_SERVICE
+from checker.engine.api import COMPOSE_ONE_OFF, COMPOSE_SERVICE
 from checker.engine.clock import moment
 from checker.grading.history import Removal, ago, past_events
 from checker.grading.verdicts import fail
@@ -84,7 +84,11 @@ def _fail_other_name(wanted: Wanted, same: list[Container]) -> NoReturn:
     made = services.get(wanted.name, same[0])
     if made.labels.get(COMPOSE_SERVICE):
         reason = Reason.COMPOSED
-        why = "Compose makes a name from the project and the service, and everyone looks for this container by its own name."
+        why = (
+            "`docker compose run` starts a service for one task and makes up a name for that, whatever the file says, "
+            if made.labels.get(COMPOSE_ONE_OFF) == "True"
+            else "Compose makes a name from the project and the service, "
+        ) + "and everyone looks for this container by its own name."
     elif _INVENTED.fullmatch(made.name):
         reason = Reason.UNNAMED
         why = (

@@ -28,6 +28,8 @@ class Blocked(enum.StrEnum):
     """A program outside the containers uses the port."""
     OTHER_PORT = "other-port"
     UNPUBLISHED = "unpublished"
+    ONE_OFF = "one-off"
+    """`docker compose run` made the container, without the ports of its service."""
     NOBODY_INSIDE = "nobody-inside"
     """The port leads to a container port on which nothing listens."""
     LOOPBACK_INSIDE = "loopback-inside"
@@ -50,6 +52,7 @@ HINTS: Mapping[Blocked, str] = {
     Blocked.OUTSIDE: "Who opens the port of a container, and with which option?",
     Blocked.OTHER_PORT: "In `docker ps`, column PORTS, which number is this machine's: the one before the arrow or after it?",
     Blocked.UNPUBLISHED: "Look at the PORTS column of `docker ps`: an arrow means that a port of this machine leads into the container.",
+    Blocked.ONE_OFF: "`docker compose --help` has a command that starts the services of a file as they are described there.",
     Blocked.NOBODY_INSIDE: "Of the two numbers of a published port, which is the container's?",
     Blocked.LOOPBACK_INSIDE: "Its log says on which address it listens. Which setting decides that?",
     Blocked.STARTING: "`docker stats` shows how much of a core it gets. Check again when it has started.",

@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.engine.api import NotFoundError
+from checker.engine.api import COMPOSE_ONE_OFF, NotFoundError
 from checker.engine.shell import ShellError
 from checker.grading.door import Blocked
 from checker.grading.running import last_lines
@@ -150,6 +150,16 @@ def _fail_unpublished(
             source=door.asked,
             evidence=reply.summary,
             hint=door.hint(Blocked.OTHER_PORT),
+        )
+    if container.labels.get(COMPOSE_ONE_OFF) == "True":
+        fail(
+            f"`{name}` runs, but no port of this machine leads to it. It was made by `docker compose run`, which starts a "
+            "service for one task and leaves out the ports that the file gives to it.",
+            expected=expected,
+            seen="nothing is published",
+            source=door.asked,
+            evidence=reply.summary,
+            hint=door.hint(Blocked.ONE_OFF),
         )
     exposed = ", ".join(f"`{inside}/tcp`" for inside in container.exposed)
     fail(

@@ -25,6 +25,7 @@ def container(
     mode: str = "bridge",
     bindings: dict[str, list[dict[str, str]]] | None = None,
     listens: tuple[str, int] | None = ("00000000", 8080),
+    labels: dict[str, str] | None = None,
 ) -> Any:
     table = SOCKET.format(address=listens[0], port=listens[1]) if listens else ""
     made = SimpleNamespace(
@@ -33,6 +34,7 @@ def container(
         ports=ports or {},
         host_config={"NetworkMode": mode, "PortBindings": bindings or {}},
         networks={mode: ""},
+        labels=labels or {},
         exposed=[8080],
         main_command="sleep infinity",
         running=True,
@@ -74,6 +76,9 @@ SITUATIONS: dict[Blocked, tuple[Any, Any, Reply, str]] = {
     Blocked.OUTSIDE: (lab(), container(), Reply("", status=200), "a program outside the containers, or by a container"),
     Blocked.OTHER_PORT: (lab(), container(ports={8080: [("", 8090)]}), REFUSED, "published, but not on port 8081"),
     Blocked.UNPUBLISHED: (lab(), container(), REFUSED, "The image exposes `8080/tcp`, but that is only a note"),
+    Blocked.ONE_OFF: (
+        lab(), container(labels={"com.docker.compose.oneoff": "True"}), REFUSED, "It was made by `docker compose run`",
+    ),
     Blocked.NOBODY_INSIDE: (lab(), container(ports={80: [OUTSIDE]}), REFUSED, "leads to port 80 inside `parcel`"),
     Blocked.LOOPBACK_INSIDE: (lab(), container(ports=LEADS, listens=("0100007F", 8080)), REFUSED, "only from inside its own container"),
     Blocked.STARTING: (lab(), container(ports=LEADS, listens=None), REFUSED, "nothing listens inside `parcel` yet"),

@@ -278,6 +278,12 @@ def test_one_that_could_not_be_started_again_is_told_as_that() -> None:
     assert failed.value.failure.evidence == error
 
 
+def test_a_name_that_compose_run_made_up_is_told_as_that() -> None:
+    labels = {"com.docker.compose.service": "parcel-b", "com.docker.compose.oneoff": "True"}
+    with pytest.raises(CheckFailed, match="whatever the file says"):
+        require_container(World(record("work-parcel-b-run-4b68fdd51fc5", labels=labels)).lab(), WANTED)
+
+
 @pytest.mark.parametrize(
     "error", ["unable to find user ada: no matching entries", "Unable to find group post"]
 )
