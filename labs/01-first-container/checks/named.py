@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.engine.shell import ShellError
@@ -10,6 +11,8 @@ from checker.grading.author import fail, insides, read_processes
 from .copies import NAME_VARIABLE, sees_other_processes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from checker.grading.author import Container, Lab
 
     from .copies import Copy
@@ -40,6 +43,18 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
     expected = f"{NAME_VARIABLE} is set for {copy.name}, and its value is the name it answers with"
     source = copy.asked
     host_name = container.attrs["Config"]["Hostname"]
+    if not named and says == host_name and (alike := _alike(container.env)):
+        fail(
+            f"`{copy.name}` was told a name, and in a variable that Parcel does not read. Names of variables are compared letter "
+            "by letter: capital letters, spaces and colons count.",
+            expected=expected,
+            # Without quotation marks, a space at the end cannot be seen.
+            seen=f'a variable "{alike}", and none "{NAME_VARIABLE}"; it answers with {says}',
+            source=f"docker inspect --format '{{{{json .Config.Env}}}}' {copy.name}",
+            evidence=evidence,
+            hint="Compare the two names in quotation marks, from the first character to the last. Lesson, “Give it a name of its "
+            "own”: what stands between the variable and its value there?",
+        )
     if not named and says == host_name and container.id.startswith(host_name):
         fail(
             f"`{copy.name}` was given no name to answer with, so it took its host name, which the engine makes up "
@@ -69,6 +84,19 @@ def _fail_named(copy: Copy, container: Container, says: str, named: str | None) 
         if container.mounts
         else f"docker diff {copy.name}",
         hint="Lesson, “Change something inside”: what happened to such a change in the next container?",
+    )
+
+
+def _alike(env: Mapping[str, str]) -> str:
+    """Return the name of a variable that was to be the one that Parcel reads, as it seems; empty if there is none."""
+    letters = NAME_VARIABLE.replace("_", "")
+    return next(
+        (
+            name
+            for name in env
+            if name != NAME_VARIABLE and re.sub("[^A-Z]", "", name.upper()).startswith(letters)
+        ),
+        "",
     )
 
 
