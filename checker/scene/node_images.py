@@ -48,6 +48,9 @@ _CODE_SECONDS = 5.0
 """How long the engine may take to tell the exit code of a command whose output has ended."""
 
 
+_NO_ENGINE = "Cannot connect to the Docker daemon"
+"""What `docker load` says in a node whose engine does not run."""
+
 _NOTE = "/var/lib/drydock-images"
 """In a node: what was loaded, by name and digest, since a node's own digests need not be this engine's."""
 
@@ -144,7 +147,10 @@ def _load(engine: Engine, nodes: list[_Node], progress: Callable[[str], None]) -
         first = broken[0]
         raise LabError(
             f"{_listed([node.service for node in broken])} did not take the images of the lab.",
-            remedy="See whether the disk is full (lab doctor), then start the lab again.",
+            remedy="The engine on that machine does not run. If you changed its options, undo that, or make the machine anew: "
+            "lab reset, with the lab's number."
+            if _NO_ENGINE in first.problem
+            else "See whether the disk is full (lab doctor), then start the lab again.",
             detail=f"{first.service}: {first.problem}",
         )
     return [node.service for node in lacking]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
+from checker.errors import LabError
 from checker.scene import node_images
 
 if TYPE_CHECKING:
@@ -211,3 +212,22 @@ def test_the_archive_is_kept_for_later_nodes_once_and_what_goes_wrong_there_is_n
     assert len(node_images._keepers(nodes)) == 1
     for far in engine.kept:
         far.close()
+
+
+@pytest.mark.parametrize(
+    ("problem", "remedy"),
+    [
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "make the machine anew"),
+        ("no space left on device", "the disk is full"),
+    ],
+)
+def test_a_node_without_an_engine_is_not_taken_for_a_full_disk(
+    problem: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = [node_images._Node("n1", "rented", ("parcel:1.0",), "docker load", problem=problem)]
+    for step in ("_note_all", "_look"):
+        monkeypatch.setattr(node_images, step, lambda *_: None)
+    monkeypatch.setattr(node_images, "_stream", lambda *_: "")
+    with pytest.raises(LabError) as raised:
+        node_images._load(None, nodes, lambda _: None)  # type: ignore[arg-type]
+    assert remedy in raised.value.remedy
