@@ -75,6 +75,17 @@ class Server:
         ours.sort(key=lambda each: (not _has_port(each), not _folders(each)[0]))
         return [each for each in ours if number_of(each)] or ours
 
+    def most_restarts(self, parcel: Inner) -> int:
+        """Return how often a container is started again at most, as long as it may last; 0 when no number limits that."""
+        service = parcel.labels.get(SERVICE)
+        if not service:
+            beside = [each for each in self.inside.containers() if each.running and each.id != parcel.id]
+            # What runs beside Parcel may start it when the engine does not any more.
+            return 0 if beside else int(parcel.host_config["RestartPolicy"].get("MaximumRetryCount") or 0)
+        said = self.run(f"docker service inspect --format '{{{{json .Spec}}}}' {shlex.quote(service)}")
+        policy = json.loads(said or "{}").get("TaskTemplate", {}).get("RestartPolicy") or {}
+        return 0 if policy.get("Window") else int(policy.get("MaxAttempts") or 0)
+
     def has_the_images_program(self, parcel: Inner) -> bool:
         """Whether the program in a container is the one of the image."""
         sums = f"sha256sum {PROGRAM} /app/parcel.py"
@@ -189,6 +200,13 @@ class Server:
         """Return the number that the learner's healed.sh ends with; None when it does not end with one."""
         word = self.lab.script("healed.sh").run(seconds=8).last.strip()
         return int(word) if word.isdecimal() else None
+
+    def make_events(self, number: int) -> None:
+        """Let this many events happen on the server's engine that are about nobody's container, as in a night: an image gets its own name again."""
+        address = (
+            f"http://localhost/images/drydock/parcel:1.1/tag?repo=drydock/parcel&tag=1.1&event=[1-{number}]"
+        )
+        self.run(f"curl --silent --request POST --unix-socket /var/run/docker.sock '{address}'", 30)
 
     # -- faults --------------------------------------------------------------------------------------------
 

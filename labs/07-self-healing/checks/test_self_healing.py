@@ -40,6 +40,9 @@ MOST_TRIES = 4
 COUNT_SECONDS = 3.0
 """How long a number that must not grow is watched: a clock's grows within that time."""
 
+EVENTS = 300
+"""More than an engine remembers, which is 256; a health check makes three each time."""
+
 MOST_COUNTED = 10
 """By how much one fault may make the number of healed.sh grow: some healers start a program twice."""
 
@@ -136,6 +139,10 @@ def test_outlives(server: Server) -> None:
 def test_crash_healed(server: Server) -> None:
     """It crashes, and serves again by itself."""
     require_healed(server, Fault("crash", lambda: server.get("/crash"), "has crashed"))
+    parcel = server.parcels()[0]
+    most = server.most_restarts(parcel)
+    seen = f"at most {most} restarts"
+    WHY.require(not most, "so-often-and-no-more", most=most, seen=seen, parcel=parcel.name)
 
 
 @needs("crash-healed")
@@ -224,9 +231,18 @@ def test_visible(server: Server) -> None:
         WHY.require(grown > 0, "not-counted", fault=fault, before=before, seen=str(after))
         seen = f"{before}, then {after}"
         WHY.require(grown <= MOST_COUNTED, "counts-more", fault=fault, grown=grown, seen=seen)
+    server.prove_once("events", _require_remembering)
     first = server.count()
     grows = wait_until(lambda: server.count() != first, COUNT_SECONDS, every=1.0)
     WHY.require(not grows, "counts-nothing", first=first, seen=str(server.count()))
+
+
+def _require_remembering(server: Server) -> None:
+    before = server.count()
+    server.make_events(EVENTS)
+    now = server.count()
+    if before is not None and (now is None or now < before):
+        WHY.fail("forgets", before=before, number=EVENTS, seen="no number" if now is None else str(now))
 
 
 @needs("visible")

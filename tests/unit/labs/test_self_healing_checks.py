@@ -70,9 +70,11 @@ def server(
     top: str = "/ python3 /app/store.py",
     log: str = "",
     started: str = "",
+    service: str = "",
 ) -> Any:
     """Return a server with these containers, whose processes are what `top` says, each with its folder."""
     said = {
+        "service inspect": service,
         "inspect": json.dumps(found),
         " top ": f"PID COMMAND\n7 {top}\n",
         " logs ": log,
@@ -174,6 +176,28 @@ def test_what_did_not_heal_is_said_as_what_it_is(
         checks("07-self-healing", "causes").tell_why(said, "hangs", seen="none", since=100.0)
     assert words in failed.value.failure.rationale
     assert ("“The store”" in failed.value.failure.hint) == ("log" in more)
+
+
+@pytest.mark.parametrize(
+    ("most", "beside", "service", "counted"),
+    [
+        (5, (), "", 5),
+        (0, (), "", 0),
+        (5, ("healer",), "", 0),  # it may start what the engine does not any more
+        (0, (), {"MaxAttempts": 4}, 4),
+        (0, (), {"MaxAttempts": 4, "Window": 10_000_000_000}, 0),
+        (0, (), {}, 0),
+    ],
+)
+def test_a_number_of_restarts_that_is_counted_for_ever_is_found(
+    checks: Checks, most: int, beside: tuple[str, ...], service: dict[str, int] | str, counted: int
+) -> None:
+    named = "" if service == "" else "parcel"
+    parcel = container("parcel", VOLUME, port="8080/tcp", service=named)
+    parcel["HostConfig"]["RestartPolicy"]["MaximumRetryCount"] = most
+    spec = json.dumps({"TaskTemplate": {"RestartPolicy": service}})
+    said = server(checks, parcel, *map(container, beside), service=spec)
+    assert said.most_restarts(said.parcels()[0]) == counted
 
 
 def test_a_container_that_is_gone_is_said_to_be_gone(checks: Checks) -> None:
