@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from checker.grading.author import wait_until
 
@@ -26,6 +26,12 @@ STEADY_SECONDS = 1.5
 
 FREEZE_SECONDS = 2.6
 """A pause that one request of the image's health check misses, which waits for 1.5 s, and never a second one a second later."""
+
+FREEZES = 3
+"""So often it stands still, with answers between: a watchdog that adds such misses up does not end a hang, but a long life."""
+
+BETWEEN_SECONDS = 3.0
+"""How long it is left alone after each; what restarts it does so within that time."""
 
 
 class Healing(NamedTuple):
@@ -71,6 +77,7 @@ def _heal(server: Server, fault: Fault) -> Healing:
     server.require_up()
     if server.seconds_up() >= LONG_SECONDS:
         server.lab.remember("calm", server.fingerprint)
+    server.before = server.kept()
     before, started = server.count(), server.started()
     server.cut_off(fault.within)
     mark = server.traffic.mark(MARK + fault.name)
@@ -86,13 +93,24 @@ def _heal(server: Server, fault: Fault) -> Healing:
     server.cut_off(0)
     fault.judge()
     if seconds is None:
-        tell_why(server, fault.what, seen=server.traffic.since(mark).summary, since=mark.at)
+        _tell_of_fault(server, fault, mark.at)
+    if server.forgets():
+        seen = f"{len(server.kept())} of {len(server.before)} parcels"
+        WHY.fail("lost-by-healing", fault=fault.name, number=len(server.before), seen=seen)
     # A request that was sent while nobody answered ends up to two seconds later.
     end = mark.at + seconds + STEADY_SECONDS
     lost = server.traffic.between(mark, end).lost(mark, end)
     # `lab timeline 7` lists the marks: a table of what was healed.
     server.traffic.mark(f"{MARK}{fault.name}, healed after {seconds:.1f} s, {lost} requests lost")
     return Healing(round(seconds, 1), lost, before, server.count())
+
+
+def _tell_of_fault(server: Server, fault: Fault, since: float) -> NoReturn:
+    """End the check: a fault was not healed, or was none."""
+    record = server.traffic.since(since)
+    if not record.failures and not server.starts(since) and server.get("/").ok:
+        WHY.fail("no-fault", fault=fault.name, seen=record.summary)
+    tell_why(server, fault.what, seen=record.summary, since=since)
 
 
 def require_healed_whole(server: Server, name: str, folder: str, what: str) -> None:
@@ -124,12 +142,15 @@ def require_calm(server: Server) -> None:
 
 
 def require_patient(server: Server) -> None:
-    """Require that a service is not restarted because it missed one request."""
+    """Require that a service is not restarted because it missed one request, nor because that happened several times."""
     server.lab.disturb("lets Parcel stand still for a moment")
     server.require_up()
     last = server.started()
-    server.traffic.mark(f"{MARK}Parcel stands still for {FREEZE_SECONDS:g} s")
-    server.freeze(FREEZE_SECONDS)
-    restarted = wait_until(lambda: server.started() > last, 3, every=0.25)
-    seen = "a restart after one request without an answer"
-    WHY.require(not restarted, "impatient", seconds=FREEZE_SECONDS, seen=seen)
+    for number in range(1, FREEZES + 1):
+        server.traffic.mark(f"{MARK}Parcel stands still for {FREEZE_SECONDS:g} s")
+        server.freeze(FREEZE_SECONDS)
+        restarted = wait_until(lambda: server.started() > last, BETWEEN_SECONDS, every=0.25)
+        seen = "a restart after one request without an answer"
+        if restarted and number > 1:
+            WHY.fail("adds-up", seconds=FREEZE_SECONDS, number=number, seen=f"a restart after pause {number}")
+        WHY.require(not restarted, "impatient", seconds=FREEZE_SECONDS, seen=seen)

@@ -152,6 +152,11 @@ class Server:
         """Return when Parcel was last started on this store, by the server's clock; 0 when nothing says it."""
         return float(self.run(f"tail -n 1 {shlex.quote(self.folders[0])}/starts").strip() or 0)
 
+    def starts(self, since: float) -> int:
+        """Return how often Parcel was started on this store since then, twenty times at most."""
+        said = self.run(f"tail -n 20 {shlex.quote(self.folders[0])}/starts")
+        return sum(float(each) > since for each in said.split())
+
     def seconds_up(self) -> float:
         """Return how long ago Parcel was started."""
         return self.traffic.now() - (self.started() or self.traffic.now())

@@ -200,6 +200,51 @@ def test_a_number_of_restarts_that_is_counted_for_ever_is_found(
     assert said.most_restarts(said.parcels()[0]) == counted
 
 
+@pytest.mark.parametrize(
+    ("failures", "starts", "words"),
+    [
+        ((), 0, "something has changed what its program does"),
+        ((1,), 0, "was removed"),
+        ((), 1, "was removed"),
+    ],
+)
+def test_a_fault_without_an_effect_is_told_from_one_that_is_not_healed(
+    checks: Checks, failures: tuple[int, ...], starts: int, words: str
+) -> None:
+    healing = checks("07-self-healing", "healing")
+    said = server(checks)
+    said.traffic = SimpleNamespace(since=lambda _at: SimpleNamespace(failures=failures, summary="all"))
+    said.starts = lambda _since: starts
+    said.get = lambda _path: SimpleNamespace(ok=True)
+    with pytest.raises(CheckFailed) as failed:
+        healing._tell_of_fault(said, healing.Fault("hang", print, "hangs"), 100.0)
+    assert words in failed.value.failure.rationale
+
+
+@pytest.mark.parametrize(
+    ("restarts_at", "words"),
+    [(0, ""), (1, "the restart costs users"), (3, "when that had happened 3 times")],
+)
+def test_standing_still_once_or_several_times_is_no_reason_for_a_restart(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, restarts_at: int, words: str
+) -> None:
+    healing = checks("07-self-healing", "healing")
+    said = server(checks)
+    frozen: list[float] = []
+    said.lab.disturb = said.require_up = lambda *_words: None
+    said.traffic = SimpleNamespace(mark=lambda _text: None)
+    said.freeze = frozen.append
+    said.started = lambda: float(bool(restarts_at) and len(frozen) >= restarts_at)
+    monkeypatch.setattr(healing, "BETWEEN_SECONDS", 0.01)
+    if not words:
+        healing.require_patient(said)
+        assert len(frozen) == healing.FREEZES
+        return
+    with pytest.raises(CheckFailed) as failed:
+        healing.require_patient(said)
+    assert words in failed.value.failure.rationale
+
+
 def test_a_container_that_is_gone_is_said_to_be_gone(checks: Checks) -> None:
     with pytest.raises(CheckFailed) as failed:
         checks("07-self-healing", "causes").tell_why(server(checks), "has crashed", seen="none", since=100.0)
