@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from .server import Server
 
 
+AGAIN_AND_AGAIN = 3
+"""Starts after one fault: some healers start a program twice."""
+
+MOST_SHOWN = 40
+"""How much of a program's command line the learner reads."""
+
+
 def tell_why(server: Server, what: str, *, seen: str, since: float) -> NoReturn:
     """End the check: say why Parcel did not heal, then repair and restart it as a human would.
 
@@ -28,14 +35,23 @@ def tell_why(server: Server, what: str, *, seen: str, since: float) -> NoReturn:
         WHY.fail("removed", what=what, seen=f"no container of Parcel; users: {seen}")
     # Requests are left out; a container that could not be started has no log, and the engine's reason.
     lines = [each for each in parcel.logs(300).splitlines() if '"request"' not in each]
-    cause = _cause(parcel, started=max(server.started(), _restarted(parcel)) > since)
-    if cause == "again" and any("damaged" in each for each in lines[-10:]):
-        cause = "again-on-the-damaged"
+    starts = server.starts(since)
+    cause = _cause(parcel, started=bool(starts) or _restarted(parcel) > since)
+    if cause == "late" and starts >= AGAIN_AND_AGAIN:
+        # It was looked at in the moment between a start and the next end.
+        cause = "again"
+    damaged = [each for each in lines[-10:] if "damaged" in each]
+    if cause == "again" and damaged:
+        cause, lines = "again-on-the-damaged", damaged
+    others, first = _beside(server, parcel) if cause == "nothing-acts" else ([], False)
+    if others:
+        cause = "watched-in-vain-as-first" if first else "watched-in-vain"
     every, retries = _test(parcel)
     server.repair()
     WHY.fail(
         cause,
         what=what,
+        others=", ".join(others),
         parcel=parcel.name,
         service=parcel.labels.get(SERVICE),
         every=every,
@@ -68,6 +84,24 @@ def _cause(parcel: Inner, *, started: bool) -> str:
     if health.get("FailingStreak") or every * retries >= LONG_SECONDS:
         return "tested-too-rarely"
     return "called-healthy"
+
+
+def _beside(server: Server, parcel: Inner) -> tuple[list[str], bool]:
+    """Return what runs beside Parcel and could end it, and whether that runs in its container, with Parcel as the first process."""
+    main, number = int(parcel.attrs["State"].get("Pid") or 0), number_of(parcel)
+    rows = [
+        row.split(maxsplit=2)
+        for row in server.run(f"docker top {parcel.id} -o pid,ppid,args").splitlines()[1:]
+    ]
+    started = [(int(pid), int(parent), args) for pid, parent, args in rows]
+    # The engine starts a health check beside the first process, not below it.
+    below = {main}
+    while more := {pid for pid, parent, _ in started if parent in below} - below:
+        below |= more
+    programs = {args[:MOST_SHOWN] for pid, _, args in started if pid in below - {number}}
+    programs = {each for each in programs if not each.startswith("sleep ")}
+    containers = [each.name for each in server.inside.containers() if each.running and each.id != parcel.id]
+    return [*sorted(programs), *containers], main == number and bool(programs)
 
 
 def _restarted(parcel: Inner) -> float:

@@ -70,11 +70,13 @@ def server(
     top: str = "/ python3 /app/store.py",
     log: str = "",
     started: str = "",
+    tree: str = "",
     service: str = "",
 ) -> Any:
     """Return a server with these containers, whose processes are what `top` says, each with its folder."""
     said = {
         "service inspect": service,
+        "ppid": f"PID PPID COMMAND\n{tree}",
         "inspect": json.dumps(found),
         " top ": f"PID COMMAND\n7 {top}\n",
         " logs ": log,
@@ -159,7 +161,8 @@ def test_parcel_runs_where_its_program_runs_and_verifies_nothing(
         ({}, {"top": "/ sh /start.sh"}, "runs without it"),
         ({"restarts": 3}, {"top": "/ sh /start.sh"}, "started again and again"),
         ({}, {"top": "/ sh /start.sh", "started": "101.5"}, "started again and again"),
-        ({}, {"started": "101.5"}, "too late"),
+        ({}, {"started": "99.5\n99.7\n101.5"}, "too late"),
+        ({}, {"started": "100.5\n101\n101.5"}, "started again and again"),
         ({"Health": {"Status": "unhealthy"}}, {}, "a restart policy waits for an end"),
         ({"Health": {"Status": "healthy"}}, {}, "its health check calls it healthy"),
         ({"Health": {"Status": "healthy", "FailingStreak": 1}}, {}, "has not failed often enough"),
@@ -176,6 +179,27 @@ def test_what_did_not_heal_is_said_as_what_it_is(
         checks("07-self-healing", "causes").tell_why(said, "hangs", seen="none", since=100.0)
     assert words in failed.value.failure.rationale
     assert ("“The store”" in failed.value.failure.hint) == ("log" in more)
+
+
+@pytest.mark.parametrize(
+    ("main", "tree", "beside", "words", "hint"),
+    [
+        # An exec of the engine, a health check, has the same parent as the first process.
+        (7, "7 1 python3 /app/store.py\n9 1 python3 /app/health.py\n", (), "a restart policy waits for an end", "“Unhealthy"),
+        (6, "6 1 sh /start.sh\n7 6 python3 /app/store.py\n8 6 sleep 1\n", (), "beside it (sh /start.sh) has not", "by hand"),
+        (7, "7 1 python3 /app/store.py\n8 7 sh /start.sh\n", (), "the kernel protects that one", "signal"),
+        (7, "7 1 python3 /app/store.py\n", ("healer",), "beside it (healer) has not ended it", "by hand"),
+    ],
+)  # fmt: skip
+def test_what_watches_in_vain_is_named(
+    checks: Checks, main: int, tree: str, beside: tuple[str, ...], words: str, hint: str
+) -> None:
+    parcel = container("parcel", VOLUME, port="8080/tcp", Health={"Status": "unhealthy"}, Pid=main)
+    said = server(checks, parcel, *map(container, beside), tree=tree)
+    with pytest.raises(CheckFailed) as failed:
+        checks("07-self-healing", "causes").tell_why(said, "hangs", seen="none", since=100.0)
+    assert words in failed.value.failure.rationale
+    assert hint in failed.value.failure.hint
 
 
 @pytest.mark.parametrize(
