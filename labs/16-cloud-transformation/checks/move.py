@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from checker.grading.author import could_not_run, fail, require, wait_until
 
 from . import record
-from .place import URL
+from .place import HOST, URL
 from .record import NEW, Record, clock
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab
+    from checker.grading.author import Container, Lab
 
     from .place import Place
 
@@ -223,6 +223,37 @@ class Move:
             hint="Photos are files beside the database. Which were sent while you copied?",
         )
 
+    def _require_one_box(self, box: Container) -> None:
+        """Require that no other container has what the seal box keeps its key in."""
+        store = f"{self.lab.course_lab.project}_seal"
+        others = [
+            each.name
+            for each in self.lab.containers()
+            if any(mount.get("Name") == store for mount in each.mounts)
+        ]
+        require(
+            not others,
+            f"`{others[0] if others else ''}` is a second seal box: it has the volume in which the box keeps its key. The key cannot be "
+            "copied out of the box, and the licence is for this box alone.",
+            expected=f"a container that leads to `{box.name}`",
+            seen=f"{', '.join(others)}, with the volume {store}",
+            source="docker ps --all --filter volume=" + store,
+            hint="Lesson, “What cannot be moved”: what did the container `way` do with the requests that it got?",
+        )
+
+    def _require_no_cable(self) -> None:
+        """Require that the rented machine is not on the office's own network: it stands somewhere else."""
+        rented, office = self.lab.node(HOST), f"{self.lab.course_lab.project}_office"
+        require(
+            office not in rented.networks,
+            "The rented machine was connected to the office's own network. It stands elsewhere, where no cable of the office ends, and with "
+            "it, whatever runs there reaches all that the office has.",
+            expected="a container in the office, in both networks",
+            seen=f"{rented.name} is on {', '.join(sorted(rented.networks))}",
+            source=f"docker inspect {rented.name}",
+            hint="`docker network disconnect` undoes it. In the lesson, which container was in both networks?",
+        )
+
     def require_sealed(self) -> None:
         """Require that what was registered since the move has the box's own seal, and that the box hangs where it hung."""
         box = self.lab.node("seal")
@@ -236,6 +267,8 @@ class Move:
             source=f"docker inspect {box.name}",
             hint="`docker network disconnect` undoes it. In the lesson, which container was in both networks?",
         )
+        self._require_one_box(box)
+        self._require_no_cable()
         key = box.exec("cat /var/lib/seal/key").stdout.strip().encode()
         since = {each["ref"] for each in self.record().acknowledged("parcel") if each["end"] >= self.at}
         for row in self.rows():
