@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import sys
 import tomllib
 from pathlib import Path
@@ -90,11 +91,27 @@ def require(
         fail(rationale, hint=hint, expected=expected, seen=seen, source=source, evidence=evidence)
 
 
+class _Texts(string.Formatter):
+    """Fills in what stands for the names in braces."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """Write a list with "and" between its parts; of two words with `|` between them, the one for this number."""
+        several = isinstance(value, list)
+        if "|" in format_spec:
+            one, more = format_spec.split("|")
+            return one if (len(value) if several else value) == 1 else more
+        return " and ".join(map(str, value)) if several else format(value, format_spec)
+
+
+_TEXTS = _Texts()
+
+
 class Reasons:
     """The reasons for which a lab's checks fail, in a file of their own: what learners read, apart from what is tested.
 
     Each is a table with a `rationale`, a `hint`, and mostly `expected` and `source`, as `fail` has them. A name in
-    braces stands for what the check gives under this name.
+    braces stands for what the check gives under this name; a list is written with "and" between its parts. Of two words
+    behind a colon, as in `{copies:runs|run}`, the first is for the number one and for a list of one, the second for others.
 
     Args:
         file: the TOML file.
@@ -112,7 +129,7 @@ class Reasons:
             evidence: the line that the source printed.
             words: what stands for the names in braces.
         """
-        texts = {key: text.format(**words) for key, text in self._texts[name].items()}
+        texts = {key: _TEXTS.vformat(text, (), words) for key, text in self._texts[name].items()}
         fail(texts.pop("rationale"), hint=texts.pop("hint"), seen=seen, evidence=evidence, **texts)
 
     def require(

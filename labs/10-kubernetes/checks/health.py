@@ -51,7 +51,7 @@ def require_heeded(parcel: Parcel, service: Service) -> None:
         not written,
         "slice-by-hand",
         service=name,
-        slices=" and ".join(written),
+        slices=written,
         space=space(service),
         seen=f"EndpointSlice {', '.join(written)}",
     )

@@ -83,7 +83,7 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
             seen=f"{len(pods)}, and {parcel.beside} without its labels",
         )
     WHY.fail(
-        "one-copy" if len(pods) == 1 else "two-copies",
+        "too-few",
         number=len(pods),
         wanted=WANTED,
         owner=parcel.owner(pods[0]).title,
@@ -99,7 +99,6 @@ def _fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
         "no-more-made",
         workload=workload.title,
         number=len(pods),
-        copies="copy" if len(pods) == 1 else "copies",
         wanted=WANTED,
         space=space(pods[0]),
         seen=refused,

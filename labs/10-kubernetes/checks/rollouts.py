@@ -65,9 +65,8 @@ def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
     serving = sum(each.ready for each in parcel.pods)
     WHY.fail(
         "standing-still",
-        copies="1 copy" if serving == 1 else f"{serving} copies",
-        serve="serves" if serving == 1 else "serve",
-        old=" and ".join(sorted(old)),
+        serving=serving,
+        old=sorted(old),
         image=image,
         trouble=trouble,
         owner=parcel.owner(pod).title,

@@ -44,7 +44,7 @@ def judge(parcel: Parcel, largest: float) -> None:
             not little,
             "requests-of-nothing",
             owner=owner.title,
-            what=" and ".join((f"{amount} of {name}" for name, amount in little.items())),
+            what=[f"{amount} of {name}" for name, amount in little.items()],
             space=space(pod),
             seen=", ".join(f"{name}: {amount}" for name, amount in little.items()),
         )

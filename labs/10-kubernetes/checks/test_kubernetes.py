@@ -156,8 +156,7 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
         "away-while-made",
         here=here,
         total=total,
-        away=" and ".join(came_later),
-        were="was" if len(came_later) == 1 else "were",
+        away=came_later,
         seen=seen,
     )
     bound = list(dict.fromkeys(each for workload in parcel.workloads for each in parcel.bound_by(workload)))
@@ -165,7 +164,7 @@ def test_spread(parcel: Parcel, cluster: Kubernetes) -> None:
         "all-bound-to-one-node" if bound else "all-on-one-node",
         here=here,
         total=total,
-        bound=" and ".join(bound),
+        bound=bound,
         seen=seen,
     )
 

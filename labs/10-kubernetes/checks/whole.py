@@ -28,24 +28,21 @@ def judge(lab: Lab, cluster: Kubernetes) -> None:
     WHY.require(
         not cordoned,
         "cordoned",
-        nodes=" and ".join(cordoned),
-        take="takes" if len(cordoned) == 1 else "take",
+        nodes=cordoned,
         seen=f"{', '.join(cordoned)}: SchedulingDisabled",
     )
     tainted = {node.metadata.name: set_taints(node) for node in closed}
     WHY.require(
         not tainted,
         "tainted",
-        nodes=" and ".join(tainted),
-        have="has a taint" if len(tainted) == 1 else "have taints",
+        nodes=[*tainted],
         seen="; ".join(f"{name}: {', '.join(taints)}" for name, taints in tainted.items()),
     )
     missing = cluster.missing_parts()
     WHY.require(
         not missing,
         "parts-missing",
-        parts=" and ".join(missing),
-        do="does" if len(missing) == 1 else "do",
+        parts=[*missing],
         seen=", ".join(f"{name}: {how}" for name, how in missing.items()),
     )
 
@@ -64,9 +61,7 @@ def _require_nodes(cluster: Kubernetes) -> None:
     WHY.require(
         not deleted,
         "node-deleted",
-        nodes=" and ".join(deleted),
-        run="runs" if len(deleted) == 1 else "run",
-        them="it" if len(deleted) == 1 else "them",
+        nodes=deleted,
         first="".join(deleted[:1]),
         seen=f"{len(cluster.nodes) - len(deleted)} nodes",
     )

@@ -99,7 +99,7 @@ def _fail_unready(nomad: Nomad, instances: list[Instance]) -> NoReturn:
     WHY.fail(
         "not-well" if not refused else "check-unanswered" if refused.unanswered else "check-not-passed",
         all=len(instances),
-        well=f"{well} {'is' if well == 1 else 'are'}",
+        well=well,
         client=one.node,
         option=nomad.option,
         id=one.id[:8],
@@ -138,15 +138,14 @@ def _fail_unplaced(nomad: Nomad, instances: list[Instance]) -> NoReturn:
     why = unplaced.why if unplaced else ""
     seen = ", ".join(f"{each.id[:8]} on {each.node}" for each in instances) or "no copy is placed"
     seen += f"; not placed: {why}" if why else ""
-    number, run = len(instances), "runs" if len(instances) == 1 else "run"
+    number = len(instances)
     consul = "consul" in why
     network = "plugins.cni" in why or ("network" in why and "port" not in why)
     if not consul and not network:
-        require_open(nomad, why, f"{number} of {COPIES} copies {run}", seen)
+        require_open(nomad, why, f"{number} of {COPIES} copies run{'s' * (number == 1)}", seen)
     WHY.fail(
         "wants-consul" if consul else "wants-another-network" if network else "not-placed",
         number=number,
-        run=run,
         rest=max(1, COPIES - number),
         source=nomad.shows(),
         seen=seen,

@@ -36,8 +36,7 @@ def require_version_2(nomad: Nomad) -> None:
     WHY.require(
         versions == {NEW} and number == COPIES,
         "too-few-or-many" if versions == {NEW} else "half-done",
-        number=f"{number} {'copy' if number == 1 else 'copies'}",
-        run="runs" if number == 1 else "run",
+        number=number,
         source=nomad.shows(),
         seen=seen,
     )

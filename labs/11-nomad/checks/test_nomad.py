@@ -84,7 +84,7 @@ def _fail_silent(group: Group, names: list[str], reply: Reply) -> NoReturn:
     asked = {port.value for network in group.networks or () for port in network.reserved_ports or ()}
     WHY.fail(
         "port-silent" if PORT in asked else "another-port" if asked else "port-picked",
-        ports=" and ".join(map(str, sorted(asked))),
+        ports=sorted(asked),
         who="only one copy answers" if names else "nobody answers",
         seen=f"one copy answers: {names[0]}" if names else reply.summary,
     )

@@ -113,23 +113,21 @@ def _configured(lab: Lab, way: Way, row: dict[str, str]) -> set[Path]:
         texts[file] = file.read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for text in texts.values() for line in text.splitlines()]
     counted = [line for line in lines if line and not line.startswith(("#", "//"))]
-    said, one, files = _number(row, LINES, way), len(names) == 1, " and ".join(names)
+    said = _number(row, LINES, way)
     WHY.require(
         "drydock/parcel" in "\n".join(counted),
         "says-not-what-to-run",
         way=way.title,
-        files=files,
+        files=names,
         names=" ".join(names),
-        do="does" if one else "do",
         seen=f"{len(counted)} lines without it",
     )
     WHY.require(
         said == len(counted),
         "counted-otherwise",
         way=way.title,
-        files=files,
+        files=names,
         names=" ".join(names),
-        have="has" if one else "have",
         counted=len(counted),
         seen=f"{said:g}",
     )
@@ -195,7 +193,7 @@ def _rows(lab: Lab) -> dict[str, dict[str, str]]:
     table = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
     missing = [name for name in COLUMNS if name not in [each.strip() for each in table.fieldnames or []]]
     seen = lines[0] if lines else "an empty file"
-    WHY.require(not missing, "no-column", columns=" and ".join(missing), seen=seen)
+    WHY.require(not missing, "no-column", columns=missing, seen=seen)
     rows: dict[str, dict[str, str]] = {}
     for row in table:
         clean = {name.strip(): (value or "").strip() for name, value in row.items() if name is not None}

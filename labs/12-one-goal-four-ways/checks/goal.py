@@ -233,7 +233,7 @@ class Goal:
                 "replaced-by-another-version",
                 way=way.title,
                 other=others[0].version,
-                versions=" and ".join(versions),
+                versions=versions,
                 copies=COPIES[way.key],
                 source=way.cluster.shows(),
                 seen=f"{others[0].id}: {others[0].image}",
