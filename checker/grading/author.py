@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ from checker.timeline.record import Failure, Mark, Request
 from checker.timeline.traffic import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from checker.course.catalogue import Lab as CourseLab
@@ -507,6 +508,19 @@ class Lab:
         if self.recall(*what) is None:
             test()
             self.remember(*what)
+
+    def measure_once(self, *what: str, test: Callable[[], Sequence[float]]) -> list[float]:
+        """Run a slow test that measures, unless it passed before; return its figures, of now or of then.
+
+        Args:
+            what: the check and what it depends on, as for `recall`.
+            test: fails, or returns the figures.
+        """
+        kept = self.recall(*what)
+        if kept is None:
+            kept = json.dumps(list(test()))
+            self.remember(*what, text=kept)
+        return [float(each) for each in json.loads(kept)]
 
     def open_shells(self, *services: str) -> None:
         """Open the shells of several services of the scene at once; for `early`."""

@@ -184,9 +184,8 @@ def test_bad_release_reverted(lab: Lab, nomad: Nomad, timeline: Traffic) -> None
 @timeout(150)
 def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
     """A client with a copy is killed, and two copies run on the others again."""
-    proof = ("survives-a-client", nomad.fingerprint())
-    known = lab.recall(*proof)
-    if known is None:
+
+    def lose() -> tuple[float, int]:
         lab.disturb("kills a client that runs a copy")
         found = replaced(
             nomad,
@@ -196,11 +195,11 @@ def test_survives_a_client(lab: Lab, nomad: Nomad, timeline: Traffic) -> None:
             gave_up=nomad.why_not_replaced(),
             hint="Lesson, “A client is lost”. What in your job keeps Nomad from replacing a copy, or leaves no client for it?",
         )
-        known = f"{found.seconds} {found.lost}"
-        lab.remember(*proof, text=known)
-    seconds, _, lost = known.partition(" ")
-    lab.record("replaced after a node's loss", float(seconds), "s", nomad.title)
-    lab.record("requests lost with a node", float(lost or 0), "requests", nomad.title)
+        return found.seconds, found.lost
+
+    seconds, lost = lab.measure_once("survives-a-client", nomad.fingerprint(), test=lose)
+    lab.record("replaced after a node's loss", seconds, "s", nomad.title)
+    lab.record("requests lost with a node", lost, "requests", nomad.title)
 
 
 # -- step 4: what it costs -------------------------------------------------------------------------------------

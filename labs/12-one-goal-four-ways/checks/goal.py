@@ -190,7 +190,7 @@ class Goal:
         self.lab.record("replaced after a node's loss", seconds, "s", way.title)
         self.lab.record("requests lost with a node", lost, "requests", way.title)
 
-    def _replaced(self, way: Way) -> tuple[float, int]:
+    def _replaced(self, way: Way) -> tuple[float, float]:
         """Kill a machine, and see its copies replaced."""
         found = way.cluster.instances()
         proof = ("replaced", way.key, *sorted(each.id for each in found))
@@ -239,7 +239,7 @@ class Goal:
                 seen=f"{others[0].id}: {others[0].image}",
             )
 
-    def _restored(self, way: Way) -> tuple[float, int]:
+    def _restored(self, way: Way) -> tuple[float, float]:
         """Read from the record that a host was lost, and that somebody restored the service on the others."""
         # The way's users were there from its beginning; the toolbox may have been made anew for another way.
         deaths = (
@@ -255,10 +255,13 @@ class Goal:
         if not counted:
             self._tell_of_no_loss(way, deaths[-1] if deaths else None)
         loss = counted[-1]
-        proof = ("restored", loss.container, f"{loss.at:.3f}")
-        if (kept := self.lab.recall(*proof)) is not None:
-            seconds, lost = json.loads(kept)
-            return seconds, lost
+        seconds, lost = self.lab.measure_once(
+            "restored", loss.container, f"{loss.at:.3f}", test=lambda: self._cost_of(way, loss)
+        )
+        return seconds, lost
+
+    def _cost_of(self, way: Way, loss: Loss) -> tuple[float, int]:
+        """Require that the service was restored after a loss by what was started since, and return what it cost."""
         stray = [each for each in way.cluster.instances() if each.node == loss.host]
         later = bool(stray) and self._came_later(way, loss)
         if stray and not later:
@@ -267,7 +270,6 @@ class Goal:
         started = self._require_started_since(way, loss)
         cost = self._cost(way, recovery(loss, way.traffic, WANTED, STEADY_SECONDS), started)
         self._tell(way, *cost)
-        self.lab.remember(*proof, text=json.dumps(cost))
         return cost
 
     @staticmethod

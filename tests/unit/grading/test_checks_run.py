@@ -107,6 +107,17 @@ def test_a(lab):
     assert (course.root / "runs").read_text(encoding="utf-8") == "x\ny\n"
 
 
+def test_figures_of_a_slow_test_that_passed_are_those_of_then(course: Course) -> None:
+    checks = """
+def test_a(lab):
+    "T"
+    figures = [lab.measure_once("slow", test=lambda: (1.5, number)) for number in (2, 3)]
+    print(figures, file=open(lab.work.parent / "runs", "w"))
+"""
+    assert judge(course, checks, "a").passed
+    assert (course.root / "runs").read_text(encoding="utf-8") == "[[1.5, 2.0], [1.5, 2.0]]\n"
+
+
 def test_each_reason_of_a_check_is_known_by_where_it_is_said(course: Course) -> None:
     report = judge(
         course,
