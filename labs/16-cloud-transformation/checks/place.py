@@ -6,6 +6,7 @@ import json
 import secrets
 import shlex
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checker.grading.author import Reply, could_not_run, fail, forms, insides, require, wait_until
@@ -19,10 +20,13 @@ PORT = 8080
 NAME = "Harbour Street"
 """What the office is called in /etc/office.conf of the old machine."""
 URL = f"http://{HOST}:{PORT}"
+BOOKS = "books.harbour"
 TWIN = "drydock-twin"
 START_SECONDS = 20.0
 SEARCH_SECONDS = 60.0
 LOG_SECONDS = 5.0
+READABLE_LOGS = {"json-file", "local", "journald"}
+"""The drivers from which `docker logs` reads."""
 OPEN_SECONDS = 3.0
 """How long an office that has started, or something in front of it, may answer with an error."""
 
@@ -74,6 +78,7 @@ class Place:
         serving = [each for each in running if each.id in self._databases]
         found = [*(each for each in published if each in serving), *serving, *published]
         if not found:
+            self._require_not_elsewhere()
             fail(
                 "No container on the rented engine is reached at port 8080.",
                 expected="a running container whose port is published on 8080",
@@ -83,6 +88,25 @@ class Place:
                 hint="A container that has ended says why in its log: `docker --context rented logs NAME`.",
             )
         return found[0]
+
+    def _require_not_elsewhere(self) -> None:
+        """Fail if the learner runs an image of their own on the engine of the lab, and so on another machine."""
+        office = f"{self.lab.course_lab.project}_office"
+        # What is on the office's network is a way to the box.
+        others = [
+            each
+            for each in self.lab.containers()
+            if not each.image.startswith("drydock/") and office not in each.networks
+        ]
+        require(
+            not others,
+            f"The container `{others[0].name if others else ''}` runs on the engine of your own machine, and none on the rented one: "
+            f"port {PORT} of the rented machine leads nowhere.",
+            expected="a container on the rented engine, whose port is published on 8080",
+            seen=", ".join(f"{each.name}, of {each.image}" for each in others),
+            source="docker ps --all; docker --context rented ps --all",
+            hint="Which engine does `docker` talk to, when nothing says which? The image has to be on the same engine as the container.",
+        )
 
     @cached_property
     def _databases(self) -> dict[str, str]:
@@ -132,7 +156,7 @@ class Place:
 
     def require_logged(self) -> None:
         """Require that a request is seen in the container's log."""
-        path = f"/{secrets.token_hex(4)}"
+        path, driver = f"/{secrets.token_hex(4)}", str(self.office.host_config["LogConfig"]["Type"])
 
         def is_logged() -> bool:
             self.ask(path)
@@ -140,12 +164,14 @@ class Place:
 
         require(
             wait_until(is_logged, LOG_SECONDS, every=0.5),
-            "The office was asked for a page, and the container's log says nothing of it. Anyone who looks for a mistake "
-            "with `docker logs` finds nothing, and a file in the container is lost with it.",
+            f"The office was asked for a page, and {LOG_SECONDS:.0f} s later the container's log says nothing of it. Anyone who looks for a "
+            "mistake with `docker logs` finds nothing.",
             expected=f"a line with GET {path}",
             seen=self.office.logs(1) or "an empty log",
             source=f"docker --context rented logs {self.office.name}",
-            hint="Where does `log` in settings.py write to? An engine collects what the main process writes to its output.",
+            hint=f"This container's logs go to the driver `{driver}`, and from there `docker logs` reads none. Which option of yours says so?"
+            if driver not in READABLE_LOGS
+            else "Where does `log` in settings.py write to? An engine collects what the main process writes to its output.",
         )
 
     # -- its twin ----------------------------------------------------------------------------------------------------
@@ -165,21 +191,43 @@ class Place:
             # Where the office shares the network of another, the port is taken.
             "NetworkMode": "bridge" if mode == "host" or mode.startswith("container:") else mode,
             # It may run the job as well, of which the bookkeeper must hear nothing.
-            "ExtraHosts": ["books.harbour:127.0.0.1"],
+            "ExtraHosts": [f"{BOOKS}:127.0.0.1", *(host.get("ExtraHosts") or [])],
         }
         at = self.now()
+        copied = " ".join(shlex.quote(each.lstrip("/")) for each in self._handed_over())
         root = f"/proc/{office.attrs['State']['Pid']}/root"
         api = "curl -sf -m 20 --unix-socket /run/docker.sock -H 'Content-Type: application/json'"
         self.engine.run(
             f"docker rm -f {TWIN}; {api} -d {shlex.quote(json.dumps(body))} 'http://engine/containers/create?name={TWIN}' || exit; "
-            # Secrets of Compose and Swarm are no mounts of the container, and no settings of it.
-            f"[ ! -d {root}/run/secrets ] || tar -C {root} -c run/secrets | docker cp - {TWIN}:/; docker start {TWIN}",
+            f"{f'tar -C {root} -c {copied} | docker cp - {TWIN}:/; ' if copied else ''}docker start {TWIN}",
             START_SECONDS,
         )
         try:
             return self._look_at_twin(name, min(insides(office, PORT) or {PORT}), at)
         finally:
             self.engine.run(f"docker rm -f {TWIN}", START_SECONDS)
+
+    def _handed_over(self) -> list[str]:
+        """Return the files that Compose or Swarm gave to the office: secrets and configs are no mounts and no settings of a container.
+
+        Swarm mounts each, and Compose writes those that are no files of the machine into the container's own layer.
+        """
+        office = self.office
+        mounted = {each["Destination"] for each in office.mounts}
+        root = f"/proc/{office.attrs['State']['Pid']}"
+        said = self.engine.run(
+            f"while read -r _ _ _ _ at _; do [ -f {root}/root$at ] && echo $at; done < {root}/mountinfo; "
+            f"find {root}/root/run/secrets -type f -printf '/run/secrets/%P\\n'"
+        ).splitlines()
+        if "com.docker.compose.project" in office.labels:
+            added = self.engine.run(f"docker diff {office.id} | sed -n 's/^A //p'").splitlines()
+            data = f"{PurePosixPath(self.database or '/data/office.db').parent}/"
+            quoted = " ".join(shlex.quote(each) for each in added if not each.startswith(data))
+            said += self.engine.run(
+                f"for each in {quoted}; do [ -f {root}/root$each ] && echo $each; done"
+            ).splitlines()
+        engines = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/.dockerenv"}
+        return sorted({each for each in said if not each.startswith("/proc/")} - mounted - engines)
 
     def _look_at_twin(self, name: str, port: int, at: float) -> Twin:
         address = (
@@ -216,6 +264,21 @@ class Place:
             twin.office is not None,
             "A second container of the same image, started with another NAME in its environment, does not answer.",
             seen=twin.log or "no answer",
+            **facts,
+        )
+        variable = next(
+            (
+                name
+                for name, _, value in (each.partition("=") for each in self.office.attrs["Config"]["Env"])
+                if value == twin.office and name != "NAME"
+            ),
+            "",
+        )
+        require(
+            twin.office == twin.name or not variable,
+            f"A second container was started with another NAME in its environment, and has the name of the first, which its variable "
+            f"`{variable}` says. Anyone who starts the office for another place sets NAME.",
+            seen=f'"office": "{twin.office}"; {variable}={twin.office}',
             **facts,
         )
         require(

@@ -22,6 +22,10 @@ SELDOM_SECONDS = 75.0
 """How long to wait where there may be a job: it need not run more often than once a minute."""
 FRESH_SECONDS = 25.0
 """An older statement does not prove that the job still runs."""
+LATE_SECONDS = 75.0
+"""How late the oldest of the newest statements may be: a job that runs once a minute sends six together."""
+TOGETHER_SECONDS = 3.0
+"""Statements that come within this time are sent by one run of the job."""
 BEFORE_PERIODS = 6
 """From how long before the switch statements are looked at. What was before is the learner's practice."""
 
@@ -51,6 +55,14 @@ class Statements:
         self._require_none_twice(found, first, facts)
         self._require_up_to_date(found, facts)
         periods = {each["period"] for each in found}
+        late = self._late(found)
+        require(
+            late < LATE_SECONDS,
+            f"The job runs too seldom: of the statements that it sent last, the oldest was {late:.0f} s late.",
+            seen=f"the statement of {clock((min(each['period'] for each in _newest(found)) + 1) * PERIOD)}, {late:.0f} s late",
+            hint="On the old machine it ran every ten seconds. How long does yours wait between two runs?",
+            **facts | {"expected": "every statement at most a minute late"},
+        )
         gaps = [each for each in range(max(first, min(periods)), max(periods)) if each not in periods]
         require(
             not gaps,
@@ -69,7 +81,9 @@ class Statements:
 
         def is_decided() -> bool:
             found[:] = self.move.record().statements
-            return bool(twice(found, first)) or self._is_up_to_date(found)
+            return bool(twice(found, first)) or (
+                self._is_up_to_date(found) and self._late(found) < LATE_SECONDS
+            )
 
         if not is_decided():
             running = [each for each in self.place.engine.containers() if each.running]
@@ -86,18 +100,28 @@ class Statements:
         end = (last(found) + 1) * PERIOD
         return end > max(self.move.at, self.staying.restarted, self.place.now() - FRESH_SECONDS)
 
+    def _late(self, found: list[dict[str, Any]]) -> float:
+        """Return how late the oldest statement was of those that the job sent last; what was due before it could run counts from then."""
+        newest = _newest(found)
+        due = (min(each["period"] for each in newest) + 1) * PERIOD
+        return float(newest[-1]["at"] - max(due, self.move.at, self.staying.restarted))
+
     def _require_none_twice(self, found: list[dict[str, Any]], first: int, facts: dict[str, str]) -> None:
         if not (period := twice(found, first)):
             return
         both = [each for each in found if each["period"] == period]
         apart = len({each["from"] for each in both}) > 1
+        trial = any(each["total"] < len(ARCHIVE) for each in both)
         fail(
             f"The bookkeeper got two statements for the same ten seconds, {'from two places' if apart else 'twice from the same place'}: "
             "the job ran twice, or began with data that did not know what was sent.",
             seen=f"{clock(period * PERIOD)}: {len(both)} statements",
             evidence="; ".join(f"{each['total']} parcels, from {each['from']}" for each in both),
             hint=(
-                "Until when did cron run the job on the old machine, and what did it write down after you had copied? "
+                "One of them knows fewer parcels than there were before today. Which container ran the job with data of its own, "
+                "and until when? "
+                if trial
+                else "Until when did cron run the job on the old machine, and what did it write down after you had copied? "
                 if apart
                 else "Which containers ran the job, and did each write down in the database of the office what it had sent? "
             )
@@ -107,14 +131,19 @@ class Statements:
 
     def _require_up_to_date(self, found: list[dict[str, Any]], facts: dict[str, str]) -> None:
         since = f" since {clock((last(found) + 1) * PERIOD)}" if found else ""
-        gone = self._came(found) and (last(found) + 1) * PERIOD <= self.staying.restarted
+        newest = found[-1]["at"] if found else 0.0
+        why = "nobody runs the job, or its statements do not arrive."
+        if newest > max(self.move.at, self.staying.restarted):
+            why = f"the job ran, and has sent nothing for {self.place.now() - newest:.0f} s: it runs too seldom, or fails."
+        elif self._came(found) and self.staying.restarted - newest < LATE_SECONDS:
+            why = "nobody runs the job, since the rented engine was restarted."
         require(
             self._is_up_to_date(found),
-            f"The bookkeeper got no statement{since}: nobody runs the job"
-            + (", since the rented engine was restarted." if gone else ", or its statements do not arrive."),
+            f"The bookkeeper got no statement{since}: {why}",
             seen=f"last statement: {clock(last(found) * PERIOD) if found else 'none'}",
             evidence="; ".join(f"{each.name}: {each.status}" for each in self.place.engine.containers()),
-            hint="On the old machine cron ran tally.py. A container runs one program: which one runs the job, and what does its log say?",
+            hint="On the old machine cron ran tally.py. A container runs one program: which one runs the job, with which environment, "
+            "and what does its log say?",
             **facts,
         )
 
@@ -131,6 +160,11 @@ class Statements:
             hint="Which volume does the container of the job have?",
             **facts,
         )
+
+
+def _newest(statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the statements that the job sent last, in one run."""
+    return [each for each in statements if each["at"] > statements[-1]["at"] - TOGETHER_SECONDS]
 
 
 def last(statements: list[dict[str, Any]]) -> int:
