@@ -21,8 +21,8 @@ _LOGGED = {"Type": "json-file", "Config": {"max-size": "1m"}}
 """Output is read from the log, so the engine must keep one; a driver without options would get those of the engine, which
 may cut a log off after a few lines."""
 
-STEP_SECONDS = 10.0
-"""How long the engine may take to make or end a container."""
+STEP_SECONDS = 60.0
+"""How long the engine may take to make or end a container: with the storage driver vfs it copies the image first."""
 
 
 @dataclass(frozen=True)
@@ -99,37 +99,35 @@ def _started(engine: Engine, body: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def usual_log(engine: Engine, image: str) -> Mapping[str, Any]:
-    """Start a container that names no log driver, and return the driver and its options that the engine gave it.
+@contextlib.contextmanager
+def usual(engine: Engine, image: str) -> Iterator[str]:
+    """Run a container with the engine's own settings, such as its log driver, for a block; give its id.
 
     Raises:
         EngineError: the engine could not start it.
     """
-    body = {"Image": image, "Entrypoint": ["/bin/sh", "-c", ":"], "Cmd": [], "Labels": {ROLE: ROLE_NAME}}
+    body = {
+        "Image": image,
+        "Entrypoint": ["/bin/sh", "-c", "sleep 60"],
+        "Cmd": [],
+        "Labels": {ROLE: ROLE_NAME},
+    }
     with _started(engine, {**body, "HostConfig": {"NetworkMode": "none"}}) as container:
-        found: Mapping[str, Any] = engine.inspect(container)["HostConfig"].get("LogConfig") or {}
-        return found
+        yield container
 
 
-def ask_as_labs_do(engine: Engine, image: str) -> None:
+def ask_as_labs_do(engine: Engine, container: str) -> None:
     """Make the kinds of requests that labs need and other probes do not: a command in a container, files, processes, events.
 
     Raises:
         EngineError: the engine, or what is in front of it, refuses one of them.
     """
-    body = {
-        "Image": image,
-        "Entrypoint": ["/bin/sh", "-c", "sleep 30"],
-        "Cmd": [],
-        "Labels": {ROLE: ROLE_NAME},
-    }
-    with _started(engine, {**body, "HostConfig": {"NetworkMode": "none"}}) as container:
-        engine.request("POST", f"/containers/{container}/exec", body={"Cmd": ["true"]}, seconds=STEP_SECONDS)
-        engine.request("GET", f"/containers/{container}/top", seconds=STEP_SECONDS)
-        path = {"path": "/etc/hostname"}
-        engine.request("GET", f"/containers/{container}/archive", query=path, seconds=STEP_SECONDS, raw=True)
-        for _ in engine.events(since=engine.clock.now(), until=engine.clock.now()):
-            pass
+    engine.request("POST", f"/containers/{container}/exec", body={"Cmd": ["true"]}, seconds=STEP_SECONDS)
+    engine.request("GET", f"/containers/{container}/top", seconds=STEP_SECONDS)
+    path = {"path": "/etc/hostname"}
+    engine.request("GET", f"/containers/{container}/archive", query=path, seconds=STEP_SECONDS, raw=True)
+    for _ in engine.events(since=engine.clock.now(), until=engine.clock.now()):
+        pass
 
 
 @contextlib.contextmanager

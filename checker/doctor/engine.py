@@ -6,7 +6,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from checker.doctor.container import ask_as_labs_do, usual_log
+from checker.doctor.container import ask_as_labs_do, usual
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
 from checker.engine.api import RefusedError, is_podman
 from checker.engine.client import Client, find_client
@@ -154,41 +154,55 @@ def kind(machine: Machine) -> tuple[Seen, ...]:
     return (fine(f"{os_type or 'linux'}: {machine.info.get('OperatingSystem') or 'of unknown name'}"),)
 
 
-def logs(machine: Machine) -> tuple[Seen, ...]:
-    """Ask whether the engine keeps containers' logs, they can be read, and their beginning is still there."""
+def settings(machine: Machine) -> tuple[Seen, Seen]:
+    """Run a container with the engine's own settings: is its log kept, and may labs ask what they ask?"""
     driver = str(machine.info.get("LoggingDriver") or "")
-    remedy = 'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.'
-    options: Mapping[str, Any] = {}
-    if machine.image and driver != "none":
-        try:
-            options = usual_log(machine.asked, machine.image).get("Config") or {}
-        except EngineError as error:
-            if "logging driver" not in str(error):
-                return (fine(driver),)  # another line says why no container can be run
-            return (
-                problem(f"the log driver `{driver}` does not work, so no container starts: {error}", remedy),
-            )
+    if not machine.image:
+        return judge_log(driver, {}), unknown("known only after images are built (lab images build)")
+    try:
+        with usual(machine.asked, machine.image) as container:
+            config = machine.asked.inspect(container)["HostConfig"].get("LogConfig") or {}
+            return judge_log(driver, config.get("Config") or {}), _requests(machine, container)
+    except EngineError as error:
+        if "logging driver" not in str(error):
+            return judge_log(driver, {}), unknown("no container could be run")
+        said = f"the log driver `{driver}` does not work, so no container starts: {error}"
+        return problem(said, _OTHER_DRIVER), unknown("no container could be run")
+
+
+_OTHER_DRIVER = (
+    'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.'
+)
+
+
+def judge_log(driver: str, options: Mapping[str, Any]) -> Seen:
+    """Judge whether logs can be read, and whether their beginning is still there.
+
+    Args:
+        driver: the engine's log driver.
+        options: those that the engine gives to a container.
+    """
     if driver == "none" or options.get("cache-disabled") == "true":
         said = f"the log driver is `{driver}`" + (" without a cache" if driver != "none" else "")
         unread = "`docker logs` shows nothing, and checks that read logs cannot judge"
-        return (note(f"{said}: {unread}", remedy),)
+        return note(f"{said}: {unread}", _OTHER_DRIVER)
     if (size := str(options.get("max-size") or "")) and 0 < in_bytes(size) < LEAST_LOG:
         said = f"{driver}, which keeps only the last {size} of a log"
-        return (note(f"{said}: checks that look for an earlier line in it may judge wrongly", remedy),)
-    return (fine(driver or "unknown"),)
+        return note(f"{said}: checks that look for an earlier line in it may judge wrongly", _OTHER_DRIVER)
+    return fine(driver or "unknown")
 
 
-def requests(machine: Machine) -> tuple[Seen, ...]:
+def _requests(machine: Machine, container: str) -> Seen:
     """Ask the engine what labs ask it, in case a proxy or a plugin in front of it forbids some of that."""
     try:
-        ask_as_labs_do(machine.asked, machine.image)
+        ask_as_labs_do(machine.asked, container)
     except RefusedError as error:
         if not error.remedy:
-            return (fine("answered, or refused by the engine itself; other lines say why"),)
-        return (problem(str(error), error.remedy),)
+            return fine("answered, or refused by the engine itself; other lines say why")
+        return problem(str(error), error.remedy)
     except EngineError:
-        return (unknown("the engine did not answer; try again"),)
-    return (fine("those that labs need are allowed"),)
+        return unknown("the engine did not answer; try again")
+    return fine("those that labs need are allowed")
 
 
 def in_bytes(size: str) -> float:
@@ -258,7 +272,6 @@ PROBES = (
     Probe("engine", (("security", "rights"),), security),
     Probe("engine", (("system", "runs"),), kind),
     Probe("engine", (("architecture", "architecture"),), architecture),
-    Probe("engine", (("logs", "logs"),), logs),
-    Probe("engine", (("requests", "requests"),), requests, needs_image=True),
+    Probe("engine", (("logs", "logs"), ("requests", "requests")), settings),
     Probe("engine", (("engine-files", "engine's files"),), place),
 )

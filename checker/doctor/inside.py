@@ -129,7 +129,7 @@ def _not_run(machine: Machine, error: EngineError) -> tuple[Seen, ...]:
     if "mount" in said.lower() or "shared" in said.lower():
         return problem(said, _sharing(machine)), rest, rest, rest, disk
     known = refusals.trouble(said)
-    remedy = known.remedy if known else "Read the engine's log, and restart the engine."
+    remedy = error.remedy or (known.remedy if known else "Read the engine's log, and restart the engine.")
     return (
         problem(f"{known.what.rstrip('.') if known else 'a container cannot be run'}: {said}", remedy),
         rest,

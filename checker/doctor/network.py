@@ -66,7 +66,7 @@ def reach(machine: Machine) -> tuple[Seen, Seen]:
             later = unknown("no network can be created; see names in a lab")
             return later, later
         known = refusals.trouble(str(error))
-        remedy = known.remedy if known else "Restart the engine."
+        remedy = error.remedy or (known.remedy if known else "Restart the engine.")
         said = f"two containers cannot run at the same time: {error}"
         return problem(said, remedy), unknown("no container could be run")
     return _judge_between(output.value("tcp") or "no"), _judge_published(trouble)

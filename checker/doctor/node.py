@@ -107,7 +107,9 @@ def nodes(machine: Machine) -> tuple[Seen, ...]:
             CgroupnsMode="private",
         )
     except EngineError as error:
-        refused = _weaker(labs, f"not possible: {error}", _privilege_remedy(machine, str(error)))
+        refused = _weaker(
+            labs, f"not possible: {error}", error.remedy or _privilege_remedy(machine, str(error))
+        )
         return (refused, *[unknown("no privileged container could be run")] * rest)
     return (
         _privileged(machine, output),

@@ -131,7 +131,7 @@ def test_a_default_platform_of_another_kind_is_noted(machine: Make, wanted: str,
 
 @pytest.mark.parametrize(("driver", "mark"), [("none", Mark.NOTE), ("local", Mark.FINE), ("", Mark.FINE)])
 def test_an_engine_that_keeps_no_logs_is_noted(machine: Make, driver: str, mark: Mark) -> None:
-    (seen,) = probes.logs(machine(info={"LoggingDriver": driver}))
+    seen, _ = probes.settings(machine(info={"LoggingDriver": driver}))
     assert seen.mark is mark
 
 
@@ -150,7 +150,7 @@ def test_options_that_cut_logs_off_are_noted(
 ) -> None:
     engine.records["containers-made"] = {"HostConfig": {"LogConfig": {"Type": driver, "Config": options}}}
     images = ({"RepoTags": ["drydock/toolbox:1.0"], "Labels": {"io.drydock.image": "toolbox"}},)
-    (seen,) = probes.logs(machine(info={"LoggingDriver": driver}, images=images))
+    seen, _ = probes.settings(machine(info={"LoggingDriver": driver}, images=images))
     assert (seen.mark is Mark.NOTE) == bool(words)
     assert words in seen.found
     assert engine.made == []
@@ -159,7 +159,7 @@ def test_options_that_cut_logs_off_are_noted(
 def test_a_log_driver_that_starts_no_container_is_a_problem(machine: Make, engine: Any) -> None:
     engine.refuse("/containers/containers-made/start", "failed to initialize logging driver: no journald")
     images = ({"RepoTags": ["drydock/toolbox:1.0"], "Labels": {"io.drydock.image": "toolbox"}},)
-    (seen,) = probes.logs(machine(info={"LoggingDriver": "journald"}, images=images))
+    seen, _ = probes.settings(machine(info={"LoggingDriver": "journald"}, images=images))
     assert seen.mark is Mark.PROBLEM
     assert "no journald" in seen.found
     assert "log-driver" in seen.remedy
@@ -181,7 +181,8 @@ def test_what_a_proxy_forbids_is_a_problem(
 ) -> None:
     engine.refuse(path, "403 Forbidden", status)
     images = ({"RepoTags": ["drydock/toolbox:1.0"], "Labels": {"io.drydock.image": "toolbox"}},)
-    (seen,) = probes.requests(machine(images=images))
+    engine.records["containers-made"] = {"HostConfig": {}}
+    _, seen = probes.settings(machine(images=images))
     assert seen.mark is mark
     assert engine.made == []
 

@@ -10,6 +10,7 @@ import pytest
 from checker.doctor import node
 from checker.doctor.finding import Mark, Seen
 from checker.engine.platform import System
+from checker.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +122,12 @@ def test_a_setting_that_starts_no_container_is_named_here_too(machine: Make, eng
     engine.refuse("/containers/containers-made/start", "unknown or invalid runtime name: gv")
     seen, *_ = node.nodes(machine(images=IMAGES, labs=({"needs": ("privileged",)},)))
     assert "default-runtime" in seen.remedy
+
+
+def test_an_engine_that_is_only_slow_is_not_blamed_on_a_policy(machine: Make, engine: Any) -> None:
+    engine.refusals["/containers/create"] = EngineError("It timed out.", remedy="wait")
+    seen, *_ = node.nodes(machine(images=IMAGES, labs=({"needs": ("privileged",)},)))
+    assert seen.remedy == "wait"
 
 
 def test_in_another_image_what_its_tools_cannot_tell_is_unknown_and_nothing_is_wrong(
