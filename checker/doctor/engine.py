@@ -41,6 +41,8 @@ def find(machine: Machine) -> tuple[Seen, ...]:
         )
     if trouble is not None or endpoint is None:
         what = trouble.what if trouble else "There is no container engine."
+        if trouble is not None and trouble.detail:
+            what += f" {trouble.detail.splitlines()[-1].strip()}"
         remedy = (trouble.remedy if trouble else "") or "Start it, and try again."
         return problem(what, remedy), unknown("there is no engine to use")
     allowed = fine("this user may use the engine")

@@ -14,6 +14,7 @@ from checker.doctor.machine import look
 from checker.doctor.run import ask, stops_a_lab
 from checker.engine.endpoint import Endpoint, with_scheme
 from checker.engine.platform import Reach, System
+from checker.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,12 @@ def test_a_usable_engine_is_named_with_where_it_was_found(machine: Make) -> None
     found, permission = probes.find(machine())
     assert found.mark is permission.mark is Mark.FINE
     assert found.found == "/var/run/docker.sock (socket of Docker)"
+
+
+def test_why_an_engine_does_not_answer_is_shown(machine: Make) -> None:
+    trouble = EngineError("It does not answer.", remedy="Look.", detail="tls: unknown authority\n")
+    found, _ = probes.find(machine(engine=None, trouble=trouble))
+    assert found.found == "It does not answer. tls: unknown authority"
 
 
 def test_a_closed_socket_is_a_matter_of_permission(machine: Make, platform: Any) -> None:
