@@ -22,7 +22,7 @@ LOSS_SECONDS = 260
 @timeout(SERVE_SECONDS)
 def test_first_serves(ways: Ways, goal: Goal) -> None:
     """One way: two copies on two machines, answering at one address."""
-    if ways.first is None:
+    if not ways.used:
         _tell_of_loose(ways)
         WHY.fail(
             "no-way",
@@ -30,60 +30,54 @@ def test_first_serves(ways: Ways, goal: Goal) -> None:
             source="; ".join(way.first for way in ways.all),
             seen="none",
         )
-    goal.serves(ways.first)
+    goal.serves(ways.used[0])
 
 
 @needs("first-serves")
 @timeout(SERVE_SECONDS)
 def test_first_updated(ways: Ways, goal: Goal) -> None:
     """It moved from 1.0 to 2.0 without a failed request."""
-    goal.updated(_there(ways.first))
+    goal.updated(ways.used[0])
 
 
 @needs("first-serves")
 @timeout(LOSS_SECONDS)
 def test_first_survives(ways: Ways, goal: Goal) -> None:
     """A machine was lost, and two copies run on the others."""
-    goal.survives(_there(ways.first))
+    goal.survives(ways.used[0])
 
 
 @needs("first-serves")
 @timeout(SERVE_SECONDS)
 def test_second_serves(ways: Ways, goal: Goal) -> None:
     """Another way: two copies on two machines, answering at one address."""
-    if ways.second is None:
+    first, *others = ways.used
+    if not others:
         _tell_of_loose(ways)
-        first = _there(ways.first)
         source = " and ".join(f"curl {way.shown}" for way in ways.all if way is not first)
         WHY.fail("one-way-alone", way=first.title, source=source, seen=f"Parcel {_by(first)} alone")
-    goal.serves(ways.second)
+    goal.serves(others[0])
 
 
 @needs("second-serves")
 @timeout(SERVE_SECONDS)
 def test_second_updated(ways: Ways, goal: Goal) -> None:
     """It moved from 1.0 to 2.0 without a failed request."""
-    goal.updated(_there(ways.second))
+    goal.updated(ways.used[1])
 
 
 @needs("second-serves")
 @timeout(LOSS_SECONDS)
 def test_second_survives(ways: Ways, goal: Goal) -> None:
     """A machine was lost, and two copies run on the others."""
-    goal.survives(_there(ways.second))
+    goal.survives(ways.used[1])
 
 
 @needs("first-survives", "second-survives")
 @timeout(30)
 def test_compared(lab: Lab, ways: Ways) -> None:
     """comparison.csv says what both came to."""
-    compared(lab, (_there(ways.first), _there(ways.second)))
-
-
-def _there(way: Way | None) -> Way:
-    if way is None:
-        WHY.fail("went-away")
-    return way
+    compared(lab, (ways.used[0], ways.used[1]))
 
 
 def _by(way: Way) -> str:

@@ -99,7 +99,7 @@ class Ways:
 
     @functools.cached_property
     def used(self) -> list[Way]:
-        """The ways in use, in the order in which checks first saw them: what is first stays first."""
+        """The ways in use, two at the most, in the order in which checks first saw them: what is first stays first."""
         used = {way.key: way for way in self.all if way.is_in_use()}
         scene = self.lab.node("prober").id
         known = [key for key in (self.lab.recall("ways", scene) or "").split() if key in used]
@@ -107,16 +107,6 @@ class Ways:
         if order != known:
             self.lab.remember("ways", scene, text=" ".join(order))
         return [used[key] for key in order]
-
-    @property
-    def first(self) -> Way | None:
-        """The way that was taken first."""
-        return self.used[0] if self.used else None
-
-    @property
-    def second(self) -> Way | None:
-        """The other way."""
-        return self.used[1] if len(self.used) > 1 else None
 
 
 _MADE: dict[str, Callable[[Lab], Way]] = {
