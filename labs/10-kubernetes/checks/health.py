@@ -89,7 +89,7 @@ def _require_soon(container: Container, source: str) -> None:
 
     def require_within(seconds: int, reason: str, seen: str) -> None:
         soon = seconds <= HEALED_SECONDS
-        WHY.require(soon, reason, seconds=seconds, most=HEALED_SECONDS, source=source, seen=seen)
+        WHY.require(soon, reason, seconds=seconds, source=source, seen=seen)
 
     liveness, readiness = container.liveness_probe or Probe(), container.readiness_probe or Probe()
     startup = container.startup_probe or _AT_ONCE
@@ -251,7 +251,6 @@ class _Trial:
             "slow-to-end",
             noticed=noticed,
             given=f"{took:.0f} s" if done else f"more than {allowed} s",
-            most=HEALED_SECONDS,
             source=self._source,
             told=self._pods.told,
             seen=f"told to end, and {f'started again {took:.0f} s later' if done else 'not started again yet'}",

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .parcel import Parcel
 
 ADDRESS = "http://127.0.0.1:8100/"
-SHOWN = "http://localhost:8100/"
 WANTED = 3
 PROGRAM = "/app/parcel.py"
 """Where the image keeps Parcel."""
@@ -27,14 +26,10 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
     """End the check: no copy is there."""
     blocked = cluster.last_failure()
     if blocked:
-        WHY.fail("none-can-be-made", wanted=WANTED, image=cluster.image, seen="none", evidence=blocked)
+        WHY.fail("none-can-be-made", image=cluster.image, seen="none", evidence=blocked)
     if hidden := cluster.in_kube_system():
         WHY.fail(
-            "in-kube-system",
-            wanted=WANTED,
-            image=cluster.image,
-            home=cluster.home,
-            seen=f"{len(hidden)} in kube-system",
+            "in-kube-system", image=cluster.image, home=cluster.home, seen=f"{len(hidden)} in kube-system"
         )
     if idle := cluster.idle():
         title, why = idle[0]
@@ -42,7 +37,6 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
             "makes-none",
             owner=title,
             why=why,
-            wanted=WANTED,
             image=cluster.image,
             everywhere=cluster.everywhere,
             seen="none",
@@ -55,11 +49,10 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
             image=cluster.image,
             pod=waiting.metadata.name,
             images=images,
-            wanted=WANTED,
             space=space(waiting),
             seen=f"{waiting.trouble}: {images}",
         )
-    WHY.fail("nothing-runs", image=cluster.image, wanted=WANTED, everywhere=cluster.everywhere, seen="none")
+    WHY.fail("nothing-runs", image=cluster.image, everywhere=cluster.everywhere, seen="none")
 
 
 # -- refused ---------------------------------------------------------------------------------------------------
@@ -78,14 +71,12 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
             service=name,
             number=len(pods),
             all=len(pods) + parcel.beside,
-            wanted=WANTED,
             space=space(parcel.service),
             seen=f"{len(pods)}, and {parcel.beside} without its labels",
         )
     WHY.fail(
         "too-few",
         number=len(pods),
-        wanted=WANTED,
         owner=parcel.owner(pods[0]).title,
         space=space(pods[0]),
         seen=f"{len(pods)}, all ready",
@@ -95,14 +86,7 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
 def _fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     """End the check: more copies are wanted than the cluster makes."""
     pods = parcel.pods_of(workload)
-    WHY.fail(
-        "no-more-made",
-        workload=workload.title,
-        number=len(pods),
-        wanted=WANTED,
-        space=space(pods[0]),
-        seen=refused,
-    )
+    WHY.fail("no-more-made", workload=workload.title, number=len(pods), space=space(pods[0]), seen=refused)
 
 
 # -- not reached -----------------------------------------------------------------------------------------------
@@ -123,8 +107,6 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
     WHY.fail(
         "no-answer-elsewhere" if isinstance(parcel.cluster, Elsewhere) else "no-answer",
         service=service.metadata.name,
-        shown=SHOWN,
-        node_port=NODE_PORT,
         namespace=service.metadata.namespace,
         port=service.spec.ports[0].port,
         seen=seen,
@@ -214,19 +196,13 @@ def require_program(parcel: Parcel) -> None:
         WHY.require(
             not over,
             "volume-over-it",
-            program=PROGRAM,
             pod=pod.metadata.name,
             space=space(pod),
             seen=f"a volume at {over[0]}" if over else "",
         )
         own = not runs or any(map(_names_program, runs))
         WHY.require(
-            own,
-            "another-program",
-            program=PROGRAM,
-            pod=pod.metadata.name,
-            space=space(pod),
-            seen=runs[0] if runs else "",
+            own, "another-program", pod=pod.metadata.name, space=space(pod), seen=runs[0] if runs else ""
         )
 
 

@@ -25,12 +25,7 @@ def judge(lab: Lab, cluster: Kubernetes) -> None:
     _require_nodes(cluster)
     closed = cluster.closed_nodes()
     cordoned = [node.metadata.name for node in closed if node.spec.unschedulable]
-    WHY.require(
-        not cordoned,
-        "cordoned",
-        nodes=cordoned,
-        seen=f"{', '.join(cordoned)}: SchedulingDisabled",
-    )
+    WHY.require(not cordoned, "cordoned", nodes=cordoned, seen=f"{', '.join(cordoned)}: SchedulingDisabled")
     tainted = {node.metadata.name: set_taints(node) for node in closed}
     WHY.require(
         not tainted,
