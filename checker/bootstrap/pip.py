@@ -51,6 +51,9 @@ WHEELS = Path("/usr/share/python-wheels")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 """Where people name the certificates of a network that inspects TLS. If such a file is missing, pip trusts no server."""
 
+WAY = ("PIP_NO_INDEX", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_PROXY")
+"""Where people say from where packages come; such a setting often belongs to another network."""
+
 
 def environment(base: Mapping[str, str], configured: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for pip: the user's way to the packages, and none of what changes the result.
@@ -205,9 +208,15 @@ def _remedy(text: str) -> str:
     """Return what to do, by what pip printed."""
     if "certificate" in text.lower() and (named := [name for name in CERTIFICATES if name in os.environ]):
         return f"{named[0]} names {os.environ[named[0]]}: see whether that has today's certificates, or unset it."
-    return next((remedy for sign, remedy in _SIGNS if sign in text.lower()), _OTHERWISE)
+    remedy = next((remedy for sign, remedy in _SIGNS if sign in text.lower()), _OTHERWISE)
+    set_here = [name for name in WAY if name in os.environ]
+    if set_here and any(sign in text.lower() for sign in _OUT_OF_REACH):
+        # Not what they say: an address may have a password in it.
+        remedy += f" This terminal sets {', '.join(set_here)}: unset what belongs to another network."
+    return remedy
 
 
+_OUT_OF_REACH = ("no matching distribution", "connection", "resolution")
 _OTHERWISE = "Run the same command again: nothing is lost."
 _SIGNS = (
     (

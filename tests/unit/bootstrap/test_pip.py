@@ -159,6 +159,20 @@ def test_the_remedy_fits_the_failure(
     assert remedy in caught.value.remedy
 
 
+def test_settings_of_another_network_are_named_without_what_they_say(
+    fake_pip: Callable[[str], list[str]], tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in pip.WAY:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://ada:secret@index.example/simple")
+    code = "print('ERROR: No matching distribution found for x==1'); raise SystemExit(1)"
+    with pytest.raises(ProblemError) as caught:
+        run(fake_pip(code), tmp_path, steps)
+    assert "This terminal sets PIP_NO_INDEX, PIP_INDEX_URL: unset" in caught.value.remedy
+    assert "secret" not in str(caught.value)
+
+
 def test_a_pip_that_never_ends_is_ended(
     fake_pip: Callable[[str], list[str]], tmp_path: Path, steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
