@@ -25,6 +25,8 @@ IDLE = 0.3
 """The share of what is reserved up to which copies do not work; those that have too little work all the time."""
 ASKED_TO_END = {0, 137, 143}
 """The exit codes of what was stopped: by itself after being asked, by SIGKILL, by SIGTERM."""
+NOBODY_READY = 503
+"""What a load balancer answers that has no copy to pass a request on to."""
 BUSY = 2.0
 """How long, as a multiple of its work, a program waits on a machine that is too busy to replay a week."""
 NIGHTS = (("1:00 to 5:00", 1, 5), ("23:00 to 24:00", 23, 24))
@@ -155,6 +157,8 @@ class Replay:
                 "What does this container need, and what do its limits and options give it? Its log may say more.",
             )
         if not late and len(bad) == len(self.seen.requests):
+            if mine := self._elsewhere():
+                return mine
             why = f"Not one got a good answer from {SERVICE}."
             hint = "which container publishes this port, and whom does a front ask?"
             return why, f"What does `curl -i {SERVICE}/` show, {hint}"
@@ -174,6 +178,12 @@ class Replay:
         elif late:
             why = "got no answer within two seconds. The copies had too little processor time for so many requests, which had to wait."
             hint = "How many requests a second can one copy answer, with its limit? `curl http://meter/plan` says how many come."
+        elif sum(each.status == NOBODY_READY for each in bad) > len(bad) / 2:
+            why = "met nobody: no copy was there that could answer, as the front says."
+            hint = (
+                "At night, few requests come, and not none. How long does a new copy take until it can answer? The log of the "
+                "front says when it finds a copy ready, and when it loses one."
+            )
         elif self._near_an_end() > len(bad) / 2:
             why = "failed in the second in which a container ended: it was stopped with requests under way."
             hint = "What does `docker stop` do that `docker rm --force` does not? Compare with lab 08."
@@ -181,6 +191,19 @@ class Replay:
             why = "met nobody: no copy was there that could answer."
             hint = "At night, few requests come, and not none. How long does a new copy take until it can answer?"
         return f"Most of them {why}", hint
+
+    def _elsewhere(self) -> tuple[str, str] | None:
+        """Return why nobody was met, and where to look, when containers run on the learner's own machine alone."""
+        if any(each.running for each in self.rented.engine.containers()):
+            return None
+        for each in self.lab.containers():
+            if each.running:
+                why = (
+                    f"No container runs on the rented machine. `{each.name}` runs on your own: a command without a context is for "
+                    "the engine of your own machine."
+                )
+                return why, "What stands between `docker` and `run` in the lesson?"
+        return None
 
     def _broken(self) -> str:
         """Return which container did not start, or ended by itself, and why; empty when none did."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SLUG = "17-cloud"
 KEY = "/rented/tls/key.pem"
+NOW = 1_800_000_000
 LISTENS = """\
 LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=40,fd=3))
 LISTEN 0 128 0.0.0.0:9090 0.0.0.0:* users:(("python3",pid=71,fd=3))
@@ -45,21 +47,38 @@ def rented(checks: Checks, **says: str) -> Any:
     return made
 
 
-def container(name: str = "practice", network: str = "bridge", status: str = "running") -> Any:
+def container(
+    name: str = "practice",
+    network: str = "bridge",
+    status: str = "running",
+    *,
+    ran: float = 3600,
+    mounts: tuple[dict[str, str], ...] = (),
+) -> Any:
     return SimpleNamespace(
-        id="c1", name=name, status=status, host_config={"NetworkMode": network}, attrs={"State": {"Pid": 70}}
+        id="c1",
+        name=name,
+        status=status,
+        running=status == "running",
+        host_config={"NetworkMode": network},
+        attrs={"State": {"Pid": 70}},
+        started_at=datetime.fromtimestamp(NOW - ran, UTC).isoformat().replace("+00:00", "Z"),
+        mounts=list(mounts),
     )
 
 
 def replay(checks: Checks, found: Any, *, connected: int = 0, accepted: int = 0, received: int = 0) -> Any:
-    """Return a replay of a day with one container that ran all the time."""
+    """Return a replay of a day with one container, whose name ran all the time."""
     machine = SimpleNamespace(
-        engine=SimpleNamespace(containers=lambda: [found], run=lambda _: ""),
+        engine=SimpleNamespace(
+            containers=lambda: [found], run=lambda command: str(NOW) if "date" in command else ""
+        ),
         connected=lambda _: connected,
         accepted=lambda _: accepted,
     )
     made = checks(SLUG, "replay").Replay(*[SimpleNamespace()] * 4)
     made.rented = machine
+    made.lab = SimpleNamespace(containers=list)
     made.bill = {
         "days": 1,
         "stored": {},
@@ -197,7 +216,11 @@ def unserved(checks: Checks, failure: Failure, good: int, *, used: float, waited
     made = replay(checks, container())
     made.bill |= {"reserved": [1.0] * 24, "used": [used] * 24, "waited": [waited] * 24}
     made.seen = SimpleNamespace(
-        failures=[SimpleNamespace(failure=failure, at=5.0, end=5.1)] * 10, requests=[None] * (10 + good)
+        failures=[
+            SimpleNamespace(failure=failure, status=503 if failure is Failure.STATUS else 0, at=5.0, end=5.1)
+        ]
+        * 10,
+        requests=[None] * (10 + good),
     )
     made.rented.engine.containers = list
     made._get = lambda _: SimpleNamespace(text='{"at": 99.0, "kind": "ended", "id": "c1"}')
@@ -221,6 +244,7 @@ def test_a_service_that_never_gave_a_good_answer_is_wrong_on_a_busy_machine_too(
         (Failure.TIMED_OUT, 0.1, "The copies had processor time left"),
         (Failure.TIMED_OUT, 0.9, "too little processor time for so many requests"),
         (Failure.REFUSED, 0.5, "no copy was there that could answer"),
+        (Failure.STATUS, 0.5, "no copy was there that could answer, as the front says"),
     ],
 )
 def test_why_requests_failed_is_told_by_what_the_users_met_and_what_was_used(
