@@ -7,7 +7,7 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import Failure, could_not_run, fail, require
+from checker.grading.author import Failure, could_not_run, fail, moment, require
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Prober, Reply, Timeline, Traffic
@@ -255,16 +255,23 @@ class Replay:
     def require_nothing_forgotten(self) -> None:
         """Require that nothing is left that costs and that nobody uses."""
         items = {each["name"]: each for each in self.bill["items"]}
+        now = float(self.rented.engine.run("date +%s.%N") or 0)
         for each in self.rented.engine.containers():
             item = items.get(each.name)
-            ended = each.status not in {"running", "paused"}
-            if ended or item is None or item["hours"] < 12 or item["holds_engine"]:
+            # A container may be younger than what the bill says of its name: it was made again, or after the replay.
+            ran = now - moment(each.started_at)
+            hours = min(ran, item["hours"]) if item else ran
+            holds = any(str(mount.get("Source", "")).endswith("docker.sock") for mount in each.mounts)
+            if each.status not in {"running", "paused"} or hours < 12 or holds:
                 continue
-            used, seen = self._is_used(each, item)
+            used, seen = self._is_used(each, hours, item)
             require(
                 used,
                 f"The container `{each.name}` still runs. It ran for {item['hours']:.0f} hours of the replay, nobody sent it "
-                f"requests, and it cost {item['cents']:.1f} cents.",
+                f"requests, and it cost {item['cents']:.1f} cents."
+                if item
+                else f"The container `{each.name}` still runs. It was started after the replay, nobody sends it requests, and "
+                "every hour of it costs.",
                 expected="only containers that somebody uses",
                 seen=f"{each.name}: {seen}",
                 source="docker --context … ps; " + BILL,
@@ -280,20 +287,27 @@ class Replay:
                 hint="A container that is removed leaves its volumes behind. Which option of `docker rm` removes those without a name?",
             )
 
-    def _is_used(self, container: Inner, item: dict[str, Any]) -> tuple[bool, str]:
-        """Return whether somebody sends a container requests, and what shows it."""
+    def _is_used(self, container: Inner, hours: float, item: dict[str, Any] | None) -> tuple[bool, str]:
+        """Return whether somebody sends a container requests, and what shows it.
+
+        Args:
+            container: it runs.
+            hours: for how many hours of the replay, or seconds after it, it has run.
+            item: what the bill says of it, if it ran in the replay.
+        """
         network = container.host_config["NetworkMode"]
         if network == "host":
             # What the machine's own network has received and accepted was for all programs on it; so it is asked for now.
             connected = self.rented.connected(container)
             return connected > 0, f"the machine's own network, and {connected} connections to it now"
-        accepted, received = self.rented.accepted(container), item["received"]
+        accepted = self.rented.accepted(container)
+        enough = accepted > LEAST_CONNECTIONS * hours
+        if item is None:
+            return enough, f"{accepted} connections accepted"
+        received = item["received"]
         # Who shares a network has no numbers of its own.
         asked = received > UNASKED_BYTES * self.bill["days"] or network.startswith("container:")
-        return (
-            asked and accepted > LEAST_CONNECTIONS * item["hours"],
-            f"{accepted} connections accepted, {received} bytes received",
-        )
+        return asked and enough, f"{accepted} connections accepted, {received} bytes received"
 
     def require_within_budget(self) -> None:
         """Require that a whole week costs no more than the budget."""

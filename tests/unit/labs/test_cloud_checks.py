@@ -184,6 +184,34 @@ def test_a_container_that_nobody_asks_is_forgotten(checks: Checks, network: str,
         replay(checks, found, received=1_000).require_nothing_forgotten()
 
 
+def test_a_container_that_was_started_after_the_replay_can_be_forgotten_too(checks: Checks) -> None:
+    made = replay(checks, container(ran=60))
+    made.bill["items"] = []
+    with pytest.raises(CheckFailed, match="It was started after the replay"):
+        made.require_nothing_forgotten()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [container(ran=20), container(ran=5), container(mounts=({"Source": "/var/run/docker.sock"},))],
+    ids=["asked-since-it-is-there", "just-started", "works-without-being-asked"],
+)
+def test_a_container_is_asked_for_its_own_time_alone(checks: Checks, found: Any) -> None:
+    # Its name ran for 24 hours; this container of the name did not.
+    accepted = 0 if found.mounts else 6
+    replay(checks, found, accepted=accepted, received=900_000).require_nothing_forgotten()
+
+
+@pytest.mark.parametrize(("there", "told"), [((), True), (("parcel",), False)])
+def test_a_container_on_the_learners_own_machine_is_told_when_nothing_runs_on_the_rented_one(
+    checks: Checks, there: tuple[str, ...], told: bool
+) -> None:
+    made = replay(checks, container())
+    made.rented.engine.containers = lambda: [container(name) for name in there]
+    made.lab = SimpleNamespace(containers=lambda: [container("mine", status="exited"), container("cloudy")])
+    assert ("`cloudy` runs on your own" in str(made._elsewhere())) == told
+
+
 def test_a_container_that_has_ended_costs_no_more(checks: Checks) -> None:
     replay(checks, container(status="exited")).require_nothing_forgotten()
 
