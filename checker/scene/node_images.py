@@ -147,7 +147,7 @@ def _load(engine: Engine, nodes: list[_Node], progress: Callable[[str], None]) -
         first = broken[0]
         raise LabError(
             f"{_listed([node.service for node in broken])} did not take the images of the lab.",
-            remedy="The engine on that machine does not run. If you changed its options, undo that, or make the machine anew: "
+            remedy="The engine on that machine does not run. If you changed its options, undo that, or start again from a new machine: "
             "lab reset, with the lab's number."
             if _NO_ENGINE in first.problem
             else "See whether the disk is full (lab doctor), then start the lab again.",
