@@ -264,8 +264,10 @@ class ByHand:
         # When a host comes back, its engine answers a little later.
         missing = method == "GET" and len(lines) != len(nodes)
         if missing and not wait_until(all_answer, BACK_SECONDS, every=0.2):
+            silent = [node for node in nodes if not self._said([node], path)[0]]
             could_not_run(
-                f"A host's engine does not answer: {trouble} `lab start {int(self._lab.number)}` starts it again."
+                f"The engine of {', '.join(silent) or 'a host'} does not answer: {trouble.rstrip('.')}. Check again in a moment. "
+                "If somebody stopped its network or its engine, `docker restart` with its container starts it again."
             )
         try:
             return [json.loads(line) for line in lines]

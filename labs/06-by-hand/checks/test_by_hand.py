@@ -35,6 +35,7 @@ PROGRAM = "/app/parcel.py"
 """Where the image keeps Parcel."""
 
 
+@timeout(40)
 def test_five_copies(world: World) -> None:
     """Five copies of Parcel run."""
     _require_hosts(world)

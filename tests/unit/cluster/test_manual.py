@@ -157,7 +157,7 @@ def test_a_host_that_is_down_is_not_asked() -> None:
 def test_an_engine_that_does_not_answer_is_nobodys_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manual, "BACK_SECONDS", 0.0)
     lab = Lab({"host-1": [container()], "host-2": []}, silent=("host-2",))
-    with pytest.raises(CouldNotRun, match="does not answer"):
+    with pytest.raises(CouldNotRun, match="The engine of host-2 does not answer"):
         ByHand(lab, ("host-1", "host-2")).copies()  # type: ignore[arg-type]
 
 
