@@ -187,6 +187,11 @@ class ByHand:
         record = self._record(copy.node, copy.id)
         return str(record["State"]["StartedAt"])
 
+    def addresses(self, copy: Copy) -> list[str]:
+        """Return the addresses that a copy has on the networks of its host's engine."""
+        networks = self._record(copy.node, copy.id)["NetworkSettings"].get("Networks") or {}
+        return [str(each["IPAddress"]) for each in networks.values() if each.get("IPAddress")]
+
     def remote(self, copy: Copy) -> Remote:
         """Return a copy as its host's engine knows it."""
 

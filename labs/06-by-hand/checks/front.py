@@ -80,6 +80,7 @@ def tell_of_reply(world: World, reply: Reply, number: int) -> None:
             source=f"curl -i {SHOWN}",
             hint="What does front.cfg do besides passing requests on? A `server` line for each copy is all that it needs.",
         )
+    _tell_of_inner_address(world, seen)
     if any(world.is_lost(server) for server in world.servers):
         tell_of_dead(world, seen)
     require(
@@ -106,12 +107,37 @@ def tell_of_reply(world: World, reply: Reply, number: int) -> None:
     )
 
 
+def _tell_of_inner_address(world: World, seen: str) -> None:
+    """End the check when a line has the address that a copy has on its host."""
+    lines = [server for server in world.servers if server.is_address]
+    inner = world.inner_addresses() if lines else set()
+    for server in lines:
+        if server.host in inner:
+            fail(
+                f"The front passes requests to {server.host}:{server.port}, the address that a copy has on its host. Only that host knows "
+                "it; from other machines, no way leads there.",
+                expected="the name of the copy's host, and the port of that host which leads to the copy",
+                seen=f"{server.line} in front.cfg; {seen}",
+                source=f"curl {SHOWN}",
+                hint="Compare each line of front.cfg with the PORTS column of `docker -H tcp://HOST:2375 ps`.",
+            )
+
+
 def _tell_of_empty_address(world: World, seen: str) -> None:
     """End the check when a line leads to where no copy is published."""
     served = {(copy.node, port) for copy in world.counted for port in copy.ports}
     for server in world.servers:
         if (server.host, server.port) in served:
             continue
+        if server.host in {"localhost", "127.0.0.1"} and not world.has_part_at(server.port):
+            fail(
+                f"The front passes requests to {server.host}:{server.port}. That is the front itself: it is a machine of its own, and no "
+                "copy runs on it.",
+                expected="the name of the host that the copy runs on, and a port of that host",
+                seen=f"{server.line} in front.cfg; {seen}",
+                source=f"curl {SHOWN}",
+                hint="Whose name is `localhost`? Compare each line of front.cfg with the hosts in your `docker -H tcp://HOST:2375` commands.",
+            )
         # A copy that no line names is the likelier one.
         named = {(each.host, each.port) for each in world.servers}
         there = sorted(
@@ -132,6 +158,16 @@ def _tell_of_empty_address(world: World, seen: str) -> None:
 
 def _tell_of_file(world: World, seen: str) -> None:
     """End the check when the front cannot use front.cfg."""
+    if world.is_wide:
+        fail(
+            "front.cfg, or a part of it, is written in UTF-16, with two bytes for each character: the front cannot read these lines. "
+            "PowerShell's `>` and `>>` write files like that.",
+            expected="front.cfg in UTF-8",
+            seen=f"{world.text.count(chr(0))} zero bytes in front.cfg; {seen}",
+            source="cat -v front.cfg, in the toolbox",
+            hint="Write the lines in the toolbox, where `>>` adds them in UTF-8, or choose UTF-8 in your editor. `lab reset 6` brings "
+            "the first front.cfg back.",
+        )
     if not world.refused:
         return
     require(

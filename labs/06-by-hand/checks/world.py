@@ -127,9 +127,18 @@ class World:
             return ""
 
     @functools.cached_property
+    def is_wide(self) -> bool:
+        """Whether front.cfg has characters of two bytes, as PowerShell writes them: HAProxy reads no such line."""
+        return "\0" in self.text
+
+    @functools.cached_property
     def written(self) -> list[str]:
         """The lines of front.cfg that begin with the word `server`, also those that name no server."""
         return [line.strip() for line in self.text.splitlines() if line.split()[:1] == ["server"]]
+
+    def has_part_at(self, port: int) -> bool:
+        """Whether front.cfg makes another part of the front listen on a port."""
+        return bool(re.search(rf"^[ \t]*bind\b.*:{port}\b", self.text, re.MULTILINE))
 
     @functools.cached_property
     def loose(self) -> str:
@@ -177,6 +186,10 @@ class World:
     def is_lost(self, server: Server) -> bool:
         """Whether a line leads to a host that was lost; an engine forgets the address of a container that is dead."""
         return server.host in self.lost_hosts or (server.is_address and bool(self.lost_hosts))
+
+    def inner_addresses(self) -> set[str]:
+        """Return the addresses that the copies have on their hosts, which no other machine knows."""
+        return {address for copy in self.counted for address in self.cluster.addresses(copy)}
 
     @functools.cached_property
     def names(self) -> dict[str, Copy]:

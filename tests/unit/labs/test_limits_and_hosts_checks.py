@@ -259,6 +259,25 @@ def test_the_fronts_file_is_read_line_by_line(checks: Checks) -> None:
     assert of_file(checks, "server one http://host-1:8080\n").written == ["server one http://host-1:8080"]
 
 
+def test_a_part_of_the_front_is_told_from_the_front(checks: Checks) -> None:
+    text = "frontend second\n    bind 127.0.0.1:9000\nbackend parcel\n    server second 127.0.0.1:9000\n"
+    assert of_file(checks, text).has_part_at(9000)
+    assert not of_file(checks, text).has_part_at(8080)
+
+
+def test_an_address_inside_a_host_and_a_file_of_two_bytes_are_named(checks: Checks) -> None:
+    front = checks("06-by-hand", "front")
+    found = of_file(checks, "backend parcel\n    server one 172.17.0.2:8080\n")
+    found.counted = ["copy"]
+    found.cluster = SimpleNamespace(running=list, addresses=lambda _copy: ["172.17.0.2"])
+    reply: Any = SimpleNamespace(status=503, summary="HTTP 503", headers={})
+    with pytest.raises(CheckFailed, match="the address that a copy has on its host"):
+        front.tell_of_reply(found, reply, 1)
+    wide = of_file(checks, "backend parcel\n" + "\0".join("server one host-1:8080"))
+    with pytest.raises(CheckFailed, match="is written in UTF-16"):
+        front.tell_of_reply(wide, reply, 1)
+
+
 def test_what_haproxy_says_of_itself_is_not_the_mistake(checks: Checks) -> None:
     said = "haproxy version is 3.0\npath to executable is /usr/sbin/haproxy\nconfig : Proxy 'users': unable to find\n"
     assert of_file(checks, "", said).refused == "config : Proxy 'users': unable to find"
