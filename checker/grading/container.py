@@ -158,7 +158,15 @@ class Container:
             at = mount["Destination"].rstrip("/")
             if folder == at or folder.startswith(at + "/"):
                 kept = mount.get("Type") in {"volume", "bind"}
-                return mount["Source"] + folder[len(at) :] if kept else ""
+                return mount["Source"] + self._part_of_volume(at) + folder[len(at) :] if kept else ""
+        return ""
+
+    def _part_of_volume(self, at: str) -> str:
+        """Return which folder of its volume is mounted there, `/…`; empty if all of it is. The engine's Source does not say it."""
+        for asked in self.host_config.get("Mounts") or ():
+            if str(asked.get("Target")).rstrip("/") == at:
+                part = (asked.get("VolumeOptions") or {}).get("Subpath") or ""
+                return f"/{part.strip('/')}" if part else ""
         return ""
 
     @property

@@ -25,7 +25,7 @@ class Node:
 
 
 def record(name: str, created: str = "1", *mounts: dict[str, str]) -> dict[str, Any]:
-    return {"Id": name, "Name": f"/{name}", "Created": created, "Mounts": list(mounts)}
+    return {"Id": name, "Name": f"/{name}", "Created": created, "HostConfig": {}, "Mounts": list(mounts)}
 
 
 def inner(says: str = "", *mounts: dict[str, str]) -> tuple[Inner, Node]:
@@ -88,3 +88,13 @@ def test_what_is_mounted_on_a_folder_is_the_nearest_mount_above_it() -> None:
     assert container.mounted_on("/var/lib/parcel-copy") == "/srv/lib/parcel-copy"
     assert container.mounted_on("/var/lib/fast") == ""
     assert container.mounted_on("/etc") == ""
+
+
+def test_a_part_of_a_volume_that_is_mounted_is_that_folder_of_it() -> None:
+    whole = {"Type": "volume", "Destination": "/data", "Source": "/disk/parcels"}
+    container, _ = inner("", whole)
+    asked = {"Type": "volume", "Target": "/data", "VolumeOptions": {"Subpath": "one"}}
+    container.attrs["HostConfig"] = {"Mounts": [{"Type": "bind", "Target": "/other"}, asked]}
+    assert container.mounted_on("/data/more") == "/disk/parcels/one/more"
+    del asked["VolumeOptions"]
+    assert container.mounted_on("/data/more") == "/disk/parcels/more"
