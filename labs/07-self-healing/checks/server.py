@@ -114,7 +114,10 @@ class Server:
     @functools.cached_property
     def folders(self) -> tuple[str, str]:
         """Where the server itself has Parcel's store and the second copy; empty for one that is on no volume."""
-        return _folders(self.parcels()[0])
+        parcel = self.parcels()[0]
+        # A start script may have given the program other folders than the container has.
+        said = self.run(f"tr '\\0' '\\n' < /proc/{number}/environ") if (number := number_of(parcel)) else ""
+        return _folders(parcel, dict(each.partition("=")[::2] for each in said.splitlines()))
 
     def damage(self, *folders: str) -> None:
         """Cut the stores in these folders in half, as a disk that filled up would, and make Parcel crash.
@@ -270,7 +273,7 @@ def _has_port(container: Inner) -> bool:
     return bool(config.get("PortBindings")) or config.get("NetworkMode") == "host"
 
 
-def _folders(container: Inner) -> tuple[str, str]:
-    """Return where the server itself has a container's store and the second copy."""
-    store, copy = (container.env.get(key, "") for key in ("PARCEL_DATA", "PARCEL_COPY"))
+def _folders(container: Inner, env: dict[str, str] | None = None) -> tuple[str, str]:
+    """Return where the server itself has a container's store and the second copy, by its own environment or that of a program in it."""
+    store, copy = ((env or container.env).get(key, "") for key in ("PARCEL_DATA", "PARCEL_COPY"))
     return container.mounted_on(store), container.mounted_on(copy)

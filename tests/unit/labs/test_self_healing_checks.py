@@ -72,10 +72,12 @@ def server(
     started: str = "",
     tree: str = "",
     service: str = "",
+    environ: str = "",
 ) -> Any:
     """Return a server with these containers, whose processes are what `top` says, each with its folder."""
     said = {
         "service inspect": service,
+        "environ": environ,
         "ppid": f"PID PPID COMMAND\n{tree}",
         "inspect": json.dumps(found),
         " top ": f"PID COMMAND\n7 {top}\n",
@@ -102,6 +104,13 @@ def test_a_store_is_found_on_a_volume_of_its_own_and_below_one_of_a_folder_above
     )
     memory = {"Type": "tmpfs", "Destination": "/var/lib/parcel", "Source": ""}
     assert server(checks, container("parcel", memory)).folders == ("", "")
+
+
+def test_a_store_is_where_the_programs_own_environment_has_it(checks: Checks) -> None:
+    elsewhere = VOLUME | {"Destination": "/data"}
+    environ = "HOME=/\nPARCEL_DATA=/data\nPARCEL_COPY=/data/copy\n"
+    found = server(checks, container("parcel", elsewhere), environ=environ).folders
+    assert found == ("/disk/parcels", "/disk/parcels/copy")
 
 
 def test_a_healer_from_the_same_image_is_not_taken_for_parcel(checks: Checks) -> None:
