@@ -99,9 +99,19 @@ def _beside(server: Server, parcel: Inner) -> tuple[list[str], bool]:
     while more := {pid for pid, parent, _ in started if parent in below} - below:
         below |= more
     programs = {args[:MOST_SHOWN] for pid, _, args in started if pid in below - {number}}
-    programs = {each for each in programs if not each.startswith("sleep ")}
-    containers = [each.name for each in server.inside.containers() if each.running and each.id != parcel.id]
+    # An init passes signals on, and watches nothing.
+    programs = {each for each in programs if not each.startswith(("sleep ", "/sbin/docker-init "))}
+    beside = [each for each in server.inside.containers() if each.id != parcel.id]
+    containers = [each.name for each in beside if each.running]
+    containers += [f"{each.name}, which has ended" for each in beside if not each.running and _watched(each)]
     return [*sorted(programs), *containers], main == number and bool(programs)
+
+
+def _watched(ended: Inner) -> bool:
+    """Whether a container that has ended was made to watch others: it had the engine's socket, or joined another container."""
+    joined = [str(ended.host_config.get(mode) or "") for mode in ("NetworkMode", "PidMode")]
+    sockets = [each for each in ended.mounts if str(each.get("Source", "")).endswith("docker.sock")]
+    return bool(sockets) or any(each.startswith("container:") for each in joined)
 
 
 def _restarted(parcel: Inner) -> float:

@@ -190,6 +190,17 @@ def test_what_did_not_heal_is_said_as_what_it_is(
     assert ("“The store”" in failed.value.failure.hint) == ("log" in more)
 
 
+def test_a_sidecar_that_has_ended_is_named_and_an_init_is_not(checks: Checks) -> None:
+    parcel = container("parcel", VOLUME, port="8080/tcp", Health={"Status": "unhealthy"}, Pid=6)
+    side, trial = (container(name, Running=False, Status="exited") for name in ("side", "trial"))
+    side["HostConfig"]["PidMode"] = "container:parcel"
+    tree = "6 1 /sbin/docker-init -- python3 /app/store.py\n7 6 python3 /app/store.py\n"
+    with pytest.raises(CheckFailed, match=r"beside it \(side, which has ended\) has not"):
+        checks("07-self-healing", "causes").tell_why(
+            server(checks, parcel, side, trial, tree=tree), "hangs", seen="none", since=100.0
+        )
+
+
 @pytest.mark.parametrize(
     ("main", "tree", "beside", "words", "hint"),
     [
