@@ -275,6 +275,8 @@ def _way_out(status: int, payload: bytes) -> str:
     """Return what to do about an answer that does not come from the engine, or that its policy decides."""
     if status == HTTPStatus.FORBIDDEN:
         return remedies.forbidden()
+    if status == HTTPStatus.BAD_REQUEST and b"HTTPS server" in payload:
+        return "It wants TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem."
     # The engine's own answers are JSON; a swarm's manager may answer with this status, too.
     if status in _NOT_THERE and not payload.strip().startswith(b"{"):
         return "The engine, or what is in front of it, is starting or shutting down: wait a moment, and try again."

@@ -95,6 +95,7 @@ def test_a_missing_thing_and_a_refusal_are_told_apart() -> None:
     [
         (b"403 Forbidden", b"<html><body><h1>403 Forbidden</h1>\nby administrative rules.</body></html>", ": 403 Forbidden by", "own socket"),
         (b"403 Forbidden", b'{"message":"authorization denied by plugin hbm"}', ": authorization denied", "own socket"),
+        (b"400 Bad Request", b"Client sent an HTTP request to an HTTPS server.", ": Client sent", "DOCKER_TLS_VERIFY"),
         (b"503 Service Unavailable", b"", "no reason given", "wait a moment"),
         (b"503 Service Unavailable", b'{"message":"This node is not a swarm manager."}', ": This node", ""),
     ],
