@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -22,7 +23,6 @@ from checker.results import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
 
     from checker.course.catalogue import Lab as CourseLab
     from checker.grading.author import Lab
@@ -242,9 +242,18 @@ def _bytecode_of_old_files_only(stamp: frozenset[tuple[str, int, int]]) -> Itera
         sys.dont_write_bytecode = before
 
 
+def _working_folder() -> Path | None:
+    """Return the folder in which this process is; None if it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
 @contextlib.contextmanager
 def _alone(said: io.StringIO, root: Path) -> Iterator[None]:
-    """Isolate pytest: no plugins of other packages, no settings of the learner's, and no output."""
+    """Isolate pytest: no plugins of other packages, no settings of the learner's, no output, and no other working folder."""
+    here = _working_folder()
     before = {
         name: os.environ.get(name)
         for name in ("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", _ROOT)
@@ -257,6 +266,9 @@ def _alone(said: io.StringIO, root: Path) -> Iterator[None]:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             yield
     finally:
+        # At its end, pytest goes to the folder in which it was told to begin.
+        with contextlib.suppress(OSError):
+            os.chdir(here or os.curdir)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,6 @@ from checker.grading.run import grade
 from checker.results import CheckResult, Kind, Report, Status
 from checker.scene.locks import lab_lock, locked
 from tests.conftest import FAKE, Course
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HEAD = """
 import os, socket, subprocess, sys, time
@@ -94,6 +92,14 @@ def test_a():
     assert (failure.rationale, failure.hint, failure.expected) == ("2 of them", "where", "")
     assert (failure.seen, failure.source, failure.evidence) == ("a, b", "{{json}}", "line")
     assert failure.reason.startswith("test_fake:")
+
+
+def test_a_verdict_leaves_the_process_in_its_folder(
+    course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert judge(course, 'def test_a():\n    "T"\n', "a").passed
+    assert Path.cwd() == tmp_path
 
 
 def test_a_slow_test_that_passed_is_not_run_again(course: Course) -> None:
