@@ -340,14 +340,17 @@ class Goal:
 
     @staticmethod
     def _tell_of_no_loss(way: Way, idle: Loss | None) -> NoReturn:
-        if idle is None:
-            why = "All three hosts run, and none was lost since the lab began. Nobody but you will bring its copy back."
-        elif idle.serving < WANTED:
-            why = f"{idle.host} died while {idle.serving} of two copies served; that is no loss of a whole service."
-        else:
-            why = f"{idle.host} died and carried no copy, so that nothing was lost with it, and nothing had to be restored."
-        seen = f"{idle.host} lost" if idle else "no host was lost"
-        WHY.fail("no-host-lost", why=why, source=way.drawn, seen=seen)
+        WHY.fail(
+            "no-host-lost"
+            if idle is None
+            else "lost-while-few-served"
+            if idle.serving < WANTED
+            else "lost-while-empty",
+            host=idle.host if idle else "",
+            serving=idle.serving if idle else 0,
+            source=way.drawn,
+            seen=f"{idle.host} lost" if idle else "no host was lost",
+        )
 
     @staticmethod
     def _tell(way: Way, seconds: float, lost: int) -> None:
