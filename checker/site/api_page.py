@@ -150,6 +150,12 @@ def _handles() -> str:
     text += _class(
         "Run", f"{first_line(author.Run)}\n`.shown` is the command that does the same.", author.Run
     )
+    text += _class(
+        "Build",
+        f"{first_line(author.Build)} `lab.build(…)` gives it.\n"
+        "`.ok`, `.log`, `.image`, `.steps` and `.bases` describe it; each step has `.text`, `.cached` and `.output`.",
+        author.Build,
+    )
     text += _class("Container", first_line(author.Container), author.Container)
     text += _class("Inside", f"{first_line(author.Inside)} `lab.inside(…)` gives it.", author.Inside)
     text += _ladders() + _looks()
