@@ -10,6 +10,7 @@ from checker.doctor.container import ROLE_NAME
 from checker.doctor.finding import Probe, Seen, fine, note, problem
 from checker.engine.api import COMPOSE_PROJECT, IMAGE, LABEL, ROLE
 from checker.scene.holder import stranger
+from checker.scene.names import WAYS
 from checker.scene.state import services
 
 if TYPE_CHECKING:
@@ -73,10 +74,7 @@ def names(machine: Machine) -> tuple[Seen, ...]:
     """Look for containers and networks which no lab made, and which stand where a lab needs the name."""
     engine = machine.asked
     found: dict[str, tuple[str, str]] = {}
-    for kind, separator, way in (
-        ("containers", "-", "docker rename {0} mine-{0}"),
-        ("networks", "_", "docker network rm {0}"),
-    ):
+    for kind, separator in (("containers", "-"), ("networks", "_")):
         for item in engine.list_all(kind):
             labels = item.get("Labels") or {}
             if LABEL in labels or COMPOSE_PROJECT in labels:
@@ -85,7 +83,7 @@ def names(machine: Machine) -> tuple[Seen, ...]:
                 name = name.lstrip("/")  # noqa: PLW2901 - the engine begins a container's name with it
                 for lab in machine.labs:
                     if name.startswith(f"{lab.project}{separator}"):
-                        found[f"{kind[:-1]} {name}"] = (lab.number, way.format(name))
+                        found[f"{kind[:-1]} {name}"] = (lab.number, WAYS[kind[:-1]].format(name))
     if not found:
         return (fine("free"),)
     numbers = ", ".join(sorted({number for number, _ in found.values()}))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from checker.engine.api import COMPOSE_PROJECT
 from checker.engine.shell import Shell
 from checker.errors import LabError
-from checker.scene import adapted, addresses, capabilities, chosen, elsewhere, image_names, refusals
+from checker.scene import adapted, addresses, capabilities, chosen, elsewhere, image_names, names, refusals
 from checker.scene import work as workfolder
 from checker.scene.holder import left_by_proof, mark_proof, require_own
 from checker.scene.locks import lab_lock, locked
@@ -232,9 +232,12 @@ class Scene:
         if done.returncode:
             detail = self._project.why_not_ready(done.stderr)
             self._undo(before)
-            if (trouble := addresses.trouble(done.stderr, self.engine, self.lab)) is not None:
-                raise trouble
-            if (trouble := refusals.trouble(done.stderr)) is not None:
+            trouble = (
+                addresses.trouble(done.stderr, self.engine, self.lab)
+                or names.trouble(done.stderr, self.lab)
+                or refusals.trouble(done.stderr)
+            )
+            if trouble is not None:
                 raise trouble
             raise LabError(
                 f"The scene of lab {self.lab.number} did not become ready.",
