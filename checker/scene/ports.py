@@ -30,6 +30,9 @@ _ADDRESSES = (
 ENGINES_OWN = "docker-proxy"
 """The engine's program that listens on published ports."""
 
+PUBLISHERS = (ENGINES_OWN, "rootlessport", "rootlesskit", "com.docker.backend", "vpnkit", "gvproxy", "pasta")
+"""Programs that listen on the ports that containers publish: of Docker, rootless Docker and Podman, Docker Desktop."""
+
 LATE_SECONDS = 10.0
 """How long the engine may take to list a container after it has opened its port; usually milliseconds."""
 
@@ -69,10 +72,11 @@ def way_to_free(who: str) -> str:
     Args:
         who: the program, as `process_on` names it.
     """
-    if ENGINES_OWN in who:
+    # Linux keeps 15 letters of a program's name.
+    if any(f"`{name[:15]}`" in who for name in PUBLISHERS):
         return (
-            "It opens ports for a container of another engine, or of one that does not answer or was killed: stop that container, "
-            "or restart that engine"
+            "It opens ports for a container of another engine, or of one that does not answer or was killed: stop that container "
+            "(`docker context ls` lists the engines), or restart that engine"
         )
     return "End that program"
 

@@ -142,12 +142,13 @@ def test_a_port_that_the_engine_holds_for_nobody_is_told_in_the_end(
         require_free(Fake(), course.lab(toml=f"ports = [{free}]\n"))
 
 
+@pytest.mark.parametrize("name", ["docker-proxy", "rootlessport", "com.docker.back"])
 def test_a_program_that_opens_ports_for_another_engine_is_not_to_be_ended(
-    course: Course, free: int, monkeypatch: pytest.MonkeyPatch
+    course: Course, free: int, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(ports, "LATE_SECONDS", 0.0)
-    monkeypatch.setattr(ports, "process_on", lambda _: "`docker-proxy` (PID 7)")
-    with pytest.raises(LabError, match="taken by `docker-proxy`") as refused:
+    monkeypatch.setattr(ports, "process_on", lambda _: f"`{name}` (PID 7)")
+    with pytest.raises(LabError, match=f"taken by `{name}`") as refused:
         require_free(Fake(), course.lab(toml=f"ports = [{free}]\n"))
     assert "another engine" in refused.value.remedy
     assert ports.way_to_free("`nginx` (PID 8)") == "End that program"
