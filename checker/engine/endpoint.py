@@ -168,7 +168,7 @@ def _unusable(platform: Platform, endpoint: Endpoint, reach: Reach, *, chosen: b
     where = f"{place} (from {endpoint.source})" if chosen else f"{place} ({endpoint.source})"
     if reach is Reach.DENIED:
         what = f"You are not allowed to use the container engine at {where}: permission denied."
-        remedy = remedies.denied(platform)
+        remedy = remedies.denied(platform, endpoint.source)
     elif reach is Reach.REFUSED:
         what = (
             f"The container engine at {where} is not running: its socket exists, but nothing listens on it."

@@ -46,8 +46,11 @@ def not_running(platform: Platform, source: str) -> str:
     return "Start it (as root, `./lab up` does) and try again."
 
 
-def denied(platform: Platform) -> str:
-    """Say how a user who is not root gets access to the engine."""
+def denied(platform: Platform, source: str = "") -> str:
+    """Say how a user who is not root gets access to the engine, or to one of their own; `source` is where it was found."""
+    if "Podman" in source:
+        # Its folder is closed to all but root, so whether an engine is behind it cannot be seen.
+        return f"Start Podman for your own user ({_STARTERS['Podman'].rpartition(' on Linux ')[2]}), and try again."
     if platform.system is not System.LINUX:
         return "Open the engine's application as this user, and try again."
     user = platform.environ.get("USER") or "$USER"

@@ -273,3 +273,12 @@ def test_an_address_without_its_scheme_is_understood(said: str, meant: str) -> N
 )
 def test_an_engine_at_a_loopback_address_is_here(host: str, here: bool) -> None:
     assert Endpoint(host, "DOCKER_HOST").is_here is here
+
+
+def test_who_has_podman_alone_is_told_to_start_their_own(machine: Callable[..., Any]) -> None:
+    here = machine(sockets={"/run/podman/podman.sock": Reach.DENIED})
+    with pytest.raises(EngineNotFoundError, match="not allowed") as caught:
+        find_endpoint(here)
+    assert caught.value.remedy == (
+        "Start Podman for your own user (`systemctl --user start podman.socket`), and try again."
+    )
