@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from checker.bootstrap.owner import me, other_owner
 from checker.doctor.finding import Probe, Seen, fine, note
 from checker.engine.client import config_folder
 
@@ -81,12 +84,12 @@ def _variables(platform: Platform) -> list[tuple[str, str]]:
 
 def _config(platform: Platform) -> list[tuple[str, str]]:
     """Return what is wrong with config.json: it cannot be read, or names a helper that is missing."""
-    file = config_folder(platform) / "config.json"
-    if not platform.exists(file):
-        return []
+    folder = config_folder(platform)
+    file = folder / "config.json"
     text = platform.read(file)
     if text is None:
-        return [(f"{file} cannot be read: docker does without it", f"Allow reading it: ls -ld {file}")]
+        is_closed = platform.exists(file) or (platform.exists(folder) and not os.access(folder, os.X_OK))
+        return [_closed(file)] if is_closed else []
     try:
         config = json.loads(text.strip() or "{}")  # docker, too, takes an empty file for no settings
     except ValueError as error:
@@ -94,6 +97,17 @@ def _config(platform: Platform) -> list[tuple[str, str]]:
     if not isinstance(config, dict):
         return []
     return _helpers(platform, file, config)
+
+
+def _closed(file: Path) -> tuple[str, str]:
+    """Return whose a file is that this user may not read; `sudo docker` leaves such folders in the user's home."""
+    found = other_owner(file)
+    if found is None or not found.in_our_folder:
+        return f"{file} cannot be read: docker does without it", f"Allow reading it: ls -ld {file}"
+    return (
+        f"{found.place} belongs to {found.owner}, so {file} cannot be read: docker does without it",
+        f"Take it back: sudo chown -R {me()} {shlex.quote(str(found.place))}",
+    )
 
 
 def _helpers(platform: Platform, file: Path, config: dict[str, Any]) -> list[tuple[str, str]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.bootstrap.owner import OtherOwner
+from checker.doctor import settings
 from checker.doctor.finding import Mark, Seen
 from checker.doctor.settings import docker
 
@@ -83,6 +86,23 @@ def test_a_config_that_may_not_be_read_is_named(machine: Make) -> None:
 
     (said,) = docker(replace(made, platform=Closed(**vars(made.platform))))
     assert f"{CONFIG} cannot be read" in said.found
+
+
+def test_what_sudo_left_in_ones_home_is_told_with_the_command_that_takes_it_back(
+    machine: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = OtherOwner(Path("/home/ada/.docker"), "root", in_our_folder=True)
+    monkeypatch.setattr(settings, "other_owner", lambda _: theirs)
+    monkeypatch.setattr(settings, "me", lambda: "ada")
+    made = machine(files={CONFIG: "{}"})
+
+    class Closed(type(made.platform)):  # type: ignore[misc]
+        def read(self, _: Any) -> None:
+            return None
+
+    (said,) = docker(replace(made, platform=Closed(**vars(made.platform))))
+    assert said.found.startswith("/home/ada/.docker belongs to root")
+    assert said.remedy == "Take it back: sudo chown -R ada /home/ada/.docker"
 
 
 def test_a_helper_that_an_engine_took_with_it_is_named(machine: Make) -> None:
