@@ -59,6 +59,8 @@ class Client:
         platform = platform or Platform()
         base = {name: value for name, value in platform.environ.items() if not name.startswith("COMPOSE_")}
         environ = self.environment(base)
+        # A person may keep a .env of their own beside the lab's Compose file, which a scene is not made for.
+        environ["COMPOSE_DISABLE_ENV_FILE"] = "1"
         own = config_folder(platform)
         config = _config(platform, own)
         if config.get("proxies"):

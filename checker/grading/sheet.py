@@ -170,7 +170,7 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
 
 
 def _read(file: Path) -> bytes:
-    """Return what is in a file; what is no file is refused, because reading a pipe would wait for ever.
+    """Return what is in a file; what is no file is refused, because reading a pipe would wait forever.
 
     Raises:
         OSError: it cannot be read, is no file, or is too large for a sheet.

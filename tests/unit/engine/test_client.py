@@ -256,6 +256,7 @@ def test_the_clients_proxies_are_kept_out_of_scenes(tmp_path: Path) -> None:
     )
     environ = LOCAL.environment_for_scenes(tmp_path / "state", machine)
     assert "COMPOSE_FILE" not in environ
+    assert environ["COMPOSE_DISABLE_ENV_FILE"] == "1"
     laid = json.loads(Path(environ["DOCKER_CONFIG"], "config.json").read_text())
     assert laid == {"detachKeys": "ctrl-x", "cliPluginsExtraDirs": [str(tmp_path / "own/cli-plugins")]}
 
