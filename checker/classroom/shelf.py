@@ -123,7 +123,7 @@ class Shelf:
         if self.bundle is not None:
             found.append(Route(BUNDLE, self._give_bundle, methods=READ))
         if self.pages is not None:
-            pages = Folder(self.pages, lambda page: (page, content_policy(page)), _headers("no-cache"))
+            pages = Folder(self.pages, lambda page, _: (page, content_policy(page)), _headers("no-cache"))
             found.append(Mount(PAGES, pages))
         if self.registry:
 

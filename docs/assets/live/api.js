@@ -104,10 +104,12 @@ export class Api {
       try {
         if (failures > 0 && !((await this.meet()) && this.token)) throw new Error("no service");
         heard();
+        // What is known by now is shown at once, and the events are those from there on.
+        if (since === "") await handlers.fresh((seen) => (since = seen));
         const query = new URLSearchParams({ lab, since });
         const answer = await fetch(`${BASE}events?${query}`, { headers: this.#headers(), signal: stop.signal, cache: "no-store" });
         if (!answer.ok) throw new Error(String(answer.status));
-        if (since === "" || failures > 0) await handlers.fresh((seen) => (since = seen));
+        if (failures > 0) await handlers.fresh((seen) => (since = seen));
         failures = 0;
         handlers.live();
         const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -21,7 +21,7 @@ export class Lesson {
   async open() {
     this.rail.place();
     this.bar.place();
-    await this.blocks.place();
+    const placed = this.blocks.place();
     this.api.listen(this.lab, {
       fresh: async (seen) => {
         const state = await this.api.get(`state?lab=${this.lab}`);
@@ -32,6 +32,7 @@ export class Lesson {
       live: () => this.connect(true),
       lost: (failures) => this.connect(failures < 3),
     });
+    await placed;
   }
 
   take(state) {
