@@ -24,6 +24,8 @@ FRESH_SECONDS = 25.0
 """An older statement does not prove that the job still runs."""
 LATE_SECONDS = 75.0
 """How late the oldest of the newest statements may be: a job that runs once a minute sends six together."""
+ENDED_SECONDS = 180.0
+"""A job that had sent nothing for this long before the engine was back had ended earlier; the restart itself takes up to half of it."""
 TOGETHER_SECONDS = 3.0
 """Statements that come within this time are sent by one run of the job."""
 BEFORE_PERIODS = 6
@@ -135,7 +137,7 @@ class Statements:
         why = "nobody runs the job, or its statements do not arrive."
         if newest > max(self.move.at, self.staying.restarted):
             why = f"the job ran, and has sent nothing for {self.place.now() - newest:.0f} s: it runs too seldom, or fails."
-        elif self._came(found) and self.staying.restarted - newest < LATE_SECONDS:
+        elif self._came(found) and self.staying.restarted - newest < ENDED_SECONDS:
             why = "nobody runs the job, since the rented engine was restarted."
         require(
             self._is_up_to_date(found),
