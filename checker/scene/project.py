@@ -93,7 +93,6 @@ class Project:
             "DRYDOCK_GIVEN": str(self.given),
             "DRYDOCK_WORK_INSIDE": self.work_inside,
             "DRYDOCK_SOCKET": socket_for_containers(self.engine.endpoint.host),
-            "DRYDOCK_ENGINE": "" if self.engine.endpoint.is_local else self.engine.endpoint.host,
             # A service that all ways share may differ by what is chosen.
             **{f"DRYDOCK_WITH_{name.upper()}": "1" for name in self.lab.chosen},
             **(elsewhere.environment(self.places, self.lab, choice) if choice else {}),

@@ -269,7 +269,9 @@ class Place:
         variable = next(
             (
                 name
-                for name, _, value in (each.partition("=") for each in self.office.attrs["Config"]["Env"])
+                for name, _, value in (
+                    each.partition("=") for each in self.office.attrs["Config"].get("Env") or ()
+                )
                 if value == twin.office and name != "NAME"
             ),
             "",
