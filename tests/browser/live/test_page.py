@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from functools import partial
@@ -155,6 +156,19 @@ def test_fifty_flips_in_a_second_are_at_most_two_announcements_and_the_last_stat
     expect(page.locator("#dock-announcer")).to_have_text("Lab 1: 3 of 4 checks pass. Failed: It stays.")
     assert len(page.evaluate("window.said")) <= 3  # two in the second, and the last state
     expect(page.locator(".dock-count")).to_have_text("3 of 4")
+
+
+@pytest.mark.parametrize("waited", ["/api/v1/events", "/api/v1/labs/01/blocks"])
+def test_what_is_known_is_shown_before_the_page_hears_of_changes_or_knows_its_commands(
+    stage: Stage, new: Callable[..., BrowserContext], waited: str
+) -> None:
+    stage.phase(Phase.READY)
+    stage.show(1)
+    page = new().new_page()
+    # A request that is neither answered nor refused.
+    page.route(re.compile(waited), lambda _: None)
+    page.goto(stage.address(), wait_until="commit")
+    expect(page.locator(".dock-count")).to_have_text("1 of 4")
 
 
 def test_the_page_is_complete_before_and_without_the_script(
