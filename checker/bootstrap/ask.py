@@ -105,14 +105,14 @@ def verdict(root: str, state: str, words: list[str]) -> int | None:
         return None
     if connection is None:
         return None
-    asked = {
-        "lab": words[1],
-        "options": " ".join(words[2:]),
-        "code": code_of(root),
-        "environment": environment(),
-        **_facts(),
-    }
     try:
+        asked = {
+            "lab": words[1],
+            "options": " ".join(words[2:]),
+            "code": code_of(root),
+            "environment": environment(),
+            **_facts(),
+        }
         connection.sendall(request(asked))
         return _answer(connection)
     except (OSError, ValueError):

@@ -11,6 +11,10 @@ FILE = 1 << 30
 """Bytes of a file that a program must be able to write: the archive of an image."""
 
 
+RESERVES = ("failed to reserve", "cannot allocate memory")
+"""What a program that is written in Go says, such as docker, when it gets too few addresses."""
+
+
 class Tight(NamedTuple):
     """A limit that is too tight: what it is, and the command that lifts it."""
 
@@ -24,7 +28,7 @@ def on_memory() -> Tight | None:
     if allowed is None:
         return None
     return Tight(
-        f"this terminal allows a program {allowed >> 20} MB of addresses (`ulimit -v`), and docker reserves more",
+        f"this terminal allows a program {allowed >> 20} MB of addresses (`ulimit -v`)",
         "Lift it (`ulimit -v unlimited`; where that is refused, ask who set it), and run the same command again.",
     )
 

@@ -272,7 +272,7 @@ class ByHand:
             silent = [node for node in nodes if not self._said([node], path)[0]]
             could_not_run(
                 f"The engine of {', '.join(silent) or 'a host'} does not answer: {trouble.rstrip('.')}. Check again in a moment. "
-                "If somebody stopped its network or its engine, `docker restart` with its container starts it again."
+                "If somebody stopped its network or its engine, `docker restart` and the name of that machine's container start it again."
             )
         try:
             return [json.loads(line) for line in lines]

@@ -24,6 +24,8 @@ API_NEEDED = (1, 41)
 
 BUILDX_SECONDS = 10.0
 
+_FILES = {"local": 5}
+"""Into how many files a driver divides a log, if nothing says so and it is not one."""
 LEAST_LOG = 100 * 1024
 """Checks read the last hundreds of lines of a log."""
 
@@ -188,7 +190,8 @@ def judge_log(driver: str, options: Mapping[str, Any]) -> Seen:
         said = f"the log driver is `{driver}`" + (" without a cache" if driver != "none" else "")
         unread = "`docker logs` shows nothing, and checks that read logs cannot judge"
         return note(f"{said}: {unread}", _OTHER_DRIVER)
-    if (size := str(options.get("max-size") or "")) and 0 < in_bytes(size) < LEAST_LOG:
+    size, files = str(options.get("max-size") or ""), str(options.get("max-file") or "")
+    if size and 0 < in_bytes(size) * int(files if files.isdecimal() else _FILES.get(driver, 1)) < LEAST_LOG:
         said = f"{driver}, which keeps only the last {size} of a log"
         return note(f"{said}: checks that look for an earlier line in it may judge wrongly", _OTHER_DRIVER)
     return fine(driver or "unknown")

@@ -54,7 +54,7 @@ def docker(machine: Machine) -> tuple[Seen, ...]:
     told = [*_variables(machine.platform), *_config(machine.platform), *_builder(machine.platform)]
     if not told:
         return (fine("none that changes what you type"),)
-    return (note("; ".join(what for what, _ in told), " ".join(do for _, do in told)),)
+    return tuple(note(what, do) for what, do in told)
 
 
 def _variables(platform: Platform) -> list[tuple[str, str]]:

@@ -154,7 +154,8 @@ def find_client(
             remedy=_dead(endpoint),
             detail=silent[0].reason,
         )
-    tight = limits.on_memory() if unfit else None
+    starved = any(sign in each.reason for each in unfit for sign in limits.RESERVES)
+    tight = limits.on_memory() if starved else None
     raise EngineError(
         "No docker command on this machine can be used with the engine."
         if unfit

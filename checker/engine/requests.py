@@ -31,8 +31,8 @@ ANSWER_BYTES = 64 * 1024 * 1024
 # The errors of a connection that the engine had closed meanwhile; a request whose answer began is not sent again.
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
-
 _ASKING = frozenset({"GET", "HEAD"})
+"""Requests that change nothing, so they can be sent again."""
 
 
 class NotFoundError(EngineError):
@@ -273,12 +273,13 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 
 def _way_out(status: int, payload: bytes) -> str:
     """Return what to do about an answer that does not come from the engine, or that its policy decides."""
-    if status == HTTPStatus.FORBIDDEN:
+    # The engine's own answers are JSON: it forbids to remove a network that is in use, and a swarm's manager may not be there.
+    foreign = not payload.strip().startswith(b"{")
+    if status == HTTPStatus.FORBIDDEN and (foreign or b"authorization denied" in payload):
         return remedies.forbidden()
     if status == HTTPStatus.BAD_REQUEST and b"HTTPS server" in payload:
         return "It wants TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder with ca.pem, cert.pem and key.pem."
-    # The engine's own answers are JSON; a swarm's manager may answer with this status, too.
-    if status in _NOT_THERE and not payload.strip().startswith(b"{"):
+    if status in _NOT_THERE and foreign:
         return "The engine, or what is in front of it, is starting or shutting down: wait a moment, and try again."
     return ""
 

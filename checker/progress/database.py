@@ -161,12 +161,13 @@ class Database:
                 f"Progress cannot be kept in {self.file}: it is not an ordinary file.",
                 remedy="Move it away, or set DRYDOCK_STATE to another folder.",
             )
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_BUSY:
             return LabError(
                 f"Progress cannot be kept in {self.file}: another program holds it ({error}).",
                 remedy="End the other `lab`, or what else has the file open, and try again.",
             )
-        if tight := limits.on_files():
+        if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} and (tight := limits.on_files()):
             return LabError(f"Progress cannot be kept in {self.file}: {tight.what}.", remedy=tight.remedy)
         return LabError(
             f"Progress cannot be kept in {self.file}: {error}.",

@@ -145,12 +145,13 @@ def _load(engine: Engine, nodes: list[_Node], progress: Callable[[str], None]) -
             progress(f"note: the next start has to load them again, because keeping them failed: {problem}")
     if broken := [node for node in nodes if node.problem]:
         first = broken[0]
+        no_engine = _NO_ENGINE in first.problem
         raise LabError(
             f"{_listed([node.service for node in broken])} did not take the images of the lab.",
-            remedy="The engine on that machine does not run. If you changed its options, undo that, or start again from a new machine: "
-            "lab reset, with the lab's number."
-            if _NO_ENGINE in first.problem
-            else "See whether the disk is full (lab doctor), then start the lab again.",
+            remedy="The engine on that machine does not run. If you changed its options, undo that, or reset the lab, which makes the "
+            "machine again."
+            if no_engine
+            else "See whether the disk is full (`lab doctor`), then start the lab again.",
             detail=f"{first.service}: {first.problem}",
         )
     return [node.service for node in lacking]

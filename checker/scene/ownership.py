@@ -89,8 +89,8 @@ def owned_networks(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
 def owned_volumes(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
     """List a lab's volumes.
 
-    They carry the lab's label or its Compose project; or `docker run -v NAME:…`, which labels nothing, made them since the
-    lab was started, and only containers of the lab mount them.
+    They carry the lab's label or its Compose project; or they have no label, as `docker run -v NAME:…` makes them, are younger
+    than the lab's scene, and only containers of the lab mount them.
     """
     ours = {item["Id"] for item in owned_containers(engine, lab)}
     started = min((int(item.get("Created") or 0) for item in scene_containers(engine, lab)), default=0)

@@ -29,7 +29,8 @@ _SETTINGS = (
         'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.',
     ),
     _setting(
-        r"unknown or invalid runtime|runtime: .*(not found|no such file)|shim .*(not found|no such file)|unable to locate runtime|"
+        r"unknown or invalid runtime|(?<!OCI )runtime: .*(not found|no such file)|failed to start shim: .*(not found|no such file)|"
+        r"containerd-shim-\S+.*(not found|does not exist)|unable to locate runtime|"
         r"fork/exec \S+: no such file",
         "The engine starts no container, because the runtime in its settings is not there",
         "Remove `default-runtime` from the engine's daemon.json, or install that runtime; then restart the engine.",
@@ -69,7 +70,7 @@ def trouble(said: str) -> LabError | None:
     Args:
         said: what the engine said, or the command that asked it.
     """
-    if "failed to reserve" in said and (tight := limits.on_memory()) is not None:
+    if any(sign in said for sign in limits.RESERVES) and (tight := limits.on_memory()) is not None:
         return LabError(f"Docker did not start: {tight.what}.", remedy=tight.remedy)
     for setting in _SETTINGS:
         if line := next((line for line in said.splitlines() if setting.words.search(line)), ""):

@@ -51,16 +51,19 @@ def require_same_engine(engine: Engine, lab: Lab) -> None:
     host = engine.endpoint.host
     if not host.startswith(("tcp://", "ssh://")):
         return
-    with Shell(engine, toolbox_of(engine, lab)) as shell:
-        done = shell.run("docker info --format '{{.ID}}' 2>&1", ASK_SECONDS)
-    if done.stdout.strip().endswith(str(engine.get("/info").get("ID"))):
+    # An engine's own id is no help: Podman makes a new one for each answer.
+    toolbox = toolbox_of(engine, lab)
+    with Shell(engine, toolbox) as shell:
+        done = shell.run(f"docker inspect --format '{{{{.Id}}}}' {toolbox} 2>&1", ASK_SECONDS)
+    if done.rc == 0 and done.stdout.strip().endswith(toolbox):
         return
+    another = "no such" in done.stdout.lower()
     raise LabError(
         f"The toolbox of lab {lab.number} does not reach the engine at {host}: "
-        f"{'another engine answers' if done.rc == 0 else 'none answers'} at {socket_for_containers(host)} of that machine.",
+        f"{'another engine answers' if another else 'none answers'} at {socket_for_containers(host)} of that machine.",
         remedy="If the engine is on this machine, set DOCKER_HOST to its socket (unix:///PATH). Otherwise let it listen on "
         "/var/run/docker.sock of its machine, too.",
-        detail=done.stdout.strip() if done.rc else "",
+        detail="" if another else done.stdout.strip(),
     )
 
 

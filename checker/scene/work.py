@@ -108,6 +108,7 @@ def _is_alike(one: Path, other: Path) -> bool:
     names = _kinds(one)
     if names != _kinds(other):
         return False
+    filecmp.clear_cache()  # it knows files by size and time, and two changes may share both
     try:
         for name, (kind, _) in names.items():
             if kind == "file" and not filecmp.cmp(one / name, other / name, shallow=False):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import resource
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from checker.progress.database import Database
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+resource = pytest.importorskip("resource", reason="Windows has no such limits")
 
 
 @pytest.fixture
@@ -84,6 +85,12 @@ def test_a_record_that_may_not_grow_is_not_a_full_disk(
 ) -> None:
     database = Database(tmp_path / "progress.sqlite3")
     limit(resource.RLIMIT_FSIZE, 1 << 10)
-    with pytest.raises(LabError, match="allows a file 1 kB"), database.transaction():
-        raise sqlite3.OperationalError("disk I/O error")
+    for code, words in [
+        (sqlite3.SQLITE_IOERR_WRITE, "allows a file 1 kB"),
+        (sqlite3.SQLITE_READONLY, "said so"),
+    ]:
+        error = sqlite3.OperationalError("SQLite said so")
+        error.sqlite_errorcode = code
+        with pytest.raises(LabError, match=words), database.transaction():
+            raise error
     database.close()

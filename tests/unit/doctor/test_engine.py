@@ -146,6 +146,8 @@ def test_an_engine_that_keeps_no_logs_is_noted(machine: Make, driver: str, mark:
     ("driver", "options", "words"),
     [
         ("json-file", {"max-size": "1k", "max-file": "1"}, "keeps only the last 1k"),
+        ("json-file", {"max-size": "50k", "max-file": "10"}, ""),
+        ("local", {"max-size": "50k"}, ""),
         ("json-file", {"max-size": "10m"}, ""),
         ("json-file", {"max-size": "-1"}, ""),
         ("syslog", {"cache-disabled": "true"}, "without a cache"),

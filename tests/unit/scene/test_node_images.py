@@ -219,7 +219,7 @@ def test_the_archive_is_kept_for_later_nodes_once_and_what_goes_wrong_there_is_n
     [
         (
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock.",
-            "start again from a new machine",
+            "makes the machine again",
         ),
         ("no space left on device", "the disk is full"),
     ],

@@ -29,5 +29,13 @@ def test_the_setting_is_named_with_the_way_out(said: str, words: str) -> None:
     assert found.detail in said
 
 
-def test_other_words_of_an_engine_mean_no_setting() -> None:
-    assert refusals.trouble("container drydock-06-front-1 is unhealthy") is None
+@pytest.mark.parametrize(
+    "said",
+    [
+        "container drydock-06-front-1 is unhealthy",
+        'failed to create shim task: OCI runtime create failed: runc create failed: exec: "x": executable file not found in $PATH',
+        'failed to create shim task: OCI runtime create failed: error mounting "/a": no such file or directory',
+    ],
+)
+def test_other_words_of_an_engine_mean_no_setting(said: str) -> None:
+    assert refusals.trouble(said) is None

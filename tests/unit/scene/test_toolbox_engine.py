@@ -15,7 +15,7 @@ LAB: Any = SimpleNamespace(number="01")
 
 
 def require(monkeypatch: pytest.MonkeyPatch, host: str, said: str, code: int = 0) -> None:
-    """Ask for the engine of a toolbox in which `docker info` says this."""
+    """Ask for the engine of a toolbox in which `docker inspect` says this."""
 
     class Shell:
         def __init__(self, *_: Any) -> None:
@@ -29,21 +29,24 @@ def require(monkeypatch: pytest.MonkeyPatch, host: str, said: str, code: int = 0
 
     monkeypatch.setattr(toolbox, "Shell", Shell)
     monkeypatch.setattr(toolbox, "toolbox_of", lambda *_: "c1")
-    engine: Any = SimpleNamespace(endpoint=Endpoint(host, "DOCKER_HOST"), get=lambda _: {"ID": "our-id"})
+    engine: Any = SimpleNamespace(endpoint=Endpoint(host, "DOCKER_HOST"))
     toolbox.require_same_engine(engine, LAB)
 
 
 def test_the_same_engine_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    require(monkeypatch, "tcp://127.0.0.1:2375", "WARNING: no swap\nour-id")
+    require(monkeypatch, "tcp://127.0.0.1:2375", "WARNING: no swap\nc1")
 
 
 def test_a_socket_is_mounted_itself_and_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    require(monkeypatch, "unix:///run/engine.sock", "another-id")
+    require(monkeypatch, "unix:///run/engine.sock", "No such object: c1", 1)
 
 
 @pytest.mark.parametrize(
     ("said", "code", "words"),
-    [("another-id", 0, "another engine answers"), ("Cannot connect to the Docker daemon", 1, "none answers")],
+    [
+        ("Error: No such object: c1", 1, "another engine answers"),
+        ("Cannot connect to the Docker daemon", 1, "none answers"),
+    ],
 )
 def test_another_engine_is_refused(monkeypatch: pytest.MonkeyPatch, said: str, code: int, words: str) -> None:
     with pytest.raises(LabError, match=words) as refused:
