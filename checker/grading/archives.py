@@ -81,9 +81,12 @@ def _of_zip(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _of_tar(content: bytes) -> Iterator[tuple[str, bytes]]:
+    left = UNPACKED_BYTES
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         for item in archive:
-            data = archive.extractfile(item) if item.isfile() else None
+            # One that is too large may be sparse; its name is known all the same.
+            data = archive.extractfile(item) if item.isfile() and item.size <= left else None
+            left -= item.size if data else 0
             yield item.name.removeprefix("./"), data.read() if data else b""
 
 
@@ -92,6 +95,8 @@ def _of_ar(content: bytes) -> Iterator[tuple[str, bytes]]:
     at = 8
     while at + 60 <= len(content):
         name, size = content[at : at + 16].decode("latin-1").rstrip(" /"), int(content[at + 48 : at + 58])
+        if size < 0:
+            return
         yield name, content[at + 60 : at + 60 + size]
         at += 60 + size + size % 2
 

@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from checker.engine.api import Engine
 
 _LINE = re.compile(r"^#(\d+) (.*)$")
+_PRINTED = re.compile(r"^#\d+ \d+\.\d+ (.*)$")
+"""The builder puts the seconds since the step began in front of what a step prints, and of nothing else."""
 _STEP = re.compile(r"^\[(?:[^\]]* )?\d+/\d+\] (.*)$")
 _METADATA = re.compile(r"^\[(?:\S+ )?internal\] load metadata for (\S+)")
 
 
 @dataclass
 class Step:
-    """One instruction of a build: its text, whether the cache had it, and what it printed."""
+    """One instruction of a build: its text, whether the cache had it, and what the log says below it."""
 
     text: str
     cached: bool = False
@@ -44,22 +46,13 @@ class Build:
     @property
     def layers(self) -> list[str]:
         """The digests of the image's layers."""
-        return list(self.image["RootFS"]["Layers"])
+        return list(self.image.get("RootFS", {}).get("Layers") or [])
 
     @property
     def last_words(self) -> list[str]:
         """The last lines that the failing step printed; the excerpt of the recipe and the error come after them."""
-        said = []
-        for line in self.log:
-            match = _LINE.match(line)
-            text = re.sub(r"^\d+\.\d+ ", "", match[2]) if match else ""
-            if text and not text.startswith(_BUILDERS_OWN):
-                said.append(text.strip())
-        return said[-3:]
-
-
-_BUILDERS_OWN = ("ERROR", "DONE", "CACHED", "[", "sha256:", "transferring", "building with")
-"""How lines begin that the builder prints, and no step."""
+        said = (match[1].strip() for line in self.log if (match := _PRINTED.match(line)))
+        return [text for text in said if text][-3:]
 
 
 def build(engine: Engine, folder: Path, tag: str, labels: Mapping[str, str], seconds: float) -> Build:
@@ -81,7 +74,13 @@ def build(engine: Engine, folder: Path, tag: str, labels: Mapping[str, str], sec
     try:
         done = subprocess.run(
             command,
-            env={**client.environment(), "DOCKER_BUILDKIT": "1", "BUILDKIT_PROGRESS": "plain"},
+            # A builder that the person chose would not leave the image on the engine.
+            env={
+                **client.environment(),
+                "DOCKER_BUILDKIT": "1",
+                "BUILDKIT_PROGRESS": "plain",
+                "BUILDX_BUILDER": "default",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

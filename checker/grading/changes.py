@@ -62,7 +62,7 @@ class Changes:
                         return
                     if _matters(event) and not self._is_known_health(event):
                         self.queue.put(("engine", float(event.get("timeNano", 0)) / 1e9))
-                    since = float(event.get("timeNano", 0)) / 1e9 + _NEXT
+                    since = max(since, float(event.get("timeNano", 0)) / 1e9 + _NEXT)
             except EngineError:
                 pass
             # The connection to the engine ended: that is a change too, and the engine may come back.

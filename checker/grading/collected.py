@@ -267,8 +267,9 @@ def _alone(said: io.StringIO, root: Path) -> Iterator[None]:
             yield
     finally:
         # At its end, pytest goes to the folder in which it was told to begin.
-        with contextlib.suppress(OSError):
-            os.chdir(here or os.curdir)
+        if here:
+            with contextlib.suppress(OSError):
+                os.chdir(here)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)

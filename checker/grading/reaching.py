@@ -384,6 +384,11 @@ def _require_open_way(outside: Outside, container: Container, door: Door, reply:
     for inside in sorted(insides(container, door.port)):
         for address in filter(None, container.networks.values()):
             if outside.get(f"http://{address}:{inside}{door.path}", timeout=OWN_ADDRESS_SECONDS).ok:
+                # It may have begun to serve meanwhile.
+                if (again := outside.get(door.url, timeout=OWN_ADDRESS_SECONDS)).ok:
+                    could_not_run(
+                        f"`{container.name}` has just begun to answer ({again.summary}). Check again."
+                    )
                 could_not_run(
                     f"`{container.name}` answers at {address}:{inside}, its own address, but not at port {door.port} of this "
                     f"machine, which is published: {reply.summary}. A firewall blocks it, or the engine's settings "

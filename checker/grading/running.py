@@ -178,7 +178,9 @@ def _why_refused(wanted: Wanted, container: Container) -> str:
     if error and (not any(sign in said for sign in ANSWERS_FAULT) or _is_of_engine(container, said)):
         known = refusals.trouble(error)
         way_out = f" {known.what} {known.remedy}" if known else ""
-        could_not_run(f"The engine created `{wanted.name}` but could not start it: {error}{way_out}")
+        could_not_run(
+            f"The engine created `{wanted.name}` but could not start it: {error.rstrip('.')}.{way_out}"
+        )
     return error
 
 

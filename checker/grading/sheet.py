@@ -179,7 +179,7 @@ def _read(file: Path) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{file.name} is a folder, a pipe or a device, not a file")
     if status.st_size > LARGEST:
-        raise OSError(f"{file.name} has {status.st_size / 1e6:.0f} MB")
+        raise OSError(f"{file.name} has {status.st_size} bytes; such a file has at most {LARGEST}")
     return file.read_bytes()
 
 

@@ -169,7 +169,7 @@ def as_a_link_to_itself(path: Path) -> None:
     [
         (as_a_folder, "a folder, a pipe or a device"),
         (as_a_pipe, "a folder, a pipe or a device"),
-        (as_a_file_of_2_gb, "has 2000 MB"),
+        (as_a_file_of_2_gb, "has 2000000000 bytes"),
         (as_a_link_to_itself, "symbolic links"),
     ],
 )
