@@ -59,7 +59,7 @@ def require_no_key(
 
 
 def _encoded(form: str) -> str:
-    return "" if form == PLAIN else f" {form}, which hides nothing: anybody can undo it"
+    return "" if form == PLAIN else f" ({form}, which hides nothing: anybody can undo it)"
 
 
 def _removed_later(layers: list[Layer], place: str) -> str:

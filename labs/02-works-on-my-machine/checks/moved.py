@@ -94,7 +94,7 @@ def _require_up(container: dict[str, Any], second: Second) -> None:
 
 def _fail_never_started(error: str, code: int) -> NoReturn:
     option = misplaced_option(error)
-    held = "port" in error or "address" in error
+    held = re.search(r"\bports?\b|address already in use", error)
     WHY.fail(
         "option-misplaced" if option
         else "port-held" if held

@@ -241,8 +241,9 @@ def _require_remembering(server: Server) -> None:
     before = server.count()
     server.make_events(EVENTS)
     now = server.count()
-    if before is not None and (now is None or now < before):
-        WHY.fail("forgets", before=before, number=EVENTS, seen="no number" if now is None else str(now))
+    WHY.require(now is not None, "no-number", seen="no number")
+    if before is not None and now < before:
+        WHY.fail("forgets", before=before, number=EVENTS, seen=str(now))
 
 
 @needs("visible")

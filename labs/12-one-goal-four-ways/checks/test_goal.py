@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .goal import Goal
     from .ways import Way, Ways
 
-SERVE_SECONDS = 40
+SERVE_SECONDS = 60
 LOSS_SECONDS = 260
 
 

@@ -233,12 +233,12 @@ class Move:
         ]
         require(
             not others,
-            f"`{others[0] if others else ''}` is a second seal box: it has the volume in which the box keeps its key. The key cannot be "
-            "copied out of the box, and the licence is for this box alone.",
+            f"`{others[0] if others else ''}` has the volume in which the seal box keeps its key. The key belongs to this box alone, by "
+            "its licence: no other container may have it.",
             expected=f"a container that leads to `{box.name}`",
             seen=f"{', '.join(others)}, with the volume {store}",
             source="docker ps --all --filter volume=" + store,
-            hint="Lesson, “What cannot be moved”: what did the container `way` do with the requests that it got?",
+            hint="Remove that container. Lesson, “What cannot be moved”: what did the container `way` do with the requests that it got?",
         )
 
     def _require_no_cable(self) -> None:
@@ -246,8 +246,8 @@ class Move:
         rented, office = self.lab.node(HOST), f"{self.lab.course_lab.project}_office"
         require(
             office not in rented.networks,
-            "The rented machine was connected to the office's own network. It stands elsewhere, where no cable of the office ends, and with "
-            "it, whatever runs there reaches all that the office has.",
+            "The rented machine was connected to the office's own network. It stands in another place, where no cable of the office ends. "
+            "Now everything that runs on it reaches all that the office has.",
             expected="a container in the office, in both networks",
             seen=f"{rented.name} is on {', '.join(sorted(rented.networks))}",
             source=f"docker inspect {rented.name}",

@@ -78,7 +78,8 @@ class Place:
         serving = [each for each in running if each.id in self._databases]
         found = [*(each for each in published if each in serving), *serving, *published]
         if not found:
-            self._require_not_elsewhere()
+            if not every:
+                self._require_not_elsewhere()
             fail(
                 "No container on the rented engine is reached at port 8080.",
                 expected="a running container whose port is published on 8080",
@@ -96,12 +97,12 @@ class Place:
         others = [
             each
             for each in self.lab.containers()
-            if not each.image.startswith("drydock/") and office not in each.networks
+            if each.running and not each.image.startswith("drydock/") and office not in each.networks
         ]
         require(
             not others,
-            f"The container `{others[0].name if others else ''}` runs on the engine of your own machine, and none on the rented one: "
-            f"port {PORT} of the rented machine leads nowhere.",
+            f"The container `{others[0].name if others else ''}` runs on the engine of your own machine. The rented engine has no "
+            f"container, so port {PORT} of the rented machine leads nowhere.",
             expected="a container on the rented engine, whose port is published on 8080",
             seen=", ".join(f"{each.name}, of {each.image}" for each in others),
             source="docker ps --all; docker --context rented ps --all",

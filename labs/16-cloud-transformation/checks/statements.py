@@ -138,7 +138,7 @@ class Statements:
         if newest > max(self.move.at, self.staying.restarted):
             why = f"the job ran, and has sent nothing for {self.place.now() - newest:.0f} s: it runs too seldom, or fails."
         elif self._came(found) and self.staying.restarted - newest < ENDED_SECONDS:
-            why = "nobody runs the job, since the rented engine was restarted."
+            why = "nobody has run the job after the restart of the rented engine."
         require(
             self._is_up_to_date(found),
             f"The bookkeeper got no statement{since}: {why}",

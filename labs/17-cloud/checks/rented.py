@@ -247,7 +247,7 @@ class Rented:
             if not needles and what in KEYS:
                 could_not_run(f"{file} cannot be read in the toolbox. `lab reset 17` makes the scene again.")
             if needles and needles not in keys.values():
-                keys[what] = needles
+                keys[what] = [*keys.get(what, []), *needles]
         return keys
 
     def _needles(self, file: str) -> list[str]:

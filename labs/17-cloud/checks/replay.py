@@ -199,8 +199,8 @@ class Replay:
         for each in self.lab.containers():
             if each.running:
                 why = (
-                    f"No container runs on the rented machine. `{each.name}` runs on your own: a command without a context is for "
-                    "the engine of your own machine."
+                    f"No container runs on the rented machine. `{each.name}` runs on your own machine: a `docker` command without a context "
+                    "goes to the engine there."
                 )
                 return why, "What stands between `docker` and `run` in the lesson?"
         return None
@@ -264,6 +264,8 @@ class Replay:
             holds = any(str(mount.get("Source", "")).endswith("docker.sock") for mount in each.mounts)
             if each.status not in {"running", "paused"} or hours < 12 or holds:
                 continue
+            if item and self._was_asked(item) and moment(each.started_at) > self.bill["end"]:
+                continue  # it served in the replay, and was started again since, as by `lab start`
             used, seen = self._is_used(each, hours, item)
             require(
                 used,
@@ -304,10 +306,13 @@ class Replay:
         enough = accepted > LEAST_CONNECTIONS * hours
         if item is None:
             return enough, f"{accepted} connections accepted"
-        received = item["received"]
         # Who shares a network has no numbers of its own.
-        asked = received > UNASKED_BYTES * self.bill["days"] or network.startswith("container:")
-        return asked and enough, f"{accepted} connections accepted, {received} bytes received"
+        asked = self._was_asked(item) or network.startswith("container:")
+        return asked and enough, f"{accepted} connections accepted, {item['received']} bytes received"
+
+    def _was_asked(self, item: dict[str, Any]) -> bool:
+        """Whether somebody sent a container requests in the replay, by what the bill says of it."""
+        return bool(item["received"] > UNASKED_BYTES * self.bill["days"])
 
     def require_within_budget(self) -> None:
         """Require that a whole week costs no more than the budget."""

@@ -81,6 +81,7 @@ def replay(checks: Checks, found: Any, *, connected: int = 0, accepted: int = 0,
     made.lab = SimpleNamespace(containers=list)
     made.bill = {
         "days": 1,
+        "end": NOW - 15,
         "stored": {},
         "items": [
             {"name": found.name, "hours": 24.0, "cents": 10.0, "holds_engine": False, "received": received}
@@ -200,6 +201,16 @@ def test_a_container_is_asked_for_its_own_time_alone(checks: Checks, found: Any)
     # Its name ran for 24 hours; this container of the name did not.
     accepted = 0 if found.mounts else 6
     replay(checks, found, accepted=accepted, received=900_000).require_nothing_forgotten()
+
+
+def test_a_container_that_served_in_the_replay_and_was_started_again_since_is_not_forgotten(
+    checks: Checks,
+) -> None:
+    made = replay(checks, container(ran=13), received=900_000)
+    made.require_nothing_forgotten()
+    made.bill["items"][0]["received"] = 1_000
+    with pytest.raises(CheckFailed, match="nobody sent it requests"):
+        made.require_nothing_forgotten()
 
 
 @pytest.mark.parametrize(("there", "told"), [((), True), (("parcel",), False)])

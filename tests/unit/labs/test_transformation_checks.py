@@ -118,7 +118,7 @@ def test_the_newest_statement_is_from_after_the_restart_and_fresh(
 
 def test_a_job_that_ended_with_the_engine_is_called_so(checks: Checks) -> None:
     job = statements(checks, [statement(104, 1051)], 1100, 1060)
-    with pytest.raises(CheckFailed, match="since the rented engine was restarted"):
+    with pytest.raises(CheckFailed, match="after the restart of the rented engine"):
         job._require_up_to_date(job.move.record().statements, {})
     job = statements(checks, [], 1100, 1060)
     with pytest.raises(CheckFailed, match=r"no statement: nobody runs the job, or"):
