@@ -223,8 +223,14 @@ class _Reader:
 
 def _stamp(folder: Path) -> frozenset[tuple[str, int, int]]:
     """Return what changes when a file in a folder changes."""
-    found = ((str(file), file.stat()) for file in folder.rglob("*.*") if file.suffix != ".pyc")
-    return frozenset((name, status.st_mtime_ns, status.st_size) for name, status in found)
+    found = set()
+    for file in folder.rglob("*.*"):
+        # Another `lab` may be writing bytecode, and an editor its temporary files: these come and go.
+        if file.parent.name != "__pycache__":
+            with contextlib.suppress(FileNotFoundError):
+                status = file.stat()
+                found.add((str(file), status.st_mtime_ns, status.st_size))
+    return frozenset(found)
 
 
 @contextlib.contextmanager

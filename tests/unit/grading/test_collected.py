@@ -123,6 +123,17 @@ def test_a():
     assert statuses(judge(lab, shells)) == [Status.FAILED]
 
 
+@pytest.mark.parametrize("name", ["__pycache__/helper.cpython-311.pyc.1234", ".helper.py.swp"])
+def test_a_file_that_goes_while_the_checks_are_looked_at_is_none_of_them(
+    course: Course, shells: Shells, name: str
+) -> None:
+    lab = course.lab(HEAD + 'def test_a():\n    "T"\n', ids=("a",))
+    gone = lab.folder / "checks" / name
+    gone.parent.mkdir(exist_ok=True)
+    gone.symlink_to("nowhere")  # it is listed, and is not there
+    assert judge(lab, shells).passed
+
+
 def test_modules_of_the_same_name_in_two_labs_are_told_apart(tmp_path: Path, shells: Shells) -> None:
     def files(said: str) -> dict[str, str]:
         return {"checks/__init__.py": "", "checks/helper.py": f"V = {said!r}\n"}
