@@ -10,7 +10,6 @@ ADDRESSES = 4 << 30
 FILE = 1 << 30
 """Bytes of a file that a program must be able to write: the archive of an image."""
 
-
 RESERVES = ("failed to reserve", "cannot allocate memory")
 """What a program that is written in Go says, such as docker, when it gets too few addresses."""
 
@@ -25,22 +24,19 @@ class Tight(NamedTuple):
 def on_memory() -> Tight | None:
     """Return the limit on a program's address space, if docker may not start with it."""
     allowed = _allowed("RLIMIT_AS", ADDRESSES)
-    if allowed is None:
-        return None
-    return Tight(
-        f"this terminal allows a program {allowed >> 20} MB of addresses (`ulimit -v`)",
-        "Lift it (`ulimit -v unlimited`; where that is refused, ask who set it), and run the same command again.",
-    )
+    return None if allowed is None else _tight(f"a program {allowed >> 20} MB of addresses", "ulimit -v")
 
 
 def on_files() -> Tight | None:
     """Return the limit on the size of a file, if what the course writes may not fit."""
     allowed = _allowed("RLIMIT_FSIZE", FILE)
-    if allowed is None:
-        return None
+    return None if allowed is None else _tight(f"a file {allowed >> 10} kB", "ulimit -f")
+
+
+def _tight(allowed: str, command: str) -> Tight:
     return Tight(
-        f"this terminal allows a file {allowed >> 10} kB (`ulimit -f`)",
-        "Lift it (`ulimit -f unlimited`; where that is refused, ask who set it), and run the same command again.",
+        f"this terminal allows {allowed} (`{command}`)",
+        f"Lift it (`{command} unlimited`; where that is refused, ask who set it), and run the same command again.",
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.doctor.container import ask_as_labs_do, usual
 from checker.doctor.finding import Probe, Seen, fine, note, problem, unknown
+from checker.engine import remedies
 from checker.engine.api import RefusedError, is_podman
 from checker.engine.client import Client, find_client
 from checker.engine.endpoint import EngineNotFoundError
@@ -171,12 +172,7 @@ def settings(machine: Machine) -> tuple[Seen, Seen]:
         if "logging driver" not in str(error):
             return judge_log(driver, {}), unknown("no container could be run")
         said = f"the log driver `{driver}` does not work, so no container starts: {error}"
-        return problem(said, _OTHER_DRIVER), unknown("no container could be run")
-
-
-_OTHER_DRIVER = (
-    'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.'
-)
+        return problem(said, remedies.LOG_DRIVER), unknown("no container could be run")
 
 
 def judge_log(driver: str, options: Mapping[str, Any]) -> Seen:
@@ -189,11 +185,13 @@ def judge_log(driver: str, options: Mapping[str, Any]) -> Seen:
     if driver == "none" or options.get("cache-disabled") == "true":
         said = f"the log driver is `{driver}`" + (" without a cache" if driver != "none" else "")
         unread = "`docker logs` shows nothing, and checks that read logs cannot judge"
-        return note(f"{said}: {unread}", _OTHER_DRIVER)
+        return note(f"{said}: {unread}", remedies.LOG_DRIVER)
     size, files = str(options.get("max-size") or ""), str(options.get("max-file") or "")
     if size and 0 < in_bytes(size) * int(files if files.isdecimal() else _FILES.get(driver, 1)) < LEAST_LOG:
         said = f"{driver}, which keeps only the last {size} of a log"
-        return note(f"{said}: checks that look for an earlier line in it may judge wrongly", _OTHER_DRIVER)
+        return note(
+            f"{said}: checks that look for an earlier line in it may judge wrongly", remedies.LOG_DRIVER
+        )
     return fine(driver or "unknown")
 
 

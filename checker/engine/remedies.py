@@ -33,6 +33,12 @@ def absent(platform: Platform) -> str:
     )
 
 
+LOG_DRIVER = (
+    'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.'
+)
+"""What to do about a log driver that does not work, or does not keep what was written."""
+
+
 def not_running(platform: Platform, source: str) -> str:
     """Say how to start an engine whose socket is unused or missing."""
     for name, start in _STARTERS.items():

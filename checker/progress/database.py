@@ -77,6 +77,10 @@ def _on_read_only(path: Path) -> bool:
         return False  # Windows has neither
 
 
+_NO_FILE = ("it is not an ordinary file", "Move it away, or set DRYDOCK_STATE to another folder.")
+_UPDATE = "Update this checkout, or set DRYDOCK_STATE to another folder."
+
+
 def why_unusable(file: Path) -> tuple[str, str] | None:
     """Return why a record that is there cannot be used, and what to do; None if it can, or is made by the next command.
 
@@ -88,17 +92,14 @@ def why_unusable(file: Path) -> tuple[str, str] | None:
     if not os.path.lexists(file):
         return None
     if not file.is_file():
-        return "it is not an ordinary file", "Move it away, or set DRYDOCK_STATE to another folder."
+        return _NO_FILE
     try:
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error:
         return None  # damage is set aside by the next command, and what is held now need not be held then
     if version > len(MIGRATIONS):
-        return (
-            "it was written by a newer version of the course",
-            "Update this checkout, or set DRYDOCK_STATE to another folder.",
-        )
+        return "it was written by a newer version of the course", _UPDATE
     return None
 
 
@@ -157,10 +158,8 @@ class Database:
 
     def _unusable(self, error: sqlite3.Error) -> LabError:
         if os.path.lexists(self.file) and not self.file.is_file():
-            return LabError(
-                f"Progress cannot be kept in {self.file}: it is not an ordinary file.",
-                remedy="Move it away, or set DRYDOCK_STATE to another folder.",
-            )
+            why, remedy = _NO_FILE
+            return LabError(f"Progress cannot be kept in {self.file}: {why}.", remedy=remedy)
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_BUSY:
             return LabError(
@@ -240,7 +239,7 @@ class Database:
         if version > len(MIGRATIONS):
             raise LabError(
                 f"{self.file} was written by a newer version of the course.",
-                remedy="Update this checkout, or set DRYDOCK_STATE to another folder.",
+                remedy=_UPDATE,
             )
         db.execute("BEGIN IMMEDIATE")
         try:

@@ -26,7 +26,7 @@ _SETTINGS = (
     _setting(
         r"logging driver",
         "The engine starts no container, because the log driver in its settings does not work",
-        'Set `"log-driver": "local"` in the engine\'s daemon.json, without `log-opts`, and restart the engine.',
+        remedies.LOG_DRIVER,
     ),
     _setting(
         r"unknown or invalid runtime|(?<!OCI )runtime: .*(not found|no such file)|failed to start shim: .*(not found|no such file)|"
