@@ -31,6 +31,28 @@ FAKE = "97"
 _HELD: list[IO[str]] = []
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run write down how long what took, by which later runs begin with what takes longest."""
+    parser.addoption(
+        "--write-seconds", action="store_true", help="write how long each lab and each file takes"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure, if asked to; only where all reports arrive, which is not in the processes that run the tests."""
+    if config.getoption("--write-seconds") and not hasattr(config, "workerinput"):
+        from tests.lanes import SECONDS, Seconds
+
+        config.pluginmanager.register(Seconds(SECONDS))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    from tests.lanes import longest_first, read
+
+    longest_first(items, read())
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep what works on one lab together when labs are tested side by side."""

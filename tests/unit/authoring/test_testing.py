@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -71,6 +72,7 @@ def test_what_waits_for_labs_runs_together_and_the_rest_in_order() -> None:
         ("tests/course/test_lint.py::test_x[12]", "lab 12"),
         ("tests/course/test_lint.py::test_x[1234]", "tests/course/test_lint.py"),
         ("tests/course/test_labs.py::test_there_are_labs", "tests/course/test_labs.py"),
+        ("tests/unit/cli/test_lab.py::test_x[12]", "tests/unit/cli/test_lab.py"),
         ("tests/integration/shell/test_ending.py::test_x[12]", "tests/integration/shell/test_ending.py"),
     ],
 )
@@ -78,6 +80,56 @@ def test_the_tests_of_a_lab_or_of_a_file_stay_together(name: str, scope: str) ->
     from tests.lanes import lab_of
 
     assert lab_of(name) == scope
+
+
+@dataclass
+class Report:
+    """What pytest reports of a test, as far as its time depends on it."""
+
+    nodeid: str
+    duration: float
+
+
+@dataclass
+class Item:
+    """A collected test, as far as its order depends on it."""
+
+    nodeid: str
+
+
+def test_what_took_longest_is_handed_out_first_and_what_was_never_measured_before_it() -> None:
+    from tests.lanes import longest_first
+
+    names = [
+        "a.py::one[lab 03 x]",
+        "b.py::two",
+        "a.py::one[lab 14 x]",
+        "c.py::new",
+        "a.py::two[14-autoscaling]",
+    ]
+    items: Any = [Item(name) for name in names]
+    longest_first(items, {"lab 03": 20.0, "b.py": 3.0, "lab 14": 500.0})
+    assert [names.index(item.nodeid) for item in items] == [3, 2, 4, 0, 1]
+
+
+def test_a_run_writes_down_what_took_how_long_and_keeps_the_figures_of_what_it_did_not_run(
+    tmp_path: Path,
+) -> None:
+    from tests.lanes import Seconds, read
+
+    file = tmp_path / "seconds.json"
+    file.write_text('{"lab 03": 20.0, "lab 14": 1.0}')
+    seconds = Seconds(file)
+    for name, duration in (
+        ("a.py::one[lab 14 x]", 500.04),
+        ("a.py::two[14-autoscaling]", 19.0),
+        ("b.py::x", 0.3),
+    ):
+        report: Any = Report(name, duration)
+        seconds.pytest_runtest_logreport(report)
+    seconds.pytest_sessionfinish()
+    assert read(file) == {"lab 03": 20.0, "lab 14": 519.0, "b.py": 0.3}
+    assert read(tmp_path / "none.json") == {}
 
 
 @pytest.mark.parametrize(("processors", "expected"), [(None, 2), (1, 2), (2, 3), (3, 4), (16, 4)])
