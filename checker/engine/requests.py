@@ -18,12 +18,15 @@ from checker.errors import EngineError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from checker.engine.endpoint import Endpoint
 
 REQUEST_SECONDS = 30.0
 """How long the engine may send nothing in one request before it counts as hung."""
+
+QUIET_SECONDS = 4.0
+"""How long a request that only asks goes without an answer before that is mentioned: a busy engine takes a second or two."""
 
 ANSWER_BYTES = 64 * 1024 * 1024
 """The limit for one answer; no answer that the course needs is nearly as large."""
@@ -59,6 +62,8 @@ class Requests:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._local = threading.local()
+        self.mention: Callable[[str], None] | None = None
+        """Called with a sentence when the engine takes long to answer."""
 
     def get(self, path: str, **query: Any) -> Any:
         """GET a path and return the decoded JSON."""
@@ -107,6 +112,8 @@ class Requests:
             response = None
             try:
                 connection.request(method, url, data, headers)
+                if method in _ASKING and seconds > QUIET_SECONDS:
+                    self._wait(connection, seconds)
                 response = connection.getresponse()
                 payload = _read(response)
             except (OSError, http.client.HTTPException) as error:
@@ -128,10 +135,20 @@ class Requests:
             return _answer(method, path, response.status, payload, raw=raw)
         raise AssertionError  # the loop returns or raises
 
+    def _wait(self, connection: EngineConnection, seconds: float) -> None:
+        if self.mention is None or connection.answers_within(QUIET_SECONDS):
+            return
+        left = seconds - QUIET_SECONDS
+        self.mention(
+            f"the container engine at {self.endpoint.host} has not answered for {QUIET_SECONDS:.0f} s; "
+            f"waiting {left:.0f} s more"
+        )
+        connection.limit(left)
+
     def _connection(self, seconds: float) -> tuple[EngineConnection, bool]:
         kept: EngineConnection | None = getattr(self._local, "connection", None)
         if kept is not None and kept.sock is not None:
-            kept.sock.settimeout(seconds)
+            kept.limit(seconds)
             return kept, False
         connection = EngineConnection(self.dial, seconds)
         self._local.connection = connection

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import selectors
 import socket
 import subprocess
 import threading
@@ -133,3 +134,13 @@ class EngineConnection(http.client.HTTPConnection):
         """Open the socket."""
         self.sock = self._opener()
         self.sock.settimeout(self.timeout)
+
+    def answers_within(self, seconds: float) -> bool:
+        """Wait until an answer to what was sent begins, for a number of seconds at most; return whether it did."""
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self.sock, selectors.EVENT_READ)
+            return bool(waiting.select(seconds))
+
+    def limit(self, seconds: float) -> None:
+        """Let the engine send nothing for a number of seconds from now on."""
+        self.sock.settimeout(seconds)

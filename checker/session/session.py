@@ -52,7 +52,10 @@ class Session:
         """The engine this person has; nothing is installed."""
         from checker.engine.api import connect  # noqa: PLC0415 - a list of labs needs no engine
 
-        return connect()
+        engine = connect()
+        if self.say is not silent:
+            engine.mention = self.say
+        return engine
 
     @functools.cached_property
     def client(self) -> Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,25 @@ def test_an_engine_that_misbehaves_is_named_with_what_it_did(
     assert said in caught.value.what
     assert ("restart the engine" in caught.value.remedy) is (said == "timed out")
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "method", "mentions"),
+    [(servers.hangs, "GET", 1), (servers.hangs, "POST", 0), (answers(b"{}"), "GET", 0)],
+    ids=["it hangs", "what changes something may take its time", "it answers"],
+)
+def test_a_person_learns_early_that_the_engine_takes_long_to_say_something(
+    behaviour: Callable[..., None], method: str, mentions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_requests, "QUIET_SECONDS", 0.1)
+    said: list[str] = []
+    with serving(behaviour) as port:
+        engine = engine_at(port)
+        engine.mention = said.append
+        with contextlib.suppress(EngineError):
+            engine.request(method, "/info", seconds=0.3)
+    assert len(said) == mentions
+    assert all("has not answered" in each for each in said)
 
 
 def test_an_engine_that_does_not_listen_is_named() -> None:
