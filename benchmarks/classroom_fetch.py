@@ -42,6 +42,7 @@ from checker.engine.api import connect  # noqa: E402
 from checker.images import bundle as bundles  # noqa: E402
 from checker.images import room  # noqa: E402
 from checker.images.catalogue import Images  # noqa: E402
+from checker.images.workshop import Workshop  # noqa: E402
 from checker.web.download import digest_of, download  # noqa: E402
 
 if TYPE_CHECKING:
@@ -71,9 +72,11 @@ def machine(name: str, text: str, folder: Path, platform: str) -> None:
     assert place is not None  # noqa: S101 - it has joined
     os_name, _, arch = platform.partition("/")
     # An engine of this platform that says yes to what it is given.
-    engine = SimpleNamespace(get=lambda path: {"Os": os_name, "Arch": arch} if path == "/version" else [])
-    client = SimpleNamespace(command=lambda *_: ["true"], environment=lambda: dict(os.environ))
-    shop: Any = SimpleNamespace(folder=folder, engine=engine, client=client, say=lambda _: None)
+    engine: Any = SimpleNamespace(
+        get=lambda path: {"Os": os_name, "Arch": arch} if path == "/version" else []
+    )
+    client: Any = SimpleNamespace(command=lambda *_: ["true"], environment=lambda: dict(os.environ))
+    shop = Workshop(engine, client, folder, lambda _: None)
     known = Images(ROOT)
     fetched = [room.fetch(known.find(each), place, shop) for each in IMAGES]
     image_bytes = sum(each.stat().st_size for each in (folder / room.FOLDER).iterdir())
