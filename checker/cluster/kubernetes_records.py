@@ -39,6 +39,11 @@ class Meta(_Record, frozen=True):
         """What looks after it; None when nothing does."""
         return next((each for each in self.owner_references if each.controller), None)
 
+    @property
+    def space(self) -> str:
+        """The option that names its namespace to kubectl; nothing for the default one."""
+        return option_of(self.namespace)
+
 
 class HttpGet(_Record, frozen=True):
     """A probe's request."""
@@ -363,6 +368,11 @@ class Nodes(_Record, frozen=True):
     """Nodes."""
 
     items: tuple[Node, ...] = ()
+
+
+def option_of(namespace: str) -> str:
+    """Return the option that names a namespace to kubectl; nothing for the default one."""
+    return "" if namespace in {"", "default"} else f" --namespace {namespace}"
 
 
 def resources_of(pod: Pod, container: Container) -> Resources:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.cluster.kubernetes_api import Refused
-from checker.cluster.kubernetes_records import Pod
+from checker.cluster.kubernetes_records import Pod, option_of
+from checker.grading.author import moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,11 @@ class Workload:
     def title(self) -> str:
         """As kubectl names it: `deployment/parcel`."""
         return f"{self.kind.lower()}/{self.name}"
+
+    @property
+    def space(self) -> str:
+        """The option that names its namespace to kubectl; nothing for the default one."""
+        return option_of(self.namespace)
 
 
 def workload_of(api: Api, pod: Pod) -> Workload:
@@ -103,3 +109,17 @@ def held_back(kind: str, spec: Mapping[str, Any]) -> str:
     if kind == "StatefulSet" and partition >= int(spec.get("replicas") or 0) > 0:
         return f"partition: {partition}"
     return ""
+
+
+def is_changed(record: Mapping[str, Any], since: float) -> bool:
+    """Whether somebody else than the cluster changed what an object was told.
+
+    Args:
+        record: the object, as the API has it.
+        since: a time, in seconds since 1970; what was changed within a second of it does not count.
+    """
+    return any(
+        moment(each["time"]) > since + 1
+        for each in record["metadata"].get("managedFields", [])
+        if not each.get("subresource") and each["manager"] != "kube-controller-manager"
+    )

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.cluster.kubernetes_api import Refused
-from checker.cluster.kubernetes_records import (
-    Container,
-    Pod,
-    Service,
-    Services,
-    quantity,
-    resources_of,
-)
-from checker.grading.author import require, wait_until
-
-from . import unmeasured
-from .hpa import Autoscalers
+from checker.cluster.kubernetes_autoscalers import autoscalers
+from checker.cluster.kubernetes_records import Container, Pod, Service, Services, quantity, resources_of
+from checker.cluster.kubernetes_workloads import is_changed
+from checker.grading.author import Reasons, could_not_run, wait_until
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
+    from checker.cluster.kubernetes_autoscalers import Autoscaler, Metric
 
-    from .hpa import Autoscaler, Metric
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 NODE_PORT = 30080
 READY_SECONDS = 20.0
@@ -125,63 +119,49 @@ class Scaled:
 
     def all(self) -> list[Autoscaler]:
         """Return every autoscaler of the cluster."""
-        path = "/apis/autoscaling/v2/horizontalpodautoscalers"
-        return list(self.cluster.api.read(path, Autoscalers).items)
+        return autoscalers(self.cluster.api)
 
     def find(self) -> Autoscaler | None:
         """Return the autoscaler of the workload, None if it has none; several are a failure."""
         ours = self.workload
-        # A kind in small letters is one that the cluster does not find; the autoscaler says so itself.
-        wanted = (ours.namespace, ours.kind.lower(), ours.name)
-        found = [each for each in self.all() if unmeasured.aim_of(each) == wanted]
+        found = [
+            each for each in self.all() if each.names(ours) and each.metadata.namespace == ours.namespace
+        ]
         names = ", ".join(sorted(each.metadata.name for each in found))
-        require(
+        WHY.require(
             len(found) < 2,
-            f"{len(found)} autoscalers are to set the number of {ours.title}: {names}. Kubernetes then lets none of them.",
-            expected=f"one HorizontalPodAutoscaler for {ours.title}",
+            "several-autoscalers",
+            number=len(found),
+            title=ours.title,
+            names=names,
+            space=ours.space,
             seen=names,
-            source=f"kubectl get hpa{self.space}",
-            hint="`kubectl autoscale` makes one more, and so does a file that gives it another name.",
         )
         return found[0] if found else None
 
-    def has_set(self, number: int) -> bool:
-        """Whether the autoscaler says that it set this number of copies."""
-        path = f"/api/v1/namespaces/{self.workload.namespace}/events?fieldSelector=reason%3DSuccessfulRescale"
-        ours = self.autoscaler.metadata.name
-        return any(
-            each["involvedObject"]["name"] == ours and str(each["message"]).startswith(f"New size: {number};")
-            for each in self.cluster.api.get(path)[0]["items"]
-        )
-
     @functools.cached_property
-    def autoscaler(self) -> Autoscaler:
-        """The autoscaler, once it measures or says why it does not.
-
-        Raises:
-            Failed: there is none for the workload, or it measures nothing; the message says why.
-        """
-        found = self.find()
-        if found is None:
-            unmeasured.tell_of_none(self)
-        latest = [found]
+    def found(self) -> Autoscaler | None:
+        """The autoscaler, once it measures or says why it does not; None if the workload has none."""
+        latest = first = self.find()
+        if first is None:
+            return None
 
         def is_decided() -> bool:
-            latest[0] = self.find() or latest[0]
-            active = latest[0].condition("ScalingActive")
-            missing = unmeasured.MISSING.search(active.message)
+            nonlocal latest
+            latest = now = self.find() or latest or first
             return (
-                active.status == "True"
-                or bool(unmeasured.refusal_of(latest[0]))
-                or (missing is not None and self._is_there(missing["pod"]))
+                now.measures
+                or bool(now.refusal)
+                or (now.lacking is not None and self._is_there(now.lacking[0]))
             )
 
         wait_until(is_decided, MEASURED_SECONDS, every=0.5)
-        found = latest[0]
-        active = found.condition("ScalingActive")
-        if active.status != "True":
-            unmeasured.tell_of_no_measure(self, found)
-        return found
+        return latest
+
+    @property
+    def autoscaler(self) -> Autoscaler:
+        """The same, where there is one."""
+        return self.found or could_not_run("The autoscaler went away while it was looked at.")
 
     def _is_there(self, name: str) -> bool:
         """Whether a pod is there to stay: what the autoscaler said of one that is gone, it said before the last change."""
@@ -193,27 +173,17 @@ class Scaled:
 
     @property
     def space(self) -> str:
-        """The option that names the namespace to kubectl; nothing for the default one."""
-        return "" if self.workload.namespace == "default" else f" --namespace {self.workload.namespace}"
+        """The option that names their namespace to kubectl; nothing for the default one."""
+        return self.workload.space
 
     def changed_since(self, moment: float) -> str:
         """Return what of the workload or its autoscaler was changed after a moment, by somebody else than the cluster; or ""."""
         found = self.find()
-        name = found.metadata.name if found else ""
-        hpa = f"/apis/autoscaling/v2/namespaces/{self.workload.namespace}/horizontalpodautoscalers/{name}"
-        for title, path in ((self.workload.title, self.workload.path), (f"hpa/{name}", hpa)):
-            try:
-                metadata = self.cluster.api.get(path)[0]["metadata"]
-            except Refused:
-                continue
-            for each in metadata.get("managedFields", []):
-                if each.get("subresource") or each["manager"] == "kube-controller-manager":
-                    continue
-                if seconds_of(each["time"]) > moment + 1:
+        paths = {self.workload.title: self.workload.path}
+        if found:
+            paths[f"hpa/{found.metadata.name}"] = found.path
+        for title, path in paths.items():
+            with contextlib.suppress(Refused):
+                if is_changed(self.cluster.api.get(path)[0], moment):
                     return title
         return ""
-
-
-def seconds_of(text: str) -> float:
-    """Return a time of the API in seconds since 1970."""
-    return datetime.fromisoformat(text).timestamp()

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from checker.grading.author import could_not_run, fail, wait_until
+from checker.grading.author import could_not_run, wait_until
+
+from .autoscaler import WHY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,13 +71,7 @@ class Tide:
         marks = [each for each in self._timeline.everything().marks if each.text in {BEGINS, ENDS}]
         begins = [each.at for each in marks if each.text == BEGINS]
         if not begins:
-            fail(
-                "No tide has come yet, so nobody knows what the autoscaler does when one comes.",
-                expected="a tide, from its beginning to its end",
-                seen="no tide in the users' record",
-                source=f"docker logs drydock-{self._lab.number}-traffic-1",
-                hint="`bash tide.sh` lets one come and go, in three minutes.",
-            )
+            WHY.fail("no-tide", seen="no tide in the users' record")
         ends = [each.at for each in marks if each.text == ENDS and each.at > begins[-1]]
         return begins[-1], ends[0] if ends else None
 

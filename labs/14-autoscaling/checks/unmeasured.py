@@ -2,155 +2,118 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from checker.cluster.kubernetes import held_back
 from checker.cluster.kubernetes_records import PodSpec, resources_of
-from checker.grading.author import fail
+
+from .autoscaler import WHY
 
 if TYPE_CHECKING:
+    from checker.cluster.kubernetes_autoscalers import Autoscaler
+
     from .autoscaler import Scaled
-    from .hpa import Autoscaler
-
-MISSING = re.compile(
-    r"missing (?:pod-level )?request for cpu in (?:container (?P<container>\S+) of )?Pod (?P<pod>\S+)"
-)
-"""What an autoscaler says when a container requests nothing."""
 
 
-def tell_of_no_measure(scaled: Scaled, found: Autoscaler) -> NoReturn:
-    """Say why an autoscaler measures nothing."""
-    title, active = scaled.workload.title, found.condition("ScalingActive")
-    said = active.message or refusal_of(found)
-    seen = f"ScalingActive: {active.status or 'not decided'} {active.reason}".strip()
+def require_measured(scaled: Scaled) -> None:
+    """Fail unless an autoscaler of the workload gets what it is to measure."""
+    found = scaled.found
+    if found is None:
+        fail_without_any(scaled)
+    if not found.measures:
+        fail_without_a_measure(scaled, found)
+
+
+def fail_without_a_measure(scaled: Scaled, found: Autoscaler) -> NoReturn:
+    """End the check: an autoscaler measures nothing, and this is why."""
+    active, ref = found.condition("ScalingActive"), found.spec.scale_target_ref
+    said = active.message or found.refusal
     source = f"kubectl describe hpa {found.metadata.name}{scaled.space}"
-    if missing := MISSING.search(said):
-        why, hint = _missing(scaled, missing["container"] or "", missing["pod"])
-        fail(
-            f"The autoscaler of {title} cannot tell how busy the copies are: its target is a part of what a copy requests, and a "
-            f"container of a pod requests no CPU. {why}".rstrip(),
-            expected="ScalingActive: True",
-            seen=seen,
-            source=source,
-            evidence=said,
-            hint=hint,
-        )
-    ref = found.spec.scale_target_ref
-    kinds = sorted({each.type for each in found.spec.metrics} - {"Resource", "ContainerResource"})
-    if "no matches for kind" in said:
-        why = f"It looks for a {ref.kind} under the apiVersion `{ref.api_version}`, and the cluster has none there."
-        hint = "Which apiVersion does the workload itself have, in its own file? `scaleTargetRef` names the same."
-    elif kinds:
-        why = (
-            f"Of its metrics, one is of the type {kinds[0]}: such a metric comes from a program that answers for it, and this cluster "
-            "has none. While one metric is not known, no copy is removed."
-        )
-        hint = "`kubectl get apiservices` shows who answers for metrics. Which one comes from metrics-server?"
-    elif "metrics-server" in (parts := scaled.cluster.missing_parts()):
-        why = f"It asks the metrics server, and that is {parts['metrics-server']}."
-        hint = "`kubectl get pods --namespace kube-system` shows the cluster's own parts. They must not be changed."
-    else:
-        why = ""
-        hint = "The last lines of that command say what it tried to read. `kubectl top pods` shows what metrics-server has measured."
-    fail(
-        f"The autoscaler of {title} does not get what it is to measure. {why}".rstrip(),
-        expected="ScalingActive: True",
-        seen=seen,
+    seen = f"ScalingActive: {active.status or 'not decided'} {active.reason}".strip()
+    if found.lacking:
+        _fail_without_a_request(scaled, *found.lacking, source=source, seen=seen, evidence=said)
+    others = sorted({each.type for each in found.spec.metrics} - {"Resource", "ContainerResource"})
+    unknown = "no matches for kind" in said
+    server = "" if unknown or others else scaled.cluster.missing_parts().get("metrics-server", "")
+    WHY.fail(
+        "no-such-kind" if unknown
+        else "metric-of-others" if others
+        else "no-metrics-server" if server
+        else "not-measured",
+        title=scaled.workload.title,
+        kind=ref.kind,
+        version=ref.api_version,
+        type="".join(others[:1]),
+        server=server,
         source=source,
+        seen=seen,
         evidence=said,
-        hint=hint,
-    )
+    )  # fmt: skip
 
 
-def _missing(scaled: Scaled, container: str, name: str) -> tuple[str, str]:
-    """Return whose request is missing and why, and where to look."""
-    title = scaled.workload.title
-    of_all = "`kubectl get hpa` shows <unknown> in place of the use. Of how many containers of the pod must the request be known?"
+def _fail_without_a_request(
+    scaled: Scaled, name: str, container: str, *, source: str, seen: str, evidence: str
+) -> NoReturn:
+    """End the check: a container of a pod requests nothing, so nobody knows what a part of its request is.
+
+    Args:
+        scaled: what is scaled.
+        name: the pod's name.
+        container: the container's name; empty when the pod itself should request it.
+        source: the command that shows it.
+        seen: the autoscaler's condition.
+        evidence: what it says.
+    """
     pod = next((each for each in scaled.cluster.pods() if each.metadata.name == name), None)
-    if pod is None:
-        why = (
-            f"It is the pod {name}. It serves no users, but it has the labels by which {title} knows its pods: so the autoscaler counts "
-            "it, even when it has ended."
-        )
-        hint = f"`kubectl get pods --show-labels{scaled.space}` beside the selector of {title}: which pods have these labels?"
-        return why, hint
-    spec = scaled.cluster.api.get(scaled.workload.path)[0]["spec"]
+    spec = scaled.cluster.api.get(scaled.workload.path)[0]["spec"] if pod else {}
+    held = held_back(scaled.workload.kind, spec)
+    lacking = (
+        [each.name for each in pod.spec.lasting if "cpu" not in resources_of(pod, each).requests]
+        if pod
+        else []
+    )
+    WHY.fail(
+        "stranger-without-a-request" if pod is None
+        else "container-without-a-request" if not _requests(spec, container)
+        else "request-held-back" if held
+        else "request-on-its-way",
+        title=scaled.workload.title,
+        pod=name,
+        lacking=", ".join(lacking) or name,
+        held=held,
+        space=scaled.space,
+        source=source,
+        seen=seen,
+        evidence=evidence,
+    )  # fmt: skip
+
+
+def _requests(spec: dict[str, Any], container: str) -> bool:
+    """Whether the pods that a workload makes now request CPU, in a container or as a whole."""
     made_of = msgspec.convert(spec["template"]["spec"], PodSpec, strict=False)
-    told = [each for each in made_of.lasting if each.name == container and "cpu" in each.resources.requests]
-    if told or "cpu" in made_of.resources.requests:
-        why = f"{title} says a request, and the pod {name} was made before it said so"
-        if held := held_back(scaled.workload.kind, spec):
-            return (
-                f"{why}: `{held}` keeps what is new from the pods.",
-                f"`kubectl rollout --help` lists what can be done with a rollout. `kubectl describe {title}{scaled.space}` says how it is.",
-            )
-        return (
-            f"{why}.",
-            f"`kubectl rollout status {title}{scaled.space}` says whether the change has reached all copies.",
-        )
-    names = [each.name for each in pod.spec.lasting if "cpu" not in resources_of(pod, each).requests]
-    return f"Without a request: {', '.join(names) or name}.", of_all
+    told = [each for each in made_of.lasting if each.name == container]
+    return any("cpu" in each.resources.requests for each in [made_of, *told])
 
 
-def tell_of_none(scaled: Scaled) -> NoReturn:
-    """Say that no autoscaler names the workload, and what those name that there are."""
-    title = scaled.workload.title
+def fail_without_any(scaled: Scaled) -> NoReturn:
+    """End the check: no autoscaler names the workload; say what those name that there are."""
+    ours = scaled.workload
     others = [each for each in scaled.all() if each.metadata.namespace != "kube-system"]
-    kind = scaled.workload.kind.lower()
-    aims = ", ".join(
-        f"{each.spec.scale_target_ref.kind.lower()}/{each.spec.scale_target_ref.name}" for each in others
-    )
-    if any(
-        each.spec.scale_target_ref.kind == "ReplicaSet"
-        and any(
-            owner.name == each.spec.scale_target_ref.name
-            for pod in scaled.pods
-            for owner in pod.metadata.owner_references
-        )
-        for each in others
-    ):
-        fail(
-            f"The autoscaler sets the number of a ReplicaSet that {title} made. {title} sets it back to its own number, and makes a new "
-            "ReplicaSet for each version.",
-            expected=f"a HorizontalPodAutoscaler for {title}",
-            seen=aims,
-            source="kubectl get hpa --all-namespaces",
-            hint="Which of the two is in your file, and stays when a new version comes?",
-        )
-    away = next((each for each in others if aim_of(each)[1:] == (kind, scaled.workload.name)), None)
-    if away is not None:
-        fail(
-            f"The copies behind the address belong to {title} in the namespace {scaled.workload.namespace}, and the autoscaler is in "
-            f"{away.metadata.namespace}: it sets only the number of what is in its own namespace.",
-            expected=f"a HorizontalPodAutoscaler in the namespace {scaled.workload.namespace}",
-            seen=f"one in {away.metadata.namespace}",
-            source="kubectl get hpa --all-namespaces",
-            hint="Which option of kubectl, or which line of a file, says into which namespace something comes?",
-        )
-    fail(
-        f"The copies behind the address belong to {title}, and "
-        + (
-            f"the autoscaler sets the number of {aims}: nobody scales these."
-            if others
-            else "no autoscaler sets their number."
-        ),
-        expected=f"a HorizontalPodAutoscaler for {title}",
-        seen=aims or "no HorizontalPodAutoscaler",
-        source="kubectl get hpa --all-namespaces",
-        hint="Which field of a HorizontalPodAutoscaler names what it scales? REFERENCE of `kubectl get hpa` shows it.",
-    )
-
-
-def aim_of(found: Autoscaler) -> tuple[str, str, str]:
-    """Return the namespace, the kind in small letters, and the name of what an autoscaler scales."""
-    ref = found.spec.scale_target_ref
-    return found.metadata.namespace, ref.kind.lower(), ref.name
-
-
-def refusal_of(found: Autoscaler) -> str:
-    """Return what an autoscaler says of a workload that it does not find; empty if it finds it."""
-    able = found.condition("AbleToScale")
-    return able.message if able.status == "False" and able.reason == "FailedGetScale" else ""
+    away = next((each.metadata.namespace for each in others if each.names(ours)), "")
+    made = {owner.name for pod in scaled.pods for owner in pod.metadata.owner_references}
+    refs = [each.spec.scale_target_ref for each in others]
+    aims = ", ".join(each.reference for each in others)
+    passing = any(ref.kind == "ReplicaSet" and ref.name in made for ref in refs)
+    WHY.fail(
+        "scales-a-replica-set" if passing
+        else "in-another-namespace" if away
+        else "scales-others" if others
+        else "no-autoscaler",
+        title=ours.title,
+        namespace=ours.namespace,
+        away=away,
+        aims=aims,
+        seen=f"one in {away}" if away and not passing else aims or "no HorizontalPodAutoscaler",
+    )  # fmt: skip

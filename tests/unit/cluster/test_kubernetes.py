@@ -14,6 +14,7 @@ from checker.cluster import kubernetes
 from checker.cluster.kubernetes import NODES, PROBE, Kubernetes, Workload, held_back, waits_for_deletion
 from checker.cluster.kubernetes_api import Api, Refused
 from checker.cluster.kubernetes_records import Pod, Probe, quantity, resources_of
+from checker.cluster.kubernetes_workloads import is_changed
 from checker.engine.clock import moment
 from checker.engine.shell import Completed
 from checker.grading.verdicts import CouldNotRun
@@ -269,6 +270,29 @@ def test_a_workload_that_keeps_releases_from_its_copies_says_how(
     kind: str, spec: dict[str, Any], kept: str
 ) -> None:
     assert held_back(kind, spec) == kept
+
+
+@pytest.mark.parametrize(
+    ("manager", "seconds", "more", "changed"),
+    [
+        ("kubectl", 9, {}, True),
+        ("kubectl", 1, {}, False),
+        ("kubectl", 9, {"subresource": "scale"}, False),
+        ("kube-controller-manager", 9, {}, False),
+    ],
+)
+def test_what_the_cluster_sets_itself_is_no_change_of_what_an_object_was_told(
+    manager: str, seconds: int, more: dict[str, str], changed: bool
+) -> None:
+    field = {"manager": manager, "time": f"2026-11-28T16:00:0{seconds}Z", **more}
+    record = {"metadata": {"managedFields": [field]}}
+    assert is_changed(record, moment("2026-11-28T16:00:00Z")) is changed
+
+
+@pytest.mark.parametrize(("namespace", "option"), [("", ""), ("default", ""), ("shop", " --namespace shop")])
+def test_only_another_namespace_than_the_default_one_needs_an_option(namespace: str, option: str) -> None:
+    assert Workload("Deployment", namespace, "parcel").space == option
+    assert msgspec.convert(pod(metadata={"namespace": namespace}), Pod).metadata.space == option
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,27 @@
-"""A HorizontalPodAutoscaler's records: what it measures, from which use on it adds copies, and how fast it may."""
+"""A cluster's HorizontalPodAutoscalers: what each measures, from which use on it adds copies, and how fast it may."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from checker.cluster.kubernetes_events import events
 from checker.cluster.kubernetes_records import Condition, Container, Meta, Pod, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from checker.cluster.kubernetes_api import Api
+    from checker.cluster.kubernetes_workloads import Workload
+
+_GROUP, _KIND = "/apis/autoscaling/v2", "horizontalpodautoscalers"
+
+_LACKING = re.compile(
+    r"missing (?:pod-level )?request for cpu in (?:container (?P<container>\S+) of )?Pod (?P<pod>\S+)"
+)
+"""What an autoscaler says when a container requests nothing."""
 
 TOLERANCE = 0.1
 """Within a tenth of its target, an autoscaler changes nothing, unless it says otherwise (Kubernetes' default tolerance)."""
@@ -106,6 +118,39 @@ class Autoscaler(_Record, frozen=True):
         """Return a condition; an empty one if it is not decided yet."""
         return next((each for each in self.status.conditions or () if each.type == kind), Condition())
 
+    @property
+    def path(self) -> str:
+        """Its path in the API."""
+        return f"{_GROUP}/namespaces/{self.metadata.namespace}/{_KIND}/{self.metadata.name}"
+
+    @property
+    def measures(self) -> bool:
+        """Whether it gets what it is to measure."""
+        return self.condition("ScalingActive").status == "True"
+
+    @property
+    def reference(self) -> str:
+        """What it scales, as `kubectl get hpa` names it."""
+        ref = self.spec.scale_target_ref
+        return f"{ref.kind.lower()}/{ref.name}"
+
+    def names(self, workload: Workload) -> bool:
+        """Whether it names a workload, wherever that is; a kind in small letters is one that the cluster does not find."""
+        ref = self.spec.scale_target_ref
+        return (ref.kind.lower(), ref.name) == (workload.kind.lower(), workload.name)
+
+    @property
+    def refusal(self) -> str:
+        """What it says of a workload that it does not find; empty if it finds it."""
+        able = self.condition("AbleToScale")
+        return able.message if able.status == "False" and able.reason == "FailedGetScale" else ""
+
+    @property
+    def lacking(self) -> tuple[str, str] | None:
+        """The pod without a request of CPU of which it cannot tell how busy it is, and the container; None if it knows all."""
+        found = _LACKING.search(self.condition("ScalingActive").message)
+        return (found["pod"], found["container"] or "") if found else None
+
     def rule(self, way: str) -> dict[str, Any]:
         """Return what `behavior` says of a way, `scaleUp` or `scaleDown`; empty if it says nothing."""
         return self.spec.behavior.get(way) or {}
@@ -144,7 +189,20 @@ class Autoscaler(_Record, frozen=True):
         return [each.title for each in self.spec.metrics if each not in metrics and each.type]
 
 
-class Autoscalers(_Record, frozen=True):
-    """Every autoscaler of a cluster."""
-
+class _Autoscalers(_Record, frozen=True):
     items: tuple[Autoscaler, ...] = ()
+
+
+def autoscalers(api: Api) -> list[Autoscaler]:
+    """Return every autoscaler of a cluster."""
+    return list(api.read(f"{_GROUP}/{_KIND}", _Autoscalers).items)
+
+
+def has_set(api: Api, autoscaler: Autoscaler, number: int) -> bool:
+    """Whether an autoscaler says that it set this number of copies."""
+    of = autoscaler.metadata
+    said = events(api, f"/api/v1/namespaces/{of.namespace}/events", "reason=SuccessfulRescale")
+    return any(
+        each.involved_object.name == of.name and each.message.startswith(f"New size: {number};")
+        for each in said
+    )

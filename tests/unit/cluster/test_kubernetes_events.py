@@ -1,0 +1,49 @@
+"""What a cluster says of what happened: which event is the last, and what a container wrote."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from checker.cluster.kubernetes_events import events, last_said, last_words
+from checker.cluster.kubernetes_records import Pod
+
+POD = msgspec.convert({"metadata": {"name": "web-1", "namespace": "shop", "uid": "u1"}}, Pod)
+LISTING = "/api/v1/namespaces/shop/events"
+
+
+def saying(query: str, *said: dict[str, Any]) -> Any:
+    """Return an API server with these events."""
+
+    def read(path: str, kind: Any) -> Any:
+        assert path == f"{LISTING}?fieldSelector={query}"
+        return msgspec.convert({"items": said}, kind)
+
+    return SimpleNamespace(read=read)
+
+
+def test_the_newest_event_comes_first_by_whichever_time_it_has() -> None:
+    old = {"message": "old", "lastTimestamp": "2026-11-28T16:00:00Z"}
+    new = {"message": "new", "lastTimestamp": None, "eventTime": "2026-11-28T16:00:01.5Z"}
+    timeless = {"message": "never"}
+    found = events(saying("reason%3DFailed", timeless, old, new), LISTING, "reason=Failed")
+    assert [each.message for each in found] == ["new", "old", "never"]
+
+
+def test_what_was_said_last_of_a_pod_is_one_line_with_the_word_that_is_looked_for() -> None:
+    said = (
+        {"message": "Liveness probe\n  failed", "lastTimestamp": "2026-11-28T16:00:00Z"},
+        {"message": "Readiness probe failed", "lastTimestamp": "2026-11-28T16:00:09Z"},
+    )
+    api = saying("involvedObject.uid%3Du1%2Ctype%3DWarning", *said)
+    assert last_said(api, POD, "type=Warning", "Liveness") == "Liveness probe failed"
+    assert last_said(api, POD, "type=Warning") == "Readiness probe failed"
+    assert not last_said(api, POD, "type=Warning", "Startup")
+
+
+def test_last_words_are_those_of_the_container_before_its_last_start() -> None:
+    path = "/api/v1/namespaces/shop/pods/web-1/log?container=web&previous=true&tailLines=1"
+    api: Any = SimpleNamespace(text={path: "ended\n"}.get)
+    assert last_words(api, POD, "web") == "ended"
