@@ -8,8 +8,6 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from checker.cluster import trial
 from checker.cluster.interface import (
     ENDED_MOST,
@@ -22,8 +20,9 @@ from checker.cluster.interface import (
     tag_of,
 )
 from checker.cluster.kubernetes_api import MANAGER, Api, Refused
+from checker.cluster.kubernetes_events import events
 from checker.cluster.kubernetes_nodes import NODES, KubernetesNodes, set_taints
-from checker.cluster.kubernetes_records import Container, Pod, Pods
+from checker.cluster.kubernetes_records import Pod, Pods, containers_of
 from checker.cluster.kubernetes_workloads import (
     Workload,
     held_back,
@@ -37,13 +36,15 @@ from checker.grading.verdicts import could_not_run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from checker.cluster.kubernetes_records import ContainerStatus
+    from checker.cluster.kubernetes_events import About
+    from checker.cluster.kubernetes_records import Container, ContainerStatus
     from checker.grading.author import Lab
 
 __all__ = [
     "NODES",
     "NODE_GONE",
     "NO_IMAGE",
+    "NO_START",
     "PROBE",
     "Kubernetes",
     "Workload",
@@ -69,6 +70,15 @@ UNPLACED_SECONDS = 10.0
 
 NO_IMAGE = {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}
 """The cluster's words for an image that a node has not and does not get."""
+
+NO_START = {
+    *NO_IMAGE,
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+}
+"""The cluster's words for a container that it cannot start, or starts again and again."""
 
 NODE_GONE = 255
 """The exit code of a container that ended with its node."""
@@ -142,7 +152,7 @@ class Kubernetes(KubernetesNodes):
         return [each["spec"]["template"]["spec"] for each in own]
 
     def _order(self, workload: Workload, spec: dict[str, Any]) -> Order:
-        app = self.app(msgspec.convert(spec.get("containers") or [], list[Container], strict=False))
+        app = self.app(containers_of(spec))
         told = [each for each in spec.get("containers") or [] if app and each["name"] == app.name]
         names: list[str] = []
         for source in (each for container in told for each in container.get("envFrom") or []):
@@ -229,31 +239,20 @@ class Kubernetes(KubernetesNodes):
 
     def last_failure(self) -> str:
         """Return the cluster's last message about copies that it could not create; empty when there is none."""
-        path = self.listing("events", "?fieldSelector=reason%3DFailedCreate")
-        events = self.api.get(path)[0]["items"]
-        events.sort(
-            key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""), reverse=True
-        )
-        last = next((each for each in events if self._makes_copies(each["involvedObject"])), None)
-        return " ".join(str(last["message"]).split()) if last else ""
+        said = events(self.api, self.listing("events"), "reason=FailedCreate")
+        return next((each.text for each in said if self._makes_copies(each.involved_object)), "")
 
-    def _makes_copies(self, about: Mapping[str, Any]) -> bool:
+    def _makes_copies(self, about: About) -> bool:
         """Whether what an event is about still exists and makes copies: the cluster remembers events for an hour."""
-        version = str(about.get("apiVersion") or "apps/v1")
-        thing = Workload(
-            about["kind"],
-            about["namespace"],
-            about["name"],
-            version,
-            plural_of(self.api, version, about["kind"]),
-        )
+        version = about.api_version or "apps/v1"
+        plural = plural_of(self.api, version, about.kind)
+        thing = Workload(about.kind, about.namespace, about.name, version, plural)
         try:
             found = self.api.get(thing.path)[0]
         except Refused:
             return False
         made_of = ((found.get("spec") or {}).get("template") or {}).get("spec") or {}
-        containers = msgspec.convert(made_of.get("containers") or [], list[Container], strict=False)
-        return found["metadata"]["uid"] == about.get("uid") and self.app(containers) is not None
+        return found["metadata"]["uid"] == about.uid and self.app(containers_of(made_of)) is not None
 
     def idle(self) -> list[tuple[str, str]]:
         """Return the Deployments that would make copies and make none: as kubectl names them, and why."""
@@ -265,10 +264,8 @@ class Kubernetes(KubernetesNodes):
         found = []
         for each in there:
             spec = each["spec"]
-            containers = msgspec.convert(
-                spec["template"]["spec"]["containers"], list[Container], strict=False
-            )
-            if each["metadata"]["namespace"] != "kube-system" and self.app(containers) is not None:
+            app = self.app(containers_of(spec["template"]["spec"]))
+            if each["metadata"]["namespace"] != "kube-system" and app is not None:
                 why = (
                     "wants 0 copies"
                     if not spec.get("replicas")
@@ -301,8 +298,7 @@ class Kubernetes(KubernetesNodes):
             pods: the workload's pods. When the workload does not replace them by itself, the first is deleted: its
                 replacement runs the new image, which is how such kinds are updated.
         """
-        made_of = self.api.get(workload.path)[0]["spec"]["template"]["spec"]["containers"]
-        container = self.app(msgspec.convert(made_of, list[Container], strict=False))
+        container = self.app(containers_of(self.api.get(workload.path)[0]["spec"]["template"]["spec"]))
         if container is None:
             could_not_run(f"{workload.title} no longer creates copies of Parcel.")
         self.api.merge(workload.path, _with_image(container.name, image))

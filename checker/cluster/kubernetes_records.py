@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -43,6 +44,12 @@ class Meta(_Record, frozen=True):
     def space(self) -> str:
         """The option that names its namespace to kubectl; nothing for the default one."""
         return option_of(self.namespace)
+
+    @property
+    def shown_labels(self) -> str:
+        """Its labels as `kubectl get --show-labels` writes them, without those of the cluster's own."""
+        own = {name: value for name, value in self.labels.items() if name != "pod-template-hash"}
+        return ",".join(f"{name}={value}" for name, value in sorted(own.items()))
 
 
 class HttpGet(_Record, frozen=True):
@@ -160,6 +167,18 @@ class Container(_Record, frozen=True):
     liveness_probe: Probe | None = None
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+
+    @property
+    def delay(self) -> int:
+        """How many seconds after its start its own probes may put off the moment in which it is ready."""
+        asked = self.readiness_probe.initial_delay_seconds if self.readiness_probe else 0
+        return asked + (self.startup_probe.patience if self.startup_probe else 0)
+
+    @property
+    def first_asked(self) -> int:
+        """How many seconds after its start it is asked for the first time whether it is ready, at the least."""
+        probes = (self.readiness_probe, self.startup_probe)
+        return max(each.initial_delay_seconds if each else 0 for each in probes)
 
 
 class Toleration(_Record, frozen=True):
@@ -373,6 +392,11 @@ class Nodes(_Record, frozen=True):
 def option_of(namespace: str) -> str:
     """Return the option that names a namespace to kubectl; nothing for the default one."""
     return "" if namespace in {"", "default"} else f" --namespace {namespace}"
+
+
+def containers_of(spec: dict[str, Any]) -> list[Container]:
+    """Return the containers of a pod's spec, as the API has it; none of a spec without any."""
+    return msgspec.convert(spec.get("containers") or [], list[Container], strict=False)
 
 
 def resources_of(pod: Pod, container: Container) -> Resources:

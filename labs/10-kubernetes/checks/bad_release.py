@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
-from checker.cluster.kubernetes import held_back
 from checker.cluster.kubernetes_api import Refused
 from checker.grading.author import could_not_run
 
-from .parcel import WHY, space
+from .parcel import WHY
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
@@ -34,9 +33,9 @@ def judge(cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
 
 
 def _judge(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, workload: Workload) -> None:
-    spec, pods = parcel.spec(workload), parcel.pods_of(workload)
-    source = f"kubectl describe {workload.title}{space(pods[0])}"
-    kept = held_back(workload.kind, spec)
+    pods = parcel.pods_of(workload)
+    source = f"kubectl describe {workload.title}{pods[0].metadata.space}"
+    kept = parcel.kept(workload)
     reason = "held-by-a-pause" if workload.kind == "Deployment" else "held-by-a-partition"
     WHY.require(not kept, reason, workload=workload.title, kept=kept, source=source, seen=kept)
     cluster.lab.disturb("rolls out a release that cannot start, and rolls it back")

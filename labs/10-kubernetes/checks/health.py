@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from checker.cluster import trial
 from checker.cluster.kubernetes_records import Probe
+from checker.cluster.kubernetes_rehearsal import HUNG, LATE, App, Rehearsal, rehearsal
+from checker.cluster.kubernetes_services import written_slices
 from checker.grading.author import could_not_run, wait_until
 
-from .parcel import WHY, probes_of, space
-from .rehearsal import HUNG, LATE, Rehearsal, rehearsal
+from .parcel import ALIVE, WHY, probes_of
 from .rollouts import require_current
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Workload
-    from checker.cluster.kubernetes_records import Container, Service
+    from checker.cluster.kubernetes_records import Container, Pod, Service
 
     from .parcel import Parcel
 
@@ -40,19 +41,23 @@ def require_heeded(parcel: Parcel, service: Service) -> None:
         not service.spec.publish_not_ready_addresses,
         "not-ready-published",
         service=name,
-        space=space(service),
+        space=service.metadata.space,
         seen="publishNotReadyAddresses: true",
     )
     WHY.require(
-        service.spec.selector, "address-by-hand", service=name, space=space(service), seen="no selector"
+        service.spec.selector,
+        "address-by-hand",
+        service=name,
+        space=service.metadata.space,
+        seen="no selector",
     )
-    written = parcel.written_slices(service)
+    written = written_slices(parcel.cluster.api, service)
     WHY.require(
         not written,
         "slice-by-hand",
         service=name,
         slices=written,
-        space=space(service),
+        space=service.metadata.space,
         seen=f"EndpointSlice {', '.join(written)}",
     )
 
@@ -67,7 +72,7 @@ def _judge(parcel: Parcel, workload: Workload) -> None:
     require_current(parcel, workload, probes_of)
     pod = parcel.pods_of(workload)[0]
     container = parcel.container(pod)
-    source = f"kubectl describe {workload.title}{space(pod)}"
+    source = f"kubectl describe {workload.title}{pod.metadata.space}"
     WHY.require(
         container.readiness_probe,
         "no-readiness-probe",
@@ -80,8 +85,14 @@ def _judge(parcel: Parcel, workload: Workload) -> None:
     )
     _require_soon(container, source)
     parcel.cluster.lab.disturb("starts two more copies of your pod, and lets one hang")
-    with rehearsal(parcel, workload) as pods:
+    with rehearsal(parcel, workload, _app(parcel, pod)) as pods:
         _Trial(container, pods, source).judge()
+
+
+def _app(parcel: Parcel, pod: Pod) -> App:
+    """Return what has to be known of Parcel in the copies of a pod."""
+    never, at_once = ({"PARCEL_READY_DELAY_MS": delay} for delay in ("86400000", "0"))
+    return App(parcel.listens(pod), ALIVE, hang="/hang", late=never, hung=at_once)
 
 
 def _require_soon(container: Container, source: str) -> None:

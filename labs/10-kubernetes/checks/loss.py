@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster import outcomes
 from checker.grading.author import could_not_run, not_judged, wait_until
 
-from .parcel import WHY, space
+from .parcel import WHY
 
 if TYPE_CHECKING:
     from checker.cluster.elsewhere import Elsewhere
@@ -65,11 +65,7 @@ def judge(lab: Lab, cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> N
 def _require_asked_in_time(parcel: Parcel, ready: list[Pod]) -> None:
     """Require that a copy that replaces a lost one is asked whether it is ready before the time is over."""
     for pod in ready:
-        container = parcel.container(pod)
-        first = max(
-            probe.initial_delay_seconds if probe else 0
-            for probe in (container.readiness_probe, container.startup_probe)
-        )
+        first = parcel.container(pod).first_asked
         WHY.require(
             first + GIVEN_UP_SECONDS < REPLACED_SECONDS,
             "asked-too-late",
@@ -77,7 +73,7 @@ def _require_asked_in_time(parcel: Parcel, ready: list[Pod]) -> None:
             given_up=GIVEN_UP_SECONDS,
             most=REPLACED_SECONDS,
             owner=parcel.owner(pod).title,
-            space=space(pod),
+            space=pod.metadata.space,
             seen=f"initialDelaySeconds: {first}",
         )
 

@@ -7,8 +7,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.elsewhere import Elsewhere
+from checker.cluster.kubernetes_services import is_clusters_own, selected, selector_of, services
 
-from .parcel import NODE_PORT, WHY, labels_of, space
+from .parcel import NODE_PORT, WHY
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
@@ -49,7 +50,7 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
             image=cluster.image,
             pod=waiting.metadata.name,
             images=images,
-            space=space(waiting),
+            space=waiting.metadata.space,
             seen=f"{waiting.trouble}: {images}",
         )
     WHY.fail("nothing-runs", image=cluster.image, everywhere=cluster.everywhere, seen="none")
@@ -71,14 +72,14 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
             service=name,
             number=len(pods),
             all=len(pods) + parcel.beside,
-            space=space(parcel.service),
+            space=parcel.service.metadata.space,
             seen=f"{len(pods)}, and {parcel.beside} without its labels",
         )
     WHY.fail(
         "too-few",
         number=len(pods),
         owner=parcel.owner(pods[0]).title,
-        space=space(pods[0]),
+        space=pods[0].metadata.space,
         seen=f"{len(pods)}, all ready",
     )
 
@@ -86,7 +87,9 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
 def _fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     """End the check: more copies are wanted than the cluster makes."""
     pods = parcel.pods_of(workload)
-    WHY.fail("no-more-made", workload=workload.title, number=len(pods), space=space(pods[0]), seen=refused)
+    WHY.fail(
+        "no-more-made", workload=workload.title, number=len(pods), space=pods[0].metadata.space, seen=refused
+    )
 
 
 # -- not reached -----------------------------------------------------------------------------------------------
@@ -114,7 +117,7 @@ def fail_unreachable(parcel: Parcel, seen: str) -> NoReturn:
 
 
 def _fail_without_service(parcel: Parcel) -> NoReturn:
-    others = parcel.other_services()
+    others = [each for each in services(parcel.cluster) if not is_clusters_own(each)]
     WHY.fail(
         "no-node-port" if others else "no-service",
         port="a port" if parcel.any_port else f"port {NODE_PORT}",
@@ -127,9 +130,9 @@ def _fail_without_service(parcel: Parcel) -> NoReturn:
 def _require_selected(parcel: Parcel, service: Service) -> Pod:
     """Return a ready copy to which the service leads."""
     name = service.metadata.name
-    selector = ",".join(f"{key}={value}" for key, value in service.spec.selector.items())
-    selected = parcel.selected(service)
-    if not selected:
+    selector = selector_of(service)
+    pods = selected(parcel.cluster.api, service)
+    if not pods:
         elsewhere = parcel.pods[0].metadata.namespace != service.metadata.namespace
         where = " A service leads to pods of its own namespace alone." if elsewhere else ""
         WHY.fail(
@@ -137,51 +140,52 @@ def _require_selected(parcel: Parcel, service: Service) -> Pod:
             service=name,
             selector=selector or "no label at all",
             where=where,
-            labels=labels_of(parcel.pods[0]),
-            space=space(service),
+            labels=parcel.pods[0].metadata.shown_labels or "no labels",
+            space=service.metadata.space,
             seen=f"selector {selector or 'none'}, and no endpoints",
         )
-    if not any(pod.ready for pod in selected):
-        WHY.fail(
-            "selects-unready",
-            service=name,
-            number=len(selected),
-            space=space(service),
-            pod=selected[0].metadata.name,
-            seen=f"{selected[0].metadata.name}: {selected[0].trouble or 'not ready'}",
-        )
-    return next(pod for pod in selected if pod.ready)
+    first = pods[0]
+    WHY.require(
+        any(pod.ready for pod in pods),
+        "selects-unready",
+        service=name,
+        number=len(pods),
+        space=service.metadata.space,
+        pod=first.metadata.name,
+        seen=f"{first.metadata.name}: {first.trouble or 'not ready'}",
+    )
+    return next(pod for pod in pods if pod.ready)
 
 
 def _require_port(parcel: Parcel, service: Service, ready: Pod) -> None:
     """Require that the service leads to a port of the copies at which Parcel answers."""
-    name = service.metadata.name
+    target, own, name = parcel.target(ready), parcel.own_port(ready), service.metadata.name
+    if target is None:
+        port = parcel.port(service)
+        WHY.fail(
+            "port-without-a-number",
+            service=name,
+            target=port.target_port if port else "",
+            space=service.metadata.space,
+            seen=", ".join(f"targetPort: {each.target_port}" for each in service.spec.ports),
+        )
+    if parcel.answers_at(ready, target):
+        return
     WHY.require(
-        parcel.target(service, ready).isdecimal(),
-        "port-without-a-number",
-        service=name,
-        target=parcel.target(service, ready),
-        space=space(service),
-        seen=", ".join(f"targetPort: {each.target_port}" for each in service.spec.ports),
-    )
-    target, own = parcel.target(service, ready), parcel.own_port(ready)
-    answers = parcel.answers_at(ready, target)
-    WHY.require(
-        answers or target != str(own),
+        target != own,
         "own-port-silent",
         service=name,
         target=target,
         pod=ready.metadata.name,
-        space=space(ready),
+        space=ready.metadata.space,
         seen=f"no answer from port {target} of {ready.metadata.name}",
     )
-    WHY.require(
-        answers,
+    WHY.fail(
         "nobody-listens" if own else "nobody-listens-there",
         service=name,
         target=target,
         own=own,
-        space=space(service),
+        space=service.metadata.space,
         seen=f"target port {target}",
     )
 
@@ -197,12 +201,16 @@ def require_program(parcel: Parcel) -> None:
             not over,
             "volume-over-it",
             pod=pod.metadata.name,
-            space=space(pod),
+            space=pod.metadata.space,
             seen=f"a volume at {over[0]}" if over else "",
         )
         own = not runs or any(map(_names_program, runs))
         WHY.require(
-            own, "another-program", pod=pod.metadata.name, space=space(pod), seen=runs[0] if runs else ""
+            own,
+            "another-program",
+            pod=pod.metadata.name,
+            space=pod.metadata.space,
+            seen=runs[0] if runs else "",
         )
 
 

@@ -2,64 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.cluster.kubernetes import NO_IMAGE, held_back, version_of
+from checker.cluster.kubernetes import version_of
+from checker.cluster.kubernetes_hindrances import standing_still
 
-from .parcel import WHY, image_of, space
+from .parcel import WHY, image_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from checker.cluster.kubernetes import Workload
-    from checker.cluster.kubernetes_records import Container, Pod
+    from checker.cluster.kubernetes_records import Container
 
     from .parcel import Parcel
 
-STILL_SECONDS = 45.0
-"""How old a copy of a new version has to be, besides what its probes put off, until its rollout counts as stuck."""
 
-NO_START = {
-    *NO_IMAGE,
-    "CrashLoopBackOff",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-}
-"""The cluster's words for a container that it cannot start, or starts again and again."""
-
-
-def delay(container: Container) -> int:
-    """Return how many seconds a container's own probes may put off the moment in which it is ready."""
-    asked = container.readiness_probe.initial_delay_seconds if container.readiness_probe else 0
-    return asked + (container.startup_probe.patience if container.startup_probe else 0)
-
-
-def standing_still(parcel: Parcel) -> Pod | None:
-    """Return a copy that keeps a rollout waiting while older ones of the same workload serve; None if there is none."""
-    serving = {(parcel.owner(pod), parcel.container(pod).image) for pod in parcel.pods if pod.ready}
-    for pod in parcel.pods:
-        owner, image = parcel.owner(pod), parcel.container(pod).image
-        older = [other for other, had in serving if other == owner and had != image]
-        if not pod.ready and older and is_stuck(parcel, pod):
-            return pod
-    return None
-
-
-def is_stuck(parcel: Parcel, pod: Pod) -> bool:
-    """Whether a copy that is not ready will not get ready by itself: it cannot start, or was given long enough."""
-    if pod.unschedulable or pod.trouble in NO_START:
-        return True
-    made = dt.datetime.fromisoformat(pod.metadata.creation_timestamp or "1970-01-01T00:00:00Z").timestamp()
-    waited = parcel.looked_at - made
-    return waited > STILL_SECONDS + delay(parcel.container(pod)) and bool(
-        pod.trouble or parcel.last_warning(pod)
-    )
-
-
-def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
-    """End the check: a release was begun that cannot be done."""
+def require_going_on(parcel: Parcel) -> None:
+    """Require that no release was begun that cannot be done."""
+    pod = standing_still(parcel)
+    if pod is None:
+        return
     image, trouble = parcel.container(pod).image, pod.trouble or "0/1"
     old = {parcel.container(each).image for each in parcel.pods if each.ready} - {image}
     serving = sum(each.ready for each in parcel.pods)
@@ -70,7 +33,7 @@ def fail_standing_still(parcel: Parcel, pod: Pod) -> NoReturn:
         image=image,
         trouble=trouble,
         owner=parcel.owner(pod).title,
-        space=space(pod),
+        space=pod.metadata.space,
         seen=f"{pod.metadata.name}: {trouble}",
         evidence=parcel.last_warning(pod),
     )
@@ -87,14 +50,14 @@ def require_current(parcel: Parcel, workload: Workload, asked: Callable[[Contain
     old = parcel.outdated(workload, asked)
     if not old:
         return
-    kept = held_back(workload.kind, parcel.spec(workload))
+    kept = parcel.kept(workload)
     WHY.fail(
         "older-by-a-pause" if kept else "older",
         number=len(old),
         workload=workload.title,
         kind=workload.kind,
         kept=kept,
-        space=space(old[0]),
+        space=old[0].metadata.space,
         seen=f"{old[0].metadata.name}, with another {'image' if asked is image_of else 'probe'}",
     )
 
@@ -102,7 +65,7 @@ def require_current(parcel: Parcel, workload: Workload, asked: Callable[[Contain
 def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
     """End the check: a release was begun of which the cluster makes no copy."""
     pod = parcel.pods_of(workload)[0]
-    WHY.fail("rollout-refused", workload=workload.title, space=space(pod), seen=refused)
+    WHY.fail("rollout-refused", workload=workload.title, space=pod.metadata.space, seen=refused)
 
 
 def require_told(parcel: Parcel, version: str) -> None:
@@ -116,7 +79,7 @@ def require_told(parcel: Parcel, version: str) -> None:
             workload=workload.title,
             image=parcel.container(pod).image,
             told=told,
-            space=space(pod),
+            space=pod.metadata.space,
             seen=f"{workload.title}: {told}",
         )
 

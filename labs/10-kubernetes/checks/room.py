@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checker.cluster.kubernetes_records import quantity, resources_of
 
-from .parcel import WHY, space
+from .parcel import WHY
 
 if TYPE_CHECKING:
     from .parcel import Parcel
@@ -32,7 +32,7 @@ def judge(parcel: Parcel, largest: float) -> None:
             "no-requests",
             owner=owner.title,
             what=" and no ".join(each.removeprefix("a ") for each in lacking),
-            space=space(pod),
+            space=pod.metadata.space,
             seen=f"lacking: {', '.join(lacking)}",
         )
         little = {
@@ -45,7 +45,7 @@ def judge(parcel: Parcel, largest: float) -> None:
             "requests-of-nothing",
             owner=owner.title,
             what=[f"{amount} of {name}" for name, amount in little.items()],
-            space=space(pod),
+            space=pod.metadata.space,
             seen=", ".join(f"{name}: {amount}" for name, amount in little.items()),
         )
         limit = given.limits["memory"]
@@ -54,6 +54,6 @@ def judge(parcel: Parcel, largest: float) -> None:
             "limit-of-everything",
             owner=owner.title,
             limit=limit,
-            space=space(pod),
+            space=pod.metadata.space,
             seen=f"limit {limit}; the largest node has {largest / 2**30:.0f}Gi",
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kubernetes import NO_IMAGE
+from checker.cluster.kubernetes_hindrances import is_stuck
 from checker.grading.author import (
     could_not_run,
     guard,
@@ -18,7 +19,7 @@ from checker.grading.author import (
 )
 
 from . import bad_release, health, loss, room, whole
-from .parcel import WHY, image_of, space
+from .parcel import WHY, image_of
 from .reasons import (
     ADDRESS,
     WANTED,
@@ -27,16 +28,7 @@ from .reasons import (
     fail_without_pods,
     require_program,
 )
-from .rollouts import (
-    delay,
-    fail_refused,
-    fail_standing_still,
-    is_stuck,
-    left_behind,
-    require_current,
-    require_told,
-    standing_still,
-)
+from .rollouts import fail_refused, left_behind, require_current, require_going_on, require_told
 from .unready import fail_not_ready, require_steady
 
 if TYPE_CHECKING:
@@ -104,7 +96,7 @@ def _patience(parcel: Parcel) -> float:
     for pod in parcel.pods:
         if pod.ready or pod.unschedulable or pod.trouble in NO_IMAGE:
             continue
-        delays.append(delay(parcel.container(pod)))
+        delays.append(parcel.container(pod).delay)
     return READY_SECONDS + min(max(delays), PATIENT_SECONDS) if parcel.pods else 0.0
 
 
@@ -194,13 +186,12 @@ def test_probes(lab: Lab, parcel: Parcel) -> None:
 @timeout(30)
 def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
     """Version 2.0 took over from 1.0 and no user noticed."""
-    if stuck := standing_still(parcel):
-        fail_standing_still(parcel, stuck)
+    require_going_on(parcel)
     for workload in parcel.workloads:
         if (refused := parcel.refused(workload)) and not _is_moved(parcel, workload):
             fail_refused(parcel, workload, refused)
         require_current(parcel, workload, image_of)
-    title, where = parcel.workloads[0].title, space(parcel.pods[0])
+    title, where = parcel.workloads[0].title, parcel.pods[0].metadata.space
     outcomes.rollout(
         timeline.everything(),
         before=BEFORE,

@@ -93,8 +93,8 @@ def _fail_without_a_request(
 def _requests(spec: dict[str, Any], container: str) -> bool:
     """Whether the pods that a workload makes now request CPU, in a container or as a whole."""
     made_of = msgspec.convert(spec["template"]["spec"], PodSpec, strict=False)
-    told = [each for each in made_of.lasting if each.name == container]
-    return any("cpu" in each.resources.requests for each in [made_of, *told])
+    own = (each.resources for each in made_of.lasting if each.name == container)
+    return any("cpu" in each.requests for each in (made_of.resources, *own))
 
 
 def fail_without_any(scaled: Scaled) -> NoReturn:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from checker.cluster.kubernetes import Workload
-from checker.cluster.kubernetes_records import Pod, Service
+from checker.cluster.kubernetes_records import Pod, Pods, Service
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
@@ -419,16 +419,6 @@ def test_a_node_that_asks_a_registry_for_what_it_has_is_told_so(fail_not_ready: 
     assert "which it already has" in fail_not_ready(Parcel(one)).rationale
 
 
-def test_a_rollout_that_is_under_way_does_not_stand_still(checks: Checks) -> None:
-    rollouts = checks(LAB, "rollouts")
-    said = {"new": "Readiness probe failed: HTTP probe failed with statuscode: 503"}
-    just_now = dt.datetime.fromtimestamp(Parcel.looked_at - 20, dt.UTC).isoformat()
-    new = pod("new", ready=False, made=just_now)
-    assert rollouts.standing_still(Parcel(pod(image="drydock/parcel:1.0"), new, warnings=said)) is None
-    old = pod("new", ready=False)
-    assert rollouts.standing_still(Parcel(pod(image="drydock/parcel:1.0"), old, warnings=said)) is old
-
-
 def test_a_copy_without_a_node_is_told_in_the_schedulers_words(fail_not_ready: Callable[..., Any]) -> None:
     failure = fail_not_ready(Parcel(pod(ready=False, unschedulable="0/3 nodes are available: …")))
     assert failure.seen == "0/3 nodes are available: …"
@@ -570,21 +560,9 @@ def test_a_service_that_does_not_heed_readiness_is_told(
     checks: Checks, spec: dict[str, Any], words: str
 ) -> None:
     service = msgspec.convert({"metadata": {"name": "parcel"}, "spec": spec}, Service)
-    mine = SimpleNamespace(written_slices=lambda _: ["extra"])
+    slices = msgspec.convert({"items": [{"metadata": {"name": "extra"}}]}, Pods)
+    mine = SimpleNamespace(cluster=SimpleNamespace(api=SimpleNamespace(read=lambda *_: slices)))
     assert words in told(lambda: checks(LAB, "health").require_heeded(mine, service)).rationale
-
-
-def test_only_the_clusters_own_addresses_of_a_service_come_from_its_selector(checks: Checks) -> None:
-    own = {"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io"}
-    slices = [{"metadata": {"name": "parcel-x1", "labels": own}}, {"metadata": {"name": "extra"}}]
-
-    def read(path: str, kind: Any) -> Any:
-        assert path.endswith("/default/endpointslices?labelSelector=kubernetes.io/service-name%3Dparcel")
-        return msgspec.convert({"items": slices}, kind)
-
-    mine = checks(LAB, "parcel").Parcel(SimpleNamespace(api=SimpleNamespace(read=read)))
-    service = msgspec.convert({"metadata": {"name": "parcel", "namespace": "default"}}, Service)
-    assert mine.written_slices(service) == ["extra"]
 
 
 @pytest.mark.parametrize(

@@ -8,48 +8,64 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from checker.cluster import trial
-from checker.cluster.kubernetes import PROBE
+from checker.cluster.kubernetes import NO_START, PROBE
 from checker.cluster.kubernetes_api import Refused
 from checker.cluster.kubernetes_records import Pod
 from checker.grading.author import could_not_run, wait_until
 
-from .rollouts import NO_START
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from checker.cluster.kubernetes import Workload
+    from checker.cluster.kubernetes_copies import Copies
     from checker.cluster.kubernetes_records import ContainerStatus
-
-    from .parcel import Parcel
 
 START_SECONDS = 120.0
 """How long both may take until they listen; what is known to have failed is not waited for so long."""
 STUCK_SECONDS = 10.0
 """How long something that keeps a pod from starting, or from being reached, has to stand until it counts."""
-NEVER_MS = "86400000"
 LATE, HUNG = "late", "hung"
-DELAYS = {LATE: NEVER_MS, HUNG: "0"}
+
+
+@dataclass(frozen=True)
+class App:
+    """What has to be known of the application in both pods.
+
+    Args:
+        port: the port that it listens on.
+        alive: a path that it answers with 200 as long as it lives, ready or not.
+        hang: a path that makes it hang.
+        late: variables with which it says that it is not ready yet.
+        hung: variables with which it is ready at once.
+    """
+
+    port: int
+    alive: str
+    hang: str
+    late: Mapping[str, str]
+    hung: Mapping[str, str]
 
 
 class Rehearsal:
     """Both pods.
 
     Args:
-        parcel: the learner's Parcel.
+        copies: the learner's copies.
         workload: what makes the pods that these are made after.
+        app: the application in them.
     """
 
-    def __init__(self, parcel: Parcel, workload: Workload) -> None:
-        self._parcel = parcel
-        self._api = parcel.cluster.api
-        self._template = parcel.template(workload)
-        self.port = parcel.listens(parcel.pods_of(workload)[0])
+    def __init__(self, copies: Copies, workload: Workload, app: App) -> None:
+        self._copies = copies
+        self._api = copies.cluster.api
+        self._template = copies.template(workload)
+        self.app = app
         self._namespace = workload.namespace
         self._own_namespace = False
         self._made: dict[str, Pod] = {}
@@ -69,14 +85,14 @@ class Rehearsal:
             self.start()
 
     def _make_both(self) -> None:
-        for name, delay in DELAYS.items():
+        for name, variables in {LATE: self.app.late, HUNG: self.app.hung}.items():
             body = trial.make(
                 self._template,
-                is_app=self._parcel.cluster.is_parcel,
-                port=self.port,
+                is_app=self._copies.cluster.is_parcel,
+                port=self.app.port,
                 labels={PROBE: name},
                 prefix=f"drydock-rehearsal-{name}-",
-                env={"PARCEL_READY_DELAY_MS": delay},
+                env=dict(variables),
                 moved=self._own_namespace,
             )
             self._bodies[name] = body
@@ -140,8 +156,8 @@ class Rehearsal:
             could_not_run(f"A copy of your pod went away while its probes were tried ({refused}).")
 
     def status(self, name: str) -> ContainerStatus:
-        """Return how Parcel's container in one of them is; other containers of the pod are not judged."""
-        return self._parcel.status(self.look(name))
+        """Return how the application's container in one of them is; other containers of the pod are not judged."""
+        return self._copies.status(self.look(name))
 
     def is_ready(self, name: str) -> bool:
         """Whether one of them is counted as ready."""
@@ -153,7 +169,7 @@ class Rehearsal:
 
     def killing(self, name: str) -> str:
         """Return what the node said when it ended one of them for its health; empty as long as it has not."""
-        return self._parcel.event(self._made[name], "reason=Killing")
+        return self._copies.event(self._made[name], "reason=Killing")
 
     def complaint(self, name: str, probe: str) -> str:
         """Return what the node said last of a probe of one of them.
@@ -162,7 +178,7 @@ class Rehearsal:
             name: which of them.
             probe: the probe, such as `Liveness`.
         """
-        return self._parcel.event(self._made[name], "type=Warning", f"{probe} probe")
+        return self._copies.event(self._made[name], "type=Warning", f"{probe} probe")
 
     def probe(self, kind: str) -> dict[str, Any]:
         """Return a probe as the pods have it; empty when they have none.
@@ -171,13 +187,19 @@ class Rehearsal:
             kind: its field, such as `livenessProbe`.
         """
         spec = self._bodies[LATE].pod["spec"]
-        name = self._parcel.container(self._made[LATE]).name
+        name = self._copies.container(self._made[LATE]).name
         app = next(each for each in spec["containers"] if each["name"] == name)
         return dict(app.get(kind) or {})
 
-    def answers(self, name: str, path: str = "/healthz") -> tuple[int, str]:
-        """Ask one of them itself, through the API server: the answer's status, 0 for none, and what was said."""
-        return self._api.knock(self._path(f"/{self._made[name].metadata.name}:{self.port}/proxy{path}"), 2.0)
+    def answers(self, name: str, path: str = "") -> tuple[int, str]:
+        """Ask one of them itself, through the API server: the answer's status, 0 for none, and what was said.
+
+        Args:
+            name: which of them.
+            path: what to ask; whether it lives, when left out.
+        """
+        at = f"/{self._made[name].metadata.name}:{self.app.port}/proxy{path or self.app.alive}"
+        return self._api.knock(self._path(at), 2.0)
 
     def hang(self) -> None:
         """Tell one of them to hang, and see that it does.
@@ -189,7 +211,7 @@ class Rehearsal:
         if before != 200:
             could_not_run(f"A copy of your pod could not be told to hang: {_unreached(before, said)}")
         # It does not answer this either.
-        self.answers(HUNG, "/hang")
+        self.answers(HUNG, self.app.hang)
         after, said = self.answers(HUNG)
         if after == 200:
             could_not_run("A copy of your pod was told to hang, and goes on answering.")
@@ -199,9 +221,15 @@ class Rehearsal:
 
 
 @contextlib.contextmanager
-def rehearsal(parcel: Parcel, workload: Workload) -> Iterator[Rehearsal]:
-    """Give a rehearsal with both pods listening, and remove them whatever happens."""
-    made = Rehearsal(parcel, workload)
+def rehearsal(copies: Copies, workload: Workload, app: App) -> Iterator[Rehearsal]:
+    """Give a rehearsal with both pods listening, and remove them whatever happens.
+
+    Args:
+        copies: the learner's copies.
+        workload: what makes the pods that these are made after.
+        app: the application in them.
+    """
+    made = Rehearsal(copies, workload, app)
     try:
         made.start()
         _wait_for_both(made)
@@ -231,7 +259,7 @@ def _wait_for_both(made: Rehearsal) -> None:
         return True
 
     if not wait_until(has_begun, START_SECONDS, every=0.3):
-        why = why or f"it did not listen on port {made.port} within {START_SECONDS:g} s"
+        why = why or f"it did not listen on port {made.app.port} within {START_SECONDS:g} s"
     if why:
         could_not_run(f"A copy of your pod could not be used to try its probes on: {why}.")
 

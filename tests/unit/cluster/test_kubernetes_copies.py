@@ -1,0 +1,115 @@
+"""A service's copies on Kubernetes: what looks after them, and what that says of its pods."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from checker.cluster.kubernetes import Workload
+from checker.cluster.kubernetes_api import Refused
+from checker.cluster.kubernetes_copies import Copies
+from checker.cluster.kubernetes_records import Pod
+from checker.grading.verdicts import CouldNotRun
+
+WEB, OTHER = (Workload("Deployment", "default", name) for name in ("web", "other"))
+
+
+def pod(name: str, owner: str = "web", image: str = "web:1.0") -> Pod:
+    return msgspec.convert(
+        {
+            "metadata": {"name": name, "namespace": "default", "uid": name, "labels": {"by": owner}},
+            "spec": {"containers": [{"name": "helper", "image": "x"}, {"name": "web", "image": image}]},
+            "status": {"containerStatuses": [{"name": "helper"}, {"name": "web", "restartCount": 3}]},
+        },
+        Pod,
+    )
+
+
+def copies(*pods: Pod, **records: dict[str, Any]) -> Copies:
+    """Return copies on a cluster that has these workloads, by name."""
+    kept = {"web": {"spec": template("web:1.0")}, "other": {"spec": template("web:1.0")}, **records}
+
+    def get(path: str) -> list[Any]:
+        name = path.rpartition("/")[2]
+        if name not in kept:
+            raise Refused(404, f'deployments "{name}" not found')
+        return [{"metadata": {"uid": name}, **kept[name]}]
+
+    cluster: Any = SimpleNamespace(
+        image="web",
+        api=SimpleNamespace(get=get),
+        pods=lambda: list(pods),
+        workload=lambda one: Workload("Deployment", "default", one.metadata.labels["by"]),
+        app=lambda these: next((each for each in these if each.image.startswith("web")), None),
+    )
+    return Copies(cluster)
+
+
+def template(image: str, **spec: Any) -> dict[str, Any]:
+    made_of = {"containers": [{"name": "helper", "image": "x"}, {"name": "web", "image": image}], **spec}
+    return {"template": {"spec": made_of}}
+
+
+def image_of(container: Any) -> object:
+    return container.image
+
+
+def test_what_makes_most_copies_comes_first() -> None:
+    found = copies(pod("a", "other"), pod("b"), pod("c"))
+    assert found.workloads == [WEB, OTHER]
+    assert [each.metadata.name for each in found.pods_of(WEB)] == ["b", "c"]
+
+
+def test_copies_that_all_went_away_are_not_judged() -> None:
+    with pytest.raises(CouldNotRun, match="All copies went away"):
+        _ = copies().workloads
+
+
+def test_the_applications_own_container_is_told_from_a_helper() -> None:
+    one = pod("a")
+    found = copies(one)
+    assert found.container(one).name == "web"
+    assert found.status(one).restart_count == 3
+    with pytest.raises(CouldNotRun, match=r"a no longer runs web\."):
+        found.container(pod("a", image="another"))
+
+
+def test_a_workload_that_is_gone_cannot_be_looked_at() -> None:
+    with pytest.raises(CouldNotRun, match="deployment/gone cannot be looked at"):
+        copies(pod("a", "gone")).spec(Workload("Deployment", "default", "gone"))
+
+
+def test_a_workload_without_a_template_cannot_be_followed() -> None:
+    with pytest.raises(CouldNotRun, match="no pod template of the usual form"):
+        copies(pod("a"), web={"spec": {}}).made_of(WEB)
+
+
+def test_the_key_changes_with_what_a_workload_was_told_and_not_with_what_came_of_it() -> None:
+    first = copies(pod("a")).key
+    assert copies(pod("b"), web={"spec": template("web:1.0"), "status": {"replicas": 3}}).key == first
+    assert copies(pod("a"), web={"spec": template("web:2.0")}).key != first
+
+
+def test_what_the_cluster_refuses_to_make_is_told_in_one_line() -> None:
+    failed = {"type": "ReplicaFailure", "status": "True", "message": "exceeded\n  quota"}
+    found = copies(pod("a"), web={"spec": {}, "status": {"conditions": [{"type": "Available"}, failed]}})
+    assert found.refused(WEB) == "exceeded quota"
+    assert not copies(pod("a")).refused(WEB)
+
+
+@pytest.mark.parametrize(("held", "old"), [({"paused": True}, ["a"]), ({}, [])])
+def test_copies_are_outdated_only_where_nobody_replaces_them(held: dict[str, Any], old: list[str]) -> None:
+    found = copies(
+        pod("a"), pod("b", image="web:2.0"), web={"spec": {**template("web:2.0"), **held}}
+    ).outdated(WEB, image_of)
+    assert [each.metadata.name for each in found] == old
+
+
+def test_what_binds_pods_to_a_node_is_named() -> None:
+    volume = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    spec = template("web:1.0", nodeName="worker-1", affinity={}, volumes=[volume])
+    found = copies(pod("a"), web={"spec": spec})
+    assert found.bound_by(WEB) == ["`nodeName`", "volume, which is on one node,"]
