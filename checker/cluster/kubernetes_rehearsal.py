@@ -40,6 +40,7 @@ class App:
     Args:
         port: the port that it listens on.
         alive: a path that it answers with 200 as long as it lives, ready or not.
+        ready: a path that it answers with 200 when it can serve.
         hang: a path that makes it hang.
         late: variables with which it says that it is not ready yet.
         hung: variables with which it is ready at once.
@@ -47,6 +48,7 @@ class App:
 
     port: int
     alive: str
+    ready: str
     hang: str
     late: Mapping[str, str]
     hung: Mapping[str, str]

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from checker.cluster.kubernetes import Workload
-from checker.cluster.kubernetes_records import Pod, Pods, Service
+from checker.cluster.kubernetes_probing import Fault, Finding
+from checker.cluster.kubernetes_records import Pod, Pods, Probe, Service
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
@@ -599,7 +600,7 @@ def test_a_copy_that_is_asked_too_late_after_a_loss_is_told_before_the_loss(chec
 @pytest.mark.parametrize(
     ("complaint", "words"),
     [
-        ("HTTP probe failed with statuscode: 503", "asks whether it is ready (/x)"),
+        ("HTTP probe failed with statuscode: 503", "asks whether it is ready (/x on port 80)"),
         ("HTTP probe failed with statuscode: 404", "Parcel knows no such path"),
         ("dial tcp 10.42.1.3:80: connect: connection refused", "where nobody listens"),
         ("cat: /healthy: No such file or directory", "fails though the copy lives"),
@@ -609,8 +610,42 @@ def test_a_probe_that_kills_what_lives_is_told_by_what_it_heard(
     checks: Checks, complaint: str, words: str
 ) -> None:
     fails = checks(LAB, "health")._fails
-    assert words in fails("/x", complaint, by_grpc=False)
-    assert "does not speak" in fails("by gRPC on port 8080", "context deadline exceeded", by_grpc=True)
+    asked = msgspec.convert({"httpGet": {"path": "/x", "port": 80}}, Probe)
+    assert words in fails(asked, complaint)
+    by_grpc = msgspec.convert({"grpc": {"port": 80}}, Probe)
+    assert "does not speak" in fails(by_grpc, "context deadline exceeded")
+
+
+@pytest.mark.parametrize(
+    ("fault", "more", "words", "seen"),
+    [
+        ("NEVER_READY", {}, "that can serve at once was not counted", "READY 0/1"),
+        ("ALWAYS_READY", {}, "was counted as ready", "READY 1/1, while /readyz answers 503"),
+        (
+            "KILLED",
+            {"evidence": "statuscode: 503", "late": True, "kind": "startup"},
+            "that lives, but is not ready yet, was killed by its startup probe, which asks whether it is ready",
+            "killed while it was getting ready",
+        ),
+        (
+            "KILLED",
+            {"evidence": "statuscode: 404", "kind": "liveness"},
+            "A copy that lives was killed by its liveness probe, which asks something else: Parcel knows no",
+            "killed while it was ready",
+        ),
+        ("NOT_NOTICED", {}, "its liveness probe goes on passing", "0 restarts"),
+        ("SLOW", {}, "given more than 29 s to end", "told to end, and not started again yet"),
+        ("SLOW", {"took": 35.2}, "given 35 s to end", "told to end, and started again 35 s later"),
+    ],
+)
+def test_what_probes_make_of_a_copy_is_told(
+    checks: Checks, fault: str, more: dict[str, Any], words: str, seen: str
+) -> None:
+    container = pod(livenessProbe={}).spec.containers[0]
+    finding = Finding(Fault[fault], "Tested on a copy.", **more)
+    failure = told(lambda: checks(LAB, "health")._fail(finding, container, "kubectl describe …"))
+    assert words in failure.rationale
+    assert failure.seen == seen
 
 
 # -- room ------------------------------------------------------------------------------------------------------
