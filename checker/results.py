@@ -48,7 +48,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     evidence: str = ""
     reason: str = ""
-    """Which of a check's reasons this is: where in its code it was said. Hints begin again when it changes."""
+    """Which of a check's reasons this is: its name, or where in the code it was said. Hints begin again when it changes."""
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

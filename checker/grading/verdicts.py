@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from checker.results import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CHECK_SECONDS = 10.0
 """How long one check may take unless `@timeout` says otherwise."""
@@ -109,16 +109,20 @@ _TEXTS = _Texts()
 class Reasons:
     """The reasons for which a lab's checks fail, in a file of their own: what learners read, apart from what is tested.
 
-    Each is a table with a `rationale`, a `hint`, and mostly `expected` and `source`, as `fail` has them. A name in
-    braces stands for what the check gives under this name; a list is written with "and" between its parts. Of two words
-    behind a colon, as in `{copies:runs|run}`, the first is for the number one and for a list of one, the second for others.
+    Each is a table with a `rationale`, a `hint`, and mostly `expected` and `source`, as `fail` has them. A table inside
+    another, such as `[ended.killed]`, is a reason too: it has the texts of the outer one, except for those of its own.
+
+    A name in braces stands for what the check gives under this name, and `{copy.name}` for an attribute of it; a list is
+    written with "and" between its parts. Of two words behind a colon, as in `{copies:runs|run}`, the first is for the
+    number one and for a list of one, the second for others.
 
     Args:
         file: the TOML file.
     """
 
     def __init__(self, file: Path) -> None:
-        self._texts: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
+        self.texts = dict(_reasons("", tomllib.loads(file.read_text(encoding="utf-8")), {}))
+        """The texts of each reason, by its name."""
 
     def fail(self, name: str, /, *, seen: str = "", evidence: str = "", **words: object) -> NoReturn:
         """End the check for the reason of this name.
@@ -129,8 +133,8 @@ class Reasons:
             evidence: the line that the source printed.
             words: what stands for the names in braces.
         """
-        texts = {key: _TEXTS.vformat(text, (), words) for key, text in self._texts[name].items()}
-        fail(texts.pop("rationale"), hint=texts.pop("hint"), seen=seen, evidence=evidence, **texts)
+        texts = {key: _TEXTS.vformat(text, (), words) for key, text in self.texts[name].items()}
+        raise CheckFailed(Failure(**texts, seen=seen, evidence=evidence.rstrip("\n"), reason=name))
 
     def require(
         self, condition: object, name: str, /, *, seen: str = "", evidence: str = "", **words: object
@@ -138,6 +142,18 @@ class Reasons:
         """Call `fail` unless the condition is true."""
         if not condition:
             self.fail(name, seen=seen, evidence=evidence, **words)
+
+
+def _reasons(
+    outer: str, table: dict[str, Any], given: dict[str, str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the name and the texts of each reason in a table; what has no hint is only what the tables in it share."""
+    texts = given | {key: text for key, text in table.items() if isinstance(text, str)}
+    if "hint" in texts:
+        yield outer, texts
+    for name, inner in table.items():
+        if isinstance(inner, dict):
+            yield from _reasons(f"{outer}.{name}".lstrip("."), inner, texts)
 
 
 def could_not_run(reason: str) -> NoReturn:

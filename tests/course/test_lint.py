@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import string
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,7 @@ from checker.course.catalogue import Catalogue
 from checker.course.model import Outcome
 from checker.course.places import find
 from checker.course.values import put_in
-from checker.grading.verdicts import MARKS
+from checker.grading.verdicts import MARKS, Reasons
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -180,8 +179,7 @@ def test_every_verdict_says_why_and_where_to_look(lab: Lab) -> None:
     ids=lambda lab: lab.slug,
 )
 def test_reasons_in_a_file_are_those_that_the_checks_give(lab: Lab) -> None:
-    file = lab.folder / "checks" / "reasons.toml"
-    reasons: dict[str, dict[str, str]] = tomllib.loads(file.read_text(encoding="utf-8"))
+    reasons = Reasons(lab.folder / "checks" / "reasons.toml").texts
     for name, reason in reasons.items():
         assert {"rationale", "hint"} <= set(reason) <= {"rationale", "hint", "expected", "source"}, name
         assert all(text.strip() for text in reason.values()), f"{name}: an empty text"
@@ -204,9 +202,9 @@ def test_reasons_in_a_file_are_those_that_the_checks_give(lab: Lab) -> None:
 
 
 def words_of(reason: dict[str, str]) -> set[str]:
-    """Return the names in braces of a reason's texts."""
+    """Return what a check has to give for the names in braces of a reason's texts."""
     parsed = (part for text in reason.values() for part in string.Formatter().parse(text))
-    return {name for _, name, _, _ in parsed if name is not None}
+    return {name.partition(".")[0] for _, name, _, _ in parsed if name is not None}
 
 
 @EVERY_LAB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,3 +46,38 @@ def test_lists_and_numbers_are_written_as_people_say_them(
         why.require(False, "closed", seconds=2.5, name="{x}", **words)  # noqa: FBT003 - a condition
     found = failed.value.failure
     assert (found.rationale, found.expected, found.hint) == (rationale, expected, hint)
+
+
+VARIANTS = """
+[ended]
+expected = "copies that run"
+
+[ended.by-itself]
+rationale = "{copy.name} on {copy.node} has ended."
+hint = "What are its last words?"
+
+[ended.by-itself.by-a-kill]
+hint = "Who killed {copy.name}?"
+"""
+
+
+def test_a_table_in_another_has_the_texts_of_the_outer_one_except_for_its_own(tmp_path: Path) -> None:
+    (tmp_path / "reasons.toml").write_text(VARIANTS)
+    why = Reasons(tmp_path / "reasons.toml")
+    assert list(why.texts) == ["ended.by-itself", "ended.by-itself.by-a-kill"], "no hint, no reason"
+    with pytest.raises(CheckFailed) as failed:
+        why.fail("ended.by-itself.by-a-kill", copy=SimpleNamespace(name="a", node="host-1"))
+    found = failed.value.failure
+    assert found.rationale == "a on host-1 has ended."
+    assert (found.expected, found.hint) == ("copies that run", "Who killed a?")
+
+
+def test_two_reasons_given_on_one_line_are_two(tmp_path: Path) -> None:
+    (tmp_path / "reasons.toml").write_text(VARIANTS)
+    why = Reasons(tmp_path / "reasons.toml")
+    copy, told = SimpleNamespace(name="a", node="host-1"), []
+    for name in why.texts:
+        with pytest.raises(CheckFailed) as failed:
+            why.fail(name, copy=copy)
+        told.append(failed.value.failure.reason)
+    assert told == list(why.texts)
