@@ -1,18 +1,22 @@
-"""The hosts as they are now, the copies on them, and which host was lost."""
+"""The hosts as they are now, the copies on them, which host was lost, and what front.cfg says."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.cluster.manual import ByHand
+from checker.grading.author import Reasons
 
 if TYPE_CHECKING:
     from checker.cluster.manual import Copy, Loss
     from checker.grading.author import Lab, Traffic
 
+WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 HOSTS = ("host-1", "host-2", "host-3", "host-4", "host-5")
 FRONT_PORT = 8080
 """Where the front listens."""
@@ -20,9 +24,12 @@ FRONT_PORT = 8080
 WANTED = 5
 """Copies that the task asks for."""
 
-IMAGE = "drydock/parcel:1.0"
-
 _ABOUT_ITSELF = r"haproxy version|path to executable|config : (Error\(s\)|Fatal errors) found"
+
+_SERVER = re.compile(
+    r"^[ \t]*server[ \t]+(?P<name>\S+)[ \t]+(?P<written>(?P<host>[^\s:]+)(?::(?P<port>\d+))?)(?=\s|$)(?P<options>.*)$",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -33,15 +40,15 @@ class Server:
     host: str
     """The host's name, also where the line has its address; an address that is no living host's is left as it is."""
     port: int
-    written: str = ""
-    """Name and port as the line has them."""
+    written: str
+    """Host and port as the line has them."""
     options: tuple[str, ...] = ()
     """The words behind them."""
 
     @property
-    def line(self) -> str:
-        """The line, without the spaces before it."""
-        return " ".join(("server", self.name, self.written, *self.options))
+    def shown(self) -> str:
+        """The line, without the spaces before it, and where it is."""
+        return f"{' '.join(('server', self.name, self.written, *self.options))} in front.cfg"
 
     @property
     def is_address(self) -> bool:
@@ -61,6 +68,8 @@ class World:
         self.lab = lab
         self.traffic = traffic
         self.cluster = ByHand(lab, HOSTS)
+        self.names: dict[str, Copy] = {}
+        """What each copy that counts answers as, asked at its own address; filled by the check of names."""
 
     @functools.cached_property
     def copies(self) -> list[Copy]:
@@ -77,6 +86,8 @@ class World:
         for name in ("copies", "counted"):
             self.__dict__.pop(name, None)
 
+    # -- the hosts -----------------------------------------------------------------------------------------
+
     @functools.cached_property
     def deaths(self) -> list[Loss]:
         """Every host's last death since the lab was started, the latest last."""
@@ -91,22 +102,6 @@ class World:
         return next(iter(([loss for loss in down if loss in full] or down or full)[::-1]), None)
 
     @functools.cached_property
-    def removed(self) -> list[str]:
-        """The hosts that somebody removed."""
-        return [host for host in HOSTS if self.cluster.host(host) is None]
-
-    @functools.cached_property
-    def paused(self) -> list[str]:
-        """The hosts that somebody froze."""
-        found = {host: self.cluster.host(host) for host in HOSTS}
-        return [host for host, container in found.items() if container and container.status == "paused"]
-
-    @functools.cached_property
-    def unplugged(self) -> list[str]:
-        """The hosts that somebody took off the network."""
-        return self.cluster.unplugged()
-
-    @functools.cached_property
     def lost_hosts(self) -> set[str]:
         """The hosts that are down, and the one that was lost last though it is back."""
         return {loss.host for loss in self.deaths if loss.down} | ({self.loss.host} if self.loss else set())
@@ -115,6 +110,11 @@ class World:
     def left(self) -> list[str]:
         """The hosts that are left."""
         return [host for host in HOSTS if host not in self.lost_hosts]
+
+    @property
+    def others(self) -> str:
+        """The hosts that are left, as a learner reads them."""
+        return ", ".join(self.left)
 
     # -- the front -----------------------------------------------------------------------------------------
 
@@ -127,74 +127,52 @@ class World:
             return ""
 
     @functools.cached_property
-    def is_wide(self) -> bool:
-        """Whether front.cfg has characters of two bytes, as PowerShell writes them: HAProxy reads no such line."""
-        return "\0" in self.text
-
-    @functools.cached_property
     def written(self) -> list[str]:
         """The lines of front.cfg that begin with the word `server`, also those that name no server."""
         return [line.strip() for line in self.text.splitlines() if line.split()[:1] == ["server"]]
+
+    @functools.cached_property
+    def servers(self) -> list[Server]:
+        """The servers that front.cfg names."""
+        hosts = {name: self.cluster.host(name) for name in self.cluster.running()}
+        known = {ip: name for name, found in hosts.items() if found for ip in found.networks.values()}
+        return [
+            Server(
+                each["name"],
+                known.get(each["host"], each["host"]),
+                # Without a port the front asks for the one that it was asked on.
+                int(each["port"] or FRONT_PORT),
+                each["written"],
+                tuple(each["options"].partition("#")[0].split()),
+            )
+            for each in _SERVER.finditer(self.text)
+        ]
+
+    @property
+    def loose(self) -> str:
+        """A `server` line that is above the first part which can have servers; empty when none is."""
+        begin = (["backend"], ["listen"])
+        above = itertools.takewhile(lambda line: line.split()[:1] not in begin, self.text.splitlines())
+        return next((line.strip() for line in above if line.split()[:1] == ["server"]), "")
+
+    @property
+    def has_backend(self) -> bool:
+        """Whether front.cfg has the part that the front sends users' requests to."""
+        begin = (["backend", "parcel"], ["listen", "parcel"])
+        return any(line.split()[:2] in begin for line in self.text.splitlines())
 
     def has_part_at(self, port: int) -> bool:
         """Whether front.cfg makes another part of the front listen on a port."""
         return bool(re.search(rf"^[ \t]*bind\b.*:{port}\b", self.text, re.MULTILINE))
 
-    @functools.cached_property
-    def loose(self) -> str:
-        """A `server` line that is not below `backend parcel`; empty when every one is below such a line."""
-        for line in self.text.splitlines():
-            words = line.split()
-            if words[:1] in (["backend"], ["listen"]):
-                return ""
-            if words[:1] == ["server"]:
-                return line.strip()
-        return ""
-
-    @functools.cached_property
-    def has_backend(self) -> bool:
-        """Whether front.cfg has the part that the front sends users' requests to."""
-        lines = [line.split() for line in self.text.splitlines()]
-        return any(words[:2] in (["backend", "parcel"], ["listen", "parcel"]) for words in lines)
-
-    @functools.cached_property
-    def servers(self) -> list[Server]:
-        """The servers that front.cfg names."""
-        found = re.findall(
-            r"^[ \t]*server[ \t]+(\S+)[ \t]+([^\s:]+)(?::(\d+))?(?=\s|$)(.*)$", self.text, re.MULTILINE
-        )
-        # Without a port the front asks for the one that it was asked on.
-        return [
-            Server(
-                name,
-                self._host_at(host),
-                int(port or FRONT_PORT),
-                f"{host}:{port}" if port else host,
-                tuple(rest.partition("#")[0].split()),
-            )
-            for name, host, port, rest in found
-        ]
-
-    def _host_at(self, host: str) -> str:
-        """Return the host that has an address now, or what was given."""
-        for name in self.cluster.running():
-            container = self.cluster.host(name)
-            if container and host in container.networks.values():
-                return name
-        return host
-
     def is_lost(self, server: Server) -> bool:
         """Whether a line leads to a host that was lost; an engine forgets the address of a container that is dead."""
         return server.host in self.lost_hosts or (server.is_address and bool(self.lost_hosts))
 
-    def inner_addresses(self) -> set[str]:
-        """Return the addresses that the copies have on their hosts, which no other machine knows."""
-        return {address for copy in self.counted for address in self.cluster.addresses(copy)}
-
     @functools.cached_property
-    def names(self) -> dict[str, Copy]:
-        """What each copy that counts answers as, asked at its own address; filled by the check of names."""
-        return {}
+    def inner_addresses(self) -> set[str]:
+        """The addresses that the copies have on their hosts, which no other machine knows."""
+        return {address for copy in self.counted for address in self.cluster.addresses(copy)}
 
     @functools.cached_property
     def refused(self) -> str:

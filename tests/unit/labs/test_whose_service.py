@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import time
 from collections import Counter
 from dataclasses import replace
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.cluster.swarm_records import Node, Service, Task
+from checker.grading.http import Reply
 from checker.grading.programs import Process
 from checker.grading.verdicts import CheckFailed
 from tests.unit.labs.conftest import module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-world, front, by_hand = (module("06", name) for name in ("world", "front", "test_by_hand"))
+world, copies, front, by_hand = (module("06", name) for name in ("world", "copies", "front", "test_by_hand"))
 seal, swarm_parcel = module("09", "seal"), module("09", "parcel")
 
 
@@ -87,11 +90,11 @@ def test_an_address_that_no_living_host_has_is_the_dead_ones_and_no_other_line_i
 
 
 def test_a_host_that_was_paused_removed_or_unplugged_is_told_as_that(tmp_path: Path) -> None:
-    found = failure(by_hand._require_hosts, judged(tmp_path, loose="host-2"))
+    found = failure(copies.require_hosts, judged(tmp_path, loose="host-2"))
     assert "host-2 is off the network" in found.rationale
-    assert "host-2 is paused" in failure(by_hand._require_hosts, judged(tmp_path, paused="host-2")).rationale
-    assert "host-2 was removed" in failure(by_hand._require_hosts, judged(tmp_path, gone="host-2")).rationale
-    by_hand._require_hosts(judged(tmp_path, dead="host-2"))
+    assert "host-2 is paused" in failure(copies.require_hosts, judged(tmp_path, paused="host-2")).rationale
+    assert "host-2 was removed" in failure(copies.require_hosts, judged(tmp_path, gone="host-2")).rationale
+    copies.require_hosts(judged(tmp_path, dead="host-2"))
 
 
 class Users:
@@ -107,7 +110,7 @@ class Users:
         if counts:
             self.counters[name] += 1
         said = {"instance": name, "counter": self.counters[name]}
-        return SimpleNamespace(ok=True, status=200, ms=3.0, json=lambda: said)
+        return Reply("", 200, json.dumps(said).encode(), ms=3.0)
 
     def get(self, url: str, **_: Any) -> Any:
         """Send one request."""
@@ -155,18 +158,22 @@ def test_a_copy_that_dies_again_and_again_is_told(tmp_path: Path) -> None:
     made = judged(tmp_path)
     one = copy("parcel-1", "host-1")
     made.cluster.history = lambda _: (2, 3.0)
-    assert "does not stay up" in failure(by_hand._require_steady, made, one).rationale
+    assert "does not stay up" in failure(copies.require_steady, made, one).rationale
     made.cluster.history = lambda _: (2, 300.0)
-    by_hand._require_steady(made, one)
+    copies.require_steady(made, one)
 
 
 def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
     """Let each copy run these commands with these files changed, and return what the lab remembers."""
     remembered: dict[Any, str] = {}
     processes = [Process(n, 1, "", "", tuple(each.split())) for n, each in enumerate(commands)]
-    made.lab.recall = lambda *key: remembered.get(key)
     made.lab.image = lambda _: {"RootFS": {"Layers": ["sha256:parcel"]}}
-    made.lab.remember = lambda *key: remembered.setdefault(key, "")
+
+    def prove_once(*key: str, test: Callable[[], object]) -> None:
+        test()
+        remembered[key] = ""
+
+    made.lab.prove_once = prove_once
     made.cluster.started = lambda _: "10:00"
     made.cluster.remote = lambda _: SimpleNamespace(
         find=lambda program: next((each for each in processes if program in each.words), None),
@@ -183,20 +190,21 @@ def test_a_program_in_the_place_of_parcel_is_told(tmp_path: Path) -> None:
         SimpleNamespace(name="parcel", node="host-1", id="c", image="drydock/parcel:1.0"),
     )
     runs(made, ["python3 -c import http.server"], [])
-    assert "a program of its own" in failure(by_hand._require_program, made, one).rationale
+    assert "a program of its own" in failure(copies.require_program, made, one).rationale
     runs(made, ["/sbin/docker-init -- python3", "python3 /app/parcel.py"], ["C /app/parcel.py"])
-    assert "its files were changed" in failure(by_hand._require_program, made, one).rationale
+    assert "its files were changed" in failure(copies.require_program, made, one).rationale
     remembered = runs(made, ["/sbin/docker-init -- python3", "python3 /app/parcel.py"], [])
-    by_hand._require_program(made, one)
+    copies.require_program(made, one)
     assert list(remembered) == [("unchanged", "c", "10:00")], "looked at once for each start"
 
 
 def test_copies_of_a_swarm_are_told_as_that(tmp_path: Path) -> None:
     made = judged(tmp_path)
     made.cluster.of_a_swarm = lambda: [("host-1", "parcel.1.x"), ("host-2", "parcel.2.x")]
-    assert "2 copies on the hosts are a swarm's" in failure(by_hand._tell_of_swarm, made).rationale
+    made.__dict__["counted"], made.cluster.ended, made.lab.containers = [], list, list
+    assert "2 copies on the hosts are a swarm's" in failure(copies.require_none_missing, made).rationale
     made.cluster.of_a_swarm = list
-    by_hand._tell_of_swarm(made)
+    copies.require_none_missing(made)
 
 
 def test_a_front_that_redirects_is_told_as_that(tmp_path: Path) -> None:
