@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +22,31 @@ if TYPE_CHECKING:
 
 ENDED_SECONDS, ENDED_MOST = 120.0, 2
 """A copy that has ended so many times, and lately ran no longer than this, does not stay."""
+
+
+class Lasting:
+    """Whether something stays so: what is true for a moment after a loss may be about to change.
+
+    Args:
+        seconds: how long it must have been so, without a break.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def holds(self, now: object) -> bool:
+        """Take note of whether it is so now, and return whether it has been so for long enough."""
+        if not now:
+            self._since = None
+            return False
+        self._since = self._since or time.monotonic()
+        return time.monotonic() - self._since >= self._seconds
+
+
+def count_of(number: int) -> str:
+    """Return a number of copies in words."""
+    return f"{number} {'copy' if number == 1 else 'copies'}"
 
 
 def repository_of(image: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +13,7 @@ from checker.cluster.interface import (
     ENDED_MOST,
     ENDED_SECONDS,
     Instance,
+    Lasting,
     Order,
     lose_node,
     repository_of,
@@ -306,16 +306,11 @@ class Nomad:
         Returns:
             A function to be called repeatedly; it returns the reason, or "" while a copy may still get a place.
         """
-        since: float | None = None
+        waits = Lasting(UNPLACED_SECONDS)
 
         def why() -> str:
-            nonlocal since
             unplaced = self.unplaced()
-            if unplaced is None:
-                since = None
-                return ""
-            since = since or time.monotonic()
-            if time.monotonic() - since < UNPLACED_SECONDS:
+            if not waits.holds(unplaced) or unplaced is None:
                 return ""
             closed = [f"{client} was told to take nothing new" for client in self.closed()]
             return (

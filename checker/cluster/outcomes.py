@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.cluster.interface import require_whole, run_uninterrupted, without
+from checker.cluster.interface import count_of, require_whole, run_uninterrupted, without
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run, fail, require
 
@@ -79,7 +79,7 @@ def copies(
     require(
         not why,
         why,
-        expected=f"{_count(wanted)}, all ready{f', of version {version}' if version else ''}",
+        expected=f"{count_of(wanted)}, all ready{f', of version {version}' if version else ''}",
         seen=_shown(found),
         source=cluster.shows(),
         hint=hint,
@@ -94,15 +94,13 @@ def _miscounted(found: Sequence[Instance], wanted: int, version: str) -> str:
     if not found:
         return "No copy of the service runs."
     if len(found) > wanted:
-        return f"There are {_count(len(found))}, more than the task asks for."
+        return f"There are {count_of(len(found))}, more than the task asks for."
     if late:
-        return f"Of {_count(len(found))}, {late} did not become ready, so {'it' if late == 1 else 'they'} cannot serve."
+        return f"Of {count_of(len(found))}, {late} did not become ready, so {'it' if late == 1 else 'they'} cannot serve."
     if others:
-        return (
-            f"{_count(len(others))} run{'s' * (len(others) == 1)} version {others[0].version}, not {version}."
-        )
+        return f"{count_of(len(others))} run{'s' * (len(others) == 1)} version {others[0].version}, not {version}."
     if len(found) < wanted:
-        return f"Only {_count(len(found))} run{'s' * (len(found) == 1)}."
+        return f"Only {count_of(len(found))} run{'s' * (len(found) == 1)}."
     return ""
 
 
@@ -148,7 +146,7 @@ def spread(
     (fullest, most), fewest = per.most_common(1)[0], min(per.values())
     require(
         most - fewest <= 1,
-        f"{most} of {_count(len(found))} run on {fullest}: when that {noun} is lost, they are lost together.",
+        f"{most} of {count_of(len(found))} run on {fullest}: when that {noun} is lost, they are lost together.",
         expected=f"on each of the {len(nodes)} {noun}s {_evenly(len(found), len(nodes))}",
         seen=", ".join(f"{node}: {number}" for node, number in per.items()),
         source=cluster.shows(),
@@ -206,8 +204,8 @@ def replaced(
     require(
         done,
         why
-        or f"{victim} was lost with {_count(before[victim])}, and {within:g} s later not all of them run elsewhere.",
-        expected=f"{_count(wanted)} ready on the other nodes",
+        or f"{victim} was lost with {count_of(before[victim])}, and {within:g} s later not all of them run elsewhere.",
+        expected=f"{count_of(wanted)} ready on the other nodes",
         seen=_shown(left),
         source=cluster.shows(),
         hint=hint,
@@ -431,10 +429,6 @@ def _when(move: Rollout) -> str:
 # -- words -----------------------------------------------------------------------------------------------------
 
 
-def _count(number: int) -> str:
-    return f"{number} {'copy' if number == 1 else 'copies'}"
-
-
 def _evenly(number: int, nodes: int) -> str:
     low, rest = divmod(number, nodes)
     return f"{low} or {low + 1}" if rest else str(low)
@@ -446,4 +440,4 @@ def _shown(found: Sequence[Instance]) -> str:
     per = Counter(each.node or "not placed yet" for each in found)
     where = ", ".join(f"{node}: {number}" for node, number in sorted(per.items()))
     waiting = sum(not each.ready for each in found)
-    return f"{_count(len(found))} ({where})" + (f", {waiting} of them not ready" if waiting else "")
+    return f"{count_of(len(found))} ({where})" + (f", {waiting} of them not ready" if waiting else "")

@@ -131,8 +131,7 @@ class Swarm(Engines):
         service = self.service()
         if service is None:
             return []
-        specs = [service.record, {**service.record, "Spec": service.record.get("PreviousSpec")}]
-        told = [Service(each) for each in specs if each["Spec"]]
+        told = [each for each in (service, service.previous) if each]
         source = f"docker service inspect {service.name}"
         return [[Order(tag_of(each.image), json.dumps(each.container), source) for each in told]]
 
@@ -147,9 +146,13 @@ class Swarm(Engines):
         return found
 
     def inspect(self, task: Task) -> dict[str, Any]:
-        """Return the record of a task's container from its node's engine; empty when the node does not answer."""
-        found: dict[str, Any] = self.ask(f"/containers/{task.container}/json", node=task.node, absent={})
-        return found
+        """Return the record of a task's container from its node's engine; empty when there is none, or it cannot be asked."""
+        if not (task.container and task.node):
+            return {}
+        try:
+            return dict(self.ask(f"/containers/{task.container}/json", node=task.node, absent={}))
+        except LabError:
+            return {}  # it was removed
 
     def container_logs(self, node: str, container: str, tail: int) -> str:
         """Return the last lines that a container on a node wrote, to both streams."""

@@ -49,6 +49,11 @@ class Task:
     definition: str = ""
     """A digest of what it was to run, which differs after every change of its service."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether it ended by itself, or could not be started; one that the swarm has shut down did not."""
+        return self.state in {"failed", "rejected", "complete"}
+
 
 @dataclass(frozen=True)
 class Port:
@@ -90,6 +95,23 @@ class Service:
     def container(self) -> Mapping[str, Any]:
         """The definition of each copy's container."""
         found: Mapping[str, Any] = self.spec["TaskTemplate"].get("ContainerSpec") or {}
+        return found
+
+    @property
+    def command(self) -> list[str]:
+        """What each copy runs in place of its image's command: entry point and arguments; empty when it runs the image's."""
+        return [*(self.container.get("Command") or []), *(self.container.get("Args") or [])]
+
+    @property
+    def previous(self) -> Service | None:
+        """The service as it was before its last change; None when it was never changed."""
+        before = self.record.get("PreviousSpec")
+        return Service({**self.record, "Spec": before, "Endpoint": None}) if before else None
+
+    @property
+    def update(self) -> Mapping[str, str]:
+        """The `State` of its last update, such as `rollback_completed`, with a `Message`; empty when it was never updated."""
+        found: Mapping[str, str] = self.record.get("UpdateStatus") or {}
         return found
 
     @property

@@ -407,7 +407,7 @@ def test_the_version_of_a_job_is_that_of_a_group_with_copies() -> None:
 
 def test_a_lost_copy_without_a_place_is_told_and_not_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("checker.cluster.nomad.time.monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     full = {"web": {"DimensionExhausted": {"network: reserved port collision http=8080": 1}}}
     nomad = cluster(
         {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from checker.cluster.interface import Lasting
 from checker.cluster.swarm import NotAManagerError, Port, Service, Swarm
+from checker.cluster.swarm_losses import why_not_replaced
 from checker.engine.shell import Completed
 from checker.errors import LabError
 
@@ -241,3 +244,99 @@ def test_a_service_and_what_it_was_before_are_its_orders() -> None:
         ("1.0", True),
     ]
     assert full([]).orders() == []
+
+
+def test_a_service_knows_its_own_command_its_last_update_and_what_it_was_before() -> None:
+    made = service("parcel")
+    assert Service(made).command == []
+    assert (Service(made).previous, Service(made).update) == (None, {})
+    container = made["Spec"]["TaskTemplate"]["ContainerSpec"]
+    changed = {
+        **made["Spec"],
+        "TaskTemplate": {"ContainerSpec": {**container, "Command": ["a"], "Args": ["b"]}},
+    }
+    ports = {"Ports": [{"TargetPort": 8080, "PublishedPort": 8080}]}
+    status = {"State": "completed", "Message": "done"}
+    found = Service(
+        {**made, "Spec": changed, "PreviousSpec": made["Spec"], "Endpoint": ports, "UpdateStatus": status}
+    )
+    assert (found.command, found.update["State"]) == (["a", "b"], "completed")
+    before = found.previous
+    assert before is not None
+    assert (before.name, before.command, before.ports) == ("parcel", [], []), (
+        "what is published now is not of then"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"), [("failed", True), ("rejected", True), ("complete", True), ("shutdown", False)]
+)
+def test_a_task_that_the_swarm_has_shut_down_did_not_end_by_itself(state: str, *, ended: bool) -> None:
+    (found,) = full([service("parcel")], [task(1, "parcel", state, "shutdown", on=1)]).tasks()
+    assert found.ended is ended
+
+
+def test_a_container_that_was_removed_meanwhile_has_no_record() -> None:
+    (found,) = full([service("parcel")], [task(1, "parcel", "failed", "shutdown", on=1)]).tasks()
+    assert swarm().inspect(found) == {}, "it never had one"
+    there = replace(found, container="c1")
+    assert swarm((200, {"Id": "c1"})).inspect(there) == {"Id": "c1"}
+    assert swarm((404, {"message": "No such container: c1"})).inspect(there) == {}
+
+
+# -- a copy that was lost with its node ------------------------------------------------------------------------
+
+
+def lost(*tasks: dict[str, Any], **policy: Any) -> Any:
+    """Return what says why a service of two copies does not get a lost one back."""
+    made = service("parcel")
+    made["Spec"]["TaskTemplate"]["RestartPolicy"] = policy
+    return why_not_replaced(full([made], [*tasks]), Service(made), 2, 2)
+
+
+LEFT = task(1, "parcel", "running", "running", on=1)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "policy", "words"),
+    [
+        ([task(2, "parcel", "pending", "running", error="no suitable node")], {}, "no room for a lost copy"),
+        ([], {"Condition": "none"}, "its restart condition is `none`"),
+        ([], {"MaxAttempts": 2}, "it has used up its restarts, at most 2"),
+    ],
+)
+def test_a_lost_copy_that_gets_no_place_is_told_and_not_at_once(
+    monkeypatch: pytest.MonkeyPatch, tasks: list[Any], policy: dict[str, Any], words: str
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    why = lost(LEFT, *tasks, **policy)
+    assert why() == ""
+    now = 110.0
+    assert words in why()
+
+
+def test_a_lost_copy_that_waits_for_its_restart_delay_is_told_at_once() -> None:
+    waiting = task(2, "parcel", "ready", "ready", on=2)
+    assert "the restart delay of the service is 180 s" in lost(LEFT, waiting, Delay=180 * 10**9)()
+    assert lost(LEFT, waiting, Delay=5 * 10**9)() == ""
+
+
+def test_a_lost_copy_that_may_still_come_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    for why in (lost(LEFT), lost(LEFT, task(2, "parcel", "starting", "running", on=2), Condition="none")):
+        assert why() == ""
+        now += 60
+        assert why() == ""
+
+
+def test_what_breaks_off_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    lasting = Lasting(3.0)
+    assert not lasting.holds(now=True)
+    now = 104.0
+    assert lasting.holds(now=True)
+    assert not lasting.holds(now=False)
+    assert not lasting.holds(now=True)
