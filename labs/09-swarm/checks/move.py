@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import fail, moment
+from checker.grading.author import moment
 
-from .unsettled import shown
+from .words import WHY, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from checker.cluster.swarm import Service, Swarm
+    from checker.cluster.swarm import Service, Swarm, Task
     from checker.grading.author import Lab, Timeline
     from checker.timeline.model import Rollout
 
@@ -23,25 +23,50 @@ BEGINNING_SECONDS = 10.0
 """How long after a service was made its first copies are ordered at most."""
 
 
+def require_moved_itself(
+    swarm: Swarm, service: Service, before: str, after: str, everything: Timeline
+) -> None:
+    """Require that a move between two versions can have been this service's own.
+
+    Args:
+        swarm: the lab's swarm.
+        service: the service that runs now.
+        before: the old version.
+        after: the new one.
+        everything: the record of the users since the lab was started.
+    """
+    moves = [move for move in everything.rollouts() if (move.before, move.after) == (before, after)]
+    early = service.created - moves[-1].begin if moves else 0.0
+    seen = f"the move began {early:.0f} s before `{service.name}` was made"
+    WHY.require(early <= 0, "moved-before", service=service, before=before, after=after, seen=seen)
+    seen = f"every copy that `{service.name}` had was of version {after}"
+    strange = moves and _never_ran(service, before, swarm.tasks())
+    WHY.require(not strange, "never-ran", service=service, before=before, after=after, seen=seen)
+
+
+def _never_ran(service: Service, version: str, tasks: Sequence[Task]) -> bool:
+    """Whether all that the swarm remembers of a service, from its beginning, is of other versions."""
+    images = [each.image for each in (service.previous, *tasks) if each]
+    if any(image.endswith(f":{version}") for image in images):
+        return False
+    # A swarm forgets old tasks; only one that remembers the first can say what never was.
+    return bool(tasks) and _since_made(service, tasks) < BEGINNING_SECONDS
+
+
+def _since_made(service: Service, tasks: Sequence[Task]) -> float:
+    """Return how long after a service was made the first of these tasks was."""
+    return min(moment(task.created) for task in tasks) - service.created
+
+
 def require_not_taken_back(swarm: Swarm, service: Service, after: str) -> None:
     """Require that the swarm has not rolled the service back because copies of the new version ended."""
-    status: Mapping[str, Any] = service.record.get("UpdateStatus") or {}
-    if not str(status.get("State", "")).startswith("rollback") or service.image.endswith(f":{after}"):
+    state = str(service.update.get("State", ""))
+    if not state.startswith("rollback") or service.image.endswith(f":{after}"):
         return
-    tried = [task for task in swarm.tasks() if task.image.endswith(f":{after}")]
-    ended = [task for task in tried if task.state in {"failed", "rejected", "complete"}]
-    if not ended:
-        return
-    reason = next((task for task in ended if task.error), None)
-    fail(
-        f"The update of `{service.name}` to {after} was rolled back, and {service.image} runs again. A swarm does so by itself "
-        "when a new copy ends or does not become healthy, if the service asks for that.",
-        expected=f"copies of {after}",
-        seen=f"{status.get('State')}: {status.get('Message')}",
-        source=f"docker service inspect --pretty {service.name}",
-        evidence=shown(reason),
-        hint=f"`docker service ps --no-trunc {service.name}` shows how the copies of {after} ended.",
-    )
+    ended = [task for task in swarm.tasks() if task.ended and task.image.endswith(f":{after}")]
+    evidence = shown(next((task for task in ended if task.error), None))
+    seen = f"{state}: {service.update.get('Message')}"
+    WHY.require(not ended, "rolled-back", service=service, after=after, seen=seen, evidence=evidence)
 
 
 def require_own_answers(swarm: Swarm, service: Service, move: Rollout, timeline: Timeline) -> None:
@@ -52,34 +77,23 @@ def require_own_answers(swarm: Swarm, service: Service, move: Rollout, timeline:
     """
     answered = {each.instance for each in timeline.between(move.begin, move.end).good}
     known = _containers(swarm, service, move)
-    strange = sorted(name for name in answered if SHORT_ID.fullmatch(name) and name not in known)
-    if not strange or not known:
-        return
-    fail(
-        f"While {move.after} took the place of {move.before}, users got answers from a container that is no copy of "
-        f"`{service.name}`: something else served in its place, so the record does not show what `{service.name}` can do alone.",
-        expected=f"answers of copies of `{service.name}` alone",
-        seen=f"answers of the container {strange[0]}",
-        source=f"lab timeline 9; docker service ps {service.name}",
-        hint="The front sends requests to port 8080 of each node, no matter what answers there. Go back to "
-        f"{move.before}, remove what is not of the service, and roll out again.",
-    )
+    strange = sorted(name for name in answered - known if SHORT_ID.fullmatch(name)) if known else []
+    seen = f"answers of the container {''.join(strange[:1])}"
+    WHY.require(not strange, "answered-by-another", service=service, move=move, seen=seen)
 
 
 def _containers(swarm: Swarm, service: Service, move: Rollout) -> set[str]:
     """Return the short ids of all containers that the service had in a move; empty if one may have been forgotten."""
-    previous: Mapping[str, Any] = service.record.get("PreviousSpec") or {}
-    image = str(((previous.get("TaskTemplate") or {}).get("ContainerSpec") or {}).get("Image", ""))
-    moved_last = image.partition("@")[0].endswith(f":{move.before}") and previous.get(
-        "Mode"
-    ) == service.spec.get("Mode")
+    previous = service.previous
+    if not previous or not previous.image.endswith(f":{move.before}"):
+        return set()
     tasks = swarm.tasks()
-    first: dict[str, float] = {}
+    places: dict[object, list[Task]] = {}
     for task in tasks:
-        place = str(task.slot or task.node)
-        first[place] = min(first.get(place, moment(task.created)), moment(task.created))
-    whole = all(created - service.created < BEGINNING_SECONDS for created in first.values())
-    return {task.container[:12] for task in tasks if task.container} if moved_last and whole else set()
+        places.setdefault(task.slot or task.node, []).append(task)
+    whole = all(_since_made(service, of_one) < BEGINNING_SECONDS for of_one in places.values())
+    same_mode = previous.spec.get("Mode") == service.spec.get("Mode")
+    return {task.container[:12] for task in tasks if task.container} if whole and same_mode else set()
 
 
 def require_provided_image(lab: Lab, swarm: Swarm, service: Service) -> None:
@@ -91,24 +105,15 @@ def require_provided_image(lab: Lab, swarm: Swarm, service: Service) -> None:
     ours = _content(lab.image(f"drydock/parcel:{tag}") or {})
     for node in sorted({each.node for each in swarm.instances() if each.node}):
         theirs = _content(swarm.ask(f"/images/{service.image}/json", node=node))
-        if not any(ours) or theirs == ours:
-            continue
-        fail(
-            f"What {node} has under the name {service.image} is not the image that the lab brought: it was built or "
-            "committed again, so what is in it is unknown.",
-            expected=f"Parcel {tag} as the lab brought it",
-            seen=f"another image of the name {service.image} on {node}",
-            source=f"docker --host tcp://{node}:2375 image history {service.image}",
-            hint="The task leaves the images as they are: what Parcel needs to be told, the service can tell it. "
-            "`lab reset 9` gives each node its images again.",
-        )
+        seen = f"another image of the name {service.image} on {node}"
+        same = theirs == ours or not any(ours)
+        WHY.require(same, "another-image", node=node, service=service, tag=tag, seen=seen)
 
 
-def _content(image: Mapping[str, Any]) -> tuple[Any, ...]:
+def _content(image: Mapping[str, Any]) -> tuple[list[str], ...]:
+    """Return what is the same of an image on every engine: its environment, its command and its layers."""
     config = image.get("Config") or {}
-    told = (
-        tuple(sorted(config.get("Env") or ())),
-        tuple(config.get("Entrypoint") or ()),
-        tuple(config.get("Cmd") or ()),
+    layers = (image.get("RootFS") or {}).get("Layers")
+    return sorted(config.get("Env") or ()), *(
+        list(each or ()) for each in (config.get("Entrypoint"), config.get("Cmd"), layers)
     )
-    return (*told, tuple((image.get("RootFS") or {}).get("Layers") or ()))

@@ -5,26 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
-from checker.grading.author import (
-    Lab,
-    Outside,
-    Reply,
-    Traffic,
-    could_not_run,
-    guard,
-    moment,
-    needs,
-    require,
-    timeout,
-    wait_until,
-)
+from checker.grading.author import could_not_run, guard, moment, needs, timeout
 
 from .address import fail_unanswered, require_alone
-from .move import require_not_taken_back, require_own_answers, require_provided_image
+from .move import (
+    require_moved_itself,
+    require_not_taken_back,
+    require_own_answers,
+    require_provided_image,
+)
 from .seal import keys, require_given, require_kept, require_not_exported
+from .whole import require_whole
+from .words import WHY
 
 if TYPE_CHECKING:
     from checker.cluster.swarm import Swarm
+    from checker.grading.author import Lab, Outside, Traffic
 
     from .parcel import Parcel
 
@@ -36,9 +32,9 @@ what the new copy needs; measured at 11 to 16 s on two cores."""
 
 
 @guard
-def test_swarm_whole(parcel: Parcel) -> None:
+def test_swarm_whole(swarm: Swarm) -> None:
     """The three nodes are one swarm."""
-    parcel.require_whole_swarm()
+    require_whole(swarm)
 
 
 @needs("swarm-whole")
@@ -55,14 +51,9 @@ def test_own_nodes(parcel: Parcel, swarm: Swarm) -> None:
     found = outcomes.copies(swarm, parcel.wanted, hint=hint)
     nodes = sorted({each.node for each in found})
     # After a loss a swarm does not move copies back, so that more than two need not be spread evenly.
-    require(
-        len(nodes) > 1,
-        f"{len(found)} of {len(found)} copies run on {nodes[0]}: when that node is lost, they are lost together.",
-        expected="copies on two nodes or more",
-        seen=f"copies on {nodes[0]} alone",
-        source=swarm.shows(),
-        hint=hint,
-    )
+    seen = f"copies on {nodes[0]} alone"
+    apart = len(nodes) > 1
+    WHY.require(apart, "on-one-node", number=len(found), node=nodes[0], source=swarm.shows(), seen=seen)
 
 
 @needs("service-runs")
@@ -70,15 +61,9 @@ def test_own_nodes(parcel: Parcel, swarm: Swarm) -> None:
 def test_front_answers(parcel: Parcel, swarm: Swarm, outside: Outside) -> None:
     """Parcel answers at http://localhost:8090."""
     require_alone(swarm, parcel.service)
-    reply = Reply(ADDRESS)
-
-    def is_answered() -> bool:
-        nonlocal reply
-        reply = outside.get(ADDRESS)
-        return bool(reply.fields.get("service") == "parcel")
-
     # A copy that warms up is not ready yet, whatever the swarm counts it as.
-    if not wait_until(is_answered, 8.0, every=0.2):
+    reply = outside.get_until(ADDRESS, lambda reply: reply.is_from("parcel"), 8.0)
+    if not reply.is_from("parcel"):
         fail_unanswered(swarm, parcel.service, reply.summary)
     parcel.require_program()
 
@@ -87,15 +72,9 @@ def test_front_answers(parcel: Parcel, swarm: Swarm, outside: Outside) -> None:
 def test_warms_up(parcel: Parcel) -> None:
     """Each copy warms up for three seconds, as parcel.env says."""
     value = parcel.setting("PARCEL_READY_DELAY_MS")
-    require(
-        value.isdecimal() and int(value) >= WARM_UP_MS,
-        "The copies do not warm up. The real Parcel needs three seconds from its start until it can serve, and a rollout "
-        "that is tried without them proves nothing.",
-        expected="PARCEL_READY_DELAY_MS=3000 in the environment of each copy",
-        seen=f"PARCEL_READY_DELAY_MS={value}" if value else "PARCEL_READY_DELAY_MS is not set",
-        source=f"docker service inspect --pretty {parcel.service.name}",
-        hint="`parcel.env` in your work folder has the settings; `docker service create --help` lists how it takes them.",
-    )
+    warms_up = value.isdecimal() and int(value) >= WARM_UP_MS
+    seen = f"PARCEL_READY_DELAY_MS={value}" if value else "PARCEL_READY_DELAY_MS is not set"
+    WHY.require(warms_up, "no-warm-up", service=parcel.service, seen=seen)
 
 
 @needs("front-answers")
@@ -117,14 +96,18 @@ def test_secret_kept(parcel: Parcel, swarm: Swarm, lab: Lab) -> None:
 
 @needs("front-answers", "warms-up")
 @timeout(30)
-def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic) -> None:
+def test_updated_unnoticed(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
     """Version 2.0 took the place of 1.0 without a failed request."""
     service = parcel.service
-    proof = ("updated", service.id, service.digest)
-    if lab.recall(*proof) is not None:
-        return
+    lab.prove_once("updated", service.id, service.digest, test=lambda: _require_update(parcel, lab, timeline))
+
+
+def _require_update(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
+    """Require that the service was moved to 2.0 by the swarm, and that nobody noticed."""
+    swarm, service = parcel.swarm, parcel.service
     outcomes.own_versions(swarm, "1.0")
-    parcel.require_moved_itself("1.0", "2.0", timeline.await_settled(moment(lab.node("toolbox").started_at)))
+    everything = timeline.await_settled(moment(lab.node("toolbox").started_at))
+    require_moved_itself(swarm, service, "1.0", "2.0", everything)
     require_not_taken_back(swarm, service, "2.0")
     # What another service did before does not count for this one.
     seen = timeline.await_settled(service.created)
@@ -139,16 +122,13 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
         unfinished=f"`docker service inspect --pretty {service.name}` shows under “UpdateStatus” whether the update goes on or "
         "was paused, and how long it waits between two copies (“Delay”). Check again when it is over.",
     )
-    outcomes.copies(
-        swarm,
-        parcel.wanted,
-        version="2.0",
-        hint=f"`docker service ps {service.name}` shows the image of each copy, and `docker service inspect --pretty "
-        f"{service.name}` how the update went.",
+    hint = (
+        f"`docker service ps {service.name}` shows the image of each copy, and `docker service inspect --pretty "
+        f"{service.name}` how the update went."
     )
+    outcomes.copies(swarm, parcel.wanted, version="2.0", hint=hint)
     require_own_answers(swarm, service, move, seen)
     require_provided_image(lab, swarm, service)
-    lab.remember(*proof)
 
 
 @needs("own-nodes", "front-answers")
@@ -156,34 +136,36 @@ def test_updated_unnoticed(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Tra
 def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic) -> None:
     """A lost node's copies run elsewhere within a minute, by themselves."""
     service = parcel.service
-    proof = ("replaced", service.id, service.digest)
-    if (kept := lab.recall(*proof)) is not None:
-        seconds, lost = kept.split()
-    else:
-        down = [node.name for node in swarm.members() if not node.ready]
-        if down:
-            could_not_run(f"{down[0]} is lost already; `lab lose 9 --back` brings it back.")
-        carrying = {each.node for each in swarm.instances() if each.ready}
-        # The manager is one of a kind here: with it goes whoever could replace anything.
-        workers = [name for name in reversed(swarm.nodes) if name in carrying and name != swarm.manager]
-        if not workers:
-            could_not_run("No worker runs a copy at this moment; check again.")
-        parcel.require_enough_left()
-        lab.disturb(f"kills a node that runs a copy, {workers[0]}")
-        parcel.require_no_update()
-        found = outcomes.replaced(
-            swarm,
-            timeline,
-            parcel.wanted_after_loss,
-            within=LOSS_SECONDS,
-            node=workers[0],
-            gave_up=parcel.gave_up,
-            hint=f"`docker service ps {service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
-            "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "
-            "nodes are left for how many copies? `docker service inspect --pretty` shows the constraints and the "
-            "restart policy.",
-        )
-        seconds, lost = str(found.seconds), str(found.lost)
-        lab.remember(*proof, text=f"{seconds} {lost}")
-    lab.record("replaced after a node's loss", float(seconds), "s", swarm.title)
-    lab.record("requests lost with a node", float(lost), "requests", swarm.title)
+    seconds, lost = lab.measure_once(
+        "replaced", service.id, service.digest, test=lambda: _lose_node(parcel, lab, timeline)
+    )
+    lab.record("replaced after a node's loss", seconds, "s", swarm.title)
+    lab.record("requests lost with a node", lost, "requests", swarm.title)
+
+
+def _lose_node(parcel: Parcel, lab: Lab, timeline: Traffic) -> tuple[float, int]:
+    """Kill a node that runs a copy, require that the copy is replaced, and return the seconds and requests that it cost."""
+    swarm = parcel.swarm
+    if down := [node.name for node in swarm.members() if not node.ready]:
+        could_not_run(f"{down[0]} is lost already; `lab lose 9 --back` brings it back.")
+    carrying = {each.node for each in swarm.instances() if each.ready}
+    # The manager is one of a kind here: with it goes whoever could replace anything.
+    workers = [name for name in reversed(swarm.nodes) if name in carrying and name != swarm.manager]
+    if not workers:
+        could_not_run("No worker runs a copy at this moment; check again.")
+    parcel.require_enough_left()
+    lab.disturb(f"kills a node that runs a copy, {workers[0]}")
+    parcel.require_no_update()
+    found = outcomes.replaced(
+        swarm,
+        timeline,
+        parcel.wanted_after_loss,
+        within=LOSS_SECONDS,
+        node=workers[0],
+        gave_up=parcel.gave_up,
+        hint=f"`docker service ps {parcel.service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
+        "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "
+        "nodes are left for how many copies? `docker service inspect --pretty` shows the constraints and the "
+        "restart policy.",
+    )
+    return found.seconds, found.lost

@@ -13,8 +13,8 @@ from checker.cluster.swarm_records import Node, Service, Task
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from tests.unit.labs.conftest import module
 
-address, move, parcel, seal, unsettled = (
-    module("09", name) for name in ("address", "move", "parcel", "seal", "unsettled")
+address, move, parcel, seal, unsettled, whole = (
+    module("09", name) for name in ("address", "move", "parcel", "seal", "unsettled", "whole")
 )
 
 MADE = dt.datetime(2026, 11, 28, 10, 0, tzinfo=dt.UTC)
@@ -254,7 +254,7 @@ def test_a_lost_copy_that_waits_for_its_restart_delay_is_told() -> None:
 
 def test_a_lost_copy_that_a_drained_node_has_no_place_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(parcel.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     pending = task("", "pending", error="no suitable node (1 node not available for new tasks)")
     made = judged(Manager(service(), task(), pending, drained="node-3"))
     assert made.gave_up() == ""
@@ -395,23 +395,23 @@ def test_a_node_that_has_left_is_not_told_as_one_that_is_lost(state: str, *, has
         for each in Manager.nodes
     ]
     manager = SimpleNamespace(members=lambda: members, nodes=Manager.nodes, manager="node-1", ask=ask)
-    mine = parcel.Parcel(None, manager)
     if has_left:
-        found = failure(mine.require_whole_swarm)
+        found = failure(whole.require_whole, manager)
         assert "node-3 left the swarm" in found.rationale
         assert found.seen.endswith("node-3 (worker, down)")
     else:
-        mine.require_whole_swarm()
+        whole.require_whole(manager)
 
 
 @pytest.mark.parametrize(("kept", "enough"), [(0, False), (4, False), (5, True), (-1, True)])
 def test_a_swarm_that_forgets_what_ended_is_not_as_it_was(kept: int, *, enough: bool) -> None:
     said = {"Spec": {"Orchestration": {"TaskHistoryRetentionLimit": kept}}}
-    mine = parcel.Parcel(None, SimpleNamespace(ask=lambda _: said))
+    only = Node("n", "node-1", ready=True, manager=True, availability="active")
+    manager = SimpleNamespace(members=lambda: [only], nodes=["node-1"], manager="node-1", ask=lambda _: said)
     if enough:
-        mine._require_memory()
+        whole.require_whole(manager)
     else:
-        assert failure(mine._require_memory).seen == f"Task History Retention Limit: {kept}"
+        assert failure(whole.require_whole, manager).seen == f"Task History Retention Limit: {kept}"
 
 
 def test_a_key_that_a_config_brings_is_not_told_as_one_on_a_disk() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 world, copies, front, by_hand = (module("06", name) for name in ("world", "copies", "front", "test_by_hand"))
-seal, swarm_parcel = module("09", "seal"), module("09", "parcel")
+seal, move, swarm_parcel, unsettled = (module("09", name) for name in ("seal", "move", "parcel", "unsettled"))
 
 
 def failure(function: Any, *arguments: Any) -> Any:
@@ -245,9 +245,11 @@ def task(version: str, after: float) -> Task:
     )
 
 
-def moves(begin: float) -> Any:
-    move = SimpleNamespace(before="1.0", after="2.0", begin=MADE.timestamp() + begin)
-    return SimpleNamespace(rollouts=lambda: [move])
+def moved(made: Service, *tasks: Task, begin: float) -> None:
+    """Judge a move from 1.0 to 2.0 that users saw so many seconds after a service was made."""
+    seen = SimpleNamespace(before="1.0", after="2.0", begin=MADE.timestamp() + begin)
+    swarm, record = SimpleNamespace(tasks=lambda: list(tasks)), SimpleNamespace(rollouts=lambda: [seen])
+    move.require_moved_itself(swarm, made, "1.0", "2.0", record)
 
 
 CLOCKED = SimpleNamespace(clock=SimpleNamespace(now=time.time))
@@ -261,25 +263,23 @@ def mover(made: Service, *tasks: Task) -> Any:
 
 
 def test_a_service_that_ran_the_old_version_made_the_move_itself() -> None:
-    mover(service(), task("2.0", 60), task("1.0", 1)).require_moved_itself("1.0", "2.0", moves(50))
+    moved(service(), task("2.0", 60), task("1.0", 1), begin=50)
     previous = {"TaskTemplate": {"ContainerSpec": {"Image": "drydock/parcel:1.0@sha256:x"}}}
-    mover(service(PreviousSpec=previous), task("2.0", 60)).require_moved_itself("1.0", "2.0", moves(50))
+    moved(service(PreviousSpec=previous), task("2.0", 60), begin=50)
 
 
 def test_a_second_service_in_the_firsts_place_did_not_make_it() -> None:
-    judged_one = mover(service(), task("2.0", 1))
-    found = failure(judged_one.require_moved_itself, "1.0", "2.0", moves(5))
-    assert "never ran version 1.0" in found.rationale
+    with pytest.raises(CheckFailed, match=r"never ran version 1\.0"):
+        moved(service(), task("2.0", 1), begin=5)
 
 
 def test_a_move_before_the_service_was_made_is_told_as_that() -> None:
-    judged_one = mover(service(), task("2.0", 1))
-    found = failure(judged_one.require_moved_itself, "1.0", "2.0", moves(-60))
-    assert "it was made afterwards" in found.rationale
+    with pytest.raises(CheckFailed, match="it was made afterwards"):
+        moved(service(), task("2.0", 1), begin=-60)
 
 
 def test_what_a_swarm_has_forgotten_is_not_held_against_a_service() -> None:
-    mover(service(), task("2.0", 4000)).require_moved_itself("1.0", "2.0", moves(50))
+    moved(service(), task("2.0", 4000), begin=50)
 
 
 def test_copies_that_end_again_and_again_are_told_and_one_that_died_with_a_node_is_not() -> None:
@@ -306,8 +306,9 @@ def test_copies_that_are_on_their_way_are_waited_for_and_those_that_end_are_not(
 
 def test_a_drained_node_is_told_as_drained() -> None:
     drained = Node("n", "node-2", ready=True, manager=False, availability="drain")
-    found = swarm_parcel.Parcel(SimpleNamespace(), SimpleNamespace(members=lambda: [drained]))
-    assert found.closed_nodes() == [drained]
+    members = [replace(drained, ready=False), replace(drained, availability="active"), drained]
+    assert unsettled.closed_node(SimpleNamespace(members=lambda: members)) == drained
+    assert unsettled.closed_node(SimpleNamespace(members=lambda: members[:2])) is None
 
 
 def test_a_setting_is_read_from_the_process_where_the_copies_have_a_command_of_their_own() -> None:
@@ -342,7 +343,7 @@ def test_a_lost_copy_that_is_not_to_start_again_is_told_and_not_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(swarm_parcel.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     template = {"ContainerSpec": {"Image": "drydock/parcel:2.0"}, "RestartPolicy": {"Condition": "none"}}
     mode = {"Replicated": {"Replicas": 2}}
     made = service(Spec={"Name": "parcel", "Mode": mode, "TaskTemplate": template})
