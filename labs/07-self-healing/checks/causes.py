@@ -42,7 +42,7 @@ def tell_why(server: Server, what: str, *, seen: str, since: float) -> NoReturn:
         cause = "again"
     damaged = [each for each in lines[-10:] if "damaged" in each]
     if cause == "again" and damaged:
-        cause, lines = "again-on-the-damaged", damaged
+        cause, lines = "again.on-the-damaged", damaged
     others, first = _beside(server, parcel) if cause == "nothing-acts" else ([], False)
     if others:
         cause = "watched-in-vain-as-first" if first else "watched-in-vain"
@@ -71,7 +71,9 @@ def _cause(parcel: Inner, *, started: bool) -> str:
             return "swarm-starts-nothing"
         if parcel.status == "created":
             return "cannot-start"
-        return {"no": "no-policy", "on-failure": "on-failure"}.get(_policy(parcel), "ended-by-command")
+        return {"no": "no-policy", "on-failure": "no-policy.but-on-failure"}.get(
+            _policy(parcel), "ended-by-command"
+        )
     if not number_of(parcel):
         return "again" if started else "runs-without-parcel"
     if started:

@@ -58,7 +58,10 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
     WHY.require(seconds, "not-measured", seen=shown)
     human = next((each for each in hangs if seconds > 0 and _fits(each, seconds)), None)
     if human is None:
-        WHY.fail("another-number" if record.longest_outage() in hangs else "another-time", seen=shown)
+        reason = "not-measured.another-number"
+        if record.longest_outage() not in hangs:
+            reason = "not-measured.another-number.of-another-time"
+        WHY.fail(reason, seen=shown)
     told = f"{MARK}hang, healed by a human after {human.seconds:.1f} s, {human.lost} requests lost"
     lab.prove_once("by hand", f"{human.begin:.3f}", test=lambda: timeline.mark(told))
     lab.record("healed after a hang", round(human.seconds, 1), "s", "by a human")
