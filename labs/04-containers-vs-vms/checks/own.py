@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from checker.course import places
+from checker.engine.capacity import working_set
 from checker.grading.author import could_not_run, wait_until
 
 if TYPE_CHECKING:
@@ -70,15 +71,12 @@ class Memory(NamedTuple):
 def memory_of(container: Container) -> Memory:
     """Return what a box takes now."""
     memory = container.stats().get("memory_stats") or {}
-    usage = float(memory.get("usage") or 0)
     details = memory.get("stats") or {}
-    # As the docker command has it: version 1 of control groups has a total, version 2 is one anyway.
-    droppable = float(details.get("total_inactive_file", details.get("inactive_file", 0)))
     # The kernel's lists of anonymous pages have files that are memory as well, such as those in /dev/shm.
     written = sum(
         float(details.get(f"total_{name}", details.get(name, 0))) for name in ("active_anon", "inactive_anon")
     )
-    return Memory((usage - droppable if droppable < usage else usage) / MIB, usage / MIB, written / MIB)
+    return Memory(working_set(memory) / MIB, float(memory.get("usage") or 0) / MIB, written / MIB)
 
 
 def disk_of(container: Container) -> tuple[float, float]:
