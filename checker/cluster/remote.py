@@ -48,6 +48,14 @@ class Remote:
                 return placed
         return None
 
+    def in_place_of(self, program: str) -> str:
+        """Return the command of what runs in a program's place; empty when the program runs, or nothing does.
+
+        Args:
+            program: its path in the image.
+        """
+        return "" if self.find(program) else next((each.told for each in self.processes()), "")
+
     def environment(self, process: Process) -> dict[str, str]:
         """Return the environment variables that one of its processes was started with."""
         said = self.run(f"tr '\\n\\0' ' \\n' < /proc/{process.number}/environ; true")

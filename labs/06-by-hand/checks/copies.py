@@ -132,9 +132,8 @@ def require_steady(world: World, copy: Copy) -> None:
 def require_program(world: World, copy: Copy) -> None:
     """Require that the image's Parcel answers in a copy, and nothing else."""
     remote = world.cluster.remote(copy)
-    if not remote.find(PROGRAM):
-        seen = next((each.told for each in remote.processes()), "no process")
-        WHY.fail("another-program", copy=copy, seen=seen)
+    other = remote.in_place_of(PROGRAM)
+    WHY.require(not other, "another-program", copy=copy, seen=other)
     # Looked at once for each start: an engine may have to walk through all files of the image for it.
     proof = ("unchanged", copy.id, world.cluster.started(copy))
     world.lab.prove_once(*proof, test=lambda: _require_unchanged(world, copy, remote))

@@ -156,10 +156,8 @@ class Parcel:
     def require_program(self) -> None:
         """Require that the image's Parcel runs in each copy, and nothing that answers in its place."""
         for _, remote in self._remotes():
-            found = remote.processes()
-            seen = found[0].told if found else ""
-            ours = not found or remote.find(PROGRAM)
-            WHY.require(ours, "another-program", service=self.service, seen=seen)
+            other = remote.in_place_of(PROGRAM)
+            WHY.require(not other, "another-program", service=self.service, seen=other)
         for place, told in self.service.laid_in:
             over = PurePosixPath(PROGRAM).is_relative_to(place)
             seen = f"{told} at {place}"

@@ -37,6 +37,13 @@ def test_a_program_that_is_only_named_is_not_the_one_that_runs() -> None:
     assert remote(["sh -c exec python3 /srv/other.py # /app/parcel.py"], folder="/").find(PROGRAM) is None
 
 
+def test_what_runs_in_a_programs_place_is_told_by_its_command() -> None:
+    other = "python3 -c serve()"
+    assert remote([other, "sleep 5"]).in_place_of(PROGRAM) == other
+    assert remote([other, "python3 /app/parcel.py"]).in_place_of(PROGRAM) == ""
+    assert remote([]).in_place_of(PROGRAM) == "", "it has just ended, and what ran is not known"
+
+
 def test_a_process_tells_its_variables_as_the_node_reads_them() -> None:
     container = remote(["python3 /app/parcel.py"], environ="A=1\nB=x=y\n")
     process = container.find(PROGRAM)

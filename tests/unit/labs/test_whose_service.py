@@ -166,7 +166,6 @@ def test_a_copy_that_dies_again_and_again_is_told(tmp_path: Path) -> None:
 def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
     """Let each copy run these commands with these files changed, and return what the lab remembers."""
     remembered: dict[Any, str] = {}
-    processes = [Process(n, 1, "", "", tuple(each.split())) for n, each in enumerate(commands)]
     made.lab.image = lambda _: {"RootFS": {"Layers": ["sha256:parcel"]}}
 
     def prove_once(*key: str, test: Callable[[], object]) -> None:
@@ -176,8 +175,7 @@ def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
     made.lab.prove_once = prove_once
     made.cluster.started = lambda _: "10:00"
     made.cluster.remote = lambda _: SimpleNamespace(
-        find=lambda program: next((each for each in processes if program in each.words), None),
-        processes=lambda: processes,
+        in_place_of=lambda program: "" if any(program in each for each in commands) else commands[0],
         changed_files=lambda: changed,
         image_layers=lambda: ["sha256:parcel"],
     )
