@@ -39,7 +39,7 @@ class Fault(enum.Enum):
     NOT_NOTICED = enum.auto()
     """A pod that hangs was not started again."""
     SLOW = enum.auto()
-    """A pod that hangs was given up, and then had too long to end."""
+    """A pod that hangs was given up, and then took too long to end."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from checker.grading import edits
 from checker.grading.programs import Process, runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,13 @@ class Remote:
 
     def find(self, program: str) -> Process | None:
         """Return its process that runs a program, by the program's path in the image; None when there is none."""
-        found = self.processes()
-        for each in found:
+        return self._find(self.processes(), program)
+
+    def _find(self, among: Sequence[Process], program: str) -> Process | None:
+        for each in among:
             if runs(each, program):
                 return each
-        for each in found:
+        for each in among:
             folder = self.run(f"readlink /proc/{each.number}/cwd; true").strip()
             if runs(placed := replace(each, folder=folder), program):
                 return placed
@@ -54,7 +56,11 @@ class Remote:
         Args:
             program: its path in the image.
         """
-        return "" if self.find(program) else next((each.told for each in self.processes()), "")
+        # Asked once: between two questions a copy may have started.
+        there = self.processes()
+        if not there or self._find(there, program):
+            return ""
+        return next((each.told for each in there if each.told), "a program without a command line")
 
     def environment(self, process: Process) -> dict[str, str]:
         """Return the environment variables that one of its processes was started with."""

@@ -191,16 +191,25 @@ def test_reasons_in_a_file_are_those_that_the_checks_give(lab: Lab) -> None:
     found_out = []
     for where, call in reasons_given(lab):
         given = {word.arg for word in call.keywords}
-        if isinstance(argument := call.args[-1], ast.Constant):
-            name = str(argument.value)
+        names = names_in(call.args[-1])
+        if None in names:
+            found_out.append(given)
+        for name in filter(None, names):
             assert name in reasons, f"{where}: there is no {name}"
             missing = words_of(reasons[name]) - given
             assert not missing, f"{where}: {name} needs {missing}"
             unseen.pop(name, None)
-        else:
-            found_out.append(given)
     for name, reason in unseen.items():
         assert any(words_of(reason) <= given for given in found_out), f"{name}: no call gives its words"
+
+
+def names_in(argument: ast.expr) -> list[str | None]:
+    """Return the reasons that an expression chooses from, with None for each that it puts together or got from elsewhere."""
+    if isinstance(argument, ast.IfExp):
+        return [*names_in(argument.body), *names_in(argument.orelse)]
+    if isinstance(argument, ast.BoolOp):
+        return [name for each in argument.values for name in names_in(each)]
+    return [str(argument.value) if isinstance(argument, ast.Constant) else None]
 
 
 def words_of(reason: dict[str, str]) -> set[str]:

@@ -125,7 +125,7 @@ def require_steady(world: World, copy: Copy) -> None:
     """Require that a copy which runs at this moment does not die again and again."""
     restarts, seconds = world.cluster.history(copy)
     steady = not restarts or seconds >= STEADY_SECONDS
-    seen = f"restarted {restarts} times, the last time {seconds:.0f} s ago"
+    seen = f"restarted {'once' if restarts == 1 else f'{restarts} times'}, the last time {seconds:.0f} s ago"
     WHY.require(steady, "dies-again-and-again", copy=copy, seen=seen)
 
 
@@ -142,7 +142,7 @@ def require_program(world: World, copy: Copy) -> None:
 def _require_unchanged(world: World, copy: Copy, remote: Remote) -> None:
     """Require that a copy has the layers and the files of the lab's image."""
     layers = remote.image_layers()
-    own = ((world.lab.image(IMAGE) or {}).get("RootFS") or {}).get("Layers", layers)
+    own = ((world.lab.image(IMAGE) or {}).get("RootFS") or {}).get("Layers") or layers
     seen = f"{copy.image}, {len(layers)} layers; {IMAGE} has {len(own)}"
     WHY.require(layers == own, "another-image", copy=copy, seen=seen)
     changed = remote.changed_files()

@@ -36,6 +36,10 @@ ARRIVE_SECONDS = 120.0
 SPREAD_SECONDS = 3.0
 """How long a swarm may take until each node has its copy of a global service."""
 
+LOSS_SECONDS = 60.0
+"""How long a lost copy may take to be replaced: about 6 s until the node is given up, 5 s of the swarm's own pause, and
+what the new copy needs; measured at 11 to 16 s on two cores."""
+
 UPDATE_SECONDS = 30.0
 """How long an update may still take before a node is lost."""
 
@@ -186,7 +190,7 @@ class Parcel:
 
     @functools.cached_property
     def _why_not_replaced(self) -> Callable[[], str]:
-        return why_not_replaced(self.swarm, self.service, self.wanted, self.wanted_after_loss)
+        return why_not_replaced(self.swarm, self.service, self.wanted, self.wanted_after_loss, LOSS_SECONDS)
 
     def gave_up(self) -> str:
         """Say why the swarm does not replace a lost copy; empty as long as it may. It fails if a node was told to take none."""

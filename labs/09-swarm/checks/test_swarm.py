@@ -14,6 +14,7 @@ from .move import (
     require_own_answers,
     require_provided_image,
 )
+from .parcel import LOSS_SECONDS, Parcel
 from .seal import keys, require_given, require_kept, require_not_exported
 from .whole import require_whole
 from .words import WHY
@@ -22,13 +23,8 @@ if TYPE_CHECKING:
     from checker.cluster.swarm import Swarm
     from checker.grading.author import Lab, Outside, Traffic
 
-    from .parcel import Parcel
-
 ADDRESS = "http://127.0.0.1:8090/"
 WARM_UP_MS = 3000
-LOSS_SECONDS = 60.0
-"""How long a lost copy may take to be replaced: about 6 s until the node is given up, 5 s of the swarm's own pause, and
-what the new copy needs; measured at 11 to 16 s on two cores."""
 
 
 @guard

@@ -81,10 +81,10 @@ def fail_unsettled(swarm: Swarm, service: Service, wanted: int) -> NoReturn:
         killed = any("(137)" in task.error and _is_out_of_memory(swarm, task) for task in tasks[:LOOK_BACK])
         reason, said = ("out-of-memory", evidence) if killed else ("program-ends", last_words(swarm, failed))
         WHY.fail(f"short.{reason}", short=short, limit=_limit(service), seen=short.seen, evidence=said)
-    if ailing := _failed_probe(swarm, tasks):
-        WHY.fail("short.unhealthy.seen", short=short, seen=ailing)
-    if "unhealthy" in short.said:
-        WHY.fail("short.unhealthy", short=short, seen=short.seen, evidence=evidence)
+    if (ailing := _failed_probe(swarm, tasks)) or "unhealthy" in short.said:
+        shows = f"docker service {'inspect --pretty' if ailing else 'ps --no-trunc'} {service.name}"
+        seen, evidence = (ailing, "") if ailing else (short.seen, evidence)
+        WHY.fail("short.unhealthy", short=short, source=shows, seen=seen, evidence=evidence)
     reason = "short.coming-and-going" if running >= wanted else "short.for-no-known-reason"
     seen = ", ".join(f"{task.state} on {task.node or 'no node yet'}" for task in every[:3]) or "no task"
     WHY.fail(reason, short=short, seen=seen, evidence=evidence)

@@ -72,12 +72,11 @@ def _fail(parcel: Parcel, pods: list[Pod], found: Hindrance) -> NoReturn:
     pod = pods[0]
     container, where = parcel.container(pod), f"{pod.metadata.name}{pod.metadata.space}"
     limits = resources_of(pod, container)
-    delay = (
-        f" Their probes put off the first question by up to {container.delay} s." if container.delay else ""
-    )
+    delay = f" The probes put off the first question by up to {container.delay} s." if container.delay else ""
     WHY.fail(
         _reason(parcel, pod, found),
         counted=f"{len(pods)} of {len(parcel.pods)} copies",
+        down=len(pods),
         pod=where,
         source=f"kubectl describe pod {where}",
         image=container.image,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, NoReturn
 
+from checker.cluster.interface import count_of
 from checker.cluster.kubernetes_events import events
 from checker.grading.author import moment
 
@@ -44,7 +45,7 @@ def fail_unserved(scaled: Scaled, tide: Tide, seen: Timeline, bound: float) -> N
             bound=bound,
             service=scaled.keeps_users,
             space=scaled.space,
-            seen=f"{max(each.ready for each in changes)} copies ready, {part} failures",
+            seen=f"{count_of(max(each.ready for each in changes))} ready, {part} failures",
         )
     _require_no_falls(scaled, changes, said, bound)
     found = scaled.autoscaler
@@ -123,10 +124,11 @@ def fail_never_added(scaled: Scaled, numbers: Sequence[int], wanted: float | Non
         else "never-added",
         number=numbers[0],
         wanted=wanted or 0.0,
+        slow=scaled.autoscaler.hesitation,
         reach=scaled.reach,
         hpa=scaled.autoscaler.metadata.name,
         space=scaled.space,
-        seen=f"{numbers[0]} copies" if full
+        seen=count_of(numbers[0]) if full or (wanted is None and len(numbers) == 1)
         else f"{shown} copies" if wanted is None
         else f"{shown} copies wanted, none more ready",
     )  # fmt: skip

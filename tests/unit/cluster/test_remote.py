@@ -44,6 +44,18 @@ def test_what_runs_in_a_programs_place_is_told_by_its_command() -> None:
     assert remote([]).in_place_of(PROGRAM) == "", "it has just ended, and what ran is not known"
 
 
+def test_a_program_without_a_command_line_is_another_one_too() -> None:
+    assert remote(["", "python3 evil.py"]).in_place_of(PROGRAM) == "python3 evil.py"
+    assert remote([""]).in_place_of(PROGRAM) == "a program without a command line"
+
+
+def test_what_runs_is_asked_once_so_that_a_copy_that_starts_meanwhile_is_not_blamed() -> None:
+    rows = [["root", "40", "1", "0", "10:00", "?", "00:00", f"python3 {PROGRAM}"]]
+    answers: list[Any] = [None, {"Titles": TITLES, "Processes": rows}]
+    assert Remote("c", lambda _: answers.pop(0), lambda _: "").in_place_of(PROGRAM) == ""
+    assert len(answers) == 1
+
+
 def test_a_process_tells_its_variables_as_the_node_reads_them() -> None:
     container = remote(["python3 /app/parcel.py"], environ="A=1\nB=x=y\n")
     process = container.find(PROGRAM)

@@ -291,7 +291,7 @@ def lost(*tasks: dict[str, Any], **policy: Any) -> Any:
     """Return what says why a service of two copies does not get a lost one back."""
     made = service("parcel")
     made["Spec"]["TaskTemplate"]["RestartPolicy"] = policy
-    return why_not_replaced(full([made], [*tasks]), Service(made), 2, 2)
+    return why_not_replaced(full([made], [*tasks]), Service(made), 2, 2, within=60.0)
 
 
 LEFT = task(1, "parcel", "running", "running", on=1)

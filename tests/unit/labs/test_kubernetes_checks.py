@@ -305,7 +305,7 @@ def test_a_program_that_ends_is_told_as_that_though_a_probe_failed_as_well(
         ),
     )
     failure = fail_not_ready(Parcel(one, warnings={"parcel-1": "Readiness probe failed: connection refused"}))
-    assert "end by themselves" in failure.rationale
+    assert "ends by itself" in failure.rationale
     assert failure.seen == "parcel-1: CrashLoopBackOff, exit code 1"
     assert failure.evidence.startswith("PARCEL_PORT")
 
@@ -313,8 +313,8 @@ def test_a_program_that_ends_is_told_as_that_though_a_probe_failed_as_well(
 @pytest.mark.parametrize(
     ("complaint", "words"),
     [
-        ("Readiness probe failed: HTTP probe failed with statuscode: 503", "are not ready yet"),
-        ("Readiness probe failed: HTTP probe failed with statuscode: 404", "never get ready"),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 503", "is not ready yet"),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 404", "never gets ready"),
         ("Readiness probe failed: context deadline exceeded", "With a limit of 5m of cpu"),
     ],
 )
@@ -388,7 +388,7 @@ def test_copies_that_are_ready_between_two_ends_do_not_run(
 
     if ends:
         failure = told(judge)
-        assert "1 of 1 copies end by themselves" in failure.rationale
+        assert "1 of 1 copies ends by itself" in failure.rationale
         assert "exit code 124" in failure.seen
     else:
         judge()
@@ -432,7 +432,7 @@ def test_the_evidence_belongs_to_the_probe_that_the_reason_names(fail_not_ready:
     failure = fail_not_ready(
         Parcel(one, warnings={"parcel-1": "Liveness probe failed: 503"}, killing=killing)
     )
-    assert "their liveness probe fails. It asks /readyz on port 8080" in failure.rationale
+    assert "its liveness probe fails. It asks /readyz on port 8080" in failure.rationale
     assert failure.evidence == "Liveness probe failed: 503"
 
 
