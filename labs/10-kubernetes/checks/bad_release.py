@@ -34,7 +34,7 @@ def judge(cluster: Kubernetes, parcel: Parcel, timeline: Traffic) -> None:
 
 def _judge(cluster: Kubernetes, parcel: Parcel, timeline: Traffic, workload: Workload) -> None:
     pods = parcel.pods_of(workload)
-    source = f"kubectl describe {workload.title}{pods[0].metadata.space}"
+    source = f"kubectl describe {workload.title}{workload.space}"
     kept = parcel.kept(workload)
     reason = "held-by-a-pause" if workload.kind == "Deployment" else "held-by-a-partition"
     WHY.require(not kept, reason, workload=workload.title, kept=kept, source=source, seen=kept)

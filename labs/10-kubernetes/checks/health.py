@@ -63,7 +63,7 @@ def _judge(parcel: Parcel, workload: Workload) -> None:
     require_current(parcel, workload, probes_of)
     pod = parcel.pods_of(workload)[0]
     container = parcel.container(pod)
-    source = f"kubectl describe {workload.title}{pod.metadata.space}"
+    source = f"kubectl describe {workload.title}{workload.space}"
     WHY.require(
         container.readiness_probe,
         "no-readiness-probe",

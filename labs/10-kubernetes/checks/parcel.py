@@ -13,7 +13,6 @@ from checker.cluster.kubernetes_services import answers_at, services, target_of
 from checker.grading.author import Reasons
 
 if TYPE_CHECKING:
-    from checker.cluster.kubernetes import Kubernetes
     from checker.cluster.kubernetes_records import Container, Pod, Service, ServicePort
 
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
@@ -27,8 +26,6 @@ ALIVE = "/healthz"
 
 class Parcel(Copies):
     """The learner's Parcel; what was read once is kept for the run."""
-
-    cluster: Kubernetes
 
     beside = 0
     """How many pods run Parcel and are not the service's, such as those of the old version in a blue-green release."""

@@ -12,7 +12,7 @@ from checker.cluster.kubernetes_services import is_clusters_own, selected, selec
 from .parcel import NODE_PORT, WHY
 
 if TYPE_CHECKING:
-    from checker.cluster.kubernetes import Kubernetes, Workload
+    from checker.cluster.kubernetes import Kubernetes
     from checker.cluster.kubernetes_records import Pod, Service
 
     from .parcel import Parcel
@@ -63,8 +63,15 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
     """End the check: all copies are ready, and there are too few of them."""
     pods = parcel.pods
     for workload in parcel.workloads:
-        if refused := parcel.refused(workload):
-            _fail_refused(parcel, workload, refused)
+        refused = parcel.refused(workload)
+        WHY.require(
+            not refused,
+            "no-more-made",
+            workload=workload.title,
+            number=len(parcel.pods_of(workload)),
+            space=workload.space,
+            seen=refused,
+        )
     if parcel.beside and parcel.service:
         name = parcel.service.metadata.name
         WHY.fail(
@@ -81,14 +88,6 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
         owner=parcel.owner(pods[0]).title,
         space=pods[0].metadata.space,
         seen=f"{len(pods)}, all ready",
-    )
-
-
-def _fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
-    """End the check: more copies are wanted than the cluster makes."""
-    pods = parcel.pods_of(workload)
-    WHY.fail(
-        "no-more-made", workload=workload.title, number=len(pods), space=pods[0].metadata.space, seen=refused
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from checker.cluster.kubernetes import version_of
 from checker.cluster.kubernetes_hindrances import standing_still
@@ -57,15 +57,9 @@ def require_current(parcel: Parcel, workload: Workload, asked: Callable[[Contain
         workload=workload.title,
         kind=workload.kind,
         kept=kept,
-        space=old[0].metadata.space,
+        space=workload.space,
         seen=f"{old[0].metadata.name}, with another {'image' if asked is image_of else 'probe'}",
     )
-
-
-def fail_refused(parcel: Parcel, workload: Workload, refused: str) -> NoReturn:
-    """End the check: a release was begun of which the cluster makes no copy."""
-    pod = parcel.pods_of(workload)[0]
-    WHY.fail("rollout-refused", workload=workload.title, space=pod.metadata.space, seen=refused)
 
 
 def require_told(parcel: Parcel, version: str) -> None:

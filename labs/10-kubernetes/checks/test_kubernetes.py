@@ -28,7 +28,7 @@ from .reasons import (
     fail_without_pods,
     require_program,
 )
-from .rollouts import fail_refused, left_behind, require_current, require_going_on, require_told
+from .rollouts import left_behind, require_current, require_going_on, require_told
 from .unready import fail_not_ready, require_steady
 
 if TYPE_CHECKING:
@@ -188,8 +188,14 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
     """Version 2.0 took over from 1.0 and no user noticed."""
     require_going_on(parcel)
     for workload in parcel.workloads:
-        if (refused := parcel.refused(workload)) and not _is_moved(parcel, workload):
-            fail_refused(parcel, workload, refused)
+        refused = parcel.refused(workload)
+        WHY.require(
+            not refused or _is_moved(parcel, workload),
+            "rollout-refused",
+            workload=workload.title,
+            space=workload.space,
+            seen=refused,
+        )
         require_current(parcel, workload, image_of)
     title, where = parcel.workloads[0].title, parcel.pods[0].metadata.space
     outcomes.rollout(
