@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import wait_until
 
-from .service import WHY, version_of
+from .service import ADDRESS, WHY, version_of
+from .visitor import Visitor
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab, Run
+    from checker.grading.author import Container, Lab, Run
 
     from .service import Service
 
@@ -83,7 +84,8 @@ class Script:
     def require_refuses(self, bad: str, good: str) -> None:
         """Run it for a release that answers wrong, and require that no user meets it and that it is gone afterwards."""
         service = self.service
-        with service.log.watching():
+        visitor = Visitor(service.prober, ADDRESS, lambda: self._copies_of(bad))
+        with service.log.watching(), visitor.asking():
             run, begin = self.run(bad)
         end = service.traffic.now()
         seen, now = service.traffic.between(begin, end), service.version()
@@ -91,8 +93,7 @@ class Script:
             each.action == "start" and each.version == bad for each in service.log.between(begin, end)
         )
         # One that was stopped and not removed counts too: its name is in use.
-        there = {each.id: each for each in (*self.lab.containers(), *service.copies())}
-        left = [each for each in there.values() if version_of(each) == bad]
+        left = self._copies_of(bad)
         if now != good:
             self.run(good)
         for each in left:
@@ -101,11 +102,13 @@ class Script:
         # The bad version says itself that it fails; a proxy that reaches nobody says 502.
         met = now == bad or any(each.status == WRONG for each in seen.failures)
         kept = f"; the users have {good}"
-        containers = ", ".join(f"{each.name}: {each.status}" for each in left)
+        containers = ", ".join(f"{each.name}: {each.image}, {each.status}" for each in left)
         for condition, reason, shown in (
             (now in {"", good, bad} or failed, "moves-whatever-it-gets", f"the users had {now}"),
+            (tried or now != bad, "only-its-name", containers),
             (not met, "users-met-the-bad", seen.summary),
             (now == good and not failed, "good-taken-away", seen.summary),
+            (not visitor.reached, "users-sent-to-the-bad", visitor.line),
             (not run.timed_out, "waits-for-ever", f"no end after {RUN_SECONDS:g} s{kept}"),
             (not run.ok, "refused-with-success", f"exit code 0{kept}"),
             (tried, "not-tried", "no container of that image was started"),
@@ -119,9 +122,15 @@ class Script:
                 bad=bad,
                 good=good,
                 now=now,
+                reached=visitor.reached,
                 failed=failed,
                 sent=len(seen.requests),
                 seconds=RUN_SECONDS,
                 seen=shown,
                 evidence=run.evidence,
             )
+
+    def _copies_of(self, version: str) -> list[Container]:
+        """Return the containers of a version, running or not."""
+        there = {each.id: each for each in (*self.lab.containers(), *self.service.copies())}
+        return [each for each in there.values() if version_of(each) == version]
