@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 TIMED_OUT = 124
 """The exit code of `timeout` when it ended the command (coreutils)."""
 
+LINE_BYTES = 4096
+"""How much of a script's first line is read."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -27,11 +31,13 @@ class Run:
         shown: the command that does the same, as a learner types it.
         done: exit code and output.
         seconds: how long it was allowed to take.
+        remark: what is to be known of the file if the script fails.
     """
 
     shown: str
     done: Completed
     seconds: float
+    remark: str = ""
 
     @property
     def ok(self) -> bool:
@@ -57,8 +63,9 @@ class Run:
 
     @property
     def evidence(self) -> str:
-        """The last line of its errors; without errors, the last line that it printed."""
-        return _last(self.done.stderr) or self.last
+        """The last line of its errors; without errors, the last line that it printed. If it failed, also what is to be known of its file."""
+        lines = [_last(self.done.stderr) or self.last, "" if self.ok else self.remark]
+        return "\n".join(filter(None, lines))
 
     def require_ok(self, hint: str) -> None:
         """Require that it ended with exit code 0, in time."""
@@ -108,7 +115,18 @@ class Script:
             f'timeout {seconds:g} "$@" {said} < /dev/null',
             seconds + 5,
         )
-        return Run(f"sh {name} {said}".rstrip(), done, seconds)
+        return Run(f"sh {name} {said}".rstrip(), done, seconds, self._remark())
+
+    def _remark(self) -> str:
+        """Return what makes a shell misread the file, and what corrects it; empty if nothing does."""
+        with contextlib.suppress(OSError), self.file.open("rb") as script:
+            if script.readline(LINE_BYTES).endswith(b"\r\n"):
+                name = shlex.quote(self.file.name)
+                return (
+                    f"The lines of {name} end as on Windows (CR LF), and a shell takes the CR for a part of the last word. "
+                    f"This removes it: sed -i 's/\\r$//' {name}"
+                )
+        return ""
 
 
 def _last(text: str) -> str:

@@ -67,6 +67,22 @@ def test_how_it_ended_is_told(result: Any, ok: bool, ending: str, last: str, evi
     assert run.timed_out == ("did not finish" in ending)
 
 
+def test_a_failed_script_with_line_ends_of_windows_is_shown_with_what_removes_them(tmp_path: Path) -> None:
+    (tmp_path / "release.sh").write_bytes(b"set -eu\r\nexit 0\r\n")
+    failed = script(tmp_path, done(2, "", "syntax error\n")).run(seconds=1)
+    assert failed.evidence.startswith("syntax error\nThe lines of release.sh end as on Windows (CR LF)")
+    assert failed.evidence.endswith(r"sed -i 's/\r$//' release.sh")
+    # Perl, for one, takes both.
+    assert script(tmp_path, done(0, "well\n")).run(seconds=1).evidence == "well"
+
+
+def test_a_failed_script_is_shown_alone_if_its_lines_end_as_they_should_or_it_is_gone(tmp_path: Path) -> None:
+    gone = script(tmp_path, done(127, "", "no such file\n")).run(seconds=1)
+    (tmp_path / "release.sh").write_bytes(b"printf 'a\\r\\n'\n")
+    there = script(tmp_path, done(3, "", "bad\n")).run(seconds=1)
+    assert (gone.evidence, there.evidence) == ("no such file", "bad")
+
+
 def test_a_script_that_ended_well_passes_and_another_fails_with_the_last_line_of_its_errors() -> None:
     Run("sh release.sh 2.0", done(), 8.0).require_ok("look")
     with pytest.raises(CheckFailed) as failed:
