@@ -369,6 +369,17 @@ def require_in_order(outcome: Outcome) -> None:
         evidence=older.evidence,
         hint="What do both runs use: a name of a container, a port, a tag, a file?",
     )
+    given = {each["image"].rpartition("@")[2] for each in outcome.started if each["for_users"]}
+    require(
+        older.result.split()[0] != "live" or older.digest in given,
+        "Two commits were pushed one right after the other, and the run of the older one says that its image is live; no copy of it was "
+        "ever started in production.",
+        expected="`result: superseded`, exit code 0, of a commit that was left out",
+        seen=_said(older),
+        source=older.source,
+        evidence=older.evidence,
+        hint="Lesson, “Your turn”: which result has a commit that was left out because a newer one was pushed?",
+    )
     require_unnoticed(
         outcome, "Two commits pushed at once", "Did both runs change production at the same time?"
     )
@@ -414,6 +425,16 @@ def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
         "that build.",
         **images,
         hint="The image is still in the registry. Which name does it have there that cannot change its meaning?",
+    )
+    runs = {each["image"].rpartition("@")[2] for each in outcome.live}
+    require(
+        {run.digest} == runs,
+        "The rollback gave users the image that they had with this commit, and its result does not name it.",
+        expected=f"`result: live {', '.join(sorted(map(short, runs)))}…`",
+        seen=_said(run),
+        source=run.source,
+        evidence=run.evidence,
+        hint="`result: live` is followed by the digest of the image, not by the commit. What comes after the `@` in its name?",
     )
     took = run.ended - run.began
     require(

@@ -250,7 +250,8 @@ def test_a_moved_tag_matters_only_if_production_followed_it() -> None:
 
 def test_the_newer_of_two_commits_must_be_live_in_the_end() -> None:
     older, newer = run(f"result: live {OTHER}"), run(f"result: live {NEW}")
-    judging.require_in_order(outcome(older, newer))
+    both = [container(OTHER, for_users=True), container(NEW, for_users=True)]
+    judging.require_in_order(outcome(older, newer, started=both))
     judging.require_in_order(outcome(run("result: superseded"), newer))
     assert "ended with the older one" in failure(judging.require_in_order, outcome(older, newer, live=OTHER))
     mixed = outcome(older, newer, live=OLD)
@@ -259,6 +260,19 @@ def test_the_newer_of_two_commits_must_be_live_in_the_end() -> None:
     assert "not that of the newer commit" in failure(judging.require_in_order, swapped)
     broken = outcome(run("result: refused start", code=1), newer)
     assert "run of the older one failed" in failure(judging.require_in_order, broken)
+
+
+def test_the_older_of_two_commits_is_live_only_if_users_could_have_got_it() -> None:
+    """A container of its unit tests is no copy for users."""
+    older, newer = run(f"result: live {OTHER}"), run(f"result: live {NEW}")
+    tested = outcome(older, newer, started=[container(OTHER), container(NEW, for_users=True)])
+    assert "no copy of it was ever started" in failure(judging.require_in_order, tested)
+
+
+def test_a_rollback_must_name_the_image_that_users_have() -> None:
+    for told in ("live", f"live {'c' * 40}", f"live {OTHER}"):
+        back = outcome(run(f"result: {told}"), live=OLD, before={OTHER}, known={OLD, OTHER})
+        assert "does not name it" in failure(judging.require_rolled_back, WEB, back)
 
 
 def test_a_rollback_must_bring_the_same_image_in_time() -> None:
