@@ -78,16 +78,27 @@ def require_live(run: Run, what: str, hint: str = "") -> None:
     )
 
 
+def excuse_busy(outcome: Outcome, what: str) -> None:
+    """End a check that is about to fail without a verdict, if this machine was so busy that it may be its fault.
+
+    Args:
+        outcome: what came of the push.
+        what: what is wrong, as a clause.
+    """
+    pause = outcome.seen.pause
+    if pause > BUSY_SECONDS or outcome.late:
+        what_happened = outcome.late or f"the users could send nothing for {pause:.1f} s"
+        could_not_run(
+            f"{what}, and this machine was so busy that it may be its fault: {what_happened}. Check again when less runs beside the "
+            "lab."
+        )
+
+
 def require_unnoticed(outcome: Outcome, what: str, hint: str) -> None:
     """Require that no user's request failed in the meantime."""
     seen = outcome.seen
-    if seen.failures and (seen.pause > BUSY_SECONDS or outcome.late):
-        what_happened = outcome.late or f"the users could send nothing for {seen.pause:.1f} s"
-        could_not_run(
-            f"Requests failed, and this machine was so busy that it may be its fault: {what_happened}. Check again when less runs "
-            "beside the lab."
-        )
     if seen.failures:
+        excuse_busy(outcome, "Requests failed")
         fail(
             f"{what} cost users their answer: {len(seen.failures)} of {len(seen.requests)} requests failed.",
             expected="no failed request",
@@ -437,6 +448,8 @@ def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
         hint="`result: live` is followed by the digest of the image, not by the commit. What comes after the `@` in its name?",
     )
     took = run.ended - run.began
+    if took > BACK_SECONDS:
+        excuse_busy(outcome, f"The rollback took {took:.0f} s")
     require(
         took <= BACK_SECONDS,
         "The rollback took too long: for all that time users have what you want to take from them.",

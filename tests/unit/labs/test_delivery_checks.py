@@ -220,6 +220,13 @@ def test_a_copy_that_answered_the_front_too_late_is_the_machines_fault() -> None
         judging.require_unnoticed(outcome(run(), seen=seen, late=delivery.late_in([slow])), "It", "h")
 
 
+def test_a_rollback_that_took_long_on_a_busy_machine_is_not_judged() -> None:
+    slow = delivery.Run("c0ffee", run(f"result: live {OLD}").said, 0.0, judging.BACK_SECONDS + 4)
+    seen = SimpleNamespace(failures=[], requests=[], pause=judging.BUSY_SECONDS + 1)
+    with pytest.raises(CouldNotRun, match="The rollback took 34 s, and this machine was so busy"):
+        judging.require_rolled_back(WEB, outcome(slow, live=OLD, before={OTHER}, seen=seen))
+
+
 def test_a_success_that_is_none_is_said_before_what_a_busy_machine_may_have_done() -> None:
     seen = SimpleNamespace(
         failures=[SimpleNamespace(outcome="HTTP 503", at=1.0)], requests=[1], summary="", pause=9.0
