@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 SMALL_BYTES = 1 << 20
 """Up to which size a file of a container is read."""
+
+_PROGRAM = re.compile(r"/[\w./@+-]*\.[A-Za-z]\w*")
+"""A file in a command that an absolute path names, such as a program that an interpreter runs."""
 
 FILLER = "drydock/toolbox:1.0"
 """The image of a container that takes an address which has become free."""
@@ -81,6 +86,9 @@ class Named(Protocol):
 
     def read_files(self, copy: Copy) -> dict[str, bytes]:
         """Return what a copy has in /run/secrets and in its program's folder, by path; nothing where that is not known."""
+
+    def stored(self, copy: Copy) -> str | None:
+        """Return a digest of what is in a copy's stores, which changes with them; None where that is not known."""
 
     def stop(self, copy: Copy, *, at_once: bool = False) -> None:
         """Stop the service of a copy, so that no copy of it runs until `start`.
@@ -196,16 +204,33 @@ class OnNetwork:
         return ended[-1].logs(1) if ended else ""
 
     def read_files(self, copy: Copy) -> dict[str, bytes]:
-        """Return the files in /run/secrets and in the folder in which the program starts, unless that is the root."""
+        """Return the files in /run/secrets, in the folder in which the program starts, and in those of its command's files.
+
+        The root is never among these folders.
+        """
         container = self._container(copy.id)
         if container is None:
             return {}
-        folders = {"/run/secrets", container.attrs["Config"].get("WorkingDir") or "/"} - {"/"}
+        config = container.attrs["Config"]
+        command = " ".join([*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])])
+        programs = {posixpath.dirname(each) for each in _PROGRAM.findall(command)}
+        folders = {"/run/secrets", config.get("WorkingDir") or "/", *programs} - {"/"}
         return {
             f"{each}/{name}": content
             for each in sorted(folders)
             for name, content in self._lab.engine.files_below(copy.id, each, SMALL_BYTES).items()
         }
+
+    def stored(self, copy: Copy) -> str | None:
+        """Return a digest of the files in the container's volumes and folders that it may write to."""
+        container = self._container(copy.id)
+        if container is None:
+            return None
+        digest = hashlib.sha256()
+        for folder in sorted(mount["Destination"] for mount in container.mounts if mount.get("RW")):
+            for name, content in sorted(self._lab.engine.files_below(copy.id, folder).items()):
+                digest.update(f"\0{folder}/{name}\0".encode() + content)
+        return digest.hexdigest()
 
     def stop(self, copy: Copy, *, at_once: bool = False) -> None:
         """Stop the container, or kill it."""

@@ -118,6 +118,9 @@ class NamedOnKubernetes:
         """Return nothing: the files of a pod are on its node."""
         return {}
 
+    def stored(self, copy: Copy) -> None:
+        """Return None: the files of a pod are on its node."""
+
     def stop(self, copy: Copy, *, at_once: bool = False) -> None:  # noqa: ARG002 - scaling asks a program to end
         """Scale what made a pod to none, and wait until no pod of it is left."""
         owner = self._owner(copy)

@@ -80,6 +80,9 @@ class NamedOnSwarm:
         """Return nothing: the files of a copy are on its node."""
         return {}
 
+    def stored(self, copy: Copy) -> None:
+        """Return None: the files of a copy are on its node."""
+
     def stop(self, copy: Copy, *, at_once: bool = False) -> None:  # noqa: ARG002 - scaling asks a program to end
         """Scale the copy's service to none, and wait until no copy of it runs."""
         self._swarm.scale(copy.name, 0)

@@ -40,6 +40,17 @@ def container(name: str, *, labels: dict[str, str] | None = None, image: str = "
     }
 
 
+def packed(files: dict[str, bytes]) -> bytes:
+    """Return files as an archive."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for name, text in files.items():
+            each = tarfile.TarInfo(name)
+            each.size = len(text)
+            archive.addfile(each, io.BytesIO(text))
+    return content.getvalue()
+
+
 class Engine:
     """An engine with some containers on one network, others on none, and volumes."""
 
@@ -47,6 +58,8 @@ class Engine:
         self.containers = {each["Id"]: each for each in containers}
         self.options: dict[str, dict[str, str]] = {}
         """The options of each volume."""
+        self.data = b"parcel 1"
+        """What is in /data/store.db."""
 
     def get(self, path: str, **query: Any) -> Any:
         """Return the network, the containers that have a volume, or a volume."""
@@ -73,17 +86,13 @@ class Engine:
         raise UnreadableLogsError(number, 501)
 
     def request(self, _: str, path: str, *, query: dict[str, str], raw: bool) -> bytes:
-        """Return the folder /app as an archive; there is no other."""
+        """Return the folder /app or /data as an archive; there is no other."""
         assert raw
+        if query["path"] == "/data":
+            return packed({"data/store.db": self.data})
         if query["path"] != "/app":
             raise NotFoundError(path)
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w") as archive:
-            for name, size in {"app/main.py": 1, "app/model.bin": SMALL_BYTES + 1}.items():
-                each = tarfile.TarInfo(name)
-                each.size = size
-                archive.addfile(each, io.BytesIO(b"x" * size))
-        return packed.getvalue()
+        return packed({"app/main.py": b"x", "app/model.bin": b"x" * (SMALL_BYTES + 1)})
 
     files_below = api.Engine.files_below
 
@@ -132,6 +141,49 @@ def test_the_files_of_a_copy_are_those_of_its_secrets_and_of_its_programs_folder
     services = on_network(front)
     (copy,) = services.copies()
     assert services.read_files(copy) == {"/app/main.py": b"x"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["python3", "/app/main.py"], ["sh", "-c", "exec python3 -u /app/main.py --port 8080"]],
+)
+def test_the_folder_of_a_program_that_the_command_names_is_its_folder(command: list[str]) -> None:
+    """It may be mounted anywhere, and the program need not start in it."""
+    front = container("work-front")
+    front["Config"] |= {"WorkingDir": "/", "Cmd": command}
+    services = on_network(front)
+    (copy,) = services.copies()
+    assert services.read_files(copy) == {"/app/main.py": b"x"}
+
+
+def test_the_interpreter_in_a_command_has_no_folder_of_programs() -> None:
+    """All programs of the system are there."""
+    front = container("work-front")
+    front["Config"]["Entrypoint"] = ["/app/python3.11"]
+    services = on_network(front)
+    (copy,) = services.copies()
+    assert services.read_files(copy) == {}
+
+
+def test_what_a_copy_has_stored_changes_with_its_volume() -> None:
+    """What it writes beside its volume changes nothing."""
+    services = on_network(container("work-front"))
+    (copy,) = services.copies()
+    before = services.stored(copy)
+    assert services.stored(copy) == before
+    cast("Any", services)._lab.engine.data = b"parcel 2"
+    assert services.stored(copy) != before
+
+
+def test_what_a_copy_has_stored_leaves_out_what_it_only_reads() -> None:
+    """A folder with programs may change while the service stores nothing."""
+    front = container("work-front")
+    front["Mounts"][0]["RW"] = False
+    services = on_network(front)
+    (copy,) = services.copies()
+    before = services.stored(copy)
+    cast("Any", services)._lab.engine.data = b"parcel 2"
+    assert services.stored(copy) == before
 
 
 def test_a_log_that_a_containers_own_settings_hide_is_the_learners_matter() -> None:
