@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checker.cluster.named import leading
-from checker.grading.author import fail, require
+from checker.grading.author import fail, require, wait_until
 
 if TYPE_CHECKING:
     from checker.cluster.named import Copy, Store
 
     from .services import Services
 
+STORED_SECONDS = 3.0
+"""How long after its answer a parcel may take until it is on the volume."""
 NAMES = ("front", "tracking", "notification")
 
 
@@ -49,6 +51,23 @@ def require_stored(mine: Copy, name: str) -> None:
         seen="no volume",
         source=mine.inspected,
         hint="Which line of the lesson's first compose.yaml gives the front a volume? What does this service have there?",
+    )
+
+
+def require_changed(services: Services, front: Copy) -> None:
+    """Require that the front stores a parcel that it accepts outside its container, where that can be seen."""
+    before = services.on.stored(front)
+    if before is None:
+        return
+    services.accept("Mill Lane 1")
+    require(
+        wait_until(lambda: services.on.stored(front) != before, STORED_SECONDS, every=0.2),
+        "The front accepted a parcel, and nothing on its volume changed: the parcel is in the container, beside the volume, and is gone "
+        "with the next one.",
+        expected="what the front accepts, on its volume",
+        seen="the volume is as it was before",
+        source=front.inspected,
+        hint="Into which folder does your program write, and on which folder is the volume mounted? The library writes into /data.",
     )
 
 

@@ -10,7 +10,7 @@ from checker.grading.author import form_in, require, wait_until
 from .services import BROKEN, DRAWN, GATEWAY, KILLED, STOPPED
 
 if TYPE_CHECKING:
-    from .services import Services
+    from .services import Parcel, Services
 
 KEY = "parcel-7f3a91c2d5e84b60"
 ANOTHER_WAY = "Lesson, “A key is not an address”: in which other way does the gateway accept it?"
@@ -20,6 +20,8 @@ FAULT_SECONDS = 3.0
 FOR_NOTICES = f"in {FAULT_SECONDS:g} s for {COUNT} notices"
 MOST_TRIES = 60
 """How many requests the broken notification may get in that time: four tries a second for each of the five notices."""
+SCAN_SECONDS = 3.0
+"""How long tracking has for a scan while the front is stopped."""
 SENT_SECONDS = 20.0
 """How long it may take, by the task, until what was missed is sent."""
 TWICE_SECONDS = 1.5
@@ -42,6 +44,8 @@ def require_sent(services: Services, receivers: list[str], when: str) -> None:
     wait_until(lambda: not missing(), SENT_SECONDS, every=0.1)
     lost = missing()
     first = next(iter(lost), "")
+    if lost:
+        services.require_repaired(GATEWAY, "notification")
     require(
         not lost,
         f"No message was sent about {lost.total()} of {len(receivers)} parcels that were accepted while {when}.",
@@ -117,6 +121,7 @@ def _most_tries(seconds: float) -> int:
 def require_survives(services: Services) -> None:
     """Kill notification and the front while they have notices to send; require that none is lost, and none sent twice."""
     services.lab.disturb("kills front and notification, and starts them again")
+    parcel = services.tracked
     begin = services.traffic.mark("check: front and notification killed").at
 
     def await_tried() -> None:
@@ -131,7 +136,7 @@ def require_survives(services: Services) -> None:
         with services.broken("notification", KILLED):
             receivers += services.accept_several(3, "notification was stopped")
             with services.broken("front", KILLED):
-                pass
+                _require_scanned(services, parcel)
     require_sent_once(services, receivers, "front and notification had ended and were being restarted")
     with services.broken(GATEWAY, "slow"):
         receivers = services.accept_several(1, "the gateway was slow")
@@ -141,6 +146,22 @@ def require_survives(services: Services) -> None:
             pass
     await_tried()
     require_sent_once(services, receivers, "the gateway was slow and notification was restarted")
+
+
+def _require_scanned(services: Services, parcel: Parcel) -> None:
+    """Require that tracking stores a place while no front runs."""
+    if wait_until(lambda: services.scan(parcel.number, parcel.place).ok, SCAN_SECONDS, every=0.5):
+        return
+    scanned = services.scan(parcel.number, parcel.place)
+    require(
+        scanned.ok,
+        "The front was stopped, and tracking accepted no scan. A service that stores its data elsewhere, or asks another for each "
+        "request, cannot work alone.",
+        expected="a good answer from POST /scans",
+        seen=scanned.summary,
+        source="""curl -d '{"parcel": 1, "place": "Depot"}' http://tracking:8080/scans""",
+        hint="Which service does tracking need for a scan, and where does it store the place?",
+    )
 
 
 def require_key_untold(services: Services) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import Failure, fail, require, wait_until
 
-from .services import ACCEPTS, BROKEN, DRAWN, FRONT, PATIENCE_MS, STOPPED
+from .services import ACCEPTS, BROKEN, DRAWN, FRONT, PATIENCE_MS, STOPPED, places_on
 
 if TYPE_CHECKING:
     from checker.grading.author import Timeline
@@ -24,6 +24,7 @@ WAITED = (
     "its users gave up, because it waited itself. Without a time-out, a request takes as long as the slowest service behind it.",
     "Lesson, “Give up in time”: how long does the front wait for one page, and do other pages wait meanwhile?",
 )
+OWN = "Which part of this page comes from tracking, and what does your front return of the rest when that part is missing?"
 FAILED = (
     "one down, all down. Two containers that can only work together are one program with a network in between.",
     "Lesson, “Say what is missing”: what can the front show when it gets no answer, or an error?",
@@ -33,7 +34,7 @@ FAILED = (
 def require_holds_without(services: Services, fault: str) -> None:
     """Break tracking, and require that the front answers without it, says so, and has the places again afterwards."""
     services.lab.disturb("breaks tracking for a moment")
-    parcel = services.tracked
+    parcel, before = services.tracked, services.listed()
     mark = services.traffic.mark(f"check: tracking {BROKEN[fault]}")
     with services.broken("tracking", fault):
         begin = services.traffic.now()
@@ -57,6 +58,22 @@ def require_holds_without(services: Services, fault: str) -> None:
             source=f"curl {shown.url}",
             hint="Lesson, “Say what is missing”: which of your functions ask tracking, and what does each say without an answer?",
         )
+    require(
+        before.keys() & places_on(page).keys(),
+        f"{told} front page shows no parcels. They are in the front's own store: only their places are missing.",
+        expected=f'"latest" with parcel {parcel.number}, without the place',
+        seen=page.summary,
+        source=f"curl {page.url}",
+        hint=OWN,
+    )
+    require(
+        own_page.fields.get("to") == parcel.receiver,
+        f"{told} page of a parcel, /parcels/{parcel.number}, does not show its receiver, who is in the front's own store.",
+        expected=f'"to": "{parcel.receiver}", without the place',
+        seen=own_page.summary,
+        source=parcel.shown,
+        hint=OWN,
+    )
     require(
         accepted.status == 201,
         f"{told} front accepts no parcels, which has nothing to do with tracking.",

@@ -33,6 +33,10 @@ FAULTS: dict[str, dict[str, Any]] = {
     "slow": {"mode": "slow", "seconds": 5},
     "wrong": {"mode": "wrong"},
 }
+FELT_MS = 300
+"""From when on an answer of a service that nothing delays is late, on a busy machine too."""
+ASKS = {"tracking": "/scans?parcels=1", GATEWAY: "/messages"}
+"""What a service answers by a function of its own, and so only as its fault lets it; the others do that on `/`."""
 BROKEN = {STOPPED: "was stopped", "slow": "answered after 5 s", "wrong": "answered with errors (500)"}
 """What each fault is called in a sentence, after the name of the service."""
 
@@ -51,6 +55,13 @@ def runs_on(lab: Lab) -> Named:
 
         return NamedOnKubernetes(Api(lab))
     return OnNetwork(lab, NETWORK)
+
+
+def places_on(page: Reply) -> dict[int, Any]:
+    """Return the places that a front page shows, by the number of the parcel; empty if it is none."""
+    latest = page.fields.get("latest")
+    shown = [each for each in latest if isinstance(each, dict)] if isinstance(latest, list) else []
+    return {each["parcel"]: each.get("place") for each in shown if isinstance(each.get("parcel"), int)}
 
 
 class Parcel(NamedTuple):
@@ -165,6 +176,10 @@ class Services:
         """Return what the front says of a parcel; empty without a good answer."""
         return self.prober.get(f"{FRONT}/parcels/{number}").fields
 
+    def listed(self) -> dict[int, Any]:
+        """Return the places on the front page, by the number of the parcel; empty without a good answer."""
+        return places_on(self.prober.get(f"{FRONT}/"))
+
     def version(self, name: str) -> str:
         """Return the version of a service; empty without a good answer."""
         return str(self.prober.get(f"http://{name}:8080/healthz").fields.get("version", ""))
@@ -213,6 +228,8 @@ class Services:
         receiver, place = f"Mill Lane {secrets.token_hex(3)}", f"Depot {secrets.token_hex(2)}"
         reply = self.accept(receiver)
         number = int(reply.fields.get("parcel") or 0)
+        if not number:
+            self.require_repaired("front", "tracking", GATEWAY)
         require(
             reply.status == 201 and number,
             "The front accepts no parcel.",
@@ -285,6 +302,26 @@ class Services:
             source=f"curl -d '{body}' {url}/fault",
             hint="Lesson, “The whole, on your own”, says what a program answers on /fault. Which program answers there now?",
         )
+
+    def require_repaired(self, *names: str) -> None:
+        """Require that no service still has a fault of the learner's own; a check that failed asks, to name the cause.
+
+        A fault for one request id, which the lesson leaves behind, disturbs nobody else: only one that is felt counts.
+        """
+        for name in names:
+            url = f"http://{name}:8080"
+            mode = str(self.prober.get(f"{url}/fault").fields.get("mode") or "")
+            if mode not in FAULTS:
+                continue
+            reply = self.prober.get(f"{url}{ASKS.get(name, '/')}")
+            require(
+                0 < reply.status < 500 and reply.ms < FELT_MS,
+                f"`{name}` still has the fault `{mode}`, which somebody gave it with POST /fault and did not take back.",
+                expected='"mode": "none"',
+                seen=f'"mode": "{mode}"',
+                source=f"curl {url}/fault",
+                hint=f"""`curl -d '{{"mode": "none"}}' {url}/fault` repairs it. Then check again.""",
+            )
 
     def require_calm(self, name: str, fault: str, met: int, most: int, what: str) -> None:
         """Require that a broken service has met at most so many requests; the learner reads for what they were sent."""

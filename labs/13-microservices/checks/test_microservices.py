@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from checker.grading.author import needs, require, timeout, wait_until
 
 from . import notices, traces
-from .apart import require_apart, require_stored
+from .apart import require_apart, require_changed, require_stored
 from .reading import require_holds_without
 from .release import Releases
-from .services import BROKEN, FRONT, STOPPED
+from .services import BROKEN, FRONT, STOPPED, places_on
 
 if TYPE_CHECKING:
     from .services import Services
+
+LISTED_SECONDS = 3.0
+"""How long the front page may show what it knew before a scan."""
 
 
 @timeout(30)
@@ -23,6 +26,8 @@ def test_front_answers(services: Services) -> None:
     front = services.require_one("front")
     wait_until(lambda: services.prober.get(f"{FRONT}/").fields, 10, every=0.2)
     reply = services.prober.get(f"{FRONT}/")
+    if not reply.ok:
+        services.require_repaired("front", "tracking")
     require(
         {"latest", "tracking"} <= reply.fields.keys(),
         "The front does not answer its users as it should.",
@@ -43,6 +48,7 @@ def test_front_answers(services: Services) -> None:
         hint="Which service stores the parcels, and where?",
     )
     require_stored(front, "front")
+    require_changed(services, front)
 
 
 @needs("front-answers")
@@ -53,13 +59,26 @@ def test_tracking_apart(services: Services) -> None:
     parcel = services.tracked
     scanned = services.scan(parcel.number, parcel.place)
     said = services.parcel(parcel.number)
+    shown = scanned.ok and said.get("place") == parcel.place and said.get("tracking") == "ok"
+    if not shown:
+        services.require_repaired("tracking", "front")
     require(
-        scanned.ok and said.get("place") == parcel.place and said.get("tracking") == "ok",
+        shown,
         "A parcel was scanned, and the front does not say where it is.",
         expected=f'"place": "{parcel.place}", "tracking": "ok"',
         seen=f"tracking: {scanned.summary}; front: {said}",
         source=parcel.shown,
         hint="Whom does the front ask for a place, and what is it answered? `docker compose logs tracking`.",
+    )
+    wait_until(lambda: services.listed().get(parcel.number) == parcel.place, LISTED_SECONDS, every=0.2)
+    page = services.prober.get(f"{FRONT}/")
+    require(
+        places_on(page).get(parcel.number) == parcel.place,
+        f"A parcel was scanned, and the front page does not say where it is; its own page, /parcels/{parcel.number}, does.",
+        expected=f'"latest" with "parcel": {parcel.number}, "place": "{parcel.place}"',
+        seen=f"latest: {page.fields.get('latest')}",
+        source=f"curl {FRONT}/",
+        hint="Tracking answers with JSON, in which each key is a text: “1”, and not 1. How do your two functions look up a parcel?",
     )
 
 
@@ -130,6 +149,7 @@ def test_one_id(services: Services) -> None:
     parcel, mine = services.tracked, f"check-{secrets.token_hex(4)}"
     services.prober.get(f"{FRONT}/parcels/{parcel.number}", headers={"X-Request-Id": mine})
     traces.require_in_logs(services, mine, ("front", "tracking"), f"GET /parcels/{parcel.number}")
+    traces.require_front_page_in_logs(services)
     require(
         parcel.request,
         "The front's answer does not say which id the request has, so a customer who complains cannot say it either.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import TYPE_CHECKING
 
 from checker.cluster.named import leading
 from checker.grading.author import fail, fields_of, require, wait_until
 
 from .apart import NAMES
+from .services import FRONT
 
 if TYPE_CHECKING:
     from .services import Services
@@ -17,6 +19,12 @@ SLOW_MS = 550
 """customers.sh makes one service take 600 ms longer; nothing else here takes that long."""
 LOGGED_SECONDS = 15.0
 """A notice is sent when the next round of the front and of notification begins."""
+
+
+PAGE_SECONDS = 2.0
+"""How long a line of a page may take to get into a log; meanwhile the users ask for fifty pages."""
+OF_USERS = "page-"
+"""What the library's ids of users' front pages begin with; it logs of them only those that were slow or failed."""
 
 
 def require_in_logs(services: Services, number: str, names: tuple[str, ...], what: str) -> None:
@@ -42,6 +50,41 @@ def require_in_logs(services: Services, number: str, names: tuple[str, ...], wha
     )
 
 
+def require_front_page_in_logs(services: Services) -> None:
+    """Require that tracking, if a front page asks it, does so with the id of the page.
+
+    A front may also know the places from a moment ago. Then no request goes on, and none is without its id.
+    """
+    before = set(services.log("tracking").splitlines())
+    number = f"check-{secrets.token_hex(4)}"
+    services.prober.get(f"{FRONT}/", headers={"X-Request-Id": number})
+    if wait_until(lambda: services.lines("tracking", number), PAGE_SECONDS, every=0.1):
+        return
+    new = [
+        fields_of(each[each.find("{") :])
+        for each in services.log("tracking").splitlines()
+        if each not in before
+    ]
+    of_front = services.log("front")
+    nameless = [
+        each
+        for each in new
+        if each.get("event") == "request"
+        and each.get("method") == "GET"
+        and not str(each.get("id")).startswith(OF_USERS)
+        and str(each.get("id")) not in of_front
+    ]
+    require(
+        not nameless,
+        f"The front page, GET /, had the id {number}, and no line in the log of `tracking` has it: tracking got its requests with other "
+        "ids. The page of a parcel sends its id on, and the front page does not.",
+        expected=f"a line with {number} in the log of tracking",
+        seen=f"tracking has a line with the id {nameless[0].get('id') if nameless else ''}, which the front did not send",
+        source=f"{services.on.shows_logs('tracking')} | grep {number}",
+        hint="Which functions of your front ask tracking, and with which headers?",
+    )
+
+
 class Found:
     """The learner's sheet, and what the logs say of the request that it names.
 
@@ -55,11 +98,13 @@ class Found:
         self.services = services
         file = services.lab.work / "slow.toml"
         text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
-        named = re.search(r"customer-[0-9a-f]+", text)
+        # A learner may have noted several before the decision.
+        named = set(re.findall(r"customer-[0-9a-f]+", text))
         self._took: dict[str, tuple[float, float]] = {}
         """How many milliseconds the front and tracking took, by the request's id; less than zero without a line in the log."""
-        if named and services.lab.recall("slow", named[0]) is None:
-            self._took[named[0]] = _took(services, "front", named[0]), _took(services, "tracking", named[0])
+        for number in sorted(named):
+            if services.lab.recall("slow", number) is None:
+                self._took[number] = _took(services, "front", number), _took(services, "tracking", number)
 
     def require(self) -> None:
         """Require that the sheet names a request that was slow, and the service that took the time."""

@@ -1,16 +1,20 @@
-"""Lab 13: how the requests to a failing service are counted, and what is said of a service that is back."""
+"""Lab 13: what is counted and said of a failing service, what a page shows, and whose id is in which log."""
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from checker.grading.verdicts import CheckFailed
 from tests.unit.labs.conftest import module
 
-reading, services = (module("13", name) for name in ("reading", "services"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+apart, reading, services, traces = (module("13", name) for name in ("apart", "reading", "services", "traces"))
 PAGES_A_SECOND = 25
 PAGES = 62
 
@@ -69,3 +73,123 @@ def test_a_front_that_always_sends_many_requests_is_told_so() -> None:
 )
 def test_why_the_front_does_without_a_service_that_is_back(met: int, moved: str, why: str) -> None:
     assert why in reading._why_away(SimpleNamespace(met=lambda _: met), moved)[0]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing change while a check waits."""
+    for each in (apart, traces):
+        monkeypatch.setattr(each, "wait_until", lambda condition, *_, **__: bool(condition()))
+
+
+def page(content: object) -> Any:
+    return SimpleNamespace(fields=content)
+
+
+def test_the_places_on_a_front_page_are_those_of_its_parcels() -> None:
+    shown = [{"parcel": 1, "place": "Depot"}, {"parcel": 2, "to": "Ada"}]
+    assert services.places_on(page({"latest": shown})) == {1: "Depot", 2: None}
+
+
+@pytest.mark.parametrize("content", [{}, {"latest": None}, {"latest": ["1", {"place": "x"}, {"parcel": []}]}])
+def test_a_page_of_another_form_shows_no_parcels(content: dict[str, Any]) -> None:
+    assert services.places_on(page(content)) == {}
+
+
+class Faulty:
+    """A prober of a service that has a fault, and answers another request in some way."""
+
+    def __init__(self, mode: object, status: int = 200, ms: float = 5.0) -> None:
+        self.mode, self.reply = mode, SimpleNamespace(status=status, ms=ms)
+
+    def get(self, url: str, **_: Any) -> Any:
+        """Answer."""
+        return page({"mode": self.mode, "requests": 0}) if url.endswith("/fault") else self.reply
+
+
+def repaired(prober: Faulty) -> None:
+    services.Services.require_repaired(SimpleNamespace(prober=prober), "tracking")
+
+
+@pytest.mark.parametrize(
+    "prober", [Faulty("wrong", status=500), Faulty("slow", ms=400.0), Faulty("slow", status=0, ms=2000.0)]
+)
+def test_a_fault_that_is_still_felt_is_named(prober: Faulty) -> None:
+    with pytest.raises(CheckFailed, match="still has the fault"):
+        repaired(prober)
+
+
+@pytest.mark.parametrize("prober", [Faulty("none", status=500), Faulty("slow"), Faulty(None, status=0)])
+def test_no_fault_and_one_for_a_single_request_explain_nothing(prober: Faulty) -> None:
+    """The lesson leaves a fault behind that only one request id meets."""
+    repaired(prober)
+
+
+class Stores:
+    """What runs a front whose volume changes, or does not, when a parcel is accepted."""
+
+    def __init__(self, *contents: str | None) -> None:
+        self.contents = list(contents)
+        self.on = self
+
+    def stored(self, _: object) -> str | None:
+        """Return what is there now."""
+        return self.contents[0]
+
+    def accept(self, _: str) -> None:
+        """Go on to what is there afterwards."""
+        self.contents.pop(0)
+
+
+def test_a_volume_that_a_parcel_does_not_change_is_not_where_parcels_are() -> None:
+    with pytest.raises(CheckFailed, match="nothing on its volume changed"):
+        apart.require_changed(Stores("one", "one"), SimpleNamespace(inspected=""))
+
+
+@pytest.mark.parametrize("contents", [("one", "two"), (None,)])
+def test_a_volume_that_changes_or_cannot_be_read_is_right(contents: tuple[str | None, ...]) -> None:
+    apart.require_changed(Stores(*contents), SimpleNamespace(inspected=""))
+
+
+class Trail:
+    """Services whose tracking logs a request for each front page, under the page's id or under another."""
+
+    def __init__(self, number: str | None) -> None:
+        self.number = number
+        self.said = [json.dumps({"event": "request", "method": "GET", "id": "before"})]
+        self.prober = self
+        self.on = SimpleNamespace(shows_logs=str)
+
+    def get(self, _: str, headers: dict[str, str]) -> None:
+        """Answer a front page."""
+        if self.number is not None:
+            number = self.number or headers["X-Request-Id"]
+            self.said.append(json.dumps({"event": "request", "method": "GET", "id": number}))
+
+    def log(self, name: str) -> str:
+        """Return tracking's log; the front has answered one page, with an id that it made itself."""
+        return "\n".join(self.said) if name == "tracking" else "own-7"
+
+    def lines(self, _: str, number: str) -> list[str]:
+        """Return the lines with an id."""
+        return [each for each in self.said if number in each]
+
+
+def test_a_front_page_whose_id_does_not_reach_tracking_is_named() -> None:
+    with pytest.raises(CheckFailed, match="tracking got its requests with other ids"):
+        traces.require_front_page_in_logs(Trail("0f3a"))
+
+
+@pytest.mark.parametrize("number", ["", None, "page-listen", "own-7"])
+def test_a_front_page_sends_its_id_on_or_asks_nobody(number: str | None) -> None:
+    """Who knows the places from a moment ago asks tracking under an id of its own."""
+    traces.require_front_page_in_logs(Trail(number))
+
+
+def test_the_slow_request_is_found_below_notes_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow.toml").write_text('# customer-1a was quick\n[slow]\nid = "customer-2b"\n')
+    lab = SimpleNamespace(work=tmp_path, recall=lambda *_: None)
+    monkeypatch.setattr(traces, "_took", lambda _, name, number: float(len(name + number)))
+    assert traces.Found(SimpleNamespace(lab=lab))._took.keys() == {"customer-1a", "customer-2b"}
