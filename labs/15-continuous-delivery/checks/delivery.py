@@ -108,6 +108,8 @@ class Outcome:
     """The ids of the images that had been started or live before."""
     late: str = ""
     """What the front says of a copy that it asked and that answered too late; empty if none did."""
+    load: float = 0.0
+    """How many programs ran or waited for each processor, on the average of the last minute."""
     leak: str = ""
     """In which form a run printed the registry's password; empty if none did."""
 
@@ -253,6 +255,7 @@ class Delivery:
             unmoved=found["unmoved"],
             given=found["given"],
             known=known,
+            load=found["load"],
             late=late_in(front.logs(FRONT_LINES).splitlines()[lines if lines < FRONT_LINES else 0 :]),
             leak=form_in("\n".join(line for run in runs for line in run.said).encode(), self.password),
         )

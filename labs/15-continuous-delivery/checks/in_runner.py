@@ -90,6 +90,7 @@ def state() -> dict[str, Any]:
         "tree": git("rev-parse", f"{head}^{{tree}}") if head else "",
         "log": log.read_text(errors="replace") if head and log.is_file() else "",
         "live": live(services),
+        "load": os.getloadavg()[0] / len(os.sched_getaffinity(0)),
         "address": socket.gethostbyname(socket.gethostname()),
         "services": {
             each["Spec"]["Name"]: each["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] for each in services

@@ -223,8 +223,13 @@ def test_a_copy_that_answered_the_front_too_late_is_the_machines_fault() -> None
 def test_a_rollback_that_took_long_on_a_busy_machine_is_not_judged() -> None:
     slow = delivery.Run("c0ffee", run(f"result: live {OLD}").said, 0.0, judging.BACK_SECONDS + 4)
     seen = SimpleNamespace(failures=[], requests=[], pause=judging.BUSY_SECONDS + 1)
-    with pytest.raises(CouldNotRun, match="The rollback took 34 s, and this machine was so busy"):
-        judging.require_rolled_back(WEB, outcome(slow, live=OLD, before={OTHER}, seen=seen))
+    paused = outcome(slow, live=OLD, before={OTHER}, seen=seen)
+    loaded = outcome(slow, live=OLD, before={OTHER}, load=judging.BUSY_LOAD + 6)
+    for busy, evidence in ((paused, "could send nothing for 3.0 s"), (loaded, "10 programs ran or waited")):
+        with pytest.raises(CouldNotRun, match=f"The rollback took 34 s, and this machine .* {evidence}"):
+            judging.require_rolled_back(WEB, busy)
+    idle = outcome(slow, live=OLD, before={OTHER}, load=judging.BUSY_LOAD)
+    assert "took too long" in failure(judging.require_rolled_back, WEB, idle)
 
 
 def test_a_success_that_is_none_is_said_before_what_a_busy_machine_may_have_done() -> None:
