@@ -133,8 +133,10 @@ def test_served(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     failed = len(seen.failures)
     if failed <= BOUND * REQUESTS:
         tide.require_over()
-    if failed > BOUND * (len(seen.requests) if tide.end else REQUESTS):
+    most = BOUND * (len(seen.requests) if tide.end else REQUESTS)
+    if failed > most:
         tide.require_calm()
+        tide.require_power(int(most))
         reasons.fail_unserved(scaled, tide, seen, BOUND)
     lab.record("requests that failed in the tide", failed, "requests")
 
@@ -165,6 +167,9 @@ def test_followed(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     numbers = wanted(changes)
     first = tide.first_ready
     few = max(numbers[0], scaled.autoscaler.spec.min_replicas)
+    if first is None or first > RISING_SECONDS or max(numbers) <= few:
+        # Copies that get no CPU use none, and the autoscaler sees no need of more.
+        tide.require_power_until(RISING_SECONDS)
     if first is None or max(numbers) <= few:
         reasons.fail_never_added(scaled, numbers, tide.first_wanted, CEILING)
     if first > RISING_SECONDS:

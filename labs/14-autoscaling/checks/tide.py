@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
 from checker.grading.author import could_not_run, wait_until
 
+from . import machine
 from .autoscaler import WHY
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from checker.grading.author import Lab, Timeline, Traffic
 
     from .autoscaler import Scaled
+    from .machine import Span
 
 RECORD = "/tmp/replicas"  # noqa: S108 - in the recorder, which nobody else uses
 BEGINS, ENDS = "load begins", "load ends"
@@ -33,6 +35,8 @@ BUSY_SECONDS = 2.0
 """For how many seconds of it the users may have sent nothing until failures may be the machine's fault."""
 UNSENT_SECONDS = 10.0
 """For how many seconds of it they may have sent nothing until it was no such tide."""
+SHORT_SECONDS = 10.0
+"""For how many seconds the copies may have got less than they may use until they may be late for that."""
 AUTOSCALER = "kube-controller-manager"
 """Who sets the number for an autoscaler."""
 
@@ -108,6 +112,39 @@ class Tide:
                 f"This machine was so busy that the users could send nothing for {pause:.1f} s of the tide, so what failed may be its "
                 "fault. `bash tide.sh` lets another one come, when less runs beside the lab."
             )
+
+    def require_power(self, failures: int) -> None:
+        """Say that nothing can be judged, if no more than so many requests failed while the machine had what a copy may use."""
+        if len(machine.outside([each.at for each in self.seen.failures], self.short)) <= failures:
+            self._tell_of_short("what failed")
+
+    def require_power_until(self, seconds: float) -> None:
+        """Say that nothing can be judged, if the machine did not have what a copy may use, in its first seconds."""
+        if sum(max(0.0, min(end, self.begin + seconds) - begin) for begin, end in self.short) > SHORT_SECONDS:
+            self._tell_of_short("what came late")
+
+    def _tell_of_short(self, what: str) -> NoReturn:
+        lasted = sum(end - begin for begin, end in self.short)
+        could_not_run(
+            f"This machine was so busy that for {lasted:.0f} s of the tide, it gave a program that had work to do less than the "
+            f"{self._cores * 1000:.0f}m of CPU that a copy may use. So {what} may be its fault. `bash tide.sh` lets another one come, when "
+            "less runs beside the lab."
+        )
+
+    @functools.cached_property
+    def short(self) -> list[Span]:
+        """When in it the machine gave a busy program less than a copy may use."""
+        work = machine.read(self._lab.node("recorder").exec(f"cat {machine.RECORD}").stdout)
+        found = machine.short_of(work, self._cores)
+        return [
+            (max(begin, self.begin), min(end, self.due))
+            for begin, end in found
+            if begin < self.due and end > self.begin
+        ]
+
+    @property
+    def _cores(self) -> float:
+        return self._scaled.limit or 0.0
 
     @property
     def seen(self) -> Timeline:

@@ -10,7 +10,7 @@ import pytest
 
 from checker.cluster.kubernetes_autoscalers import Autoscaler
 from checker.cluster.kubernetes_records import Pod, Probe
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,3 +245,66 @@ def test_an_autoscaler_that_measures_nothing_says_what_is_missing(
     found = msgspec.convert(record, Autoscaler)
     with pytest.raises(CheckFailed, match=reason):
         checks(LAB, "unmeasured").fail_without_a_measure(copies, found)
+
+
+def worked(*took: float, since: int = 1000) -> str:
+    """Return the recorder's lines: each second a piece of work of 20 ms, which took so many seconds."""
+    return "\n".join(f"{since + number} {each} 0.016 0.004" for number, each in enumerate(took))
+
+
+def test_a_machine_is_short_while_it_gives_a_busy_program_less_than_a_copy_may_use(checks: Checks) -> None:
+    machine = checks(LAB, "machine")
+    work = machine.read(worked(*[0.02] * 20, *[0.4] * 20, *[0.02] * 20) + "\n1060.0 0.0")
+    assert len(work) == 60
+    (found,) = machine.short_of(work, 0.2)
+    assert found == (pytest.approx(1013, abs=2), pytest.approx(1047, abs=2))
+    assert machine.short_of(work, 0.04) == []
+
+
+def test_a_piece_of_work_that_had_bad_luck_does_not_make_a_machine_short(checks: Checks) -> None:
+    machine = checks(LAB, "machine")
+    assert machine.short_of(machine.read(worked(*[0.02] * 20, 0.4, *[0.02] * 20)), 0.2) == []
+
+
+def test_times_in_which_a_machine_is_short_do_not_overlap(checks: Checks) -> None:
+    machine = checks(LAB, "machine")
+    work = machine.read(worked(*[0.4] * 12) + "\n" + worked(*[0.4] * 12, since=1100))
+    (_, first), (second, _) = machine.short_of(work, 0.2)
+    assert (first, second) == (1011, pytest.approx(1099.6))
+
+
+def test_only_requests_that_had_all_their_time_outside_these_count(checks: Checks) -> None:
+    sent = [90.0, 99.0, 103.0, 107.0, 120.0]
+    assert checks(LAB, "machine").outside(sent, [(100.0, 105.5)]) == [90.0, 120.0]
+    assert checks(LAB, "machine").outside(sent, []) == sent
+
+
+def tide_of(checks: Checks, work: str, failures: list[float], limit: float = 0.2) -> Any:
+    """Return a tide from 1000 to 1180, whose requests failed at these moments, on a machine that worked like this."""
+    node = SimpleNamespace(exec=lambda _: SimpleNamespace(stdout=work))
+    marks = [SimpleNamespace(at=1000.0, text="load begins"), SimpleNamespace(at=1180.0, text="load ends")]
+    seen = SimpleNamespace(marks=marks, failures=[SimpleNamespace(at=each) for each in failures])
+    seen.between = lambda *_: seen
+    return checks(LAB, "tide").Tide(
+        SimpleNamespace(node=lambda _: node, number="14"),
+        SimpleNamespace(limit=limit),
+        SimpleNamespace(everything=lambda: seen),
+    )
+
+
+def test_requests_that_failed_on_a_machine_that_was_too_busy_are_not_judged(checks: Checks) -> None:
+    work = worked(*[0.4] * 20, since=1020)
+    failures = [1025.0, 1030.0, 1040.5, 1100.0]
+    with pytest.raises(CouldNotRun, match=r"for 19 s of the tide.* less than the 200m of CPU"):
+        tide_of(checks, work, failures).require_power(1)
+    tide_of(checks, work, failures).require_power(0)
+    # What a smaller copy may use, the machine had.
+    tide_of(checks, work, failures, limit=0.04).require_power(1)
+    tide_of(checks, "", failures).require_power(1)
+
+
+def test_a_copy_that_came_late_on_a_machine_that_was_too_busy_is_not_judged(checks: Checks) -> None:
+    work = worked(*[0.4] * 30, since=1080)
+    with pytest.raises(CouldNotRun, match="what came late may be its fault"):
+        tide_of(checks, work, []).require_power_until(95.0)
+    tide_of(checks, work, []).require_power_until(85.0)
