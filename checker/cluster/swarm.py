@@ -74,6 +74,11 @@ class Swarm(Engines):
         """Return the task's service: the one with the name, or else the one that runs the image."""
         return self._choose(self.services())
 
+    def chosen(self, services: Sequence[Service]) -> list[Service]:
+        """Return, of these services, those whose copies count: the task's alone, unless a lab counts more."""
+        found = self._choose(services)
+        return [found] if found else []
+
     def _choose(self, services: Sequence[Service]) -> Service | None:
         def rank(service: Service) -> int:
             if service.name == self._image:
@@ -86,10 +91,10 @@ class Swarm(Engines):
         return ranked[0] if ranked and rank(ranked[0]) < 3 else None
 
     def tasks(self) -> list[Task]:
-        """Return every task of the service that the manager remembers, the newest first."""
+        """Return every task of the chosen services that the manager remembers, the newest first."""
         _, services, tasks = self.look()
-        service = self._choose(services)
-        return [task for task in tasks if service and task.service == service.id]
+        own = {service.id for service in self.chosen(services)}
+        return [task for task in tasks if task.service in own]
 
     def look(self) -> tuple[list[Node], list[Service], list[Task]]:
         """Read everything from the manager with one command: nodes by name, and tasks with the newest first."""
@@ -118,8 +123,8 @@ class Swarm(Engines):
 
     def shows(self) -> str:
         """Return the command that shows the learner the same thing."""
-        service = self.service()
-        return f"docker service ps {service.name}" if service else "docker service ls"
+        names = " ".join(service.name for service in self.chosen(self.services()))
+        return f"docker service ps {names}" if names else "docker service ls"
 
     def unsteady(self) -> str:
         """Return how many tasks have ended where one runs now; empty when all copies stay."""
@@ -127,13 +132,13 @@ class Swarm(Engines):
         return f"{len(ended)} tasks ended on {ended[0].node}, and others took their place" if ended else ""
 
     def orders(self) -> list[list[Order]]:
-        """Return what the service says of each copy, and what it said before its last change."""
-        service = self.service()
-        if service is None:
-            return []
-        told = [each for each in (service, service.previous) if each]
-        source = f"docker service inspect {service.name}"
-        return [[Order(tag_of(each.image), json.dumps(each.container), source) for each in told]]
+        """Return what each chosen service says of its copies, and what it said before its last change."""
+        found = []
+        for service in self.chosen(self.services()):
+            told = [each for each in (service, service.previous) if each]
+            source = f"docker service inspect {service.name}"
+            found.append([Order(tag_of(each.image), json.dumps(each.container), source) for each in told])
+        return found
 
     def loose(self) -> list[tuple[str, str]]:
         """Return the containers that run the image on a node but belong to no service: node and name."""

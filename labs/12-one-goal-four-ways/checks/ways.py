@@ -14,13 +14,29 @@ from checker.cluster.swarm import NotAManagerError, Swarm
 from checker.grading.author import Lab, Reasons, Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from checker.cluster.interface import Cluster
+    from checker.cluster.swarm import Service
 
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 HOSTS = ("host-1", "host-2", "host-3")
+PORT = 8080
+"""Where the fronts ask each machine of a swarm."""
+
+
+class OnSwarm(Swarm):
+    """The swarm, with every service that runs Parcel where the front asks: two of one copy each reach the goal as well."""
+
+    def chosen(self, services: Sequence[Service]) -> list[Service]:
+        """Return the services at the front's port that are Parcel's; where there is none, the task's."""
+        found = [
+            each
+            for each in services
+            if self._choose([each]) and any(port.published == PORT for port in each.ports)
+        ]
+        return sorted(found, key=lambda each: each.name) or super().chosen(services)
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,7 @@ class Ways:
 
 _MADE: dict[str, Callable[[Lab], Way]] = {
     "hand": lambda lab: Way("hand", ByHand(lab, HOSTS), 8120, "", "docker -H tcp://host-1:2375 ps", lab),
-    "swarm": lambda lab: Way("swarm", Swarm(lab), 8121, "node-1", "docker service ls", lab),
+    "swarm": lambda lab: Way("swarm", OnSwarm(lab), 8121, "node-1", "docker service ls", lab),
     "kubernetes": lambda lab: Way(
         "kubernetes", Kubernetes(lab), 8122, "control-plane", "kubectl get pods", lab
     ),

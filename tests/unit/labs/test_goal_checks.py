@@ -10,6 +10,7 @@ import pytest
 from checker.cluster.interface import Instance
 from checker.cluster.manual import ByHand, Loss, Record
 from checker.cluster.nomad_records import Deployment, GroupDeployment
+from checker.cluster.swarm import Service
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
@@ -121,6 +122,34 @@ def test_a_host_that_is_still_dead_cannot_tell_what_ran_on_it(checks: Checks) ->
     found = (record("host-1", -50), record("host-2", 9))
     with pytest.raises(CouldNotRun, match="lab lose 12 host-3 --back"):
         goal(checks)._served_under_one_name(way(*found), loss(1, 1, down=True))
+
+
+def service(name: str, port: int, image: str = "drydock/parcel:2.0") -> Service:
+    ports = [{"PublishedPort": port, "TargetPort": 8080, "PublishMode": "host"}]
+    spec = {
+        "Name": name,
+        "TaskTemplate": {"ContainerSpec": {"Image": image}},
+        "EndpointSpec": {"Ports": ports},
+    }
+    return Service({"ID": name, "Spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("services", "names"),
+    [
+        ([service("green", 8080), service("blue", 8080)], ["blue", "green"]),
+        ([service("trial", 8085), service("shop", 8080)], ["shop"]),
+        ([service("parcel", 8085), service("shop", 8080, "drydock/proxy:1.0")], ["parcel"]),
+        ([service("parcel", 8081)], ["parcel"]),
+        ([], []),
+    ],
+)
+def test_every_service_of_parcel_at_the_fronts_port_counts(
+    checks: Checks, services: list[Service], names: list[str]
+) -> None:
+    kind = checks("12-one-goal-four-ways", "ways").OnSwarm
+    found = kind(SimpleNamespace(), manager="node-1").chosen(services)
+    assert [each.name for each in found] == names
 
 
 @pytest.mark.parametrize(("said", "right"), [(2, True), (3, False), (5, False), (1, False)])
