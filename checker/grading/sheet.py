@@ -125,7 +125,7 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
     )
     source = f"cat {name}"
     try:
-        text = _decoded(_read(file))
+        text = text_of(file)
     except FileNotFoundError:
         fail(
             f"There is no {name} in the work folder, so there is nothing to compare.",
@@ -169,22 +169,24 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
         )
 
 
-def _read(file: Path) -> bytes:
-    """Return what is in a file; what is no file is refused, because reading a pipe would wait forever.
+def text_of(file: Path) -> str:
+    """Return the text of a file that a learner wrote; an editor on Windows may write a byte order mark, or UTF-16.
+
+    What is no file is refused, because reading a pipe would wait forever.
+
+    Args:
+        file: the file.
 
     Raises:
-        OSError: it cannot be read, is no file, or is too large for a sheet.
+        OSError: it cannot be read, is no file, or is too large for one that somebody wrote.
+        UnicodeDecodeError: it is neither UTF-8 nor UTF-16.
     """
     status = file.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{file.name} is a folder, a pipe or a device, not a file")
     if status.st_size > LARGEST:
         raise OSError(f"{file.name} has {status.st_size} bytes; such a file has at most {LARGEST}")
-    return file.read_bytes()
-
-
-def _decoded(data: bytes) -> str:
-    """Return the text of a file; an editor on Windows may write a byte order mark, or two bytes for each character."""
+    data = file.read_bytes()
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     return data.decode("utf-16" if wide else "utf-8-sig")
 

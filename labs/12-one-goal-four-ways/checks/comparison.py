@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker.grading.author import in_parallel
+from checker.grading.sheet import text_of
 
 from .ways import WHY
+from .written import read, require_own
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from checker.grading.author import Lab
 
     from .ways import Way
+    from .written import Written
 
 FILE = "comparison.csv"
 COLUMNS = ("way", "seconds", "lost", "memory", "lines", "files")
@@ -94,45 +95,26 @@ def compared(lab: Lab, ways: tuple[Way, Way]) -> None:
             taken = all(each.fits(said[each.column], own[other.key][each.column]) for each in FIGURES)
             _tell_of_difference(off[0], way, said, own[way.key], other.title if taken else "")
         lab.record("memory of the machines", own[way.key]["memory"], "MiB", way.title)
-    written = [_configured(lab, way, rows[way.key]) for way in ways]
-    # Two ways may share a file, such as Compose's, but not all that was typed.
-    shared = ", ".join(sorted(path.name for path in written[0]))
-    WHY.require(written[0] != written[1], "the-same-files", one=one, two=two, seen=shared)
+    require_own(*(_configured(lab, way, rows[way.key]) for way in ways))
 
 
-def _configured(lab: Lab, way: Way, row: dict[str, str]) -> set[Path]:
-    """Require that the lines which were counted for a way are in the files that the row names; return these."""
-    names = row["files"].replace("+", " ").split()
-    WHY.require(names, "no-files", way=way.title, seen="nothing")
-    texts: dict[Path, str] = {}
-    for name in names:
-        file = (lab.work / name).resolve()
-        if not (file.is_relative_to(lab.work.resolve()) and file.is_file()):
-            there = ", ".join(sorted(path.name for path in lab.work.iterdir()))
-            WHY.fail("no-such-file", way=way.title, name=name, seen=there)
-        texts[file] = file.read_text(encoding="utf-8", errors="replace")
-    lines = [line.strip() for text in texts.values() for line in text.splitlines()]
-    counted = [line for line in lines if line and not line.startswith(("#", "//"))]
+def _configured(lab: Lab, way: Way, row: dict[str, str]) -> Written:
+    """Require that the lines which were counted for a way are in the files that the row names; return what these say."""
+    found = read(lab.work, way, row["files"])
     said = _number(row, LINES, way)
+    found.require_image()
+    counted = len(found.lines)
     WHY.require(
-        "drydock/parcel" in "\n".join(counted),
-        "says-not-what-to-run",
-        way=way.title,
-        files=names,
-        names=" ".join(names),
-        seen=f"{len(counted)} lines without it",
-    )
-    WHY.require(
-        said == len(counted),
+        said == counted,
         "counted-otherwise",
         way=way.title,
-        files=names,
-        names=" ".join(names),
-        counted=len(counted),
+        files=list(found.names),
+        names=" ".join(found.names),
+        counted=counted,
         seen=f"{said:g}",
     )
-    lab.record("lines of configuration", len(counted), "lines", way.title)
-    return set(texts)
+    lab.record("lines of configuration", counted, "lines", way.title)
+    return found
 
 
 def _tell_of_difference(
@@ -184,19 +166,24 @@ def _require_all_up(way: Way) -> None:
 def _rows(lab: Lab) -> dict[str, dict[str, str]]:
     """Read the table: rows by way."""
     try:
-        text = (lab.work / FILE).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        text = text_of(lab.work / FILE)
+    except FileNotFoundError:
         WHY.fail("no-table", seen="no such file")
+    except (OSError, UnicodeDecodeError) as error:
+        WHY.fail("not-a-text", name=FILE, seen=str(error))
     # A table program may part values by semicolons or tabs.
     parted = text.replace(";", ",").replace("\t", ",")
     lines = [line for line in parted.splitlines() if line.strip() and not line.startswith("#")]
     table = csv.DictReader(io.StringIO("\n".join(lines)), skipinitialspace=True)
-    missing = [name for name in COLUMNS if name not in [each.strip() for each in table.fieldnames or []]]
+    table.fieldnames = [each.strip().casefold() for each in table.fieldnames or []]
+    missing = [name for name in COLUMNS if name not in table.fieldnames]
     seen = lines[0] if lines else "an empty file"
+    WHY.require(not lines or "," in lines[0], "no-comma", seen=seen)
+    WHY.require(len(missing) < len(COLUMNS), "no-names", seen=seen)
     WHY.require(not missing, "no-column", columns=missing, seen=seen)
     rows: dict[str, dict[str, str]] = {}
     for row in table:
-        clean = {name.strip(): (value or "").strip() for name, value in row.items() if name is not None}
+        clean = {name: (value or "").strip() for name, value in row.items() if name is not None}
         more = [each.strip() for each in row.get(None) or [] if each.strip()]  # type: ignore[call-overload]
         said, whole = clean["way"].casefold(), ",".join([*clean.values(), *more])
         WHY.require(not more or not _is_number(clean["files"]), "comma-inside-a-number", way=said, seen=whole)

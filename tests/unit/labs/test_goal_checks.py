@@ -124,6 +124,123 @@ def test_a_host_that_is_still_dead_cannot_tell_what_ran_on_it(checks: Checks) ->
         goal(checks)._served_under_one_name(way(*found), loss(1, 1, down=True))
 
 
+def ran(image: str) -> Any:
+    """Return a way whose copies run this image."""
+    copies = [Instance("a", "host-1", "2.0", ready=True, image=image)]
+    return SimpleNamespace(title="by hand", cluster=SimpleNamespace(instances=lambda: copies))
+
+
+@pytest.mark.parametrize(
+    ("line", "image", "right"),
+    [
+        ("docker run drydock/parcel:2.0", "drydock/parcel:2.0", True),
+        ("docker run --network host d7bfb9ad8126", "d7bfb9ad8126", True),
+        ("docker run shop:2.0", "shop:2.0", True),
+        ("docker run shop:2.0", "drydock/parcel:2.0", False),
+        ("docker run d7bfb9ad8126", "", False),
+    ],
+)
+def test_lines_name_the_image_that_the_copies_run(
+    checks: Checks, tmp_path: Path, line: str, image: str, right: bool
+) -> None:
+    comparison = checks("12-one-goal-four-ways", "comparison")
+    (tmp_path / "a.txt").write_text(f"{line}\n")
+    lab = SimpleNamespace(work=tmp_path, record=lambda *_: None)
+    row = {"files": "a.txt", "lines": "1"}
+    if right:
+        assert comparison._configured(lab, ran(image), row).lines == [line]
+    else:
+        with pytest.raises(CheckFailed, match=r"a\.txt does not say what to run"):
+            comparison._configured(lab, ran(image), row)
+
+
+def table(checks: Checks, folder: Path, text: str | bytes) -> Any:
+    """Return the rows of a table that has this text."""
+    (folder / "comparison.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return checks("12-one-goal-four-ways", "comparison")._rows(SimpleNamespace(work=folder))
+
+
+HEAD = "way,seconds,lost,memory,lines,files\n"
+ROW = "hand,4,2,232,9,hand.txt\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + ROW,
+        (HEAD + ROW).replace(",", ";"),
+        HEAD.title() + ROW.replace("hand,", "By hand,"),
+        "\ufeff" + HEAD + ROW.replace("\n", "\r\n"),
+        (HEAD + ROW).encode("utf-16"),
+    ],
+)
+def test_a_table_is_read_however_a_program_has_saved_it(
+    checks: Checks, tmp_path: Path, text: str | bytes
+) -> None:
+    assert table(checks, tmp_path, text)["hand"]["files"] == "hand.txt"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (HEAD.replace(",", "  ") + ROW.replace(",", " "), "has no comma"),
+        (ROW + ROW.replace("hand", "swarm"), "names none of the columns"),
+        (HEAD.replace("files", "names") + ROW, "has no column files"),
+        (b"way\xff", r"comparison\.csv cannot be read as a text"),
+        ("", "names none of the columns"),
+    ],
+)
+def test_a_table_that_cannot_be_read_says_why(
+    checks: Checks, tmp_path: Path, text: str | bytes, reason: str
+) -> None:
+    with pytest.raises(CheckFailed, match=reason):
+        table(checks, tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["hand.txt compose.yaml", "hand.txt, compose.yaml", "hand.txt+compose.yaml", "my hand.txt", "./wide.txt"],
+)
+def test_files_may_be_named_in_several_ways(checks: Checks, tmp_path: Path, cell: str) -> None:
+    for name in ("hand.txt", "compose.yaml", "my hand.txt"):
+        (tmp_path / name).write_text("docker run\n")
+    (tmp_path / "wide.txt").write_bytes("docker run\n".encode("utf-16"))
+    found = checks("12-one-goal-four-ways", "written").read(tmp_path, ran(""), cell)
+    assert set(found.lines) == {"docker run"}
+
+
+@pytest.mark.parametrize(("cell", "reason"), [("typed", "cannot be read"), ("gone.txt", "has no such file")])
+def test_what_is_no_file_is_told_as_that(checks: Checks, tmp_path: Path, cell: str, reason: str) -> None:
+    (tmp_path / "typed").mkdir()
+    with pytest.raises(CheckFailed, match=reason):
+        checks("12-one-goal-four-ways", "written").read(tmp_path, ran(""), cell)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "right"),
+    [
+        ("docker -H tcp://host-1:2375 run x", "docker service create x", True),
+        ("docker service create x", "docker -H tcp://host-1:2375 run x", False),
+        # A context, a variable: not every line says whose it is.
+        ("docker --context first run x", "docker -H tcp://host-1:2375 run x", True),
+        ("docker stack deploy x; docker -H tcp://host-1:2375 run x", "docker service create x", True),
+    ],
+)
+def test_files_that_each_way_has_from_the_other_do_not_pass(
+    checks: Checks, tmp_path: Path, one: str, two: str, right: bool
+) -> None:
+    written = checks("12-one-goal-four-ways", "written")
+    rows = [
+        written.Written(SimpleNamespace(key=key, title=key), (key,), {tmp_path / key: text})
+        for key, text in (("hand", one), ("swarm", two))
+    ]
+    if right:
+        written.require_own(*rows)
+    else:
+        with pytest.raises(CheckFailed, match="names the other's files"):
+            written.require_own(*rows)
+
+
 def service(name: str, port: int, image: str = "drydock/parcel:2.0") -> Service:
     ports = [{"PublishedPort": port, "TargetPort": 8080, "PublishMode": "host"}]
     spec = {
@@ -162,10 +279,10 @@ def test_lines_are_those_that_say_something_and_no_others(
     row = {"files": "a.txt", "lines": str(said)}
 
     def judge() -> Any:
-        return comparison._configured(lab, SimpleNamespace(title="by hand"), row)
+        return comparison._configured(lab, ran("drydock/parcel:1.0"), row)
 
     if right:
-        assert judge() == {tmp_path / "a.txt"}
+        assert len(judge().lines) == 2
     else:
         with pytest.raises(CheckFailed, match="`lines` is not what"):
             judge()
