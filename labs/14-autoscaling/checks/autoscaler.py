@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 NODE_PORT = 30080
+KINDS = ("Deployment", "StatefulSet")
+"""The kinds that the task asks for, which the recorder follows."""
 READY_SECONDS = 20.0
 """How long a copy that is starting is waited for: with little CPU, Parcel needs a few seconds."""
 MEASURED_SECONDS = 75.0
@@ -54,10 +57,20 @@ class Scaled:
         wait_until(lambda: any(pod.ready for pod in self.cluster.pods()), READY_SECONDS, every=0.3)
         return self.cluster.pods()
 
-    @functools.cached_property
+    @property
     def workload(self) -> Workload:
-        """What looks after them."""
-        return self.cluster.workload(self.pods[0])
+        """What looks after them; of several, one of the kinds that the task asks for, and the one with most of them."""
+        return self._owners[0]
+
+    @functools.cached_property
+    def _owners(self) -> list[Workload]:
+        # Pods of one owner have the same above it; a pod without one is its own.
+        alike = Counter(pod.metadata.owner or pod.metadata.name for pod in self.pods)
+        first = {pod.metadata.owner or pod.metadata.name: pod for pod in self.pods}
+        found: Counter[Workload] = Counter()
+        for name, pod in first.items():
+            found[self.cluster.workload(pod)] += alike[name]
+        return sorted(found, key=lambda each: (each.kind not in KINDS, -found[each], each.title))
 
     @property
     def app(self) -> Container | None:
@@ -84,13 +97,7 @@ class Scaled:
     @property
     def others(self) -> list[str]:
         """What else looks after pods behind the service, by name."""
-        # Most pods have the owner of the first; only others are asked for what is above it.
-        strangers = {
-            pod.metadata.owner: pod for pod in self.pods if pod.metadata.owner != self.pods[0].metadata.owner
-        }
-        return sorted(
-            {self.cluster.workload(pod).title for pod in strangers.values()} - {self.workload.title}
-        )
+        return sorted(each.title for each in self._owners[1:])
 
     @property
     def keeps_users(self) -> str:

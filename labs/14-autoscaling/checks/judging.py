@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from .autoscaler import WHY
@@ -19,7 +20,8 @@ def judge_asking(scaled: Scaled) -> None:
     """Fail unless a new copy gets requests only when it can serve."""
     app, service = scaled.app, scaled.service
     source = f"kubectl describe {scaled.workload.title}{scaled.space}"
-    probes = [each for each in (app.startup_probe, app.readiness_probe) if each] if app else []
+    own = [each for each in (app.startup_probe, app.readiness_probe) if each] if app else []
+    probes = own + _asked_by_others(scaled)
     WHY.require(probes, "not-asked", source=source, seen="none")
     warm_s = max(
         (int(each.value) / 1000 for each in app.env if each.name == WARM_UP and each.value.isdecimal())
@@ -41,6 +43,18 @@ def judge_asking(scaled: Scaled) -> None:
         space=scaled.space,
         seen="publishNotReadyAddresses: true",
     )
+
+
+def _asked_by_others(scaled: Scaled) -> list[Probe]:
+    """Return the probes of a copy's other containers that ask Parcel: the containers of a pod have one network, and are ready together."""
+    app, service = scaled.app, scaled.service
+    ports = {str(each.target_port or each.port) for each in service.spec.ports} if service else set()
+    others = [each for each in scaled.pods[0].spec.lasting if not app or each.name != app.name]
+    return [
+        probe
+        for probe in (each.readiness_probe for each in others)
+        if probe and any(re.search(rf"\b{port}\b", probe.asks) for port in ports)
+    ]
 
 
 def _is_passed_at_once(probe: Probe, warm_s: float) -> bool:

@@ -9,7 +9,7 @@ from checker.cluster.kubernetes_autoscalers import has_set
 from checker.grading.author import needs, timeout, wait_until
 
 from . import judging, reasons, unmeasured
-from .autoscaler import WHY
+from .autoscaler import KINDS, WHY
 from .tide import AFTER_SECONDS, AUTOSCALER, COUNTED_SECONDS, SECONDS, copy_seconds, risen, turns, wanted
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def test_answers(scaled: Scaled, outside: Outside) -> None:
 def test_measures(scaled: Scaled) -> None:
     """A HorizontalPodAutoscaler measures how busy these copies are."""
     title = scaled.workload.title
-    kinds = {"Deployment", "StatefulSet"}
-    WHY.require(scaled.workload.kind in kinds, "another-kind", title=title, seen=title)
+    WHY.require(scaled.workload.kind in KINDS, "another-kind", title=title, seen=title)
     titles = [title, *scaled.others]
     WHY.require(
         not scaled.others,

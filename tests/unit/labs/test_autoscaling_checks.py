@@ -10,6 +10,7 @@ import pytest
 
 from checker.cluster.kubernetes_autoscalers import Autoscaler
 from checker.cluster.kubernetes_records import Pod, Probe
+from checker.cluster.kubernetes_workloads import Workload
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
@@ -245,6 +246,48 @@ def test_an_autoscaler_that_measures_nothing_says_what_is_missing(
     found = msgspec.convert(record, Autoscaler)
     with pytest.raises(CheckFailed, match=reason):
         checks(LAB, "unmeasured").fail_without_a_measure(copies, found)
+
+
+@pytest.mark.parametrize(
+    ("probe", "port", "count"),
+    [
+        ({"httpGet": {"path": "/readyz", "port": 8080}}, 8080, 1),
+        ({"exec": {"command": ["curl", "-f", "localhost:8080/readyz"]}}, 8080, 1),
+        ({"httpGet": {"path": "/", "port": 9000}}, 8080, 0),
+        ({"exec": {"command": ["true"]}}, 8080, 0),
+        ({"httpGet": {"path": "/readyz", "port": 80}}, 8080, 0),
+    ],
+)
+def test_a_helper_may_ask_for_parcel_whether_a_copy_is_ready(
+    checks: Checks, probe: dict[str, Any], port: int, count: int
+) -> None:
+    made = [{"name": "parcel"}, {"name": "helper", "readinessProbe": probe}]
+    one = msgspec.convert({"spec": {"containers": made}}, Pod, strict=False)
+    ports = [SimpleNamespace(target_port=port, port=80)]
+    copies = SimpleNamespace(
+        app=one.spec.containers[0], pods=[one], service=SimpleNamespace(spec=SimpleNamespace(ports=ports))
+    )
+    assert len(checks(LAB, "judging")._asked_by_others(copies)) == count
+
+
+def test_what_the_task_asks_for_is_named_before_a_pod_that_serves_beside_it(checks: Checks) -> None:
+    def owned(name: str, by: str = "") -> Pod:
+        owners = [{"kind": "ReplicaSet", "name": by, "controller": True}] if by else []
+        return msgspec.convert({"metadata": {"name": name, "ownerReferences": owners}}, Pod)
+
+    def workload(pod: Pod) -> Workload:
+        owner = pod.metadata.owner
+        # Two ReplicaSets of one Deployment, while a new version comes.
+        return (
+            Workload("Deployment", "default", "parcel")
+            if owner
+            else Workload("Pod", "default", pod.metadata.name)
+        )
+
+    copies = checks(LAB, "autoscaler").Scaled(SimpleNamespace(workload=workload))
+    copies.pods = [owned("a"), owned("b"), owned("c", "parcel-1"), owned("d", "parcel-2")]
+    assert copies.workload.title == "deployment/parcel"
+    assert copies.others == ["pod/a", "pod/b"]
 
 
 def worked(*took: float, since: int = 1000) -> str:
