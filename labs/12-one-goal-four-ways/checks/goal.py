@@ -123,6 +123,7 @@ class Goal:
         found = outcomes.copies(way.cluster, WANTED, hint=COPIES[way.key], patience=15.0)
         outcomes.steady(way.cluster, hint=f"What do the copies say before they end? {COPIES[way.key]}")
         outcomes.spread(way.cluster, found, hint=SPREAD[way.key])
+        self._require_program(way)
         if way.key != "kubernetes":
             # There the port of every node leads to every copy; here each machine's port has to lead to its own.
             for each in found:
@@ -154,6 +155,19 @@ class Goal:
             own=", ".join(way.cluster.nodes),
             source=way.cluster.shows(),
             seen=f"copies on {strange}",
+        )
+
+    @staticmethod
+    def _require_program(way: Way) -> None:
+        """Require that each copy is one: what passes requests on to another copy is lost with that one."""
+        others = way.other_programs()
+        WHY.require(
+            not others,
+            "another-program",
+            way=way.title,
+            node=others[0][0] if others else "",
+            source=way.cluster.shows(),
+            seen=others[0][1][:200] if others else "",
         )
 
     def _require_reached(self, way: Way, node: str) -> None:

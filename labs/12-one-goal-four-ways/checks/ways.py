@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 HOSTS = ("host-1", "host-2", "host-3")
+PROGRAM = "/app/parcel.py"
 PORT = 8080
 """Where the fronts ask each machine of a swarm."""
 
@@ -95,6 +96,23 @@ class Way:
         if isinstance(self.cluster, Nomad):
             return self.cluster.job is not None
         return bool(self.cluster.instances())
+
+    def other_programs(self) -> list[tuple[str, str]]:
+        """Return what runs in copies in the place of Parcel: machine and command. Nomad's copies are not looked into."""
+        cluster = self.cluster
+        found: list[tuple[str, str]] = []
+        if isinstance(cluster, ByHand):
+            found = [(each.node, cluster.remote(each).in_place_of(PROGRAM)) for each in cluster.copies()]
+        if isinstance(cluster, Swarm):
+            running = [each for each in cluster.tasks() if each.wanted and each.container and each.node]
+            found = [(each.node, cluster.remote(each).in_place_of(PROGRAM)) for each in running]
+        if isinstance(cluster, Kubernetes):
+            for pod in cluster.pods():
+                app = cluster.app(pod.spec.containers)
+                lines = cluster.processes(pod, app.name) if app else []
+                own = any(PROGRAM.rpartition("/")[2] in line for line in lines)
+                found.append((pod.spec.node_name, "" if own or not lines else lines[0]))
+        return [(node, told) for node, told in found if told]
 
     def loose(self) -> list[tuple[str, str]]:
         """Return what runs Parcel on its machines and is not the way's own doing: machine and container."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.cluster.interface import Instance
+from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, Loss, Record
 from checker.cluster.nomad_records import Deployment, GroupDeployment
 from checker.cluster.swarm import Service
@@ -239,6 +240,60 @@ def test_files_that_each_way_has_from_the_other_do_not_pass(
     else:
         with pytest.raises(CheckFailed, match="names the other's files"):
             written.require_own(*rows)
+
+
+class Copies(ByHand):
+    """Copies that run these commands in the place of Parcel, host by host."""
+
+    def __init__(self, told: dict[str, str]) -> None:
+        self._told = told
+
+    def copies(self) -> list[Any]:
+        """Return one for each host."""
+        return [SimpleNamespace(node=node) for node in self._told]
+
+    def remote(self, copy: Any) -> Any:
+        """Return what looks into a copy."""
+        return SimpleNamespace(in_place_of=lambda _: self._told[copy.node])
+
+
+class Pods(Kubernetes):
+    """Pods whose containers run these commands, node by node."""
+
+    def __init__(self, told: dict[str, list[str]]) -> None:
+        self._told = told
+
+    def pods(self) -> list[Any]:
+        """Return one for each node."""
+        return [SimpleNamespace(spec=SimpleNamespace(node_name=each, containers=[])) for each in self._told]
+
+    def app(self, _: Any) -> Any:
+        """Return Parcel's container."""
+        return SimpleNamespace(name="parcel")
+
+    def processes(self, pod: Any, _: str) -> list[str]:
+        """Return its command lines."""
+        return self._told[pod.spec.node_name]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "found"),
+    [
+        (Copies({"host-1": "", "host-2": "python3 -c forward"}), [("host-2", "python3 -c forward")]),
+        (Copies({"host-1": "", "host-2": ""}), []),
+        (
+            Pods({"worker-1": ["python3 /app/parcel.py"], "worker-2": ["socat x"]}),
+            [("worker-2", "socat x")],
+        ),
+        # Of one that has just ended, nothing is known.
+        (Pods({"worker-1": ["sh run.sh", "python3 parcel.py"], "worker-2": []}), []),
+    ],
+)
+def test_a_program_in_the_place_of_parcel_is_found_in_each_way(
+    checks: Checks, cluster: Any, found: list[tuple[str, str]]
+) -> None:
+    kind = checks("12-one-goal-four-ways", "ways").Way
+    assert kind("x", cluster, 8120, "", "", SimpleNamespace()).other_programs() == found
 
 
 def service(name: str, port: int, image: str = "drydock/parcel:2.0") -> Service:
