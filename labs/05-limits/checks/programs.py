@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import posixpath
@@ -57,6 +58,12 @@ find /root /home /tmp /opt /srv /usr/local /var/tmp -xdev -type f -size -32k 2> 
         DIGEST)
             [ -x "$file" ] && mode=x || mode=-
             printf '%s\t%s\t%s\n' "$mode" "$file" "$(awk '!/^-*$/ { last = $0 } END { print last }' "$file.log" 2> /dev/null)"
+            name=${file##*/}
+            for line in $(grep -lF -e "${name%.py}" /proc/[0-9]*/cmdline 2> /dev/null); do
+                pid=${line%/cmdline}
+                printf 'process\t%s\t%s\t%s\t%s\n' "$file" "$(readlink "$pid/cwd")" "$(cat "$pid/comm")" \
+                    "$(tr '\0\n\t' '\t  ' < "$line")"
+            done
             ;;
     esac
 done
@@ -101,6 +108,24 @@ class Lying:
     executable: bool
     log: str
     """The last line of the log beside it, if that tells why it ended."""
+    process: Process | None = None
+    """The process that runs it, if one does."""
+
+
+def read_lying(text: str) -> list[Lying]:
+    """Read what the virtual machine says of a program's files, and of the processes that may run them."""
+    found: dict[str, Lying] = {}
+    for line in text.splitlines():
+        kind, path, *rest = [*line.split("\t"), "", ""]
+        if kind in {"x", "-"} and path:
+            log = rest[0]
+            found[path] = Lying(path, kind == "x", "" if "serving on port" in log else log)
+        elif kind == "process" and path in found and len(rest) > 2:
+            folder, title, *words = rest
+            process = Process(0, 0, title, folder, tuple(word for word in words if word))
+            if runs(process, path):
+                found[path] = dataclasses.replace(found[path], process=process)
+    return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -166,12 +191,16 @@ class Programs:
         return Report(lines[0].strip(), lines[1].strip(), listeners)
 
     def lying(self, name: str) -> Lying | None:
-        """Return where a program is in the virtual machine, unchanged; None when it is in no place where people put files."""
-        for line in self.in_vm(_LYING.replace("DIGEST", self.digest(name))).splitlines():
-            mode, path, log = [*line.split("\t"), "", ""][:3]
-            if path:
-                return Lying(path, mode == "x", "" if "serving on port" in log else log)
-        return None
+        """Return where a program is in the virtual machine, unchanged; None when it is in no place where people put files.
+
+        Of several, one that runs is preferred.
+        """
+        found = read_lying(self.in_vm(_LYING.replace("DIGEST", self.digest(name))))
+        return next((each for each in found if each.process), found[0] if found else None)
+
+    def look_again(self) -> None:
+        """Forget what the virtual machine said of itself: since then, something has changed there."""
+        self.__dict__.pop("report", None)
 
     def in_vm(self, script: str) -> str:
         """Run a script in the virtual machine and return what it printed, errors included."""

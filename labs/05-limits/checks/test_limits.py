@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from checker.grading.author import Wanted, extra_rights, fail, guard, mounted_folders, require, timeout
+from checker.grading.author import (
+    Wanted,
+    extra_rights,
+    fail,
+    guard,
+    mounted_folders,
+    require,
+    timeout,
+    wait_until,
+)
 
 from .programs import NAMES, PORTS, RIGHT
 from .sheet import read
@@ -15,10 +24,18 @@ if TYPE_CHECKING:
     from checker.grading.author import Container, Lab
 
     from .programs import Listener, Lying, Programs
-    from .serving import Serving
+    from .serving import Answer, Serving
 
 SAID_LEAST = 12
 """So many characters of a message tell it from another."""
+
+REFUSED = "exec format error"
+"""The kernel's own words for a file that it cannot start. An engine and a shell, which is in a container too, add different words."""
+
+NO_FILE = "no such file or directory"
+
+STARTING_SECONDS = 15.0
+"""How long a program may take from its start until it serves: 1 s measured, 6 s on an emulated processor, 12 s on a crowded machine."""
 
 FIRST_SECONDS = 60.0
 """A check that has to try the programs itself; 3 s measured."""
@@ -55,8 +72,8 @@ def test_no_privilege(lab: Lab, programs: Programs) -> None:
         opened = _opened(box, programs.sockets, virtual=box.image_id == vm)
         require(
             not opened,
-            f"`{box.name}` was started with `{opened}`. That lets it change the one kernel that everything here runs "
-            "on; it does not give it another.",
+            f"`{box.name}` was started with `{opened}`. That gives it more of this machine than a container has; it does not give it "
+            "another kernel than the one that everything here runs on.",
             expected="containers with the rights that containers have",
             seen=f"{box.name}: {opened}, on kernel {programs.kernel}",
             source=f"docker inspect {box.name}",
@@ -93,15 +110,32 @@ def test_messages_read(lab: Lab, programs: Programs) -> None:
             source=source,
             hint="Lesson, “Your turn”, step 1. Start it in a container and read what it prints.",
         )
+        facts = {
+            "expected": "a line of its output, copied",
+            "seen": sheet.text(name, "said"),
+            "source": source,
+            "evidence": seen.output,
+            "hint": "Start it once more with `docker run`, without `-d`, and copy a line as it stands.",
+        }
+        right = _is_line_of(said, output)
         require(
-            (len(said) >= SAID_LEAST and said in output) or (len(output) >= SAID_LEAST and output in said),
-            f"What the sheet says of {name} is not what it prints in a container.",
-            expected="a line of its output, copied",
-            seen=sheet.text(name, "said"),
-            source=source,
-            evidence=seen.output,
-            hint="Start it once more with `docker run`, without `-d`, and copy a line as it stands.",
+            right or not ("python3" in said and NO_FILE in said),
+            f"`said` under `[{name}]` is from a system without python3, where {name} did not even begin. The toolbox is such a system; "
+            f"{name}'s own image brings python3.",
+            **facts,
         )
+        require(
+            right,
+            f"What the sheet says of {name} is not what it prints in a container of its image.",
+            **facts,
+        )
+
+
+def _is_line_of(said: str, output: str) -> bool:
+    """Whether the sheet has a part of what a program printed; both as `_plain` returns them."""
+    if REFUSED in output and REFUSED in said:
+        return True
+    return (len(said) >= SAID_LEAST and said in output) or (len(output) >= SAID_LEAST and output in said)
 
 
 def _plain(words: str) -> str:
@@ -260,6 +294,10 @@ def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
             source=f"docker inspect --format '{{{{.Config.Labels}}}}' {strays[0].name}",
             hint=f"Remove it with `docker rm -f {strays[0].name}`, and start it in the shell that `lab shell 5` opens.",
         )
+    # One of another image that ends again and again answers nobody just now.
+    for box in serving.lab.containers():
+        if not boxes and "ledger" in " ".join([box.attrs["Path"], *box.attrs["Args"]]):
+            serving.lab.require_steady(box)
     require(
         boxes,
         "No container of ledger's image is there.",
@@ -322,7 +360,7 @@ def test_clock_in_vm(programs: Programs, serving: Serving) -> None:
 
 
 def _require_in_vm(name: str, programs: Programs, serving: Serving) -> None:
-    answer = serving.in_vm(name)
+    answer = serving.in_vm(name) or _await_start(name, programs, serving)
     if answer is None or answer.program != name:
         if programs.seen(name).runs and any(each.program == name for _, each in serving.in_containers(name)):
             return
@@ -351,6 +389,18 @@ def _require_in_vm(name: str, programs: Programs, serving: Serving) -> None:
         source=f"ssh vm sha256sum {name}",
         hint="Copy it out of its image once more, unchanged. What it asks for, the virtual machine has.",
     )
+
+
+def _await_start(name: str, programs: Programs, serving: Serving) -> Answer | None:
+    """Return what a program answers that was started in the virtual machine just now; None if it runs nowhere there, or is stopped."""
+    if programs.report.listeners.get(PORTS[name]):
+        return None
+    lying = programs.lying(name)
+    if not lying or not lying.process:
+        return None
+    wait_until(lambda: serving.in_vm(name), STARTING_SECONDS, every=0.5)
+    programs.look_again()
+    return serving.in_vm(name)
 
 
 def _fail_silent(name: str, there: Listener, lying: Lying | None, *, own: bool) -> NoReturn:
@@ -413,6 +463,16 @@ def _fail_not_in_vm(name: str, programs: Programs, serving: Serving, said: dict[
     lying = None if said else programs.lying(name)
     if not said and (there := programs.report.listeners.get(port)):
         _fail_silent(name, there, lying, own=there.is_unchanged(programs.digest(name)))
+    if lying and lying.process:
+        fail(
+            f"{name} runs in the virtual machine, as {lying.path}, and has not opened port {port} yet.",
+            expected=f"{name}, answering at http://vm:{port}/",
+            seen=f"no answer after {STARTING_SECONDS:g} s: {lying.process.told}",
+            source="ssh vm busybox ps -o pid,stat,args",
+            evidence=lying.log,
+            hint="Is it still starting, or is it stopped (`T` in the list)? Check again in a moment; if nothing has changed, end it there with "
+            "`kill -9` and its number, and start it again.",
+        )
     if lying:
         fail(
             f"{name} is in the virtual machine, as {lying.path}, but it does not run there: nobody answers on port {port}.",

@@ -219,6 +219,39 @@ def test_a_program_that_has_its_port_and_does_not_answer_is_described(
     assert state in failed.value.failure.seen
 
 
+@pytest.mark.parametrize(
+    ("said", "same"),
+    [
+        ("bash: ./seal: cannot execute binary file: Exec format error", True),
+        ("sh: 1: ./seal: Exec format error", True),
+        ("Exec format error", True),
+        ("./seal: No such file or directory", False),
+    ],
+)
+def test_what_the_kernel_refuses_counts_in_the_words_of_an_engine_and_of_a_shell(
+    checks: Checks, said: str, *, same: bool
+) -> None:
+    test = checks("05-limits", "test_limits")
+    printed = test._plain("exec /usr/local/bin/seal: exec format error")
+    assert test._is_line_of(test._plain(said), printed) == same
+    assert not test._is_line_of(test._plain(said), test._plain("modprobe: FATAL: Module pktgen not found"))
+
+
+def test_a_program_that_runs_is_told_from_its_file_and_from_an_editor_that_shows_it(checks: Checks) -> None:
+    lines = [
+        "x\t/opt/clock\tTraceback",
+        "process\t/opt/clock\t/root\tnano\tnano /opt/clock ",
+        "-\t/root/clock.py\tclock: serving on port 7004",
+        "process\t/root/clock.py\t/root\tpython3\tpython3\t-u\t./clock.py\t",
+        "ssh: a warning",
+    ]
+    lines[1] = "process\t/opt/clock\t/root\tnano\tnano\t/opt/clock"
+    idle, running = checks("05-limits", "programs").read_lying("\n".join(lines))
+    assert (idle.path, idle.executable, idle.log, idle.process) == ("/opt/clock", True, "Traceback", None)
+    assert (running.path, running.executable, running.log) == ("/root/clock.py", False, "")
+    assert running.process.told == "python3 -u ./clock.py"
+
+
 # -- lab 06: requests that waited, and the front's file --------------------------------------------------------
 
 
