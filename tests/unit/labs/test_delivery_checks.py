@@ -232,6 +232,13 @@ def test_a_rollback_that_took_long_on_a_busy_machine_is_not_judged() -> None:
     assert "took too long" in failure(judging.require_rolled_back, WEB, idle)
 
 
+def test_two_runs_that_a_busy_machine_did_not_end_in_time_are_not_judged() -> None:
+    older, newer = run(f"result: live {OTHER}"), run(code=137)
+    with pytest.raises(CouldNotRun, match="ended one of two runs after 120 s, and this machine"):
+        judging.require_in_order(outcome(older, newer, load=judging.BUSY_LOAD + 6))
+    assert "run of the newer one failed" in failure(judging.require_in_order, outcome(older, newer))
+
+
 def test_a_success_that_is_none_is_said_before_what_a_busy_machine_may_have_done() -> None:
     seen = SimpleNamespace(
         failures=[SimpleNamespace(outcome="HTTP 503", at=1.0)], requests=[1], summary="", pause=9.0
