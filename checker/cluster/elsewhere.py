@@ -11,7 +11,7 @@ from checker.grading.verdicts import could_not_run
 if TYPE_CHECKING:
     from checker.cluster.interface import Instance
     from checker.cluster.kubernetes_records import Pod
-    from checker.grading.author import Lab
+    from checker.grading.author import Lab, Process
     from checker.scene.chosen import Kept
 
 _REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -55,7 +55,7 @@ class Elsewhere(Kubernetes):
         """Refuse, for the same reason: this would happen on the node."""
         self.lose(instance.node)
 
-    def processes(self, pod: Pod, container: str) -> list[str]:  # noqa: ARG002 - the same for all
+    def processes(self, pod: Pod, container: str) -> list[Process]:  # noqa: ARG002 - the same for all
         """Return nothing: nobody looks into machines of the learner's own cluster."""
         return []
 

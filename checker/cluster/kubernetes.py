@@ -30,7 +30,7 @@ from checker.cluster.kubernetes_workloads import (
     waits_for_deletion,
     workload_of,
 )
-from checker.grading.author import age, moment, wait_until
+from checker.grading.author import Process, age, moment, wait_until
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
@@ -172,15 +172,20 @@ class Kubernetes(KubernetesNodes):
         task = pod.status.container_statuses[0].container_id.rpartition("/")[2]
         self.lab.node(instance.node).exec(f"ctr --namespace k8s.io tasks kill --signal KILL {task}")
 
-    def processes(self, pod: Pod, container: str) -> list[str]:
-        """Return the command lines of a container's processes, as its node has them."""
+    def processes(self, pod: Pod, container: str) -> list[Process]:
+        """Return a container's processes, as its node has them, without their parents and the kernel's names for them."""
         found = (each.container_id for each in pod.status.container_statuses if each.name == container)
         task = next(found, "").rpartition("/")[2]
         said = self.lab.node(pod.spec.node_name).exec(
             f"for each in $(ctr --namespace k8s.io tasks ps {task} | awk 'NR > 1 {{print $1}}'); do "
-            "tr '\\0' ' ' < /proc/$each/cmdline; echo; done"
+            "printf '%s\\t%s\\t' $each \"$(readlink /proc/$each/cwd)\"; tr '\\0\\n' '\\t ' < /proc/$each/cmdline; echo; done"
         )
-        return [line.strip() for line in said.stdout.splitlines() if line.strip()]
+        rows = (line.split("\t") for line in said.stdout.splitlines())
+        return [
+            Process(int(number), 0, "", folder, tuple(word for word in words if word))
+            for number, folder, *words in rows
+            if any(words)
+        ]
 
     def lose(self, node: str) -> None:
         """Kill a node."""

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 SMALL_BYTES = 1 << 20
 """Up to which size a file of a container is read."""
 
-_PROGRAM = re.compile(r"/[\w./@+-]*\.[A-Za-z]\w*")
+_PROGRAM = re.compile(r"(?<![:/\w.])/[\w./@+-]*\.[A-Za-z]\w*")
 """A file in a command that an absolute path names, such as a program that an interpreter runs."""
+
+_SYSTEMS = re.compile(r"/(usr/(s?bin|lib\w*)|s?bin|lib\w*|dev|proc|sys)(/|$)")
+"""Folders that belong to the system in an image, and are large."""
 
 FILLER = "drydock/toolbox:1.0"
 """The image of a container that takes an address which has become free."""
@@ -213,8 +216,12 @@ class OnNetwork:
             return {}
         config = container.attrs["Config"]
         command = " ".join([*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])])
-        programs = {posixpath.dirname(each) for each in _PROGRAM.findall(command)}
-        folders = {"/run/secrets", config.get("WorkingDir") or "/", *programs} - {"/"}
+        programs = {
+            posixpath.normpath(posixpath.dirname(each))
+            for each in _PROGRAM.findall(command)
+            if not _SYSTEMS.match(each)
+        }
+        folders = {"/run/secrets", config.get("WorkingDir") or "/", *programs} - {"/", "//"}
         return {
             f"{each}/{name}": content
             for each in sorted(folders)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from checker.grading import edits
-from checker.grading.programs import Process, runs
+from checker.grading.programs import Process, command_of, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,7 +60,7 @@ class Remote:
         there = self.processes()
         if not there or self._find(there, program):
             return ""
-        return next((each.told for each in there if each.told), "a program without a command line")
+        return command_of(there)
 
     def environment(self, process: Process) -> dict[str, str]:
         """Return the environment variables that one of its processes was started with."""

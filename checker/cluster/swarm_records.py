@@ -233,7 +233,7 @@ def ended_in_place(tasks: Sequence[Task], now: float) -> list[Task]:
     """Return the tasks that have lately ended where one runs now, if these are many: then copies do not stay.
 
     Args:
-        tasks: a service's tasks.
+        tasks: the tasks of one service, or of several.
         now: the time by the engine's clock, in seconds since 1970.
     """
     for running in (task for task in tasks if task.wanted):
@@ -243,7 +243,8 @@ def ended_in_place(tasks: Sequence[Task], now: float) -> list[Task]:
             if not task.wanted
             and task.state in {"failed", "complete"}
             # What ended before the last change of the service ended under other rules.
-            and (task.slot, task.definition) == (running.slot, running.definition)
+            and (task.service, task.slot, task.definition)
+            == (running.service, running.slot, running.definition)
             and (task.slot or task.node == running.node)
             and age(task.created, now) < ENDED_SECONDS
         ]

@@ -35,7 +35,7 @@ from checker.grading.history import (
 from checker.grading.http import Outside, Prober, Reply, fields_of
 from checker.grading.inside import Inner, Inside
 from checker.grading.pausing import pause
-from checker.grading.programs import Process, Processes, read_processes, runs
+from checker.grading.programs import Process, Processes, command_of, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import insides, listening
 from checker.grading.rights import extra_rights, folder_behind, mounted_folders
@@ -101,6 +101,7 @@ __all__ = [
     "Traffic",
     "Wanted",
     "age",
+    "command_of",
     "could_not_run",
     "digest_of",
     "endings",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from checker.engine.shell import ShellError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.grading.container import Container
 
 _LOOK = (
@@ -129,6 +131,11 @@ def runs(process: Process, file: str) -> bool:
             return False
         words = words[1:]
     return bool(words) and _resolved(process.folder, words[0]) == file
+
+
+def command_of(processes: Sequence[Process]) -> str:
+    """Return how the first of some processes was started, for a person who does not expect it."""
+    return next((each.told for each in processes if each.told), "a program without a command line")
 
 
 def _resolved(folder: str, path: str) -> str:

@@ -11,7 +11,7 @@ from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand
 from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.swarm import NotAManagerError, Swarm
-from checker.grading.author import Lab, Reasons, Traffic
+from checker.grading.author import Lab, Reasons, Traffic, command_of, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,9 +109,9 @@ class Way:
         if isinstance(cluster, Kubernetes):
             for pod in cluster.pods():
                 app = cluster.app(pod.spec.containers)
-                lines = cluster.processes(pod, app.name) if app else []
-                own = any(PROGRAM.rpartition("/")[2] in line for line in lines)
-                found.append((pod.spec.node_name, "" if own or not lines else lines[0]))
+                there = cluster.processes(pod, app.name) if app else []
+                own = not there or any(runs(each, PROGRAM) for each in there)
+                found.append((pod.spec.node_name, "" if own else command_of(there)))
         return [(node, told) for node, told in found if told]
 
     def loose(self) -> list[tuple[str, str]]:

@@ -76,20 +76,40 @@ def read(work: Path, way: Way, cell: str) -> Written:
     WHY.require(names, "no-files", way=way.title, seen="nothing")
     texts: dict[Path, str] = {}
     for name in names:
-        file = (work / name).resolve()
-        if not (file.is_relative_to(work.resolve()) and file.exists()):
+        if not (_is_there(work / name) and (work / name).resolve().is_relative_to(work.resolve())):
             there = ", ".join(sorted(path.name for path in work.iterdir()))
             WHY.fail("no-such-file", way=way.title, name=name, seen=there)
+        file = (work / name).resolve()
         try:
-            texts[file] = text_of(file)
-        except (OSError, UnicodeDecodeError) as error:
+            texts[file] = _text_of(file)
+        except OSError as error:
             WHY.fail("not-a-text", name=name, seen=str(error))
     return Written(way, tuple(names), texts)
 
 
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # no name of a file is that long
+        return False
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return text_of(file)
+    except UnicodeDecodeError as error:
+        data = file.read_bytes()
+        if b"\0" in data:
+            raise OSError(f"{file.name} is not a text: {error}") from error
+        # An editor's own encoding: a comment may be wrong then, and what was typed is not.
+        return data.decode(errors="replace")
+
+
 def _names(work: Path, cell: str) -> list[str]:
     # A name that contains a space can stand alone.
-    return [cell] if (work / cell).is_file() else re.sub(r"[,+]", " ", cell).split()
+    return (
+        [cell] if _is_there(work / cell) and (work / cell).is_file() else re.sub(r"[,+]", " ", cell).split()
+    )
 
 
 def require_own(one: Written, other: Written) -> None:

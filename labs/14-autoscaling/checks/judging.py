@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
     from .autoscaler import Scaled
 
-WARM_UP = "PARCEL_WARM_UP_MS"
+WARM_UP, PORT = "PARCEL_WARM_UP_MS", "PARCEL_PORT"
+OWN_PORT = 8080
+"""Where Parcel listens unless its environment says otherwise."""
+HTTP_PORT = 80
+"""What a command need not name."""
 
 
 def judge_asking(scaled: Scaled) -> None:
@@ -47,14 +51,33 @@ def judge_asking(scaled: Scaled) -> None:
 
 def _asked_by_others(scaled: Scaled) -> list[Probe]:
     """Return the probes of a copy's other containers that ask Parcel: the containers of a pod have one network, and are ready together."""
-    app, service = scaled.app, scaled.service
-    ports = {str(each.target_port or each.port) for each in service.spec.ports} if service else set()
+    app = scaled.app
     others = [each for each in scaled.pods[0].spec.lasting if not app or each.name != app.name]
-    return [
-        probe
-        for probe in (each.readiness_probe for each in others)
-        if probe and any(re.search(rf"\b{port}\b", probe.asks) for port in ports)
-    ]
+    probes = (each.readiness_probe for each in others)
+    return [probe for probe in probes if probe and any(_asks(probe, port) for port in _ports(scaled))]
+
+
+def _ports(scaled: Scaled) -> set[int | str]:
+    """Return the ports at which a copy's Parcel is reached, also through another container, each by its number and its names."""
+    app, service = scaled.app, scaled.service
+    targets = {each.target_port or each.port for each in service.spec.ports} if service else set()
+    own = [each.value for each in app.env if each.name == PORT and each.value.isdecimal()] if app else []
+    numbers = {port for port in targets if isinstance(port, int)} | {int(own[-1]) if own else OWN_PORT}
+    declared = [port for each in scaled.pods[0].spec.lasting for port in each.ports]
+    numbers |= {each.container_port for each in declared if each.name in targets}
+    return numbers | {each.name for each in declared if each.name and each.container_port in numbers}
+
+
+def _asks(probe: Probe, port: int | str) -> bool:
+    """Whether a probe asks a port of its own pod."""
+    if probe.exec is not None:
+        command = " ".join(probe.exec.command)
+        plain = port == HTTP_PORT and re.search(r"(localhost|127\.0\.0\.1|\[::1\])(/|\s|$)", command)
+        return bool(plain or (isinstance(port, int) and re.search(rf"(?<!\d){port}(?!\d)", command)))
+    if probe.http_get is not None:
+        return not probe.http_get.host and probe.http_get.port == port
+    by = probe.tcp_socket or probe.grpc
+    return by is not None and by.port == port
 
 
 def _is_passed_at_once(probe: Probe, warm_s: float) -> bool:

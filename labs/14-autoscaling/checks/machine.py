@@ -16,6 +16,8 @@ PATIENCE_SECONDS = 2.0
 WINDOW_SECONDS = 10.0
 """Over how long it is added up what the recorder's work got. With 30 programs at work on two cores, two pieces of it in five had
 luck and got a fifth of a core or more; of ten seconds together, one in ten."""
+SHORT_PIECES = 3
+"""How many pieces of work in that time must have got too little."""
 MOST = 11
 """How many pieces of work there can be in that time: it works once a second."""
 
@@ -59,9 +61,12 @@ def short_of(work: Sequence[Work], cores: float) -> list[Span]:
         # One piece of work may have had bad luck: what all had together, for some seconds, tells what a copy gets.
         since = each.at - WINDOW_SECONDS
         lately = [other for other in work[max(0, number - MOST) : number + 1] if other.at > since]
-        if sum(other.needed for other in lately) >= cores * sum(other.took for other in lately):
+        enough = sum(other.needed for other in lately) >= cores * sum(other.took for other in lately)
+        short = [other for other in lately if other.needed < cores * other.took]
+        # One long wait is no busy machine, however long it was.
+        if enough or len(short) < SHORT_PIECES:
             continue
-        begin, end = lately[0].at - lately[0].took, each.at
+        begin, end = short[0].at - short[0].took, each.at
         if found and begin <= found[-1][1]:
             begin = found.pop()[0]
         found.append((begin, end))

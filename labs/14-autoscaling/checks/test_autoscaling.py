@@ -166,7 +166,7 @@ def test_followed(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     numbers = wanted(changes)
     first = tide.first_ready
     few = max(numbers[0], scaled.autoscaler.spec.min_replicas)
-    if first is None or first > RISING_SECONDS or max(numbers) <= few:
+    if numbers[0] < CEILING and (first is None or first > RISING_SECONDS or max(numbers) <= few):
         # Copies that get no CPU use none, and the autoscaler sees no need of more.
         tide.require_power_until(RISING_SECONDS)
     if first is None or max(numbers) <= few:

@@ -37,6 +37,8 @@ UNSENT_SECONDS = 10.0
 """For how many seconds of it they may have sent nothing until it was no such tide."""
 SHORT_SECONDS = 10.0
 """For how many seconds the copies may have got less than they may use until they may be late for that."""
+LINES = 2000
+"""How many of the recorder's lines about its work are read: half an hour of them, and a tide takes minutes."""
 AUTOSCALER = "kube-controller-manager"
 """Who sets the number for an autoscaler."""
 
@@ -121,7 +123,7 @@ class Tide:
     def require_power_until(self, seconds: float) -> None:
         """Say that nothing can be judged, if the machine did not have what a copy may use, in its first seconds."""
         if sum(max(0.0, min(end, self.begin + seconds) - begin) for begin, end in self.short) > SHORT_SECONDS:
-            self._tell_of_short("what came late")
+            self._tell_of_short("that copies came late, or none,")
 
     def _tell_of_short(self, what: str) -> NoReturn:
         lasted = sum(end - begin for begin, end in self.short)
@@ -134,7 +136,7 @@ class Tide:
     @functools.cached_property
     def short(self) -> list[Span]:
         """When in it the machine gave a busy program less than a copy may use."""
-        work = machine.read(self._lab.node("recorder").exec(f"cat {machine.RECORD}").stdout)
+        work = machine.read(self._lab.node("recorder").exec(f"tail -n {LINES} {machine.RECORD}").stdout)
         found = machine.short_of(work, self._cores)
         return [
             (max(begin, self.begin), min(end, self.due))

@@ -156,6 +156,34 @@ def test_the_folder_of_a_program_that_the_command_names_is_its_folder(command: l
     assert services.read_files(copy) == {"/app/main.py": b"x"}
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["curl", "http://example.com/x"],
+        ["wget", "http://tracking.local:8080/places.json"],
+        ["/./main.py"],
+        ["/app/../main.py"],
+        ["/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", "x"],
+    ],
+)
+def test_neither_an_address_nor_the_root_nor_the_system_is_a_folder_of_programs(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = container("work-front")
+    front["Config"] |= {"WorkingDir": "/", "Cmd": command}
+    made = on_network(front)
+    (copy,) = made.copies()
+    asked: list[str] = []
+
+    def files_below(_: str, folder: str, most: int | None = None) -> dict[str, bytes]:
+        asked.append(f"{folder} {most}")
+        return {}
+
+    monkeypatch.setattr(made._lab.engine, "files_below", files_below)
+    made.read_files(copy)
+    assert asked == [f"/run/secrets {SMALL_BYTES}"]
+
+
 def test_the_interpreter_in_a_command_has_no_folder_of_programs() -> None:
     """All programs of the system are there."""
     front = container("work-front")

@@ -12,6 +12,7 @@ from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, Loss, Record
 from checker.cluster.nomad_records import Deployment, GroupDeployment
 from checker.cluster.swarm import Service
+from checker.grading.programs import Process
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
@@ -210,9 +211,25 @@ def test_files_may_be_named_in_several_ways(checks: Checks, tmp_path: Path, cell
     assert set(found.lines) == {"docker run"}
 
 
-@pytest.mark.parametrize(("cell", "reason"), [("typed", "cannot be read"), ("gone.txt", "has no such file")])
+def test_a_file_in_an_editors_own_encoding_is_a_text(checks: Checks, tmp_path: Path) -> None:
+    (tmp_path / "hand.txt").write_bytes("# für\ndocker run\n".encode("cp1252"))
+    found = checks("12-one-goal-four-ways", "written").read(tmp_path, ran(""), "hand.txt")
+    assert "docker run" in found.lines
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("typed", "cannot be read"),
+        ("image.tar", "cannot be read"),
+        ("gone.txt", "has no such file"),
+        ("x" * 300, "has no such file"),
+        (" ".join(f"part-{number:02}-of-many.yaml" for number in range(20)), "has no such file"),
+    ],
+)
 def test_what_is_no_file_is_told_as_that(checks: Checks, tmp_path: Path, cell: str, reason: str) -> None:
     (tmp_path / "typed").mkdir()
+    (tmp_path / "image.tar").write_bytes(b"\0\xff\xfe")
     with pytest.raises(CheckFailed, match=reason):
         checks("12-one-goal-four-ways", "written").read(tmp_path, ran(""), cell)
 
@@ -271,9 +288,10 @@ class Pods(Kubernetes):
         """Return Parcel's container."""
         return SimpleNamespace(name="parcel")
 
-    def processes(self, pod: Any, _: str) -> list[str]:
-        """Return its command lines."""
-        return self._told[pod.spec.node_name]
+    def processes(self, pod: Any, _: str) -> list[Process]:
+        """Return what runs in it, each in the folder of the image."""
+        told = self._told[pod.spec.node_name]
+        return [Process(each, 0, "", "/app", tuple(line.split())) for each, line in enumerate(told)]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +302,10 @@ class Pods(Kubernetes):
         (
             Pods({"worker-1": ["python3 /app/parcel.py"], "worker-2": ["socat x"]}),
             [("worker-2", "socat x")],
+        ),
+        (
+            Pods({"worker-1": ["python3 -m parcel"], "worker-2": ["python3 /tmp/parcel.py"]}),
+            [("worker-2", "python3 /tmp/parcel.py")],
         ),
         # Of one that has just ended, nothing is known.
         (Pods({"worker-1": ["sh run.sh", "python3 parcel.py"], "worker-2": []}), []),

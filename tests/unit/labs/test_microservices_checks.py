@@ -130,20 +130,28 @@ class Stores:
 
     def __init__(self, *contents: str | None) -> None:
         self.contents = list(contents)
+        self.status = apart.CREATED
         self.on = self
 
     def stored(self, _: object) -> str | None:
         """Return what is there now."""
         return self.contents[0]
 
-    def accept(self, _: str) -> None:
+    def accept(self, _: str) -> SimpleNamespace:
         """Go on to what is there afterwards."""
         self.contents.pop(0)
+        return SimpleNamespace(status=self.status)
 
 
 def test_a_volume_that_a_parcel_does_not_change_is_not_where_parcels_are() -> None:
     with pytest.raises(CheckFailed, match="nothing on its volume changed"):
         apart.require_changed(Stores("one", "one"), SimpleNamespace(inspected=""))
+
+
+def test_a_front_that_accepts_nothing_is_not_said_to_store_it_elsewhere() -> None:
+    stores = Stores("one", "one")
+    stores.status = 500
+    apart.require_changed(stores, SimpleNamespace(inspected=""))
 
 
 @pytest.mark.parametrize("contents", [("one", "two"), (None,)])
@@ -154,8 +162,8 @@ def test_a_volume_that_changes_or_cannot_be_read_is_right(contents: tuple[str | 
 class Trail:
     """Services whose tracking logs a request for each front page, under the page's id or under another."""
 
-    def __init__(self, number: str | None) -> None:
-        self.number = number
+    def __init__(self, number: str | None, times: int = 1) -> None:
+        self.number, self.times = number, times
         self.said = [json.dumps({"event": "request", "method": "GET", "id": "before"})]
         self.prober = self
         self.on = SimpleNamespace(shows_logs=str)
@@ -164,7 +172,7 @@ class Trail:
         """Answer a front page."""
         if self.number is not None:
             number = self.number or headers["X-Request-Id"]
-            self.said.append(json.dumps({"event": "request", "method": "GET", "id": number}))
+            self.said += [json.dumps({"event": "request", "method": "GET", "id": number})] * self.times
 
     def log(self, name: str) -> str:
         """Return tracking's log; the front has answered one page, with an id that it made itself."""
@@ -177,7 +185,11 @@ class Trail:
 
 def test_a_front_page_whose_id_does_not_reach_tracking_is_named() -> None:
     with pytest.raises(CheckFailed, match="tracking got its requests with other ids"):
-        traces.require_front_page_in_logs(Trail("0f3a"))
+        traces.require_front_page_in_logs(Trail("0f3a", traces.MANY))
+
+
+def test_a_front_may_ask_tracking_now_and_then_for_itself() -> None:
+    traces.require_front_page_in_logs(Trail("0f3a", 4))
 
 
 @pytest.mark.parametrize("number", ["", None, "page-listen", "own-7"])
