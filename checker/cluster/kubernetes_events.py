@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from checker.cluster.kubernetes_records import Pod
 
 
+_LOG_GONE = "unable to retrieve container logs for "
+"""What a node answers, with status 200, when the container that ended is removed with its log."""
+
+
 class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pass
 
@@ -80,4 +84,5 @@ def last_words(api: Api, pod: Pod, container: str) -> str:
     """Return the last line that a pod's container wrote before it ended the last time; empty when it wrote none."""
     of = pod.metadata
     options = f"container={container}&previous=true&tailLines=1"
-    return api.text(f"/api/v1/namespaces/{of.namespace}/pods/{of.name}/log?{options}").strip()
+    said = api.text(f"/api/v1/namespaces/{of.namespace}/pods/{of.name}/log?{options}").strip()
+    return "" if said.startswith(_LOG_GONE) else said

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from checker.cluster.kubernetes_events import events, last_said, last_words
 from checker.cluster.kubernetes_records import Pod
@@ -43,7 +44,10 @@ def test_what_was_said_last_of_a_pod_is_one_line_with_the_word_that_is_looked_fo
     assert not last_said(api, POD, "type=Warning", "Startup")
 
 
-def test_last_words_are_those_of_the_container_before_its_last_start() -> None:
+@pytest.mark.parametrize(
+    ("log", "said"), [("ended\n", "ended"), ("unable to retrieve container logs for containerd://x", "")]
+)
+def test_last_words_are_those_of_the_container_before_its_last_start(log: str, said: str) -> None:
     path = "/api/v1/namespaces/shop/pods/web-1/log?container=web&previous=true&tailLines=1"
-    api: Any = SimpleNamespace(text={path: "ended\n"}.get)
-    assert last_words(api, POD, "web") == "ended"
+    api: Any = SimpleNamespace(text={path: log}.get)
+    assert last_words(api, POD, "web") == said
