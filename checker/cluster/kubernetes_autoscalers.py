@@ -135,7 +135,7 @@ class Autoscaler(_Record, frozen=True):
         return f"{ref.kind.lower()}/{ref.name}"
 
     def names(self, workload: Workload) -> bool:
-        """Whether it names a workload, wherever that is; a kind in small letters is one that the cluster does not find."""
+        """Whether it names a workload, wherever that is; the cluster finds a kind in small letters, too."""
         ref = self.spec.scale_target_ref
         return (ref.kind.lower(), ref.name) == (workload.kind.lower(), workload.name)
 
