@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import expect, sync_playwright  # noqa: E402 - the checkout comes first on the path
 
-from checker.authoring.testing import find_browser  # noqa: E402
+from checker.authoring.testing import ensure_browser, find_browser  # noqa: E402
 from checker.engine.api import connect  # noqa: E402
 
 if TYPE_CHECKING:
@@ -206,6 +206,7 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     if connect().list_all("containers", labels={"com.docker.compose.project": "drydock-01"}):
         raise SystemExit("Lab 01 runs: `lab stop 1` first.")
+    ensure_browser(print, no_install=True)
     folder = ROOT / ".lab"
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=folder, ignore_cleanup_errors=True) as scratch:
