@@ -180,7 +180,8 @@ class Kubernetes(KubernetesNodes):
             f"for each in $(ctr --namespace k8s.io tasks ps {task} | awk 'NR > 1 {{print $1}}'); do "
             "printf '%s\\t%s\\t' $each \"$(readlink /proc/$each/cwd)\"; tr '\\0\\n' '\\t ' < /proc/$each/cmdline; echo; done"
         )
-        rows = (line.split("\t") for line in said.stdout.splitlines())
+        # A command may have a carriage return or a line separator in it.
+        rows = (line.split("\t") for line in said.stdout.split("\n") if line.count("\t") > 1)
         return [
             Process(int(number), 0, "", folder, tuple(word for word in words if word))
             for number, folder, *words in rows

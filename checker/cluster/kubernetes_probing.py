@@ -139,7 +139,7 @@ class _Trial:
         app = self._pods.app
         if self._pods.is_ready(LATE) and self._pods.answers(LATE, app.ready)[0] == 200:
             could_not_run(
-                f"A copy of your pod was to say that it is not ready, and says that it is: its command sets {' and '.join(app.late)} "
+                f"The checker told a copy of your pod to say that it is not ready, but it says that it is: its command sets {' and '.join(app.late)} "
                 "itself. Set it under `env`, where the checker can set another value for its copy."
             )
         return self._found(Fault.ALWAYS_READY) if self._pods.is_ready(LATE) else None

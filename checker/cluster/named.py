@@ -27,7 +27,7 @@ SMALL_BYTES = 1 << 20
 _PROGRAM = re.compile(r"(?<![:/\w.])/[\w./@+-]*\.[A-Za-z]\w*")
 """A file in a command that an absolute path names, such as a program that an interpreter runs."""
 
-_SYSTEMS = re.compile(r"/(usr/(s?bin|lib\w*)|s?bin|lib\w*|dev|proc|sys)(/|$)")
+_SYSTEMS = re.compile(r"/((usr/)?(s?bin|lib(32|64|x32|exec)?)|dev|proc|sys)(/|$)")
 """Folders that belong to the system in an image, and are large."""
 
 FILLER = "drydock/toolbox:1.0"
@@ -216,11 +216,8 @@ class OnNetwork:
             return {}
         config = container.attrs["Config"]
         command = " ".join([*(config.get("Entrypoint") or []), *(config.get("Cmd") or [])])
-        programs = {
-            posixpath.normpath(posixpath.dirname(each))
-            for each in _PROGRAM.findall(command)
-            if not _SYSTEMS.match(each)
-        }
+        files = (posixpath.normpath(each) for each in _PROGRAM.findall(command))
+        programs = {posixpath.dirname(each) for each in files if not _SYSTEMS.match(each)}
         folders = {"/run/secrets", config.get("WorkingDir") or "/", *programs} - {"/", "//"}
         return {
             f"{each}/{name}": content

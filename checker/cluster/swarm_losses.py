@@ -53,9 +53,8 @@ def why_not_replaced(
                 else "its restart condition is `none`"
             )
             return (
-                f"A lost copy of `{service.name}` is not to start again: {said}, and for a swarm a copy that was lost with its node "
-                f"is one that ended. Nothing is under way in its place, and {count_of(len(there))} run{'s' * (len(there) == 1)} from "
-                "now on."
+                f"A lost copy of `{service.name}` will not be started again: {said}. For a swarm, a copy that was lost with its node "
+                f"has ended. Nothing replaces it, and {count_of(len(there))} run{'s' * (len(there) == 1)} from now on."
             )
         if delay >= within - START_SECONDS and any(task.state == "ready" for task in there):
             return (

@@ -139,10 +139,12 @@ class Requests:
         if self.mention is None or connection.answers_within(QUIET_SECONDS):
             return
         left = seconds - QUIET_SECONDS
-        self.mention(
-            f"the container engine at {self.endpoint.host} has not answered for {QUIET_SECONDS:.0f} s; "
-            f"waiting {left:.0f} s more"
-        )
+        # That nobody reads it any more is no fault of the engine.
+        with contextlib.suppress(OSError):
+            self.mention(
+                f"the container engine at {self.endpoint.host} has not answered for {QUIET_SECONDS:.0f} s; "
+                f"waiting up to {left:.0f} s more"
+            )
         connection.limit(left)
 
     def _connection(self, seconds: float) -> tuple[EngineConnection, bool]:

@@ -63,7 +63,7 @@ class Run:
 
     @property
     def evidence(self) -> str:
-        """The last line of its errors; without errors, the last line that it printed. If it failed, also what is to be known of its file."""
+        """The last line of its errors; without errors, the last line that it printed. If it failed, also what is wrong with its file."""
         lines = [_last(self.done.stderr) or self.last, "" if self.ok else self.remark]
         return "\n".join(filter(None, lines))
 
@@ -115,7 +115,8 @@ class Script:
             f'timeout {seconds:g} "$@" {said} < /dev/null',
             seconds + 5,
         )
-        return Run(f"sh {name} {said}".rstrip(), done, seconds, self._remark())
+        remark = self._remark() if done.rc and self.file.is_file() else ""
+        return Run(f"sh {name} {said}".rstrip(), done, seconds, remark)
 
     def _remark(self) -> str:
         """Return what makes a shell misread the file, and what corrects it; empty if nothing does."""
@@ -123,7 +124,7 @@ class Script:
             if script.readline(LINE_BYTES).endswith(b"\r\n"):
                 name = shlex.quote(self.file.name)
                 return (
-                    f"The lines of {name} end as on Windows (CR LF), and a shell takes the CR for a part of the last word. "
+                    f"The lines of {name} end as on Windows (CR LF), and a shell, or the program of the first line, may take the CR for a part of the last word. "
                     f"This removes it: sed -i 's/\\r$//' {name}"
                 )
         return ""

@@ -72,7 +72,7 @@ def require_runs_there(lab: Lab, second: Second) -> dict[str, Any]:
     )
     config = image.get("Config") or {}
     own = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
-    given = [container["Path"], *container["Args"]]
+    given = [container["Path"], *(container["Args"] or ())]
     WHY.require(given == own, "runs-another-command", own=shlex.join(own), seen=shlex.join(given)[:160])
     return container
 

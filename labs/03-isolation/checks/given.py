@@ -59,7 +59,7 @@ def runs_its_program(lab: Lab, asked: Asked, container: Container) -> bool:
 def runs_own_command(container: Container, image: dict[str, Any]) -> bool:
     """Whether a container was started without a command other than its image's."""
     own = image.get("Config") or {}
-    return [container.attrs["Path"], *container.attrs["Args"]] == [
+    return [container.attrs["Path"], *(container.attrs["Args"] or ())] == [
         *(own.get("Entrypoint") or ()),
         *(own.get("Cmd") or ()),
     ]

@@ -72,8 +72,8 @@ def test_no_privilege(lab: Lab, programs: Programs) -> None:
         opened = _opened(box, programs.sockets, virtual=box.image_id == vm)
         require(
             not opened,
-            f"`{box.name}` was started with `{opened}`. That gives it more of this machine than a container has; it does not give it "
-            "another kernel than the one that everything here runs on.",
+            f"`{box.name}` was started with `{opened}`. With that, it may do more on this machine than a container may. It still runs "
+            "on the same kernel as everything here.",
             expected="containers with the rights that containers have",
             seen=f"{box.name}: {opened}, on kernel {programs.kernel}",
             source=f"docker inspect {box.name}",
@@ -119,7 +119,7 @@ def test_messages_read(lab: Lab, programs: Programs) -> None:
         }
         right = _is_line_of(said, output)
         require(
-            right or not ("python3" in said and NO_FILE in said),
+            right or name == "seal" or not ("python3" in said and NO_FILE in said) or "open file" in said,
             f"`said` under `[{name}]` is from a system without python3, where {name} did not even begin. The toolbox is such a system; "
             f"{name}'s own image brings python3.",
             **facts,
@@ -296,7 +296,7 @@ def test_ledger_in_container(programs: Programs, serving: Serving) -> None:
         )
     # One of another image that ends again and again answers nobody just now.
     for box in serving.lab.containers():
-        if not boxes and "ledger" in " ".join([box.attrs["Path"], *box.attrs["Args"]]):
+        if not boxes and "ledger" in box.main_command:
             serving.lab.require_steady(box)
     require(
         boxes,
@@ -366,6 +366,9 @@ def _require_in_vm(name: str, programs: Programs, serving: Serving) -> None:
             return
         _fail_not_in_vm(name, programs, serving, answer.said if answer else {})
     there = serving.in_the_vm(name)
+    if there is None:  # it has begun to serve since the virtual machine was looked at
+        programs.look_again()
+        there = serving.in_the_vm(name)
     files = there.files if there else {}
     if there and there.is_unchanged(programs.digest(name)):
         return
@@ -394,7 +397,7 @@ def _require_in_vm(name: str, programs: Programs, serving: Serving) -> None:
 def _await_start(name: str, programs: Programs, serving: Serving) -> Answer | None:
     """Return what a program answers that was started in the virtual machine just now; None if it runs nowhere there, or is stopped."""
     if programs.report.listeners.get(PORTS[name]):
-        return None
+        return serving.in_vm(name)  # it may have opened its port since it was asked
     lying = programs.lying(name)
     if not lying or not lying.process:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.cluster.interface import lost_nodes
+from checker.cluster.interface import count_of, lost_nodes
 from checker.cluster.kubernetes import is_between_two_ends
 from checker.cluster.kubernetes_hindrances import Hindrance, Kind, end_of, hindrance_of, short_of_memory
 from checker.cluster.kubernetes_records import quantity, resources_of
@@ -75,7 +75,7 @@ def _fail(parcel: Parcel, pods: list[Pod], found: Hindrance) -> NoReturn:
     delay = f" The probes put off the first question by up to {container.delay} s." if container.delay else ""
     WHY.fail(
         _reason(parcel, pod, found),
-        counted=f"{len(pods)} of {len(parcel.pods)} copies",
+        counted=f"{len(pods)} of {count_of(len(parcel.pods))}",
         down=len(pods),
         pod=where,
         source=f"kubectl describe pod {where}",

@@ -170,7 +170,7 @@ def _rows(lab: Lab) -> dict[str, dict[str, str]]:
     except FileNotFoundError:
         WHY.fail("no-table", seen="no such file")
     except (OSError, UnicodeDecodeError) as error:
-        WHY.fail("not-a-text", name=FILE, seen=str(error))
+        WHY.fail("table-not-a-text", name=FILE, seen=str(error))
     # A table program may part values by semicolons or tabs.
     parted = text.replace(";", ",").replace("\t", ",")
     lines = [line for line in parted.splitlines() if line.strip() and not line.startswith("#")]

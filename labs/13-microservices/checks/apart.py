@@ -65,8 +65,8 @@ def require_changed(services: Services, front: Copy) -> None:
         return  # the checks of what the front accepts say so
     require(
         wait_until(lambda: services.on.stored(front) != before, STORED_SECONDS, every=0.2),
-        "The front accepted a parcel, and nothing on its volume changed: the parcel is in the container, beside the volume, and is gone "
-        "with the next one.",
+        "The front accepted a parcel, and nothing on its volume changed: the parcel is only in the container, and the next "
+        "container does not have it.",
         expected="what the front accepts, on its volume",
         seen="the volume is as it was before",
         source=front.inspected,

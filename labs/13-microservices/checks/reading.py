@@ -24,7 +24,7 @@ WAITED = (
     "its users gave up, because it waited itself. Without a time-out, a request takes as long as the slowest service behind it.",
     "Lesson, “Give up in time”: how long does the front wait for one page, and do other pages wait meanwhile?",
 )
-OWN = "Which part of this page comes from tracking, and what does your front return of the rest when that part is missing?"
+OWN = "Which part of this page comes from tracking, and what does your front still show when that part is missing?"
 FAILED = (
     "one down, all down. Two containers that can only work together are one program with a network in between.",
     "Lesson, “Say what is missing”: what can the front show when it gets no answer, or an error?",

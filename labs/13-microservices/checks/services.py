@@ -320,7 +320,7 @@ class Services:
                 expected='"mode": "none"',
                 seen=f'"mode": "{mode}"',
                 source=f"curl {url}/fault",
-                hint=f"""`curl -d '{{"mode": "none"}}' {url}/fault` repairs it. Then check again.""",
+                hint="Lesson, “What goes wrong”: how does a service lose its fault? Then check again.",
             )
 
     def require_calm(self, name: str, fault: str, met: int, most: int, what: str) -> None:

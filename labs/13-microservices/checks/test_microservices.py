@@ -78,7 +78,7 @@ def test_tracking_apart(services: Services) -> None:
         expected=f'"latest" with "parcel": {parcel.number}, "place": "{parcel.place}"',
         seen=f"latest: {page.fields.get('latest')}",
         source=f"curl {FRONT}/",
-        hint="Tracking answers with JSON, in which each key is a text: “1”, and not 1. How do your two functions look up a parcel?",
+        hint="What does the front page do differently: how does it look up a parcel, and how old may its answer be?",
     )
 
 

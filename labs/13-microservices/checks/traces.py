@@ -77,12 +77,13 @@ def require_front_page_in_logs(services: Services) -> None:
         and not str(each.get("id")).startswith(OF_USERS)
         and str(each.get("id")) not in of_front
     ]
+    other = nameless[0].get("id") if nameless else None
     require(
         len(nameless) < MANY,
         f"The front page, GET /, had the id {number}, and no line in the log of `tracking` has it: tracking got its requests with other "
         "ids. The page of a parcel sends its id on, and the front page does not.",
         expected=f"a line with {number} in the log of tracking",
-        seen=f"tracking has a line with the id {nameless[0].get('id') if nameless else ''}, which the front did not send",
+        seen=f"tracking has a line {f'with the id {other}, which is not in the log of the front' if other else 'without an id'}",
         source=f"{services.on.shows_logs('tracking')} | grep {number}",
         hint="Which functions of your front ask tracking, and with which headers?",
     )

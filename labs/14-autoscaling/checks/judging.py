@@ -72,7 +72,9 @@ def _asks(probe: Probe, port: int | str) -> bool:
     """Whether a probe asks a port of its own pod."""
     if probe.exec is not None:
         command = " ".join(probe.exec.command)
-        plain = port == HTTP_PORT and re.search(r"(localhost|127\.0\.0\.1|\[::1\])(/|\s|$)", command)
+        plain = port == HTTP_PORT and re.search(
+            r"(?<!https://)(localhost|127\.0\.0\.1|\[::1\])(?![\w.:-])", command
+        )
         return bool(plain or (isinstance(port, int) and re.search(rf"(?<!\d){port}(?!\d)", command)))
     if probe.http_get is not None:
         return not probe.http_get.host and probe.http_get.port == port

@@ -63,8 +63,8 @@ def short_of(work: Sequence[Work], cores: float) -> list[Span]:
         lately = [other for other in work[max(0, number - MOST) : number + 1] if other.at > since]
         enough = sum(other.needed for other in lately) >= cores * sum(other.took for other in lately)
         short = [other for other in lately if other.needed < cores * other.took]
-        # One long wait is no busy machine, however long it was.
-        if enough or len(short) < SHORT_PIECES:
+        # One long wait is no busy machine, however long it was. The busier it is, the fewer pieces get done in that time.
+        if enough or len(short) < max(2, min(SHORT_PIECES, len(lately))):
             continue
         begin, end = short[0].at - short[0].took, each.at
         if found and begin <= found[-1][1]:

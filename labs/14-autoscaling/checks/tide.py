@@ -37,8 +37,6 @@ UNSENT_SECONDS = 10.0
 """For how many seconds of it they may have sent nothing until it was no such tide."""
 SHORT_SECONDS = 10.0
 """For how many seconds the copies may have got less than they may use until they may be late for that."""
-LINES = 2000
-"""How many of the recorder's lines about its work are read: half an hour of them, and a tide takes minutes."""
 AUTOSCALER = "kube-controller-manager"
 """Who sets the number for an autoscaler."""
 
@@ -118,25 +116,27 @@ class Tide:
     def require_power(self, failures: int) -> None:
         """Say that nothing can be judged, if no more than so many requests failed while the machine had what a copy may use."""
         if len(machine.outside([each.at for each in self.seen.failures], self.short)) <= failures:
-            self._tell_of_short("what failed")
+            self._tell_of_short("requests failed")
 
     def require_power_until(self, seconds: float) -> None:
         """Say that nothing can be judged, if the machine did not have what a copy may use, in its first seconds."""
         if sum(max(0.0, min(end, self.begin + seconds) - begin) for begin, end in self.short) > SHORT_SECONDS:
-            self._tell_of_short("that copies came late, or none,")
+            self._tell_of_short("copies came late, or not at all")
 
     def _tell_of_short(self, what: str) -> NoReturn:
         lasted = sum(end - begin for begin, end in self.short)
         could_not_run(
-            f"This machine was so busy that for {lasted:.0f} s of the tide, it gave a program that had work to do less than the "
-            f"{self._cores * 1000:.0f}m of CPU that a copy may use. So {what} may be its fault. `bash tide.sh` lets another one come, when "
+            f"This machine was too busy: for {lasted:.0f} s of the tide, a program with work to do got less than the "
+            f"{self._cores * 1000:.0f}m of CPU that a copy may use. Perhaps that is why {what}. `bash tide.sh` lets another one come, when "
             "less runs beside the lab."
         )
 
     @functools.cached_property
     def short(self) -> list[Span]:
         """When in it the machine gave a busy program less than a copy may use."""
-        work = machine.read(self._lab.node("recorder").exec(f"tail -n {LINES} {machine.RECORD}").stdout)
+        since, until = self.begin - machine.WINDOW_SECONDS, self.due + machine.WINDOW_SECONDS
+        lines = f"awk '$1 > {since:.0f} && $1 < {until:.0f}' {machine.RECORD}"
+        work = machine.read(self._lab.node("recorder").exec(lines).stdout)
         found = machine.short_of(work, self._cores)
         return [
             (max(begin, self.begin), min(end, self.due))

@@ -164,6 +164,7 @@ def test_the_folder_of_a_program_that_the_command_names_is_its_folder(command: l
         ["/./main.py"],
         ["/app/../main.py"],
         ["/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", "x"],
+        ["/app/../usr/bin/x.py"],
     ],
 )
 def test_neither_an_address_nor_the_root_nor_the_system_is_a_folder_of_programs(

@@ -318,6 +318,13 @@ def test_a_piece_of_work_that_had_bad_luck_does_not_make_a_machine_short(checks:
         assert machine.short_of(machine.read(worked(*[0.02] * 20, once, *[0.02] * 20)), 0.2) == []
 
 
+def test_a_machine_that_gets_hardly_anything_done_is_short(checks: Checks) -> None:
+    machine = checks(LAB, "machine")
+    for took in (3.0, 4.0, 5.0):
+        text = "\n".join(f"{1000 + number * (took + 1):.1f} {took} 0.016 0.004" for number in range(20))
+        assert len(machine.short_of(machine.read(text), 0.2)) == 1
+
+
 def test_times_in_which_a_machine_is_short_do_not_overlap(checks: Checks) -> None:
     machine = checks(LAB, "machine")
     work = machine.read(worked(*[0.4] * 12) + "\n" + worked(*[0.4] * 12, since=1100))
@@ -357,6 +364,6 @@ def test_requests_that_failed_on_a_machine_that_was_too_busy_are_not_judged(chec
 
 def test_a_copy_that_came_late_on_a_machine_that_was_too_busy_is_not_judged(checks: Checks) -> None:
     work = worked(*[0.4] * 30, since=1080)
-    with pytest.raises(CouldNotRun, match="came late, or none, may be its fault"):
+    with pytest.raises(CouldNotRun, match="Perhaps that is why copies came late, or not at all"):
         tide_of(checks, work, []).require_power_until(95.0)
     tide_of(checks, work, []).require_power_until(85.0)

@@ -255,7 +255,7 @@ def test_files_that_each_way_has_from_the_other_do_not_pass(
     if right:
         written.require_own(*rows)
     else:
-        with pytest.raises(CheckFailed, match="names the other's files"):
+        with pytest.raises(CheckFailed, match="seem to be swapped"):
             written.require_own(*rows)
 
 

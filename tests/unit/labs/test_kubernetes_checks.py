@@ -388,7 +388,7 @@ def test_copies_that_are_ready_between_two_ends_do_not_run(
 
     if ends:
         failure = told(judge)
-        assert "1 of 1 copies ends by itself" in failure.rationale
+        assert "1 of 1 copy ends by itself" in failure.rationale
         assert "exit code 124" in failure.seen
     else:
         judge()

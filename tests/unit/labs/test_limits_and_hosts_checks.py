@@ -252,6 +252,52 @@ def test_a_program_that_runs_is_told_from_its_file_and_from_an_editor_that_shows
     assert running.process.told == "python3 -u ./clock.py"
 
 
+class Machine:
+    """A virtual machine in which clock opens its port between two looks at it."""
+
+    def __init__(self, *, open_at_first: bool = False) -> None:
+        self.listening = {7004: SimpleNamespace(is_unchanged=lambda _: True, files={}, process=None)}
+        self.report = SimpleNamespace(listeners=self.listening if open_at_first else {})
+        self.answers: list[Any] = []
+
+    def look_again(self) -> None:
+        """See the port."""
+        self.report = SimpleNamespace(listeners=self.listening)
+
+    def lying(self, _: str) -> Any:
+        """Return its file, with the process that runs it."""
+        return SimpleNamespace(process=SimpleNamespace(told="python3 clock"))
+
+    def digest(self, _: str) -> str:
+        """Return what clock's file has."""
+        return "d" * 64
+
+    def in_vm(self, _: str) -> Any:
+        """Return clock's answer, as soon as it gives one."""
+        return self.answers.pop(0) if self.answers else SimpleNamespace(program="clock", said={})
+
+    def in_the_vm(self, _: str) -> Any:
+        """Return what listens, as it was when it was last looked at."""
+        return self.report.listeners.get(7004)
+
+
+@pytest.mark.parametrize(
+    ("open_at_first", "silent"),
+    [(False, 0), (False, 1), (True, 1)],
+    ids=[
+        "it answers, and was not listening before",
+        "it starts",
+        "it was listening, and answers a moment later",
+    ],
+)
+def test_a_program_that_has_just_started_in_the_virtual_machine_is_given_time(
+    checks: Checks, *, open_at_first: bool, silent: int
+) -> None:
+    machine = Machine(open_at_first=open_at_first)
+    machine.answers = [None] * silent
+    checks("05-limits", "test_limits")._require_in_vm("clock", machine, machine)
+
+
 # -- lab 06: requests that waited, and the front's file --------------------------------------------------------
 
 
