@@ -29,12 +29,16 @@ _LAB = re.compile(r"\[(?:lab )?(\d\d)\b")
 _BY_FILE = ("tests/unit/", "tests/integration/")
 """Where a number in a test's parameters is not a lab that is started."""
 
+_TOGETHER = ("tests/integration/authoring/", "tests/integration/images/")
+"""Folders whose files change the same things on the engine: the lab that a new one is tried as, and images."""
+
 
 def lab_of(name: str) -> str:
-    """Return the lab in the name of a test of the labs, else the test's file: its tests share fixtures."""
+    """Return the lab in the name of a test of the labs, else its file, whose tests share fixtures, or a folder that is one."""
     file = name.partition("::")[0]
     found = None if file.startswith(_BY_FILE) else _LAB.search(name)
-    return f"lab {found[1]}" if found else file
+    together = next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+    return f"lab {found[1]}" if found else together
 
 
 def longest_first(items: list[pytest.Item], seconds: Mapping[str, float]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kubernetes_services import is_clusters_own, selected, selector_of, services
+from checker.grading.author import command_of, runs
 
 from .parcel import NODE_PORT, WHY
 
@@ -194,8 +194,8 @@ def require_program(parcel: Parcel) -> None:
     for pod in (each for each in parcel.pods if each.ready):
         container = parcel.container(pod)
         over = [each.mount_path for each in container.volume_mounts if _holds_program(each.mount_path)]
-        told = " ".join([*container.command, *container.args])
-        runs = [] if not told or _names_program(told) else parcel.cluster.processes(pod, container.name)
+        own_command = container.command or container.args
+        there = parcel.cluster.processes(pod, container.name) if own_command else []
         WHY.require(
             not over,
             "volume-over-it",
@@ -203,22 +203,18 @@ def require_program(parcel: Parcel) -> None:
             space=pod.metadata.space,
             seen=f"a volume at {over[0]}" if over else "",
         )
-        own = not runs or any(map(_names_program, runs))
+        own = not there or any(runs(each, PROGRAM) for each in there)
         WHY.require(
             own,
             "another-program",
             pod=pod.metadata.name,
             space=pod.metadata.space,
-            seen=runs[0] if runs else "",
+            seen="" if own else command_of(there),
         )
 
 
 def _holds_program(folder: str) -> bool:
     return PurePosixPath(PROGRAM).is_relative_to(folder)
-
-
-def _names_program(command: str) -> bool:
-    return bool({PROGRAM, PurePosixPath(PROGRAM).name} & set(re.findall(r"""[^\s;&"']+""", command)))
 
 
 def _ports(services: list[Service]) -> str:

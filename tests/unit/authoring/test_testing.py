@@ -73,6 +73,7 @@ def test_what_waits_for_labs_runs_together_and_the_rest_in_order() -> None:
         ("tests/course/test_lint.py::test_x[1234]", "tests/course/test_lint.py"),
         ("tests/course/test_labs.py::test_there_are_labs", "tests/course/test_labs.py"),
         ("tests/unit/cli/test_lab.py::test_x[12]", "tests/unit/cli/test_lab.py"),
+        ("tests/integration/images/test_room.py::test_x", "tests/integration/images/"),
         ("tests/integration/shell/test_ending.py::test_x[12]", "tests/integration/shell/test_ending.py"),
     ],
 )

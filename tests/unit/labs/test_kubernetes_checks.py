@@ -12,6 +12,7 @@ import pytest
 from checker.cluster.kubernetes import Workload
 from checker.cluster.kubernetes_probing import Fault, Finding
 from checker.cluster.kubernetes_records import Pod, Pods, Probe, Service
+from checker.grading.programs import Process
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
@@ -460,8 +461,14 @@ PRETENDS = ["python3 /own/serve.py"]
     ("container", "runs", "words"),
     [
         ({}, PRETENDS, ""),
-        ({"args": ["python3", "-u", "/app/parcel.py"]}, PRETENDS, ""),
-        ({"command": ["sh", "-c", "cd /app; exec python3 parcel.py"]}, PRETENDS, ""),
+        ({"args": ["python3", "-u", "/app/parcel.py"]}, ["python3 -u /app/parcel.py"], ""),
+        ({"command": ["sh", "-c", "cd /app; exec python3 parcel.py"]}, ["python3 parcel.py"], ""),
+        ({"command": ["python3", "-m", "parcel"], "workingDir": "/app"}, ["python3 -m parcel"], ""),
+        (
+            {"command": ["python3", "/own/serve.py", "/app/parcel.py"]},
+            ["python3 /own/serve.py /app/parcel.py"],
+            "of its own",
+        ),
         ({"command": ["/own/start"]}, ["sh /own/start", "python3 /app/parcel.py"], ""),
         ({"command": ["/own/start"]}, [], ""),
         ({"command": ["/own/start"]}, PRETENDS, "runs a program of its own"),
@@ -473,7 +480,7 @@ def test_what_answers_is_the_program_of_the_image(
     checks: Checks, container: dict[str, Any], runs: list[str], words: str
 ) -> None:
     parcel = Parcel(pod(**container))
-    parcel.cluster.processes = lambda *_: runs
+    parcel.cluster.processes = lambda *_: [Process(1, 0, "", "/app", tuple(each.split())) for each in runs]
     if words:
         assert words in told(lambda: checks(LAB, "reasons").require_program(parcel)).rationale
     else:
