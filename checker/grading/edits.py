@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,8 +15,22 @@ PROGRAMS = ("/app", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
 SETTINGS = ("/etc",)
 """Where images keep settings; the engine itself puts a few of its own files there."""
 
-CODE_VARIABLES = frozenset({"LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"})
+CODE_VARIABLES = frozenset(
+    {
+        "LD_AUDIT",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONPYCACHEPREFIX",
+        "PYTHONUSERBASE",
+    }
+)
 """Variables that make a program load other code than its image's."""
+
+
+_LOADED = re.compile(r"/etc(/python\d[^/]*(/.*)?|/ld\.so\.[^/]*(/.*)?)?")
+"""Which settings name code for programs to load: in Debian, Python's sitecustomize.py, and the linker's lists."""
 
 
 class Engine(Protocol):
@@ -77,7 +92,8 @@ def mounted_over(container: Container, places: Iterable[str] = PROGRAMS) -> list
     return [
         f"{mount['Destination']} is mounted from {mount.get('Name') or mount.get('Source') or mount.get('Type')}"
         for mount in container.mounts
-        if any(
+        if _LOADED.fullmatch(str(mount["Destination"]))
+        or any(
             PurePosixPath(str(mount["Destination"])).is_relative_to(place)
             or PurePosixPath(place).is_relative_to(str(mount["Destination"]))
             for place in places

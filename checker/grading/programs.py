@@ -104,7 +104,7 @@ def parse(text: str) -> Processes | None:
     return Processes(found, listening)
 
 
-_WITH_ARGUMENT = frozenset({"-W", "-X", "--check-hash-based-pycs"})
+_WITH_VALUE = frozenset({"--check-hash-based-pycs"})
 
 
 def runs(process: Process, file: str) -> bool:
@@ -122,15 +122,26 @@ def runs(process: Process, file: str) -> bool:
         return process.name == PurePosixPath(file).name[:15] and _resolved(process.folder, words[0]) == file
     words = words[1:]
     while words and words[0].startswith("-"):
-        if words[0] in _WITH_ARGUMENT:
-            words = words[1:]
-        elif words[0] == "-m":
-            place = PurePosixPath(file)
-            return words[1:2] == [place.stem] and process.folder == str(place.parent)
-        elif words[0].startswith("-c") or re.fullmatch(r"-[a-zA-Z]*c", words[0]):
+        option, *words = words
+        letter, value = _taking(option)
+        if not letter:
+            continue
+        if not value:
+            value, words = "".join(words[:1]), words[1:]
+        if letter == "c":
             return False
-        words = words[1:]
+        if letter == "m":
+            place = PurePosixPath(file)
+            return value == place.stem and process.folder == str(place.parent)
     return bool(words) and _resolved(process.folder, words[0]) == file
+
+
+def _taking(option: str) -> tuple[str, str]:
+    """Return which letter of Python's options in one word takes a value, and the value if it is in the same word: `-um` is -u -m."""
+    if option in _WITH_VALUE:
+        return option, ""
+    found = re.match(r"-[^-cmWX]*([cmWX])(.*)", option, re.DOTALL)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def command_of(processes: Sequence[Process]) -> str:

@@ -143,7 +143,9 @@ def _kind(name: str) -> str:
     return "a git history: every version of every file, and whatever was ever committed by mistake"
 
 
-def require_adds_little(engine: Engine, found: Contents, which: str = "The image") -> None:
+def require_adds_little(
+    engine: Engine, found: Contents, which: str = "The image", source: str = "docker history labels:1.0"
+) -> None:
     """Fail when the files of the learner's layers have together more bytes than the task allows.
 
     Added up from the files themselves: the size that an engine tells of an image is unpacked, compressed, or both.
@@ -157,6 +159,7 @@ def require_adds_little(engine: Engine, found: Contents, which: str = "The image
     WHY.fail(
         "too-large",
         which=which,
+        source=source,
         more=more / 1e6,
         step=largest.made_by[:120],
         why=_why_large(largest.made_by),

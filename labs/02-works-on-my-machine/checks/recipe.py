@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,6 +68,7 @@ class Recipe:
                 "there is no program in labels/ to which a comment could be added: no file *.py, and none whose first line names Python"
             )
         for file in edited:
+            file.chmod(file.stat().st_mode | stat.S_IWUSR)
             with file.open("a", encoding="utf-8") as program:
                 program.write(f"# changed by the check {secrets.token_hex(4)}\n")
         return self.lab.build(self.copy, BUILD_SECONDS)
@@ -84,6 +86,7 @@ def add(copy: Path, name: str, content: bytes) -> None:
         if place != copy and place.is_relative_to(copy) and place.is_symlink():
             place.unlink()
     file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)  # it may be one that nobody may write to
     file.write_bytes(content)
 
 

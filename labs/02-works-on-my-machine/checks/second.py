@@ -87,13 +87,24 @@ class Second:
         return self._docker(f"logs --tail 3 {NAME} 2>&1").strip()
 
 
+_SETTINGS = ("Cmd", "Entrypoint", "Env", "Labels", "StopSignal", "User", "Volumes", "WorkingDir")
+
+
 def fingerprint(image: dict[str, Any]) -> tuple[object, ...]:
-    """Return what two copies of one build share and two builds do not: its moment and its layers.
+    """Return what two copies of one build share and two builds do not: its moment, its layers and its settings.
+
+    A build that changes only a setting, such as the command, may keep the moment and the layers of the one before.
 
     The id would do where both engines store images in the same way; engines that use containerd's store name an
     image by another digest than those that do not.
     """
-    return (_moment(str(image.get("Created"))), tuple(image["RootFS"]["Layers"]))
+    return (_moment(str(image.get("Created"))), tuple(image["RootFS"]["Layers"]), settings_of(image))
+
+
+def settings_of(image: dict[str, Any]) -> str:
+    """Return what an image says of how it is run, in the same words on every engine."""
+    config = image.get("Config") or {}
+    return json.dumps({name: config[name] for name in _SETTINGS if config.get(name)}, sort_keys=True)
 
 
 def _moment(text: str) -> str:

@@ -163,7 +163,7 @@ def _require_same(lab: Lab, recipe: Recipe, rebuilt: Alone) -> None:
     require_no_key(found, recipe.key, whose=whose, which=COPY, source=source)
     which = COPY[0].upper() + COPY[1:]
     require_no_clutter(found, history=recipe.history, which=which, source=source)
-    require_adds_little(lab.engine, found, which)
+    require_adds_little(lab.engine, found, which, source)
     rebuilt.require_labels()
     rebuilt.require_ordinary_user()
     rebuilt.require_stops()

@@ -77,7 +77,8 @@ def _require_allowed(memory: Memory, ceiling: int) -> None:
 
 def _require_no_other(lab: Lab, container: Container) -> None:
     """Fail if a neighbour without a limit is left from an earlier try, under another name."""
-    others = [item for item in lab.containers() if item.image_id == container.image_id and item.running]
+    every = {item.id: item for item in (*lab.containers(), *lab.unowned(CRUNCHER.image))}.values()
+    others = [item for item in every if item.image_id == container.image_id and item.running]
     free = [item.name for item in others if item.id != container.id and not item.host_config.get("Memory")]
     seen = f"running: {', '.join(item.name for item in others)}"
     WHY.require(not free, "second-neighbour", free=" and ".join(free), image=CRUNCHER.image, seen=seen)
@@ -96,7 +97,8 @@ def _require_to_get_there(container: Container, memory: Memory) -> None:
 def _all(lab: Lab) -> dict[str, Container]:
     """Return every container that can have been given a limit in place of the neighbour, by name, the task's own first."""
     box = lab.container("tariff-box")
-    others = {item.name: item for item in (*lab.containers(), *([box] if box else ()))}
+    # One that has ended holds nothing back.
+    others = {item.name: item for item in (*lab.containers(), *([box] if box else ())) if item.running}
     return {asked.name: item for asked, item in present(lab).items()} | others
 
 
@@ -105,7 +107,7 @@ def _fail_unlimited(lab: Lab, outside: Outside) -> NoReturn:
     most = mb(MEMORY_MOST)
     limits = {name: int(item.host_config.get("Memory") or 0) for name, item in _all(lab).items()}
     told = ", ".join(f"{name} {mb(limit) if limit else 'no limit'}" for name, limit in limits.items())
-    if held := [name for name, limit in limits.items() if limit]:
+    if held := [name for name, limit in limits.items() if limit and name != CRUNCHER.name]:
         WHY.fail("limit-on-another", held=held[0], most=most, seen=told)
     given = present(lab)[CRUNCHER].host_config
     each = sorted(

@@ -96,6 +96,8 @@ def _require_as_given(lab: Lab, asked: Asked, container: Container, image: dict[
     user = other_user(lab, container, image) if container.image_id == image["Id"] else ""
     own = image["Config"].get("User")
     WHY.require(not user, "another-user", who=asked.name, own=own, seen=f"user {user}")
+    groups = ", ".join(map(str, container.host_config.get("GroupAdd") or ()))
+    WHY.require(not groups, "another-user", who=asked.name, own=own, seen=f"added groups: {groups}")
 
 
 def require_image(lab: Lab, asked: Asked, container: Container) -> None:

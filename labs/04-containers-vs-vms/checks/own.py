@@ -158,10 +158,12 @@ class Own:
     def conditions(self) -> tuple[Mapping[str, str], Mapping[str, Any]]:
         """How the learner's VM was switched on, or how the lesson would do it: by KVM or emulated."""
         image = self.lab.image(VM) or {}
-        theirs = [box for box in self.lab.containers() if box.image_id == image.get("Id")]
+        # What was measured is `vm-1`, or the first of them; one that has ended says nothing.
+        theirs = [box for box in self.lab.containers() if box.image_id == image.get("Id") and box.running]
+        theirs.sort(key=lambda box: box.name != "vm-1")
         if theirs:
-            accel = theirs[-1].env.get("VM_ACCEL", "")
-            config = theirs[-1].host_config
+            accel = theirs[0].env.get("VM_ACCEL", "")
+            config = theirs[0].host_config
             devices = {
                 key: config[key] for key in ("Devices", "DeviceCgroupRules", "Privileged") if config.get(key)
             }

@@ -55,7 +55,7 @@ TABLES = {CONTAINER: "container", VM: "vm"}
 def test_vm_unchanged(shelves: Shelves) -> None:
     """Each of your virtual machines has the memory it comes with, 128 MiB."""
     for box in shelves.boxes[VM]:
-        asked = box.env.get("VM_MEMORY", "128")
+        asked = box.env.get("VM_MEMORY") or "128"
         require(
             asked == "128",
             f"`{box.name}` was built smaller or larger than the others: the comparison is of boxes as they come.",

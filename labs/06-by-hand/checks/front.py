@@ -90,6 +90,9 @@ def _require_usable_file(world: World, seen: str) -> None:
         return
     WHY.require(world.text.strip(), "no-file", seen=seen)
     begins = f"front.cfg begins with: {world.text.strip().splitlines()[0]}; {seen}"
+    # An editor on Windows may write it, and nothing shows it.
+    marked = world.text.startswith("\ufeff")
+    WHY.require(not marked, "byte-order-mark", seen=begins, evidence=refused)
     WHY.require(world.has_backend, "no-backend", seen=begins, evidence=refused)
     WHY.require(
         not world.loose, "above-the-backend", seen=f"{world.loose}, above it; {seen}", evidence=refused

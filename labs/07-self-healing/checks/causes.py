@@ -21,7 +21,7 @@ MOST_SHOWN = 40
 """How much of a program's command line the learner reads."""
 
 
-def tell_why(server: Server, what: str, *, seen: str, since: float) -> NoReturn:
+def tell_why(server: Server, what: str, *, seen: str, since: float, ours: bool = True) -> NoReturn:
     """End the check: say why Parcel did not heal, then repair and restart it as a human would.
 
     Args:
@@ -29,6 +29,7 @@ def tell_why(server: Server, what: str, *, seen: str, since: float) -> NoReturn:
         what: what is wrong with Parcel, as a clause that follows its name.
         seen: what the users met.
         since: when it happened, by the server's clock.
+        ours: whether a check has caused it, and so repairs it.
     """
     parcel = next(iter(server.parcels()), None)
     if parcel is None:
@@ -47,7 +48,8 @@ def tell_why(server: Server, what: str, *, seen: str, since: float) -> NoReturn:
     if others:
         cause = "watched-in-vain-as-first" if first else "watched-in-vain"
     every, retries = _test(parcel)
-    server.repair()
+    if ours:
+        server.repair()
     WHY.fail(
         cause,
         what=what,

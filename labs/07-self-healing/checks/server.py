@@ -95,10 +95,17 @@ class Server:
     @functools.cached_property
     def fingerprint(self) -> str:
         """What decides how the service heals: how its containers were made, and the learner's files."""
-        made = set()
+        made, parcels = set(), {each.id for each in self.parcels()}
         for each in self.inside.containers():
             settings = each.attrs["Config"] | each.attrs["HostConfig"]
-            made.add(json.dumps([each.image_id, *(settings.get(key) for key in MADE_OF)]))
+            # Parcel ends and starts by what is tried; what else has ended heals no more.
+            there = each.id in parcels or each.running
+            made.add(json.dumps([each.image_id, there, *(settings.get(key) for key in MADE_OF)]))
+            if SERVICE in each.labels:
+                asked = shlex.quote(each.labels[SERVICE])
+                made.add(
+                    self.run(f"docker service inspect --format '{{{{json .Spec.TaskTemplate}}}}' {asked}")
+                )
         # A store may be in the work folder; it changes with each request.
         place = self.lab.node("toolbox").attrs["Config"]["WorkingDir"]
         stores = [PurePosixPath(each) for each in self.folders]

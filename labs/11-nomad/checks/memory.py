@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from checker.grading.sheet import text_of
+
 from .job import WHY
 
 if TYPE_CHECKING:
@@ -35,7 +37,10 @@ def read_number(lab: Lab) -> float:
     file = lab.work / FILE
     there = ", ".join(sorted(path.name for path in lab.work.glob("*"))) or "an empty folder"
     WHY.require(file.is_file(), "no-file", seen=there)
-    text = file.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        text = text_of(file).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        WHY.fail("no-number", seen=str(error))
     found = re.search(NUMBER + UNIT, text, re.IGNORECASE) or re.search(NUMBER, text)
     if not found:
         WHY.fail("no-number", seen=text[:80] or "nothing")

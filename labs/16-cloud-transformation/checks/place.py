@@ -184,7 +184,10 @@ class Place:
         config, host = office.attrs["Config"], office.host_config
         body = {key: config.get(key) for key in ("Cmd", "Entrypoint", "User", "WorkingDir")}
         body["Image"] = office.attrs["Image"]
-        body["Env"] = [*(each for each in config["Env"] if not each.startswith("NAME=")), f"NAME={name}"]
+        body["Env"] = [
+            *(each for each in config.get("Env") or () if not each.startswith("NAME=")),
+            f"NAME={name}",
+        ]
         mode = str(host["NetworkMode"])
         body["HostConfig"] = {
             **{key: host.get(key) for key in ("GroupAdd", "Tmpfs")},

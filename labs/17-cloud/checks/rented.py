@@ -152,15 +152,16 @@ class Rented:
 
     def require_recognised(self, context: Context) -> None:
         """Require that SSH, on the way of a context, refuses a machine that has another key than the one it knows."""
-        host = shlex.quote(urlsplit(context.host).hostname or "")
+        host = shlex.quote(_alias(context.host))
         said = self.lab.node("toolbox").exec(f"ssh -G {host}", ASK_SECONDS).stdout
         settings = dict(line.partition(" ")[::2] for line in said.splitlines())
         strict, known = settings.get("stricthostkeychecking"), settings.get("userknownhostsfile")
         require(
-            strict not in {"false", "no", "off"} and (strict, known) != ("accept-new", "/dev/null"),
+            strict not in {"false", "no", "off"}
+            and not (strict == "accept-new" and set((known or "").split()) <= {"/dev/null", "none"}),
             f"The context `{context.name}` reaches the machine, and `ssh` takes any other for it: it does not compare the "
             "machine's key with the one that the provider gave you. Any machine that answers in its place gets your commands.",
-            expected="StrictHostKeyChecking yes, which is usual, and a file with the machine's key",
+            expected="StrictHostKeyChecking ask, which is usual, or yes, and a file with the machine's key",
             seen=f"StrictHostKeyChecking {strict}, UserKnownHostsFile {known}",
             source=f"ssh -G {host} | grep -i hostkeychecking",
             hint="Lesson, “In by SSH”: which file has the machine's own public key, and which line names it?",
@@ -232,7 +233,7 @@ class Rented:
         for each in self.contexts:
             what = f"the key of the context `{each.name}`"
             if each.host.startswith("ssh://"):
-                host = shlex.quote(urlsplit(each.host).hostname or "")
+                host = shlex.quote(_alias(each.host))
                 said = self.lab.node("toolbox").exec(f"ssh -G {host}", ASK_SECONDS).stdout
                 own = [
                     line.partition(" ")[2] for line in said.splitlines() if line.startswith("identityfile ")
@@ -299,3 +300,8 @@ def _layer(folder: str) -> str:
 def _holds(mount: dict[str, Any], file: str) -> bool:
     """Return whether a mount is a file of the machine, or a folder above it."""
     return mount["Type"] == "bind" and f"{file}/".startswith(f"{mount['Source'].rstrip('/')}/")
+
+
+def _alias(host: str) -> str:
+    """Return whom `ssh` is asked for by a context's address; it tells capitals from small letters."""
+    return urlsplit(host).netloc.rpartition("@")[2].partition(":")[0]

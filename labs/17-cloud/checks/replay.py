@@ -95,6 +95,10 @@ class Replay:
     def seen(self) -> Timeline:
         """What the users saw in it."""
         seen = self.traffic.between(self.bill["begin"], self.bill["end"])
+        if seen.begin > self.bill["begin"] + 1.0:
+            could_not_run(
+                "The record of the users' requests does not reach back to the replay any more. Replay the week again."
+            )
         if seen.pause > 0.2 * (self.bill["end"] - self.bill["begin"]):
             could_not_run(
                 "The sender of the users' requests was paused for much of the replay. Replay the week again."
@@ -207,7 +211,12 @@ class Replay:
 
     def _broken(self) -> str:
         """Return which container did not start, or ended by itself, and why; empty when none did."""
+        begin, all_bad = self.bill["begin"], len(self.seen.failures) == len(self.seen.requests)
         for each in self.rented.engine.containers():
+            state = each.attrs["State"]
+            last = max(moment(each.created), moment(str(state.get("FinishedAt") or "")))
+            if last < begin and not each.running and not all_bad:
+                continue  # it was over before the week
             if each.oom_killed:
                 limit = each.host_config["Memory"] / (1 << 20)
                 return f"`{each.name}` needed more memory than its limit, {limit:.0f} MiB, so the engine ended it"

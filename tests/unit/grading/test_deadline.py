@@ -138,5 +138,6 @@ def test_a_thread_that_got_the_number_of_one_that_ended_is_left_alone() -> None:
         other.start()
         numbers.add(other.ident)
         other.join()
-    assert first.ident in numbers
     assert not spoilt
+    if first.ident not in numbers:
+        pytest.skip("the system gave the number to a thread of somebody else")

@@ -61,11 +61,17 @@ def test_a_mount_over_a_program_is_told_and_one_beside_it_is_not() -> None:
             {"Destination": "/app/parcel.py", "Source": "/home/me/parcel.py"},
             {"Destination": "/usr", "Name": "mine"},
             {"Destination": "/var/lib/parcel", "Name": "data"},
+            {"Destination": "/etc/python3.13/sitecustomize.py", "Name": "hook"},
+            {"Destination": "/etc/ld.so.preload", "Name": "list"},
+            {"Destination": "/etc/localtime", "Source": "/etc/localtime"},
+            {"Destination": "/etc/hosts", "Source": "/run/hosts"},
         ]
     )
     assert edits.mounted_over(container) == [
         "/app/parcel.py is mounted from /home/me/parcel.py",
         "/usr is mounted from mine",
+        "/etc/python3.13/sitecustomize.py is mounted from hook",
+        "/etc/ld.so.preload is mounted from list",
     ]
 
 

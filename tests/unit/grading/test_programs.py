@@ -59,6 +59,11 @@ def test_what_cannot_be_read_is_no_verdict() -> None:
         ("/app", "python3 -X dev ./parcel.py"),
         ("/srv", "python3 ../app/parcel.py"),
         ("/app", "python3 -m parcel"),
+        ("/app", "python3 -um parcel"),
+        ("/app", "python3 -mparcel"),
+        ("/", "python3 -uX dev /app/parcel.py"),
+        ("/", "python3 -Werror /app/parcel.py"),
+        ("/", "python3 --check-hash-based-pycs always /app/parcel.py"),
     ],
 )
 def test_the_program_is_known_however_it_is_started(folder: str, command: str) -> None:
@@ -72,6 +77,9 @@ def test_a_program_that_is_no_script_is_known_by_its_file() -> None:
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
+        ("/", ("python3", "-Icexec(open('/x').read())", "/app/parcel.py")),
+        ("/", ("python3", "-ucpass", "/app/parcel.py")),
+        ("/srv", ("python3", "-mparcel")),
         ("/", ("/app/parcel.py", "-c", "print(1)")),  # `exec -a /app/parcel.py python3 -c`
         ("/", ("python3", "-c", "print(1)", "/app/parcel.py")),
         ("/", ("python3", "-uc", "print(1)", "/app/parcel.py")),

@@ -253,7 +253,7 @@ def test_what_grows_and_stays_is_told_from_what_was_always_so(checks: Checks) ->
 def unserved(checks: Checks, failure: Failure, good: int, *, used: float, waited: float) -> Any:
     """Return a day in which ten requests failed, on a machine on which a program waits so many times its work."""
     made = replay(checks, container())
-    made.bill |= {"reserved": [1.0] * 24, "used": [used] * 24, "waited": [waited] * 24}
+    made.bill |= {"begin": 0.0, "reserved": [1.0] * 24, "used": [used] * 24, "waited": [waited] * 24}
     made.seen = SimpleNamespace(
         failures=[
             SimpleNamespace(failure=failure, status=503 if failure is Failure.STATUS else 0, at=5.0, end=5.1)
@@ -275,6 +275,26 @@ def test_on_a_machine_that_is_too_busy_nobody_can_say_why_requests_failed(checks
 def test_a_service_that_never_gave_a_good_answer_is_wrong_on_a_busy_machine_too(checks: Checks) -> None:
     made = unserved(checks, Failure.REFUSED, 0, used=0.0, waited=9.0)
     assert "Not one got a good answer" in made._why_unserved(5, "Monday at 05:00")[0]
+
+
+@pytest.mark.parametrize(
+    ("ended", "named"), [("2026-01-01T00:00:05Z", False), ("2026-01-01T00:02:00Z", True)]
+)
+def test_what_ended_before_the_week_is_not_why_its_requests_failed(
+    checks: Checks, ended: str, *, named: bool
+) -> None:
+    made = unserved(checks, Failure.REFUSED, 90, used=0.5, waited=0.1)
+    made.bill["begin"] = datetime.fromisoformat("2026-01-01T00:01:00+00:00").timestamp()
+    left = container("left", status="exited")
+    left.created, left.exit_code, left.restarts, left.oom_killed = "2026-01-01T00:00:00Z", 1, 0, False
+    left.attrs["State"] = {"Error": "", "FinishedAt": ended}
+    made.rented.engine.containers = lambda: [left]
+    assert ("`left` ended by itself" in made._broken()) == named
+
+
+def test_an_alias_of_ssh_keeps_its_capitals(checks: Checks) -> None:
+    alias = checks("17-cloud", "rented")._alias
+    assert [alias(each) for each in ("ssh://MyCloud", "ssh://root@Rented:22")] == ["MyCloud", "Rented"]
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,46 @@ def test_a_second_build_is_told_by_moment_and_layers_and_not_by_ids() -> None:
     assert "sha256" not in found.seen
 
 
+def test_a_second_build_that_changes_a_setting_alone_is_another_image() -> None:
+    there = {**HERE, "Config": {"Entrypoint": ["python3"], "Cmd": ["sh", "-c", "python3 labels.py"]}}
+    found = failure(moved.require_moved, HERE, Second(there))
+    assert found.expected != found.seen
+
+
+@pytest.mark.parametrize(
+    ("mode", "ports", "asked"),
+    [
+        ("default", {}, False),
+        ("default", {"8080/tcp": None}, False),
+        ("default", {"8080/tcp": [{"HostIp": "::", "HostPort": "80"}]}, False),
+        ("default", {"8080/tcp": [{"HostIp": "::", "HostPort": "8080"}]}, True),
+        ("host", {}, True),
+        ("container:front", {}, True),
+    ],
+)
+def test_only_a_container_that_has_the_port_is_asked_for_a_label(
+    mode: str, ports: Any, *, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[str] = []
+    monkeypatch.setattr(moved, "some_numbers", lambda: [7])
+
+    def ask(_: object, address: str, __: int) -> SimpleNamespace:
+        answers.append(address)
+        return SimpleNamespace(status=200, text="")
+
+    monkeypatch.setattr(moved, "ask", ask)
+    monkeypatch.setattr(moved, "require_label", lambda *_, **__: None)
+    monkeypatch.setattr(moved, "adas_key", str)
+    monkeypatch.setattr(moved, "whose_key", lambda *_: "")
+    found = container(HostConfig={"NetworkMode": mode}, NetworkSettings={"Ports": ports})
+    if asked:
+        moved.require_labels_there(SimpleNamespace(), Second(), SimpleNamespace(), found)
+    else:
+        reason = failure(moved.require_labels_there, SimpleNamespace(), Second(), SimpleNamespace(), found)
+        assert "nobody reaches it there" in reason.rationale
+    assert bool(answers) == asked
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -677,9 +717,13 @@ def test_a_neighbour_without_a_limit_that_is_left_from_an_earlier_try_is_named()
         one(id=name, name=name, image_id="sha256:c", running=True, host_config={"Memory": limit})
         for name, limit in (("cruncher", 128 << 20), ("earlier", 0))
     )
-    found = failure(contained._require_no_other, SimpleNamespace(containers=lambda: [mine, left]), mine)
-    assert "`earlier`" in found.rationale
-    contained._require_no_other(SimpleNamespace(containers=lambda: [mine]), mine)
+    for theirs, outside in (([mine, left], []), ([mine], [left])):
+        lab = SimpleNamespace(
+            containers=lambda theirs=theirs: theirs, unowned=lambda _, outside=outside: outside
+        )
+        assert "`earlier`" in failure(contained._require_no_other, lab, mine).rationale
+    alone = SimpleNamespace(containers=lambda: [mine], unowned=lambda _: [])
+    contained._require_no_other(alone, mine)
 
 
 def test_limits_are_read_from_the_engine_where_no_command_can_be_started() -> None:
