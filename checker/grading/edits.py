@@ -92,7 +92,7 @@ def mounted_over(container: Container, places: Iterable[str] = PROGRAMS) -> list
     return [
         f"{mount['Destination']} is mounted from {mount.get('Name') or mount.get('Source') or mount.get('Type')}"
         for mount in container.mounts
-        if _LOADED.fullmatch(str(mount["Destination"]))
+        if _LOADED.fullmatch(str(PurePosixPath(mount["Destination"])))
         or any(
             PurePosixPath(str(mount["Destination"])).is_relative_to(place)
             or PurePosixPath(place).is_relative_to(str(mount["Destination"]))

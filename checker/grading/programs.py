@@ -123,6 +123,8 @@ def runs(process: Process, file: str) -> bool:
     words = words[1:]
     while words and words[0].startswith("-"):
         option, *words = words
+        if option == "-":
+            return False  # from its standard input
         letter, value = _taking(option)
         if not letter:
             continue

@@ -101,11 +101,12 @@ class Server:
             # Parcel ends and starts by what is tried; what else has ended heals no more.
             there = each.id in parcels or each.running
             made.add(json.dumps([each.image_id, there, *(settings.get(key) for key in MADE_OF)]))
-            if SERVICE in each.labels:
-                asked = shlex.quote(each.labels[SERVICE])
-                made.add(
-                    self.run(f"docker service inspect --format '{{{{json .Spec.TaskTemplate}}}}' {asked}")
-                )
+        for service in {each.labels[SERVICE] for each in self.inside.containers() if SERVICE in each.labels}:
+            form = "'{{json .Spec.TaskTemplate}}'"
+            asked = self.run(f"docker service inspect --format {form} {shlex.quote(service)}")
+            task = json.loads(asked.strip() or "{}")
+            task.pop("ForceUpdate", None)  # a check that repairs the service raises it
+            made.add(json.dumps(task, sort_keys=True))
         # A store may be in the work folder; it changes with each request.
         place = self.lab.node("toolbox").attrs["Config"]["WorkingDir"]
         stores = [PurePosixPath(each) for each in self.folders]

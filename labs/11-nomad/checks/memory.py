@@ -39,7 +39,9 @@ def read_number(lab: Lab) -> float:
     WHY.require(file.is_file(), "no-file", seen=there)
     try:
         text = text_of(file).strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        text = file.read_text(encoding="latin-1").strip()  # numbers and units are the same there
+    except OSError as error:
         WHY.fail("no-number", seen=str(error))
     found = re.search(NUMBER + UNIT, text, re.IGNORECASE) or re.search(NUMBER, text)
     if not found:

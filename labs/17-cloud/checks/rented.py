@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -304,4 +305,4 @@ def _holds(mount: dict[str, Any], file: str) -> bool:
 
 def _alias(host: str) -> str:
     """Return whom `ssh` is asked for by a context's address; it tells capitals from small letters."""
-    return urlsplit(host).netloc.rpartition("@")[2].partition(":")[0]
+    return re.sub(r":\d+$", "", urlsplit(host).netloc.rpartition("@")[2]).strip("[]")

@@ -215,7 +215,8 @@ class Replay:
         for each in self.rented.engine.containers():
             state = each.attrs["State"]
             last = max(moment(each.created), moment(str(state.get("FinishedAt") or "")))
-            if last < begin and not each.running and not all_bad:
+            # A start that failed in the week changes neither of these times.
+            if last < begin and not each.running and not all_bad and not state.get("Error"):
                 continue  # it was over before the week
             if each.oom_killed:
                 limit = each.host_config["Memory"] / (1 << 20)

@@ -80,6 +80,7 @@ def test_a_program_that_is_no_script_is_known_by_its_file() -> None:
         ("/", ("python3", "-Icexec(open('/x').read())", "/app/parcel.py")),
         ("/", ("python3", "-ucpass", "/app/parcel.py")),
         ("/srv", ("python3", "-mparcel")),
+        ("/", ("python3", "-", "/app/parcel.py")),
         ("/", ("/app/parcel.py", "-c", "print(1)")),  # `exec -a /app/parcel.py python3 -c`
         ("/", ("python3", "-c", "print(1)", "/app/parcel.py")),
         ("/", ("python3", "-uc", "print(1)", "/app/parcel.py")),

@@ -294,7 +294,8 @@ def test_what_ended_before_the_week_is_not_why_its_requests_failed(
 
 def test_an_alias_of_ssh_keeps_its_capitals(checks: Checks) -> None:
     alias = checks("17-cloud", "rented")._alias
-    assert [alias(each) for each in ("ssh://MyCloud", "ssh://root@Rented:22")] == ["MyCloud", "Rented"]
+    asked = ("ssh://MyCloud", "ssh://root@Rented:22", "ssh://[::1]:22")
+    assert [alias(each) for each in asked] == ["MyCloud", "Rented", "::1"]
 
 
 @pytest.mark.parametrize(
