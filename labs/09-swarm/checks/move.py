@@ -69,6 +69,38 @@ def require_not_taken_back(swarm: Swarm, service: Service, after: str) -> None:
     WHY.require(not ended, "rolled-back", service=service, after=after, seen=seen, evidence=evidence)
 
 
+def require_moved_warm(swarm: Swarm, service: Service, move: Rollout, variable: str, least: int) -> None:
+    """Require that the copies that took the place of others warmed up then: a setting that came later proves nothing.
+
+    A swarm forgets old tasks. Where none of the old version is left, and where copies have a command of their own, nothing is
+    said.
+
+    Args:
+        swarm: the lab's swarm.
+        service: the service that runs now.
+        move: the move that users saw.
+        variable: what makes Parcel warm up, in milliseconds.
+        least: how many there must be.
+    """
+    records = [each for each in swarm.ask("/tasks") or () if each.get("ServiceID") == service.id]
+    first: Mapping[str, Any] | None = None
+    for record in sorted(records, key=lambda each: str(each["CreatedAt"]), reverse=True):
+        container = record["Spec"].get("ContainerSpec") or {}
+        image = str(container.get("Image", "")).partition("@")[0]
+        if image.endswith(f":{move.before}"):
+            break
+        if image.endswith(f":{move.after}"):
+            first = container
+    else:
+        return
+    if first is None or first.get("Command") or first.get("Args"):
+        return
+    value = dict(each.partition("=")[::2] for each in first.get("Env") or ()).get(variable, "")
+    seen = f"{variable}={value}" if value else f"{variable} was not set"
+    warm = value.isdecimal() and int(value) >= least
+    WHY.require(warm, "moved-cold", service=service, move=move, variable=variable, least=least, seen=seen)
+
+
 def require_own_answers(swarm: Swarm, service: Service, move: Rollout, timeline: Timeline) -> None:
     """Require that nothing but copies of the service answered while one version took the place of another.
 

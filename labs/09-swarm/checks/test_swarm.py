@@ -10,6 +10,7 @@ from checker.grading.author import could_not_run, guard, moment, needs, timeout
 from .address import fail_unanswered, require_alone
 from .move import (
     require_moved_itself,
+    require_moved_warm,
     require_not_taken_back,
     require_own_answers,
     require_provided_image,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from checker.grading.author import Lab, Outside, Traffic
 
 ADDRESS = "http://127.0.0.1:8090/"
-WARM_UP_MS = 3000
+WARM_UP, WARM_UP_MS = "PARCEL_READY_DELAY_MS", 3000
 
 
 @guard
@@ -67,9 +68,9 @@ def test_front_answers(parcel: Parcel, swarm: Swarm, outside: Outside) -> None:
 @needs("service-runs")
 def test_warms_up(parcel: Parcel) -> None:
     """Each copy warms up for three seconds, as parcel.env says."""
-    value = parcel.setting("PARCEL_READY_DELAY_MS")
+    value = parcel.setting(WARM_UP)
     warms_up = value.isdecimal() and int(value) >= WARM_UP_MS
-    seen = f"PARCEL_READY_DELAY_MS={value}" if value else "PARCEL_READY_DELAY_MS is not set"
+    seen = f"{WARM_UP}={value}" if value else f"{WARM_UP} is not set"
     WHY.require(warms_up, "no-warm-up", service=parcel.service, seen=seen)
 
 
@@ -123,6 +124,7 @@ def _require_update(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
         f"{service.name}` how the update went."
     )
     outcomes.copies(swarm, parcel.wanted, version="2.0", hint=hint)
+    require_moved_warm(swarm, service, move, WARM_UP, WARM_UP_MS)
     require_own_answers(swarm, service, move, seen)
     require_provided_image(lab, swarm, service)
 

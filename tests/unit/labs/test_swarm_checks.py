@@ -344,6 +344,46 @@ def test_an_answer_of_something_else_in_a_move_is_told() -> None:
     assert "no copy of `parcel`" in found.rationale
 
 
+def of_version(version: str, at: int, *env: str, **more: Any) -> dict[str, Any]:
+    spec = {"Image": f"drydock/parcel:{version}@sha256:1", "Env": list(env), **more}
+    return {"ServiceID": "s", "CreatedAt": f"2026-11-28T10:00:{at:02}Z", "Spec": {"ContainerSpec": spec}}
+
+
+WARM = "PARCEL_READY_DELAY_MS=3000"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "cold"),
+    [
+        ([of_version("1.0", 1), of_version("2.0", 2), of_version("2.0", 3, WARM)], True),
+        ([of_version("1.0", 1), of_version("2.0", 2, "PARCEL_READY_DELAY_MS=300")], True),
+        ([of_version("1.0", 1), of_version("2.0", 2, WARM)], False),
+        # An earlier try does not count, nor what came afterwards.
+        (
+            [
+                of_version("2.0", 0),
+                of_version("1.0", 1, WARM),
+                of_version("2.0", 2, WARM),
+                of_version("2.0", 3),
+            ],
+            False,
+        ),
+        # The swarm has forgotten what was before.
+        ([of_version("2.0", 2), of_version("2.0", 3, WARM)], False),
+        # A command of one's own may set it.
+        ([of_version("1.0", 1), of_version("2.0", 2, Args=["sh", "-c", "…"])], False),
+    ],
+)
+def test_a_rollout_is_tried_with_the_warm_up(tasks: list[dict[str, Any]], *, cold: bool) -> None:
+    swarm = SimpleNamespace(ask=lambda _: [*tasks, {**of_version("2.0", 9), "ServiceID": "other"}])
+    moved = SimpleNamespace(before="1.0", after="2.0")
+    arguments = (swarm, SimpleNamespace(id="s", name="parcel"), moved, "PARCEL_READY_DELAY_MS", 3000)
+    if cold:
+        assert "came after the rollout" in failure(move.require_moved_warm, *arguments).rationale
+    else:
+        move.require_moved_warm(*arguments)
+
+
 @pytest.mark.parametrize(
     ("previous", "after"),
     [
