@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 from .job import COPIES, WHY, by_port, groups_of, require_open
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.cluster.interface import Instance
     from checker.cluster.nomad import Deployment, Job, Nomad
 
@@ -87,13 +89,19 @@ def _fail_waiting(nomad: Nomad, deployment: Deployment, instances: list[Instance
 def require_canary_first(nomad: Nomad) -> None:
     """Fail unless the latest move from 1.0 to 2.0 had a canary that was promoted."""
     versions = nomad.versions()
-    move = _latest_move(nomad, versions)
-    if move is None:
+    moves = _latest_moves(nomad, versions)
+    if not moves:
         _fail_no_move(nomad, versions)
+    for move, groups in moves:
+        _require_canary(nomad, move, groups)
+
+
+def _require_canary(nomad: Nomad, move: Deployment, moved: Sequence[str]) -> None:
+    """Fail unless a deployment had a canary that was promoted, for each of the groups that it moved to 2.0."""
     option, short = nomad.option, move.id[:8]
     what = f"deployment {short}: {move.status}"
     WHY.require(move.canaries > 0, "no-canary", option=option, id=short, seen=f"{what}, no canary")
-    groups = " and ".join(_untried(nomad, move))
+    groups = " and ".join(each for each in moved if not move.canaries_of(each))
     canaries = f"{move.canaries} canar{'y' if move.canaries == 1 else 'ies'}"
     WHY.require(
         not groups,
@@ -122,22 +130,11 @@ def _fail_no_move(nomad: Nomad, versions: dict[int, Job]) -> NoReturn:
     WHY.fail("no-move", option=nomad.option, job=nomad.name, seen=seen or "no deployment")
 
 
-def _untried(nomad: Nomad, move: Deployment) -> list[str]:
-    """Return the groups that a deployment took from 1.0 to 2.0 without a canary of their own."""
-    versions = nomad.versions()
-    older = [number for number in versions if number < move.job_version]
-    before = {group.name: group.version for group in groups_of(versions[max(older)])} if older else {}
-    return sorted(
-        group.name
-        for group in groups_of(versions[move.job_version])
-        if (before.get(group.name), group.version) == (OLD, NEW)
-        and group.count
-        and not move.canaries_of(group.name)
-    )
+def _latest_moves(nomad: Nomad, versions: dict[int, Job]) -> list[tuple[Deployment, list[str]]]:
+    """Return the successful deployments that brought 2.0 where 1.0 was, the latest first, each with the groups that it moved.
 
-
-def _latest_move(nomad: Nomad, versions: dict[int, Job]) -> Deployment | None:
-    """Return the latest successful deployment that brought 2.0 where 1.0 was."""
+    A job of several groups may be moved group by group, each in a deployment of its own.
+    """
 
     def counts(each: Deployment) -> bool:
         # One of 1.0 that Nomad cancelled had copies that ran, but not yet for as long as the job asks.
@@ -145,7 +142,13 @@ def _latest_move(nomad: Nomad, versions: dict[int, Job]) -> Deployment | None:
         return status == "successful" or (status == "cancelled" and versions[each.job_version].tag == OLD)
 
     done = [each for each in nomad.deployments() if each.job_version in versions and counts(each)]
+    found = []
     for newer, older in itertools.pairwise(done):
-        if versions[newer.job_version].tag == NEW and versions[older.job_version].tag == OLD:
-            return newer
-    return None
+        before = {group.name: group.version for group in groups_of(versions[older.job_version])}
+        after = [group for group in groups_of(versions[newer.job_version]) if group.version == NEW]
+        moved = sorted(group.name for group in after if before.get(group.name) == OLD and group.count)
+        if moved or (versions[newer.job_version].tag, versions[older.job_version].tag) == (NEW, OLD):
+            found.append((newer, moved))
+        if found and NEW not in before.values():
+            break
+    return found

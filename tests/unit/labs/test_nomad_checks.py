@@ -265,6 +265,38 @@ def test_a_canary_in_one_of_two_groups_tries_nothing_for_the_other(checks: Check
         checks("11-nomad", "release").require_canary_first(nomad)
 
 
+CANARY = GroupDeployment(desired_canaries=1, placed_canaries=["a"], promoted=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "right"),
+    [(CANARY, GroupDeployment(), False), (GroupDeployment(), CANARY, False), (CANARY, CANARY, True)],
+)
+def test_two_groups_that_are_released_one_by_one_need_a_canary_each(
+    checks: Checks, first: GroupDeployment, second: GroupDeployment, *, right: bool
+) -> None:
+    nomad: Any = Nomad()
+
+    def of(version: int, web: str, other: str) -> Job:
+        spec = job(task(f"drydock/parcel:{web}"), Count=1)
+        beside = job(task(f"drydock/parcel:{other}"), Count=1)["TaskGroups"][0]
+        spec["TaskGroups"].append({**beside, "Name": "other"})
+        return msgspec.convert({**spec, "Version": version}, Job)
+
+    nomad.versions = lambda: {0: of(0, "1.0", "1.0"), 1: of(1, "2.0", "1.0"), 2: of(2, "2.0", "2.0")}
+    nomad.deployments = lambda: [
+        Deployment(id="second", job_version=2, status="successful", task_groups={"other": second}),
+        Deployment(id="first", job_version=1, status="successful", task_groups={"web": first}),
+        Deployment(id="old", job_version=0, status="successful"),
+    ]
+    if right:
+        checks("11-nomad", "release").require_canary_first(nomad)
+        return
+    with pytest.raises(CheckFailed) as caught:
+        checks("11-nomad", "release").require_canary_first(nomad)
+    assert caught.value.failure.reason == "no-canary"
+
+
 def test_a_bad_release_finds_parcel_under_a_name_that_a_client_fills_in(checks: Checks) -> None:
     spec = job(task("${NOMAD_META_image}"), Meta={"image": "drydock/parcel:2.0"})
     assert programs(checks, spec)[0]
