@@ -20,6 +20,10 @@ _KNOWN = {"v1", "apps/v1", "batch/v1"}
 """The API groups and versions whose kinds have the usual plural."""
 
 
+CONTROLLERS = "kube-controller-manager"
+"""Who changes objects for the cluster itself, as an autoscaler's number of copies."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """What looks after pods, such as a Deployment.
@@ -121,5 +125,5 @@ def is_changed(record: Mapping[str, Any], since: float) -> bool:
     return any(
         moment(each["time"]) > since + 1
         for each in record["metadata"].get("managedFields", [])
-        if not each.get("subresource") and each["manager"] != "kube-controller-manager"
+        if not each.get("subresource") and each["manager"] != CONTROLLERS
     )

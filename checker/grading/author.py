@@ -38,6 +38,7 @@ from checker.grading.pausing import pause
 from checker.grading.programs import Process, Processes, command_of, read_processes, runs
 from checker.grading.proof_cache import Remembered, digest_of
 from checker.grading.reaching import insides, listening
+from checker.grading.repeating import repeating
 from checker.grading.rights import extra_rights, folder_behind, mounted_folders
 from checker.grading.running import MISPLACED, last_lines, misplaced_option
 from checker.grading.scripts import Run, Script
@@ -125,6 +126,7 @@ __all__ = [
     "packed_files",
     "past_events",
     "read_processes",
+    "repeating",
     "require",
     "runs",
     "timeout",

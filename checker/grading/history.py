@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import IMAGE, LABEL
 from checker.engine.clock import moment
-from checker.errors import LabError
+from checker.grading.repeating import repeating
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from checker.engine.api import Engine
     from checker.grading.container import Container
@@ -146,24 +145,9 @@ class EventLog:
         self.look()
         return sorted((each for each in self._seen if begin <= each.at <= end), key=lambda each: each.at)
 
-    @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Look again and again while the block runs."""
-        ended = threading.Event()
-
-        def watch() -> None:
-            while not ended.wait(LOOK_SECONDS):
-                # An error is the next request's too, and that is not in a thread.
-                with contextlib.suppress(LabError):
-                    self.look()
-
-        thread = threading.Thread(target=watch, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        return repeating(self.look, LOOK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

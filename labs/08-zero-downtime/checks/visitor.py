@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import threading
 from typing import TYPE_CHECKING
 
-from checker.errors import LabError
+from checker.grading.author import repeating
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from checker.grading.author import Container, Prober
 
@@ -43,25 +42,14 @@ class Visitor:
         self.line = ""
         """What its log says of the request."""
 
-    @contextlib.contextmanager
-    def asking(self) -> Iterator[None]:
+    def asking(self) -> AbstractContextManager[None]:
         """Send requests and read the logs again and again while the block runs."""
-        ended = threading.Event()
+        return repeating(self._ask, ASK_SECONDS)
 
-        def ask() -> None:
-            while not ended.wait(ASK_SECONDS) and not self.reached:
-                # A copy can be removed between two looks.
-                with contextlib.suppress(LabError):
-                    self._prober.get(self._address, timeout=2.0)
-                    self.look()
-
-        thread = threading.Thread(target=ask, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+    def _ask(self) -> None:
+        if not self.reached:
+            self._prober.get(self._address, timeout=2.0)
+            self.look()
 
     def look(self) -> None:
         """Read the logs now."""

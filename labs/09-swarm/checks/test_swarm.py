@@ -147,7 +147,7 @@ def _lose_node(parcel: Parcel, lab: Lab, timeline: Traffic) -> tuple[float, int]
     if down := [node.name for node in swarm.members() if not node.ready]:
         could_not_run(f"{down[0]} is lost already; `lab lose 9 --back` brings it back.")
     carrying = {each.node for each in swarm.instances() if each.ready}
-    # The manager is one of a kind here: with it goes whoever could replace anything.
+    # Without the only manager, nothing would replace a lost copy.
     workers = [name for name in reversed(swarm.nodes) if name in carrying and name != swarm.manager]
     if not workers:
         could_not_run("No worker runs a copy at this moment; check again.")

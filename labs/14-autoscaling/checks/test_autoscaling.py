@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from checker.cluster.kubernetes_autoscalers import has_set
+from checker.cluster.kubernetes_workloads import CONTROLLERS
 from checker.grading.author import needs, timeout, wait_until
 
 from . import judging, reasons, unmeasured
 from .autoscaler import KINDS, WHY
-from .tide import AFTER_SECONDS, AUTOSCALER, COUNTED_SECONDS, SECONDS, copy_seconds, risen, turns, wanted
+from .tide import AFTER_SECONDS, COUNTED_SECONDS, SECONDS, copy_seconds, risen, turns, wanted
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Outside
@@ -103,7 +104,7 @@ def test_by_itself(scaled: Scaled, tide: Tide) -> None:
         (before, after)
         for before, after in pairwise(changes)
         if after.wanted != before.wanted
-        and after.by != AUTOSCALER
+        and after.by != CONTROLLERS
         and after.at <= tide.due + AFTER_SECONDS
         # The cluster does not always keep who it was, such as of what was applied by the server.
         and (after.by or not has_set(scaled.cluster.api, scaled.autoscaler, after.wanted))

@@ -37,8 +37,6 @@ UNSENT_SECONDS = 10.0
 """For how many seconds of it they may have sent nothing until it was no such tide."""
 SHORT_SECONDS = 10.0
 """For how many seconds the copies may have got less than they may use until they may be late for that."""
-AUTOSCALER = "kube-controller-manager"
-"""Who sets the number for an autoscaler."""
 
 
 @dataclass(frozen=True)

@@ -140,4 +140,4 @@ def test_a_thread_that_got_the_number_of_one_that_ended_is_left_alone() -> None:
         other.join()
     assert not spoilt
     if first.ident not in numbers:
-        pytest.skip("the system gave the number to a thread of somebody else")
+        pytest.skip("the system gave the number to a thread that is not of this test")
