@@ -126,6 +126,11 @@ class Container:
         return str(self.attrs["State"]["StartedAt"])
 
     @property
+    def ended_at(self) -> str:
+        """When it last ended, RFC 3339; in the year 1, if it never did."""
+        return str(self.attrs["State"].get("FinishedAt") or "")
+
+    @property
     def labels(self) -> dict[str, str]:
         """Its labels, including those of its image."""
         return dict(self.attrs["Config"].get("Labels") or {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ ASKED_TO_END = {0, 137, 143}
 """The exit codes of what was stopped: by itself after being asked, by SIGKILL, by SIGTERM."""
 NOBODY_READY = 503
 """What a load balancer answers that has no copy to pass a request on to."""
+NOBODY = "met nobody: no copy was there that could answer"
+WHEN_READY = "At night, few requests come, and not none. How long does a new copy take until it can answer?"
 BUSY = 2.0
 """How long, as a multiple of its work, a program waits on a machine that is too busy to replay a week."""
 NIGHTS = (("1:00 to 5:00", 1, 5), ("23:00 to 24:00", 23, 24))
@@ -170,7 +172,9 @@ class Replay:
         reserved, used = sum(self.bill["reserved"][around]), sum(self.bill["used"][around])
         # In an hour without a number, the meter itself got no processor time to find one.
         waited = [each for each in self.bill["waited"][around] if each] or [BUSY + 1]
-        if used < 0.5 * reserved and sum(waited) > BUSY * len(waited):
+        # Where no copy ran, none would have answered on a faster machine either.
+        too_busy = used < 0.5 * reserved and sum(waited) > BUSY * len(waited)
+        if too_busy and (late or self._met_nobody() <= len(bad) / 2):
             could_not_run(
                 f"Around {when}, the copies had {reserved:.1f} vCPU-hours reserved and got {used:.1f}. Your own machine was too "
                 f"busy to give them more: a program waited {max(waited):.0f} times as long as it worked. Replay the week when it "
@@ -183,17 +187,15 @@ class Replay:
             why = "got no answer within two seconds. The copies had too little processor time for so many requests, which had to wait."
             hint = "How many requests a second can one copy answer, with its limit? `curl http://meter/plan` says how many come."
         elif sum(each.status == NOBODY_READY for each in bad) > len(bad) / 2:
-            why = "met nobody: no copy was there that could answer, as the front says."
+            why = f"{NOBODY}, as the front says."
             hint = (
-                "At night, few requests come, and not none. How long does a new copy take until it can answer? The log of the "
-                "front says when it finds a copy ready, and when it loses one."
+                f"{WHEN_READY} The log of the front says when it finds a copy ready, and when it loses one."
             )
         elif self._near_an_end() > len(bad) / 2:
             why = "failed in the second in which a container ended: it was stopped with requests under way."
             hint = "What does `docker stop` do that `docker rm --force` does not? Compare with lab 08."
         else:
-            why = "met nobody: no copy was there that could answer."
-            hint = "At night, few requests come, and not none. How long does a new copy take until it can answer?"
+            why, hint = f"{NOBODY}.", WHEN_READY
         return f"Most of them {why}", hint
 
     def _elsewhere(self) -> tuple[str, str] | None:
@@ -227,10 +229,41 @@ class Replay:
                 return f"`{each.name}` ended by itself, with exit code {each.exit_code}"
         return ""
 
+    @cached_property
+    def _record(self) -> list[dict[str, Any]]:
+        """The meter's record of the replay, line by line."""
+        # Its last line may be under way.
+        return [json.loads(line) for line in self._get("/record").text.splitlines() if line.endswith("}")]
+
+    def _met_nobody(self) -> int:
+        """Return how many requests failed while only such containers ran as never answered one without another's help."""
+        there = self._running_at([each.at for each in self.seen.requests])
+        answered = {names for names, each in zip(there, self.seen.requests, strict=True) if each.good}
+        failed = Counter(
+            names for names, each in zip(there, self.seen.requests, strict=True) if not each.good
+        )
+        return sum(
+            count for names, count in failed.items() if not any(enough <= names for enough in answered)
+        )
+
+    def _running_at(self, moments: list[float]) -> list[frozenset[str]]:
+        """Return the names of the containers that ran at each of these moments, which are in order."""
+        changes = [line for line in self._record if line["kind"] in {"runs", "ended"}]
+        found, running, done = [], {}, 0
+        for at in moments:
+            while done < len(changes) and changes[done]["at"] <= at:
+                line = changes[done]
+                if line["kind"] == "runs":
+                    running[line["id"]] = line["name"]
+                else:
+                    running.pop(line["id"], None)
+                done += 1
+            found.append(frozenset(running.values()))
+        return found
+
     def _near_an_end(self) -> int:
         """Return how many requests that failed were under way when a container ended, or were sent right after."""
-        record = self._get("/record").text
-        ends = [float(at) for at in re.findall(r'"at": ([\d.]+), "kind": "ended"', record)]
+        ends = [line["at"] for line in self._record if line["kind"] == "ended"]
         return sum(any(each.at - 0.5 <= end <= each.end + 1.0 for end in ends) for each in self.seen.failures)
 
     # -- the bill ----------------------------------------------------------------------------------------------------

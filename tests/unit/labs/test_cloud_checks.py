@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from datetime import UTC, datetime
@@ -250,19 +251,31 @@ def test_what_grows_and_stays_is_told_from_what_was_always_so(checks: Checks) ->
         made.require_released()
 
 
-def unserved(checks: Checks, failure: Failure, good: int, *, used: float, waited: float) -> Any:
-    """Return a day in which ten requests failed, on a machine on which a program waits so many times its work."""
+def unserved(
+    checks: Checks, failure: Failure, good: int, *, used: float, waited: float, ran: str = "0 runs parcel-1"
+) -> Any:
+    """Return a day in which ten requests failed, and then some were answered.
+
+    Args:
+        checks: loads the lab's checks.
+        failure: why each of the ten failed, in hour 5.
+        good: how many were answered, in hour 10.
+        used: processor time used in each hour.
+        waited: how long a program waits for processor time, as a multiple of its work.
+        ran: when which container began to run, or ended, one a line.
+    """
     made = replay(checks, container())
     made.bill |= {"begin": 0.0, "reserved": [1.0] * 24, "used": [used] * 24, "waited": [waited] * 24}
-    made.seen = SimpleNamespace(
-        failures=[
-            SimpleNamespace(failure=failure, status=503 if failure is Failure.STATUS else 0, at=5.0, end=5.1)
-        ]
-        * 10,
-        requests=[None] * (10 + good),
-    )
+    status = 503 if failure is Failure.STATUS else 0
+    bad = [SimpleNamespace(failure=failure, good=False, status=status, at=5.0, end=5.1)] * 10
+    answered = [SimpleNamespace(failure=None, good=True, status=200, at=10.0, end=10.1)] * good
+    made.seen = SimpleNamespace(failures=bad, requests=[*bad, *answered])
     made.rented.engine.containers = list
-    made._get = lambda _: SimpleNamespace(text='{"at": 99.0, "kind": "ended", "id": "c1"}')
+    changes = [line.split() for line in ran.splitlines()]
+    lines = [
+        json.dumps({"at": float(at), "kind": kind, "id": name, "name": name}) for at, kind, name in changes
+    ]
+    made._get = lambda _: SimpleNamespace(text="\n".join([*lines, '{"at": 99.0, "ki']))
     return made
 
 
@@ -270,6 +283,28 @@ def test_on_a_machine_that_is_too_busy_nobody_can_say_why_requests_failed(checks
     made = unserved(checks, Failure.TIMED_OUT, 90, used=0.1, waited=9.0)
     with pytest.raises(CouldNotRun, match="too busy"):
         made._why_unserved(5, "Monday at 05:00")
+
+
+@pytest.mark.parametrize(
+    ("ran", "excused"),
+    [
+        ("0 runs front\n1 runs copy\n4 ended copy\n8 runs copy", False),
+        ("0 runs front\n8 runs another", False),
+        ("1 runs copy\n4 ended copy\n8 runs copy", False),
+        ("0 runs front\n1 runs copy", True),
+        ("1 runs copy", True),
+        ("1 runs copy\n2 runs another\n8 ended another", True),
+    ],
+)
+def test_a_busy_machine_is_no_excuse_for_hours_in_which_no_copy_ran(
+    checks: Checks, ran: str, *, excused: bool
+) -> None:
+    made = unserved(checks, Failure.STATUS, 90, used=0.1, waited=9.0, ran=ran)
+    if excused:
+        with pytest.raises(CouldNotRun, match="too busy"):
+            made._why_unserved(5, "Monday at 05:00")
+    else:
+        assert "no copy was there that could answer" in made._why_unserved(5, "Monday at 05:00")[0]
 
 
 def test_a_service_that_never_gave_a_good_answer_is_wrong_on_a_busy_machine_too(checks: Checks) -> None:
