@@ -144,6 +144,21 @@ def lanes(parts: Sequence[Part]) -> int:
     return min(max(2, (os.cpu_count() or 1) + 1), *(part.most_lanes for part in parts))
 
 
+def files_named(places: Places, words: Sequence[str]) -> dict[str, list[str]]:
+    """Return which of pytest's words name test files or folders, by the part that these are in.
+
+    Args:
+        places: where the course is.
+        words: they may go on after a file's name, as in `tests/unit/test_it.py::test_this`.
+    """
+    tests, found = places.root / "tests", dict[str, list[str]]()
+    for word in words:
+        path = Path(os.path.normpath(places.root / word.partition("::")[0]))
+        if not word.startswith("-") and path.is_relative_to(tests) and path != tests and path.exists():
+            found.setdefault(path.relative_to(tests).parts[0], []).append(word)
+    return found
+
+
 def run_parts(
     places: Places, parts: Sequence[Part], extra: Sequence[str], say: Callable[[str], None]
 ) -> ExitCode:
@@ -162,7 +177,10 @@ def run_parts(
     say(f"testing {name}: {'; '.join(part.what for part in parts)}{beside}")
     start = time.monotonic()
     seconds = max(part.seconds for part in parts)
-    command = [sys.executable, "-m", "pytest", *map(str, folders), "--durations=5", "-q"]
+    # Beside a file, pytest would run the whole folder as well.
+    named = files_named(places, extra)
+    chosen = [] if any(part.name in named for part in parts) else map(str, folders)
+    command = [sys.executable, "-m", "pytest", *chosen, "--durations=5", "-q"]
     by_lanes = ["--numprocesses", str(several), "--dist", "loadscope"] if several > 1 else []
     one = ["--numprocesses", "1", "--dist", "loadscope"] if several > 1 else []
     try:

@@ -1,6 +1,6 @@
 """Install what the tests need, then run the project's tests, or the parts that you name.
 
-Words after `--` go to pytest, for instance `lab test unit -- -k progress`.
+Words after `--` go to pytest, for instance `lab test unit -- -k progress`. A test file named there runs alone.
 
 The part `engines` runs only when you name it: it tries labs on other engines, each in a container on this one, and
 writes what it found to docs/reference/engines.md. --engine and --labs choose a part of it; the rest of the page stays.
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from checker.authoring.testing import Part
     from checker.cli.context import Context
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run each part and say whether it passed."""
-    from checker.authoring.testing import ensure_browser, run_parts, together
+    from checker.authoring.testing import ensure_browser, files_named, run_parts, together
     from checker.cli.context import Context
     from checker.errors import ExitCode
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         from checker.authoring.mutants import run_mutants
 
         return int(run_mutants(context.places.root, args.beyond, context.say))
-    parts = _chosen(args)
+    parts = _chosen(args, files_named(context.places, args.beyond))
     if args.engine or args.labs:
         args.beyond = [f"--engine={args.engine}", f"--labs={args.labs}", *args.beyond]
     ended: dict[str, ExitCode] = {}
@@ -105,7 +105,8 @@ def _make_room(context: Context) -> None:
         )
 
 
-def _chosen(args: argparse.Namespace) -> list[Part]:
+def _chosen(args: argparse.Namespace, named: Mapping[str, Sequence[str]]) -> list[Part]:
+    """Return the parts to run: those on the command line, or those in which test files are named, or the usual ones."""
     from checker.authoring.testing import PARTS
     from checker.errors import MisuseError
 
@@ -119,7 +120,12 @@ def _chosen(args: argparse.Namespace) -> list[Part]:
             "--engine and --labs work only with the part `engines`.",
             remedy="For instance: ./lab test engines --engine 29 --labs 1,2",
         )
-    return [known[name] for name in args.parts] or [part for part in PARTS if part.usual]
+    if other := sorted(set(named) - set(args.parts or known)):
+        raise MisuseError(
+            f"`{named[other[0]][0]}` is in none of the parts that are to run.",
+            remedy=f"It is in tests/{other[0]}; parts: {', '.join(known)}.",
+        )
+    return [known[name] for name in args.parts or named] or [part for part in PARTS if part.usual]
 
 
 def _prepare(context: Context, args: argparse.Namespace, parts: Sequence[Part]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.authoring import testing
-from checker.authoring.testing import PARTS, lanes, run_parts, together
+from checker.authoring.testing import PARTS, files_named, lanes, run_parts, together
 from checker.errors import ExitCode, LabError
 
 if TYPE_CHECKING:
@@ -159,6 +159,35 @@ def test_tests_run_side_by_side_two_of_the_browsers_and_one_of_the_class(
     assert labs[-1] == "-x"
     assert browser[browser.index("--numprocesses") + 1] == "2"
     assert "--numprocesses" not in hub
+
+
+def test_a_test_file_that_is_named_runs_alone(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    (places.root / "tests/course/test_it.py").touch()
+    runs = Runs(0, 0)
+    monkeypatch.setattr(testing, "_run", runs)
+    one = "tests/course/test_it.py::test_this[lab 03 x]"
+    assert run_parts(places, LABS, ["-x", one], lambda _: None) is ExitCode.OK
+    assert run_parts(places, LABS, ["-x", "tests/course/none.py"], lambda _: None) is ExitCode.OK
+    alone, beside = runs.commands
+    assert one in alone
+    folders = {str(places.root / "tests" / part.name) for part in LABS}
+    assert not folders & set(alone)
+    assert folders < set(beside)
+
+
+def test_files_are_told_by_their_part_and_other_words_are_none(places: Places) -> None:
+    (places.root / "tests/unit/test_a.py").touch()
+    here = str(places.root / "tests/browser")
+    words = [
+        "-x",
+        "tests/unit/test_a.py::test_b",
+        here,
+        "tests",
+        "README.md",
+        "progress",
+        "tests/unit/none.py",
+    ]
+    assert files_named(places, words) == {"unit": ["tests/unit/test_a.py::test_b"], "browser": [here]}
 
 
 @pytest.mark.parametrize(
