@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from checker.grading.verdicts import require
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 TIMED_OUT = 124
 """The exit code of `timeout` when it ended the command (coreutils)."""
+
+KILLED, KILL_SECONDS = 137, 3
+"""Its exit code when it had to end the command with SIGKILL, and so many seconds after SIGTERM it does."""
 
 LINE_BYTES = 4096
 """How much of a script's first line is read."""
@@ -109,12 +113,16 @@ class Script:
         name, said = self.file.name, " ".join(map(shlex.quote, words))
         toolbox = self._toolbox()
         folder = shlex.quote(str(toolbox.attrs["Config"]["WorkingDir"]))
+        begin = time.monotonic()
         done = toolbox.exec(
             # An executable one may be in any language: its first line says in which.
             f"cd {folder} && if [ -x {name} ]; then set -- ./{name}; else set -- bash {name}; fi; "
-            f'timeout {seconds:g} "$@" {said} < /dev/null',
-            seconds + 5,
+            # A script may catch SIGTERM to clean up, and go on.
+            f'timeout --kill-after={KILL_SECONDS} {seconds:g} "$@" {said} < /dev/null',
+            seconds + KILL_SECONDS + 5,
         )
+        if done.rc == KILLED and time.monotonic() - begin >= seconds:
+            done = replace(done, rc=TIMED_OUT)
         remark = self._remark() if done.rc and self.file.is_file() else ""
         return Run(f"sh {name} {said}".rstrip(), done, seconds, remark)
 

@@ -58,7 +58,7 @@ class Script:
         """Run it to release a version, and require that nobody loses anything by it."""
         traffic = self.service.traffic
         run, begin = self.run(after)
-        took = traffic.now() - begin
+        end = traffic.now()
         WHY.require(
             run.ok,
             "good-not-released",
@@ -75,11 +75,15 @@ class Script:
         self.service.require_release(traffic.await_settled(begin - 2), before, after, hint)
         # Once more when the old version is gone: the script may have left the end to a command in the background.
         self.service.require_alone()
-        self.service.require_release(traffic.await_settled(begin - 2), before, after, hint)
+        record = traffic.await_settled(begin - 2)
+        self.service.require_release(record, before, after, hint)
+        whole = record.between(begin, end)
+        unharmed = not (whole.failures or whole.cut or whole.refused)
+        WHY.require(unharmed, "harmed-away-from-the-move", run=run.shown, seen=whole.summary)
         self.service.require_own_image()
         self.service.require_warm_up()
         name = "rollback" if after in {"1.0", "2.0"} else "release"
-        self.lab.record(name, round(took, 1), "s", "the script")
+        self.lab.record(name, round(end - begin, 1), "s", "the script")
 
     def require_refuses(self, bad: str, good: str) -> None:
         """Run it for a release that answers wrong, and require that no user meets it and that it is gone afterwards."""

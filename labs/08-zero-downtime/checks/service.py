@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from checker.cluster import causes, outcomes
+from checker.errors import LabError
 from checker.grading.author import EventLog, Reasons, Wanted, moment, wait_until
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 ADDRESS = "http://proxy:8080/"
 NETWORK = "parcel"
 PROXY = "proxy"
+PROGRAM = "parcel.py"
 WARM_UP, WARM_UP_MS = "PARCEL_WARM_UP_MS", 3000
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
@@ -63,8 +66,7 @@ class Service:
 
     def answer(self) -> dict[str, Any]:
         """Return what the users get now; empty without a good answer."""
-        reply = self.prober.get(ADDRESS)
-        return reply.json() if reply.ok else {}
+        return self.prober.get(ADDRESS).fields
 
     def version(self) -> str:
         """Return the version that the users have now; empty without a good answer."""
@@ -91,12 +93,12 @@ class Service:
         seen = reply.summary if copies else f"{reply.summary}; no copy of Parcel runs"
         WHY.require(reply.status, "proxy-does-not-answer", seen=seen, evidence=evidence)
         WHY.require(reply.ok, "no-good-answer", seen=seen, evidence=evidence)
-        said = reply.json()
+        said = reply.fields
         WHY.require(
             said.get("service") == "parcel" and said.get("instance") in map(answers_as, copies),
             "not-parcel",
             copies=" or ".join(each.name for each in copies) or "a copy",
-            seen=f"service {said.get('service')}, instance {said.get('instance')}",
+            seen=f"service {said.get('service')}, instance {said.get('instance')}" if said else reply.summary,
             evidence=evidence,
         )
         self.require_warm_up()
@@ -155,11 +157,15 @@ class Service:
 
 
 def is_parcel(container: Container) -> bool:
-    """Whether Parcel runs in a container; a proxy can be a program of the learner's in an image of Parcel."""
-    return container.labels.get("io.drydock.image") == "parcel" and (
-        PROXY not in container.names_on(NETWORK)
-        or any("parcel.py" in command for _, command in container.processes())
-    )
+    """Whether Parcel runs in a container; a proxy, or a helper, can be a program of the learner's in an image of Parcel."""
+    if container.labels.get("io.drydock.image") != "parcel":
+        return False
+    own = " ".join((container.attrs["Path"], *(container.attrs["Args"] or ())))
+    if PROGRAM in own or not container.running:
+        return True
+    with contextlib.suppress(LabError):  # it may end meanwhile
+        return any(PROGRAM in command for _, command in container.processes())
+    return False
 
 
 def version_of(container: Container) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.engine.shell import Completed
 from checker.grading.scripts import TIMED_OUT, Run, Script
 from checker.grading.verdicts import CheckFailed
 
@@ -48,9 +49,17 @@ def test_it_runs_in_the_toolboxs_folder_with_its_arguments_quoted_and_a_limit(tm
     run = script(tmp_path, done(), asked).run("2.0", "a b", seconds=60.0)
     (command, seconds) = asked[0]
     assert command.startswith("cd '/my work' && ")
-    assert "timeout 60 \"$@\" 2.0 'a b' < /dev/null" in command
+    assert "timeout --kill-after=3 60 \"$@\" 2.0 'a b' < /dev/null" in command
     assert seconds > 60
     assert run.shown == "sh release.sh 2.0 'a b'"
+
+
+@pytest.mark.parametrize(("seconds", "timed_out"), [(0.0, True), (60.0, False)])
+def test_a_script_that_had_to_be_killed_took_too_long_and_one_that_ended_so_in_time_did_not(
+    tmp_path: Path, seconds: float, *, timed_out: bool
+) -> None:
+    killed = Completed(137, b"", b"")
+    assert script(tmp_path, killed).run("2.0", seconds=seconds).timed_out == timed_out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,13 @@ import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from checker.engine.shell import Completed
 from checker.errors import LabError
+from checker.grading.http import Reply
+from checker.grading.scripts import Run
+from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,3 +103,78 @@ def test_a_copy_that_is_removed_while_its_log_is_read_does_not_end_the_asking(ch
         assert asked.acquire(timeout=10)
         assert asked.acquire(timeout=10)
     assert visitor.reached == "green"
+
+
+def container(name: str = "parcel-1", *, command: str = "python3 /app/parcel.py", **options: Any) -> Any:
+    """Return a container of an image of Parcel that runs a command."""
+    processes = options.pop("processes", lambda: [(1, command)])
+    words = command.split()
+    return SimpleNamespace(
+        name=name,
+        labels={"io.drydock.image": "parcel"},
+        attrs={"Path": words[0], "Args": words[1:]},
+        running=options.pop("running", True),
+        processes=processes,
+        **options,
+    )
+
+
+def ended() -> Any:
+    raise LabError("No such container", remedy="")
+
+
+@pytest.mark.parametrize(
+    ("found", "parcel"),
+    [
+        (container(), True),
+        (
+            container(
+                command="sh -c start", processes=lambda: [(1, "sh -c start"), (7, "python3 parcel.py")]
+            ),
+            True,
+        ),
+        (container(command="sleep infinity"), False),
+        (container(command="python3 /my/proxy.py"), False),
+        (container(command="sleep infinity", running=False), True),
+        (container(command="sleep 1", processes=ended), False),
+    ],
+)
+def test_what_runs_tells_a_copy_from_a_helper_of_the_same_image(
+    checks: Checks, found: Any, *, parcel: bool
+) -> None:
+    assert checks("08-zero-downtime", "service").is_parcel(found) == parcel
+
+
+@pytest.mark.parametrize("body", [b"1", b"null", b"[]", b'"ok"', b"{}", b"ok"])
+def test_a_proxy_that_answers_by_itself_is_no_parcel_whatever_it_says(checks: Checks, body: bytes) -> None:
+    service = checks("08-zero-downtime", "service")
+    made = service.Service.__new__(service.Service)
+    made.prober = SimpleNamespace(get=lambda _: Reply("http://proxy:8080/", 200, body))
+    made.lab = SimpleNamespace(logs=lambda *_, **__: "", on_network=lambda _: [], containers=list)
+    service.ARRIVE_SECONDS = 0.0
+    with pytest.raises(CheckFailed, match="no copy of Parcel"):
+        made.require_parcel(container("proxy"))
+
+
+def test_a_script_that_harms_users_after_the_move_fails_although_the_move_harmed_nobody(
+    checks: Checks,
+) -> None:
+    module = checks("08-zero-downtime", "script")
+    whole = SimpleNamespace(failures=(1,), cut=(), refused=(), summary="1 of 90 failed")
+    record = SimpleNamespace(latest="2.0", between=lambda *_: whole)
+    traffic = SimpleNamespace(now=lambda: 20.0, since=lambda _: record, await_settled=lambda _: record)
+    made = module.Script.__new__(module.Script)
+    made.service = SimpleNamespace(
+        traffic=traffic,
+        version=lambda: "2.0",
+        require_release=lambda *_: None,
+        require_alone=lambda: None,
+        require_own_image=lambda: None,
+        require_warm_up=lambda: None,
+    )
+    made.lab = SimpleNamespace(record=lambda *_: None)
+    made.run = lambda _: (Run("sh release.sh 2.0", Completed(0, b"", b""), 60.0), 10.0)
+    with pytest.raises(CheckFailed, match="away from the moment"):
+        made.require_moves("1.0", "2.0")
+    whole.failures = ()
+    made.require_moves("1.0", "2.0")
