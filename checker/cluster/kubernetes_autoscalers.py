@@ -26,6 +26,9 @@ _LACKING = re.compile(
 TOLERANCE = 0.1
 """Within a tenth of its target, an autoscaler changes nothing, unless it says otherwise (Kubernetes' default tolerance)."""
 
+DEFAULT_PERIOD_SECONDS = 15
+"""The time of the policies that an autoscaler has without `behavior`."""
+
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pass
@@ -172,12 +175,15 @@ class Autoscaler(_Record, frozen=True):
         return TOLERANCE if found is None else quantity(str(found))
 
     def pace(self, way: str) -> str:
-        """Return how many copies it may add or remove in which time, in words; empty if nobody says it."""
+        """Return how many copies it may add or remove in which time, in words; empty if that is no less than without a policy."""
+        policies = self.rule(way).get("policies") or []
         told = [
             f"{each['value']} {'%' if each['type'] == 'Percent' else 'copies' if each['value'] > 1 else 'copy'} in {each['periodSeconds']} s"
-            for each in self.rule(way).get("policies") or []
+            for each in policies
         ]
         least = len(told) > 1 and self.rule(way).get("selectPolicy") == "Min"
+        if not least and _are_quick(policies, way, self.spec.max_replicas):
+            return ""
         return " or ".join(told) + ", whichever is less" * least
 
     def is_disabled(self, way: str) -> bool:
@@ -187,6 +193,28 @@ class Autoscaler(_Record, frozen=True):
     def beside(self, metrics: Sequence[Metric]) -> list[str]:
         """Return what else it measures, in words."""
         return [each.title for each in self.spec.metrics if each not in metrics and each.type]
+
+
+def _are_quick(policies: Sequence[dict[str, Any]], way: str, high: int) -> bool:
+    """Whether policies, of which the quickest counts, hold an autoscaler back no more than those that it has without `behavior`.
+
+    These are 4 copies or 100 % in 15 s to add, and 100 % in 15 s to remove (Kubernetes, "Horizontal Pod Autoscaling").
+
+    Args:
+        policies: what `behavior` says of this way.
+        way: `scaleUp` or `scaleDown`.
+        high: how many copies there may be.
+    """
+
+    def most(kind: str) -> int:
+        short = (each for each in policies if int(each["periodSeconds"]) <= DEFAULT_PERIOD_SECONDS)
+        return max((int(each["value"]) for each in short if each["type"] == kind), default=0)
+
+    pods, percent = most("Pods"), most("Percent")
+    if way == "scaleDown":
+        return percent >= 100 or pods >= high
+    # One alone is as quick as both, if it is so from a single copy on, and up to the most that there may be.
+    return percent >= 400 or pods >= max(4, high / 2) or (percent >= 100 and pods >= 4)
 
 
 class _Autoscalers(_Record, frozen=True):

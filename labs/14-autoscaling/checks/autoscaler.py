@@ -16,6 +16,8 @@ from checker.cluster.kubernetes_workloads import is_changed
 from checker.grading.author import Reasons, could_not_run, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.cluster.kubernetes import Kubernetes, Workload
     from checker.cluster.kubernetes_autoscalers import Autoscaler, Metric
 
@@ -24,6 +26,8 @@ WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 NODE_PORT = 30080
 KINDS = ("Deployment", "StatefulSet")
 """The kinds that the task asks for, which the recorder follows."""
+TEMPLATE = "pod-template-hash"
+"""The label by which a Deployment tells its pods of one template from those of another."""
 READY_SECONDS = 20.0
 """How long a copy that is starting is waited for: with little CPU, Parcel needs a few seconds."""
 MEASURED_SECONDS = 75.0
@@ -50,11 +54,11 @@ class Scaled:
 
     @functools.cached_property
     def pods(self) -> list[Pod]:
-        """The pods behind it; waits for the first of them that is ready."""
+        """The pods behind it; waits for the first of them that is ready, and for the end of a change that has just begun."""
         if self.service is None:
             return []
         self.cluster.narrow(self.service.metadata.namespace, self.service.spec.selector)
-        wait_until(lambda: any(pod.ready for pod in self.cluster.pods()), READY_SECONDS, every=0.3)
+        wait_until(lambda: _are_settled(self.cluster.pods()), READY_SECONDS, every=0.3)
         return self.cluster.pods()
 
     @property
@@ -163,6 +167,9 @@ class Scaled:
             )
 
         wait_until(is_decided, MEASURED_SECONDS, every=0.5)
+        # Other pods can have taken the place of those that were there before the wait.
+        for name in ("pods", "_owners"):
+            self.__dict__.pop(name, None)
         return latest
 
     @property
@@ -194,3 +201,9 @@ class Scaled:
                 if is_changed(self.cluster.api.get(path)[0], moment):
                     return title
         return ""
+
+
+def _are_settled(pods: Sequence[Pod]) -> bool:
+    """Whether one of these pods is ready, and pods of another template are not about to take the place of others."""
+    templates = {pod.metadata.labels.get(TEMPLATE) for pod in pods}
+    return any(pod.ready for pod in pods) and (len(templates) == 1 or all(pod.ready for pod in pods))

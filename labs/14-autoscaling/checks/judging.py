@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WARM_UP, PORT = "PARCEL_WARM_UP_MS", "PARCEL_PORT"
 OWN_PORT = 8080
 """Where Parcel listens unless its environment says otherwise."""
+HEALTH_CHECK = "/app/health.py"
 HTTP_PORT = 80
 """What a command need not name."""
 
@@ -86,6 +87,10 @@ def _is_passed_at_once(probe: Probe, warm_s: float) -> bool:
     """Whether a probe says yes to a copy that has started and still warms up."""
     asked = probe.http_get
     alive = asked is not None and asked.path.partition("?")[0] == "/healthz" and not asked.host
+    if probe.exec:
+        # The image's own health check asks for /healthz unless it gets a path.
+        told = " ".join(probe.exec.command)
+        alive = "/readyz" not in told and ("/healthz" in told or HEALTH_CHECK in told)
     return (alive or probe.tcp_socket is not None) and probe.initial_delay_seconds < warm_s
 
 

@@ -163,8 +163,7 @@ def test_steady(tide: Tide) -> None:
 def test_followed(lab: Lab, scaled: Scaled, tide: Tide) -> None:
     """Copies were added while users came, and removed when they had gone."""
     tide.require_over()
-    changes = tide.changes
-    numbers = wanted(changes)
+    numbers = risen(wanted(tide.changes))
     first = tide.first_ready
     few = max(numbers[0], scaled.autoscaler.spec.min_replicas)
     if numbers[0] < CEILING and (first is None or first > RISING_SECONDS or max(numbers) <= few):

@@ -15,7 +15,7 @@ from . import machine
 from .autoscaler import WHY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from checker.grading.author import Lab, Timeline, Traffic
 
@@ -188,21 +188,25 @@ class Tide:
     def _are_few(self) -> bool:
         found = self.read()
         low = self._scaled.autoscaler.spec.min_replicas
-        return bool(found) and found[-1].wanted <= max(found[0].wanted, low)
+        return bool(found) and found[-1].wanted <= max(risen(wanted(found))[0], low)
 
     @property
     def first_wanted(self) -> float | None:
         """After how many seconds more copies were wanted; None if they never were."""
-        return self._first(lambda each, before: each.wanted > before.wanted)
+        return next((later.at - self.begin for _, later in self._rise), None)
 
     @property
     def first_ready(self) -> float | None:
         """After how many seconds the first new copy got requests; None if none did."""
-        return self._first(lambda each, before: each.ready > before.ready)
+        # Of copies that an earlier tide left, some may still be ready when no more are wanted.
+        before = next((min(each.ready, each.wanted) for each, _ in self._rise), 0)
+        return next((each.at - self.begin for _, each in self._rise if each.ready > before), None)
 
-    def _first(self, is_more: Callable[[Change, Change], bool]) -> float | None:
-        found = (each.at - self.begin for each in self.changes[1:] if is_more(each, self.changes[0]))
-        return next(found, None)
+    @property
+    def _rise(self) -> list[tuple[Change, Change]]:
+        """Each change beside the one before it, from when more copies were wanted on."""
+        pairs = itertools.pairwise(self.changes)
+        return list(itertools.dropwhile(lambda pair: pair[1].wanted <= pair[0].wanted, pairs))
 
 
 def wanted(changes: Sequence[Change]) -> list[int]:

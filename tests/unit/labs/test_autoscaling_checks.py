@@ -147,6 +147,9 @@ def test_copies_that_stay_are_blamed_on_what_keeps_them(
         ({"tcpSocket": {"port": 8080}}, True),
         ({"tcpSocket": {"port": 8080}, "initialDelaySeconds": 3}, False),
         ({"exec": {"command": ["/app/health"]}}, False),
+        ({"exec": {"command": ["python3", "/app/health.py", "/readyz"]}}, False),
+        ({"exec": {"command": ["python3", "-I", "/app/health.py"]}}, True),
+        ({"exec": {"command": ["sh", "-c", "wget -qO- localhost:8080/healthz"]}}, True),
     ],
 )
 def test_a_probe_that_a_cold_copy_passes_is_known(
@@ -367,3 +370,84 @@ def test_a_copy_that_came_late_on_a_machine_that_was_too_busy_is_not_judged(chec
     with pytest.raises(CouldNotRun, match="Perhaps that is why copies came late, or not at all"):
         tide_of(checks, work, []).require_power_until(95.0)
     tide_of(checks, work, []).require_power_until(85.0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected_wanted", "expected_ready"),
+    [
+        # Each is when, how many were wanted, and how many were ready.
+        ([(990, 2, 2), (1040, 5, 2), (1050, 5, 4), (1230, 2, 2)], 40, 50),
+        ([(990, 5, 5), (1010, 2, 5), (1012, 2, 2), (1040, 5, 2), (1052, 5, 3), (1230, 2, 2)], 40, 52),
+        ([(990, 4, 4), (1010, 2, 2), (1040, 3, 2), (1050, 3, 3), (1070, 6, 3), (1080, 6, 6)], 40, 50),
+        ([(990, 5, 5), (1010, 2, 2)], None, None),
+        ([(990, 2, 1), (1020, 2, 2)], None, None),
+        ([(990, 2, 2), (1040, 5, 2)], 40, None),
+    ],
+)
+def test_a_tide_is_measured_from_the_copies_that_were_left_when_those_of_the_tide_before_were_gone(
+    checks: Checks,
+    numbers: list[tuple[float, int, int]],
+    expected_wanted: float | None,
+    expected_ready: float | None,
+) -> None:
+    tide = tide_of(checks, "", [])
+    tide.changes = [checks(LAB, "tide").Change(*each, AUTOSCALER) for each in numbers]
+    assert (tide.first_wanted, tide.first_ready) == (expected_wanted, expected_ready)
+
+
+def test_copies_are_few_when_there_are_no_more_than_before_they_rose(checks: Checks) -> None:
+    tide = tide_of(checks, "", [])
+    tide._scaled.autoscaler = SimpleNamespace(spec=SimpleNamespace(min_replicas=1))
+    kind = checks(LAB, "tide").Change
+    rose = [kind(990, 5, 5, AUTOSCALER), kind(1010, 2, 2, AUTOSCALER), kind(1040, 5, 5, AUTOSCALER)]
+    tide.read = lambda: rose
+    assert not tide._are_few()
+    rose.append(kind(1230, 2, 2, AUTOSCALER))
+    assert tide._are_few()
+
+
+def test_pods_are_waited_for_while_those_of_another_template_start(checks: Checks) -> None:
+    settled = checks(LAB, "autoscaler")._are_settled
+
+    def pod(template: str, *, ready: bool = True) -> Any:
+        return SimpleNamespace(ready=ready, metadata=SimpleNamespace(labels={"pod-template-hash": template}))
+
+    assert settled([pod("a"), pod("a", ready=False)])
+    assert not settled([pod("a", ready=False)])
+    assert not settled([pod("a"), pod("b", ready=False)])
+    assert settled([pod("a"), pod("b")])
+    assert not settled([])
+
+
+@pytest.mark.parametrize(
+    ("way", "policies", "told"),
+    [
+        ("scaleUp", [("Percent", 100, 15), ("Pods", 4, 15)], ""),
+        ("scaleUp", [("Pods", 4, 15)], ""),
+        ("scaleUp", [("Percent", 100, 15)], "100 % in 15 s"),
+        ("scaleUp", [("Pods", 4, 60)], "4 copies in 60 s"),
+        ("scaleUp", [("Pods", 1, 15)], "1 copy in 15 s"),
+        ("scaleDown", [("Percent", 100, 15)], ""),
+        ("scaleDown", [("Percent", 10, 60)], "10 % in 60 s"),
+        ("scaleDown", [("Pods", 6, 15)], ""),
+    ],
+)
+def test_a_policy_that_holds_nothing_back_is_no_pace(
+    checks: Checks, way: str, policies: list[tuple[str, int, int]], told: str
+) -> None:
+    rule = {
+        "policies": [
+            {"type": kind, "value": value, "periodSeconds": seconds} for kind, value, seconds in policies
+        ]
+    }
+    found = scaled(checks, **{"up" if way == "scaleUp" else "down": rule}).autoscaler
+    assert found.pace(way) == told
+
+
+def test_of_quick_policies_the_slowest_counts_when_the_learner_says_so(checks: Checks) -> None:
+    policies = [
+        {"type": "Percent", "value": 100, "periodSeconds": 15},
+        {"type": "Pods", "value": 1, "periodSeconds": 15},
+    ]
+    found = scaled(checks, {"policies": policies, "selectPolicy": "Min"}).autoscaler
+    assert found.pace("scaleUp") == "100 % in 15 s or 1 copy in 15 s, whichever is less"
