@@ -23,6 +23,9 @@ PORTS = {"ledger": 7001, "flood": 7003, "clock": 7004}
 RIGHT = {"ledger": "container", "seal": "neither", "flood": "vm", "clock": "vm"}
 """Where each belongs, wherever a container's kernel and processor are not by chance what the program asks for."""
 
+TRY_SECONDS = 30.0
+"""How long a program may take to end, or to say that it serves; on a crowded machine, a container starts within 12 s."""
+NOTHING = hashlib.sha256(b"").hexdigest()
 SSH_SECONDS = 50.0
 """How long a command in the virtual machine may take; 0.3 s measured, emulated, and over 20 s on a crowded machine."""
 
@@ -228,9 +231,14 @@ class Programs:
     def _try(self, name: str) -> dict[str, Any]:
         box = self.lab.run(self.image(name))
         try:
-            done = wait_until(lambda: not box.reload().running or "serving" in box.logs(20), 10.0)
+            done = wait_until(lambda: not box.reload().running or "serving" in box.logs(20), TRY_SECONDS)
+            if not done:
+                could_not_run(
+                    f"A container of {self.image(name)} was started to see how it does there, and in {TRY_SECONDS:.0f} s it neither "
+                    "ended nor said that it serves. Check again when this machine has less to do."
+                )
             # seal prints its number and ends: that is success, and the exit code says so.
-            runs = done and (box.running or box.exit_code == 0)
+            runs = box.running or box.exit_code == 0
             return {"runs": runs, "output": box.logs(20).strip()}
         finally:
             box.remove()
@@ -254,6 +262,8 @@ class Programs:
         if kept is None:
             said = self.toolbox.exec(f"{self._copy(name)} | sha256sum", SSH_SECONDS).stdout
             kept = {"digest": said.partition(" ")[0]}
+            if kept["digest"] in {"", NOTHING}:
+                could_not_run(f"{name} could not be read from its image, {self.image(name)}. Check again.")
             self._keep(kept, "digest", name)
         return str(kept["digest"])
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .programs import Listener, Programs
 
 
+USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where the engine looks for a program if the image does not say it."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What somebody said on a program's port."""
@@ -99,12 +103,12 @@ class Serving:
                 # The library can be named before the program: it starts what follows.
                 if place and "ld-musl" not in command.split()[place - 1]:
                     break
-                if self._digest_in(box, word) == self.programs.digest(name):
+                digests = (self._digest_in(box, path) for path in _places(box, word))
+                if self.programs.digest(name) in digests:
                     return True
         return False
 
-    def _digest_in(self, box: Container, file: str) -> str:
-        path = PurePosixPath(box.attrs["Config"].get("WorkingDir") or "/", file)
+    def _digest_in(self, box: Container, path: PurePosixPath) -> str:
         # A folder may be large, and is not what is looked for.
         said = self.programs.toolbox.exec(
             f"docker cp -qL {shlex.quote(f'{box.id}:{path}')} - 2>/dev/null | head -c 500000 | tar -xO 2>/dev/null | sha256sum",
@@ -115,3 +119,11 @@ class Serving:
     def in_the_vm(self, name: str) -> Listener | None:
         """Return the process that listens on a program's port in the virtual machine."""
         return self.programs.report.listeners.get(PORTS[name])
+
+
+def _places(box: Container, word: str) -> list[PurePosixPath]:
+    """Return where a container finds a program that it is called with: a bare name, in the folders of its PATH."""
+    folder = box.attrs["Config"].get("WorkingDir") or "/"
+    if "/" in word:
+        return [PurePosixPath(folder, word)]
+    return [PurePosixPath(folder, each, word) for each in (box.env.get("PATH") or USUAL_PATH).split(":")]

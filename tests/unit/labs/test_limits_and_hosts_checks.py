@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.grading.author import Lab, Process
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import ModuleType
 
     Checks = Callable[[str, str], ModuleType]
@@ -361,3 +362,62 @@ def test_what_haproxy_says_of_itself_is_not_the_mistake(checks: Checks) -> None:
     said = "haproxy version is 3.0\npath to executable is /usr/sbin/haproxy\nconfig : Proxy 'users': unable to find\n"
     assert of_file(checks, "", said).refused == "config : Proxy 'users': unable to find"
     assert of_file(checks, "", "").refused == ""
+
+
+def programs_of(checks: Checks, tmp_path: Path, **box: Any) -> Any:
+    """Return what lab 05 knows of its programs, on an engine where a container that is tried does this."""
+    module = checks("05-limits", "programs")
+    module.TRY_SECONDS = 0.0
+    made = module.Programs.__new__(module.Programs)
+    tried = SimpleNamespace(**{"running": True, "exit_code": 0, "logs": lambda _: ""} | box)
+    tried.reload = lambda: tried
+    tried.remove = lambda: None
+    made.lab = SimpleNamespace(run=lambda _: tried)
+    made._file = lambda what: tmp_path / "-".join(what)
+    made.toolbox = SimpleNamespace(exec=lambda *_: SimpleNamespace(stdout=f"{module.NOTHING}  -\n"))
+    return made
+
+
+def test_what_could_not_be_tried_to_its_end_is_no_result_and_is_not_kept(
+    checks: Checks, tmp_path: Path
+) -> None:
+    silent = programs_of(checks, tmp_path)
+    with pytest.raises(CouldNotRun, match="neither ended nor said that it serves"):
+        silent.seen("ledger")
+    with pytest.raises(CouldNotRun, match="could not be read from its image"):
+        silent.digest("ledger")
+    assert not list(tmp_path.iterdir())
+    ended = programs_of(checks, tmp_path, running=False, exit_code=1, logs=lambda _: "no such file")
+    assert ended.seen("ledger").output == "no such file"
+    assert [each.name for each in tmp_path.iterdir()] == ["seen-ledger"]
+
+
+@pytest.mark.parametrize(
+    ("word", "variables", "places"),
+    [
+        ("./ledger", {"PATH": "/bin"}, ["/app/ledger"]),
+        ("/usr/local/bin/ledger", {}, ["/usr/local/bin/ledger"]),
+        ("ledger", {"PATH": "/opt/bin:/bin"}, ["/opt/bin/ledger", "/bin/ledger"]),
+    ],
+)
+def test_a_program_called_by_its_name_alone_is_looked_for_where_the_container_finds_it(
+    checks: Checks, word: str, variables: dict[str, str], places: list[str]
+) -> None:
+    found = SimpleNamespace(attrs={"Config": {"WorkingDir": "/app"}}, env=variables)
+    assert [str(each) for each in checks("05-limits", "serving")._places(found, word)] == places
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("ledger: serving on port 7001", "runs only with the library"),
+        ("ledger: port 7001: Address already in use", "runs only with the library"),
+        ("ledger: cannot execute: required file not found", "ledger does not run"),
+    ],
+)
+def test_a_program_that_runs_in_the_virtual_machine_by_what_was_carried_after_it_is_not_said_to_fail_there(
+    checks: Checks, said: str, reason: str
+) -> None:
+    programs = SimpleNamespace(seen=lambda _: None, in_the_vm=lambda _: said)
+    with pytest.raises(CheckFailed, match=reason):
+        checks("05-limits", "test_limits")._fail_box("ledger", "vm", programs)
