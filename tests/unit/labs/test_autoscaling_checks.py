@@ -440,8 +440,8 @@ def test_a_policy_that_holds_nothing_back_is_no_pace(
             {"type": kind, "value": value, "periodSeconds": seconds} for kind, value, seconds in policies
         ]
     }
-    found = scaled(checks, **{"up" if way == "scaleUp" else "down": rule}).autoscaler
-    assert found.pace(way) == told
+    found = scaled(checks, rule) if way == "scaleUp" else scaled(checks, down=rule)
+    assert found.autoscaler.pace(way) == told
 
 
 def test_of_quick_policies_the_slowest_counts_when_the_learner_says_so(checks: Checks) -> None:

@@ -146,12 +146,14 @@ def test_what_runs_tells_a_copy_from_a_helper_of_the_same_image(
 
 
 @pytest.mark.parametrize("body", [b"1", b"null", b"[]", b'"ok"', b"{}", b"ok"])
-def test_a_proxy_that_answers_by_itself_is_no_parcel_whatever_it_says(checks: Checks, body: bytes) -> None:
+def test_a_proxy_that_answers_by_itself_is_no_parcel_whatever_it_says(
+    checks: Checks, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = checks("08-zero-downtime", "service")
     made = service.Service.__new__(service.Service)
     made.prober = SimpleNamespace(get=lambda _: Reply("http://proxy:8080/", 200, body))
     made.lab = SimpleNamespace(logs=lambda *_, **__: "", on_network=lambda _: [], containers=list)
-    service.ARRIVE_SECONDS = 0.0
+    monkeypatch.setattr(service, "ARRIVE_SECONDS", 0.0)
     with pytest.raises(CheckFailed, match="no copy of Parcel"):
         made.require_parcel(container("proxy"))
 
