@@ -635,7 +635,7 @@ def test_whose_ledger_a_version_found_is_told_by_what_both_were_given(
 class Starts:
     """A container of version 1 with a command of its own: what its log has since it started, and which process listens."""
 
-    id, started_at, main_command = "c1", "2026-11-28T10:00:00Z", "sh -c …"
+    id, ended_at, main_command = "c1", "0001-01-01T00:00:00Z", "sh -c …"
 
     def __init__(self, log: str, parent: int) -> None:
         self.engine = SimpleNamespace(logs=lambda *_, **__: log)
