@@ -11,7 +11,7 @@ import re
 import tarfile
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,8 @@ def _of_zip(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _of_tar(content: bytes) -> Iterator[tuple[str, bytes]]:
     left = UNPACKED_BYTES
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
+    # Archives may stand behind one another; zeros are between them.
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:", ignore_zeros=True) as archive:
         for item in archive:
             # One that is too large may be sparse; its name is known all the same.
             data = archive.extractfile(item) if item.isfile() and item.size <= left else None
@@ -118,13 +119,22 @@ def _decoded(word: bytes) -> bytes:
 
 
 def _uncompressed(content: bytes) -> bytes:
+    """Unpack what is compressed, with all that was compressed and appended to it; empty if nothing is."""
+    unpacked = b""
+    # What unpacks no further stands for itself: `zcat` prints what came before it, too.
+    with contextlib.suppress(*_BROKEN):
+        while (packed := _decompressor(content)) and len(unpacked) < UNPACKED_BYTES:
+            unpacked += packed.decompress(content, UNPACKED_BYTES - len(unpacked))
+            content = packed.unused_data
+    return unpacked
+
+
+def _decompressor(content: bytes) -> Any:
+    """Return what decompresses this, by its first bytes; None if it is not compressed."""
     if content[:2] == b"\x1f\x8b":
-        return zlib.decompressobj(wbits=31).decompress(content, UNPACKED_BYTES)
+        return zlib.decompressobj(wbits=31)
     if content[:3] == b"BZh":
-        return bz2.BZ2Decompressor().decompress(content, UNPACKED_BYTES)
+        return bz2.BZ2Decompressor()
     if content[:6] == b"\xfd7zXZ\x00":
-        return lzma.LZMADecompressor().decompress(content, UNPACKED_BYTES)
-    if content[:2] in _ZLIB:
-        with contextlib.suppress(zlib.error):
-            return zlib.decompressobj().decompress(content, UNPACKED_BYTES)
-    return b""
+        return lzma.LZMADecompressor()
+    return zlib.decompressobj() if content[:2] in _ZLIB else None

@@ -203,8 +203,19 @@ def test_a_key_is_found_in_what_a_tool_prints_of_its_file(dump: str) -> None:
     [
         zlib.compress(KEY.encode()),
         b"#!/bin/sh\ntail -n +3 $0 | zcat\n" + gzip.compress(KEY.encode(), mtime=0),
+        gzip.compress(b"first\n") + gzip.compress(KEY.encode()),
+        bz2.compress(b"first\n") + bz2.compress(KEY.encode()),
+        lzma.compress(b"first\n") + lzma.compress(9 * KEY.encode()),
+        gzip.compress(KEY.encode()) + b"\x1f\x8b, and what unpacks no further",
     ],
-    ids=["zlib", "a script that unpacks itself"],
+    ids=[
+        "zlib",
+        "a script that unpacks itself",
+        "two gzips",
+        "two bzip2s",
+        "two xzs",
+        "one before what is broken",
+    ],
 )
 def test_a_key_is_found_in_what_is_compressed_without_being_an_archive(packed: bytes) -> None:
     assert KEY in read(image(("COPY x ./", tar({"srv/x": packed})))).layers[0].secrets
@@ -261,6 +272,7 @@ PACKED = {
     "a tar packed by xz": lambda files: lzma.compress(tar(files)),
     "a Debian package": lambda files: package(lzma.compress(tar(files))),
     "a zip behind a line of text": lambda files: b"#!/usr/bin/env python3\n" + zipped(files),
+    "a tar behind another": lambda files: tar({"first": b""}) + tar(files),
     "a zip in a compressed tar": lambda files: gzip.compress(tar({"inner.zip": zipped(files)})),
 }
 
