@@ -27,6 +27,7 @@ __all__ = [
     "COMPOSE_PROJECT",
     "COMPOSE_SERVICE",
     "IMAGE",
+    "IMAGE_VERSION",
     "KEPT",
     "LABEL",
     "LOCAL_REGISTRY",
@@ -54,6 +55,9 @@ VARIANT = "io.drydock.variant"
 
 IMAGE = "io.drydock.image"
 """The label that every image of the course carries and its containers inherit."""
+
+IMAGE_VERSION = "org.opencontainers.image.version"
+"""The label with the version of an image."""
 
 COMPOSE_PROJECT = "com.docker.compose.project"
 """Compose's label with the project that a container, network or volume belongs to; a scene is one project."""

@@ -13,7 +13,16 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from checker.course import places
-from checker.engine.api import COMPOSE_PROJECT, IMAGE, LABEL, ROLE, VARIANT, Engine, NotFoundError
+from checker.engine.api import (
+    COMPOSE_PROJECT,
+    IMAGE,
+    IMAGE_VERSION,
+    LABEL,
+    ROLE,
+    VARIANT,
+    Engine,
+    NotFoundError,
+)
 from checker.engine.clock import moment
 from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
@@ -344,12 +353,12 @@ class Lab:
         return self.engine.image(reference)
 
     def replaced(self, reference: str, image: dict[str, Any] | None = None) -> str:
-        """Return what an image's name was given to in this lab: an image that was built or committed since the lab was started.
+        """Return what a name of the course was given to: an image that was built or committed in this lab, or another of the course.
 
         Empty if it is the image that was there before, or if there is none of this name.
 
         Args:
-            reference: the image, by a name of the course.
+            reference: the image, by a name of the course, `drydock/NAME:TAG`.
             image: the engine's record of it, if the check has looked at it already.
         """
         image = image or self.image(reference)
@@ -360,6 +369,11 @@ class Lab:
         built = labels.get(LABEL) == self.number or not labels.get(IMAGE)
         if built or moment(image["Created"]) >= self._started:
             return f"an image made {image['Created'][:19]}"
+        name, _, tag = reference.rpartition("/")[2].partition("@")[0].partition(":")
+        version = str(labels.get(IMAGE_VERSION) or tag)
+        # Tags that are no versions name what an image is for.
+        if labels[IMAGE] != name or (tag[:1].isdigit() and version != tag):
+            return f"the image of {labels[IMAGE]} {version}"
         return ""
 
     @functools.cached_property
@@ -381,7 +395,7 @@ class Lab:
         body = {"Image": reference, "Labels": {LABEL: self.number, ROLE: "checker"}}
         made = str(self.engine.post("/containers/create", body)["Id"])
         changes = [f"ENV {key}={value}" for key, value in env.items()]
-        changes += [f"LABEL org.opencontainers.image.version={tag} {VARIANT}=true {ROLE}="]
+        changes += [f"LABEL {IMAGE_VERSION}={tag} {VARIANT}=true {ROLE}="]
         try:
             self.engine.post("/commit", {}, container=made, repo=name, tag=tag, changes="\n".join(changes))
         finally:

@@ -490,6 +490,12 @@ def test_a_shared_place_is_told_by_who_may_write_there(first: bool, second: bool
             "an image made 2026-11-27T10:00:00",
         ),
         ({}, "2026-11-27T10:00:00Z", "an image made 2026-11-27T10:00:00"),
+        ({"io.drydock.image": "tariff"}, "2026-11-27T10:00:00Z", "the image of tariff 1.0"),
+        (
+            {"io.drydock.image": "cruncher", "org.opencontainers.image.version": "2.0"},
+            "2026-11-27T10:00:00Z",
+            "the image of cruncher 2.0",
+        ),
     ],
 )
 def test_a_name_of_the_course_on_another_image_is_known(labels: dict[str, str], made: str, seen: str) -> None:
