@@ -162,8 +162,10 @@ def only_here(lab: Lab, reference: str) -> bool:
     """Whether a base was made on this machine by the learner: built in this lab, or on one of the course's images, or never pulled."""
     name = short(reference)
     image = lab.image(name)
-    if image is None or name.startswith("drydock/"):
+    if image is None:
         return False
+    if name.startswith("drydock/"):
+        return bool(lab.replaced(name, image))
     labels = image["Config"].get("Labels") or {}
     return bool({LABEL, IMAGE} & labels.keys()) or not image.get("RepoDigests")
 

@@ -374,6 +374,8 @@ def test_a_base_that_is_not_there_is_named() -> None:
     ("reference", "labels", "digests", "only"),
     [
         ("docker.io/drydock/python:1.0", {"io.drydock.image": "python"}, [], False),
+        ("docker.io/drydock/base:1.0", {"io.drydock.image": "python"}, [], True),
+        ("docker.io/drydock/python:1.0", {"io.drydock.image": "python", "io.drydock.lab": "02"}, [], True),
         ("docker.io/library/python:3.13", {}, ["python@sha256:1"], False),
         ("docker.io/ada/base:1.0", {"io.drydock.lab": "02"}, ["ada/base@sha256:1"], True),
         ("docker.io/ada/base:1.0", {"io.drydock.image": "python"}, [], True),
@@ -383,7 +385,9 @@ def test_a_base_that_is_not_there_is_named() -> None:
 def test_a_base_is_only_here_if_nobody_else_can_get_it(
     reference: str, labels: Any, digests: Any, only: bool
 ) -> None:
-    lab = SimpleNamespace(image=lambda _: {"Config": {"Labels": labels}, "RepoDigests": digests})
+    image = {"Config": {"Labels": labels}, "RepoDigests": digests, "Created": "2026-11-27T10:00:00Z"}
+    lab: Any = SimpleNamespace(number="02", image=lambda _: image, _started=moment("2026-11-28T09:00:00Z"))
+    lab.replaced = lambda *asked: Lab.replaced(lab, *asked)
     assert recipe.only_here(lab, reference) is only
 
 
