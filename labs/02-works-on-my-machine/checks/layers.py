@@ -168,12 +168,24 @@ def _read(stream: IO[bytes], secrets: tuple[str, ...]) -> Layer:
                 _look_at(layer, member, files, secrets)
     except (tarfile.ReadError, EOFError):
         layer.readable = False
-    # One that a step of the build made for itself is no clutter, whatever it is called.
-    own = tuple(f"{place}/" for place, foreign in layer.environments.items() if not foreign)
-    layer.clutter = [
-        name for name in layer.clutter if not _ENVIRONMENT.search(name) or not name.startswith(own)
-    ]
     return layer
+
+
+def _leave_out_environments_of_the_build(layers: list[Layer]) -> None:
+    """Take from the clutter what belongs to an environment that a step of the build made for itself, whatever it is called.
+
+    A later step may install into it.
+    """
+    made: set[str] = set()
+    for layer in layers:
+        own = {place for place, foreign in layer.environments.items() if not foreign}
+        made = (made | own) - (layer.environments.keys() - own)
+        # What is copied is somebody else's, whatever lies there already.
+        copied = layer.made_by.startswith(("COPY", "ADD"))
+        places = tuple(f"{place}/" for place in (own if copied else made))
+        layer.clutter = [
+            name for name in layer.clutter if not _ENVIRONMENT.search(name) or not name.startswith(places)
+        ]
 
 
 def _look_at(layer: Layer, member: tarfile.TarInfo, files: tarfile.TarFile, secrets: tuple[str, ...]) -> None:
@@ -261,6 +273,7 @@ def _arrange(found: dict[str, Layer], texts: dict[str, Any], known: frozenset[st
             )
         layer.made_by, layer.digest = plain(step), digest
         layers.append(layer)
+    _leave_out_environments_of_the_build(layers)
     return Contents(layers, record, known.intersection(digests))
 
 

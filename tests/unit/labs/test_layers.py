@@ -245,6 +245,17 @@ def test_a_virtual_environment_that_the_build_made_is_no_clutter_even_under_that
     assert read(image(("COPY . .", tar(files)))).layers[0].clutter
 
 
+def test_a_later_step_may_install_into_an_environment_that_the_build_made() -> None:
+    made = ("RUN python3 -m venv .venv", tar({"srv/.venv/pyvenv.cfg": environment("/srv/.venv")}))
+    library = tar({"srv/.venv/lib/parcelcode/__init__.py": b""})
+    inside.require_no_clutter(read(image(made, SMALL, ("RUN .venv/bin/pip install parcelcode", library))))
+    with pytest.raises(CheckFailed, match="a virtual environment"):
+        inside.require_no_clutter(read(image(made, ("COPY .venv/lib .venv/lib", library))))
+    over = ("COPY .venv .venv", tar({"srv/.venv/pyvenv.cfg": layers.ADAS_ENVIRONMENT}))
+    found = read(image(made, over, ("RUN .venv/bin/pip install parcelcode", library)))
+    assert [bool(layer.clutter) for layer in found.layers] == [False, True, True]
+
+
 def test_a_git_history_under_another_name_is_known_by_a_word_in_it() -> None:
     copy = image(("COPY .git ./old", tar({"srv/old/objects/history": b"check-12345678" + b"\x07" * 90})))
     found = layers.read_archive(copy, (KEY, "check-12345678"), frozenset())
