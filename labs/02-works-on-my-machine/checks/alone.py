@@ -44,7 +44,7 @@ class Alone:
         self._lab = lab
         self._prober = prober
         self.key = key
-        self._image = rebuilt or IMAGE
+        self._rebuilt = rebuilt
         self._name = "THE-IMAGE-BUILT-FROM-THE-COPY" if rebuilt else IMAGE
         self._made_from = "A container of it" if rebuilt else f"A container made from {IMAGE} alone"
         self.foreword = (
@@ -54,9 +54,14 @@ class Alone:
         )
         self._network = f"drydock-{lab.number}_lab"
 
+    @cached_property
+    def image(self) -> str:
+        """The id of the image: a verdict is on one, whatever is given its name meanwhile."""
+        return self._rebuilt or str((self._lab.image(IMAGE) or {})["Id"])
+
     def _start(self, run: str, **options: Any) -> Container:
         try:
-            return self._lab.run(self._image, env={"LABELS_KEY": self.key}, **options)
+            return self._lab.run(self.image, env={"LABELS_KEY": self.key}, **options)
         except RefusedError as error:
             nobody = re.search(r"unable to find (user|group) (\S+?):? ", f"{error.what} ", re.IGNORECASE)
             kind, user = nobody.groups() if nobody else ("", "")
@@ -175,22 +180,32 @@ class Alone:
     def require_silent_without_key(self, key: str) -> None:
         """Fail when a container that is given no key seals labels: with this one, which is inside in whatever form, or another."""
         try:
-            container = self._lab.run(IMAGE, network=self._network)
+            container = self._lab.run(self.image, network=self._network)
         except RefusedError:
             return  # what does not start seals nothing; the check that starts it with a key says why
         number = some_numbers()[1]
         reply = ask(self._prober, f"http://{container.id[:12]}:{PORT}", number, container)
         seen = "{}, from a container that was given no key"
+        evidence = reply.text.rstrip().rpartition("\n")[2]
         sealed = seal(number, key)
         WHY.require(
             not reply.ok or sealed not in reply.text,
             "seals-without-a-key-as-ada",
+            foreword=self.foreword,
+            name=self._name,
             seen=seen.format(f"Seal {sealed}"),
-            evidence=reply.text.rstrip().rpartition("\n")[2],
+            evidence=evidence,
         )
         made = re.search(r"^Seal [0-9a-f]{12}$", reply.text, re.MULTILINE)
         line = made[0] if made else ""
-        WHY.require(not reply.ok or not line, "seals-without-a-key", seen=seen.format(line), evidence=line)
+        WHY.require(
+            not reply.ok or not line,
+            "seals-without-a-key",
+            foreword=self.foreword,
+            name=self._name,
+            seen=seen.format(line),
+            evidence=evidence,
+        )
 
 
 def _stop(container: Container) -> float:

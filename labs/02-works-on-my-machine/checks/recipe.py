@@ -12,13 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from checker.engine.api import IMAGE, LABEL
-from checker.grading.author import could_not_run
+from checker.engine.api import IMAGE as COURSE_IMAGE
+from checker.engine.api import LABEL
+from checker.grading.author import could_not_run, digest_of
 
-from .truth import WHY
+from .inside import searched
+from .truth import IMAGE, WHY, adas_key
 
 if TYPE_CHECKING:
     from checker.grading.author import Build, Lab
+
+    from .layers import Contents
 
 BUILD_SECONDS = 60.0
 """How long one build may take; the library comes with the folder, so nothing is downloaded."""
@@ -34,6 +38,25 @@ class Recipe:
     history: str = field(default_factory=lambda: f"check-{secrets.token_hex(8)}")
     """A word in the copy's git history, by which that is known under another name too."""
 
+    @cached_property
+    def image(self) -> dict[str, Any]:
+        """The engine's record of labels:1.0 when the recipe was first looked at; empty if there was none."""
+        return self.lab.image(IMAGE) or {}
+
+    @cached_property
+    def state(self) -> tuple[str, str]:
+        """The folder and the image when they were first looked at, for `recall`: somebody may change both meanwhile."""
+        return self._folder, str(self.image.get("Id", ""))
+
+    @property
+    def _folder(self) -> str:
+        return digest_of(self.source) if self.source.is_dir() else ""
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the folder is what it was before it was copied."""
+        return self._folder == self.state[0]
+
     @property
     def source(self) -> Path:
         """The learner's folder."""
@@ -42,6 +65,7 @@ class Recipe:
     @cached_property
     def copy(self) -> Path:
         """A clean copy that has what a developer's folder has: a git history, a virtual environment, a key."""
+        _ = self.state  # before any file is read
         copy = Path(tempfile.mkdtemp(prefix="drydock-02-")) / "labels"
         shutil.copytree(self.source, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv"))
         made = (
@@ -57,6 +81,11 @@ class Recipe:
     def built(self) -> Build:
         """A build of the copy."""
         return self.lab.build(self.copy, BUILD_SECONDS)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What is in its image, searched for both keys and the copy's history."""
+        return searched(self.lab.engine, self.built.image["Id"], adas_key(), self.key, self.history)
 
     @cached_property
     def built_after_edit(self) -> Build:
@@ -167,7 +196,7 @@ def only_here(lab: Lab, reference: str) -> bool:
     if name.startswith("drydock/"):
         return bool(lab.replaced(name, image))
     labels = image["Config"].get("Labels") or {}
-    return bool({LABEL, IMAGE} & labels.keys()) or not image.get("RepoDigests")
+    return bool({LABEL, COURSE_IMAGE} & labels.keys()) or not image.get("RepoDigests")
 
 
 def short(reference: str) -> str:

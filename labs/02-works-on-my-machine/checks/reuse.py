@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .inside import searched
 from .truth import WHY
 
 if TYPE_CHECKING:
-    from checker.grading.author import Build, Engine, Step
+    from checker.grading.author import Build, Step
 
     from .recipe import Recipe
 
@@ -19,16 +18,16 @@ _INSTALLED = re.compile(
 _LIBRARY_WORDS = re.compile(r"parcelcode|requirements|vendor", re.IGNORECASE)
 
 
-def require_library_kept(engine: Engine, recipe: Recipe) -> None:
+def require_library_kept(recipe: Recipe) -> None:
     """Fail when the build after a change to the code made the layer of the library again."""
-    first, second = recipe.built, recipe.built_after_edit
+    second = recipe.built_after_edit
     if not second.ok:
         WHY.fail(
             "no-second-build",
             seen=(second.log or ["no output"])[-1],
             evidence="\n".join(second.log[-5:]),
         )
-    layers = searched(engine, first.image["Id"]).layers
+    layers = recipe.contents.layers
     folders = {layer.digest for layer in layers if layer.library}
     packed = {layer.digest for layer in layers if layer.packed_library}
     if is_kept(second, folders, packed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Lab, Prober, digest_of, guard, needs, timeout
+from checker.grading.author import Lab, Prober, guard, needs, timeout
 
 from .alone import STOP_GRACE, Alone
 from .answers import START_SECONDS, ask, require_label
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .second import Second
 
 COPY = "the image built from a copy of your folder (with a git history, a virtual environment and a key, as Ada's has)"
+
+BUILT = "docker build COPY-OF-YOUR-FOLDER"
 
 
 @guard
@@ -52,35 +54,31 @@ def _near_names(lab: Lab) -> str:
     return f"no {IMAGE}" + (f", but {', '.join(near)}" if near else "")
 
 
-def _image(lab: Lab) -> str:
-    return str((lab.image(IMAGE) or {})["Id"])
-
-
 @needs("image-built")
 @timeout(START_SECONDS + 30)
 def test_answers_alone(lab: Lab, alone: Alone) -> None:
     """From the image alone, with a key given at its start, it prints what Ada's machine prints."""
-    lab.prove_once("alone", _image(lab), test=alone.require_stays)
+    lab.prove_once("alone", alone.image, test=alone.require_stays)
 
 
 @needs("answers-alone")
 def test_not_root(lab: Lab, alone: Alone) -> None:
     """It does not run as root unless somebody asks for it."""
-    lab.prove_once("user", _image(lab), test=alone.require_ordinary_user)
+    lab.prove_once("user", alone.image, test=alone.require_ordinary_user)
 
 
 @needs("answers-alone")
 @timeout(2 * STOP_GRACE + 20)
 def test_stops_when_asked(lab: Lab, alone: Alone) -> None:
     """Asked to stop, it ends by itself within 2 seconds."""
-    lab.prove_once("stop", _image(lab), test=alone.require_stops)
+    lab.prove_once("stop", alone.image, test=alone.require_stops)
 
 
 @needs("answers-alone")
 @timeout(START_SECONDS + 30)
 def test_locked_down(lab: Lab, alone: Alone) -> None:
     """It works with no network, no mounts, another user and a read-only file system."""
-    lab.prove_once("locked", _image(lab), test=alone.require_locked_down)
+    lab.prove_once("locked", alone.image, test=alone.require_locked_down)
 
 
 # -- what lies in the image ------------------------------------------------------------------------------------
@@ -90,32 +88,33 @@ def test_locked_down(lab: Lab, alone: Alone) -> None:
 @timeout(START_SECONDS + 60)
 def test_no_key_inside(lab: Lab, alone: Alone) -> None:
     """Ada's key is nowhere in the image."""
-    image = _image(lab)
 
     def test() -> None:
-        require_no_key(searched(lab.engine, image, adas_key()), adas_key())
+        require_no_key(searched(lab.engine, alone.image, adas_key()), adas_key())
         alone.require_silent_without_key(adas_key())
 
-    lab.prove_once("no-key", image, test=test)
+    lab.prove_once("no-key", alone.image, test=test)
 
 
 @needs("image-built")
 @timeout(60)
-def test_nothing_extra_inside(lab: Lab) -> None:
+def test_nothing_extra_inside(lab: Lab, alone: Alone) -> None:
     """Neither git history, nor virtual environment, nor .env is in the image."""
-    image = _image(lab)
     lab.prove_once(
-        "no-clutter", image, test=lambda: require_no_clutter(searched(lab.engine, image, adas_key()))
+        "no-clutter",
+        alone.image,
+        test=lambda: require_no_clutter(searched(lab.engine, alone.image, adas_key())),
     )
 
 
 @needs("image-built")
 @timeout(60)
-def test_adds_little(lab: Lab) -> None:
+def test_adds_little(lab: Lab, alone: Alone) -> None:
     """It adds at most 10 MB to drydock/python:1.0."""
-    image = _image(lab)
     lab.prove_once(
-        "size", image, test=lambda: require_adds_little(lab.engine, searched(lab.engine, image, adas_key()))
+        "size",
+        alone.image,
+        test=lambda: require_adds_little(lab.engine, searched(lab.engine, alone.image, adas_key())),
     )
 
 
@@ -142,7 +141,7 @@ def test_answers_on_second(lab: Lab, second: Second, prober: Prober) -> None:
 @timeout(BUILD_SECONDS + 2 * START_SECONDS + 2 * STOP_GRACE + 30)
 def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone, prober: Prober) -> None:
     """From a copy of your folder, anyone can build the same service."""
-    if lab.recall("recipe", *_state(lab, recipe)) is not None:
+    if lab.recall("recipe", *recipe.state) is not None:
         return
     WHY.require(
         recipe.source.is_dir() and (recipe.source / "Dockerfile").is_file(),
@@ -152,18 +151,19 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone, prober
     build = recipe.built
     if not build.ok:
         fail_build(build)
-    if settings(build.image) != settings(lab.image(IMAGE) or {}):
+    # The history of an image that is run in the same way may differ: build arguments are there.
+    for whose, key in (("Ada's key", adas_key()), ("The key of the person who builds it", recipe.key)):
+        require_no_key(recipe.contents, key, whose=whose, which=COPY, source=BUILT)
+    if settings(build.image) != settings(recipe.image):
         _require_same(lab, recipe, Alone(lab, prober, alone.key, build.image["Id"]))
 
 
 def _require_same(lab: Lab, recipe: Recipe, rebuilt: Alone) -> None:
     """Fail unless what anyone builds from the recipe is as good as the image that is here."""
-    found = searched(lab.engine, recipe.built.image["Id"], recipe.key, recipe.history)
-    whose, source = "The key of the person who builds it", "docker build COPY-OF-YOUR-FOLDER"
-    require_no_key(found, recipe.key, whose=whose, which=COPY, source=source)
     which = COPY[0].upper() + COPY[1:]
-    require_no_clutter(found, history=recipe.history, which=which, source=source)
-    require_adds_little(lab.engine, found, which, source)
+    require_no_clutter(recipe.contents, history=recipe.history, which=which, source=BUILT)
+    require_adds_little(lab.engine, recipe.contents, which, BUILT)
+    rebuilt.require_silent_without_key(adas_key())
     rebuilt.require_labels()
     rebuilt.require_ordinary_user()
     rebuilt.require_stops()
@@ -173,7 +173,7 @@ def _require_same(lab: Lab, recipe: Recipe, rebuilt: Alone) -> None:
 @needs("builds-from-a-clean-copy")
 def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
     """It is built on a version that is named, and so is the same next year."""
-    if lab.recall("recipe", *_state(lab, recipe)) is not None:
+    if lab.recall("recipe", *recipe.state) is not None:
         return
     for base in recipe.built.bases:
         named, evidence = short(base), f"load metadata for {base}"
@@ -185,14 +185,9 @@ def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
 @timeout(BUILD_SECONDS + 30)
 def test_code_edit_keeps_library(lab: Lab, recipe: Recipe) -> None:
     """After a change to the code, a build uses the installed library again."""
-    state = _state(lab, recipe)
-    if lab.recall("recipe", *state) is not None:
+    if lab.recall("recipe", *recipe.state) is not None:
         return
-    require_library_kept(lab.engine, recipe)
-    if not any(unpinned(base) or only_here(lab, base) for base in recipe.built.bases):
-        lab.remember("recipe", *state)
-
-
-def _state(lab: Lab, recipe: Recipe) -> tuple[str, str]:
-    folder = digest_of(recipe.source) if recipe.source.is_dir() else ""
-    return folder, str((lab.image(IMAGE) or {}).get("Id", ""))  # it may be removed at this moment
+    require_library_kept(recipe)
+    pinned = not any(unpinned(base) or only_here(lab, base) for base in recipe.built.bases)
+    if pinned and recipe.unchanged:
+        lab.remember("recipe", *recipe.state)

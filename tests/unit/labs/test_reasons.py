@@ -391,6 +391,21 @@ def test_a_base_is_only_here_if_nobody_else_can_get_it(
     assert recipe.only_here(lab, reference) is only
 
 
+def test_a_recipe_that_was_edited_while_it_was_built_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    file = tmp_path / "labels" / "Dockerfile"
+    file.write_text("FROM drydock/python:1.0\n")
+    lab: Any = SimpleNamespace(work=tmp_path, image=lambda _: {"Id": "sha256:a"})
+    made = recipe.Recipe(lab)
+    _, before = made.copy, made.state
+    assert made.unchanged
+    file.write_text("FROM drydock/python:latest\n")
+    lab.image = lambda _: {"Id": "sha256:b"}
+    made.close()
+    assert not made.unchanged
+    assert made.state == before
+
+
 def test_a_link_in_the_folder_leads_no_check_into_the_learners_own_files(tmp_path: Any) -> None:
     own, copy = tmp_path / "own", tmp_path / "copy"
     own.mkdir()
