@@ -33,6 +33,8 @@ class Process:
     """Its working folder; empty if it cannot be read."""
     words: tuple[str, ...]
     """Its command line."""
+    session: int = 0
+    """The number of the process that began its session; 0 if that is outside of the container."""
 
     @property
     def told(self) -> str:
@@ -56,12 +58,23 @@ class Processes:
 
     def is_main(self, process: Process) -> bool:
         """Whether a process is the container's main process or descends from it; a process of `docker exec` does not."""
+        return self._descends(process) and self._in_a_session_of_main(process)
+
+    def _descends(self, process: Process) -> bool:
         seen: set[int] = set()
         number = process.number
         while number > 1 and number in self.by_number and number not in seen:
             seen.add(number)
             number = self.by_number[number].parent
         return number == 1
+
+    def _in_a_session_of_main(self, process: Process) -> bool:
+        """Whether a process is no orphan of `docker exec`: the kernel makes it a child of number 1, but it keeps its session."""
+        main = self.by_number.get(1)
+        first = self.by_number.get(process.session)
+        return (
+            main is None or process.session == main.session or (first is not None and self._descends(first))
+        )
 
 
 def read_processes(container: Container) -> Processes | None:
@@ -91,9 +104,11 @@ def parse(text: str) -> Processes | None:
         if number.isdecimal():
             lines[int(number)] = (folder, tuple(words.rstrip("\t").split("\t")) if words.strip() else ())
     found = {}
-    for number, name, parent in re.findall(r"^(\d+) \((.*)\) \S (\d+)", stats, re.MULTILINE):
+    for number, name, parent, session in re.findall(
+        r"^(\d+) \((.*)\) \S (\d+)(?: \d+ (\d+))?", stats, re.MULTILINE
+    ):
         place, arguments = lines.get(int(number), ("", ()))
-        found[int(number)] = Process(int(number), int(parent), name, place, arguments)
+        found[int(number)] = Process(int(number), int(parent), name, place, arguments, int(session or 0))
     listening: dict[int, int] = {}
     owner = 0
     for line in files.splitlines():

@@ -38,10 +38,15 @@ def require_detached(lab: Lab, engine: Engine, copy: Copy, container: Container)
     listener = _command_of_a_session(container, copy.port)
     if listener:
         fail(
-            f"What answers for `{copy.name}` is not the container's main process: it was started in a session beside "
+            f"What answers for `{copy.name}` was not started by the container's main process, but in a session beside "
             "it. The engine knows nothing of it, and after the next start of the container nobody answers.",
             expected="the container's main process, number 1, or a child of it listens",
-            seen=f"process {listener.number} listens, and its parent is outside the container",
+            seen=f"process {listener.number} listens, "
+            + (
+                "and the session that began it is not the main process's"
+                if listener.parent
+                else "and its parent is outside the container"
+            ),
             source=f"docker top {copy.name}",
             evidence=f"{listener.name}, process {listener.number}",
             hint=f"{SECTION}: what did the main process of the copy there do, and who chose it?",

@@ -11,9 +11,9 @@ TEXT = """\
    0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 10001        0 4711 1
    1: 0B00007F:A001 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4712 1
 =====
-1 (sh) S 0 1
-7 (python3) S 1 1
-20 (python3) S 0 20
+1 (sh) S 0 1 1
+7 (python3) S 1 1 1
+20 (python3) S 0 20 20
 =====
 /proc/1/fd:
 lrwx------ 1 u u 64 Nov 28 10:00 0 -> /dev/null
@@ -44,6 +44,30 @@ def test_a_listener_of_a_session_does_not_descend_from_the_main_process() -> Non
     assert listener is not None
     assert listener.number == 20
     assert not seen.is_main(listener)
+
+
+@pytest.mark.parametrize(
+    ("listener", "others", "main"),
+    [
+        ("7 (python3) S 1 14 14", "", False),
+        ("7 (python3) S 1 14 14", "14 (sh) S 0 14 14\n", False),
+        ("7 (python3) S 1 14 0", "", False),
+        ("7 (python3) S 1 7 7", "", True),
+        ("7 (python3) S 6 7 6", "6 (sh) S 1 6 6\n", True),
+    ],
+    ids=["its session has ended", "its session goes on", "begun outside", "its own session", "one of main's"],
+)
+def test_an_orphan_of_a_session_is_no_child_of_the_main_process(
+    listener: str, others: str, *, main: bool
+) -> None:
+    text = TEXT.replace("{socket}", "4711").replace("/proc/20/fd:", "/proc/21/fd:")
+    seen = parse(
+        text.replace("7 (python3) S 1 1 1", listener).replace("20 (python3)", f"{others}20 (python3)")
+    )
+    assert seen is not None
+    found = seen.on(8080)
+    assert found is not None
+    assert seen.is_main(found) is main
 
 
 def test_what_cannot_be_read_is_no_verdict() -> None:
