@@ -77,6 +77,16 @@ def require_unedited(lab: Lab, container: Container, environment: Mapping[str, s
             source=f"docker inspect --format '{{{{json .Config.Env}}}}' {container.name}",
             hint="Lesson, “Your turn”, says what may be chosen. Which variables does Parcel itself read?",
         )
+    if mounted:
+        fail(
+            f"Something is mounted into `{container.name}` where the image has its programs, or what these load. Its environment is "
+            "no longer all that makes it different.",
+            expected=f"the programs and settings in {container.name} as {IMAGE} has them",
+            seen=found[0],
+            source=f"docker inspect --format '{{{{json .Mounts}}}}' {container.name}",
+            evidence="\n".join(found[:5]),
+            hint="Remove this copy and run a new one. A place for data can be in any folder without programs, such as /var/lib/parcel.",
+        )
     fail(
         f"The files in `{container.name}` are not those of the image any more: "
         + (
@@ -87,9 +97,7 @@ def require_unedited(lab: Lab, container: Container, environment: Mapping[str, s
         + "Its environment is no longer all that makes it different, and the next copy has nothing of it.",
         expected=f"the programs and settings in {container.name} as {IMAGE} has them",
         seen=found[0],
-        source=f"docker inspect --format '{{{{json .Mounts}}}}' {container.name}"
-        if mounted
-        else f"docker diff {container.name}",
+        source=f"docker diff {container.name}",
         evidence="\n".join(found[:5]),
         hint="Remove this copy and run a new one: what it needs to be told, its environment can tell it.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.engine.shell import ShellError
@@ -13,7 +14,7 @@ from .copies import NAME_VARIABLE, sees_other_processes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from checker.grading.author import Container, Lab
+    from checker.grading.author import Container, Lab, Process
 
     from .copies import Copy
 
@@ -100,11 +101,24 @@ def _alike(env: Mapping[str, str]) -> str:
     )
 
 
-def environment(copy: Copy, container: Container) -> dict[str, str]:
-    """Return the environment of the process that answers."""
+def _answers(copy: Copy, container: Container) -> Process | None:
+    """Return the process that answers, None if it cannot be seen."""
     seen = read_processes(container)
     listeners = [seen.on(port) for port in insides(container, copy.port)] if seen else []
-    number = next((process.number for process in listeners if process), 1)
+    return next((process for process in listeners if process), None)
+
+
+def note_of(copy: Copy, container: Container) -> str:
+    """Return where in its container a copy keeps its note: in the folder that it was told, or where it runs."""
+    process = _answers(copy, container)
+    folder = (environment(copy, container) or container.env).get("PARCEL_DATA") or ""
+    return str(PurePosixPath((process and process.folder) or "/", folder, "note"))
+
+
+def environment(copy: Copy, container: Container) -> dict[str, str]:
+    """Return the environment of the process that answers."""
+    process = _answers(copy, container)
+    number = process.number if process else 1
     if number == 1 and sees_other_processes(container):
         return {}  # that is another container's, or the machine's
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from typing import TYPE_CHECKING
 
 from checker.grading.author import guard, needs, require, timeout
@@ -11,11 +12,15 @@ from .apart import require_fresh, require_nothing_shared, require_unedited
 from .copies import FIRST, NAME_VARIABLE, SECOND, START_SECONDS, require_running
 from .detached import require_detached
 from .images import require_image, require_provided
-from .named import environment, require_named, require_own_name
+from .named import environment, note_of, require_named, require_own_name
 from .reached import require_answer
 
 if TYPE_CHECKING:
     from checker.grading.author import Engine, Lab, Outside
+
+
+CANNOT_WRITE = 507
+"""What Parcel answers if it cannot write a note."""
 
 
 def test_parcel_runs(lab: Lab) -> None:
@@ -87,16 +92,24 @@ def test_changes_stay_inside(lab: Lab, engine: Engine, outside: Outside) -> None
     mark = f"left by lab check: {secrets.token_hex(6)}"
     before = outside.get(f"{FIRST.url}note")
     written = outside.put(f"{FIRST.url}note", mark)
-    if not written.ok:
+    if written.status == CANNOT_WRITE:
         # A copy whose file system cannot be written keeps everything apart.
         return
+    require(
+        written.ok,
+        f"`{FIRST.name}` answers on port {FIRST.port}, and did not take a note that was sent to it.",
+        expected='HTTP 200 with "written"',
+        seen=written.summary,
+        source=f"curl -X PUT --data NOTE {FIRST.url}note",
+        hint=f"`docker logs {FIRST.name}` shows each request, and what it was answered.",
+    )
     try:
         there = outside.get(f"{SECOND.url}note")
     finally:
         if before.ok:
             outside.put(f"{FIRST.url}note", before.body)
         else:
-            first.exec('rm -f "$PARCEL_DATA/note"')
+            first.exec(f"rm -f {shlex.quote(note_of(FIRST, first))}")
     require(
         there.text != mark,
         f"A note written into `{FIRST.name}` can be read from `{SECOND.name}`: the two write to one place, so neither "

@@ -16,7 +16,9 @@ from checker.grading.verdicts import CheckFailed
 from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
 
-images, detached = (module("01", name) for name in ("images", "detached"))
+images, detached, named, first_container = (
+    module("01", name) for name in ("images", "detached", "named", "test_first_container")
+)
 moved, recipe, reuse, answers = (module("02", name) for name in ("moved", "recipe", "reuse", "answers"))
 truth = module("02", "truth")
 walls, three, up, service = (module("03", name) for name in ("walls", "three", "up", "service"))
@@ -84,6 +86,79 @@ def test_only_the_command_that_started_a_copy_is_taken_for_it(
     line: str, folder: str, labels: dict[str, str], attached: bool
 ) -> None:
     assert detached._stays_attached(line, folder, "parcel", labels) is attached
+
+
+@pytest.mark.parametrize(
+    ("label", "commands", "attached"),
+    [
+        ("01", ["tini -g -- sleep infinity"], False),
+        ("01", ["docker run --name parcel drydock/parcel:1.0"], True),
+        ("01", ["docker start -a 4711"], True),  # whatever its container is called now
+        ("", ["tini -g -- sleep infinity"], True),  # its command may be on another machine
+    ],
+)
+def test_a_command_of_the_toolbox_that_is_gone_holds_no_copy(
+    label: str, commands: list[str], *, attached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detached, "_attached_by_events", lambda *_: "container attach parcel")
+    monkeypatch.setattr(detached, "_commands_here", list)
+    toolbox = SimpleNamespace(processes=lambda: [("root", line) for line in commands])
+    lab = SimpleNamespace(number="01", node=lambda _: toolbox)
+    container = SimpleNamespace(attrs={"Config": {}}, labels={"io.drydock.lab": label})
+    copy = SimpleNamespace(name="parcel")
+    assert bool(detached._attached_client(lab, None, copy, container)) is attached
+
+
+# -- lab 01: the note that a check leaves ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "place"),
+    [
+        ({"PARCEL_DATA": "/var/lib/parcel"}, "/var/lib/parcel/note"),
+        ({"PARCEL_DATA": "/tmp/own"}, "/tmp/own/note"),  # noqa: S108 - inside the container
+        ({"PARCEL_DATA": "own"}, "/app/own/note"),
+        ({"PARCEL_DATA": ""}, "/app/note"),
+        ({}, "/var/lib/image/note"),  # it cannot be read
+    ],
+)
+def test_the_note_is_where_the_program_was_told_to_keep_it(
+    told: dict[str, str], place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Process(7, 1, "python3", "/app", ("python3", "/app/parcel.py"))
+    monkeypatch.setattr(named, "_answers", lambda *_: process)
+    monkeypatch.setattr(named, "environment", lambda *_: told)
+    container = SimpleNamespace(env={"PARCEL_DATA": "/var/lib/image"})
+    assert named.note_of(None, container) == place
+
+
+class Noted:
+    """A copy of Parcel that answers a note with this status, and what happened to it."""
+
+    def __init__(self, status: int) -> None:
+        self._status, self.asked = status, list[str]()
+
+    def get(self, url: str) -> Reply:
+        """Return that there is no note."""
+        return Reply(url, 404)
+
+    def put(self, url: str, text: str) -> Reply:
+        """Take a note, or not."""
+        self.asked.append(text)
+        return Reply(url, self._status)
+
+
+@pytest.mark.parametrize(("status", "told"), [(507, False), (500, True), (0, True)])
+def test_a_note_that_is_not_taken_is_told_unless_nothing_can_be_written(
+    status: int, *, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(first_container, "require_running", lambda *_: None)
+    monkeypatch.setattr(first_container, "require_nothing_shared", lambda *_: None)
+    if told:
+        found = failure(first_container.test_changes_stay_inside, None, None, Noted(status))
+        assert "did not take a note" in found.rationale
+    else:
+        first_container.test_changes_stay_inside(None, None, Noted(status))
 
 
 # -- lab 02 ---------------------------------------------------------------------------------------------------
