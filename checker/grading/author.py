@@ -305,6 +305,7 @@ class Lab:
         image = self._image_of(container) or {"Config": {}}
         return [
             *edits.mounted_over(container),
+            *edits.at_home(self.engine, container),
             *self.shells.ahead.answer(f"changed {container.id}", lambda: self._changed(container)),
             *edits.loads_other_code(container, image["Config"].get("Env") or ()),
         ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
 
+from checker.engine.api import NotFoundError, RefusedError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 PROGRAMS = ("/app", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt")
 """Where images keep programs and the code that these load."""
@@ -29,8 +32,13 @@ CODE_VARIABLES = frozenset(
 """Variables that make a program load other code than its image's."""
 
 
-_LOADED = re.compile(r"/etc(/python\d[^/]*(/.*)?|/ld\.so\.[^/]*(/.*)?)?")
-"""Which settings name code for programs to load: in Debian, Python's sitecustomize.py, and the linker's lists."""
+_LOADED = re.compile(
+    r"/etc(/passwd|/python\d[^/]*(/.*)?|/ld\.so\.[^/]*(/.*)?)?|(/.*)?/\.local(/lib(/python.*)?)?"
+)
+"""What names code for programs to load: Python's sitecustomize.py, the linker's lists, and a user's own packages at home."""
+
+_OF_A_USER = re.compile(r"(/.*)?/\.local/lib/python.*")
+"""Where Python looks for packages of the user that it runs as, in whatever folder is that user's home."""
 
 
 class Engine(Protocol):
@@ -38,6 +46,13 @@ class Engine(Protocol):
 
     def get(self, path: str) -> Any:
         """GET a path of its API and return the decoded JSON."""
+
+
+class Requests(Protocol):
+    """An engine that can be sent any request."""
+
+    def request(self, method: str, path: str, *, query: Mapping[str, Any], raw: bool) -> Any:
+        """Send one request to its API."""
 
 
 class Container(Protocol):
@@ -78,7 +93,7 @@ def changed(
         f"{'CAD'[kind]} {path}"
         for kind, path in paths
         if path not in folders
-        and any(path.is_relative_to(place) for place in places)
+        and (any(path.is_relative_to(place) for place in places) or _OF_A_USER.fullmatch(str(path)))
         and not (kind == 1 and "__pycache__" in path.parts)
         and str(path) != "/etc/mtab"
         # Podman puts its own files there, and reports only the folder.
@@ -90,7 +105,7 @@ def changed(
 def mounted_over(container: Container, places: Iterable[str] = PROGRAMS) -> list[str]:
     """Return what is mounted over the image's programs in a container, and where each mount comes from."""
     return [
-        f"{mount['Destination']} is mounted from {mount.get('Name') or mount.get('Source') or mount.get('Type')}"
+        _mounted(mount, mount["Destination"])
         for mount in container.mounts
         if _LOADED.fullmatch(str(PurePosixPath(mount["Destination"])))
         or any(
@@ -99,6 +114,22 @@ def mounted_over(container: Container, places: Iterable[str] = PROGRAMS) -> list
             for place in places
         )
     ]
+
+
+def at_home(engine: Requests, container: Container) -> list[str]:
+    """Return the packages of a user that a container's mounts bring along: Python loads them if one of these is its user's home."""
+    found = []
+    for mount in container.mounts:
+        place = f"{mount['Destination']}/.local/lib"
+        # There is no such folder, or the mount is a file.
+        with contextlib.suppress(NotFoundError, RefusedError):
+            engine.request("HEAD", f"/containers/{container.id}/archive", query={"path": place}, raw=True)
+            found.append(_mounted(mount, place))
+    return found
+
+
+def _mounted(mount: Mapping[str, Any], place: str) -> str:
+    return f"{place} is mounted from {mount.get('Name') or mount.get('Source') or mount.get('Type')}"
 
 
 def loads_other_code(container: Container, of_the_image: Iterable[str] = ()) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from checker.engine.api import NotFoundError
 from checker.grading import edits
 
 KINDS = {"C": 0, "A": 1, "D": 2}
@@ -29,6 +30,7 @@ def changed(*lines: str, mounts: tuple[str, ...] = ()) -> list[str]:
         "C /etc/passwd",
         "D /etc",
         "C /app/__pycache__/parcel.cpython-313.pyc",
+        "A /var/lib/parcel/.local/lib/python3.13/site-packages/usercustomize.py",
     ],
 )
 def test_a_change_of_a_program_or_of_what_it_loads_is_told(line: str) -> None:
@@ -63,6 +65,9 @@ def test_a_mount_over_a_program_is_told_and_one_beside_it_is_not() -> None:
             {"Destination": "/var/lib/parcel", "Name": "data"},
             {"Destination": "/etc/python3.13/sitecustomize.py", "Name": "hook"},
             {"Destination": "/etc/ld.so.preload", "Name": "list"},
+            {"Destination": "/etc/passwd", "Source": "/home/me/passwd"},
+            {"Destination": "/root/.local", "Name": "packages"},
+            {"Destination": "/root/.local/share", "Name": "files"},
             {"Destination": "/etc/localtime", "Source": "/etc/localtime"},
             {"Destination": "/etc/hosts", "Source": "/run/hosts"},
         ]
@@ -72,7 +77,20 @@ def test_a_mount_over_a_program_is_told_and_one_beside_it_is_not() -> None:
         "/usr is mounted from mine",
         "/etc/python3.13/sitecustomize.py is mounted from hook",
         "/etc/ld.so.preload is mounted from list",
+        "/etc/passwd is mounted from /home/me/passwd",
+        "/root/.local is mounted from packages",
     ]
+
+
+def test_packages_in_a_mounted_home_are_told() -> None:
+    def request(_method: str, _path: str, *, query: dict[str, str], **_: object) -> None:
+        if not query["path"].startswith("/home/me"):
+            raise NotFoundError("no such file")
+
+    engine: Any = SimpleNamespace(request=request)
+    mounts = [{"Destination": "/home/me", "Name": "home"}, {"Destination": "/var/lib/parcel", "Name": "data"}]
+    container: Any = SimpleNamespace(id="c", mounts=mounts)
+    assert edits.at_home(engine, container) == ["/home/me/.local/lib is mounted from home"]
 
 
 def test_a_variable_that_loads_other_code_is_told_unless_the_image_has_it() -> None:
