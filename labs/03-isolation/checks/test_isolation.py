@@ -30,7 +30,7 @@ SLOW_SECONDS = 40.0
 def test_host_kept_out(lab: Lab) -> None:
     """None of the three reaches into the machine itself."""
     for asked, container in present(lab).items():
-        option, opened = reaches_into_host(container)
+        option, opened = reaches_into_host(lab, container)
         seen = f"{asked.name}: {option}"
         WHY.require(not option, "host-reached", who=asked.name, option=option, opened=opened, seen=seen)
 

@@ -46,6 +46,7 @@ OPENED = {
     "--pid": "the sight of every process of the machine",
     "--ipc": "the machine's shared memory",
     "--uts": "the machine's own name",
+    "--cgroupns": "the sight of every control group of the machine: what runs on it, and what each may take",
     "--userns": "the machine's own numbers of users",
     "--cap-add": "a right over the machine that its image does not ask for",
     "--security-opt systempaths": "files of the kernel that are hidden from containers, or read-only in them",
@@ -57,11 +58,17 @@ OPENED = {
 """What an option opens to a container, by how the option begins: the longer beginning first."""
 
 
-def reaches_into_host(container: Container) -> tuple[str, str]:
+def reaches_into_host(lab: Lab, container: Container) -> tuple[str, str]:
     """Return which wall to the machine is down, by the option that takes it down, and what it opens."""
     options = extra_rights(container)
     if container.host_config.get("NetworkMode") == "host" and "--privileged" not in options:
         options.insert(0, "--network host")
+    # With control groups of version 1, every container has the machine's.
+    if (
+        container.host_config.get("CgroupnsMode") == "host"
+        and lab.node("toolbox").host_config.get("CgroupnsMode") != "host"
+    ):
+        options.append("--cgroupns host")
     if str(container.attrs["Config"].get("User") or "").partition(":")[0] in {"0", "root"}:
         options.append("--user root")
     if options:

@@ -647,6 +647,15 @@ def one(**found: Any) -> Any:
     return SimpleNamespace(**{**settings, **found})
 
 
+def machine(usual: str = "private") -> Any:
+    """Return a lab on an engine that gives every container such a view of control groups."""
+    return SimpleNamespace(node=lambda _: one(host_config={"CgroupnsMode": usual}))
+
+
+def test_the_machines_control_groups_are_no_option_where_every_container_has_them() -> None:
+    assert walls.reaches_into_host(machine("host"), one(host_config={"CgroupnsMode": "host"})) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("given", "option"),
     [
@@ -656,22 +665,23 @@ def one(**found: Any) -> Any:
         ({"DeviceCgroupRules": ["b *:* rwm"]}, "--device-cgroup-rule 'b *:* rwm'"),
         ({"NetworkMode": "host", "PidMode": "host"}, "--network host"),
         ({"NetworkMode": "host", "Privileged": True}, "--privileged"),
+        ({"CgroupnsMode": "host"}, "--cgroupns host"),
         ({"CapDrop": ["ALL"], "CapAdd": ["net_bind_service"], "MaskedPaths": ["/proc/kcore"]}, ""),
     ],
 )
 def test_a_wall_that_is_down_is_named_by_its_option(given: dict[str, Any], option: str) -> None:
-    assert walls.reaches_into_host(one(host_config=given))[0] == option
+    assert walls.reaches_into_host(machine(), one(host_config=given))[0] == option
 
 
 @pytest.mark.parametrize("source", ["/", "/var", "/run", "/usr", "/etc/ssl", "/var/lib/docker/volumes"])
 def test_a_folder_above_the_engines_own_is_told_too(source: str) -> None:
     mount = {"Type": "bind", "Source": source, "Destination": "/x"}
-    assert walls.reaches_into_host(one(mounts=[mount]))[0] == f"--volume {source}"
+    assert walls.reaches_into_host(machine(), one(mounts=[mount]))[0] == f"--volume {source}"
     volume = {"Type": "volume", "Name": "mine", "Source": "/var/lib/docker/volumes/mine/_data"}
     engine = SimpleNamespace(get=lambda _: {"Options": {"device": source}})
-    assert walls.reaches_into_host(one(mounts=[volume], engine=engine))[0] == "--volume mine"
+    assert walls.reaches_into_host(machine(), one(mounts=[volume], engine=engine))[0] == "--volume mine"
     engine = SimpleNamespace(get=lambda _: {"Options": None})
-    assert walls.reaches_into_host(one(mounts=[volume], engine=engine)) == ("", "")
+    assert walls.reaches_into_host(machine(), one(mounts=[volume], engine=engine)) == ("", "")
 
 
 ACCOUNTS = {
