@@ -35,6 +35,8 @@ class Asked:
     library: str = ""
     value: str = ""
     """What lab.toml calls its port, where that can differ from learner to learner."""
+    begins: str = "listens"
+    """What its log says of it at each start, before the port."""
 
     @property
     def image(self) -> str:
@@ -89,7 +91,15 @@ LEDGER = "/var/lib/tariff/ledger"
 PORTS = {"tariff-v1": 8091, "tariff-v2": 8092, "cruncher": 8093}
 V1 = Asked("tariff-v1", "tariff", PORTS["tariff-v1"], "1.0", "/usr/bin/tariff-v1", "postage 1.")
 V2 = Asked("tariff-v2", "tariff", PORTS["tariff-v2"], "2.0", "/usr/bin/tariff-v2", "postage 2.")
-CRUNCHER = Asked("cruncher", "cruncher", PORTS["cruncher"], "1.0", "/app/cruncher.py", value="neighbour_port")
+CRUNCHER = Asked(
+    "cruncher",
+    "cruncher",
+    PORTS["cruncher"],
+    "1.0",
+    "/app/cruncher.py",
+    value="neighbour_port",
+    begins="answers",
+)
 VERSIONS = (V1, V2)
 ALL = (V1, V2, CRUNCHER)
 

@@ -771,6 +771,17 @@ def test_a_program_that_does_not_stay_up_with_its_container_is_told(
     service._require_to_stay_up(three.V1, Starts("listens on port 7070", parent=1))
 
 
+def test_a_loop_around_the_neighbour_is_told_and_its_own_script_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service, "read_processes", lambda container: container.seen)
+    begun = "cruncher answers on port 7070\n"
+    again = "the service itself was killed; starting it again\n"
+    service._require_to_stay_up(three.CRUNCHER, Starts(begun + again + begun, parent=1))
+    found = failure(service._require_to_stay_up, three.CRUNCHER, Starts(begun + begun, parent=1))
+    assert "stays up, and its program does not" in found.rationale
+
+
 @pytest.mark.parametrize(
     ("log", "cores", "words"),
     [
