@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.grading.author import last_lines
 
 from .limits import NO_LIMIT, read_cpu, read_memory
-from .rounds import await_another_kill, await_room, says
+from .rounds import ROOM, await_another_kill, await_room, held_at_last_kill, says
 from .three import CRUNCHER, WHY, mb, present
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def require_stopped(lab: Lab, outside: Outside, container: Container) -> None:
     WHY.require(not given.get("OomKillDisable"), "way-round", seen=ways)
     said = says(lab, outside)
     # It counts a kill when it is over.
-    if 0 < int(given.get("Memory") or 0) <= MEMORY_MOST and not said.get("killed"):
+    waited = 0 < int(given.get("Memory") or 0) <= MEMORY_MOST and not said.get("killed")
+    if waited:
         await_another_kill(lab, outside)
         said = says(lab, outside)
     await_room(lab, container, outside, said)
@@ -48,7 +49,13 @@ def require_stopped(lab: Lab, outside: Outside, container: Container) -> None:
     _require_allowed(memory, int(said.get("ceiling_mb") or 0) << 20)
     WHY.require(memory.swap < NO_LIMIT // 2, "swap-without-end", seen=ways)
     WHY.require(memory.swap <= SWAP_MOST, "much-swap", swap=mb(memory.swap), most=mb(SWAP_MOST), seen=ways)
-    if memory.kills or container.reload().oom_killed:
+    met = bool(memory.kills or container.reload().oom_killed)
+    held = None if waited else held_at_last_kill(container)
+    if held is not None and not memory.limit - ROOM <= held <= memory.limit + memory.swap:
+        # It was killed at another limit, which somebody has changed since.
+        await_another_kill(lab, outside)
+        met = int(says(lab, outside).get("killed") or 0) > int(said.get("killed") or 0)
+    if met:
         _require_no_other(lab, container)
         return
     _require_to_get_there(container, memory)
@@ -97,9 +104,11 @@ def _require_to_get_there(container: Container, memory: Memory) -> None:
 def _all(lab: Lab) -> dict[str, Container]:
     """Return every container that can have been given a limit in place of the neighbour, by name, the task's own first."""
     box = lab.container("tariff-box")
+    asked = {asked.name: item for asked, item in present(lab).items()}
+    known = {item.id for item in asked.values()}
+    every = (*lab.containers(), *lab.unowned(CRUNCHER.image), *([box] if box else ()))
     # One that has ended holds nothing back.
-    others = {item.name: item for item in (*lab.containers(), *([box] if box else ())) if item.running}
-    return {asked.name: item for asked, item in present(lab).items()} | others
+    return asked | {item.name: item for item in every if item.running and item.id not in known}
 
 
 def _fail_unlimited(lab: Lab, outside: Outside) -> NoReturn:

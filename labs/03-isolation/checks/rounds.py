@@ -6,9 +6,10 @@ asks for more, and another process of it may have to die for that. Its log has t
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from checker.grading.author import wait_until
+from checker.grading.author import last_lines, wait_until
 
 from .three import CRUNCHER
 
@@ -21,6 +22,9 @@ KILL_SECONDS = 60.0
 ROOM = 64 << 20
 """With less than this left under its limit, nothing is started in the neighbour; its service takes 30 MB of it."""
 
+LOG_LINES = 200
+"""So many lines of its log have its last round, and those before."""
+
 ROOM_SECONDS = 5.0
 """How long its worker may take for that; with a whole core it takes 8 MB in a tenth of a second."""
 
@@ -29,6 +33,12 @@ def says(lab: Lab, outside: Outside) -> dict[str, Any]:
     """Return what the neighbour says of itself."""
     said: dict[str, Any] = outside.get(f"{CRUNCHER.of(lab).url}/", timeout=5.0).json()
     return said
+
+
+def held_at_last_kill(container: Container) -> int | None:
+    """Return how many bytes the worker that was killed last held, by the neighbour's log; None if it does not say."""
+    found = re.findall(r"was killed by signal 9 while it held (\d+) MB", last_lines(container, LOG_LINES))
+    return int(found[-1]) << 20 if found else None
 
 
 def last_killed(lab: Lab, outside: Outside) -> float:

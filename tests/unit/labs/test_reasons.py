@@ -847,6 +847,57 @@ def test_a_neighbour_without_a_limit_that_is_left_from_an_earlier_try_is_named()
     contained._require_no_other(alone, mine)
 
 
+LIMIT = 128 << 20
+
+
+@pytest.mark.parametrize(
+    ("held", "killed", "asked", "met"),
+    [
+        (96, 1, 0, True),  # with what its service and its worker take beside
+        (240, 1, 0, True),  # it may use swap
+        (24, 1, 1, False),
+        (24, 2, 1, True),
+        (400, 1, 1, False),
+        (400, 2, 1, True),
+        (None, 1, 0, True),  # it keeps no log
+    ],
+)
+def test_a_kill_at_another_limit_does_not_count(
+    held: int | None, killed: int, asked: int, met: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = f"round 1: the worker was killed by signal 9 while it held {held} MB" if held else ""
+    mine = one(id="c", name="cruncher", image_id="sha256:c", running=True, host_config={"Memory": LIMIT})
+    mine.oom_killed, mine.logs = True, lambda _: log
+    mine.reload = lambda: mine
+    rounds_asked: list[object] = []
+    monkeypatch.setattr(contained, "says", lambda *_: {"killed": killed if rounds_asked else 1})
+    monkeypatch.setattr(contained, "await_another_kill", lambda *each: rounds_asked.append(each))
+    memory = limits.Memory(limit=LIMIT, swap=LIMIT, hits=9, kills=1)
+    monkeypatch.setattr(contained, "read_memory", lambda _: memory)
+    monkeypatch.setattr(contained, "read_cpu", lambda _: SimpleNamespace(cores=0.5))
+    lab = SimpleNamespace(containers=lambda: [mine], unowned=lambda _: [])
+    if met:
+        contained.require_stopped(lab, None, mine)
+    else:
+        found = failure(contained.require_stopped, lab, None, mine)
+        assert "no process of it was killed at that limit" in found.rationale
+    assert len(rounds_asked) == asked
+
+
+def test_each_container_that_may_have_a_limit_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed, own, outside, ended = (
+        one(id=name, name=name, running=name != "ended")
+        for name in ("work-cruncher-1", "own", "outside", "ended")
+    )
+    monkeypatch.setattr(contained, "present", lambda _: {three.CRUNCHER: composed})
+    lab = SimpleNamespace(
+        container=lambda _: None,
+        containers=lambda: [composed, own, ended],
+        unowned=lambda _: [outside],
+    )
+    assert list(contained._all(lab)) == ["cruncher", "own", "outside"]
+
+
 def test_limits_are_read_from_the_engine_where_no_command_can_be_started() -> None:
     def refuse(_: str) -> None:
         raise ShellError("no shell could be opened")
