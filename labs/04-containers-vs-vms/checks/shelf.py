@@ -103,7 +103,8 @@ class Shelves:
             # Where the toolbox is, it asks itself; elsewhere somebody has to be sent.
             shared = str(box.host_config.get("NetworkMode") or "")
             if shared == "host" or shared.startswith("container:"):
-                asked.setdefault(shared, []).append(box)
+                if image == VM or _listens(box):
+                    asked.setdefault(shared, []).append(box)
                 continue
             network = next((name for name in box.networks if name in toolbox.networks), "") or next(
                 (name for name, address in box.networks.items() if address), ""
@@ -170,3 +171,9 @@ class Shelves:
 
         for start in range(0, len(boxes), 8):
             in_parallel(weigh, boxes[start : start + 8])
+
+
+def _listens(box: Container) -> bool:
+    """Whether a program of the box listens on port 8080, as far as can be seen: in a shared network another one may answer there."""
+    seen = read_processes(box)
+    return seen is None or seen.on(8080) is not None

@@ -152,6 +152,75 @@ def test_a_guests_memory_is_what_qemu_was_told_last(checks: Checks, command: str
     assert shelves.guest_mib(SimpleNamespace(processes=lambda: [("root", command)])) == mib
 
 
+@pytest.mark.parametrize(
+    ("said", "measured", "unit"),
+    [
+        (12.3, 0.0123, True),
+        (8.19, 0.012, True),
+        (12300.0, 0.0123, True),
+        (12.3, 0.002, False),
+        (12.3, 0.0, False),
+    ],
+)
+def test_a_disk_in_kilobytes_is_told_as_that(
+    checks: Checks, said: float, measured: float, *, unit: bool
+) -> None:
+    lab: Any = SimpleNamespace(image=lambda _: {"Size": 100e6})
+    own = SimpleNamespace(disk_mb=measured, virtual_mb=100.0)
+    judge = checks("04-containers-vs-vms", "test_measurements")._fail_disk
+    with pytest.raises(CheckFailed) as failed:
+        judge(lab, "drydock/parcel:1.0", said, own)
+    assert ("another unit" in failed.value.failure.rationale) is unit
+
+
+@pytest.mark.parametrize(("said", "cause"), [(0.6, True), (1.4, True), (1.7, False)])
+def test_a_short_time_of_a_vm_is_taken_for_that_of_its_start_only_if_it_is_about_as_long(
+    checks: Checks, said: float, *, cause: bool
+) -> None:
+    samples = [SimpleNamespace(first_answer_s=8.0, returned_s=0.5)]
+    with pytest.raises(CheckFailed) as failed:
+        checks("04-containers-vs-vms", "test_measurements")._fail_time("drydock/vm:1.0", said, samples)
+    assert ("what `docker run` takes" in failed.value.failure.rationale) is cause
+
+
+SOCKETS = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 10001        0 4711 1
+=====
+1 (python3) S 0 1 1
+=====
+/proc/1/fd:
+lrwx------ 1 u u 64 Nov 28 10:00 3 -> socket:[{socket}]
+=====
+1\t/\tpython3\t/app/parcel.py\t
+"""
+
+
+@pytest.mark.parametrize(("socket", "silent"), [("4711", []), ("4712", ["box-2"])])
+def test_a_box_in_anothers_network_answers_only_if_it_listens_itself(
+    checks: Checks, socket: str, silent: list[str]
+) -> None:
+    image = "drydock/parcel:1.0"
+    sent = SimpleNamespace(exec=lambda *_: SimpleNamespace(stdout="200 127.0.0.1\n"))
+    lab: Any = SimpleNamespace(
+        image=lambda _: {"Id": "x"},
+        containers=list,
+        node=lambda _: SimpleNamespace(networks={"lab": "10.0.0.2"}),
+        run=lambda *_, **__: sent,
+    )
+    shelves = checks("04-containers-vs-vms", "shelf").Shelves(lab)
+    box = SimpleNamespace(
+        id="2",
+        name="box-2",
+        running=True,
+        networks={},
+        host_config={"NetworkMode": "container:1"},
+        exec=lambda _: SimpleNamespace(stdout=SOCKETS.replace("{socket}", socket)),
+    )
+    shelves.boxes[image] = [box]
+    assert [each.name for each in shelves.silent(image)] == silent
+
+
 # -- lab 05: what a process in the virtual machine runs --------------------------------------------------------
 
 
