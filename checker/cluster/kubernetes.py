@@ -295,6 +295,10 @@ class Kubernetes(KubernetesNodes):
         """Return what looks after a pod, at the top of the chain."""
         return workload_of(self.api, pod)
 
+    def terms(self) -> str:
+        """Return what decides whether a lost copy is replaced: what looks after the pods, and what nodes were told to take."""
+        return "; ".join([*sorted(self.workload(pod).title for pod in self.pods()), super().terms()])
+
     def release(self, workload: Workload, image: str, pods: Sequence[Pod] = ()) -> None:
         """Make a workload run another image, as `kubectl set image` does.
 

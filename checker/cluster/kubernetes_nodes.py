@@ -57,6 +57,14 @@ class KubernetesNodes:
         """Return the nodes that accept no new pods: cordoned, or with a taint that the cluster did not set itself."""
         return [node for node in self._listed() if is_closed(node)]
 
+    def terms(self) -> str:
+        """Return what people have told the nodes about the pods that they may take: which are closed, and each one's labels."""
+        told = [
+            f"{node.metadata.name} {node.spec.unschedulable} {set_taints(node)} {sorted(node.metadata.labels.items())}"
+            for node in self._listed()
+        ]
+        return "; ".join(sorted(told))
+
     def largest(self, resource: str) -> float:
         """Return how much of a resource the largest node has, in cores or bytes; 0 if nodes may not be read."""
         try:

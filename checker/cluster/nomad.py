@@ -146,6 +146,10 @@ class Nomad:
         text = msgspec.json.encode([self.api.server.id, said], order="sorted")
         return hashlib.sha256(text).hexdigest()
 
+    def terms(self) -> str:
+        """Return what decides whether a lost copy is replaced: the job, and which clients take nothing new."""
+        return " ".join([self.fingerprint(), *self.closed()])
+
     def versions(self) -> dict[int, Job]:
         """Return the job's versions by their number."""
         found = self.api.get(self.at(f"job/{self.name}/versions"), JobVersions)

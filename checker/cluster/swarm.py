@@ -18,7 +18,16 @@ from checker.cluster.interface import (
 )
 from checker.cluster.remote import Remote
 from checker.cluster.swarm_api import PORT, Engines, NotAManagerError
-from checker.cluster.swarm_records import Node, Port, Service, Task, ended_in_place, node_of, task_of
+from checker.cluster.swarm_records import (
+    Node,
+    Port,
+    Service,
+    Task,
+    digest,
+    ended_in_place,
+    node_of,
+    task_of,
+)
 from checker.errors import LabError
 from checker.grading.author import wait_until
 
@@ -90,6 +99,12 @@ class Swarm(Engines):
         ranked = sorted(services, key=lambda service: (rank(service), service.name == PRACTICE, service.name))
         return ranked[0] if ranked and rank(ranked[0]) < 3 else None
 
+    def service_on(self, node: str) -> Service | None:
+        """Return that of the chosen services which has a copy on a node; None when none has."""
+        _, services, tasks = self.look()
+        there = {task.service for task in tasks if task.wanted and task.node == node}
+        return next((each for each in self.chosen(services) if each.id in there), None)
+
     def tasks(self) -> list[Task]:
         """Return every task of the chosen services that the manager remembers, the newest first."""
         _, services, tasks = self.look()
@@ -139,6 +154,15 @@ class Swarm(Engines):
             source = f"docker service inspect {service.name}"
             found.append([Order(tag_of(each.image), json.dumps(each.container), source) for each in told])
         return found
+
+    def terms(self) -> str:
+        """Return a digest of what decides whether a lost copy is replaced: the swarm's settings, its services, and its nodes' orders.
+
+        A node's order has its role, its availability and its labels. Whether the node is lost is no part of it.
+        """
+        settings, nodes, services = self.ask_all("/swarm", "/nodes", "/services")
+        told = sorted((str(each["ID"]), digest(each["Spec"])) for each in (*nodes, *services))
+        return digest([settings["Spec"], told])
 
     def loose(self) -> list[tuple[str, str]]:
         """Return the containers that run the image on a node but belong to no service: node and name."""

@@ -195,7 +195,7 @@ class Service:
     @property
     def digest(self) -> str:
         """A digest of its desired state, which differs after every change."""
-        return _digest(self.record["Spec"])
+        return digest(self.record["Spec"])
 
 
 def node_of(record: Mapping[str, Any]) -> Node:
@@ -225,7 +225,7 @@ def task_of(record: Mapping[str, Any], names: Mapping[str, str]) -> Task:
         container=str((status.get("ContainerStatus") or {}).get("ContainerID") or ""),
         image=str((record["Spec"].get("ContainerSpec") or {}).get("Image", "")).partition("@")[0],
         created=str(record["CreatedAt"]),
-        definition=_digest(record["Spec"]),
+        definition=digest(record["Spec"]),
     )
 
 
@@ -254,5 +254,6 @@ def ended_in_place(tasks: Sequence[Task], now: float) -> list[Task]:
     return []
 
 
-def _digest(spec: Any) -> str:
+def digest(spec: Any) -> str:
+    """Return a digest of a part of the manager's records."""
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()

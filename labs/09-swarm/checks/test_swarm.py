@@ -135,7 +135,7 @@ def test_node_replaced(parcel: Parcel, swarm: Swarm, lab: Lab, timeline: Traffic
     """A lost node's copies run elsewhere within a minute, by themselves."""
     service = parcel.service
     seconds, lost = lab.measure_once(
-        "replaced", service.id, service.digest, test=lambda: _lose_node(parcel, lab, timeline)
+        "replaced", service.id, swarm.terms(), test=lambda: _lose_node(parcel, lab, timeline)
     )
     lab.record("replaced after a node's loss", seconds, "s", swarm.title)
     lab.record("requests lost with a node", lost, "requests", swarm.title)

@@ -13,6 +13,8 @@ from checker.cluster import outcomes
 from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, recovery
 from checker.cluster.nomad import Nomad
+from checker.cluster.swarm import Swarm
+from checker.cluster.swarm_losses import why_not_replaced
 from checker.grading.author import could_not_run, wait_until
 
 from .ways import WHY
@@ -93,10 +95,14 @@ def _require_decided(nomad: Nomad) -> None:
 
 
 def _why_not_replaced(cluster: Cluster, victim: str) -> Callable[[], str]:
-    """Return a function that says why a cluster will not replace what a lost machine ran; Swarm does not say."""
+    """Return a function that says why a cluster will not replace what a lost machine ran."""
     if isinstance(cluster, Kubernetes):
         return cluster.why_not_replaced(victim, LOSS_SECONDS)
-    return cluster.why_not_replaced() if isinstance(cluster, Nomad) else str
+    if isinstance(cluster, Nomad):
+        return cluster.why_not_replaced()
+    if isinstance(cluster, Swarm) and (service := cluster.service_on(victim)):
+        return why_not_replaced(cluster, service, WANTED, WANTED, LOSS_SECONDS)
+    return str
 
 
 class Goal:
@@ -207,7 +213,7 @@ class Goal:
     def _replaced(self, way: Way) -> tuple[float, float]:
         """Kill a machine, and see its copies replaced."""
         found = way.cluster.instances()
-        proof = ("replaced", way.key, *sorted(each.id for each in found))
+        proof = ("replaced", way.key, way.terms(), *sorted(each.id for each in found))
         if (kept := self.lab.recall(*proof)) is not None:
             seconds, lost = json.loads(kept)
             return seconds, lost
@@ -231,7 +237,8 @@ class Goal:
         self._require_same_version(way, found)
         self._tell(way, cost.seconds, cost.lost)
         after = sorted(each.id for each in way.cluster.instances())
-        self.lab.remember("replaced", way.key, *after, text=json.dumps((cost.seconds, cost.lost)))
+        text = json.dumps((cost.seconds, cost.lost))
+        self.lab.remember("replaced", way.key, way.terms(), *after, text=text)
         if self.lab.recall("updated", way.key, *sorted(each.id for each in found)) is not None:
             # The loss brought new copies, not a new version.
             self.lab.remember("updated", way.key, *after)

@@ -114,6 +114,10 @@ class Way:
                 found.append((pod.spec.node_name, "" if own else command_of(there)))
         return [(node, told) for node, told in found if told]
 
+    def terms(self) -> str:
+        """Return what decides whether a lost copy is replaced; empty where a person does it."""
+        return self.cluster.terms() if isinstance(self.cluster, Swarm | Kubernetes | Nomad) else ""
+
     def loose(self) -> list[tuple[str, str]]:
         """Return what runs Parcel on its machines and is not the way's own doing: machine and container."""
         return self.cluster.loose() if isinstance(self.cluster, Swarm | Nomad) else []

@@ -422,6 +422,15 @@ def test_a_taint_is_named_as_kubectl_names_it() -> None:
     assert [each.title for each in found.spec.taints] == ["team=a:NoSchedule"]
 
 
+def test_what_a_node_was_told_belongs_to_the_terms_of_a_loss_and_its_state_does_not() -> None:
+    def terms(worker: dict[str, Any]) -> str:
+        return cluster({PODS: {"items": [pod()]}, "/api/v1/nodes": {"items": [worker]}}).terms()
+
+    as_it_was = terms(node("worker-1"))
+    assert terms(node("worker-1", ready="Unknown")) == as_it_was
+    assert terms(node("worker-1", unschedulable=True)) != as_it_was
+
+
 def test_nodes_that_got_ready_after_a_moment_are_known() -> None:
     on = with_nodes(node("worker-1"), node("worker-2", ready="Unknown"))
     assert on.ready_since("2026-11-28T15:59:59Z") == ["worker-1"]

@@ -301,6 +301,14 @@ def test_the_same_job_has_the_same_fingerprint_in_a_later_version_and_another_jo
     assert cluster({"job/parcel": job(tag="2.0")}).fingerprint() != first
 
 
+def test_a_client_that_takes_nothing_new_changes_the_terms_of_a_loss() -> None:
+    def terms(eligibility: str) -> str:
+        node = {"Name": "client-1", "Status": "ready", "SchedulingEligibility": eligibility}
+        return cluster({"job/parcel": job(), "nodes": [node]}).terms()
+
+    assert terms("eligible") == terms("eligible") != terms("ineligible")
+
+
 def test_a_client_is_counted_on_when_it_is_ready_eligible_and_has_an_engine() -> None:
     node = {
         "Name": "client-1",

@@ -112,6 +112,28 @@ def test_a_task_knows_what_it_was_to_run() -> None:
     assert first.definition == third.definition != second.definition
 
 
+def test_what_nodes_were_told_and_the_settings_belong_to_the_terms_and_a_loss_does_not() -> None:
+    def terms(*nodes: dict[str, Any], settings: int = 5, services: tuple[Any, ...] = ()) -> str:
+        said = {"Spec": {"Dispatcher": {"HeartbeatPeriod": settings}}}
+        return swarm((200, said), (200, list(nodes)), (200, list(services))).terms()
+
+    free = node(2)
+    as_it_was = terms(free)
+    assert terms(node(2, state="down")) == as_it_was
+    assert terms({**free, "Spec": {**free["Spec"], "Availability": "drain"}}) != as_it_was
+    assert terms({**free, "Spec": {**free["Spec"], "Labels": {"disk": "ssd"}}}) != as_it_was
+    assert terms(free, settings=60) != as_it_was
+    assert terms(free, services=(service("other"),)) != as_it_was
+
+
+def test_the_service_on_a_node_is_the_one_with_a_copy_there() -> None:
+    tasks = [task(1, "parcel", "running", "running", on=1), task(2, "parcel", "failed", "shutdown", on=2)]
+    found = full([service("parcel")], tasks).service_on("node-1")
+    assert found is not None
+    assert found.name == "parcel"
+    assert full([service("parcel")], tasks).service_on("node-2") is None
+
+
 def test_one_command_asks_for_everything() -> None:
     asked = full([service("parcel")], [task(1, "parcel", "running", "running", on=1)])
     assert len(asked.instances()) == 1
