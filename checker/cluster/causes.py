@@ -6,9 +6,11 @@ in which order it started, stopped and killed them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from checker.grading.history import endings
+from checker.timeline.record import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +45,7 @@ def because(log: EventLog, move: Rollout, *, proxy: str, warm_up: float) -> str:
             "it runs."
         )
     versions = [each for each in events if each.name != proxy]
-    return _failed(move, versions, warm_up) if move.failures else _cut_off(move, versions)
+    return _failed(move, versions, warm_up) if move.failures else _cut_off(move, versions, log)
 
 
 def _failed(move: Rollout, events: Sequence[Event], warm_up: float) -> str:
@@ -69,12 +71,19 @@ def _failed(move: Rollout, events: Sequence[Event], warm_up: float) -> str:
     return ""
 
 
-def _cut_off(move: Rollout, events: Sequence[Event]) -> str:
-    cut = min((each.end for each in move.cut), default=0.0)
+def _cut_off(move: Rollout, events: Sequence[Event], log: EventLog) -> str:
+    first = min(move.cut, key=lambda each: each.end)
+    if first.failure is Failure.TIMED_OUT:
+        return ""  # nothing ended it but the users' patience
+    cut = first.end
+    # Users who stood still found out only afterwards.
+    since = min((gap.begin for gap in move.gaps if gap.begin < cut < gap.end + SAME_SECONDS), default=cut)
     old = [each for each in endings(events) if _is(each.died, move.before)]
-    near = [each for each in old if abs(each.died.at - cut) < SAME_SECONDS]
+    near = [each for each in old if since - SAME_SECONDS < each.died.at < cut + SAME_SECONDS]
     asked = min((at for each in near[:1] for at in (each.told, each.killed) if at is not None), default=cut)
     if not near or (asked > cut + RECORDED_SECONDS and near[0].forced is None):
+        if since < cut or not _ran(log.between(0.0, math.inf), move.before, cut):
+            return ""
         return (
             "Both versions were running at that moment, so something between them and the users dropped the open connections: the "
             "proxy, when it read its file again, or the network."
@@ -91,6 +100,20 @@ def _cut_off(move: Rollout, events: Sequence[Event]) -> str:
         f"`{end.died.name}` was asked to stop while they were under way, and ended by itself "
         f"{end.died.at - (end.told or end.died.at):.1f} s later, before they had."
     )
+
+
+def _ran(events: Sequence[Event], version: str, at: float) -> bool:
+    """Whether it is on record that a copy of a version ran at a moment."""
+    known: dict[str, list[Event]] = {}
+    for each in events:
+        if _is(each, version) and each.action in {"start", "die"}:
+            known.setdefault(each.container, []).append(each)
+    for ones in known.values():
+        earlier = [each.action for each in ones if each.at <= at]
+        # The engine may have forgotten the start of one that ended later.
+        if earlier[-1] == "start" if earlier else ones[0].action == "die":
+            return True
+    return False
 
 
 def _is(event: Event, version: str) -> bool:

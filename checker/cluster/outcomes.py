@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from checker.cluster.interface import count_of, require_whole, run_uninterrupted, without
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run, fail, require
+from checker.timeline.record import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -226,6 +227,7 @@ def rollout(
     source: str = "",
     unfinished: str = "",
     because: Callable[[Rollout], str] = lambda _move: "",
+    busy: Callable[[Rollout], str] = lambda _move: "",
 ) -> Rollout:
     """Require that the service moved from one version to another without a failed request, and return the rollout.
 
@@ -241,8 +243,11 @@ def rollout(
         source: the command that shows it, such as `lab timeline 9`.
         unfinished: the hint for a rollout in which the old version still answers; `hint`, when left out.
         because: says what cost the users something, as a sentence; empty if it cannot be told.
+        busy: says how this machine was too busy to answer in time, as a clause; empty if it was not. See `Lab.too_busy`.
     """
     move = _last_move(timeline, before, after, unfinished=unfinished or hint, source=source, hint=hint)
+    if len(move.failures) + len(move.cut) > allowed:
+        _excuse_busy(move, busy)
     _require_no_loss(move, allowed, because, source=source, hint=hint)
     unseen = max((gap.seconds for gap in timeline.between(move.begin, move.end).gaps), default=0.0)
     if unseen > UNSEEN_SECONDS:
@@ -252,6 +257,19 @@ def rollout(
             f"{before}, and roll out again."
         )
     return move
+
+
+def _excuse_busy(move: Rollout, busy: Callable[[Rollout], str]) -> None:
+    """End the check without a verdict if only the time was over for what failed, and this machine was too busy."""
+    lost = (*move.failures, *move.cut)
+    if any(each.failure is not Failure.TIMED_OUT for each in lost):
+        return
+    if why := busy(move):
+        could_not_run(
+            f"In the rollout from {move.before} to {move.after}, {len(lost)} of {len(move.requests) + len(move.downloads)} requests got "
+            f"no whole answer in time. The reason may be this machine, which was very busy: {why}. Go back to {move.before}, and roll "
+            "out again when less runs beside the lab."
+        )
 
 
 def _last_move(

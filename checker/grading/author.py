@@ -28,6 +28,7 @@ from checker.errors import EngineError
 from checker.grading import edits, own_values, reaching, running
 from checker.grading.archives import packed_files
 from checker.grading.builds import Build, Step, build
+from checker.grading.busy import too_busy
 from checker.grading.container import Container, Shells
 from checker.grading.door import Blocked, Door
 from checker.grading.forms import PLAIN, form_in, forms
@@ -515,6 +516,16 @@ class Lab:
         """
         if self.looking:
             raise Waits(f"runs only when you ask for a check: it {what}")
+
+    def too_busy(self, record: Timeline, begin: float, end: float) -> str:
+        """Say how this machine was too busy for requests to be answered in time; empty if it was not, or by the lab's own work.
+
+        Args:
+            record: what the lab's users recorded, from a minute before `begin` on.
+            begin: when that began which may have suffered, in seconds since 1970.
+            end: when it ended.
+        """
+        return too_busy(self.engine, self.course_lab, record, begin, end)
 
     def prove_once(self, *what: str, test: Callable[[], object]) -> None:
         """Run a slow test, unless it passed before.

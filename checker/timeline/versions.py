@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from checker.timeline.model import Timeline
     from checker.timeline.outages import Outage
-    from checker.timeline.record import Download, Request
+    from checker.timeline.record import Download, Gap, Request
 
 APART_SECONDS = 3.0
 """How long a version must not answer, while others do, before it counts as gone.
@@ -61,6 +61,8 @@ class Rollout:
     """When it ended: the last answer of the version that disappeared."""
     downloads: tuple[Download, ...] = ()
     """The downloads that were under way in it, in labs whose traffic has them."""
+    gaps: tuple[Gap, ...] = ()
+    """The times in it without a record."""
 
     @property
     def seconds(self) -> float:
@@ -153,4 +155,5 @@ def _rollout(timeline: Timeline, times: Sequence[float], before: Band, after: Ba
         begin=begin,
         end=end,
         downloads=part.downloads,
+        gaps=part.gaps,
     )

@@ -150,6 +150,7 @@ class Service:
             before=before,
             after=after,
             because=because,
+            busy=lambda move: self.lab.too_busy(self.traffic.everything(), move.begin, move.end),
             source="lab timeline 8",
             hint=hint,
             unfinished="Which version does the proxy still use? Its file, or its runtime, says so.",

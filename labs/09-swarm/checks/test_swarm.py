@@ -112,6 +112,7 @@ def _require_update(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
         seen,
         before="1.0",
         after="2.0",
+        busy=lambda move: lab.too_busy(everything, move.begin, move.end),
         source="lab timeline 9",
         hint="`lab timeline 9` draws what users saw. When does the swarm take the next copy away, and can the one before "
         "serve by then? A copy needs 3 s until /readyz says yes, and the front asks twice a second. To try again, go "

@@ -194,10 +194,15 @@ class Goal:
         proof = ("updated", way.key, *sorted(each.id for each in way.cluster.instances()))
         self.lab.prove_once(*proof, test=lambda: self._moved(way))
 
-    @staticmethod
-    def _moved(way: Way) -> None:
+    def _moved(self, way: Way) -> None:
+        record = way.traffic.everything()
         outcomes.rollout(
-            way.traffic.everything().served, before="1.0", after="2.0", source=way.drawn, hint=MOVE[way.key]
+            record.served,
+            before="1.0",
+            after="2.0",
+            busy=lambda move: self.lab.too_busy(record, move.begin, move.end),
+            source=way.drawn,
+            hint=MOVE[way.key],
         )
         outcomes.copies(way.cluster, WANTED, version="2.0", hint=COPIES[way.key])
         outcomes.own_versions(way.cluster, "1.0")

@@ -10,7 +10,7 @@ import pytest
 from checker.cluster.causes import because
 from checker.grading.history import EventLog
 from checker.timeline.outages import Outage
-from checker.timeline.record import Connection, Download, Failure, Request
+from checker.timeline.record import Cause, Connection, Download, Failure, Gap, Request
 
 
 def event(at: float, what: str, name: str, version: str, **more: str) -> dict[str, Any]:
@@ -28,10 +28,17 @@ def event(at: float, what: str, name: str, version: str, **more: str) -> dict[st
     }
 
 
-def move(*, failed: float | None = None, cut: float | None = None, first: float = 100.0) -> Any:
-    """Return a release from 1.0 to 2.0 whose first answer came at a moment; what failed, and when downloads were cut off."""
+def move(
+    *,
+    failed: float | None = None,
+    cut: float | None = None,
+    first: float = 100.0,
+    way: Failure = Failure.RESET,
+    paused: tuple[Gap, ...] = (),
+) -> Any:
+    """Return a release from 1.0 to 2.0 whose first answer came at a moment; what failed, and when and how downloads were cut off."""
     requests = (Request(failed, 1.0, 502, Failure.STATUS, "", "", Connection.FRESH),) if failed else ()
-    downloads = (Download(cut - 3, 3000.0, 0, Failure.RESET, "", "", Connection.FRESH),) if cut else ()
+    downloads = (Download(cut - 3, 3000.0, 0, way, "", "", Connection.FRESH),) if cut else ()
     outage = Outage(failed, first, first - failed, 1, over=True) if failed else None
     return SimpleNamespace(
         before="1.0",
@@ -42,6 +49,7 @@ def move(*, failed: float | None = None, cut: float | None = None, first: float 
         failures=requests,
         cut=downloads,
         outage=outage,
+        gaps=paused,
     )
 
 
@@ -53,6 +61,8 @@ def cause(release: Any, *events: dict[str, Any]) -> str:
 
 STOP = event(99.0, "kill", "blue", "1.0", signal="15")
 KILL = event(99.5, "kill", "blue", "1.0", signal="9")
+LATER = event(105.0, "die", "blue", "1.0", exitCode="0")
+PAUSED = (Gap(96.0, 99.0, Cause.PAUSED),)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +82,28 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
         (move(failed=99.5), [event(90.0, "start", "green", "2.0")], ""),
         # The engine has forgotten the old version's end, and nobody was served when the new one was started.
         (move(failed=94.0), [event(96.0, "start", "green", "2.0")], "2.0 s before 2.0 was started"),
-        (move(cut=100.0), [], "something between them and the users dropped"),
+        (move(cut=100.0), [LATER], "something between them and the users dropped"),
+        (
+            move(cut=100.0),
+            [event(80.0, "start", "blue", "1.0")],
+            "something between them and the users dropped",
+        ),
+        # Nobody knows whether the old version still ran.
+        (move(cut=100.0), [], ""),
+        (move(cut=100.0), [event(80.0, "start", "blue", "1.0"), event(90.0, "die", "blue", "1.0")], ""),
+        (move(cut=100.0), [event(101.0, "start", "blue", "1.0")], ""),
+        # Only the users' patience was over.
+        (move(cut=100.0, way=Failure.TIMED_OUT), [LATER], ""),
+        # The users stood still, and found out afterwards.
+        (move(cut=100.0, paused=PAUSED), [LATER], ""),
+        (
+            move(cut=100.0, paused=PAUSED),
+            [
+                event(96.5, "kill", "blue", "1.0", signal="9"),
+                event(96.6, "die", "blue", "1.0", exitCode="137"),
+            ],
+            "was killed (SIGKILL)",
+        ),
         (
             move(cut=100.0),
             [STOP, event(100.0, "die", "blue", "1.0", exitCode="0")],
@@ -121,7 +152,7 @@ KILL = event(99.5, "kill", "blue", "1.0", signal="9")
         # The new version's end says nothing about the old one's downloads.
         (
             move(cut=99.6),
-            [event(99.6, "die", "green", "2.0", exitCode="137")],
+            [event(99.6, "die", "green", "2.0", exitCode="137"), LATER],
             "something between them and the users",
         ),
     ],

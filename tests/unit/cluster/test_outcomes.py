@@ -373,6 +373,27 @@ def test_a_rollout_in_which_the_users_were_paused_proves_nothing(until: float, *
         outcomes.rollout(seen, before="1.0", after="2.0", hint="h")
 
 
+@pytest.mark.parametrize(
+    ("failure", "why", "excused"),
+    [
+        (Failure.TIMED_OUT, "its users were late", True),
+        (Failure.TIMED_OUT, "", False),
+        # A machine that is busy refuses nobody.
+        (Failure.REFUSED, "its users were late", False),
+        (Failure.STATUS, "its users were late", False),
+    ],
+)
+def test_only_requests_that_had_no_answer_in_time_are_a_busy_machines_fault(
+    failure: Failure, why: str, *, excused: bool
+) -> None:
+    lost = Request(10.5, 2000.0, 0, failure, "", "", Connection.FRESH)
+    sent = [each if each.good else lost for each in move(10.5).requests]
+    timeline = make(sent, now=30.0)
+    with pytest.raises(CouldNotRun if excused else CheckFailed) as ended:
+        outcomes.rollout(timeline, before="1.0", after="2.0", hint="h", busy=lambda _: why)
+    assert ("very busy: its users were late" in str(ended.value)) is excused
+
+
 def test_as_many_may_fail_as_is_allowed() -> None:
     outcomes.rollout(move(10.5), before="1.0", after="2.0", allowed=1, hint="h")
 
