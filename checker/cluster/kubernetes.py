@@ -142,6 +142,10 @@ class Kubernetes(KubernetesNodes):
         if workload.kind != "Deployment":
             spec = self.api.get(workload.path)[0]["spec"]
             return [(spec.get("template") or {}).get("spec") or spec]
+        return [each["spec"]["template"]["spec"] for each in self.replica_sets(workload)]
+
+    def replica_sets(self, workload: Workload) -> list[dict[str, Any]]:
+        """Return the ReplicaSets of a Deployment, the newest first, as the API has them."""
         path = f"/apis/apps/v1/namespaces/{workload.namespace}/replicasets"
         own = [
             each
@@ -149,7 +153,7 @@ class Kubernetes(KubernetesNodes):
             if any(owner["name"] == workload.name for owner in each["metadata"].get("ownerReferences") or [])
         ]
         own.sort(key=lambda each: -int((each["metadata"].get("annotations") or {}).get(_REVISION, 0)))
-        return [each["spec"]["template"]["spec"] for each in own]
+        return own
 
     def _order(self, workload: Workload, spec: dict[str, Any]) -> Order:
         app = self.app(containers_of(spec))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from checker.cluster.kubernetes import held_back, waits_for_deletion
 from checker.cluster.kubernetes_api import Refused
 from checker.cluster.kubernetes_events import last_said, last_words
-from checker.cluster.kubernetes_records import ContainerStatus, Pod, containers_of
+from checker.cluster.kubernetes_records import TEMPLATE, ContainerStatus, Pod, containers_of
 from checker.grading.verdicts import could_not_run
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Copies:
         self._owners: dict[str, Workload] = {}
 
     looked_at = 0.0
-    """When its pods were looked at last, in seconds since 1970."""
+    """When its pods were looked at last, by the nodes' clock, in seconds since 1970."""
 
     @functools.cached_property
     def pods(self) -> list[Pod]:
@@ -43,7 +42,7 @@ class Copies:
 
     def look(self) -> list[Pod]:
         """Look at its pods again."""
-        self.looked_at = time.time()
+        self.looked_at = self.cluster.lab.engine.clock.now()
         return self.cluster.pods()
 
     def container(self, pod: Pod) -> Container:
@@ -164,6 +163,22 @@ class Copies:
         if made is None or not waits:
             return []
         return [pod for pod in self.pods_of(workload) if asked(self.container(pod)) != asked(made)]
+
+    def is_current(self, pod: Pod) -> bool:
+        """Whether a pod was made of what its workload says now; so is one of which that cannot be told."""
+        now = self._revision(self.owner(pod))
+        return not now or pod.metadata.revision == now
+
+    def _revision(self, workload: Workload) -> str:
+        """Return the mark of the pods that are made of what a workload says now; empty when it gives none."""
+        if workload.kind == "Deployment":
+            made = self.cluster.replica_sets(workload)
+            return str((made[0]["metadata"].get("labels") or {}).get(TEMPLATE, "")) if made else ""
+        return str((self._records[workload].get("status") or {}).get("updateRevision", ""))
+
+    def newest(self, pods: list[Pod]) -> list[Pod]:
+        """Return those of some pods that were made of what their workload says now; all of them when none was."""
+        return [pod for pod in pods if self.is_current(pod)] or pods
 
     def bound_by(self, workload: Workload) -> list[str]:
         """Return what in a workload's pods says where they may run, as a sentence names it."""

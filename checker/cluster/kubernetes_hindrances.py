@@ -11,6 +11,8 @@ from checker.cluster.kubernetes_records import quantity, resources_of
 from checker.grading.author import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.cluster.kubernetes_copies import Copies
     from checker.cluster.kubernetes_records import Pod, Probe
 
@@ -76,6 +78,18 @@ class Hindrance:
     evidence: str
     probe: Probe | None = None
     init: str = ""
+
+
+def hindrances(copies: Copies, late: Sequence[Pod]) -> tuple[Hindrance, list[Pod]]:
+    """Return what keeps copies from getting ready, and those of them that it keeps: that which `Kind` names first.
+
+    Args:
+        copies: the copies.
+        late: those that are not ready, one at least.
+    """
+    found = [(hindrance_of(copies, pod), pod) for pod in late]
+    first, _ = min(found, key=lambda each: each[0].kind.value)
+    return first, [pod for each, pod in found if each.kind is first.kind]
 
 
 def hindrance_of(copies: Copies, pod: Pod) -> Hindrance:
@@ -195,10 +209,13 @@ def is_stuck(copies: Copies, pod: Pod) -> bool:
 
 def standing_still(copies: Copies) -> Pod | None:
     """Return a copy that keeps a rollout waiting while older ones of the same workload serve; None if there is none."""
-    serving = {(copies.owner(pod), copies.container(pod).image) for pod in copies.pods if pod.ready}
+
+    def made_of(pod: Pod) -> str:
+        return pod.metadata.revision or copies.container(pod).image
+
+    serving = {(copies.owner(pod), made_of(pod)) for pod in copies.pods if pod.ready}
     for pod in copies.pods:
-        owner, image = copies.owner(pod), copies.container(pod).image
-        older = any(other == owner and had != image for other, had in serving)
-        if not pod.ready and older and is_stuck(copies, pod):
+        older = any(owner == copies.owner(pod) and was != made_of(pod) for owner, was in serving)
+        if not pod.ready and older and is_stuck(copies, pod) and copies.is_current(pod):
             return pod
     return None

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+TEMPLATE = "pod-template-hash"
+"""The label of a Deployment's pods, and of its ReplicaSets, that is another for each template."""
+
 _SHOWN = 80
 """How many characters of a probe's command are shown."""
 
@@ -46,9 +49,14 @@ class Meta(_Record, frozen=True):
         return option_of(self.namespace)
 
     @property
+    def revision(self) -> str:
+        """The cluster's mark of which template a pod was made of; empty when what makes it changes no pod by itself."""
+        return self.labels.get(TEMPLATE) or self.labels.get("controller-revision-hash", "")
+
+    @property
     def shown_labels(self) -> str:
         """Its labels as `kubectl get --show-labels` writes them, without those of the cluster's own."""
-        own = {name: value for name, value in self.labels.items() if name != "pod-template-hash"}
+        own = {name: value for name, value in self.labels.items() if name != TEMPLATE}
         return ",".join(f"{name}={value}" for name, value in sorted(own.items()))
 
 

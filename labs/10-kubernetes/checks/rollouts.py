@@ -23,13 +23,13 @@ def require_going_on(parcel: Parcel) -> None:
     pod = standing_still(parcel)
     if pod is None:
         return
-    image, trouble = parcel.container(pod).image, pod.trouble or "0/1"
-    old = {parcel.container(each).image for each in parcel.pods if each.ready} - {image}
-    serving = sum(each.ready for each in parcel.pods)
+    image, trouble = parcel.container(pod).image, "Pending" if pod.unschedulable else pod.trouble or "0/1"
+    serving = [each for each in parcel.pods_of(parcel.owner(pod)) if each.ready]
+    images = {parcel.container(each).image for each in serving}
     WHY.fail(
         "standing-still",
-        serving=serving,
-        old=sorted(old),
+        serving=len(serving),
+        old=sorted(images - {image} or images),
         image=image,
         trouble=trouble,
         owner=parcel.owner(pod).title,

@@ -174,6 +174,7 @@ def test_requests_and_limits(parcel: Parcel, cluster: Kubernetes) -> None:
 @timeout(400)
 def test_probes(lab: Lab, parcel: Parcel) -> None:
     """A copy that is not ready gets no requests; one that hangs is started again."""
+    require_going_on(parcel)
     if parcel.service:
         health.require_heeded(parcel, parcel.service)
     lab.prove_once("probes", parcel.key, test=lambda: health.judge(parcel))

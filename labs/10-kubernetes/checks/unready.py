@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.interface import count_of, lost_nodes
 from checker.cluster.kubernetes import is_between_two_ends
-from checker.cluster.kubernetes_hindrances import Hindrance, Kind, end_of, hindrance_of, short_of_memory
+from checker.cluster.kubernetes_hindrances import Hindrance, Kind, end_of, hindrances, short_of_memory
 from checker.cluster.kubernetes_records import quantity, resources_of
 from checker.grading.author import could_not_run
 
@@ -52,7 +52,8 @@ def fail_not_ready(lab: Lab, parcel: Parcel, late: list[Pod]) -> NoReturn:
             f"elsewhere yet. `lab lose {int(lab.number)} --back` brings {'it' if len(lost) == 1 else 'them'} back."
         )
     require_going_on(parcel)
-    _fail(parcel, late, hindrance_of(parcel, late[0]))
+    found, same = hindrances(parcel, parcel.newest(late))
+    _fail(parcel, same, found)
 
 
 def require_steady(lab: Lab, parcel: Parcel) -> None:

@@ -14,13 +14,22 @@ from checker.cluster.kubernetes_copies import Copies
 from checker.cluster.kubernetes_records import Pod
 from checker.grading.verdicts import CouldNotRun
 
+NOW = 1795967200.0
 WEB, OTHER = (Workload("Deployment", "default", name) for name in ("web", "other"))
 
 
-def pod(name: str, owner: str = "web", image: str = "web:1.0") -> Pod:
+def pod(name: str, owner: str = "web", image: str = "web:1.0", **labels: str) -> Pod:
     return msgspec.convert(
         {
-            "metadata": {"name": name, "namespace": "default", "uid": name, "labels": {"by": owner}},
+            "metadata": {
+                "name": name,
+                "namespace": "default",
+                "uid": name,
+                "labels": {
+                    "by": owner,
+                    **{label.replace("_", "-"): value for label, value in labels.items()},
+                },
+            },
             "spec": {"containers": [{"name": "helper", "image": "x"}, {"name": "web", "image": image}]},
             "status": {"containerStatuses": [{"name": "helper"}, {"name": "web", "restartCount": 3}]},
         },
@@ -42,7 +51,15 @@ def copies(*pods: Pod, **records: dict[str, Any]) -> Copies:
         image="web",
         api=SimpleNamespace(get=get),
         pods=lambda: list(pods),
-        workload=lambda one: Workload("Deployment", "default", one.metadata.labels["by"]),
+        lab=SimpleNamespace(engine=SimpleNamespace(clock=SimpleNamespace(now=lambda: NOW))),
+        workload=lambda one: Workload(
+            "StatefulSet" if one.metadata.labels["by"] == "set" else "Deployment",
+            "default",
+            one.metadata.labels["by"],
+        ),
+        replica_sets=lambda _: [
+            {"metadata": {"labels": {"pod-template-hash": template}}} for template in ("b", "a")
+        ],
         app=lambda these: next((each for each in these if each.image.startswith("web")), None),
     )
     return Copies(cluster)
@@ -113,3 +130,33 @@ def test_what_binds_pods_to_a_node_is_named() -> None:
     spec = template("web:1.0", nodeName="worker-1", affinity={}, volumes=[volume])
     found = copies(pod("a"), web={"spec": spec})
     assert found.bound_by(WEB) == ["`nodeName`", "volume, which is on one node,"]
+
+
+def test_pods_are_looked_at_by_the_nodes_clock() -> None:
+    found = copies(pod("a"))
+    found.look()
+    assert found.looked_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("pods", "newest"),
+    [
+        ([pod("a", pod_template_hash="a"), pod("b", pod_template_hash="b")], ["b"]),
+        ([pod("a", pod_template_hash="a")], ["a"]),
+        (
+            [
+                pod("a", "set", controller_revision_hash="set-1"),
+                pod("b", "set", controller_revision_hash="set-2"),
+            ],
+            ["b"],
+        ),
+        ([pod("a"), pod("b")], ["a", "b"]),
+    ],
+    ids=["a Deployment's", "all old", "a StatefulSet's", "without a mark"],
+)
+def test_the_newest_copies_are_those_made_of_what_their_workload_says_now(
+    pods: list[Pod], newest: list[str]
+) -> None:
+    says = {"spec": template("web:1.0"), "status": {"updateRevision": "set-2"}}
+    found = copies(*pods, set=says).newest(pods)
+    assert [each.metadata.name for each in found] == newest

@@ -9,7 +9,14 @@ import msgspec
 import pytest
 
 from checker.cluster.kubernetes import Workload
-from checker.cluster.kubernetes_hindrances import Kind, end_of, hindrance_of, short_of_memory, standing_still
+from checker.cluster.kubernetes_hindrances import (
+    Kind,
+    end_of,
+    hindrance_of,
+    hindrances,
+    short_of_memory,
+    standing_still,
+)
 from checker.cluster.kubernetes_records import Container, ContainerStatus, Pod
 
 LIVENESS = "Container web failed liveness probe, will be restarted"
@@ -25,6 +32,7 @@ def pod(
     said: str = "",
     made: str = "2026-11-28T16:00:00Z",
     node: str = "worker-1",
+    template: str = "",
     scheduled: dict[str, str] | None = None,
     init: dict[str, Any] | None = None,
     **container: Any,
@@ -35,7 +43,11 @@ def pod(
         conditions.append({"type": "PodScheduled", "status": "False", **scheduled})
     return msgspec.convert(
         {
-            "metadata": {"name": name, "creationTimestamp": made},
+            "metadata": {
+                "name": name,
+                "creationTimestamp": made,
+                "labels": {"pod-template-hash": template} if template else {},
+            },
             "spec": {"nodeName": node, "containers": [{"name": "web", "image": "web:1.0", **container}]},
             "status": {
                 "phase": "Running" if node else "Pending",
@@ -54,13 +66,18 @@ class Copies:
 
     looked_at = dt.datetime(2026, 11, 28, 16, 10, tzinfo=dt.UTC).timestamp()
 
-    def __init__(self, *pods: Pod, warning: str = "", killing: str = "") -> None:
+    def __init__(self, *pods: Pod, warning: str = "", killing: str = "", newest: str = "") -> None:
         self.pods = list(pods)
+        self._newest = newest
         self._said = {"type=Warning": warning, "reason=Killing": killing}
 
     def owner(self, one: Pod) -> Workload:
         """Return what looks after a pod."""
         return Workload("Deployment", one.metadata.namespace, "web")
+
+    def is_current(self, one: Pod) -> bool:
+        """Whether it is of the newest template."""
+        return self._newest in {"", one.metadata.revision}
 
     def container(self, one: Pod) -> Container:
         """Return its container."""
@@ -208,3 +225,20 @@ def test_a_rollout_stands_still_when_its_new_copy_does_not_get_ready_by_itself(
 ) -> None:
     found = standing_still(copies(pod("old", ready=True), new, warning=warning))
     assert found is (new if still else None)
+
+
+@pytest.mark.parametrize(("newest", "still"), [("b", True), ("a", False)])
+def test_a_rollout_that_changes_no_image_stands_still_too_and_copies_that_it_replaces_keep_nobody_waiting(
+    newest: str, *, still: bool
+) -> None:
+    serving, waiting = pod("serves", ready=True, template="a"), pod("waits", template="b")
+    if not still:
+        serving, waiting = pod("serves", ready=True, template="a"), pod("replaced", template="b")
+    found = standing_still(copies(serving, waiting, warning=WARNING, newest=newest))
+    assert found is (waiting if still else None)
+
+
+def test_only_copies_with_the_same_hindrance_are_told_together_and_what_is_known_is_told_first() -> None:
+    silent, without = pod("a"), pod("b", state=waiting("ErrImagePull"))
+    found, same = hindrances(copies(silent, without), [silent, without])
+    assert (found.kind, same) == (Kind.NO_IMAGE, [without])

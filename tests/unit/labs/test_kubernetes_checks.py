@@ -38,6 +38,7 @@ def pod(
     init: list[dict[str, Any]] | None = None,
     made: str = "2026-11-28T16:00:00Z",
     owner: str = "ReplicaSet",
+    template: str = "",
     **container: Any,
 ) -> Pod:
     conditions = [{"type": "Ready", "status": str(ready), "message": message}]
@@ -53,6 +54,7 @@ def pod(
                 "namespace": "default",
                 "uid": name,
                 "creationTimestamp": made,
+                "labels": {"pod-template-hash": template} if template else {},
                 "ownerReferences": [{"kind": owner, "name": "x", "controller": True}] if owner else [],
             },
             "spec": {
@@ -170,6 +172,19 @@ class Parcel:
         assert one
         return OWNER
 
+    def pods_of(self, workload: Workload) -> list[Pod]:
+        """Return its pods."""
+        assert workload
+        return self.pods
+
+    def is_current(self, one: Pod) -> bool:
+        """Whether it is of the template that is newest."""
+        return one.metadata.revision in {"", "b"}
+
+    def newest(self, pods: list[Pod]) -> list[Pod]:
+        """Return those of the newest template."""
+        return [one for one in pods if self.is_current(one)] or pods
+
     def status(self, one: Pod) -> Any:
         """Return how its container is."""
         return one.status.container_statuses[0]
@@ -249,6 +264,27 @@ def test_a_rollout_that_stands_still_is_told_as_that_and_not_as_a_missing_image(
     assert "A rollout stands still: 1 copy of drydock/parcel:2.0 serves" in failure.rationale
     assert "A release that cannot start" in failure.hint
     assert "rollout undo" not in failure.hint
+
+
+def test_a_rollout_that_changes_no_image_is_told_as_standing_still(
+    fail_not_ready: Callable[..., Any],
+) -> None:
+    bad = pod("bad", unschedulable="0/3 nodes are available.", ready=False, template="b")
+    failure = fail_not_ready(Parcel(pod(template="a"), bad))
+    assert failure.rationale.startswith(
+        "A rollout stands still: 1 copy of drydock/parcel:2.0 serves, and a newer one, of drydock/parcel:2.0, does not get "
+        "ready (Pending)."
+    )
+
+
+def test_of_copies_that_are_not_ready_those_of_the_newest_template_are_told(
+    fail_not_ready: Callable[..., Any],
+) -> None:
+    old = pod("a", ready=False, image="drydock/parcel:1.0", template="a")
+    new = pod("b", ready=False, image="drydock/parcel:1.O", waiting="ImagePullBackOff", template="b")
+    probed = {"a": "Readiness probe failed: connection refused"}
+    failure = fail_not_ready(Parcel(old, new, warnings=probed))
+    assert failure.rationale.startswith("1 of 2 copies cannot start: the image drydock/parcel:1.O")
 
 
 def test_a_first_version_that_cannot_start_is_told_as_a_missing_image(
