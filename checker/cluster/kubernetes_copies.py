@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from checker.cluster import trial
 from checker.cluster.kubernetes import held_back, waits_for_deletion
 from checker.cluster.kubernetes_api import Refused
 from checker.cluster.kubernetes_events import last_said, last_words
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
     from checker.cluster.kubernetes import Kubernetes, Workload
     from checker.cluster.kubernetes_records import Container
+
+
+_RULES = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+"""The kinds with which a cluster is told what to refuse."""
 
 
 class Copies:
@@ -110,12 +116,27 @@ class Copies:
 
     @functools.cached_property
     def key(self) -> str:
-        """What looks after them, in a word that changes with every change of what it was told."""
+        """What looks after them, what it refers to and what limits it, in a word that changes when any of these is changed."""
         texts = [
             f"{record['metadata']['uid']} {json.dumps(record['spec'], sort_keys=True)}"
             for record in self._records.values()
         ]
+        texts += self._around()
         return hashlib.sha256(" ".join(sorted(texts)).encode()).hexdigest()
+
+    def _around(self) -> list[str]:
+        """Return what decides about their pods besides what looks after them, as far as it may be read."""
+        paths = [f"/apis/admissionregistration.k8s.io/v1/{kind}" for kind in _RULES]
+        for workload, record in self._records.items():
+            space = f"/api/v1/namespaces/{workload.namespace}"
+            paths += [f"{space}/resourcequotas", f"{space}/limitranges"]
+            paths += [f"{space}/{kind}/{name}" for kind, name in trial.refers_to(record["spec"])]
+        found = []
+        for path in sorted(set(paths)):
+            with contextlib.suppress(Refused):
+                there = self.cluster.api.get(path)[0]
+                found += [json.dumps(_told(each), sort_keys=True) for each in there.get("items", [there])]
+        return found
 
     def spec(self, workload: Workload) -> dict[str, Any]:
         """Return what a workload was told."""
@@ -188,3 +209,8 @@ class Copies:
         return found + ["volume, which is on one node,"] * any(
             "persistentVolumeClaim" in each for each in volumes
         )
+
+
+def _told(thing: dict[str, Any]) -> list[Any]:
+    """Return which object this is, and what somebody told it: not what came of that."""
+    return [thing["metadata"].get("uid"), *(thing.get(part) for part in ("spec", "data", "binaryData"))]

@@ -37,12 +37,15 @@ def pod(name: str, owner: str = "web", image: str = "web:1.0", **labels: str) ->
     )
 
 
-def copies(*pods: Pod, **records: dict[str, Any]) -> Copies:
+def copies(*pods: Pod, **records: Any) -> Copies:
     """Return copies on a cluster that has these workloads, by name."""
+    lists = {name: records.pop(name) for name in ("resourcequotas", "limitranges") if name in records}
     kept = {"web": {"spec": template("web:1.0")}, "other": {"spec": template("web:1.0")}, **records}
 
     def get(path: str) -> list[Any]:
         name = path.rpartition("/")[2]
+        if name in lists:
+            return [{"items": lists[name]}]
         if name not in kept:
             raise Refused(404, f'deployments "{name}" not found')
         return [{"metadata": {"uid": name}, **kept[name]}]
@@ -108,6 +111,21 @@ def test_the_key_changes_with_what_a_workload_was_told_and_not_with_what_came_of
     first = copies(pod("a")).key
     assert copies(pod("b"), web={"spec": template("web:1.0"), "status": {"replicas": 3}}).key == first
     assert copies(pod("a"), web={"spec": template("web:2.0")}).key != first
+
+
+def test_the_key_changes_with_what_limits_a_workload_and_with_what_its_pods_refer_to() -> None:
+    def key(pods: str = "3", used: str = "0", value: str = "1") -> str:
+        quota = {"metadata": {"uid": "room"}, "spec": {"hard": {"pods": pods}}, "status": {"used": used}}
+        source = {"name": "web", "image": "web:1.0", "envFrom": [{"configMapRef": {"name": "says"}}]}
+        return copies(
+            pod("a"),
+            web={"spec": {"template": {"spec": {"containers": [source]}}}},
+            resourcequotas=[quota],
+            says={"data": {"VALUE": value}},
+        ).key
+
+    assert key() == key(used="3")
+    assert len({key(), key(pods="4"), key(value="2")}) == 3
 
 
 def test_what_the_cluster_refuses_to_make_is_told_in_one_line() -> None:
