@@ -6,19 +6,23 @@ office's address in a file. What is not acknowledged they try again, for a minut
 All of it is in /var/lib/users/record.jsonl, a line for each write that ended and for each statement that came:
 
   {"kind": "parcel" or "photo", "ref": "U-00001", "to": address, "begin": s, "end": s, "acknowledged": true or false,
-   "unsure": whether a try got no answer in time, "last": why the last try failed, "seal": what was answered}
+   "unsure": whether a try may have been registered without an acknowledgement, "last": why the last try failed, "seal": what was answered}
   {"kind": "statement", "at": s, "period": n, "total": n, "from": address of the sender}
   {"kind": "login", "at": s, "to": address}
+  {"kind": "still", "begin": s, "end": s}: nobody could try anything, because the container was paused or the machine slept
 
 http://users:9000/ says how they fare; POST /statements is the bookkeeper's.
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import hashlib
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 from http.server import ThreadingHTTPServer
@@ -37,6 +41,9 @@ AGAIN = 0.25
 """Seconds between two tries of one write."""
 ANSWER = 10.0
 """Seconds in which an answer must come."""
+TICK = 1.0
+STILL = 5.0
+"""Seconds between two ticks from which on nobody could try anything."""
 PHOTO_EVERY = 3
 PHOTO_BYTES = 20_000
 
@@ -72,6 +79,17 @@ class Record:
         return "\n".join(lines) + "\n"
 
 
+def read_address() -> str:
+    """Return what the address's file says, in UTF-8 or in UTF-16; nothing while it is being written."""
+    try:
+        data = ADDRESS.read_bytes()
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        found = data.decode("utf-16" if wide else "utf-8-sig").split()
+    except (OSError, UnicodeDecodeError):
+        found = []
+    return found[0] if found else ""
+
+
 class Users:
     """Those who write."""
 
@@ -81,24 +99,19 @@ class Users:
 
     def look_up(self) -> str:
         """Return the office's address; while the file is being written, the one before."""
-        try:
-            found = ADDRESS.read_text(encoding="utf-8").split()
-        except OSError:
-            found = []
-        if found:
-            self.record.address = found[0]
+        self.record.address = read_address() or self.record.address
         return self.record.address
 
     def is_open(self) -> bool:
         """Whether the office opens its door."""
-        line = http.client.HTTPConnection(self.look_up() or "localhost:1", timeout=ANSWER)
         try:
-            line.request("GET", "/readyz")
-            return line.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
+            line = http.client.HTTPConnection(self.look_up() or "localhost:1", timeout=ANSWER)
+            with contextlib.closing(line):
+                line.request("GET", "/readyz")
+                return line.getresponse().status == http.HTTPStatus.OK
+        # A ValueError says that the address cannot be one.
+        except (OSError, http.client.HTTPException, ValueError):
             return False
-        finally:
-            line.close()
 
     def ask(self, address: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """Send one request, and return the status and what was answered."""
@@ -130,10 +143,14 @@ class Users:
                     record.add(kind="login", at=time.time(), to=to)
                     status, said = self.ask(to, path, body)
                 last = f"HTTP {status}: {said.get('error', '')}"
+                # The office says why it refuses. Something in front of it may have lost its answer.
+                unsure = unsure or (status >= http.HTTPStatus.INTERNAL_SERVER_ERROR and not said)
             except TimeoutError:
                 unsure, last = True, "no answer in time"
-            except (OSError, http.client.HTTPException) as error:
+            except (ConnectionRefusedError, socket.gaierror, ValueError) as error:
                 last = str(error) or type(error).__name__
+            except (OSError, http.client.HTTPException) as error:
+                unsure, last = True, str(error) or type(error).__name__
             end = time.time()
             done = status == http.HTTPStatus.CREATED
             if done or end - begin > PATIENCE:
@@ -164,6 +181,17 @@ class Users:
             time.sleep(PAUSE)
 
 
+def watch(record: Record) -> None:
+    """Record the times in which this process could do nothing, until it ends."""
+    before = time.time()
+    while True:
+        time.sleep(TICK)
+        now = time.time()
+        if now - before > STILL:
+            record.add(kind="still", begin=round(before, 3), end=round(now, 3))
+        before = now
+
+
 def desk_of(record: Record) -> type[Answers]:
     """Return what answers at port 9000."""
 
@@ -191,4 +219,5 @@ def desk_of(record: Record) -> type[Answers]:
 if __name__ == "__main__":
     kept = Record()
     threading.Thread(target=Users(kept).run, daemon=True).start()
+    threading.Thread(target=watch, args=(kept,), daemon=True).start()
     ThreadingHTTPServer(("", 9000), desk_of(kept)).serve_forever()
