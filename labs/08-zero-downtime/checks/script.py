@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from checker.grading.author import wait_until
+from checker.grading.author import Failure, could_not_run, wait_until
 
 from .service import ADDRESS, WHY, version_of
 from .visitor import Visitor
 
 if TYPE_CHECKING:
-    from checker.grading.author import Container, Lab, Run
+    from checker.grading.author import Container, Lab, Run, Timeline
 
     from .service import Service
 
@@ -78,12 +78,24 @@ class Script:
         record = traffic.await_settled(begin - 2)
         self.service.require_release(record, before, after, hint)
         whole = record.between(begin, end)
+        self._excuse_busy(run, whole)
         unharmed = not (whole.failures or whole.cut or whole.refused)
         WHY.require(unharmed, "harmed-away-from-the-move", run=run.shown, seen=whole.summary)
         self.service.require_own_image()
         self.service.require_warm_up()
         name = "rollback" if after in {"1.0", "2.0"} else "release"
         self.lab.record(name, round(end - begin, 1), "s", "the script")
+
+    def _excuse_busy(self, run: Run, seen: Timeline) -> None:
+        """End the check without a verdict if all that failed while the script ran got no answer in time, on a machine that was too busy."""
+        lost = (*seen.failures, *seen.cut, *seen.refused)
+        if not lost or any(each.failure is not Failure.TIMED_OUT for each in lost):
+            return
+        if why := self.lab.too_busy(self.service.traffic.everything(), seen.begin, seen.end):
+            could_not_run(
+                f"While `{run.shown}` ran, {len(lost)} of {len(seen.requests) + len(seen.downloads)} requests got no whole answer in time. "
+                f"The reason may be this machine, which was very busy: {why}. Check again when less runs beside the lab."
+            )
 
     def require_refuses(self, bad: str, good: str) -> None:
         """Run it for a release that answers wrong, and require that no user meets it and that it is gone afterwards."""
@@ -102,6 +114,8 @@ class Script:
             self.run(good)
         for each in left:
             each.remove()
+        if now == good and not visitor.reached:
+            self._excuse_busy(run, seen)
         failed = len(seen.failures)
         # The bad version says itself that it fails; a proxy that reaches nobody says 502.
         met = now == bad or any(each.status == WRONG for each in seen.failures)

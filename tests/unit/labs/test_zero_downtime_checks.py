@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from checker.engine.shell import Completed
 from checker.errors import LabError
 from checker.grading.http import Reply
 from checker.grading.scripts import Run
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
+from checker.timeline.record import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,7 +164,8 @@ def test_a_script_that_harms_users_after_the_move_fails_although_the_move_harmed
     checks: Checks,
 ) -> None:
     module = checks("08-zero-downtime", "script")
-    whole = SimpleNamespace(failures=(1,), cut=(), refused=(), summary="1 of 90 failed")
+    refused = SimpleNamespace(failure=Failure.REFUSED)
+    whole = SimpleNamespace(failures=(refused,), cut=(), refused=(), summary="1 of 90 failed")
     record = SimpleNamespace(latest="2.0", between=lambda *_: whole)
     traffic = SimpleNamespace(now=lambda: 20.0, since=lambda _: record, await_settled=lambda _: record)
     made = module.Script.__new__(module.Script)
@@ -180,3 +183,27 @@ def test_a_script_that_harms_users_after_the_move_fails_although_the_move_harmed
         made.require_moves("1.0", "2.0")
     whole.failures = ()
     made.require_moves("1.0", "2.0")
+
+
+@pytest.mark.parametrize(
+    ("failure", "why", "excused"),
+    [
+        (Failure.TIMED_OUT, "the users were late", True),
+        (Failure.TIMED_OUT, "", False),
+        (Failure.REFUSED, "the users were late", False),
+    ],
+)
+def test_answers_that_came_too_late_on_a_busy_machine_are_not_judged(
+    checks: Checks, failure: Failure, why: str, *, excused: bool
+) -> None:
+    module = checks("08-zero-downtime", "script")
+    made = module.Script.__new__(module.Script)
+    made.lab = SimpleNamespace(too_busy=lambda *_: why)
+    made.service = SimpleNamespace(traffic=SimpleNamespace(everything=lambda: None))
+    lost = (SimpleNamespace(failure=failure),)
+    seen = SimpleNamespace(
+        failures=lost, cut=(), refused=(), requests=lost * 9, downloads=(), begin=1.0, end=2.0
+    )
+    run = Run("sh release.sh 2.812", Completed(1, b"", b""), 60.0)
+    with pytest.raises(CouldNotRun, match="1 of 9 requests") if excused else contextlib.nullcontext():
+        made._excuse_busy(run, seen)
