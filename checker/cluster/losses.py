@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from checker.grading.author import wait_until
+from checker.timeline.traffic import ENDED_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,7 +39,9 @@ class Loss:
     at_once: int
     """How many of these served in the last moment before; fewer than `serving` when one had just been replaced."""
     carried: bool
-    """Whether one of these stopped answering when the host died."""
+    """Whether one of these stopped answering when the host died, or requests failed then."""
+    known: bool = True
+    """Whether the record goes, or went, back so far; when not, all copies are taken to have served, and one to have died."""
 
 
 @dataclass(frozen=True)
@@ -98,19 +101,31 @@ def recovery(
     return found
 
 
-def served_before(traffic: Traffic, moment: float, wanted: int) -> tuple[int, int, bool]:
+class Before(NamedTuple):
+    """What users had before a moment and after it; see Loss."""
+
+    serving: int
+    at_once: int
+    carried: bool
+    is_over: bool
+    """Whether enough time has passed since to say so."""
+
+
+def served_before(traffic: Traffic, moment: float, wanted: int) -> Before | None:
     """Return how many copies served before a moment, how many of them until then, and whether one stopped answering.
 
-    When the record does not go back far enough, the answer is: all of them served, and one was lost.
+    None when the record does not go back far enough.
     """
     seen = traffic.since(moment - BEFORE_SECONDS)
     if seen.begin > moment - 1:
-        return wanted, wanted, True
+        return None
     serving = len(seen.between(moment - BEFORE_SECONDS, moment).instances)
     last = seen.between(moment - SOON_SECONDS, moment).instances
-    soon = seen.between(moment + 0.2, moment + 0.2 + SOON_SECONDS).instances
-    # If the users' requests were delayed, this cannot be known either, and the same answer is given.
-    return serving, len(last), len(last) < wanted or not last.keys() <= soon.keys()
+    soon = seen.between(moment + 0.2, moment + 0.2 + SOON_SECONDS)
+    # If the users' requests were delayed, this cannot be known either, and the answer is that one was lost. A copy of
+    # the same name may have taken its place; requests to the dead host have failed until then.
+    carried = len(last) < wanted or not last.keys() <= soon.instances.keys() or bool(soon.failures)
+    return Before(serving, len(last), carried, seen.end > moment + SOON_SECONDS + ENDED_SECONDS)
 
 
 def _first_answers(timeline: Timeline) -> dict[str, float]:

@@ -19,7 +19,7 @@ from checker.cluster.interface import (
     start_node,
     tell_of_lost,
 )
-from checker.cluster.losses import Loss, Recovery, recovery, served_before
+from checker.cluster.losses import Before, Loss, Recovery, recovery, served_before
 from checker.cluster.remote import Remote
 from checker.engine.api import IMAGE
 from checker.errors import LabError
@@ -57,6 +57,8 @@ class Copy(Instance):
     """The container's name there."""
     ports: tuple[int, ...] = ()
     """The ports of the host that lead to it, from other machines."""
+    inside: int = 0
+    """The copy's own port, to which the first of these leads."""
     closed: tuple[str, ...] = ()
     """What it publishes, and no other machine can use for HTTP: `127.0.0.1:8080`, or `8080/udp`."""
     status: str = ""
@@ -292,7 +294,7 @@ class ByHand:
 
     def _copy(self, node: str, item: dict[str, Any]) -> Copy:
         status = str(item["Status"])
-        ports: dict[int, None] = {}
+        ports: dict[int, int] = {}
         closed: dict[str, None] = {}
         for port in item.get("Ports") or []:
             if not port.get("PublicPort"):
@@ -302,9 +304,10 @@ class ByHand:
             elif str(port.get("IP", "")).startswith("127.") or port.get("IP") == "::1":
                 closed[f"{port['IP']}:{port['PublicPort']}"] = None
             else:
-                ports[int(port["PublicPort"])] = None
+                ports[int(port["PublicPort"])] = int(port["PrivatePort"])
         if (item.get("HostConfig") or {}).get("NetworkMode") == "host":
-            ports[self._own_port(node, item["Id"])] = None
+            own = self._own_port(node, item["Id"])
+            ports[own] = own
         labels = item.get("Labels") or {}
         return Copy(
             id=str(item["Id"]),
@@ -316,6 +319,7 @@ class ByHand:
             image=str(item["Image"]),
             name=str(item["Names"][0]).lstrip("/"),
             ports=tuple(ports),
+            inside=next(iter(ports.values()), 0),
             closed=tuple(closed),
             status=status,
         )
@@ -353,8 +357,16 @@ class ByHand:
                 continue
             ended = moment(container.attrs["State"]["FinishedAt"])
             if not container.running or ended > began:
-                serving, at_once, carried = served_before(traffic, ended, wanted)
-                found.append(
-                    Loss(node, container.id, ended, not container.running, serving, at_once, carried)
-                )
+                found.append(self._loss(node, container, ended, traffic, wanted))
         return sorted(found, key=lambda loss: loss.at)
+
+    def _loss(self, node: str, container: Container, at: float, traffic: Traffic, wanted: int) -> Loss:
+        """Return what users had before a host's death and after it, also when the record has forgotten that since."""
+        proof = ("before a loss", container.id, f"{at:.3f}", str(wanted))
+        kept = self._lab.recall(*proof)
+        known = Before(*json.loads(kept)) if kept is not None else served_before(traffic, at, wanted)
+        if known and known.is_over:
+            self._lab.remember(*proof, text=json.dumps(known))
+        return Loss(
+            node, container.id, at, not container.running, *(known or (wanted, wanted, True))[:3], bool(known)
+        )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from checker.grading import edits
-from checker.grading.programs import Process, command_of, runs
+from checker.grading.programs import Process, command_of, look, parse, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,17 +50,36 @@ class Remote:
                 return placed
         return None
 
-    def in_place_of(self, program: str) -> str:
+    def in_place_of(self, program: str, port: int = 0) -> str:
         """Return the command of what runs in a program's place; empty when the program runs, or nothing does.
 
         Args:
             program: its path in the image.
+            port: where it answers others in the container: what else listens there is in its place too. Any, when left out.
         """
         # Asked once: between two questions a copy may have started.
         there = self.processes()
-        if not there or self._find(there, program):
+        if not there:
             return ""
-        return command_of(there)
+        if not self._find(there, program):
+            return command_of(there)
+        listening = self._listening(there, port) if port else []
+        # A process and its children may have one socket.
+        if not listening or any(runs(each, program) for each in listening):
+            return ""
+        return command_of(listening)
+
+    def _listening(self, there: Sequence[Process], port: int) -> list[Process]:
+        """Return which of its processes listen on a port where others reach them; none when that cannot be seen."""
+        folders = [f"/proc/{each.number}" for each in there]
+        # Each line has an address in hexadecimal, its bytes in reverse, and a port.
+        rows = f"grep -h ':{port:04X} 0*:0000 0A ' {folders[0]}/net/tcp {folders[0]}/net/tcp6"
+        seen = parse(
+            self.run(
+                look(folders, f"{rows} | grep -v -e '7F:{port:04X} 0*:' -e ' 0*01000000:{port:04X} 0*:'")
+            )
+        )
+        return [seen.by_number[number] for number in seen.listening] if seen else []
 
     def environment(self, process: Process) -> dict[str, str]:
         """Return the environment variables that one of its processes was started with."""

@@ -14,12 +14,24 @@ if TYPE_CHECKING:
 
     from checker.grading.container import Container
 
-_LOOK = (
-    "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo =====; cat /proc/[0-9]*/stat 2>/dev/null; echo =====; "
-    "ls -l /proc/[0-9]*/fd 2>/dev/null; echo =====; "
-    'for each in /proc/[0-9]*; do printf \'%s\\t%s\\t\' "${each#/proc/}" "$(readlink $each/cwd 2>/dev/null)"; '
-    "tr '\\0\\n' '\\t ' < $each/cmdline 2>/dev/null; echo; done; true"
-)
+_ALL = ("/proc/[0-9]*",)
+_OPEN = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null"
+
+
+def look(folders: Sequence[str] = _ALL, sockets: str = _OPEN) -> str:
+    """Return the command whose output `parse` reads.
+
+    Args:
+        folders: those of the processes to look at, below /proc.
+        sockets: the command that prints the sockets.
+    """
+    there = " ".join(folders)
+    files, states = (" ".join(f"{each}/{name}" for each in folders) for name in ("fd", "stat"))
+    return (
+        f"{sockets}; echo =====; cat {states} 2>/dev/null; echo =====; ls -l {files} 2>/dev/null; echo =====; "
+        f'for each in {there}; do printf \'%s\\t%s\\t\' "${{each#/proc/}}" "$(readlink $each/cwd 2>/dev/null)"; '
+        "tr '\\0\\n' '\\t ' < $each/cmdline 2>/dev/null; echo; done; true"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,7 @@ class Processes:
 def read_processes(container: Container) -> Processes | None:
     """Return the processes inside a container, or None if it has no shell."""
     try:
-        done = container.exec(_LOOK)
+        done = container.exec(look())
     except ShellError:
         return None
     return parse(done.stdout)

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from checker.cluster import outcomes
+from checker.cluster.interface import ENDED_MOST, ENDED_SECONDS
 from checker.grading.author import STEADY_SECONDS, wait_until
 
 from .world import HOSTS, WANTED, WHY
@@ -65,7 +66,7 @@ def require_ready(world: World) -> None:
     reason = "late.unhealthy"
     if "(Paused)" in copy.status:
         reason = "late.paused"
-    elif copy.status.startswith("Restarting") or world.cluster.history(copy)[0]:
+    elif copy.status.startswith("Restarting") or _keeps_ending(*world.cluster.history(copy)):
         reason = "late.restarting"
     WHY.fail(reason, copy=copy, seen=f"{copy.name} on {copy.node}: {copy.status}")
 
@@ -88,7 +89,7 @@ def require_none_missing(world: World) -> None:
     if loss and number:
         per = sorted(Counter(copy.node for copy in world.counted).items())
         WHY.fail(
-            "not-replaced" if loss.serving >= WANTED else "not-replaced.before-five-served",
+            "not-replaced" if world.is_full(loss) else "not-replaced.before-five-served",
             loss=loss,
             number=number,
             left=left,
@@ -122,17 +123,23 @@ def require_published(copy: Copy) -> None:
 
 
 def require_steady(world: World, copy: Copy) -> None:
-    """Require that a copy which runs at this moment does not die again and again."""
+    """Require that a copy which runs at this moment does not die again and again, and has not died a moment ago."""
     restarts, seconds = world.cluster.history(copy)
     steady = not restarts or seconds >= STEADY_SECONDS
     seen = f"restarted {'once' if restarts == 1 else f'{restarts} times'}, the last time {seconds:.0f} s ago"
-    WHY.require(steady, "dies-again-and-again", copy=copy, seen=seen)
+    reason = "died-a-moment-ago" if restarts == 1 else "dies-again-and-again"
+    WHY.require(steady, reason, copy=copy, seconds=STEADY_SECONDS, seen=seen)
+
+
+def _keeps_ending(restarts: int, seconds: float) -> bool:
+    """Whether a container has ended more than once, and lately ran for a short time only."""
+    return restarts >= ENDED_MOST and seconds < ENDED_SECONDS
 
 
 def require_program(world: World, copy: Copy) -> None:
     """Require that the image's Parcel answers in a copy, and nothing else."""
     remote = world.cluster.remote(copy)
-    other = remote.in_place_of(PROGRAM)
+    other = remote.in_place_of(PROGRAM, copy.inside)
     WHY.require(not other, "another-program", copy=copy, seen=other)
     # Looked at once for each start: an engine may have to walk through all files of the image for it.
     proof = ("unchanged", copy.id, world.cluster.started(copy))

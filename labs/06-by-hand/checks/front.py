@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from .world import WHY
+from checker.grading.author import wait_until
+
+from .world import OWN_NAMES, WANTED, WHY
 
 if TYPE_CHECKING:
-    from collections import Counter
-
     from checker.grading.author import Prober, Reply
 
-    from .world import World
+    from .world import Server, World
 
 SLOW_MS = 800.0
 """A request that met a dead host waits a second for it; one that did not takes a few milliseconds."""
 
-SLOW_PART = 0.25
-"""A larger part of the requests is not slow by chance: the machine may be busy with something else for a moment."""
+MOST_SLOW = 6
+"""So many slow requests, with never a whole round of quick ones between them, are none by chance."""
 
 DELAY_MS = 100.0
 """A request that was sent to a second server waited at least so long, if the first one was dead."""
@@ -27,6 +28,18 @@ LOG_LINES = 400
 """More than the front's log gets while it is tried: a line for each request that failed, also for those of the users."""
 
 FEW_LINES = 100
+
+LEAST = 3 * WANTED
+"""Requests that are looked at, at least; so many in a row have to be quick."""
+
+LOGGED_SECONDS = 1.0
+"""How long the front may take to write a line about a request that has ended."""
+
+NONE_WELL = "<NOSRV>"
+"""What HAProxy writes in the place of a server when it has none to send a request to."""
+
+_SENT = re.compile(r" [^\s/]+/(\S+) [-+\d]+/[-+\d]+/")
+"""Of a line in the front's log: the server that the request was sent to."""
 
 _TIMES = re.compile(r"/(\S+) -?\d+/(-?\d+)/(-?\d+)/-?\d+/\+?\d+ .* \d+/\d+/\d+/\d+/(\+?\d+) \d+/\d+ ")
 """Of a line in the front's log: the server, the time in a queue, the time until connected, and how often it tried again."""
@@ -46,12 +59,17 @@ class Retried(NamedTuple):
 def retried(world: World, token: str) -> list[Retried]:
     """Return the requests that waited for a server that does not answer, of those that have this word in their address."""
     found = []
-    for line in world.lab.node("front").logs(LOG_LINES).splitlines():
-        if token in line and (said := _TIMES.search(line)):
+    for line in _lines(world, token):
+        if said := _TIMES.search(line):
             waited = float(said[2]) + float(said[3])
             if int(said[4]) and waited >= DELAY_MS:
                 found.append(Retried(said[1], waited, line.strip()))
     return found
+
+
+def _lines(world: World, token: str) -> list[str]:
+    """Return the lines of the front's log about the requests that have this word in their address."""
+    return [line for line in world.lab.node("front").logs(LOG_LINES).splitlines() if token in line]
 
 
 def answers(seen: Counter[str]) -> str:
@@ -62,23 +80,43 @@ def answers(seen: Counter[str]) -> str:
 # -- a request that no copy answered ---------------------------------------------------------------------------
 
 
-def tell_of_reply(world: World, reply: Reply, number: int) -> NoReturn:
-    """End the check: a request to the front was not answered by a copy."""
+def tell_of_reply(world: World, reply: Reply, number: int, token: str) -> NoReturn:
+    """End the check: a request to the front, with this word in its address, was not answered by a copy."""
     seen = f"{reply.summary} (request {number})"
     _require_usable_file(world, seen)
     if 300 <= reply.status < 400:
         WHY.fail("sends-away", to=reply.headers.get("location") or "another address", seen=seen)
-    for server in world.servers:
+    sent = _sent_to(world, token)
+    for server in sent:
         if server.is_address and server.host in world.inner_addresses:
             WHY.fail("inner-address", server=server, seen=f"{server.shown}; {seen}")
-    if any(world.is_lost(server) for server in world.servers):
-        tell_of_dead(world, seen)
+    if any(world.is_lost(server) for server in sent):
+        tell_of_dead(world, sent, seen)
     if not world.servers:
         first = next(iter(world.written), "no such line")
         reason = "no-server.no-host-and-port" if world.written else "no-server"
         WHY.fail(reason, lines=len(world.written), seen=f"{first}; {seen}")
-    _require_published(world, seen)
+    _require_published(world, sent, seen)
     WHY.fail("not-answered", seen=seen, evidence=world.lab.node("front").logs(1))
+
+
+def _sent_to(world: World, token: str) -> list[Server]:
+    """Return the lines of front.cfg whose servers the requests with this word failed at, by the front's log; all, when it does not say so."""
+    lines: list[str] = []
+
+    def is_logged() -> bool:
+        lines[:] = _lines(world, token)
+        return bool(lines)
+
+    # The front writes the line when the request has ended.
+    wait_until(is_logged, LOGGED_SECONDS, every=0.1)
+    names = {found[1] for line in lines if (found := _SENT.search(line))}
+    # A line may lead to another part of the front, which has lines of its own.
+    able = [each for each in world.servers if not world.leads_on(each)]
+    named = [each for each in able if any(each.is_named(name) for name in names)]
+    # Where the front knows of no server that is well, it has sent nothing to a dead one.
+    alive = [each for each in able if not world.is_lost(each)] if NONE_WELL in names else []
+    return named or alive or able
 
 
 def _require_usable_file(world: World, seen: str) -> None:
@@ -100,14 +138,14 @@ def _require_usable_file(world: World, seen: str) -> None:
     WHY.fail("refused", seen=seen, evidence=refused)
 
 
-def _require_published(world: World, seen: str) -> None:
-    """Require that each line leads to where a copy is published."""
+def _require_published(world: World, servers: list[Server], seen: str) -> None:
+    """Require that each of these lines leads to where a copy is published."""
     served = {(copy.node, port) for copy in world.counted for port in copy.ports}
-    server = next((each for each in world.servers if (each.host, each.port) not in served), None)
+    server = next((each for each in servers if (each.host, each.port) not in served), None)
     if server is None:
         return
     seen = f"{server.shown}; {seen}"
-    if server.host in {"localhost", "127.0.0.1"} and not world.has_part_at(server.port):
+    if server.host in OWN_NAMES:
         WHY.fail("front-itself", server=server, seen=seen)
     # A copy that no line names is the likelier one.
     named = {(each.host, each.port) for each in world.servers}
@@ -127,9 +165,9 @@ def _require_published(world: World, seen: str) -> None:
 # -- a server that is dead, or slow ----------------------------------------------------------------------------
 
 
-def tell_of_dead(world: World, seen: str) -> NoReturn:
-    """End the check: requests go to a host that was lost."""
-    dead = next(server for server in world.servers if world.is_lost(server))
+def tell_of_dead(world: World, servers: list[Server], seen: str) -> NoReturn:
+    """End the check: requests go to a host that was lost, by one of these lines."""
+    dead = next(server for server in servers if world.is_lost(server))
     what = "which was lost"
     if dead.is_address:
         what = "an address that no living host has"
@@ -146,11 +184,21 @@ def require_quick(world: World, replies: list[Reply], token: str) -> None:
         seen = f"{len(again)} of {number} requests waited, the longest {longest.ms / 1000:.1f} s"
         seen += "".join([f"; {each.shown}" for each in world.servers if world.is_lost(each)][:1])
         WHY.fail("tried-first", request=longest, left=world.others, seen=seen, evidence=longest.line)
-    slow = sum(reply.ms > SLOW_MS for reply in replies)
-    seen = f"the slowest took {most / 1000:.1f} s"
-    WHY.require(
-        slow <= SLOW_PART * number, "slow", slow=slow, number=number, seconds=SLOW_MS / 1000, seen=seen
-    )
+    if all_quick(replies):
+        return
+    slow = Counter(str(reply.fields["instance"]) for reply in replies if reply.ms > SLOW_MS)
+    seen = f"the slowest took {most / 1000:.1f} s; slow {answers(slow)}"
+    WHY.fail("slow", slow=slow.total(), number=number, seconds=SLOW_MS / 1000, seen=seen)
+
+
+def all_quick(replies: list[Reply]) -> bool:
+    """Whether the last replies, as many as the least that are looked at, were all quick: the machine may have been busy before."""
+    return all(reply.ms <= SLOW_MS for reply in replies[-LEAST:])
+
+
+def keeps_slow(replies: list[Reply]) -> bool:
+    """Whether so many requests were slow that it is not by chance."""
+    return sum(reply.ms > SLOW_MS for reply in replies) >= MOST_SLOW
 
 
 # -- answers of others, and none of some -----------------------------------------------------------------------

@@ -24,10 +24,15 @@ FRONT_PORT = 8080
 WANTED = 5
 """Copies that the task asks for."""
 
+OWN_NAMES = ("localhost", "127.0.0.1")
+"""By these, the front means itself."""
+
+SERVER_WORDS = (["server"], ["server-template"])
+
 _ABOUT_ITSELF = r"haproxy version|path to executable|config : (Error\(s\)|Fatal errors) found"
 
 _SERVER = re.compile(
-    r"^[ \t]*server[ \t]+(?P<name>\S+)[ \t]+(?P<written>(?P<host>[^\s:]+)(?::(?P<port>\d+))?)(?=\s|$)(?P<options>.*)$",
+    r"^[ \t]*server(?P<many>-template)?[ \t]+(?P<name>\S+(?(many)[ \t]+[\d-]+))[ \t]+(?P<written>(?P<host>[^\s:]+)(?::(?P<port>\d+))?)(?=\s|$)(?P<options>.*)$",
     re.MULTILINE,
 )
 
@@ -44,11 +49,18 @@ class Server:
     """Host and port as the line has them."""
     options: tuple[str, ...] = ()
     """The words behind them."""
+    word: str = "server"
+    """What the line begins with: `server`, or `server-template`, whose name is a prefix and a number or a range."""
 
     @property
     def shown(self) -> str:
         """The line, without the spaces before it, and where it is."""
-        return f"{' '.join(('server', self.name, self.written, *self.options))} in front.cfg"
+        return f"{' '.join((self.word, self.name, self.written, *self.options))} in front.cfg"
+
+    def is_named(self, name: str) -> bool:
+        """Whether the front's log means this line by a name; a template's servers have its prefix, and a number each."""
+        prefix = self.name.partition(" ")[0]
+        return bool(re.fullmatch(re.escape(prefix) + (r"\d+" if self.word != "server" else ""), name))
 
     @property
     def is_address(self) -> bool:
@@ -93,11 +105,16 @@ class World:
         """Every host's last death since the lab was started, the latest last."""
         return self.cluster.deaths(self.traffic, WANTED)
 
+    @staticmethod
+    def is_full(loss: Loss) -> bool:
+        """Whether a loss is one of a full service: five copies served, and one of them died; not if nobody knows, and the host is back."""
+        return loss.serving >= WANTED and loss.carried and (loss.known or loss.down)
+
     @functools.cached_property
     def loss(self) -> Loss | None:
         """The loss that the task is about: the last one of a full service, among the hosts that are down if there are any."""
         down = [loss for loss in self.deaths if loss.down]
-        full = [loss for loss in self.deaths if loss.serving >= WANTED]
+        full = [loss for loss in self.deaths if self.is_full(loss)]
         # A second host may have died before the service was restored from the first loss.
         return next(iter(([loss for loss in down if loss in full] or down or full)[::-1]), None)
 
@@ -128,8 +145,8 @@ class World:
 
     @functools.cached_property
     def written(self) -> list[str]:
-        """The lines of front.cfg that begin with the word `server`, also those that name no server."""
-        return [line.strip() for line in self.text.splitlines() if line.split()[:1] == ["server"]]
+        """The lines of front.cfg that begin with the word `server` or `server-template`, also those that name no server."""
+        return [line.strip() for line in self.text.splitlines() if line.split()[:1] in SERVER_WORDS]
 
     @functools.cached_property
     def servers(self) -> list[Server]:
@@ -144,6 +161,7 @@ class World:
                 int(each["port"] or FRONT_PORT),
                 each["written"],
                 tuple(each["options"].partition("#")[0].split()),
+                f"server{each['many'] or ''}",
             )
             for each in _SERVER.finditer(self.text)
         ]
@@ -153,7 +171,7 @@ class World:
         """A `server` line that is above the first part which can have servers; empty when none is."""
         begin = (["backend"], ["listen"])
         above = itertools.takewhile(lambda line: line.split()[:1] not in begin, self.text.splitlines())
-        return next((line.strip() for line in above if line.split()[:1] == ["server"]), "")
+        return next((line.strip() for line in above if line.split()[:1] in SERVER_WORDS), "")
 
     @property
     def has_backend(self) -> bool:
@@ -161,9 +179,10 @@ class World:
         begin = (["backend", "parcel"], ["listen", "parcel"])
         return any(line.split()[:2] in begin for line in self.text.splitlines())
 
-    def has_part_at(self, port: int) -> bool:
-        """Whether front.cfg makes another part of the front listen on a port."""
-        return bool(re.search(rf"^[ \t]*bind\b.*:{port}\b", self.text, re.MULTILINE))
+    def leads_on(self, server: Server) -> bool:
+        """Whether a line leads to another part of the front, which front.cfg makes listen on a port."""
+        bound = re.search(rf"^[ \t]*bind\b.*:{server.port}\b", self.text, re.MULTILINE)
+        return server.host in OWN_NAMES and bool(bound)
 
     def is_lost(self, server: Server) -> bool:
         """Whether a line leads to a host that was lost; an engine forgets the address of a container that is dead."""

@@ -81,3 +81,22 @@ def test_files_that_were_changed_mounted_over_or_loaded_are_told() -> None:
     ]
     untouched = {**record, "Mounts": [], "Config": {"Env": ["A=1"]}}
     assert remote([], json=untouched, changes=None, image=image).changed_files() == []
+
+
+def both(*holders: int) -> Remote:
+    """Return a container with Parcel, 41, and another program, 40; these processes have the socket of port 8080."""
+    commands = ["python3 /other.py", f"python3 {PROGRAM}"]
+    stats = "\n".join(f"{number} (python3) S 1" for number in (40, 41))
+    files = "\n".join(f"/proc/{number}/fd:\nlrwx------ 1 u u 64 10:00 3 -> socket:[9]" for number in holders)
+    lines = "\n".join(f"{40 + n}\t/\t{each.replace(' ', chr(9))}\t" for n, each in enumerate(commands))
+    row = "0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 10001 0 9 1"
+    text = f"{row}\n=====\n{stats}\n=====\n{files}\n=====\n{lines}"
+    return Remote("c", remote(commands).ask, lambda command: text if "=====" in command else "/")
+
+
+def test_what_listens_in_the_place_of_an_idle_program_is_told() -> None:
+    assert both(40).in_place_of(PROGRAM, 8080) == "python3 /other.py"
+    assert both(40).in_place_of(PROGRAM) == "", "nobody said which port counts"
+    assert both(41).in_place_of(PROGRAM, 8080) == ""
+    assert both(40, 41).in_place_of(PROGRAM, 8080) == "", "a process and its child may have one socket"
+    assert both().in_place_of(PROGRAM, 8080) == "", "who listens cannot be seen"

@@ -394,7 +394,7 @@ def test_a_request_that_was_sent_again_is_read_from_the_fronts_log(
 def of_file(checks: Checks, text: str, said: str = "") -> Any:
     found = checks("06-by-hand", "world").World.__new__(checks("06-by-hand", "world").World)
     found.text = text
-    node = SimpleNamespace(exec=lambda _: SimpleNamespace(stdout=said))
+    node = SimpleNamespace(exec=lambda _: SimpleNamespace(stdout=said), logs=lambda _: "")
     found.lab = SimpleNamespace(node=lambda _: node)
     return found
 
@@ -409,9 +409,11 @@ def test_the_fronts_file_is_read_line_by_line(checks: Checks) -> None:
 
 
 def test_a_part_of_the_front_is_told_from_the_front(checks: Checks) -> None:
-    text = "frontend second\n    bind 127.0.0.1:9000\nbackend parcel\n    server second 127.0.0.1:9000\n"
-    assert of_file(checks, text).has_part_at(9000)
-    assert not of_file(checks, text).has_part_at(8080)
+    part = "frontend second\n    bind 127.0.0.1:9000\n"
+    text = f"{part}backend parcel\n    server second 127.0.0.1:9000\n    server b localhost:8080\n"
+    found = of_file(checks, text)
+    found.cluster = SimpleNamespace(running=list)
+    assert [found.leads_on(each) for each in found.servers] == [True, False]
 
 
 def test_an_address_inside_a_host_and_a_file_of_two_bytes_are_named(checks: Checks) -> None:
@@ -421,10 +423,10 @@ def test_an_address_inside_a_host_and_a_file_of_two_bytes_are_named(checks: Chec
     found.cluster = SimpleNamespace(running=list, addresses=lambda _copy: ["172.17.0.2"])
     reply: Any = SimpleNamespace(status=503, summary="HTTP 503", headers={})
     with pytest.raises(CheckFailed, match="the address that a copy has on its host"):
-        front.tell_of_reply(found, reply, 1)
+        front.tell_of_reply(found, reply, 1, TOKEN)
     wide = of_file(checks, "backend parcel\n" + "\0".join("server one host-1:8080"))
     with pytest.raises(CheckFailed, match="is written in UTF-16"):
-        front.tell_of_reply(wide, reply, 1)
+        front.tell_of_reply(wide, reply, 1, TOKEN)
 
 
 def test_what_haproxy_says_of_itself_is_not_the_mistake(checks: Checks) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.cluster.losses import Loss
 from checker.cluster.swarm_records import Node, Service, Task
 from checker.grading.http import Reply
 from checker.grading.programs import Process
@@ -62,7 +63,8 @@ class Hosts:
 def judged(tmp_path: Path, front: str = "", **hosts: str) -> Any:
     (tmp_path / "front.cfg").write_text(f"backend parcel\n{front}")
     made = object.__new__(world.World)
-    made.lab = SimpleNamespace(work=tmp_path)
+    node = SimpleNamespace(logs=lambda _: "")
+    made.lab = SimpleNamespace(work=tmp_path, node=lambda _: node)
     made.cluster = Hosts(**hosts)
     lost = {hosts["dead"]} if hosts.get("dead") else set()
     made.__dict__["lost_hosts"] = lost
@@ -84,7 +86,7 @@ def test_an_address_that_no_living_host_has_is_the_dead_ones_and_no_other_line_i
     tmp_path: Path,
 ) -> None:
     made = judged(tmp_path, "    server a 172.18.0.1:8080\n    server c 172.18.0.3:8080\n", dead="host-3")
-    found = failure(front.tell_of_dead, made, "no answer")
+    found = failure(front.tell_of_dead, made, made.servers, "no answer")
     assert "172.18.0.3, an address that no living host has" in found.rationale
     assert "server c 172.18.0.3:8080" in found.seen
 
@@ -100,8 +102,9 @@ def test_a_host_that_was_paused_removed_or_unplugged_is_told_as_that(tmp_path: P
 class Users:
     """Requests through the front and to each copy; the front answers with these names in turn."""
 
-    def __init__(self, names: list[str], *, forged: bool = False) -> None:
+    def __init__(self, names: list[str], *, forged: bool = False, slow: str = "", stalls: int = 0) -> None:
         self._names, self._forged = names, forged
+        self._slow, self._stalls = slow, stalls
         self._asked = 0
         self.counters = dict.fromkeys(["old", "x", *(f"parcel-{n}" for n in range(1, 6))], 0)
 
@@ -116,7 +119,9 @@ class Users:
         """Send one request."""
         if "localhost" in url or "127.0.0.1" in url:
             self._asked += 1
-            return self.answer(self._names[self._asked % len(self._names)], counts=not self._forged)
+            name = self._names[self._asked % len(self._names)]
+            late = name == self._slow or self._asked <= self._stalls
+            return replace(self.answer(name, counts=not self._forged), ms=900.0 if late else 3.0)
         return self.answer(url.removeprefix("http://").partition(":")[0])
 
 
@@ -139,6 +144,97 @@ def test_users_who_meet_each_copy_that_counts_are_content(tmp_path: Path) -> Non
     reached(tmp_path, Users(FIVE))
 
 
+def test_one_slow_copy_of_five_is_told_though_four_of_five_requests_are_quick(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=r"took longer than 0\.8 s") as failed:
+        reached(tmp_path, Users(FIVE, slow="parcel-2"))
+    assert "slow answers of parcel-2 (6)" in failed.value.failure.seen
+
+
+def test_a_machine_that_was_busy_for_a_moment_is_no_slow_service(tmp_path: Path) -> None:
+    reached(tmp_path, Users(FIVE, stalls=5))
+
+
+LOGGED = '10.0.0.1:5 [1/Dec] users parcel/{} 0/0/-1/-1/1001 503 217 - - SC-- 1/1/0/0/0 0/0 "GET /?check-1 HTTP/1.1"'
+
+
+@pytest.mark.parametrize(
+    ("logged", "words"),
+    [
+        ("parcel-3", "still passes requests to host-3"),
+        ("parcel-6", "passes requests to host-1:8082, where no copy answers"),
+        ("<NOSRV>", "passes requests to host-1:8082, where no copy answers"),  # none is well
+        (
+            "inner",
+            "still passes requests to host-3",
+        ),  # another part of the front: nothing says which line it was
+    ],
+)
+def test_the_line_that_the_front_used_is_blamed_and_no_other(
+    tmp_path: Path, logged: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "    server inner localhost:9000\nlisten b\n    bind :9000\n    server parcel-3 host-3:8080 check\n    server parcel-6 host-1:8082\n"
+    made = judged(tmp_path, lines, dead="host-3")
+    log = LOGGED.format(logged).replace("check-1", "check-0") + "\n" + LOGGED.format(logged)
+    made.lab.node = lambda _: SimpleNamespace(logs=lambda _: log)
+    made.__dict__.update(counted=[copy("parcel", "host-1")], refused="")
+    made.cluster.addresses = lambda _: []
+    monkeypatch.setattr(front, "LOGGED_SECONDS", 0.0)
+    reply = SimpleNamespace(status=503, headers={}, summary="HTTP 503")
+    assert words in failure(front.tell_of_reply, made, reply, 1, "check-1").rationale
+
+
+def test_a_template_is_a_line_with_servers_whose_names_begin_with_its_own(tmp_path: Path) -> None:
+    made = judged(tmp_path, "    server-template at- 1-2 host-2:8081 weight 10\n    server b host-3:8080\n")
+    one, other = made.servers
+    assert one.shown == "server-template at- 1-2 host-2:8081 weight 10 in front.cfg"
+    assert (one.host, one.port, one.options, other.host) == ("host-2", 8081, ("weight", "10"), "host-3")
+    assert [one.is_named(name) for name in ("at-1", "at-12", "at-", "b")] == [True, True, False, False]
+    assert [other.is_named(name) for name in ("b", "b1")] == [True, False]
+    assert len(made.written) == 2
+
+
+def loss(host: str = "host-3", **changes: Any) -> Any:
+    found = {"serving": 5, "at_once": 5, "carried": True, "down": True, "known": True, **changes}
+    return Loss(host, "c", 100.0, **found)
+
+
+@pytest.mark.parametrize(
+    ("deaths", "words"),
+    [
+        ([], "All five hosts run"),
+        ([loss(serving=1)], "only 1 copy served"),
+        ([loss(carried=False)], "none of the copies that served users ran on it"),
+        ([loss(serving=1, down=False)], "came back when 1 copy served"),
+        ([loss(carried=False, down=False)], "came back, but none of the copies"),
+        ([loss(known=False, down=False)], "the users' record has forgotten what served then"),
+        ([loss(known=False)], ""),  # it is down: the last that happened
+        ([loss(known=False, down=False), loss("host-4", down=False)], ""),
+        ([loss(), loss("host-4", carried=False)], ""),
+    ],
+)
+def test_the_loss_that_counts_is_one_of_a_host_that_served_users(
+    tmp_path: Path, deaths: list[Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = judged(tmp_path)
+    del made.__dict__["lost_hosts"]
+    made.__dict__["deaths"] = deaths
+    made.lab.value = lambda _: "host-4" if len(deaths) == 2 and deaths[1].carried else "host-3"
+    monkeypatch.setattr(by_hand, "require_hosts", lambda _: None)
+    if words:
+        assert words in failure(by_hand.test_host_lost, made).rationale
+    else:
+        by_hand.test_host_lost(made)
+
+
+def test_a_host_whose_death_nobody_remembers_and_that_is_back_is_one_of_those_that_are_left(
+    tmp_path: Path,
+) -> None:
+    made = judged(tmp_path)
+    del made.__dict__["lost_hosts"]
+    made.__dict__["deaths"] = [loss("host-2", known=False, down=False)]
+    assert made.left == list(world.HOSTS)
+
+
 def test_an_old_copy_in_a_new_ones_place_is_told_though_five_names_answer(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match="the host that was lost and is back"):
         reached(tmp_path, Users([*FIVE[:4], "old"]), dead="host-3")
@@ -159,8 +255,27 @@ def test_a_copy_that_dies_again_and_again_is_told(tmp_path: Path) -> None:
     one = copy("parcel-1", "host-1")
     made.cluster.history = lambda _: (2, 3.0)
     assert "does not stay up" in failure(copies.require_steady, made, one).rationale
+    made.cluster.history = lambda _: (1, 3.0)
+    found = failure(copies.require_steady, made, one)
+    assert "has ended once" in found.rationale
+    assert "again and again" not in found.rationale
     made.cluster.history = lambda _: (2, 300.0)
     copies.require_steady(made, one)
+
+
+@pytest.mark.parametrize(
+    ("history", "words"), [((1, 9000.0), "does not become healthy"), ((3, 5.0), "again and again")]
+)
+def test_a_copy_that_was_restarted_once_long_ago_and_is_unhealthy_now_is_called_unhealthy(
+    tmp_path: Path, history: tuple[int, float], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = judged(tmp_path)
+    one = SimpleNamespace(name="parcel", node="host-1", ready=False, status="Up 2 hours (unhealthy)")
+    made.look_again = lambda: None
+    made.__dict__["counted"] = [one]
+    made.cluster.history = lambda _: history
+    monkeypatch.setattr(copies, "wait_until", lambda *_, **__: False)
+    assert words in failure(copies.require_ready, made).rationale
 
 
 def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
@@ -175,7 +290,7 @@ def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
     made.lab.prove_once = prove_once
     made.cluster.started = lambda _: "10:00"
     made.cluster.remote = lambda _: SimpleNamespace(
-        in_place_of=lambda program: "" if any(program in each for each in commands) else commands[0],
+        in_place_of=lambda program, _port: "" if any(program in each for each in commands) else commands[0],
         changed_files=lambda: changed,
         image_layers=lambda: ["sha256:parcel"],
     )
@@ -185,7 +300,7 @@ def runs(made: Any, commands: list[str], changed: list[str]) -> dict[Any, str]:
 def test_a_program_in_the_place_of_parcel_is_told(tmp_path: Path) -> None:
     made, one = (
         judged(tmp_path),
-        SimpleNamespace(name="parcel", node="host-1", id="c", image="drydock/parcel:1.0"),
+        SimpleNamespace(name="parcel", node="host-1", id="c", image="drydock/parcel:1.0", inside=8080),
     )
     runs(made, ["python3 -c import http.server"], [])
     assert "a program of its own" in failure(copies.require_program, made, one).rationale
@@ -210,7 +325,7 @@ def test_a_front_that_redirects_is_told_as_that(tmp_path: Path) -> None:
     made.__dict__.update(counted=[], refused="")
     headers = {"location": "http://host-1:8080/"}
     reply = SimpleNamespace(status=307, headers=headers, summary="HTTP 307")
-    found = failure(front.tell_of_reply, made, reply, 1)
+    found = failure(front.tell_of_reply, made, reply, 1, "check-1")
     assert "sends users away, to http://host-1:8080/" in found.rationale
 
 
