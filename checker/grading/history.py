@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.engine.api import IMAGE, LABEL
 from checker.engine.clock import moment
+from checker.engine.orphans import VARIABLE
 from checker.grading.repeating import repeating
 
 if TYPE_CHECKING:
@@ -91,6 +92,21 @@ def past_events(
     records = engine.events(since=since, until=now if until is None else min(until, now), filters=filters)
     # The engine also matches the beginning of a name: `parcel` gives the events of `parcel-b` too.
     return [read(record) for record in records if not name or name in _names(record)]
+
+
+def commands_run(container: Container, since: float) -> list[str]:
+    """Return the commands that somebody ran in a container with `docker exec`, oldest first; its health check and bare shells are left out.
+
+    The checker's own are left out too.
+
+    Args:
+        container: the container.
+        since: seconds since 1970, by the engine's clock.
+    """
+    test = (container.attrs["Config"].get("Healthcheck") or {}).get("Test") or [""]
+    events = past_events(container.engine, container.id, since=since, actions=("exec_create",))
+    told = [each.action.partition(":")[2].strip() for each in events]
+    return [each for each in told if each not in {"/bin/sh", " ".join(test[1:])} and VARIABLE not in each]
 
 
 def _names(record: dict[str, Any]) -> set[str]:

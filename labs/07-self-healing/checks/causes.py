@@ -66,8 +66,8 @@ def tell_why(server: Server, what: str, *, seen: str, since: float, ours: bool =
 
 def _cause(parcel: Inner, *, started: bool) -> str:
     """Return the name of the reason why a container does not serve, though it may have been started since the fault."""
-    if parcel.status == "restarting":
-        return "again"
+    if cause := {"restarting": "again", "paused": "paused"}.get(parcel.status):
+        return cause
     if not parcel.running:
         if SERVICE in parcel.labels:
             return "swarm-starts-nothing"

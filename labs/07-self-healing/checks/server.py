@@ -6,10 +6,11 @@ import base64
 import functools
 import json
 import shlex
+import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Process, Reasons, could_not_run, digest_of, runs, wait_until
+from checker.grading.author import Process, Reasons, commands_run, could_not_run, digest_of, runs, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +28,21 @@ LONG_SECONDS = 30.0
 Something that restarts the service again and again, whatever its state, has to do it this often to end a hang in time.
 """
 
+AT_ONCE_SECONDS = 1.5
+"""What ends a program that hangs sooner than this has not waited for an answer; it would not let it stand still for a moment either."""
+
 PROGRAM = "/app/store.py"
 MADE_OF = ("Image", "Cmd", "Entrypoint", "Env", "Healthcheck", "RestartPolicy", "Memory", "Binds", "Mounts")
 """What of a container's settings decides how the service heals."""
 
+IMAGE = "drydock/parcel:1.1"
 SERVICE = "com.docker.swarm.service.name"
 """The label by which a swarm's container names its service."""
 
-WATCH = base64.b64encode(Path(__file__).with_name("watch.py").read_bytes()).decode()
+WATCH, LOADED = (
+    base64.b64encode(Path(__file__).with_name(name).read_bytes()).decode()
+    for name in ("watch.py", "loaded.py")
+)
 
 
 class Server:
@@ -76,21 +84,29 @@ class Server:
         return [each for each in ours if number_of(each)] or ours
 
     def most_restarts(self, parcel: Inner) -> int:
-        """Return how often a container is started again at most, as long as it may last; 0 when no number limits that."""
+        """Return how often the engine starts a container again at most, as long as it may last; 0 when no number limits that."""
         service = parcel.labels.get(SERVICE)
         if not service:
-            beside = [each for each in self.inside.containers() if each.running and each.id != parcel.id]
-            # What runs beside Parcel may start it when the engine does not any more.
-            return 0 if beside else int(parcel.host_config["RestartPolicy"].get("MaximumRetryCount") or 0)
+            return int(parcel.host_config["RestartPolicy"].get("MaximumRetryCount") or 0)
         said = self.run(f"docker service inspect --format '{{{{json .Spec}}}}' {shlex.quote(service)}")
         policy = json.loads(said or "{}").get("TaskTemplate", {}).get("RestartPolicy") or {}
         return 0 if policy.get("Window") else int(policy.get("MaxAttempts") or 0)
 
-    def has_the_images_program(self, parcel: Inner) -> bool:
-        """Whether the program in a container is the one of the image."""
-        sums = f"sha256sum {PROGRAM} /app/parcel.py"
-        shipped = self.run(f"docker run --rm --network none drydock/parcel:1.1 {sums}", 20)
-        return bool(shipped) and parcel.exec(sums).stdout == shipped
+    def has_company(self, parcel: Inner) -> bool:
+        """Whether another container runs, which may start Parcel when the engine does not any more."""
+        return any(each.running and each.id != parcel.id for each in self.inside.containers())
+
+    def other_code(self, parcel: Inner) -> str:
+        """Return a file that Python loads with the program in a container, and that the image does not have so; empty when there is none."""
+        script = f"echo {LOADED} | base64 -d | docker"
+        shipped = self.run(f"{script} run --rm --interactive --network none {IMAGE} python3 -B -", 20)
+        # The start script may have given its Python other settings than the container has.
+        settings = [f"{name}={value}" for name, value in self.environ.items() if name.startswith("PYTHON")]
+        given = "".join(f"--env {shlex.quote(each)} " for each in settings)
+        there = self.run(f"{script} exec --interactive {given}{parcel.id} python3 -B -", 20)
+        if not shipped or not there:
+            could_not_run("The server could not look at Parcel's program. Check again.")
+        return next((line.split()[-1] for line in there.splitlines() if line not in shipped), "")
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -117,30 +133,45 @@ class Server:
         """Run a test of the service, unless the same service passed it before."""
         self.lab.prove_once(name, self.fingerprint, test=lambda: test(self))
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of Parcel's program; empty when it does not run."""
+        number = number_of(self.parcels()[0])
+        said = self.run(f"tr '\\0' '\\n' < /proc/{number}/environ") if number else ""
+        return dict(each.partition("=")[::2] for each in said.splitlines())
+
     # -- its store -----------------------------------------------------------------------------------------
 
     @functools.cached_property
     def folders(self) -> tuple[str, str]:
         """Where the server itself has Parcel's store and the second copy; empty for one that is on no volume."""
-        parcel = self.parcels()[0]
         # A start script may have given the program other folders than the container has.
-        said = self.run(f"tr '\\0' '\\n' < /proc/{number}/environ") if (number := number_of(parcel)) else ""
-        return _folders(parcel, dict(each.partition("=")[::2] for each in said.splitlines()))
+        return _folders(self.parcels()[0], self.environ)
 
     def damage(self, *folders: str) -> None:
-        """Cut the stores in these folders in half, as a disk that filled up would, and make Parcel crash.
-
-        Parcel accepts one more parcel before, with which it writes both stores again.
-        """
-        self.accept(f"Station Road {len(self.kept()) + 1}")
-        self.before = self.kept()
-        self._whole = {
-            each: self.run(f"base64 -w0 {shlex.quote(each)}/parcels").strip() for each in self.folders
-        }
+        """Cut the stores in these folders in half, as a disk that filled up would, and make Parcel crash."""
+        self._accept_one()
         for folder in folders:
             text = base64.b64decode(self._whole[folder])
             self._write(folder, base64.b64encode(text[: len(text) // 2] + b"\x00" * 40).decode())
         self.get("/crash")
+
+    def set_back(self, folder: str) -> None:
+        """Put the store of a moment ago in a folder, as a backup that was put back would, and make Parcel crash."""
+        older = self._read(folder)
+        self._accept_one()
+        self._write(folder, older)
+        self.get("/crash")
+
+    def _accept_one(self) -> None:
+        """Send one more parcel, with which Parcel writes both stores again, and keep what is in them."""
+        self.accept(f"Station Road {len(self.kept()) + 1}")
+        self.before = self.kept()
+        self._whole = {each: self._read(each) for each in self.folders}
+
+    def _read(self, folder: str) -> str:
+        """Return the store in a folder, in base64."""
+        return self.run(f"base64 -w0 {shlex.quote(folder)}/parcels").strip()
 
     def _write(self, folder: str, content: str) -> None:
         """Write over the store in a folder, which keeps its owner; a new one may be written by anybody."""
@@ -177,7 +208,7 @@ class Server:
         store, copy = map(shlex.quote, self.folders)
         said = self.run(
             f"echo {WATCH} | base64 -d | docker run --rm --interactive --network none --user root "
-            f"-v {store}:/store:ro -v {copy}:/copy:ro drydock/parcel:1.1 python3 - {seconds:g} /store /copy",
+            f"-v {store}:/store:ro -v {copy}:/copy:ro {IMAGE} python3 - {seconds:g} /store /copy",
             seconds + 20,
         )
         if not said.strip().isdecimal():
@@ -226,13 +257,31 @@ class Server:
 
     # -- faults --------------------------------------------------------------------------------------------
 
-    def freeze(self, seconds: float) -> None:
-        """Stop Parcel's program for a while, as on a server that is too busy to run it, and let it go on."""
-        if number := number_of(self.parcels()[0]):
-            # Without a variable of this shell's, a check that is interrupted does not end it before the last word.
-            self.run(
-                f"env -i sh -c 'kill -STOP {number}; sleep {seconds:g}; kill -CONT {number}'", seconds + 10
-            )
+    def freeze(self, seconds: float) -> float:
+        """Stop Parcel's program for a while, as on a server that is too busy to run it, let it go on, and return how long that took."""
+        number = number_of(self.parcels()[0])
+        if not number:
+            return 0.0
+        # Without a variable of this shell's, a check that is interrupted does not end it before the last word.
+        stop = f"kill -STOP {number}; date +%s.%N; sleep {seconds:g}; kill -CONT {number}; date +%s.%N"
+        begin, end = map(float, self.run(f"env -i sh -c '{stop}'", seconds + 10).split())
+        return end - begin
+
+    def hang(self) -> float | None:
+        """Make Parcel hang, and return after how many seconds its program had ended; None when that was not at once."""
+        number, begin = number_of(self.parcels()[0]), time.monotonic()
+        self.get("/hang", timeout=0.3)
+
+        def is_over() -> bool:
+            return bool(self.run(f"[ -e /proc/{number} ] || echo ended"))
+
+        over = bool(number) and wait_until(is_over, AT_ONCE_SECONDS / 2, every=0.1)
+        took = time.monotonic() - begin
+        return took if over and took <= AT_ONCE_SECONDS else None
+
+    def from_outside(self, since: float) -> str:
+        """Return a command that somebody ran on the server since then through the learner's own engine; empty when there is none."""
+        return next(iter(commands_run(self.lab.node("server"), since)), "")
 
     def cut_off(self, seconds: float) -> None:
         """Keep the learner's side from the server for a while, because nobody is there at night; 0 lets it in again.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, NoReturn
 
 from checker.grading.author import needs, timeout, wait_until
 
@@ -17,10 +18,10 @@ from .healing import (
     require_healed_whole,
     require_patient,
 )
-from .server import LONG_SECONDS, WHY, number_of
+from .server import LONG_SECONDS, SERVICE, WHY, number_of
 
 if TYPE_CHECKING:
-    from checker.grading.author import Lab, Timeline, Traffic
+    from checker.grading.author import Inner, Lab, Reply, Timeline, Traffic
     from checker.timeline.outages import Outage
 
     from .server import Server
@@ -52,7 +53,16 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
     rule = "a number stands alone behind its `=`, without a unit."
     sheet = lab.sheet("by-hand.toml", rule=rule, like="seconds = 34.5")
     seconds, shown = sheet.number("hung", "seconds"), sheet.shown("hung", "seconds")
-    record = timeline.everything().served
+    record = timeline.everything()
+    # The record forgets what is older than two and a half hours, but never when it began.
+    proof = ("by hand", str(record.first_good), str(seconds))
+    took, lost = lab.measure_once(*proof, test=lambda: _hang(lab, timeline, record.served, seconds, shown))
+    lab.record("healed after a hang", took, "s", "by a human")
+    lab.record("requests lost in a hang", int(lost), "requests", "by a human")
+
+
+def _hang(lab: Lab, timeline: Traffic, record: Timeline, seconds: float, shown: str) -> tuple[float, int]:
+    """Require that the users met a hang which a human ended after so many seconds, and return what it cost."""
     hangs = [each for each in record.outages() if _is_human_hang(record, each)]
     WHY.require(hangs, "no-hang", seen="no such time in the record")
     WHY.require(seconds, "not-measured", seen=shown)
@@ -64,8 +74,7 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
         WHY.fail(reason, seen=shown)
     told = f"{MARK}hang, healed by a human after {human.seconds:.1f} s, {human.lost} requests lost"
     lab.prove_once("by hand", f"{human.begin:.3f}", test=lambda: timeline.mark(told))
-    lab.record("healed after a hang", round(human.seconds, 1), "s", "by a human")
-    lab.record("requests lost in a hang", human.lost, "requests", "by a human")
+    return round(human.seconds, 1), human.lost
 
 
 def _is_human_hang(record: Timeline, outage: Outage) -> bool:
@@ -98,14 +107,29 @@ def test_answers(server: Server) -> None:
         if not running:
             since = server.traffic.now() - SHORT_SECONDS
             tell_why(server, "does not answer the users", seen=reply.summary, since=since, ours=False)
-        healthy = parcel.exec("python3 -I -S /app/health.py").rc == 0
-        WHY.require(healthy, "hangs", parcel=parcel.name, seen=reply.summary)
-        WHY.fail("not-reached", seen=reply.summary)
+        _tell_of_silence(server, parcel, reply)
     kept = server.get("/parcels")
-    proof = ("program", parcel.id, parcel.started_at)
-    ours = server.lab.recall(*proof) is not None or server.has_the_images_program(parcel)
-    WHY.require(kept.ok and running and ours, "another-program", parcel=parcel.name, seen=kept.summary)
-    server.lab.remember(*proof)
+    WHY.require(kept.ok and running, "another-program", parcel=parcel.name, seen=kept.summary)
+
+    def require_own_code() -> None:
+        other = server.other_code(parcel)
+        WHY.require(not other, "another-program.other-code", parcel=parcel.name, file=other, seen=other)
+
+    server.lab.prove_once("program", parcel.id, parcel.started_at, test=require_own_code)
+
+
+def _tell_of_silence(server: Server, parcel: Inner, reply: Reply) -> NoReturn:
+    """End the check: Parcel runs in a container, and its users get no answer of version 1.1."""
+    seen = reply.summary
+    WHY.require(parcel.status != "paused", "is-paused", parcel=parcel.name, seen=seen)
+    if reply.status:
+        WHY.fail("another-answer", seen=f"{seen}: {reply.text[:120]}")
+    # The start script may have given the program another port than the container has.
+    given = {name: server.environ.get(name, "") for name in ("PARCEL_BIND", "PARCEL_PORT")}
+    words = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
+    healthy = parcel.exec(f"{words} python3 -I -S /app/health.py").rc == 0
+    WHY.require(healthy, "hangs", parcel=parcel.name, seen=seen)
+    WHY.fail("not-reached", seen=seen)
 
 
 @needs("answers")
@@ -144,9 +168,24 @@ def test_outlives(server: Server) -> None:
 def test_crash_healed(server: Server) -> None:
     """It crashes, and serves again by itself."""
     require_healed(server, Fault("crash", lambda: server.get("/crash"), "has crashed"))
+    server.prove_once("so often", _require_no_last_start)
+
+
+def _require_no_last_start(server: Server) -> None:
+    """Require that Parcel is started again however often it has ended: by the engine, or by what runs beside it."""
     parcel = server.parcels()[0]
-    most = server.most_restarts(parcel)
-    seen = f"at most {most} restarts"
+    most, seen = server.most_restarts(parcel), ""
+    if most and SERVICE not in parcel.labels and server.has_company(parcel):
+        # What the engine was told to end it does not start itself; this is what its last end will look like.
+        server.lab.disturb("ends Parcel as the engine would not start it again")
+        last = server.started()
+        server.traffic.mark(f"{MARK}ended for good")
+        parcel.kill()
+        if wait_until(lambda: server.started() > last, SHORT_SECONDS, every=0.25):
+            return
+        server.repair()
+        seen = f"; ended by docker kill, it was not started in {SHORT_SECONDS:g} s"
+    seen = f"at most {most} restarts{seen}"
     WHY.require(not most, "so-often-and-no-more", most=most, seen=seen, parcel=parcel.name)
 
 
@@ -174,6 +213,9 @@ def test_leak_healed(server: Server) -> None:
             server.repair()
             seen = f"a limit of {limit} MiB" if limit else "no limit"
             WHY.fail("no-limit", taken=taken, most=MOST_MIB, seen=seen)
+        by_another = not limit and server.started() != started
+        seen = f"no limit, and a start after {taken} MiB"
+        WHY.require(not by_another, "no-limit.ended-by-another", most=MOST_MIB, seen=seen)
 
     what = "was killed by the kernel at its memory limit"
     require_healed(server, Fault("leak", leak, what, judge=require_stopped))
@@ -183,8 +225,17 @@ def test_leak_healed(server: Server) -> None:
 @timeout(90)
 def test_hang_healed(server: Server) -> None:
     """It hangs, is noticed and ended, and serves again by itself."""
+    ended: float | None = None
+
+    def hang() -> None:
+        nonlocal ended
+        ended = server.hang()
+
+    def require_hung() -> None:
+        WHY.require(ended is None, "ended-at-once", seen=f"its program had ended after {ended or 0:.1f} s")
+
     what = "hangs: it runs, and answers nobody"
-    require_healed(server, Fault("hang", lambda: server.get("/hang", timeout=0.3), what, within=LONG_SECONDS))
+    require_healed(server, Fault("hang", hang, what, within=LONG_SECONDS, judge=require_hung))
 
 
 @needs("hang-healed")
@@ -192,9 +243,12 @@ def test_hang_healed(server: Server) -> None:
 def test_store_healed(server: Server) -> None:
     """Its store is damaged, and it serves again by itself with every parcel."""
     store, copy = server.folders
-    require_healed_whole(server, "damaged store", store, "cannot start, because its store is damaged")
+    what = "cannot start, because its store is damaged"
+    require_healed_whole(server, "damaged store", lambda: server.damage(store), what)
+    what = "had a whole store when its second copy was an older one, and does not serve any more"
+    require_healed_whole(server, "stale copy", lambda: server.set_back(copy), what)
     what = "had a whole store when only its second copy was damaged, and cannot start any more"
-    require_healed_whole(server, "damaged copy", copy, what)
+    require_healed_whole(server, "damaged copy", lambda: server.damage(copy), what)
 
 
 @needs("store-healed")

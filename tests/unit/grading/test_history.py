@@ -221,3 +221,14 @@ def test_a_log_that_watches_sees_what_is_forgotten_before_the_block_ends(
     with log.watching():
         assert wait_until(lambda: engine.looks > 2, 10)
     assert [each.action for each in log.between(0, 9)] == ["start"]
+
+
+def test_commands_that_somebody_ran_in_a_container_are_told_without_the_checkers_own() -> None:
+    actions = ["node-healthy", "/bin/sh ", "/bin/sh -c kill DRYDOCK_SHELL=x", "sh -c docker ps"]
+    records = [{"Action": f"exec_create: {each}", "timeNano": 1, "Actor": {"ID": "c"}} for each in actions]
+    there: Any = SimpleNamespace(
+        id="c",
+        attrs={"Config": {"Healthcheck": {"Test": ["CMD", "node-healthy"]}}},
+        engine=SimpleNamespace(events=lambda **_: records),
+    )
+    assert history.commands_run(there, 0.0) == ["sh -c docker ps"]

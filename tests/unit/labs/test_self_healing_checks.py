@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.grading.author import Inside, wait_until
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def test_parcel_runs_where_its_program_runs_and_verifies_nothing(
         ({"Health": {"Status": "healthy", "FailingStreak": 1}}, {}, "has not failed often enough"),
         ({"Health": {"Status": "healthy"}, "every": 30}, {}, "has not failed often enough"),
         ({}, {}, "Nothing tests whether it answers"),
+        ({"Status": "paused", "Paused": True}, {}, "is paused now"),
     ],
 )
 def test_what_did_not_heal_is_said_as_what_it_is(
@@ -223,25 +224,182 @@ def test_what_watches_in_vain_is_named(
 
 
 @pytest.mark.parametrize(
-    ("most", "beside", "service", "counted"),
+    ("most", "service", "counted"),
     [
-        (5, (), "", 5),
-        (0, (), "", 0),
-        (5, ("healer",), "", 0),  # it may start what the engine does not any more
-        (0, (), {"MaxAttempts": 4}, 4),
-        (0, (), {"MaxAttempts": 4, "Window": 10_000_000_000}, 0),
-        (0, (), {}, 0),
+        (5, "", 5),
+        (0, "", 0),
+        (0, {"MaxAttempts": 4}, 4),
+        (0, {"MaxAttempts": 4, "Window": 10_000_000_000}, 0),
+        (0, {}, 0),
     ],
 )
 def test_a_number_of_restarts_that_is_counted_for_ever_is_found(
-    checks: Checks, most: int, beside: tuple[str, ...], service: dict[str, int] | str, counted: int
+    checks: Checks, most: int, service: dict[str, int] | str, counted: int
 ) -> None:
     named = "" if service == "" else "parcel"
     parcel = container("parcel", VOLUME, port="8080/tcp", service=named)
     parcel["HostConfig"]["RestartPolicy"]["MaximumRetryCount"] = most
     spec = json.dumps({"TaskTemplate": {"RestartPolicy": service}})
-    said = server(checks, parcel, *map(container, beside), service=spec)
+    said = server(checks, parcel, service=spec)
     assert said.most_restarts(said.parcels()[0]) == counted
+
+
+@pytest.mark.parametrize(
+    ("beside", "starts_it", "words"),
+    [
+        ((), False, "after 5 restarts it stays down"),
+        (("healer",), True, ""),
+        (("neighbour",), False, "after 5 restarts it stays down"),
+    ],
+)
+def test_what_runs_beside_parcel_counts_if_it_starts_what_the_engine_does_not(
+    checks: Checks,
+    monkeypatch: pytest.MonkeyPatch,
+    beside: tuple[str, ...],
+    words: str,
+    *,
+    starts_it: bool,
+) -> None:
+    test = checks("07-self-healing", "test_self_healing")
+    parcel = container("parcel", VOLUME, port="8080/tcp")
+    parcel["HostConfig"]["RestartPolicy"]["MaximumRetryCount"] = 5
+    said = server(checks, parcel, *map(container, beside))
+    marks: list[str] = []
+    said.lab.disturb, said.traffic = print, SimpleNamespace(mark=marks.append)
+    said.started = lambda: float(starts_it and bool(marks))
+    monkeypatch.setattr(test, "SHORT_SECONDS", 0.01)
+    if not words:
+        test._require_no_last_start(said)
+    else:
+        with pytest.raises(CheckFailed) as failed:
+            test._require_no_last_start(said)
+        assert words in failed.value.failure.rationale
+        assert ("by docker kill" in failed.value.failure.seen) == bool(beside)
+
+
+@pytest.mark.parametrize(
+    ("there", "other"),
+    [
+        ("aa /app/store.py\nbb /usr/lib/os.py\n", ""),
+        ("aa /app/store.py\nbb /usr/lib/os.py\ncc /fix/sitecustomize.py\n", "/fix/sitecustomize.py"),
+        ("aa /app/store.py\ncc /usr/lib/os.py\n", "/usr/lib/os.py"),
+    ],
+)
+def test_code_that_the_image_does_not_load_is_named(checks: Checks, there: str, other: str) -> None:
+    said = server(checks, container("parcel", VOLUME), environ="PYTHONPATH=/fix\nOTHER=x\n")
+    asked: list[str] = []
+    shipped = "aa /app/store.py\nbb /usr/lib/os.py\n"
+    answer = said.run
+
+    def run(command: str, seconds: float = 10.0) -> str:
+        asked.append(command)
+        return there if " exec " in command else shipped if " run " in command else answer(command, seconds)
+
+    said.run = run
+    assert said.other_code(said.parcels()[0]) == other
+    assert "--env PYTHONPATH=/fix parcel" in asked[-1]
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "healthy", "words"),
+    [
+        ("paused", {"status": 0}, False, "is paused"),
+        ("running", {"status": 503}, True, "not what Parcel 1.1 answers"),
+        ("running", {"status": 0}, False, "not even inside its container"),
+        ("running", {"status": 0}, True, "its users do not reach it"),
+    ],
+)
+def test_why_users_get_no_answer_of_a_parcel_that_runs(
+    checks: Checks, status: str, reply: dict[str, int], words: str, *, healthy: bool
+) -> None:
+    said = server(checks, container("parcel", VOLUME, Status=status), environ="PARCEL_PORT=9000\n")
+    (parcel,) = said.parcels()
+    asked: list[str] = []
+
+    def run(command: str) -> Any:
+        asked.append(command)
+        return SimpleNamespace(rc=int(not healthy))
+
+    parcel.exec = run
+    test = checks("07-self-healing", "test_self_healing")
+    with pytest.raises(CheckFailed) as failed:
+        test._tell_of_silence(said, parcel, SimpleNamespace(summary="seen", text="", **reply))
+    assert words in failed.value.failure.rationale
+    assert all("PARCEL_PORT=9000" in each for each in asked)
+
+
+@pytest.mark.parametrize(
+    ("top", "ended", "at_once"),
+    [
+        ("/ python3 /app/store.py", "ended", True),
+        ("/ python3 /app/store.py", "", False),
+        ("", "ended", False),
+    ],
+    ids=["it ended", "it is there", "it did not run before"],
+)
+def test_a_hang_that_is_an_end_is_told_from_one_that_somebody_ends(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, top: str, ended: str, *, at_once: bool
+) -> None:
+    said = server(checks, container("parcel", VOLUME), top=top)
+    answer = said.run
+    said.get = lambda *_, **__: None
+    said.run = lambda command, seconds=10.0: ended if "/proc/7" in command else answer(command, seconds)
+    monkeypatch.setattr(checks("07-self-healing", "server"), "AT_ONCE_SECONDS", 0.2)
+    assert (said.hang() is not None) == at_once
+
+
+def test_a_pause_that_a_busy_machine_made_longer_is_no_verdict(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healing = checks("07-self-healing", "healing")
+    said = server(checks)
+    frozen: list[float] = []
+    said.lab.disturb = said.require_up = lambda *_words: None
+    said.traffic = SimpleNamespace(mark=lambda _text: None)
+
+    def freeze(seconds: float) -> float:
+        frozen.append(seconds)
+        return seconds + 1
+
+    said.freeze = freeze
+    said.started = lambda: float(len(frozen))
+    monkeypatch.setattr(healing, "BETWEEN_SECONDS", 0.01)
+    with pytest.raises(CouldNotRun, match=r"took 3\.6 s"):
+        healing.require_patient(said)
+
+
+def test_a_hang_of_a_human_stays_known_when_the_record_has_forgotten_it(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = checks("07-self-healing", "test_self_healing")
+    kept: dict[tuple[str, ...], list[float]] = {}
+    numbers = {"seconds": 12.0}
+    lab: Any = SimpleNamespace(
+        sheet=lambda *_, **__: SimpleNamespace(
+            number=lambda *_: numbers["seconds"], shown=lambda *_: str(numbers["seconds"])
+        ),
+        measure_once=lambda *what, test: kept[what] if what in kept else kept.setdefault(what, list(test())),
+        prove_once=lambda *_, test: test(),
+        record=lambda *_: None,
+    )
+    marks: list[str] = []
+
+    def users(hangs: list[Any], first: float = 5.0) -> Any:
+        record = SimpleNamespace(outages=lambda: hangs, longest_outage=lambda: None)
+        whole = SimpleNamespace(served=record, first_good=first)
+        return SimpleNamespace(everything=lambda: whole, mark=marks.append)
+
+    hang = SimpleNamespace(begin=10.0, end=22.0, seconds=12.0, lost=300)
+    monkeypatch.setattr(test, "_is_human_hang", lambda *_: True)
+    test.test_by_hand(lab, users([hang]))
+    test.test_by_hand(lab, users([]))
+    assert len(marks) == 1
+    numbers["seconds"] = 40.0
+    with pytest.raises(CheckFailed, match="have not met a hang"):
+        test.test_by_hand(lab, users([]))
+    numbers["seconds"] = 12.0
+    with pytest.raises(CheckFailed, match="have not met a hang"):
+        test.test_by_hand(lab, users([], first=99.0))  # the lab was reset
 
 
 @pytest.mark.parametrize(
@@ -277,7 +435,12 @@ def test_standing_still_once_or_several_times_is_no_reason_for_a_restart(
     frozen: list[float] = []
     said.lab.disturb = said.require_up = lambda *_words: None
     said.traffic = SimpleNamespace(mark=lambda _text: None)
-    said.freeze = frozen.append
+
+    def freeze(seconds: float) -> float:
+        frozen.append(seconds)
+        return seconds
+
+    said.freeze = freeze
     said.started = lambda: float(bool(restarts_at) and len(frozen) >= restarts_at)
     monkeypatch.setattr(healing, "BETWEEN_SECONDS", 0.01)
     if not words:
