@@ -304,9 +304,14 @@ class Deployment(_Record, frozen=True):
         return self.task_groups.get(group, GroupDeployment()).desired_canaries
 
     @property
+    def canary_ids(self) -> list[str]:
+        """The allocations that are its canaries."""
+        return [each for group in self.task_groups.values() for each in group.placed_canaries or ()]
+
+    @property
     def canaries_placed(self) -> int:
         """How many canaries were placed."""
-        return sum(len(group.placed_canaries or ()) for group in self.task_groups.values())
+        return len(self.canary_ids)
 
     @property
     def promoted(self) -> bool:
@@ -385,6 +390,11 @@ class CheckResult(_Record, frozen=True):
     output: str = ""
     status_code: int = 0
     """Of the answer to a check of type http; 0 where none came."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it was not asked yet."""
+        return self.status == "pending"
 
     @property
     def unanswered(self) -> bool:

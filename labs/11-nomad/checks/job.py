@@ -97,7 +97,13 @@ def _fail_unready(nomad: Nomad, instances: list[Instance]) -> NoReturn:
     refused = nomad.refused(one)
     states = (f"{each.id[:8]} on {each.node}: {'well' if each.ready else 'not well'}" for each in instances)
     WHY.fail(
-        "not-well" if not refused else "check-unanswered" if refused.unanswered else "check-not-passed",
+        "not-well"
+        if not refused
+        else "check-not-yet"
+        if refused.pending
+        else "check-unanswered"
+        if refused.unanswered
+        else "check-not-passed",
         all=len(instances),
         well=well,
         client=one.node,

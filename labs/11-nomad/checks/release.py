@@ -81,9 +81,17 @@ def _fail_waiting(nomad: Nomad, deployment: Deployment, instances: list[Instance
             seen=f"{seen}; not placed: {why or 'a canary'}",
             evidence=deployment.status_description,
         )
-    new = next((each.node for each in instances if each.version == NEW), "a client")
-    evidence = deployment.status_description
-    WHY.fail("canary-waits", client=new, source=nomad.shows(), seen=seen, evidence=evidence)
+    canaries = [each for each in instances if each.id in deployment.canary_ids] or [
+        each for each in instances if each.version == NEW
+    ]
+    WHY.fail(
+        "canary-waits",
+        client=canaries[0].node if canaries else "a client",
+        others=sorted({each.version for each in instances if each not in canaries}) or "another version",
+        source=nomad.shows(),
+        seen=seen,
+        evidence=deployment.status_description,
+    )
 
 
 def require_canary_first(nomad: Nomad) -> None:

@@ -54,7 +54,7 @@ on, and on those that the job's ports lead to."""
 
 
 def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a job whose copies start and run, and answer nobody; judged within 8 s."""
+    """Return a job whose copies start and run, and answer nobody; asked every second, and judged within 8 s."""
     bad = copy.deepcopy(spec)
     # Its images as the clients call them, where the job has variables.
     told = msgspec.convert(spec, Job, strict=False)
@@ -63,6 +63,9 @@ def bad_copy(spec: dict[str, Any]) -> dict[str, Any]:
         for task in _copies(group, known):
             task["Config"].pop("entrypoint", None)
             task["Config"] |= {"command": "python3", "args": ["-c", program]}
+        for check in _checks(group):
+            # One that Nomad has not asked yet has not found out anything.
+            check["Interval"] = min(int(check.get("Interval") or SECOND), SECOND)
         if update := group.get("Update"):
             update["MinHealthyTime"] = min(int(update.get("MinHealthyTime") or 0), 2 * SECOND)
             update["HealthyDeadline"] = 8 * SECOND
@@ -76,6 +79,17 @@ def _copies(group: dict[str, Any], known: Group) -> list[dict[str, Any]]:
     own = [task for task in found if not task.has_own_command] or found
     names = {task.name for task in own}
     return [task for task in group["Tasks"] if task["Name"] in names]
+
+
+def _checks(group: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the checks of a group's services, and of its tasks'."""
+    owners = (group, *group["Tasks"])
+    return [
+        check
+        for owner in owners
+        for service in owner.get("Services") or []
+        for check in service.get("Checks") or []
+    ]
 
 
 def _ports(group: dict[str, Any]) -> set[int]:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from checker.cluster.interface import Instance
-from checker.cluster.nomad_records import Deployment, GroupDeployment, Job
+from checker.cluster.nomad_records import CheckResult, Deployment, GroupDeployment, Job
 from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
@@ -53,6 +53,31 @@ def test_a_bad_release_listens_on_its_usual_port_where_the_job_names_none(checks
 def test_what_runs_before_a_copy_is_no_part_of_a_bad_release(checks: Checks) -> None:
     before = task("drydock/parcel:1.0", Name="prepare", Lifecycle={"Hook": "prestart"})
     assert [bool(each) for each in programs(checks, job(before, task()))] == [False, True]
+
+
+def test_a_bad_release_is_asked_every_second_however_seldom_the_jobs_own_checks_ask(checks: Checks) -> None:
+    def services(interval: int) -> list[dict[str, Any]]:
+        return [{"Checks": [{"Type": "tcp", "Interval": interval}]}, {"Checks": None}]
+
+    spec = job(task(Services=services(5 * 10**9)), Services=services(60 * 10**9))
+    (group,) = checks("11-nomad", "trial").bad_copy(spec)["TaskGroups"]
+    asked = [*group["Services"][0]["Checks"], *group["Tasks"][0]["Services"][0]["Checks"]]
+    assert [each["Interval"] for each in asked] == [10**9, 10**9]
+    assert spec["TaskGroups"][0]["Services"][0]["Checks"][0]["Interval"] == 60 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("pending", "has not asked its check yet"), ("failure", "the check of the job gets no answer")],
+)
+def test_a_check_that_was_not_asked_yet_has_not_failed(checks: Checks, status: str, words: str) -> None:
+    found = [
+        Instance(id="a1", node="client-1", version="1.0", ready=True),
+        Instance(id="a2", node="client-2", version="1.0", ready=False),
+    ]
+    nomad = SimpleNamespace(option="", refused=lambda _: CheckResult(status=status, check="alive"))
+    with pytest.raises(CheckFailed, match=words):
+        checks("11-nomad", "job")._fail_unready(nomad, found)
 
 
 def test_an_image_with_its_registry_s_name_is_parcel_too(checks: Checks) -> None:
@@ -140,7 +165,14 @@ def test_a_canary_without_a_place_was_handed_over_and_is_told_so(
 
 def test_a_canary_that_waits_for_somebody_is_told_as_that(checks: Checks) -> None:
     said = told(checks, Nomad("1.0", "1.0", "2.0", deployment=waiting(1, 1)))
-    assert "runs on client-3 as a canary" in said
+    assert "runs on client-3 as a canary, beside the copies of 1.0" in said
+
+
+def test_a_canary_of_the_version_that_runs_already_is_told_from_the_copies_beside_it(checks: Checks) -> None:
+    release = waiting(1, 2)
+    release.task_groups["web"].placed_canaries[:] = ["a3"]  # type: ignore[index]
+    said = told(checks, Nomad("2.0", "2.0", "2.0", deployment=release))
+    assert "runs on client-3 as a canary, beside the copies of 2.0, and waits" in said
 
 
 def test_a_canary_that_nomad_promotes_by_itself_is_under_way_and_waits_for_nobody(checks: Checks) -> None:
