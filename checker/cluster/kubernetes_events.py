@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _LOG_GONE = "unable to retrieve container logs for "
 """What a node answers, with status 200, when the container that ended is removed with its log."""
+
+_IMAGE = re.compile(r'image "([^"]+)"')
+"""How a node says of which image it starts a container."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -63,6 +67,20 @@ def events(api: Api, listing: str, selector: str) -> list[Event]:
     """
     found = api.read(f"{listing}?fieldSelector={quote(selector)}", _Events).items
     return sorted(found, key=lambda each: each.at, reverse=True)
+
+
+def started_with(api: Api, listing: str) -> dict[str, set[str]]:
+    """Return the images of which pods were started in the last hour, gone ones too, by the pods' names.
+
+    Args:
+        api: the API server.
+        listing: the path that lists events, of one namespace or of all.
+    """
+    found: dict[str, set[str]] = {}
+    for each in events(api, listing, "reason=Pulled"):
+        if named := _IMAGE.search(each.message):
+            found.setdefault(each.involved_object.name, set()).add(named[1])
+    return found
 
 
 def last_said(api: Api, pod: Pod, selector: str, about: str = "") -> str:

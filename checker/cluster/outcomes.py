@@ -11,13 +11,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from checker.cluster.interface import count_of, require_whole, run_uninterrupted, without
+from checker.cluster.interface import count_of, require_whole, run_uninterrupted, tag_of, without
 from checker.grading.author import wait_until
 from checker.grading.verdicts import could_not_run, fail, require
 from checker.timeline.record import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from checker.cluster.interface import Cluster, Instance, Marks
     from checker.timeline.model import Rollout, Timeline
@@ -363,6 +363,30 @@ def own_versions(cluster: Cluster, before: str) -> None:
             )
             if order.version == before:
                 break
+
+
+def versions_of_images(
+    move: Rollout, images: Mapping[str, Collection[str]], *, source: str, hint: str
+) -> None:
+    """Require that in a rollout every copy answered with the version of an image of its own.
+
+    Args:
+        move: the rollout.
+        images: the images of copies, by the names that they answer with; of another copy nothing is said.
+        source: the command that shows the images.
+        hint: the hint for the learner.
+    """
+    for request in move.requests:
+        tags = {tag_of(each) for each in images.get(request.instance, ())}
+        require(
+            not (request.version and tags) or tags & {request.version, ""},
+            f"{request.instance} answered as version {request.version}, and no image of it has this version: so nobody can tell "
+            "which version its users met.",
+            expected="copies that answer with the version of their image",
+            seen=f"{request.instance}: {', '.join(sorted(images.get(request.instance, ())))}",
+            source=source,
+            hint=hint,
+        )
 
 
 def _reason(text: str) -> str:

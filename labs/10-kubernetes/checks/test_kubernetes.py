@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from checker.cluster import outcomes
 from checker.cluster.elsewhere import Elsewhere
 from checker.cluster.kubernetes import NO_IMAGE
+from checker.cluster.kubernetes_events import started_with
 from checker.cluster.kubernetes_hindrances import is_stuck
 from checker.grading.author import (
     could_not_run,
@@ -34,6 +35,7 @@ from .unready import fail_not_ready, require_steady
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes, Workload
     from checker.grading.author import Lab, Outside, Traffic
+    from checker.timeline.model import Rollout
 
     from .parcel import Parcel
 
@@ -199,7 +201,7 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         )
         require_current(parcel, workload, image_of)
     title, where = parcel.workloads[0].title, parcel.pods[0].metadata.space
-    outcomes.rollout(
+    move = outcomes.rollout(
         timeline.everything(),
         before=BEFORE,
         after=AFTER,
@@ -224,7 +226,20 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         seen=f"{old[0].id}: {old[0].image}" if old else "",
     )
     require_told(parcel, AFTER)
-    cluster.lab.prove_once("versions", parcel.key, test=lambda: outcomes.own_versions(cluster, BEFORE))
+    cluster.lab.prove_once(
+        "versions", parcel.key, f"{move.begin}", test=lambda: _require_own_versions(cluster, move)
+    )
+
+
+def _require_own_versions(cluster: Kubernetes, move: Rollout) -> None:
+    outcomes.own_versions(cluster, BEFORE)
+    outcomes.versions_of_images(
+        move,
+        started_with(cluster.api, cluster.listing("events")),
+        source=f"kubectl get events{cluster.everywhere} --field-selector reason=Pulled",
+        hint=f"`{outcomes.VERSION}` sets the version that a copy answers with, and the image sets it. Without yours, go back to "
+        f"{BEFORE} and move again.",
+    )
 
 
 def _is_moved(parcel: Parcel, workload: Workload) -> bool:

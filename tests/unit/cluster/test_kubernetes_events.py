@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from checker.cluster.kubernetes_events import events, last_said, last_words
+from checker.cluster.kubernetes_events import events, last_said, last_words, started_with
 from checker.cluster.kubernetes_records import Pod
 
 POD = msgspec.convert({"metadata": {"name": "web-1", "namespace": "shop", "uid": "u1"}}, Pod)
@@ -31,6 +31,19 @@ def test_the_newest_event_comes_first_by_whichever_time_it_has() -> None:
     timeless = {"message": "never"}
     found = events(saying("reason%3DFailed", timeless, old, new), LISTING, "reason=Failed")
     assert [each.message for each in found] == ["new", "old", "never"]
+
+
+def test_the_images_of_pods_that_are_gone_are_known_from_what_their_nodes_said() -> None:
+    def pulled(name: str, message: str) -> dict[str, Any]:
+        return {"message": message, "involvedObject": {"kind": "Pod", "name": name}}
+
+    api = saying(
+        "reason%3DPulled",
+        pulled("web-0", 'Container image "web:1.0" already present on machine'),
+        pulled("web-0", 'Successfully pulled image "web:2.0" in 1.2s'),
+        pulled("web-1", "an image of which the name is not told"),
+    )
+    assert started_with(api, LISTING) == {"web-0": {"web:1.0", "web:2.0"}}
 
 
 def test_what_was_said_last_of_a_pod_is_one_line_with_the_word_that_is_looked_for() -> None:

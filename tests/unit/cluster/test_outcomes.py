@@ -509,6 +509,31 @@ def test_a_request_that_still_waited_when_the_watch_ended_is_counted() -> None:
 # -- whose version ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        ({"x": {"drydock/parcel:2.0"}}, "x answered as version 1.0, and no image of it has this version"),
+        ({"x": {"drydock/parcel:1.0"}}, "x answered as version 2.0, and no image of it has this version"),
+        # A pod that is replaced by one of the same name, a helper beside it, an image without a tag, and nobody known.
+        ({"x": {"drydock/parcel:2.0", "drydock/parcel:1.0"}}, ""),
+        ({"x": {"drydock/parcel@sha256:1"}}, ""),
+        ({"y": {"drydock/parcel:2.0"}}, ""),
+    ],
+)
+def test_a_copy_that_answers_with_another_version_than_its_images_is_found(
+    images: dict[str, set[str]], words: str
+) -> None:
+    found = outcomes.rollout(move(), before="1.0", after="2.0", hint="h")
+
+    def judge() -> None:
+        outcomes.versions_of_images(found, images, source="events", hint="h")
+
+    if words:
+        assert words in told(judge)
+    else:
+        judge()
+
+
 def order(version: str, text: str = "") -> Order:
     return Order(version, text, "fake inspect")
 
