@@ -167,6 +167,7 @@ def replaced(
     hint: str,
     node: str = "",
     gave_up: Callable[[], str] = str,
+    busy: Callable[[float, float], str] = lambda _begin, _end: "",
 ) -> Replaced:
     """Lose a node that runs copies, require that they are replaced on others in time, and bring the node back.
 
@@ -178,6 +179,7 @@ def replaced(
         hint: the hint for the learner.
         node: which node; the one with the most copies, when left out.
         gave_up: returns the orchestrator's reason for giving up, or "" while it is still trying.
+        busy: says how this machine was too busy between two moments, as a clause; empty if it was not. See `Lab.too_busy`.
     """
     before = Counter(each.node for each in cluster.instances() if each.ready)
     require(
@@ -202,6 +204,11 @@ def replaced(
         seconds = time.monotonic() - begun
         until = traffic.now()
     lost = len(traffic.between(mark, until).failures)
+    if not done and not why and (said := busy(mark.at, until)):
+        could_not_run(
+            f"{victim} was lost, and {within:g} s later not all of its copies run elsewhere. The reason may be this machine, which was "
+            f"very busy: {said}. Check again when less runs beside the lab."
+        )
     require(
         done,
         why

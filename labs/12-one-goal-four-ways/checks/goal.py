@@ -238,6 +238,7 @@ class Goal:
             hint=REPLACE[way.key],
             node=victim,
             gave_up=_why_not_replaced(cluster, victim),
+            busy=lambda begin, end: self.lab.too_busy(way.traffic.everything(), begin, end),
         )
         self._require_same_version(way, found)
         self._tell(way, cost.seconds, cost.lost)

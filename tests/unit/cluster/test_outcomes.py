@@ -213,6 +213,24 @@ def test_a_node_that_nobody_replaces_is_told_and_brought_back() -> None:
     assert cluster.back == ["one"]
 
 
+def test_copies_that_a_busy_machine_starts_late_are_no_fault_and_those_without_a_place_are() -> None:
+    def lost(gave_up: str) -> None:
+        outcomes.replaced(
+            Fake("one", "two", replaces=False),
+            Traffic(),
+            2,
+            within=0.2,
+            node="one",
+            hint="h",
+            gave_up=lambda: gave_up,
+            busy=lambda begin, end: "its users were late" * (begin < end),
+        )
+
+    with pytest.raises(CouldNotRun, match="very busy: its users were late"):
+        lost("")
+    assert told(lambda: lost("no suitable node")).startswith("no suitable node")
+
+
 def test_a_copy_without_a_place_is_told_in_the_orchestrators_words_and_not_waited_for() -> None:
     cluster = Fake("one", "two", replaces=False)
     said = told(
