@@ -1,0 +1,1 @@
+sh open.sh
