@@ -135,7 +135,7 @@ def ask(
 
 
 def join(outbox: Outbox, text: str, name: str, machine: str) -> Joined:
-    """Join a class, or ask again while the teacher has not said yes.
+    """Join a class, or ask again while the teacher has not said yes. Nothing changes here unless the class answers so.
 
     Args:
         outbox: where this machine keeps what it has to tell.
@@ -148,16 +148,19 @@ def join(outbox: Outbox, text: str, name: str, machine: str) -> Joined:
         LabError: the class refuses, is another one, or does not answer.
     """
     to = invitation(text)
-    member = outbox.wants(to.text, name, machine)
-    asked = Joining(code=to.code, name=name, machine=member.machine)
+    mine = outbox.machine_for(to, name) or machine
+    # Asked first: a join string with a slip in it must not cost the class that this machine is in.
+    joined = _let_in(to, name, mine)
+    outbox.joined(outbox.wants(to.text, name, mine), joined)
+    return joined
+
+
+def _let_in(to: Invitation, name: str, machine: str) -> Joined:
+    asked = Joining(code=to.code, name=name, machine=machine)
     answer = ask(to, "POST", "/join", msgspec.json.encode(asked))
     if answer.status not in {200, 202}:
         raise LabError(f"The class did not let you in. {answer.why}", remedy="Ask the teacher.")
-    joined = _decoded(answer, Joined)
-    if joined.secret:
-        seq = max(member.acked, joined.seq) if member.learner == joined.learner else joined.seq
-        outbox.joined(joined.learner, joined.secret, joined.nonce, joined.class_name, seq, joined.values)
-    return joined
+    return _decoded(answer, Joined)
 
 
 def _decoded(answer: Answer, kind: type[T]) -> T:
@@ -181,7 +184,7 @@ def post(outbox: Outbox, line: Line | None = None) -> float:
     if member is None:
         return EVERY_SECONDS
     if not member.admitted:
-        join(outbox, member.invitation, member.name, member.machine)
+        outbox.joined(member, _let_in(invitation(member.invitation), member.name, member.machine))
         return EVERY_SECONDS
     seq, items = outbox.next()
     if not items:

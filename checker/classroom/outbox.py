@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checker.classroom.known import Known
+    from checker.classroom.protocol import Invitation, Joined
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS class (
@@ -68,6 +69,16 @@ class Membership:
     def admitted(self) -> bool:
         """Whether the machine may post; not while it waits for the teacher."""
         return bool(self.secret)
+
+    def remains(self, to: Invitation, name: str) -> bool:
+        """Whether joining a class under a name changes nothing but these: the same learner, or one who was never let in.
+
+        Args:
+            to: the class.
+            name: the learner's name.
+        """
+        same = to.is_same_class(protocol.invitation(self.invitation))
+        return same and (not self.learner or names.key(self.name) == names.key(name))
 
 
 class Outbox:
@@ -111,8 +122,13 @@ class Outbox:
         ).fetchone()
         return Membership(*row) if row else None
 
+    def machine_for(self, to: Invitation, name: str) -> str:
+        """Return the text that stands for this machine when it joins a class; empty if it has to be a new one."""
+        now = self.membership()
+        return now.machine if now is not None and now.remains(to, name) else ""
+
     def wants(self, invitation: str, name: str, machine: str) -> Membership:
-        """Note that this machine wants to join; one that is in this class already under this name keeps what it has.
+        """Note that this machine joins a class; one that is in it already, or waits for it, keeps what it has.
 
         The class hears only of what happens from now on, and nothing that waits for another class.
 
@@ -122,38 +138,46 @@ class Outbox:
         attempt, hint = self._ends()
         now = self.membership()
         to = protocol.invitation(invitation)
-        same = now is not None and to.is_same_class(protocol.invitation(now.invitation))
-        if now is not None and same and names.key(now.name) == names.key(name):
-            self._db.execute("UPDATE class SET invitation = ?", (invitation,))
+        if now is not None and now.remains(to, name):
+            self._db.execute("UPDATE class SET invitation = ?, name = ?", (invitation, name))
         else:
-            room.forget(self.file.parent)
-            values.note(self.file.parent, "")
             with self._transaction():
-                self._db.execute("DELETE FROM class")
-                self._db.execute("DELETE FROM waiting")
+                for table in ("class", "waiting", "refused"):
+                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - three names of ours
                 self._db.execute(
                     "INSERT INTO class (one, invitation, name, machine, attempt, hint) VALUES (1, ?, ?, ?, ?, ?)",
                     (invitation, name, machine, attempt, hint),
                 )
+            room.forget(self.file.parent)
+            values.note(self.file.parent, "")
         found = self.membership()
         assert found is not None  # noqa: S101 - it was written above
         return found
 
-    def joined(
-        self, learner: str, secret: str, nonce: str, class_name: str, seq: int, seed: str = ""
-    ) -> None:
-        """Note the class's reply: numbers continue after the class's last, and labs have the values that the seed gives."""
-        values.note(self.file.parent, seed)
+    def joined(self, asked: Membership, answer: Joined) -> None:
+        """Note the class's reply: numbers continue after the class's last, and labs have the values that it gives.
+
+        Args:
+            asked: the membership as it was when the class was asked; nothing is noted if it has ended since.
+            answer: what the class replied. Without a secret, the teacher has to say yes first.
+        """
+        now = self.membership()
+        if now is None or (now.machine, now.name) != (asked.machine, asked.name):
+            return
+        if not answer.secret:
+            # Another machine has this name now. What the old secret seals is refused.
+            self._db.execute("UPDATE class SET secret = '', trouble = ''")
+            room.forget(self.file.parent)
+            return
+        values.note(self.file.parent, answer.values)
+        seq = max(now.acked, answer.seq) if now.learner == answer.learner else answer.seq
         self._db.execute(
             "UPDATE class SET learner = ?, secret = ?, nonce = ?, class_name = ?, acked = ?, trouble = ''",
-            (learner, secret, nonce, class_name, seq),
+            (answer.learner, answer.secret, answer.nonce, answer.class_name, seq),
         )
-        member = self.membership()
-        if member is not None:
-            server = protocol.invitation(member.invitation).server
-            permit = {LEARNER: learner, SEAL: protocol.seal(secret, nonce, READING)}
-            place = room.Place(server.host, server.port, server.fingerprint, permit)
-            room.note(self.file.parent, place)
+        server = protocol.invitation(now.invitation).server
+        permit = {LEARNER: answer.learner, SEAL: protocol.seal(answer.secret, answer.nonce, READING)}
+        room.note(self.file.parent, room.Place(server.host, server.port, server.fingerprint, permit))
 
     def leave(self) -> None:
         """Forget the class, and what was not sent."""

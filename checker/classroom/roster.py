@@ -59,6 +59,8 @@ def join(db: sqlite3.Connection, name: str, machine: str) -> tuple[Learner, bool
     A second machine under a name that is taken waits for the teacher.
     """
     row = db.execute(f"{_LEARNER} WHERE key = ?", (names.key(name),)).fetchone()
+    # A machine waits for one name: the last one that it asked for.
+    db.execute("DELETE FROM pending WHERE machine = ? AND learner <> ?", (machine, row[0] if row else ""))
     if row is not None:
         known = Learner(*row)
         if known.machine == machine:
@@ -66,7 +68,7 @@ def join(db: sqlite3.Connection, name: str, machine: str) -> tuple[Learner, bool
         if db.execute("SELECT count(*) FROM pending").fetchone()[0] >= MOST_PENDING:
             raise NotThisClassError(429, "Too many machines wait for the teacher.")
         db.execute(
-            "INSERT OR REPLACE INTO pending (machine, learner, at) VALUES (?, ?, ?)",
+            "INSERT OR IGNORE INTO pending (machine, learner, at) VALUES (?, ?, ?)",
             (machine, known.id, now()),
         )
         return known, False

@@ -21,8 +21,9 @@ from checker.classroom.calling import Line, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
 from checker.classroom.known import know
 from checker.classroom.outbox import Outbox
-from checker.classroom.protocol import Invitation, invitation
+from checker.classroom.protocol import Invitation, Joined, invitation
 from checker.cli import main
+from checker.course import values
 from checker.errors import LabError, MisuseError
 from checker.images import room
 from checker.progress import Progress
@@ -306,16 +307,99 @@ def test_a_class_that_moved_to_another_address_gets_what_waits(machine: Machine)
     assert (member.machine, member.invitation[:9]) == ("machine-1-machine-1", "10.0.0.7:")
 
 
+def test_a_join_string_with_a_slip_costs_neither_the_class_nor_what_waits(
+    hold: Callable[[], Held], machine: Machine
+) -> None:
+    real = hold().opened.invitation
+    outbox, _, _ = machine
+    join(outbox, real.text, "Ada", "machine-1-machine-1")
+    outbox.raise_hand(up=True)
+    values.note(outbox.file.parent, "K7Q2-3")
+    before = outbox.membership(), outbox.counts(), room.place_of(outbox.file.parent)
+    assert before[1:] != ((0, 0), None)
+    for slip in (
+        Invitation(real.host, real.port, "WRONGONE", real.fingerprint),
+        Invitation(real.host, real.port, real.code, "A" * 52),
+        Invitation(real.host, 1, real.code, real.fingerprint),
+    ):
+        with pytest.raises(LabError):
+            join(outbox, slip.text, "Ada", "machine-2-machine-2")
+        assert (outbox.membership(), outbox.counts(), room.place_of(outbox.file.parent)) == before
+        assert values.noted(outbox.file.parent) == "K7Q2-3"
+
+
+def test_a_machine_that_was_never_let_in_may_take_another_name_and_keeps_what_waits(
+    hold: Callable[[], Held], machine: Machine, tmp_path: Path
+) -> None:
+    held = hold()
+    to = held.opened.invitation.text
+    with contextlib.closing(Outbox(tmp_path / "first")) as first:
+        join(first, to, "Ada", "machine-1-machine-1")
+    outbox, _, _ = machine
+    join(outbox, to, "Ada", "machine-2-machine-2")
+    outbox.raise_hand(up=True)
+    join(outbox, to, "Ada B", "machine-3-machine-3")
+    member = outbox.membership()
+    assert member is not None
+    assert (member.admitted, member.machine, outbox.counts()) == (True, "machine-2-machine-2", (1, 0))
+    post(outbox)
+    state = held.state()
+    assert {row["name"]: row["why"] for row in state["rows"]} == {"Ada": "", "Ada B": "asks for help"}
+    # Nobody has to be told yes or no any more.
+    assert state["pending"] == []
+
+
+def test_a_machine_whose_place_another_got_waits_for_the_teacher_and_then_goes_on(
+    hold: Callable[[], Held], machine: Machine, tmp_path: Path
+) -> None:
+    held = hold()
+    to = held.opened.invitation.text
+    outbox, _, _ = machine
+    join(outbox, to, "Ada", "machine-1-machine-1")
+    with contextlib.closing(Outbox(tmp_path / "second")) as second:
+        join(second, to, "Ada", "machine-2-machine-2")
+        _say(held, "admit", machine="machine-2-machine-2")
+        post(second)
+    outbox.raise_hand(up=True)
+    with pytest.raises(LabError, match="not from a learner of this class"):
+        post(outbox)
+    join(outbox, to, "Ada", "machine-3-machine-3")
+    member = outbox.membership()
+    assert member is not None
+    assert (member.admitted, outbox.counts()) == (False, (1, 0))
+    _say(held, "admit", machine="machine-1-machine-1")
+    post(outbox)
+    post(outbox)
+    assert outbox.counts() == (0, 0)
+    assert held.state()["summary"]["hands"] == 1
+
+
+def test_an_answer_of_a_class_that_was_left_meanwhile_is_not_noted(
+    hold: Callable[[], Held], machine: Machine
+) -> None:
+    outbox, _, _ = machine
+    member = outbox.wants(hold().opened.invitation.text, "Ada", "machine-1-machine-1")
+    outbox.leave()
+    outbox.joined(member, Joined(learner="ada", name="Ada", secret="s", nonce="n", values="K7Q2-3"))  # noqa: S106 - of a test
+    assert outbox.membership() is None
+    assert values.noted(outbox.file.parent) == ""
+    assert room.place_of(outbox.file.parent) is None
+
+
+def _say(held: Held, what: str, **more: str) -> None:
+    """Do something that the teacher does on the board."""
+    url, _, token = held.opened.board.partition("/#t=")
+    bearer = {"Authorization": f"Bearer {token}", "Origin": url}
+    httpx.post(f"{url}/api/{what}", json=more, headers=bearer, timeout=10).raise_for_status()
+
+
 def test_a_message_reaches_the_learner_with_the_next_answer(
     hold: Callable[[], Held], machine: Machine
 ) -> None:
     held = hold()
     outbox, _, _ = machine
     join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
-    url, _, token = held.opened.board.partition("/#t=")
-    said = {"text": "Coffee at \u202e ten"}
-    bearer = {"Authorization": f"Bearer {token}", "Origin": url}
-    httpx.post(f"{url}/api/message", json=said, headers=bearer, timeout=10).raise_for_status()
+    _say(held, "message", text="Coffee at \u202e ten")
     outbox.raise_hand(up=False)
     post(outbox)
     member = outbox.membership()

@@ -14,6 +14,7 @@ from checker.classroom import register, roster
 from checker.classroom.calling import join
 from checker.classroom.outbox import Outbox
 from checker.classroom.pile import sort
+from checker.classroom.protocol import Joined
 from checker.classroom.regrade import Found, grade_all, standings
 from checker.classroom.serving import serve
 from checker.classroom.submission import RefusedError
@@ -133,14 +134,14 @@ def test_asking_again_for_values_of_their_own_changes_nothing(tmp_path: Path) ->
 
 def test_a_learners_machine_keeps_its_seed_until_it_leaves_or_joins_another_class(tmp_path: Path) -> None:
     with contextlib.closing(Outbox(tmp_path)) as outbox:
-        outbox.wants(INVITATION, "Ada", "m" * 20)
-        outbox.joined("ada", "s", "n", "Monday", 0, "K7Q2-3")
+        ada = outbox.wants(INVITATION, "Ada", "m" * 20)
+        outbox.joined(ada, Joined(learner="ada", name="Ada", secret="s", nonce="n", values="K7Q2-3"))  # noqa: S106 - of a test
         assert noted(tmp_path) == "K7Q2-3"
         outbox.wants(INVITATION, "Ada", "m" * 20)
         assert noted(tmp_path) == "K7Q2-3"
-        outbox.wants(INVITATION.replace("ABCDEFGH", "HGFEDCBA"), "Ada", "m" * 20)
+        ada = outbox.wants(INVITATION.replace("ABCDEFGH", "HGFEDCBA"), "Ada", "m" * 20)
         assert noted(tmp_path) == ""
-        outbox.joined("ada", "s", "n", "Tuesday", 0, "ABCD-1")
+        outbox.joined(ada, Joined(learner="ada", name="Ada", secret="s", nonce="n", values="ABCD-1"))  # noqa: S106 - of a test
         outbox.leave()
         assert noted(tmp_path) == ""
 
