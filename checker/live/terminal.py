@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from checker.engine.orphans import Mark, end_all
 from checker.errors import EngineError, LabError
+from checker.scene import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,16 +30,21 @@ ALONE_BYTES = KEPT_BYTES
 
 # Bash reports the status of the last command, that its prompt is shown, and that a command begins: OSC 133, as other
 # terminals use it. A page shows none of it. The prompt itself has to report that it is shown: what is typed between
-# PROMPT_COMMAND and the prompt comes before readline has set up the terminal.
+# PROMPT_COMMAND and the prompt comes before readline has set up the terminal. In an open quote, it waits for the rest of a
+# command. What is typed is recorded, as in `lab shell`.
 _ENVIRONMENT = (
     "TERM=xterm-256color",
     "COLORTERM=truecolor",
+    *(f"{name}={value}" for name, value in typed.ENVIRONMENT.items() if name != "PROMPT_COMMAND"),
     (
         "PROMPT_COMMAND=printf '\\033]133;D;%s\\007' \"$?\"; "
+        f"{typed.ENVIRONMENT['PROMPT_COMMAND']}; "
         'case $PS1 in *133*) ;; *) PS1="$PS1\\[\\e]133;A\\a\\]" ;; esac'
     ),
     "PS0=\\e]133;C\\a",
+    "PS2=\\[\\e]133;C\\a\\]> ",
 )
+CLEAR_LINE = b"\x05\x15"
 _TOLD = re.compile(rb"\x1b\]133;(?:(?P<what>[AC])|D;(?P<status>\d+))\x07")
 _BEGUN = re.compile(rb"\x1b(?:\](?:1(?:3(?:3(?:;[ACD0-9;]*)?)?)?)?)?$")
 
@@ -177,8 +183,9 @@ class Terminal:
                 raise NotAtPromptError
             self.at_prompt = False
             self._pending.append(block)
+        # What is typed and not entered goes away first: to the end of the line, and all before it.
         # Bracketed paste: the shell takes the lines for one command, and shows them as they are.
-        self.send(b"\x1b[200~" + text.rstrip("\n").encode() + b"\x1b[201~\r")
+        self.send(CLEAR_LINE + b"\x1b[200~" + text.rstrip("\n").encode() + b"\x1b[201~\r")
 
     def statuses(self, since: int = 0) -> list[tuple[str, int]]:
         """Return the commands that have ended, each as its block and its exit status, from a number on."""

@@ -88,6 +88,7 @@ export class Api {
   listen(lab, handlers) {
     let since = "";
     let failures = 0;
+    let before = false;
     let current = null;
     let waiting = null;
 
@@ -102,7 +103,9 @@ export class Api {
         silent = setTimeout(() => stop.abort(), SILENCE_MS);
       };
       try {
-        if (failures > 0 && !((await this.meet()) && this.token)) throw new Error("no service");
+        // Another program may have taken the port since, also while the page was hidden: the token goes only to a service that knows it.
+        if (before && !((await this.meet()) && this.token)) throw new Error("no service");
+        before = true;
         heard();
         // What is known by now is shown at once, and the events are those from there on.
         if (since === "") await handlers.fresh((seen) => (since = seen));

@@ -55,7 +55,7 @@ export class Terminal {
     this.screen.unicode.activeVersion = "11";
 
     this.status = element("p", { class: "dock-terminal-status", role: "status" });
-    this.again = button("Open it again", () => this.connect(), { class: "dock-button", hidden: true });
+    this.again = button("Open it again", () => this.reconnect(), { class: "dock-button", hidden: true });
     this.view = element("div", { class: "dock-terminal-view" });
     this.group = element("div", {
       class: "dock-terminal-group",
@@ -102,7 +102,10 @@ export class Terminal {
     this.screen.onResize(({ cols, rows }) => this.send({ t: "size", cols, rows }));
     new ResizeObserver(() => this.fit()).observe(this.view);
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.socket === null && this.waiting) this.connect();
+      if (!document.hidden && this.socket === null && this.waiting) {
+        clearTimeout(this.waiting);
+        this.reconnect();
+      }
     });
     this.fit();
     await this.connect();
@@ -215,7 +218,10 @@ export class Terminal {
   phase(phase) {
     const before = this.lastPhase;
     this.lastPhase = phase;
-    if (phase === "ready" && before !== "ready" && before !== "" && this.socket === null && !this.waiting) this.connect();
+    if (phase === "ready" && before !== "ready" && before !== "" && this.socket === null && !this.waiting) {
+        clearTimeout(this.waiting);
+        this.reconnect();
+      }
   }
 
   tell(text) {

@@ -566,13 +566,25 @@ def test_t10_a_public_copy_asks_nothing_of_the_readers_own_machine(
     assert _api(asked) == []
 
 
+def show(page: Page, *, hidden: bool) -> None:
+    """Make the page believe that its tab was hidden, or is shown again."""
+    page.evaluate(
+        "hidden => { Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )
+
+
 # -- T9: somebody else on the port later -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden meanwhile"])
 def test_t9_a_page_that_lost_its_service_does_not_give_the_token_to_who_takes_the_port(
-    stage: Stage, new: Callable[..., BrowserContext]
+    stage: Stage, new: Callable[..., BrowserContext], *, hidden: bool
 ) -> None:
     page = opened(stage, new)
+    if hidden:
+        show(page, hidden=True)
     stage.stop()
     got: list[str] = []
 
@@ -597,6 +609,8 @@ def test_t9_a_page_that_lost_its_service_does_not_give_the_token_to_who_takes_th
             assert time.monotonic() < deadline
     with served:
         threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        if hidden:
+            show(page, hidden=False)
         expect(page.locator(".dock-lost")).to_contain_text("Not live since", timeout=40_000)
         served.shutdown()
     assert got

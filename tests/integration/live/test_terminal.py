@@ -11,6 +11,7 @@ import pytest
 from checker.engine.shell import Shell
 from checker.grading.author import wait_until
 from checker.live.terminal import HIGH_BYTES, KEPT_BYTES, NotAtPromptError, Terminal
+from checker.scene import typed
 from tests.conftest import TOOLS
 
 if TYPE_CHECKING:
@@ -73,6 +74,39 @@ def test_nothing_is_typed_into_a_program_that_runs(terminal: Terminal) -> None:
     assert "rm -rf" not in shown(terminal)
     terminal.send(b"\x03")
     assert wait_until(lambda: terminal.at_prompt, 20)
+
+
+def test_a_command_of_the_course_takes_the_place_of_what_is_typed_and_not_entered(terminal: Terminal) -> None:
+    terminal.send(b"echo half")
+    assert wait_until(lambda: "echo half" in shown(terminal), 20)
+    terminal.run("b1", "echo whole")
+    assert wait_until(lambda: ("b1", 0) in terminal.statuses(), 20)
+    assert "\x07whole\r\n" in shown(terminal)
+
+
+def test_nothing_is_typed_into_a_quote_that_is_open(terminal: Terminal) -> None:
+    terminal.send(b"echo 'open\r")
+    assert wait_until(lambda: not terminal.at_prompt, 20)
+    with pytest.raises(NotAtPromptError):
+        terminal.run("b1", "rm -rf /tmp/x")
+    terminal.send(b"\x03")
+    assert wait_until(lambda: terminal.at_prompt, 20)
+
+
+def test_what_is_typed_and_what_is_run_is_recorded_for_handing_in(
+    engine: Engine, terminal: Terminal, container: str
+) -> None:
+    terminal.send(b"true typed\r")
+    assert wait_until(lambda: len(terminal.statuses()) > 1, 20)
+    terminal.run("b1", "true \\\n  run")
+    assert wait_until(lambda: ("b1", 0) in terminal.statuses(), 20)
+    with Shell(engine, container) as shell:
+        assert wait_until(lambda: "run" in shell.run(f"cat {typed.FILE}").stdout, 20)
+        recorded = typed.parse(shell.run(f"cat {typed.FILE}").stdout)
+    assert [" ".join(each.text.replace("\\\n", "").split()) for each in recorded] == [
+        "true typed",
+        "true run",
+    ]
 
 
 def test_a_flood_waits_for_the_page_and_ctrl_c_ends_it(terminal: Terminal) -> None:
