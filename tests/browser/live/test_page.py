@@ -522,7 +522,8 @@ def test_t9_a_copy_of_a_live_page_on_another_server_asks_once_and_stays_plain(
     }
     context.route("**/api/v1/**", answers[answer])
     page = context.new_page()
-    page.goto(site.url + LESSON, wait_until="load")
+    with page.expect_request(lambda request: "/api/" in request.url):
+        page.goto(site.url + LESSON, wait_until="load")
     page.wait_for_timeout(6000 if answer == "hangs" else 1000)
     assert page.locator(".dock-rail, .dock-run, .dock-bar").count() == 0
     assert len(_api(asked)) == 1
