@@ -29,6 +29,7 @@ BREAKS = frozenset(
         "require_refuses",
         "_require_tracking",
         "restart",
+        "set_back",
         "stop",
     ]
 )
@@ -38,8 +39,8 @@ OTHERWISE = {
     "02-works-on-my-machine/checks/alone.py:_stop": "stops a container of the check's own",
     "02-works-on-my-machine/checks/test_labels.py:test_runtime_untouched": "`lab.replaced` compares an image",
     "03-isolation/checks/given.py:_require_as_given": "`lab.replaced` compares an image",
-    "07-self-healing/checks/healing.py:require_healed_whole": "hands its fault to `_heal`, which says so",
     "07-self-healing/checks/server.py:repair": "after a fault",
+    "07-self-healing/checks/test_self_healing.py:test_store_healed": "hands its faults to `_heal`, which says so",
     "10-kubernetes/checks/loss.py:_evict_one": "called by the one that says so",
 }
 """Functions that call one of these names and need not say so, and why."""
