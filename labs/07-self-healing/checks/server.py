@@ -98,15 +98,17 @@ class Server:
 
     def other_code(self, parcel: Inner) -> str:
         """Return a file that Python loads with the program in a container, and that the image does not have so; empty when there is none."""
-        script = f"echo {LOADED} | base64 -d | docker"
-        shipped = self.run(f"{script} run --rm --interactive --network none {IMAGE} python3 -B -", 20)
         # The start script may have given its Python other settings than the container has.
         settings = [f"{name}={value}" for name, value in self.environ.items() if name.startswith("PYTHON")]
         given = "".join(f"--env {shlex.quote(each)} " for each in settings)
-        there = self.run(f"{script} exec --interactive {given}{parcel.id} python3 -B -", 20)
-        if not shipped or not there:
+        loading = f"echo {LOADED} | base64 -d | docker exec --interactive {given}{parcel.id} python3 -B -"
+        loaded = self.run(loading, 20).splitlines()
+        # With other settings, Python may load more of the image's own files.
+        files = " ".join(shlex.quote(each.partition("  ")[2]) for each in loaded)
+        shipped = self.run(f"docker run --rm --network none {IMAGE} sha256sum {files}", 20).splitlines()
+        if not loaded or not shipped:
             could_not_run("The server could not look at Parcel's program. Check again.")
-        return next((line.split()[-1] for line in there.splitlines() if line not in shipped), "")
+        return next((each.partition("  ")[2] for each in loaded if each not in shipped), "")
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -280,15 +280,15 @@ def test_what_runs_beside_parcel_counts_if_it_starts_what_the_engine_does_not(
 @pytest.mark.parametrize(
     ("there", "other"),
     [
-        ("aa /app/store.py\nbb /usr/lib/os.py\n", ""),
-        ("aa /app/store.py\nbb /usr/lib/os.py\ncc /fix/sitecustomize.py\n", "/fix/sitecustomize.py"),
-        ("aa /app/store.py\ncc /usr/lib/os.py\n", "/usr/lib/os.py"),
+        ("aa  /app/store.py\nbb  /usr/lib/os.py\n", ""),
+        ("aa  /app/store.py\ncc  /fix/sitecustomize.py\n", "/fix/sitecustomize.py"),
+        ("aa  /app/store.py\ncc  /usr/lib/os.py\n", "/usr/lib/os.py"),
     ],
 )
-def test_code_that_the_image_does_not_load_is_named(checks: Checks, there: str, other: str) -> None:
+def test_code_that_the_image_does_not_have_is_named(checks: Checks, there: str, other: str) -> None:
     said = server(checks, container("parcel", VOLUME), environ="PYTHONPATH=/fix\nOTHER=x\n")
     asked: list[str] = []
-    shipped = "aa /app/store.py\nbb /usr/lib/os.py\n"
+    shipped = "aa  /app/store.py\nbb  /usr/lib/os.py\ndd  /usr/lib/warnings.py\n"
     answer = said.run
 
     def run(command: str, seconds: float = 10.0) -> str:
@@ -297,7 +297,8 @@ def test_code_that_the_image_does_not_load_is_named(checks: Checks, there: str, 
 
     said.run = run
     assert said.other_code(said.parcels()[0]) == other
-    assert "--env PYTHONPATH=/fix parcel" in asked[-1]
+    assert "--env PYTHONPATH=/fix parcel" in asked[-2]
+    assert "sha256sum /app/store.py" in asked[-1]
 
 
 @pytest.mark.parametrize(
