@@ -55,7 +55,7 @@ class Elsewhere(Kubernetes):
         """Refuse, for the same reason: this would happen on the node."""
         self.lose(instance.node)
 
-    def processes(self, pod: Pod, container: str) -> list[Process]:  # noqa: ARG002 - the same for all
+    def processes(self, pod: Pod, container: str, port: int = 0) -> list[Process]:  # noqa: ARG002 - the same for all
         """Return nothing: nobody looks into machines of the learner's own cluster."""
         return []
 

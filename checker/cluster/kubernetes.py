@@ -83,6 +83,13 @@ NO_START = {
 NODE_GONE = 255
 """The exit code of a container that ended with its node."""
 
+_LISTENS = (
+    "sockets=$(cat /proc/$each/net/tcp /proc/$each/net/tcp6 | "
+    'awk \'$4 == "0A" && $2 ~ /:%04X$/ {printf "%%ssocket:[[]%%s[]]", sep, $10; sep = "|"}\'); '
+    'test -n "$sockets" && ls -l /proc/$each/fd | grep -qE "$sockets" || continue; '
+)
+"""In the shell of a node: leave out a process that does not listen at a port."""
+
 _REVISION = "deployment.kubernetes.io/revision"
 _UNREACHABLE = "node.kubernetes.io/unreachable"
 _NOT_THE_CLUSTERS_OWN = "?fieldSelector=metadata.namespace%21%3Dkube-system"
@@ -176,13 +183,20 @@ class Kubernetes(KubernetesNodes):
         task = pod.status.container_statuses[0].container_id.rpartition("/")[2]
         self.lab.node(instance.node).exec(f"ctr --namespace k8s.io tasks kill --signal KILL {task}")
 
-    def processes(self, pod: Pod, container: str) -> list[Process]:
-        """Return a container's processes, as its node has them, without their parents and the kernel's names for them."""
-        found = (each.container_id for each in pod.status.container_statuses if each.name == container)
-        task = next(found, "").rpartition("/")[2]
+    def processes(self, pod: Pod, container: str, port: int = 0) -> list[Process]:
+        """Return a container's processes, as its node has them, without their parents and the kernel's names for them.
+
+        Args:
+            pod: the pod.
+            container: the container's name.
+            port: the port at which they listen; all processes count, when left out.
+        """
+        there = (*pod.status.container_statuses, *pod.status.init_container_statuses)
+        task = next((each.container_id for each in there if each.name == container), "").rpartition("/")[2]
         said = self.lab.node(pod.spec.node_name).exec(
             f"for each in $(ctr --namespace k8s.io tasks ps {task} | awk 'NR > 1 {{print $1}}'); do "
-            "printf '%s\\t%s\\t' $each \"$(readlink /proc/$each/cwd)\"; tr '\\0\\n' '\\t ' < /proc/$each/cmdline; echo; done"
+            + (_LISTENS % port if port else "")
+            + "printf '%s\\t%s\\t' $each \"$(readlink /proc/$each/cwd)\"; tr '\\0\\n' '\\t ' < /proc/$each/cmdline; echo; done"
         )
         # A command may have a carriage return or a line separator in it.
         rows = (line.split("\t") for line in said.stdout.split("\n") if line.count("\t") > 1)

@@ -196,6 +196,7 @@ def require_program(parcel: Parcel) -> None:
         over = [each.mount_path for each in container.volume_mounts if _holds_program(each.mount_path)]
         own_command = container.command or container.args
         there = parcel.cluster.processes(pod, container.name) if own_command else []
+        beside = [each.name for each in pod.spec.lasting if each.name != container.name]
         WHY.require(
             not over,
             "volume-over-it",
@@ -211,6 +212,33 @@ def require_program(parcel: Parcel) -> None:
             space=pod.metadata.space,
             seen="" if own else command_of(there),
         )
+        if own_command or beside:
+            _require_listening(parcel, pod, container.name, beside)
+
+
+def _require_listening(parcel: Parcel, pod: Pod, container: str, beside: list[str]) -> None:
+    """Require that nothing else listens at the port of a copy to which users are led."""
+    port = parcel.listens(pod)
+    own = parcel.cluster.processes(pod, container, port)
+    WHY.require(
+        not own or any(runs(each, PROGRAM) for each in own),
+        "another-program",
+        pod=pod.metadata.name,
+        space=pod.metadata.space,
+        seen=f"port {port}: {command_of(own)}",
+    )
+    others = {} if own else {name: parcel.cluster.processes(pod, name, port) for name in beside}
+    other, there = next(((name, found) for name, found in others.items() if found), ("", []))
+    WHY.require(
+        not other,
+        "another-container",
+        pod=pod.metadata.name,
+        port=port,
+        other=other,
+        container=container,
+        space=pod.metadata.space,
+        seen=f"port {port}, {other}: {command_of(there)}",
+    )
 
 
 def _holds_program(folder: str) -> bool:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -341,6 +345,27 @@ def test_what_was_ordered_before_is_read_from_a_deployments_replica_sets_with_wh
     assert [each.version for each in history] == ["2.0", "1.0"]
     assert ["PARCEL_VERSION" in each.text for each in history] == [True, False]
     assert history[0].source == "kubectl describe deployment/parcel"
+
+
+@pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="needs Linux's /proc")
+def test_of_a_containers_processes_those_are_found_that_listen_at_a_port() -> None:
+    class Node:
+        def exec(self, command: str) -> Completed:
+            assert "tasks ps abc" in command
+            # Its only container has only this process.
+            ctr = f"ctr() {{ printf 'PID INFO\\n{os.getpid()} -\\n'; }}; "
+            done = subprocess.run(["sh", "-c", ctr + command], capture_output=True, check=False)
+            return Completed(done.returncode, done.stdout, done.stderr)
+
+    found = cluster({})
+    found.lab.node = lambda _: Node()  # type: ignore[assignment, method-assign, return-value]
+    one = msgspec.convert(pod(), Pod)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        (listens,) = found.processes(one, "parcel", port)
+        assert listens.number == os.getpid()
+    assert found.processes(one, "parcel", port) == []
+    assert [each.number for each in found.processes(one, "parcel")] == [os.getpid()]
 
 
 # -- nodes -----------------------------------------------------------------------------------------------------

@@ -288,7 +288,7 @@ class Pods(Kubernetes):
         """Return Parcel's container."""
         return SimpleNamespace(name="parcel")
 
-    def processes(self, pod: Any, _: str) -> list[Process]:
+    def processes(self, pod: Any, _: str, __: int = 0) -> list[Process]:
         """Return what runs in it, each in the folder of the image."""
         told = self._told[pod.spec.node_name]
         return [Process(each, 0, "", "/app", tuple(line.split())) for each, line in enumerate(told)]

@@ -189,6 +189,11 @@ class Parcel:
         """Return how its container is."""
         return one.status.container_statuses[0]
 
+    def listens(self, one: Pod) -> int:
+        """Return the port that users reach."""
+        assert one
+        return 8080
+
     def bound_by(self, workload: Workload) -> list[str]:
         """Return what says where copies may run."""
         assert workload
@@ -517,6 +522,34 @@ def test_what_answers_is_the_program_of_the_image(
 ) -> None:
     parcel = Parcel(pod(**container))
     parcel.cluster.processes = lambda *_: [Process(1, 0, "", "/app", tuple(each.split())) for each in runs]
+    if words:
+        assert words in told(lambda: checks(LAB, "reasons").require_program(parcel)).rationale
+    else:
+        checks(LAB, "reasons").require_program(parcel)
+
+
+@pytest.mark.parametrize(
+    ("container", "runs", "words"),
+    [
+        ({"command": ["/own/start"]}, {"parcel": PRETENDS}, "runs a program of its own"),
+        ({}, {"beside": PRETENDS}, "the container `beside` answers"),
+        ({}, {"beside": ["python3 /app/parcel.py"]}, "the container `beside` answers"),
+        ({}, {"parcel": ["python3 /app/parcel.py"], "beside": PRETENDS}, ""),
+        ({}, {}, ""),
+    ],
+)
+def test_nothing_but_the_copys_own_parcel_answers_at_its_port(
+    checks: Checks, container: dict[str, Any], runs: dict[str, list[str]], words: str
+) -> None:
+    def processes(_: Pod, name: str, port: int = 0) -> list[Process]:
+        lines = runs.get(name, []) if port else ["python3 /app/parcel.py"]
+        return [Process(1, 0, "", "/app", tuple(each.split())) for each in lines]
+
+    one = pod(**container)
+    beside = msgspec.convert({"name": "beside", "image": "drydock/parcel:2.0"}, type(one.spec.containers[0]))
+    spec = msgspec.structs.replace(one.spec, containers=(*one.spec.containers, beside))
+    parcel = Parcel(msgspec.structs.replace(one, spec=spec))
+    parcel.cluster.processes = processes
     if words:
         assert words in told(lambda: checks(LAB, "reasons").require_program(parcel)).rationale
     else:
