@@ -285,11 +285,11 @@ def test_a_rollout_that_changes_no_image_is_told_as_standing_still(
 def test_of_copies_that_are_not_ready_those_of_the_newest_template_are_told(
     fail_not_ready: Callable[..., Any],
 ) -> None:
-    old = pod("a", ready=False, image="drydock/parcel:1.0", template="a")
-    new = pod("b", ready=False, image="drydock/parcel:1.O", waiting="ImagePullBackOff", template="b")
-    probed = {"a": "Readiness probe failed: connection refused"}
+    old = pod("a", ready=False, image="drydock/parcel:1.O", waiting="ImagePullBackOff", template="a")
+    new = pod("b", ready=False, readinessProbe={"httpGet": {"path": "/", "port": 80}}, template="b")
+    probed = {"b": "Readiness probe failed: connection refused"}
     failure = fail_not_ready(Parcel(old, new, warnings=probed))
-    assert failure.rationale.startswith("1 of 2 copies cannot start: the image drydock/parcel:1.O")
+    assert failure.rationale.startswith("1 of 2 copies runs and never gets ready")
 
 
 def test_a_first_version_that_cannot_start_is_told_as_a_missing_image(
