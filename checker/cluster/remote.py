@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,14 @@ class Remote:
         )
         return [seen.by_number[number] for number in seen.listening] if seen else []
 
+    def answers(self, port: int) -> bool:
+        """Whether something in it answers HTTP at a port, on an address that others can reach."""
+        record: dict[str, Any] = self.ask(f"/containers/{self.id}/json")
+        asked = f'curl -s --noproxy "*" --max-time 2 -o /dev/null "http://${{each%/*}}:{port}/"'
+        inside = f"for each in $(ip -4 -o addr show scope global | awk '{{print $4}}'); do {asked} && echo yes; done; true"
+        said = self.run(f"nsenter --target {record['State']['Pid']} --net sh -c {shlex.quote(inside)}; true")
+        return "yes" in said
+
     def environment(self, process: Process) -> dict[str, str]:
         """Return the environment variables that one of its processes was started with."""
         said = self.run(f"tr '\\n\\0' ' \\n' < /proc/{process.number}/environ; true")
@@ -92,6 +101,18 @@ class Remote:
         record: dict[str, Any] = self.ask(f"/containers/{self.id}/json")
         image: dict[str, Any] = self.ask(f"/images/{record['Image']}/json") or {}
         return list((image.get("RootFS") or {}).get("Layers") or ())
+
+    def other_code(self, program: str) -> list[str]:
+        """Return the variables, with their values, by which its process of a program loads other code than its image's."""
+        process = self.find(program)
+        told = self.environment(process) if process else {}
+        return sorted(f"{name}={told[name]}" for name in edits.CODE_VARIABLES & told.keys() if told[name])
+
+    def edited_files(self) -> list[str]:
+        """Return the programs of its image that were edited, added or removed in it, as `docker diff` prints them."""
+        record: dict[str, Any] = self.ask(f"/containers/{self.id}/json")
+        held = _Held(self.id, record.get("Mounts") or [], record)
+        return edits.changed(_Engine(self.ask), held)
 
     def changed_files(self) -> list[str]:
         """Return how it differs from the programs and settings of its image, one line for each difference."""

@@ -183,6 +183,13 @@ class Swarm(Engines):
         except LabError:
             return {}  # it was removed
 
+    def image(self, node: str, name: str) -> dict[str, Any]:
+        """Return the record of an image from a node's engine; empty when it has none of this name."""
+        said = self.run(
+            f"docker --host tcp://{node}:{PORT} image inspect {shlex.quote(name)} 2>/dev/null; true"
+        )
+        return dict(next(iter(json.loads(said or "[]")), {}))
+
     def container_logs(self, node: str, container: str, tail: int) -> str:
         """Return the last lines that a container on a node wrote, to both streams."""
         return str(self.run(f"docker --host tcp://{node}:{PORT} logs --tail {tail} {container} 2>&1; true"))
@@ -194,6 +201,12 @@ class Swarm(Engines):
             return str(self._lab.node(task.node).exec(command).stdout)
 
         return Remote(task.container, lambda path: self.ask(path, node=task.node, absent={}), run)
+
+    def remotes(self) -> Iterator[tuple[str, Remote]]:
+        """Yield the copies that run, as their nodes' engines know them, each with its node."""
+        for task in self.tasks():
+            if task.wanted and task.state == "running" and task.container and task.node:
+                yield task.node, self.remote(task)
 
     # -- what is done to it --------------------------------------------------------------------------------
 

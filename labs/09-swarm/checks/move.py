@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from checker.cluster.interface import tag_of
 from checker.grading.author import moment
 
 from .words import WHY, shown
@@ -13,11 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from checker.cluster.swarm import Service, Swarm, Task
-    from checker.grading.author import Lab, Timeline
+    from checker.grading.author import Timeline
     from checker.timeline.model import Rollout
 
 SHORT_ID = re.compile(r"[0-9a-f]{12}")
 """What a copy is called that nobody named: the beginning of its container's id."""
+
+IMAGE = "drydock/parcel"
+
+INSTANCE = "PARCEL_INSTANCE"
+"""The variable with the name that a copy answers with; its host name, when it is not set."""
 
 BEGINNING_SECONDS = 10.0
 """How long after a service was made its first copies are ordered at most."""
@@ -105,13 +111,30 @@ def require_own_answers(swarm: Swarm, service: Service, move: Rollout, timeline:
     """Require that nothing but copies of the service answered while one version took the place of another.
 
     A swarm forgets old tasks and the tasks of copies that are wanted no more. Where it may have forgotten one that
-    answered, and where copies have names of their own, nothing is said.
+    answered, nothing is said; and where the copies may have any name, nothing but the id of another container tells.
     """
-    answered = {each.instance for each in timeline.between(move.begin, move.end).good}
+    answered = {each.instance for each in timeline.between(move.begin, move.end).good if each.instance}
     known = _containers(swarm, service, move)
-    strange = sorted(name for name in answered - known if SHORT_ID.fullmatch(name)) if known else []
-    seen = f"answers of the container {''.join(strange[:1])}"
+    names, any_name = _named(service)
+    strange = (
+        sorted(each for each in answered - known - names if not any_name or SHORT_ID.fullmatch(each))
+        if known
+        else []
+    )
+    seen = f"answers of {''.join(strange[:1])}"
     WHY.require(not strange, "answered-by-another", service=service, move=move, seen=seen)
+
+
+def _named(service: Service) -> tuple[set[str], bool]:
+    """Return the names that a service gives its copies, now and before its last change, and whether they may have any other."""
+    told = [each for each in (service, service.previous) if each]
+    names = {
+        str(name)
+        for each in told
+        for name in (each.container.get("Hostname"), each.env.get(INSTANCE))
+        if name
+    }
+    return names, any(each.command for each in told) or any("{{" in name for name in names)
 
 
 def _containers(swarm: Swarm, service: Service, move: Rollout) -> set[str]:
@@ -128,18 +151,24 @@ def _containers(swarm: Swarm, service: Service, move: Rollout) -> set[str]:
     return {task.container[:12] for task in tasks if task.container} if whole and same_mode else set()
 
 
-def require_provided_image(lab: Lab, swarm: Swarm, service: Service) -> None:
-    """Require that each node has the lab's own image under the name that the service runs.
+def require_provided_images(swarm: Swarm, service: Service, ours: Mapping[str, Mapping[str, Any]]) -> None:
+    """Require that each node has the lab's own images under their names, and under the name that the service runs.
 
     An image has other ids on other engines; its layers, its environment and its command are the same everywhere.
+
+    Args:
+        swarm: the lab's swarm.
+        service: the service that runs now.
+        ours: the lab's images by their tags, as the learner's own engine has them.
     """
-    tag = service.image.rpartition(":")[2]
-    ours = _content(lab.image(f"drydock/parcel:{tag}") or {})
-    for node in sorted({each.node for each in swarm.instances() if each.node}):
-        theirs = _content(swarm.ask(f"/images/{service.image}/json", node=node))
-        seen = f"another image of the name {service.image} on {node}"
-        same = theirs == ours or not any(ours)
-        WHY.require(same, "another-image", node=node, service=service, tag=tag, seen=seen)
+    names = {service.image, *(f"{IMAGE}:{tag}" for tag in ours)}
+    for node in [each.name for each in swarm.members() if each.ready]:
+        for name in sorted(names):
+            wanted = _content(ours.get(tag_of(name)) or {})
+            theirs = _content(swarm.image(node, name))
+            seen = f"another image of the name {name} on {node}"
+            same = theirs == wanted or not any(wanted) or not any(theirs)
+            WHY.require(same, "another-image", node=node, image=name, tag=tag_of(name), seen=seen)
 
 
 def _content(image: Mapping[str, Any]) -> tuple[list[str], ...]:

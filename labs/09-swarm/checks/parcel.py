@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 PROGRAM = "/app/parcel.py"
 """Where the image keeps Parcel."""
+
+CODE = re.compile(
+    r"/app/[^/]+\.(py|pyc|so)|(/usr(/local)?)?/lib\d*(/.*)?|/usr(/local)?|/etc(/python.*|/ld\.so.*)?"
+)
+"""What Python loads code from for Parcel: the files beside it, its own library, and the settings that name others."""
 
 LEAST = 2
 """How many copies there must be."""
@@ -128,12 +134,6 @@ class Parcel:
 
     # -- what runs in the copies ---------------------------------------------------------------------------
 
-    def _remotes(self) -> Iterator[tuple[str, Remote]]:
-        """Yield the copies that run, as their nodes' engines know them, each with its node."""
-        for task in self.swarm.tasks():
-            if task.wanted and task.state == "running" and task.container and task.node:
-                yield task.node, self.swarm.remote(task)
-
     def started_with(self) -> Iterator[tuple[str, str, str]]:
         """Yield what the programs in each copy were started with, where the copies have a command of their own.
 
@@ -142,7 +142,7 @@ class Parcel:
         """
         if not self.service.command:
             return  # then it is the service's
-        for node, remote in self._remotes():
+        for node, remote in self.swarm.remotes():
             for each in remote.processes():
                 yield node, "its command line", " ".join(each.words)
             if process := remote.find(PROGRAM):
@@ -154,18 +154,30 @@ class Parcel:
         told = self.service.env.get(name, "")
         if name in self.service.env and not self.service.command:
             return told
-        running = ((remote, remote.find(PROGRAM)) for _, remote in self._remotes())
+        running = ((remote, remote.find(PROGRAM)) for _, remote in self.swarm.remotes())
         return next((remote.environment(found).get(name, "") for remote, found in running if found), told)
 
     def require_program(self) -> None:
         """Require that the image's Parcel runs in each copy, and nothing that answers in its place."""
-        for _, remote in self._remotes():
+        for _, remote in self.swarm.remotes():
             other = remote.in_place_of(PROGRAM)
             WHY.require(not other, "another-program", service=self.service, seen=other)
         for place, told in self.service.laid_in:
             over = PurePosixPath(PROGRAM).is_relative_to(place)
             seen = f"{told} at {place}"
             WHY.require(not over, "another-program.laid-over", service=self.service, seen=seen)
+            self._require_no_other_code([seen] if CODE.fullmatch(place.rstrip("/")) else [])
+        for node, remote in self.swarm.remotes():
+            # Looked at once for each copy: an engine may have to walk through all files of the image for it.
+            self.lab.prove_once("unchanged", remote.id, test=lambda: self._require_unchanged(node, remote))  # noqa: B023 - called at once
+
+    def _require_unchanged(self, node: str, remote: Remote) -> None:
+        """Require that a copy loads the code of its image, and that nobody has changed this code in it."""
+        edited = [line for line in remote.edited_files() if CODE.fullmatch(line[2:])]
+        self._require_no_other_code([f"{each}, on {node}" for each in (*remote.other_code(PROGRAM), *edited)])
+
+    def _require_no_other_code(self, found: list[str]) -> None:
+        WHY.require(not found, "another-program.other-code", service=self.service, seen="".join(found[:1]))
 
     # -- while a node is lost ------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import posixpath
 import shlex
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -68,7 +69,7 @@ def require_given(swarm: Swarm, service: Service, known: list[str]) -> None:
 def _given(service: Service) -> list[str]:
     """Return where the secrets of a service lie in each copy."""
     names = [str((each.get("File") or {}).get("Name", "")) for each in service.container.get("Secrets") or []]
-    return [name if name.startswith("/") else f"/run/secrets/{name}" for name in names]
+    return [posixpath.join("/run/secrets", name) for name in names]
 
 
 # -- did it come as a secret, and nowhere else -----------------------------------------------------------------
@@ -93,26 +94,32 @@ def require_kept(lab: Lab, swarm: Swarm, service: Service, known: list[str], fil
 
 def _require_from_secret(service: Service, file: str) -> None:
     """Require that the file from which Parcel reads its key is one of the secrets that the service was given."""
-    given = _given(service)
-    # In the image, /var/run is another name of /run.
-    file = f"/{file.removeprefix('/var/')}" if file.startswith("/var/run/") else file
+    given, told = _given(service), file
+    file = _plain(posixpath.join(service.container.get("Dir") or "/", file)) if file else ""
     mounts, configs = (service.container.get(kind) or [] for kind in ("Mounts", "Configs"))
-    over = [
-        each for each in mounts if PurePosixPath(file).is_relative_to(str(each.get("Target") or "/nowhere"))
-    ]
-    if not file or (file in given and not over):
+    over = [each for each in mounts if PurePosixPath(file).is_relative_to(_plain(each.get("Target")))]
+    # A secret lies inside what is mounted above it, and only a mount at its own place hides it.
+    hidden = any(_plain(each.get("Target")) == file for each in over)
+    if not file or (file in map(_plain, given) and not hidden):
         return
     came = "none of its secrets lies there: something in the copies has made that file"
     for each in configs:
-        if (each.get("File") or {}).get("Name") == file:
+        if _plain((each.get("File") or {}).get("Name")) == file:
             came = f"the config `{each['ConfigName']}` brings it there"
-    for each in over[:1]:
-        came = (
-            f"a {each.get('Type', 'bind')} mount of {each.get('Source') or 'a volume'} brings it there, so it lies readable on the "
-            "disks of the nodes"
-        )
-    seen = f"PARCEL_SECRET_FILE={file}; secrets: {', '.join(given) or 'none'}; mounts: {_mounted(service)}"
-    WHY.fail("from-elsewhere", service=service, file=file, came=came, seen=seen)
+    for each in over:
+        if each.get("Type") != "tmpfs":
+            came = (
+                f"a {each.get('Type', 'bind')} mount of {each.get('Source') or 'a volume'} brings it there, so it lies readable on "
+                "the disks of the nodes"
+            )
+    seen = f"PARCEL_SECRET_FILE={told}; secrets: {', '.join(given) or 'none'}; mounts: {_mounted(service)}"
+    WHY.fail("from-elsewhere", service=service, file=told, came=came, seen=seen)
+
+
+def _plain(path: object) -> str:
+    """Return a path in a copy without detours; in the image, /var/run is another name of /run."""
+    plain = posixpath.normpath(f"/{path or 'nowhere'}").replace("//", "/")
+    return f"/{plain.removeprefix('/var/')}" if plain.startswith("/var/run/") else plain
 
 
 def _mounted(service: Service) -> str:

@@ -13,7 +13,7 @@ from .move import (
     require_moved_warm,
     require_not_taken_back,
     require_own_answers,
-    require_provided_image,
+    require_provided_images,
 )
 from .parcel import LOSS_SECONDS, Parcel
 from .seal import keys, require_given, require_kept, require_not_exported
@@ -97,6 +97,9 @@ def test_updated_unnoticed(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
     """Version 2.0 took the place of 1.0 without a failed request."""
     service = parcel.service
     lab.prove_once("updated", service.id, service.digest, test=lambda: _require_update(parcel, lab, timeline))
+    # Each time: copies that start later run what a name means by then.
+    ours = {tag: lab.image(f"drydock/parcel:{tag}") or {} for tag in ("1.0", "2.0")}
+    require_provided_images(parcel.swarm, service, ours)
 
 
 def _require_update(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
@@ -127,7 +130,6 @@ def _require_update(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
     outcomes.copies(swarm, parcel.wanted, version="2.0", hint=hint)
     require_moved_warm(swarm, service, move, WARM_UP, WARM_UP_MS)
     require_own_answers(swarm, service, move, seen)
-    require_provided_image(lab, swarm, service)
 
 
 @needs("own-nodes", "front-answers")
@@ -162,6 +164,7 @@ def _lose_node(parcel: Parcel, lab: Lab, timeline: Traffic) -> tuple[float, int]
         within=LOSS_SECONDS,
         node=workers[0],
         gave_up=parcel.gave_up,
+        busy=lambda begin, end: lab.too_busy(timeline.everything(), begin, end),
         hint=f"`docker service ps {parcel.service.name}` right after a loss (`lab lose 9`) shows what the swarm tries, and why "
         "a copy waits. A port of a node can be held once, so a copy in host mode needs a node of its own: how many "
         "nodes are left for how many copies? `docker service inspect --pretty` shows the constraints and the "

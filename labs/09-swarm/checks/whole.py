@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 REMEMBERED = 5
 """How many ended tasks of each copy a swarm keeps by default; from them everybody reads what happened to copies."""
 
+HEARTBEAT_SECONDS = 2.0
+"""How often a node tells the manager that it is there, as the lab sets it."""
+
 
 def require_whole(swarm: Swarm) -> None:
     """Require that the three nodes are one swarm, managed so that the loss of a worker costs nothing."""
@@ -34,9 +37,13 @@ def require_whole(swarm: Swarm) -> None:
     even = len(managers) % 2 == 0
     WHY.require(not even, "managers.even", number=len(managers), managers=managers, seen=seen)
     WHY.require(managers == [swarm.manager], "managers.others", managers=managers, seen=seen)
-    kept = swarm.ask("/swarm")["Spec"]["Orchestration"].get("TaskHistoryRetentionLimit", REMEMBERED)
+    settings = swarm.ask("/swarm")["Spec"]
+    kept = settings["Orchestration"].get("TaskHistoryRetentionLimit", REMEMBERED)
     seen = f"Task History Retention Limit: {kept}"
     WHY.require(not 0 <= kept < REMEMBERED, "short-history", kept=kept, before=REMEMBERED, seen=seen)
+    seconds = float((settings.get("Dispatcher") or {}).get("HeartbeatPeriod") or 0) / 1e9
+    soon, seen = seconds <= HEARTBEAT_SECONDS, f"Heartbeat Period: {seconds:g} seconds"
+    WHY.require(soon, "slow-heartbeat", seconds=seconds, before=HEARTBEAT_SECONDS, seen=seen)
 
 
 def _has_left(swarm: Swarm, name: str) -> bool:

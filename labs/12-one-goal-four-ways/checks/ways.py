@@ -104,8 +104,7 @@ class Way:
         if isinstance(cluster, ByHand):
             found = [(each.node, cluster.remote(each).in_place_of(PROGRAM)) for each in cluster.copies()]
         if isinstance(cluster, Swarm):
-            running = [each for each in cluster.tasks() if each.wanted and each.container and each.node]
-            found = [(each.node, cluster.remote(each).in_place_of(PROGRAM)) for each in running]
+            found = [(node, copy.in_place_of(PROGRAM)) for node, copy in cluster.remotes()]
         if isinstance(cluster, Kubernetes):
             for pod in cluster.pods():
                 app = cluster.app(pod.spec.containers)

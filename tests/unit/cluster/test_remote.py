@@ -100,3 +100,32 @@ def test_what_listens_in_the_place_of_an_idle_program_is_told() -> None:
     assert both(41).in_place_of(PROGRAM, 8080) == ""
     assert both(40, 41).in_place_of(PROGRAM, 8080) == "", "a process and its child may have one socket"
     assert both().in_place_of(PROGRAM, 8080) == "", "who listens cannot be seen"
+
+
+def test_only_the_programs_that_were_edited_in_it_are_told() -> None:
+    changes = [
+        {"Kind": 1, "Path": "/app/http.py"},
+        {"Kind": 1, "Path": "/etc/hosts.own"},
+        {"Kind": 1, "Path": "/srv/x"},
+    ]
+    record: dict[str, Any] = {"Mounts": [], "Config": {}}
+    assert remote([], json=record, changes=changes).edited_files()[0] == "A /app/http.py"
+    assert "A /srv/x" not in remote([], json=record, changes=changes).edited_files()
+
+
+def test_variables_that_load_other_code_are_told_of_the_program_alone() -> None:
+    container = remote(["python3 /app/parcel.py"], environ="PYTHONPATH=/srv\nLD_PRELOAD=\nA=1\n")
+    assert container.other_code(PROGRAM) == ["PYTHONPATH=/srv"]
+    assert remote(["sleep 5"], environ="PYTHONPATH=/srv\n").other_code(PROGRAM) == []
+
+
+def test_what_answers_in_it_is_asked_from_its_own_network() -> None:
+    asked: list[str] = []
+
+    def run(command: str) -> str:
+        asked.append(command)
+        return "yes\n" if "--target 77" in command and ":8080/" in command else ""
+
+    container = Remote("c", lambda _: {"State": {"Pid": 77}}, run)
+    assert container.answers(8080)
+    assert not container.answers(80)

@@ -70,6 +70,7 @@ class Manager:
         self.said: str = more.get("said", "")
         self.state = more.get("state", {})
         self.networks: list[Any] = more.get("networks", [])
+        self.inside: bool = more.get("inside", False)
 
     def members(self) -> list[Node]:
         """Return the nodes."""
@@ -120,6 +121,10 @@ class Manager:
     def loose(self) -> list[tuple[str, str]]:
         """Return containers that belong to no service."""
         return self.strays
+
+    def remotes(self) -> list[tuple[str, Any]]:
+        """Return the copies that run."""
+        return [("node-2", SimpleNamespace(answers=lambda _: self.inside))]
 
     def container_logs(self, *_: Any) -> str:
         """Return what a copy wrote."""
@@ -208,6 +213,47 @@ def test_copies_that_ended_under_the_rules_before_are_no_sign_of_what_runs_now()
         judged(Manager(service(), *same, task(after=30, definition="new")))._require_steady, service()
     )
     assert "do not stay" in found.rationale
+
+
+def running(*edited: str, variables: tuple[str, ...] = ()) -> Any:
+    """Return a copy on a node in which these files were edited."""
+    return SimpleNamespace(
+        id="c",
+        in_place_of=lambda _: "",
+        other_code=lambda _: list(variables),
+        edited_files=lambda: list(edited),
+    )
+
+
+def program(copy: Any, **more: Any) -> None:
+    manager = Manager(service(**more), task())
+    manager.remotes = lambda: [("node-1", copy)]  # type: ignore[method-assign]
+    made = judged(manager)
+    made.lab.prove_once = lambda *_, test: test()
+    made.require_program()
+
+
+@pytest.mark.parametrize(
+    ("copy", "place", "seen"),
+    [
+        (running("C /app/parcel.py"), "", "C /app/parcel.py, on node-1"),
+        (running(variables=("PYTHONPATH=/srv",)), "", "PYTHONPATH=/srv, on node-1"),
+        (running(), "/app/http.py", "config other at /app/http.py"),
+        (running(), "/usr/lib/python3.13/http", "config other at /usr/lib/python3.13/http"),
+    ],
+)
+def test_code_beside_parcel_in_its_copy_is_told(copy: Any, place: str, seen: str) -> None:
+    configs = [{"ConfigName": "other", "File": {"Name": place}}] if place else []
+    found = failure(lambda: program(copy, Configs=configs))
+    assert "loads other code than the image's" in found.rationale
+    assert found.seen == seen
+
+
+@pytest.mark.parametrize(
+    "place", ["/app/parcel.env", "/usr/local/bin/ready.sh", "/etc/parcel.env", "/app/data"]
+)
+def test_what_is_given_to_a_copy_and_is_no_code_of_parcels_may_lie_anywhere(place: str) -> None:
+    program(running("A /usr/local/bin/own"), Configs=[{"ConfigName": "own", "File": {"Name": place}}])
 
 
 # -- a global service -------------------------------------------------------------------------------------------
@@ -312,6 +358,21 @@ def test_copies_that_do_not_listen_on_their_port_are_told_as_that() -> None:
     assert "nothing listens behind it" in unanswered(service()).rationale
 
 
+@pytest.mark.parametrize(
+    ("inside", "answering", "words"),
+    [
+        (True, (), "through the routing mesh, and no node answers"),
+        (False, (), "nothing listens behind it in the copies"),
+        (True, ("node-3",), "finds none of them ready"),
+    ],
+)
+def test_the_mesh_is_blamed_only_for_what_answers_behind_it(
+    inside: bool, answering: tuple[str, ...], words: str
+) -> None:
+    made = service(ports=[{**HOST, "PublishMode": "ingress"}])
+    assert words in unanswered(made, inside=inside, answering=answering).rationale
+
+
 def test_copies_on_an_internal_network_are_told_as_that() -> None:
     made = service()
     made.record["Spec"]["TaskTemplate"]["Networks"] = [{"Target": "n1"}]
@@ -327,6 +388,7 @@ BEFORE = {
     "Mode": {"Replicated": {"Replicas": 2}},
     "TaskTemplate": {"ContainerSpec": {"Image": "drydock/parcel:1.0"}},
 }
+NORTH = "PARCEL_INSTANCE=north"
 MOVE: Any = SimpleNamespace(before="1.0", after="2.0", begin=1.0, end=2.0)
 
 
@@ -401,22 +463,43 @@ def test_an_answer_of_a_copy_that_the_swarm_may_have_forgotten_is_not_held_again
 
 
 def test_a_copy_with_a_name_of_its_own_is_not_held_against_a_service() -> None:
-    manager = Manager(service(previous=BEFORE), task())
-    move.require_own_answers(manager, manager.made, MOVE, seen("north"))
+    named = {**BEFORE, "TaskTemplate": {"ContainerSpec": {"Image": "drydock/parcel:1.0", "Env": [NORTH]}}}
+    manager = Manager(service(previous=named, Hostname="south"), task())
+    move.require_own_answers(manager, manager.made, MOVE, seen("north", "south", ""))
+    made = service(previous=BEFORE, Hostname="{{.Task.Name}}")
+    move.require_own_answers(Manager(made, task()), made, MOVE, seen("parcel.1.x"))
+    made = service(previous=BEFORE, Args=["sh", "-c", "…"])
+    move.require_own_answers(Manager(made, task()), made, MOVE, seen("any"))
+
+
+def test_an_answer_of_another_services_host_name_is_told() -> None:
+    for made in (service(previous=BEFORE), service(previous=BEFORE, Hostname="south")):
+        found = failure(
+            move.require_own_answers, Manager(made, task()), made, MOVE, seen("c0ffee000001", "helper")
+        )
+        assert "no copy of `parcel`" in found.rationale
+        assert found.seen == "answers of helper"
 
 
 def test_an_image_that_was_made_again_under_the_same_name_is_told() -> None:
     ours = {"Id": "a", "Config": {"Env": ["B=2", "A=1"], "Cmd": ["x"]}, "RootFS": {"Layers": ["l"]}}
-    lab: Any = SimpleNamespace(image=lambda _: ours)
+    there: dict[str, Any] = {}
 
-    def judge(theirs: dict[str, Any]) -> None:
-        copies = [SimpleNamespace(node="node-1")]
-        manager: Any = SimpleNamespace(instances=lambda: copies, ask=lambda *_, **__: theirs)
-        move.require_provided_image(lab, manager, service())
+    def judge(**images: dict[str, Any]) -> None:
+        there.clear()
+        there.update({f"drydock/parcel:{name[1]}.0": each for name, each in images.items()})
+        manager: Any = SimpleNamespace(
+            members=Manager(service()).members, image=lambda _, name: there.get(name, {})
+        )
+        move.require_provided_images(manager, service(), {"1.0": ours, "2.0": ours})
 
-    judge({**ours, "Id": "b", "Config": {"Env": ["A=1", "B=2"], "Cmd": ["x"], "Healthcheck": {}}})
-    assert "is not the image" in failure(judge, {**ours, "RootFS": {"Layers": ["l", "m"]}}).rationale
-    assert "is not the image" in failure(judge, {**ours, "Config": {"Env": ["A=2"]}}).rationale
+    same = {**ours, "Id": "b", "Config": {"Env": ["A=1", "B=2"], "Cmd": ["x"], "Healthcheck": {}}}
+    judge(v1=same, v2=same)
+    # One that was removed is no other image.
+    judge(v2=same)
+    assert "is not the image" in failure(lambda: judge(v2={**ours, "Config": {"Env": ["A=2"]}})).rationale
+    found = failure(lambda: judge(v1={**ours, "RootFS": {"Layers": ["l", "m"]}}, v2=same))
+    assert "has under the name drydock/parcel:1.0 is not" in found.rationale
 
 
 # -- the key ----------------------------------------------------------------------------------------------------
@@ -441,6 +524,17 @@ def test_a_node_that_has_left_is_not_told_as_one_that_is_lost(state: str, *, has
         assert found.seen.endswith("node-3 (worker, down)")
     else:
         whole.require_whole(manager)
+
+
+@pytest.mark.parametrize(("seconds", "soon"), [(2, True), (1, True), (5, False)])
+def test_a_swarm_that_notices_a_loss_later_is_not_as_it_was(seconds: int, *, soon: bool) -> None:
+    said = {"Spec": {"Orchestration": {}, "Dispatcher": {"HeartbeatPeriod": seconds * 10**9}}}
+    only = Node("n", "node-1", ready=True, manager=True, availability="active")
+    manager = SimpleNamespace(members=lambda: [only], nodes=["node-1"], manager="node-1", ask=lambda _: said)
+    if soon:
+        whole.require_whole(manager)
+    else:
+        assert "every 5 s that it is there" in failure(whole.require_whole, manager).rationale
 
 
 @pytest.mark.parametrize(("kept", "enough"), [(0, False), (4, False), (5, True), (-1, True)])
@@ -497,6 +591,26 @@ def test_the_images_other_name_of_the_secrets_folder_is_the_same_folder() -> Non
     made = service(Secrets=[{"File": {"Name": "seal"}}])
     seal._require_from_secret(made, "/var/run/secrets/seal")
     assert "none of its secrets lies there" in failure(seal._require_from_secret, made, "/var/seal").rationale
+
+
+@pytest.mark.parametrize(
+    "file", ["/run/secrets/../secrets/seal", "run/secrets/seal", "//run/./secrets/seal", "/run/secrets/seal"]
+)
+def test_a_detour_to_a_secret_and_a_mount_above_it_lead_to_the_secret(file: str) -> None:
+    above = [{"Type": "tmpfs", "Target": "/run"}, {"Type": "volume", "Target": "/run/secrets/"}]
+    seal._require_from_secret(service(Secrets=[{"File": {"Name": "seal"}}], Mounts=above), file)
+
+
+def test_a_mount_in_a_secrets_own_place_or_beside_it_is_told_as_what_it_is() -> None:
+    def told(file: str, **mount: str) -> str:
+        made = service(Secrets=[{"File": {"Name": "seal"}}], Mounts=[mount])
+        return str(failure(seal._require_from_secret, made, file).rationale)
+
+    over = told("/run/secrets/seal", Type="bind", Source="/work", Target="/run/secrets/seal")
+    assert "a bind mount of /work brings it there" in over
+    # What is in memory lies on no disk.
+    beside = told("/run/other/seal", Type="tmpfs", Target="/run/other")
+    assert "something in the copies has made that file" in beside
 
 
 def test_an_update_that_was_rolled_back_is_told_as_that() -> None:
