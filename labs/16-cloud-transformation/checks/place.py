@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from checker.grading.author import Reply, could_not_run, fail, forms, insides, require, wait_until
+from checker.grading.author import Reply, could_not_run, fail, insides, require, wait_until
+from checker.grading.searching import candidates, is_in, needles, only_whole
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Prober
@@ -312,19 +313,19 @@ class Place:
         """Require that the token of the seal box is in no image, and in the history of none."""
         env = self.lab.node("seal").attrs["Config"]["Env"]
         token = next(each.partition("=")[2] for each in env if each.startswith("SEAL_TOKEN="))
-        needles = [each.decode() for each in forms(token) if b"\0" not in each]
-        patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
+        wanted = needles(token)
         for image in json.loads(self.engine.run("docker image inspect $(docker image ls -aq)") or "[]"):
-            if any(each in json.dumps(image["Config"]) for each in needles):
+            if is_in(json.dumps(image["Config"]), wanted):
                 _fail_leaked(image, "in its settings", "docker --context rented image inspect")
             history = self.engine.run(f"docker history --no-trunc {image['Id']}")
-            if any(each in history for each in needles):
+            if is_in(history, wanted):
                 _fail_leaked(image, "in its history", "docker --context rented history --no-trunc")
             layers = image["GraphDriver"]["Data"] or {}
             folders = f"{layers.get('UpperDir', '')}:{layers.get('LowerDir', '')}".strip(":").split(":")
             if not any(folders):
                 could_not_run("The rented engine does not say where its layers are.")
-            found = self.engine.run(f"grep -rlaF {patterns} {' '.join(folders)}", SEARCH_SECONDS).split()
+            search = f"grep -rlaF {candidates(wanted)} {' '.join(folders)} | {only_whole(wanted)}"
+            found = self.engine.run(search, SEARCH_SECONDS).splitlines()
             if found:
                 file = found[0].partition("/diff")[2]
                 _fail_leaked(image, f"in its file {file}", "each layer, as in docker --context rented save")

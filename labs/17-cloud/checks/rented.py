@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from checker.grading.author import could_not_run, fail, forms, require
+from checker.grading.author import could_not_run, fail, require
+from checker.grading.searching import candidates, is_in, needles, only_whole
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab
@@ -26,6 +27,8 @@ PLACES = {
     "mount": ("the container `{}`, as a mount", "docker --context … inspect {}"),
     "files": ("the container `{}`", "docker --context … diff {}"),
     "settings": ("the settings of the container `{}`", "docker --context … inspect {}"),
+    "memory": ("the container `{}`, in its memory", "docker --context … exec {} mount -t tmpfs"),
+    "config": ("a config of the Swarm there", "docker --context … config inspect"),
     "log": ("the log of the container `{}`", "docker --context … logs {}"),
     "layer": ("the image `{}`", "docker --context … history {}"),
     "image": (
@@ -88,7 +91,10 @@ class Rented:
             seen=self.engine.run("grep -v '^ *#' /etc/default/docker").strip() or "no DOCKER_OPTS",
             source="ssh rented tail /var/log/docker.log",
             evidence=said[-1] if said else "",
-            hint="The line of the log is the engine's own message. `ssh rented cat /etc/default/docker` shows your options, and "
+            hint="The file is read as a shell reads it, and this is the shell's message. All options stand between the two quotes of "
+            '`DOCKER_OPTS="…"`; `ssh rented service docker restart` tries them again.'
+            if said and said[-1].startswith("/etc/default/docker:")
+            else "The line of the log is the engine's own message. `ssh rented cat /etc/default/docker` shows your options, and "
             "`ssh rented service docker restart` tries them again.",
         )
 
@@ -218,13 +224,18 @@ class Rented:
             if any(_holds(mount, file) for mount in each.mounts)
         ]
         since = shlex.quote(self.lab.node(NAME).created)
-        for what, needles in self._keys().items():
-            patterns = " ".join(f"-e {shlex.quote(each)}" for each in needles)
+        # What a Swarm's config holds is on the disk too, in a log that is encrypted.
+        configs = self.engine.run("docker config ls --quiet | xargs -r docker config inspect")
+        for what, wanted in self._keys().items():
+            patterns = candidates(wanted)
             # A running container's files are seen in `merged` again.
             stored = "overlay2 volumes containers image buildkit"
-            command = f"cd /var/lib/docker && grep -rlaF --exclude-dir=merged {patterns} {stored}; {_newer('/', since, patterns)}"
+            search = f"grep -rlaF --exclude-dir=merged {patterns} {stored}; {_newer('/', since, patterns)}; {_in_memory(patterns)}"
+            command = f"cd /var/lib/docker && {{ {search}; }} | {only_whole(wanted)}"
             paths = self.engine.run(command, SEARCH_SECONDS).splitlines()
             found += [(what, *self._place(path)) for path in paths]
+            if is_in(configs, wanted):
+                found.append((what, "config", ""))
         # What was sent for a build is in its cache as well; the image or container with it is what the learner knows by name.
         return sorted(found, key=lambda each: each[1] == "buildkit")
 
@@ -245,11 +256,11 @@ class Rented:
                 files.append((what, shlex.quote(f"{each.folder}/key.pem")))
         keys: dict[str, list[str]] = {}
         for what, file in files:
-            needles = self._needles(file)
-            if not needles and what in KEYS:
+            wanted = self._needles(file)
+            if not wanted and what in KEYS:
                 could_not_run(f"{file} cannot be read in the toolbox. `lab reset 17` makes the scene again.")
-            if needles and needles not in keys.values():
-                keys[what] = [*keys.get(what, []), *needles]
+            if wanted and wanted not in keys.values():
+                keys[what] = [*keys.get(what, []), *wanted]
         return keys
 
     def _needles(self, file: str) -> list[str]:
@@ -257,10 +268,14 @@ class Rented:
         text = self.lab.node("toolbox").exec(f"cat {file}", ASK_SECONDS).stdout
         lines = [line for line in text.splitlines() if line and not line.startswith("---")]
         # All keys of a kind begin alike; a line near the end is this one's own.
-        return [each.decode() for each in forms(lines[-2:][0]) if b"\0" not in each] if lines else []
+        return needles(lines[-2:][0]) if lines else []
 
     def _place(self, path: str) -> tuple[str, str]:
         """Return what a file on the disk, or below the engine's folder, belongs to: a key of `PLACES`, and a name."""
+        if path.startswith("/proc/"):
+            _, _, pid, _, file = path.split("/", 4)
+            owners = {str(each.attrs["State"]["Pid"]): each.name for each in self.engine.containers()}
+            return ("memory", owners[pid]) if pid in owners else ("", shlex.quote(f"/{file}"))
         kind, name, file = f"{path}//".split("/", 2)
         if kind == "containers":
             names = {each.id: each.name for each in self.engine.containers()}
@@ -291,6 +306,15 @@ def _newer(folder: str, since: str, patterns: str) -> str:
     """
     # A pattern may be any text, and `find -exec` would take a `{}` in it for the files.
     return f"find {folder} -xdev -type f -newerct {since} -print0 | xargs -0 -r grep -laF {patterns}"
+
+
+def _in_memory(patterns: str) -> str:
+    """Return a command that does the same for what is mounted from memory on the machine and in its running containers."""
+    return (
+        "for pid in 1 $(docker ps --quiet | xargs -r docker inspect -f '{{.State.Pid}}'); do "
+        "awk '$3 == \"tmpfs\" && $2 !~ /^\\/(proc|var\\/lib\\/docker)\\// { print $2 }' /proc/$pid/mounts | while read -r at; do "
+        f'find "/proc/$pid/root$at" -xdev -type f -print0 | xargs -0 -r grep -laF {patterns}; done; done'
+    )
 
 
 def _layer(folder: str) -> str:

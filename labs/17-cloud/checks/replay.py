@@ -44,6 +44,10 @@ LEAST_CONNECTIONS = 0.25
 copy twice."""
 ONLY_DAYS = ("The other days cost something as well.", "`sh week.sh sh policy.sh` replays all seven days.")
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PART = 4
+"""Hours, of which the users may be away for less than half: the highest load lasts for as long."""
+EARLIER = 60.0
+"""Seconds before the week in which the users may have been paused for a part of it."""
 BILL = "curl http://meter/bill"
 
 
@@ -73,6 +77,7 @@ class Replay:
     @cached_property
     def bill(self) -> dict[str, Any]:
         """The bill; without a replay of a day at least, the check that needs it fails."""
+        self._require_as_given()
         state = self._get("/week").json()
         if state.get("runs"):
             could_not_run(
@@ -93,6 +98,21 @@ class Replay:
         )
         return bill
 
+    def _require_as_given(self) -> None:
+        """Require that nobody has changed the programs and price list of the meter, and the users' program."""
+        for each in (self.lab.node("meter"), self.lab.node("traffic")):
+            changed = self.lab.changed_files(each)
+            require(
+                not changed,
+                f"In `{each.name}`, which is the provider's, files were changed. What it says is not what was replayed."
+                if "meter" in each.name
+                else f"In `{each.name}`, which sends the users' requests, files were changed.",
+                expected="the meter and the users as they came",
+                seen=", ".join(changed[:3]),
+                source=f"docker diff {each.name}",
+                hint="`lab reset 17` makes both anew, and moves your files to work/set-aside/.",
+            )
+
     @cached_property
     def seen(self) -> Timeline:
         """What the users saw in it."""
@@ -101,11 +121,35 @@ class Replay:
             could_not_run(
                 "The record of the users' requests does not reach back to the replay any more. Replay the week again."
             )
+        self._require_users_there(seen)
         if seen.pause > 0.2 * (self.bill["end"] - self.bill["begin"]):
             could_not_run(
                 "The sender of the users' requests was paused for much of the replay. Replay the week again."
             )
         return seen
+
+    def _require_users_there(self, seen: Timeline) -> None:
+        """Require that the users sent their requests in each part of the week."""
+        begin = self.bill["begin"]
+        away, hour = max(
+            (sum(max(0.0, min(gap.end, at + PART) - max(gap.begin, at)) for gap in seen.gaps), hour)
+            for hour in range(24 * self.bill["days"])
+            for at in [begin + hour]
+        )
+        if away < PART / 2:
+            return
+        when = f"{_when(hour)}, the users sent nothing for {away:.1f} of {PART} hours"
+        sender = self.lab.node("traffic")
+        asked = {"container": [sender.id], "event": ["pause", "die"]}
+        require(
+            not any(self.lab.engine.events(since=begin - EARLIER, until=self.bill["end"], filters=asked)),
+            f"From {when}: `{sender.name}` was paused or stopped. Nobody knows what they would have met.",
+            expected="users who send their requests all week",
+            seen=f"no requests for {away:.1f} hours from {_when(hour)} on",
+            source="lab timeline 17",
+            hint="The users stay as they are, also while the week is replayed. Replay the week again.",
+        )
+        could_not_run(f"From {when}: your own machine was too busy, or asleep. Replay the week again.")
 
     # -- the users ---------------------------------------------------------------------------------------------------
 
@@ -140,7 +184,7 @@ class Replay:
         worst, count = Counter(int(each.at - self.bill["begin"]) for each in bad).most_common(1)[0]
         there = [each for each in every if int(each.at - self.bill["begin"]) == worst]
         reserved, used = ((self.bill[what] + [0.0] * 200)[worst] for what in ("reserved", "used"))
-        when = f"{DAYS[worst // 24 % 7]} at {worst % 24:02d}:00"
+        when = _when(worst)
         why, hint = self._why_unserved(worst, when)
         fail(
             f"{len(bad)} of {len(every)} requests failed, more than 1 in 50. {why}",
@@ -170,17 +214,27 @@ class Replay:
             return why, f"What does `curl -i {SERVICE}/` show, {hint}"
         around = slice(max(0, worst - 2), worst + 4)
         reserved, used = sum(self.bill["reserved"][around]), sum(self.bill["used"][around])
+        if late and (names := self._paused(worst)):
+            why = f"got no answer within two seconds: `{names[0]}` was paused, and what is paused answers nobody."
+            return (
+                f"Most of them {why}",
+                "A paused container costs what it reserves. What gives back what a copy reserves?",
+            )
+        # So much is needed on any machine, and more: each request has to be read and logged as well.
+        begin = self.bill["begin"] + around.start
+        wanted = sum(begin <= each.at < begin + around.stop - around.start for each in self.seen.requests)
+        short = wanted * WORK_MS / 1000 > reserved
         # In an hour without a number, the meter itself got no processor time to find one.
         waited = [each for each in self.bill["waited"][around] if each] or [BUSY + 1]
         # Where no copy ran, none would have answered on a faster machine either.
         too_busy = used < 0.5 * reserved and sum(waited) > BUSY * len(waited)
-        if too_busy and (late or self._met_nobody() <= len(bad) / 2):
+        if too_busy and not short and (late or self._met_nobody() <= len(bad) / 2):
             could_not_run(
                 f"Around {when}, the copies had {reserved:.1f} vCPU-hours reserved and got {used:.1f}. Your own machine was too "
                 f"busy to give them more: a program waited {max(waited):.0f} times as long as it worked. Replay the week when it "
                 "has less to do."
             )
-        if late and used < IDLE * reserved:
+        if late and not short and used < IDLE * reserved:
             why = "got no answer within two seconds. The copies had processor time left: they were paused, or waited for something else."
             hint = "What did your policy do before that hour? policy.log and `docker --context … ps --all` show it."
         elif late:
@@ -234,6 +288,21 @@ class Replay:
         """The meter's record of the replay, line by line."""
         # Its last line may be under way.
         return [json.loads(line) for line in self._get("/record").text.splitlines() if line.endswith("}")]
+
+    def _paused(self, hour: int) -> list[str]:
+        """Return which containers were paused in the middle of an hour of the replay, as far as their engine still knows."""
+        begin, until = self.bill["begin"], self.bill["begin"] + hour + 0.5
+        said = self.rented.engine.run(
+            f"docker events --since {begin:.3f} --until {until:.3f} --filter type=container --filter event=pause --filter event=unpause "
+            "--format '{{.Action}} {{.Actor.Attributes.name}}'"
+        )
+        paused: dict[str, None] = {}
+        for action, name in (line.split() for line in said.splitlines()):
+            if action == "pause":
+                paused[name] = None
+            else:
+                paused.pop(name, None)
+        return list(paused)
 
     def _met_nobody(self) -> int:
         """Return how many requests failed while only such containers ran as never answered one without another's help."""
@@ -406,3 +475,8 @@ class Replay:
             why,
             "Which column of the bill has the most to save? bill.svg shows what was reserved and not used.",
         )
+
+
+def _when(hour: int) -> str:
+    """Return an hour of the week in words."""
+    return f"{DAYS[hour // 24 % 7]} at {hour % 24:02d}:00"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from checker.grading.searching import needles
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from checker.timeline.record import Failure
 
@@ -143,6 +144,63 @@ def test_a_file_with_a_key_is_found_whatever_signs_the_key_has(
     command = checks(SLUG, "rented")._newer(shlex.quote(str(tmp_path)), "2020-01-01", quoted)
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=20, check=False)
     assert done.stdout == f"{tmp_path}/mine.pem\n"
+
+
+def test_keys_are_looked_for_below_the_engines_folder_and_on_the_machine(
+    checks: Checks, tmp_path: Path
+) -> None:
+    for place in ("docker/volumes/keys/_data", "docker/overlay2/other/merged", "machine"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "key.pem").write_text("-\na-line-of-a-key\n-\n", encoding="ascii")
+
+    def run(command: str, *_: float) -> str:
+        if "grep" not in command:
+            return '[{"Data": "b25lIGxpbmUK"}]' if "config" in command else ""
+        here = command.replace("/var/lib/docker &&", f"{tmp_path}/docker &&").replace(
+            "find / ", f"find {tmp_path}/machine "
+        )
+        # Neither this machine's own memory nor its engine.
+        here = "docker() { :; }; " + here.replace("for pid in 1 ", "for pid in ")
+        return subprocess.run(
+            ["sh", "-c", here], capture_output=True, text=True, timeout=20, check=False
+        ).stdout
+
+    machine = rented(checks)
+    machine.engine.run = run
+    machine.lab.node = lambda _: SimpleNamespace(created="2020-01-01")
+    machine._keys = lambda: {"mine": needles("a-line-of-a-key"), "another": needles("one line")}
+    assert machine.leaks() == [
+        ("mine", "volumes", "keys"),
+        ("mine", "", f"{tmp_path}/machine/key.pem"),
+        ("another", "config", ""),
+    ]
+
+
+def test_a_file_in_memory_belongs_to_the_container_or_to_the_machine(checks: Checks) -> None:
+    machine = rented(checks)
+    machine.engine.containers = lambda: [container("policy")]
+    assert machine._place("/proc/70/root/keys/key.pem") == ("memory", "policy")
+    assert machine._place("/proc/1/root/run/my key") == ("", "'/run/my key'")
+
+
+@pytest.mark.parametrize(
+    ("log", "hint"),
+    [
+        (
+            "/etc/default/docker: line 5: tcp://0.0.0.0:2376: No such file or directory",
+            "this is the shell's message",
+        ),
+        ("unknown flag: --tlsverfy", "the engine's own message"),
+    ],
+)
+def test_options_that_the_shell_cannot_read_are_told_from_those_that_the_engine_refuses(
+    checks: Checks, log: str, hint: str
+) -> None:
+    tried = f"rented: the engine starts\n{log}\nrented: the engine ended\n"
+    with pytest.raises(CheckFailed) as failed:
+        rented(checks, tail=tried)._require_options()
+    assert failed.value.failure.evidence == log
+    assert hint in failed.value.failure.hint
 
 
 @pytest.mark.parametrize(
@@ -285,6 +343,36 @@ def test_on_a_machine_that_is_too_busy_nobody_can_say_why_requests_failed(checks
         made._why_unserved(5, "Monday at 05:00")
 
 
+@pytest.mark.parametrize(("good", "excused"), [(500, True), (700, False)])
+def test_a_busy_machine_is_no_excuse_for_less_than_the_requests_need(
+    checks: Checks, good: int, *, excused: bool
+) -> None:
+    made = unserved(checks, Failure.TIMED_OUT, good, used=0.1, waited=9.0)
+    for each in made.seen.requests:
+        each.at = 5.0
+    if excused:
+        with pytest.raises(CouldNotRun, match="too busy"):
+            made._why_unserved(5, "Monday at 05:00")
+    else:
+        assert "too little processor time" in made._why_unserved(5, "Monday at 05:00")[0]
+
+
+@pytest.mark.parametrize(
+    ("events", "paused"),
+    [("pause parcel-1\n", True), ("pause parcel-1\nunpause parcel-1\n", False), ("", False)],
+)
+def test_a_busy_machine_is_no_excuse_for_a_copy_that_was_paused(
+    checks: Checks, events: str, *, paused: bool
+) -> None:
+    made = unserved(checks, Failure.TIMED_OUT, 90, used=0.1, waited=9.0)
+    made.rented.engine.run = lambda command: events if "docker events" in command else ""
+    if paused:
+        assert "`parcel-1` was paused" in made._why_unserved(5, "Monday at 05:00")[0]
+    else:
+        with pytest.raises(CouldNotRun, match="too busy"):
+            made._why_unserved(5, "Monday at 05:00")
+
+
 @pytest.mark.parametrize(
     ("ran", "excused"),
     [
@@ -305,6 +393,42 @@ def test_a_busy_machine_is_no_excuse_for_hours_in_which_no_copy_ran(
             made._why_unserved(5, "Monday at 05:00")
     else:
         assert "no copy was there that could answer" in made._why_unserved(5, "Monday at 05:00")[0]
+
+
+def away(checks: Checks, *gaps: tuple[float, float], paused: bool) -> Any:
+    made = replay(checks, container())
+    made.bill |= {"begin": 100.0, "end": 124.0}
+    made.lab = SimpleNamespace(
+        node=lambda _: SimpleNamespace(id="t1", name="drydock-17-traffic-1"),
+        engine=SimpleNamespace(events=lambda **_: iter([{"Action": "pause"}] if paused else [])),
+    )
+    made._require_users_there(
+        SimpleNamespace(gaps=[SimpleNamespace(begin=begin, end=end) for begin, end in gaps])
+    )
+
+
+def test_users_who_were_away_for_a_part_of_the_week_prove_nothing(checks: Checks) -> None:
+    with pytest.raises(
+        CheckFailed, match=r"the users sent nothing for 3\.0 of 4 hours: `drydock-17-traffic-1`"
+    ):
+        away(checks, (115.0, 118.0), paused=True)
+    with pytest.raises(CouldNotRun, match=r"From Monday at 15:00, .* too busy, or asleep"):
+        away(checks, (115.0, 118.0), paused=False)
+    away(checks, (90.0, 101.0), (110.0, 111.0), (112.0, 112.9), (120.0, 121.5), paused=True)
+
+
+@pytest.mark.parametrize("service", ["meter", "traffic"])
+def test_the_meter_and_the_users_are_as_they_came(checks: Checks, service: str) -> None:
+    made = replay(checks, container())
+    changed = {service: ["C /app/prices.toml"]}
+    made.lab = SimpleNamespace(
+        node=lambda name: SimpleNamespace(name=name), changed_files=lambda each: changed.get(each.name, [])
+    )
+    with pytest.raises(CheckFailed, match="files were changed") as failed:
+        made._require_as_given()
+    assert failed.value.failure.seen == "C /app/prices.toml"
+    changed.clear()
+    made._require_as_given()
 
 
 def test_a_service_that_never_gave_a_good_answer_is_wrong_on_a_busy_machine_too(checks: Checks) -> None:
