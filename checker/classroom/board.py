@@ -113,7 +113,7 @@ class Board:
         return reply({"admitted": await self._room.admit(decoded(await body_of(request), _Machine).machine)})
 
     async def turn_away(self, request: Request) -> Response:
-        """Forget a machine that waits."""
+        """Refuse a machine that waits for a learner's place."""
         await self._room.turn_away(decoded(await body_of(request), _Machine).machine)
         return reply({})
 

@@ -133,7 +133,8 @@ class Room:
             address: where it comes from.
 
         Raises:
-            NotThisClassError: the code is wrong (403), there were too many wrong ones (429), or the name is empty (422).
+            NotThisClassError: the code is wrong or the teacher said no (403), there were too many wrong ones (429), or
+                the name is empty (422).
         """
         self._guesses.require_few(address)
         if not same_code(asked.code, self.about.code):
@@ -248,7 +249,7 @@ class Room:
         return True
 
     async def turn_away(self, machine: str) -> None:
-        """Forget a machine that waits."""
+        """Refuse a machine that waits for a learner's place."""
 
         def job(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
             roster.turn_away(db, machine)

@@ -57,6 +57,9 @@ def join(db: sqlite3.Connection, name: str, machine: str) -> tuple[Learner, bool
     """Add a learner, or find one; return them, and whether this machine is theirs.
 
     A second machine under a name that is taken waits for the teacher.
+
+    Raises:
+        NotThisClassError: the teacher said that the machine is not theirs (403), or there are too many already (429).
     """
     row = db.execute(f"{_LEARNER} WHERE key = ?", (names.key(name),)).fetchone()
     # A machine waits for one name: the last one that it asked for.
@@ -65,6 +68,13 @@ def join(db: sqlite3.Connection, name: str, machine: str) -> tuple[Learner, bool
         known = Learner(*row)
         if known.machine == machine:
             return known, True
+        said_no = db.execute(
+            "SELECT count(*) FROM turned_away WHERE machine = ? AND learner = ?", (machine, known.id)
+        )
+        if said_no.fetchone()[0]:
+            raise NotThisClassError(
+                403, f"The teacher says that this machine is not {known.name}'s. Join with another name."
+            )
         if db.execute("SELECT count(*) FROM pending").fetchone()[0] >= MOST_PENDING:
             raise NotThisClassError(429, "Too many machines wait for the teacher.")
         db.execute(
@@ -95,7 +105,11 @@ def admit(db: sqlite3.Connection, machine: str) -> Learner | None:
 
 
 def turn_away(db: sqlite3.Connection, machine: str) -> None:
-    """Forget a machine that waits."""
+    """Refuse a machine that waits for a learner's place. It need not ask again: the answer stays no."""
+    db.execute(
+        "INSERT OR IGNORE INTO turned_away (machine, learner) SELECT machine, learner FROM pending WHERE machine = ?",
+        (machine,),
+    )
     db.execute("DELETE FROM pending WHERE machine = ?", (machine,))
 
 

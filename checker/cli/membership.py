@@ -125,6 +125,9 @@ def status(context: Context) -> int:
         return 0
     if member.admitted:
         print(printable(f"You are in {member.class_name} as {member.name}."))
+    elif member.trouble:
+        # The last try says why: perhaps the teacher has said no.
+        print(printable(f"You asked to join as {member.name}."))
     else:
         print(printable(f"You asked to join as {member.name}; the teacher has not said yes yet."))
     print(f"{waiting} to be sent." + (f" {refused} were not taken by the class." if refused else ""))

@@ -374,6 +374,33 @@ def test_a_machine_whose_place_another_got_waits_for_the_teacher_and_then_goes_o
     assert held.state()["summary"]["hands"] == 1
 
 
+def test_a_machine_that_was_turned_away_reads_so_in_its_status(
+    hold: Callable[[], Held],
+    course: Course,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(sender, "start", lambda _: True)
+    held = hold()
+    with contextlib.closing(Outbox(tmp_path / "first")) as first:
+        join(first, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    assert main(["class", "join", held.opened.invitation.text, "--name", "Ada"]) == 0
+    assert main(["class", "status"]) == 0
+    assert "has not said yes yet" in capsys.readouterr().out
+    _say(held, "turn-away", machine=held.state()["pending"][0]["machine"])
+    with contextlib.closing(Outbox(course.places.state)) as outbox:
+        turns = iter([False, True])
+        keep_posting(outbox, lambda: 0, lambda _: next(turns))
+    assert main(["class", "status"]) == 0
+    told = capsys.readouterr().out
+    assert "not said yes yet" not in told
+    assert "The teacher says that this machine is not Ada's. Join with another name." in told
+    assert main(["class", "join", held.opened.invitation.text, "--name", "Ada B"]) == 0
+    assert "You are in Monday as Ada B." in capsys.readouterr().out
+
+
 def test_an_answer_of_a_class_that_was_left_meanwhile_is_not_noted(
     hold: Callable[[], Held], machine: Machine
 ) -> None:

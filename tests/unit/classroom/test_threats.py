@@ -127,6 +127,26 @@ def test_t12_a_machine_that_was_turned_away_does_not_get_in(tmp_path: Path) -> N
         assert (await the.own.post("/api/admit", json={"machine": "machine-2-machine-2"})).json() == {
             "admitted": False
         }
+        # It asks every few seconds, and the teacher has answered.
+        again = await the.join("Ada", "machine-2-machine-2")
+        assert (again.status_code, again.json()["error"]) == (
+            403,
+            "The teacher says that this machine is not Ada's. Join with another name.",
+        )
+        assert (await the.state())["pending"] == []
+        assert (await the.join("Ada", "machine-3-machine-3")).status_code == 202
+        assert (await the.joined("Ada B", "machine-2-machine-2")).name == "Ada B"
+
+    in_class(tmp_path, body)
+
+
+def test_t12_a_machine_that_asks_again_waits_since_its_first_time(tmp_path: Path) -> None:
+    async def body(the: Class) -> None:
+        await the.joined("Ada", "machine-1-machine-1")
+        await the.join("Ada", "machine-2-machine-2")
+        first = (await the.state())["pending"]
+        await the.join("Ada", "machine-2-machine-2")
+        assert (await the.state())["pending"] == first
 
     in_class(tmp_path, body)
 
