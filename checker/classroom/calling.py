@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import random
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -236,8 +237,11 @@ def keep_posting(
         try:
             collect()
             pause = post(outbox, line)
-        except LabError as error:
-            outbox.trouble(error.what)
+        except (LabError, sqlite3.Error) as error:
+            why = error.what if isinstance(error, LabError) else f"Progress cannot be read or kept: {error}."
+            # A full disk does not take this either. It may have room again later.
+            with contextlib.suppress(sqlite3.Error):
+                outbox.trouble(why)
             # A class that is away is asked less often: 5, 10, 20, 40, 60 seconds.
             pause = min(MOST_PAUSE, max(EVERY_SECONDS, pause * 2))
     line.close()

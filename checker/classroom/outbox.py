@@ -22,6 +22,7 @@ from checker.classroom.protocol import (
     Item,
     ItemKind,
 )
+from checker.classroom.waking import FILE
 from checker.course import values
 from checker.errors import LabError, not_written
 from checker.images import room
@@ -44,8 +45,6 @@ CREATE TABLE IF NOT EXISTS class (
 CREATE TABLE IF NOT EXISTS waiting (id INTEGER PRIMARY KEY AUTOINCREMENT, item BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refused (id INTEGER PRIMARY KEY, item BLOB NOT NULL, why TEXT NOT NULL);
 """
-
-FILE = "class.sqlite3"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 LOCK = "class-sender.lock"
 LOG = "class-sender.log"
+LOCK_SECONDS = 5.0
 HOME = Path(__file__).resolve().parents[2]
 
 
@@ -34,8 +36,13 @@ def is_running(places: Places) -> bool:
         return True
 
 
-def start(places: Places) -> bool:
-    """Start the process in the background unless it runs; return whether it runs now."""
+def start(places: Places, *, wait: bool = True) -> bool:
+    """Start the process in the background unless it runs; return whether it runs now.
+
+    Args:
+        places: of this machine.
+        wait: whether to wait until it is ready, and not only until it was started.
+    """
     if is_running(places):
         return True
     return bool(
@@ -44,9 +51,17 @@ def start(places: Places) -> bool:
             folder=HOME,
             environment=environment_for(places),
             log=places.state / LOG,
-            ready=lambda _: is_running(places) or None,
+            ready=lambda _: not wait or is_running(places) or None,
         )
     )
+
+
+def has_left(outbox: Outbox) -> bool:
+    """Whether the machine has left its class; not while the queue cannot be read, as on a disk that is full."""
+    try:
+        return outbox.membership() is None
+    except sqlite3.Error:
+        return False
 
 
 def main() -> None:
@@ -56,12 +71,13 @@ def main() -> None:
     over = threading.Event()
     try:
         with (
-            locked(places.state / LOCK, "the sender of a class"),
+            # `is_running` holds the lock for a moment to see whether it is free.
+            locked(places.state / LOCK, "the sender of a class", wait=LOCK_SECONDS),
             contextlib.closing(Outbox(places.state)) as outbox,
         ):
 
             def wait(seconds: float) -> bool:
-                return over.wait(seconds) or outbox.membership() is None
+                return over.wait(seconds) or has_left(outbox)
 
             keep_posting(outbox, lambda: outbox.collect(lambda: know(catalogue)), wait)
     except LabError as error:

@@ -44,12 +44,14 @@ def run(args: argparse.Namespace) -> int:
     """Check once and show the report."""
     if (code := _asked(args)) is not None:
         return code
+    from checker.classroom.waking import wake
     from checker.cli.context import Context
     from checker.render.report import report_lines
     from checker.render.style import style_of
     from checker.session.judging import check
 
     context = Context(args)
+    wake(context.places)
     lab, step = context.catalogue.find_step(args.lab)
     with context.trying_shown():
         report = check(context, lab, step=step)

@@ -20,11 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check, find the first problem, and give its next hint."""
+    from checker.classroom.waking import wake
     from checker.cli.context import Context
     from checker.render.style import style_of
     from checker.session.judging import hint
 
     context = Context(args)
+    wake(context.places)
     lab = context.lab()
     with context.trying_shown():
         found = hint(context, lab)

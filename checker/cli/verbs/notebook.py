@@ -51,6 +51,7 @@ def complete_notebooks(prefix: str, **_: object) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Make the copy, start JupyterLab if it is not running, then open or print the address."""
+    from checker.classroom.waking import wake
     from checker.cli.context import Context
     from checker.errors import MisuseError
     from checker.jupyter import copies, server
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         return _stop(context)
     if args.fresh and not args.notebook:
         raise MisuseError("--fresh needs a notebook.", remedy="Name it: lab notebook 4 --fresh")
+    wake(places)
     wanted = [copies.find(places, args.notebook)] if args.notebook else copies.shipped(places)
     if not wanted:
         raise MisuseError(f"There are no notebooks in {places.notebooks}.")

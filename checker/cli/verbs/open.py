@@ -38,12 +38,14 @@ def run(args: argparse.Namespace) -> int:
     import sys
     import webbrowser
 
+    from checker.classroom.waking import wake
     from checker.cli.context import Context
     from checker.errors import LabError
     from checker.live import opening, server
     from checker.site import pages
 
     context = Context(args)
+    wake(context.places)
     lab = context.lab() if args.lab else None
     site = server.start(context.places)
     address = site.opening(lab)

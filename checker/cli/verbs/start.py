@@ -49,10 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Start the lab and say what to do next."""
+    from checker.classroom.waking import wake
     from checker.cli.context import Context
     from checker.session.operations import StartRequest, start
 
     context = Context(args)
+    wake(context.places)
     ways = tuple(name for words in args.ways or () for name in words.split(","))
     started = start(context, context.lab(), StartRequest(ways, wish(args), force=args.force))
     if args.json:

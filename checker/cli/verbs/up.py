@@ -28,12 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Set up, start, check, and say what to do next."""
+    from checker.classroom.waking import wake
     from checker.cli.context import Context
     from checker.provision.ensure import ensure_engine
     from checker.scene.locks import locked
     from checker.session.operations import start
 
     context = Context(args)
+    wake(context.places)
     with locked(context.places.state / "locks" / "up.lock", "lab up"):
         ensure_engine(
             context.places.state, no_install=args.no_install, confirm=context.agrees, progress=context.say

@@ -25,11 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch until the person quits."""
+    from checker.classroom.waking import wake
     from checker.cli.context import Context
     from checker.cli.watching import Watching
     from checker.session.preparing import require_started
 
     context = Context(args)
+    wake(context.places)
     lab = context.lab()
     require_started(context, lab)
     return Watching(context, lab, until_passed=args.until_passed).run()

@@ -11,22 +11,25 @@ import ssl
 import stat
 import threading
 import tracemalloc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 import pytest
 
+from checker import background
 from checker.classroom import calling, sender
 from checker.classroom.calling import Line, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
 from checker.classroom.known import know
 from checker.classroom.outbox import Outbox
 from checker.classroom.protocol import Invitation, Joined, invitation
+from checker.classroom.waking import FILE, wake
 from checker.cli import main
 from checker.course import values
 from checker.errors import LabError, MisuseError
 from checker.images import room
 from checker.progress import Progress
+from checker.scene.locks import locked
 from checker.web.pinned import RogueError, UnreachableError, connect, fingerprint
 from tests.unit.classroom.classes import Held
 from tests.unit.classroom.conftest import CHECKS, report_of
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from checker.course.catalogue import Lab
+    from checker.course.places import Places
     from tests.conftest import Course
 
 
@@ -451,6 +455,81 @@ def test_a_class_that_is_away_is_asked_less_and_less_often(
     member = outbox.membership()
     assert member is not None
     assert "does not answer" in member.trouble
+
+
+def test_a_disk_that_is_full_for_a_while_ends_no_sending(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, _, _ = machine
+    monkeypatch.setattr(calling, "JITTER_SECONDS", 0.0)
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    pauses: list[float] = []
+
+    def full(*_: object) -> NoReturn:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) > 2
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "trouble", full)
+        keep_posting(outbox, full, wait)
+        patched.setattr(outbox, "membership", full)
+        assert not sender.has_left(outbox)
+    assert pauses == [0, 5, 10]
+    pauses.clear()
+    keep_posting(outbox, full, wait)
+    member = outbox.membership()
+    assert member is not None
+    assert member.trouble == "Progress cannot be read or kept: database or disk is full."
+    outbox.leave()
+    assert sender.has_left(outbox)
+
+
+def test_a_machine_in_a_class_is_woken_without_waiting_and_others_are_let_be(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+
+    def start(_: object, *, ready: Callable[[int], object], **__: object) -> object:
+        started.append(ready(1))
+        return started[-1]
+
+    monkeypatch.setattr(background, "start", start)
+    wake(course.places)
+    assert not (course.places.state / FILE).exists()
+    with contextlib.closing(Outbox(course.places.state)) as outbox:
+        wake(course.places)
+        assert started == []
+        outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+        wake(course.places)
+        # Ready at once, though nobody holds the lock yet.
+        assert started == [True]
+        with locked(course.places.state / sender.LOCK, "the sender of a class"):
+            wake(course.places)
+        assert started == [True]
+
+
+def test_a_queue_that_cannot_be_read_stops_no_lab(course: Course) -> None:
+    course.places.state.mkdir(parents=True, exist_ok=True)
+    (course.places.state / FILE).write_bytes(b"this is no database" * 100)
+    wake(course.places)
+
+
+@pytest.mark.parametrize("verb", ["start 97", "up", "check 97", "hint 97", "watch 97", "open 97", "notebook"])
+def test_each_command_to_work_with_wakes_what_sends(
+    course: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    def woken(places: Places) -> NoReturn:
+        assert places.state == course.places.state
+        raise LabError("It was woken.")
+
+    course.lab()
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr("checker.classroom.waking.wake", woken)
+    assert main(verb.split()) == 3
+    assert "It was woken." in capsys.readouterr().err
 
 
 def test_a_wrong_code_is_said(hold: Callable[[], Held], machine: Machine) -> None:
