@@ -276,6 +276,11 @@ class Outbox:
         waiting = self._db.execute("SELECT count(*) FROM waiting").fetchone()[0]
         return int(waiting), int(self._db.execute("SELECT count(*) FROM refused").fetchone()[0])
 
+    def refusal(self) -> str:
+        """Return why the class did not take the last item that was set aside; empty if there is none."""
+        row = self._db.execute("SELECT why FROM refused ORDER BY id DESC LIMIT 1").fetchone()
+        return str(row[0]) if row else ""
+
     def _queue(self, items: list[Item]) -> None:
         with self._transaction():
             self._add(items)

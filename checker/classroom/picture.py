@@ -64,7 +64,7 @@ class Standing:
     hand: float = 0.0
     """Since when the learner asks for help; 0 if not."""
     error: str = ""
-    """Why a check could not run, which is not the learner's fault."""
+    """Why a check could not run, or was not taken by the class, which is not the learner's fault."""
     version: int = 0
     cells: tuple[Cell, ...] = ()
     """What follows from `labs` and `lab`, kept because the board asks for it more often than it changes; so are these:"""
@@ -101,6 +101,18 @@ class Picture:
         """Note that a learner's machine has sent something."""
         if person := self._people.get(who):
             person.seen = self._clock()
+
+    def refuses(self, who: str, why: str) -> None:
+        """Note that what a learner's machine sent was not taken; the next verdict that is taken ends this.
+
+        Args:
+            who: the learner's id.
+            why: for the teacher to read.
+        """
+        if person := self._people.get(who):
+            person.seen = self._clock()
+            person.error = f"What this machine sends is not taken. {names.plain(why, 200)}"
+            self._touch(person)
 
     def require_known(self, item: Item) -> None:
         """Refuse an item that names what this course does not have.

@@ -181,8 +181,12 @@ class Room:
         since = self._clock() - self._last_post.get(batch.learner, 0.0)
         if 0 <= since < POST_SECONDS:
             raise TooManyError("Once a second is enough.", POST_SECONDS)
-        for item in batch.items:
-            self.picture.require_known(item)
+        try:
+            for item in batch.items:
+                self.picture.require_known(item)
+        except NotThisClassError as error:
+            self.picture.refuses(batch.learner, error.what)
+            raise
         self._last_post[batch.learner] = self._clock()
 
         def job(db: sqlite3.Connection) -> tuple[int, list[tuple[int, str, Item]], tuple[int, str]]:

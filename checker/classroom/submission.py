@@ -17,6 +17,8 @@ from checker.results import Report, Status
 from checker.scene.typed import Typed  # noqa: TC001 - msgspec reads it when the program runs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from checker.course.catalogue import Lab
     from checker.course.contents import Entry
 
@@ -79,10 +81,16 @@ class HandedIn:
     files: dict[str, Entry]
 
 
+def _is_left_by_tools(path: Path) -> bool:
+    """Whether a file manager or an editor made a file, on this machine alone."""
+    name = path.name
+    return name in {".DS_Store", "Thumbs.db", "desktop.ini"} or name.startswith("._") or name.endswith("~")
+
+
 def digest(lab: Lab) -> str:
     """Return a digest of what decides a verdict on a lab: its checks, scene and given files, and what its task asks for.
 
-    What `lab measure` writes does not count, so that machines with other figures agree.
+    What `lab measure` writes does not count, so that machines with other figures agree; nor what file managers leave.
     """
     total = hashlib.sha256()
     plainly = msgspec.structs.replace(lab.toml, measured=None)
@@ -91,7 +99,7 @@ def digest(lab: Lab) -> str:
     for folder in ("checks", "start"):
         paths += [path for path in (lab.folder / folder).rglob("*") if path.is_file()]
     for path in sorted(paths, key=lambda path: path.relative_to(lab.folder).as_posix()):
-        if "__pycache__" in path.parts:
+        if "__pycache__" in path.parts or _is_left_by_tools(path):
             continue
         # A checkout on Windows may have other line ends.
         content = hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()

@@ -109,6 +109,7 @@ def status(context: Context) -> int:
 
     with _member(context) as (outbox, member):
         waiting, refused = outbox.counts()
+        why = outbox.refusal()
     running = sender.start(context.places)
     if context.args.json:
         known = {
@@ -117,6 +118,7 @@ def status(context: Context) -> int:
             "admitted": member.admitted,
             "waiting": waiting,
             "refused": refused,
+            "refusal": why,
             "message": member.message_text,
             "trouble": member.trouble,
             "sender": running,
@@ -130,7 +132,12 @@ def status(context: Context) -> int:
         print(printable(f"You asked to join as {member.name}."))
     else:
         print(printable(f"You asked to join as {member.name}; the teacher has not said yes yet."))
-    print(f"{waiting} to be sent." + (f" {refused} were not taken by the class." if refused else ""))
+    print(f"{waiting} to be sent.")
+    if refused:
+        print(printable(f"The class did not take {refused}. Of the last one it said: {why}"))
+        print(
+            "If it is another version: ask the teacher for the course as the class has it, and check again."
+        )
     if member.trouble:
         print(printable(f"The last try failed: {member.trouble}"))
     if noted(context.places.state):

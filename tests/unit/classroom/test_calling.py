@@ -286,6 +286,40 @@ def test_an_item_of_another_version_is_set_aside_and_the_others_arrive(
     assert held.state()["summary"]["hands"] == 1
 
 
+def test_why_something_was_set_aside_is_said_on_both_sides_until_it_is_mended(
+    hold: Callable[[], Held],
+    machine: Machine,
+    lab: Lab,
+    course: Course,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(sender, "start", lambda _: True)
+    held = hold()
+    outbox, progress, collect = machine
+    join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
+    progress.record_attempt(report_of(lab, "it-answers"))
+    outbox.collect(lambda: {lab.slug: dataclasses.replace(know(course.catalogue)[lab.slug], digest="0" * 64)})
+    post(outbox)
+    (row,) = held.state()["rows"]
+    said = f"Lab {lab.number} is another version here."
+    assert (row["why"], row["said"]) == (
+        "environment error",
+        f"What this machine sends is not taken. {said}",
+    )
+    assert main(["class", "status"]) == 0
+    assert f"The class did not take 1. Of the last one it said: {said}" in capsys.readouterr().out
+    progress.record_attempt(report_of(lab, "it-answers"))
+    collect()
+    post(outbox)
+    (row,) = held.state()["rows"]
+    assert (row["why"], row["tries"]) == ("", 1)
+    # Another class has not refused it.
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    assert (outbox.refusal(), outbox.counts()) == ("", (0, 0))
+
+
 def test_what_waits_for_one_class_is_not_sent_to_another(
     hold: Callable[[], Held], machine: Machine, lab: Lab
 ) -> None:

@@ -235,6 +235,22 @@ def test_a_report_that_names_other_checks_is_refused(handing: Handing, lab: Lab)
         require_ours(msgspec.structs.replace(ours, report=report), lab)
 
 
+def test_what_file_managers_and_editors_leave_in_a_lab_is_no_other_version(course: Course, lab: Lab) -> None:
+    before = digest(lab)
+    for name in (
+        "start/.DS_Store",
+        "checks/Thumbs.db",
+        "start/desktop.ini",
+        "start/README.txt~",
+        "start/._README.txt",
+    ):
+        course.write(name, "x")
+    assert digest(lab) == before
+    # A lab's own hidden files count.
+    course.write("start/.env", "x")
+    assert digest(lab) != before
+
+
 def test_the_digest_changes_with_checks_and_not_with_line_ends_or_figures(course: Course, lab: Lab) -> None:
     before = digest(lab)
     course.write("checks/test_it.py", "def test_it_answers():\r\n    pass\r\n")
