@@ -150,16 +150,26 @@ def status(context: Context) -> int:
 def hand(context: Context) -> int:
     """Ask for help, or no longer."""
     from checker.classroom import sender
+    from checker.render.style import printable
 
-    with _member(context) as (outbox, _):
-        outbox.raise_hand(up=not context.args.down)
-    sender.start(context.places)
+    up = not context.args.down
+    with _member(context) as (outbox, member):
+        outbox.raise_hand(up=up)
+    running = sender.start(context.places)
     if context.args.json:
-        print_json({"hand": not context.args.down})
-    elif context.args.down:
-        print("The teacher sees that you no longer need help.")
+        print_json({"hand": up, "admitted": member.admitted, "trouble": member.trouble, "sender": running})
+        return 0
+    what = f"that you {'need' if up else 'no longer need'} help"
+    if member.trouble:
+        # It was kept, and nobody has it yet.
+        print(f"It is sent when the class answers: {what}.")
+        print(printable(f"The last try failed: {member.trouble}"))
+    elif not member.admitted:
+        print(f"The teacher has not let this machine in yet. After that, the teacher sees {what}.")
     else:
-        print("The teacher sees that you need help.")
+        print(f"In a few seconds, the teacher sees {what}.")
+    if not running:
+        context.say("note: the program that sends it could not be started; `lab class status` tries again")
     return 0
 
 

@@ -644,6 +644,30 @@ def test_a_machine_that_joined_knows_where_the_classs_images_are_until_it_leaves
     assert room.place_of(outbox.file.parent) is None
 
 
+def test_asking_for_help_promises_only_what_happens(
+    course: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(sender, "start", lambda _: True)
+
+    def said(*words: str) -> str:
+        assert main(["class", "hand", *words]) == 0
+        return capsys.readouterr().out
+
+    with contextlib.closing(Outbox(course.places.state)) as outbox:
+        ada = outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+        assert said() == (
+            "The teacher has not let this machine in yet. After that, the teacher sees that you need help.\n"
+        )
+        outbox.joined(ada, Joined(learner="ada", name="Ada", secret="s", nonce="n"))  # noqa: S106 - of a test
+        assert said() == "In a few seconds, the teacher sees that you need help.\n"
+        outbox.trouble("The class does not answer.")
+        assert said("--down") == (
+            "It is sent when the class answers: that you no longer need help.\n"
+            "The last try failed: The class does not answer.\n"
+        )
+
+
 def test_each_action_of_a_learner_is_one_record_for_programs(
     hold: Callable[[], Held],
     course: Course,
@@ -661,6 +685,7 @@ def test_each_action_of_a_learner_is_one_record_for_programs(
     held = hold()
     joined = record("join", held.opened.invitation.text, "--name", "Ada")
     assert (joined["name"], joined["admitted"], joined["sender"]) == ("Ada", True, True)
-    assert record("hand") == {"hand": True}
-    assert record("hand", "--down") == {"hand": False}
+    sent = {"admitted": True, "trouble": "", "sender": True}
+    assert record("hand") == {"hand": True, **sent}
+    assert record("hand", "--down") == {"hand": False, **sent}
     assert record("leave") == {"class": joined["class"], "forgotten": 2}
