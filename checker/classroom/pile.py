@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from checker.classroom import names
 from checker.classroom.archive import SUFFIX, read
 from checker.classroom.result import Result
-from checker.classroom.submission import HandedIn, RefusedError, require_ours, same_work
+from checker.classroom.submission import HandedIn, RefusedError, require_ours, require_writable, same_work
 from checker.classroom.whose_values import NOBODY
 from checker.errors import MisuseError
 
@@ -104,6 +104,7 @@ def _lab_of(handed: HandedIn, labs: Mapping[str, Lab]) -> Lab:
             f"It is for a lab that this course does not have: {names.plain(handed.submission.lab, 40)}."
         )
     require_ours(handed.submission, lab)
+    require_writable(handed.submission)
     return lab
 
 

@@ -14,7 +14,7 @@ from checker.classroom.pile import KEPT, name_in, sort
 from checker.classroom.result import Evidence, Judged, Result
 from checker.classroom.submission import HandedIn, Where, claimed
 from checker.classroom.whose_values import NOBODY
-from checker.errors import not_written
+from checker.errors import LabError, not_written
 from checker.results import Kind, Report, Status
 
 if TYPE_CHECKING:
@@ -98,12 +98,20 @@ def grade_all(
             yield before
             continue
         start = time.monotonic()
-        found = why_not(each) or judge(each, seed)
+        found = why_not(each) or _judged(judge, each, seed)
         result = compare(each, found, file=name_in(folder, file), note=notes.get(each.sha256, ""))
         seconds = round(time.monotonic() - start, 1)
         result = msgspec.structs.replace(result, seconds=seconds, values=seed)
         kept.add(result)
         yield result
+
+
+def _judged(judge: Callable[[HandedIn, str], Found], handed: HandedIn, seed: str) -> Found:
+    """Return what came out; a submission that cannot be run does not stop the others, and the next run tries it again."""
+    try:
+        return judge(handed, seed)
+    except LabError as error:
+        return Found(None, f"it could not be run here: {error.what}")
 
 
 def why_not(handed: HandedIn) -> Found | None:

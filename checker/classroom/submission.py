@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from checker.course.contents import Entry
 
 FORMAT = 1
+MOST_PART = 255
+"""How long one part of a path may be, in bytes: what file systems allow (NAME_MAX of Linux; limits.h)."""
+
 WORK = "@WORK@"
 """What stands in a command for the learner's work folder, which is at another path on the teacher's machine."""
 
@@ -125,6 +128,22 @@ def require_ours(submission: Submission, lab: Lab) -> None:
     goals = [check.id for check in submission.report.checks if check.kind == "goal"]
     if len(goals) != len(set(goals)) or (set(goals) - set(lab.check_ids)):
         refuse(f"Its report names checks that lab {lab.number} does not have.")
+
+
+def require_writable(submission: Submission) -> None:
+    """Refuse files that no work folder can have together, or whose names no file system takes.
+
+    Raises:
+        RefusedError: it is so, and which file it is.
+    """
+    paths = {name: name.split("/") for name in submission.files}
+    folders = {"/".join(parts[:count]) for parts in paths.values() for count in range(1, len(parts))}
+    for name, parts in paths.items():
+        shown = names.plain(name, names.MOST_PATH)
+        if name in folders:
+            refuse(f"It must not be unpacked: {shown} is a file and a folder.")
+        if max(len(part.encode()) for part in parts) > MOST_PART:
+            refuse(f"It must not be unpacked: a part of {shown} is longer than {MOST_PART} bytes.")
 
 
 def claimed(submission: Submission, check: str) -> Status:

@@ -13,7 +13,7 @@ from checker.classroom.regrade import Found, Kept, compare, grade_all, standings
 from checker.classroom.result import Evidence, Result
 from checker.classroom.submission import HandedIn, Where
 from checker.classroom.tables import result_lines
-from checker.errors import MisuseError
+from checker.errors import LabError, MisuseError
 from checker.render.style import Style
 from checker.results import Status
 from tests.unit.classroom.conftest import CHECKS, report_of
@@ -147,6 +147,47 @@ def test_each_bad_archive_is_set_aside_with_a_sentence_and_the_others_are_graded
     assert "does not have: 01-first" in said["02.drydock.tar.gz"]
     assert "the same archive as 00" in said["again.drydock.tar.gz"]
     assert "no complete archive" in said["half.drydock.tar.gz"]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"a": b"x", "a/b": b"x"}, "a is a file and a folder"),
+        ({"a/b/c": b"x", "a/b": b"x"}, "a/b is a file and a folder"),
+        ({"x/" + "\N{FIRE}" * 64: b"x"}, "longer than 255 bytes"),
+    ],
+)
+def test_files_that_no_folder_can_have_are_refused_and_the_others_are_graded(
+    course: Course, handing: Handing, lab: Lab, files: dict[str, bytes], why: str
+) -> None:
+    handing.file("Ada")
+    handing.file("Mallory", files=files)
+    pile = sort(handing.folder, course.catalogue)
+    assert [each.submission.learner for _, each in pile.handed[lab.slug]] == ["Ada"]
+    (refused,) = pile.refused
+    assert why in refused.refused
+
+
+def test_the_longest_names_that_can_be_written_are_taken(course: Course, handing: Handing, lab: Lab) -> None:
+    handing.file("Ada", files={"a": b"x", "ab/c": b"x", "d/" + "\N{FIRE}" * 63: b"x"})
+    assert len(sort(handing.folder, course.catalogue).handed[lab.slug]) == 1
+
+
+def test_an_answer_that_cannot_be_run_stops_no_other_and_is_tried_again(
+    course: Course, handing: Handing, lab: Lab
+) -> None:
+    for name in ("Ada", "Ben"):
+        handing.file(name)
+
+    def judge(handed: HandedIn) -> Found:
+        if handed.submission.learner == "Ada":
+            raise LabError("The disk is full.")
+        return Found(report_of(lab, *CHECKS))
+
+    results = {each.learner: each for each in grade(course, handing, judge)}
+    assert results["Ada"].note == "it could not be run here: The disk is full."
+    assert not results["Ada"].final
+    assert results["Ben"].evidence is Evidence.VERIFIED
 
 
 def test_of_two_by_one_learner_the_later_counts(course: Course, handing: Handing, lab: Lab) -> None:
