@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from checker.classroom import names
-from checker.classroom.archive import SUFFIX, read
+from checker.classroom.archive import MANIFEST, SUFFIX, read
 from checker.classroom.result import Result
 from checker.classroom.submission import HandedIn, RefusedError, require_ours, require_writable, same_work
 from checker.classroom.whose_values import NOBODY
@@ -23,21 +23,33 @@ KEPT = ".regraded"
 """The folder beside the archives that the results are kept in, one file for each lab."""
 
 
+MARK = ".drydock"
+"""What the name of every archive has, whatever a browser made of the rest of it."""
+
+
 def archives(folder: Path) -> list[Path]:
     """Return the archives in a folder and the folders below it, as a learning platform unpacks them.
+
+    Browsers rename a second download (`x.drydock.tar (1).gz`), and some unpack it (`x.drydock.tar`). Such a file is
+    taken too: what is read of it counts, or it is refused with a sentence; it is not passed over.
 
     Raises:
         MisuseError: the folder is not there, or has no archive.
     """
     if not folder.is_dir():
         raise MisuseError(f"There is no folder {folder}.", remedy="Name the folder with what was handed in.")
-    found = sorted(path for path in folder.rglob(f"*{SUFFIX}") if KEPT not in path.parts)
+    found = sorted(path for path in folder.rglob(f"*{MARK}*") if _may_be_one(path))
     if not found:
         raise MisuseError(
             f"{folder} has no file whose name ends in {SUFFIX}.",
             remedy="`lab submit` on a learner's machine writes such a file.",
         )
     return found
+
+
+def _may_be_one(path: Path) -> bool:
+    """Whether something in the folder was handed in: a file, or the folder that an archive was unpacked into."""
+    return KEPT not in path.parts and (not path.is_dir() or (path / MANIFEST).is_file())
 
 
 @dataclass
@@ -90,11 +102,30 @@ def sort(folder: Path, catalogue: Catalogue, whose: Whose = NOBODY) -> Pile:
 
 
 def _read_once(file: Path, seen: dict[str, Path]) -> HandedIn:
-    handed = read(file)
+    try:
+        handed = read(file)
+    except RefusedError:
+        if _was_unpacked(file):
+            raise RefusedError(
+                "It was unpacked on the way; some browsers do that.",
+                remedy=f"Ask for the file whose name ends in {SUFFIX}, or compress a .tar again with gzip.",
+            ) from None
+        raise
     if handed.sha256 in seen:
         raise RefusedError(f"It is the same archive as {seen[handed.sha256].name}.")
     seen[handed.sha256] = file
     return handed
+
+
+def _was_unpacked(file: Path) -> bool:
+    """Whether a file is a plain tar archive (its magic is at byte 257, POSIX.1-2017, pax), or a folder."""
+    if not file.is_file():
+        return file.is_dir()
+    try:
+        with file.open("rb") as stream:
+            return stream.read(262)[257:] == b"ustar"
+    except OSError:
+        return False
 
 
 def _lab_of(handed: HandedIn, labs: Mapping[str, Lab]) -> Lab:

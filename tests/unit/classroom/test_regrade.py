@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
@@ -197,6 +198,48 @@ def test_of_two_by_one_learner_the_later_counts(course: Course, handing: Handing
     ((_, handed),) = pile.handed[lab.slug]
     assert handed.submission.hints == 2
     assert "A later one of the same name" in pile.refused[0].refused
+
+
+@pytest.mark.parametrize(
+    "name", ["03-x-ada.drydock.tar (1).gz", "03-x-ada.drydock (1).tar.gz", "03-x-ada.drydock(1).tar.gz"]
+)
+def test_an_archive_that_a_browser_renamed_counts_too(
+    course: Course, handing: Handing, lab: Lab, name: str
+) -> None:
+    handing.file(hints=1)
+    later = handing.file(hints=2, made="2026-01-05T12:00:00+00:00")
+    later.rename(later.with_name(name))
+    ((_, handed),) = sort(handing.folder, course.catalogue).handed[lab.slug]
+    assert handed.submission.hints == 2
+
+
+def test_an_archive_that_was_unpacked_on_the_way_is_refused_with_what_to_do(
+    course: Course, handing: Handing, lab: Lab
+) -> None:
+    good = handing.file("Ada")
+    unpacked = handing.folder / "03-x-ben.drydock.tar"
+    unpacked.write_bytes(gzip.decompress(handing.file("Ben").read_bytes()))
+    (handing.folder / "03-x-cem.drydock").mkdir()
+    (handing.folder / "03-x-cem.drydock" / "submission.json").write_text("{}")
+    (handing.folder / "of-monday.drydock").mkdir()
+    for file in handing.folder.glob("*.gz"):
+        if file != good:
+            file.unlink()
+    pile = sort(handing.folder, course.catalogue)
+    assert [each.submission.learner for _, each in pile.handed[lab.slug]] == ["Ada"]
+    assert [each.file for each in pile.refused] == ["03-x-ben.drydock.tar", "03-x-cem.drydock"]
+    assert all("unpacked on the way" in each.refused for each in pile.refused)
+    # What the sentence advises works.
+    unpacked.with_name(f"{unpacked.name}.gz").write_bytes(gzip.compress(unpacked.read_bytes()))
+    assert len(sort(handing.folder, course.catalogue).handed[lab.slug]) == 2
+
+
+def test_a_download_that_was_cut_short_is_not_passed_over(course: Course, handing: Handing) -> None:
+    half = handing.file()
+    half.write_bytes(half.read_bytes()[:200])
+    half.rename(half.with_name(f"{half.name}.part"))
+    (refused,) = sort(handing.folder, course.catalogue).refused
+    assert "no complete archive" in refused.refused
 
 
 def test_the_same_work_under_two_names_is_noted_for_both(course: Course, handing: Handing, lab: Lab) -> None:
