@@ -94,16 +94,28 @@ def grade_all(
     for file, each in handed:
         seed = seeds.get(each.sha256, "")
         before = kept.of(each.sha256, each.submission.course, seed)
+        note = notes.get(each.sha256, "")
         if before is not None:
-            yield before
+            yield _noted(before, name_in(folder, file), note)
             continue
         start = time.monotonic()
         found = why_not(each) or _judged(judge, each, seed)
-        result = compare(each, found, file=name_in(folder, file), note=notes.get(each.sha256, ""))
+        result = compare(each, found, file=name_in(folder, file))
         seconds = round(time.monotonic() - start, 1)
         result = msgspec.structs.replace(result, seconds=seconds, values=seed)
         kept.add(result)
-        yield result
+        yield _noted(result, result.file, note)
+
+
+def _noted(result: Result, file: str, note: str) -> Result:
+    """Return a result with what is known of its archive beside the others, which another archive changes in a later run.
+
+    Args:
+        result: what came out, as it is kept.
+        file: the archive's name in this run.
+        note: what to say of the archive in this run.
+    """
+    return msgspec.structs.replace(result, file=file, note="; ".join(filter(None, (note, result.note))))
 
 
 def _judged(judge: Callable[[HandedIn, str], Found], handed: HandedIn, seed: str) -> Found:
@@ -121,14 +133,13 @@ def why_not(handed: HandedIn) -> Found | None:
     return None
 
 
-def compare(handed: HandedIn, found: Found, *, file: str, note: str = "") -> Result:
+def compare(handed: HandedIn, found: Found, *, file: str) -> Result:
     """Compare what a submission claims with what came out here.
 
     Args:
         handed: the submission.
         found: what came out.
         file: the archive's name.
-        note: what else is known of it.
     """
     submission = handed.submission
     here = {check.id: check for check in found.report.checks} if found.report else {}
@@ -150,7 +161,7 @@ def compare(handed: HandedIn, found: Found, *, file: str, note: str = "") -> Res
     passed = [check for check in goals if check.claimed is Status.PASSED]
     same = [check for check in passed if check.found is Status.PASSED]
     could_not = found.report is None or bool(found.report.having(Status.COULD_NOT_RUN))
-    said = [note, names.plain(found.said, 500)]
+    said = [names.plain(found.said, 500)]
     if found.report is not None and passed and not submission.typed and not same:
         said.append("nothing was recorded that could be replayed")
     return Result(
@@ -199,6 +210,6 @@ def standings(folder: Path, catalogue: Catalogue, whose: Whose = NOBODY) -> tupl
         kept = Kept(folder, slug)
         for file, each in handed:
             before = kept.of(each.sha256, each.submission.course, pile.seeds[each.sha256])
-            note = pile.notes.get(each.sha256, "")
-            found.append(before or compare(each, Found(None), file=name_in(folder, file), note=note))
+            name, note = name_in(folder, file), pile.notes.get(each.sha256, "")
+            found.append(_noted(before or compare(each, Found(None), file=name), name, note))
     return sorted(found, key=lambda each: (each.lab, names.key(each.learner), each.sha256)), pile.refused

@@ -14,6 +14,7 @@ from checker.classroom import names
 from checker.course.values import MOST_SEED
 from checker.errors import LabError
 from checker.results import Report, Status
+from checker.scene import elsewhere
 from checker.scene.typed import Typed  # noqa: TC001 - msgspec reads it when the program runs
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ def require_ours(submission: Submission, lab: Lab) -> None:
         )
     if unknown := [way for way in submission.ways if way not in lab.toml.ways]:
         refuse(f"It names a way that lab {lab.number} does not have: {names.plain(unknown[0], 40)}.")
+    if submission.where is Where.OWN_CLUSTER and not elsewhere.can(lab):
+        refuse(f"It says that it ran on the learner's own cluster, and lab {lab.number} cannot run there.")
     if submission.report.lab != lab.slug:
         refuse("Its report is about another lab.")
     goals = [check.id for check in submission.report.checks if check.kind == "goal"]

@@ -77,6 +77,7 @@ def test_what_could_not_be_judged_here_is_still_claimed_and_is_tried_again(handi
 
 
 def test_a_lab_on_the_learners_own_cluster_is_not_run(course: Course, handing: Handing) -> None:
+    course.write("compose.elsewhere.yaml", "services: {}\n")
     handing.file(where=Where.OWN_CLUSTER)
 
     def judge(_: HandedIn) -> Found:
@@ -85,6 +86,13 @@ def test_a_lab_on_the_learners_own_cluster_is_not_run(course: Course, handing: H
     (result,) = grade(course, handing, judge)
     assert result.evidence is Evidence.CLAIMED
     assert "own cluster" in result.note
+
+
+def test_a_forger_cannot_say_that_a_lab_ran_where_it_cannot(course: Course, handing: Handing) -> None:
+    handing.file(where=Where.OWN_CLUSTER)
+    pile = sort(handing.folder, course.catalogue)
+    assert not pile.handed
+    assert "cannot run there" in pile.refused[0].refused
 
 
 def test_an_interrupted_run_goes_on_where_it_was(course: Course, handing: Handing, lab: Lab) -> None:
@@ -255,6 +263,36 @@ def test_the_same_work_under_two_names_is_noted_for_both(course: Course, handing
         "Ben": "the same files and commands as Ada",
         "Cem": "",
     }
+
+
+def test_a_copy_that_is_handed_in_later_is_noted_at_both(course: Course, handing: Handing, lab: Lab) -> None:
+    from checker.scene.typed import Typed
+
+    def judge(_: HandedIn) -> Found:
+        return Found(report_of(lab, *CHECKS), "one command was ended")
+
+    def copy(name: str) -> None:
+        handing.file(name, files={"a": b"same"}, typed=(Typed(5, "docker ps"),))
+
+    copy("Ada")
+    assert [each.note for each in grade(course, handing, judge)] == ["one command was ended"]
+    copy("Ben")
+    expected = {
+        "Ada": "the same files and commands as Ben; one command was ended",
+        "Ben": "the same files and commands as Ada; one command was ended",
+    }
+    for _ in range(2):
+        assert {each.learner: each.note for each in grade(course, handing, judge)} == expected
+    found, _refused = standings(handing.folder, course.catalogue)
+    assert {each.learner: each.note for each in found} == expected
+
+
+def test_an_archive_that_was_moved_is_named_as_it_is_now(course: Course, handing: Handing, lab: Lab) -> None:
+    file = handing.file()
+    grade(course, handing, lambda _: Found(report_of(lab, *CHECKS)))
+    file.rename(file.with_name(f"ada{SUFFIX}"))
+    found, _ = standings(handing.folder, course.catalogue)
+    assert [each.file for each in found] == [f"ada{SUFFIX}"]
 
 
 def test_what_was_not_graded_again_stands_as_claimed(course: Course, handing: Handing, lab: Lab) -> None:
