@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from checker.classroom import names
 from checker.classroom.archive import MANIFEST, SUFFIX, read
 from checker.classroom.result import Result
-from checker.classroom.submission import HandedIn, RefusedError, require_ours, require_writable, same_work
+from checker.classroom.submission import (
+    HandedIn,
+    RefusedError,
+    in_utc,
+    require_ours,
+    require_writable,
+    same_work,
+)
 from checker.classroom.whose_values import NOBODY
 from checker.errors import MisuseError
 
@@ -18,6 +26,9 @@ if TYPE_CHECKING:
 
     from checker.classroom.whose_values import Whose
     from checker.course.catalogue import Catalogue, Lab
+
+_Who = tuple[str, str, str]
+"""The slug of a lab, `id` or `name`, and which."""
 
 KEPT = ".regraded"
 """The folder beside the archives that the results are kept in, one file for each lab."""
@@ -80,7 +91,8 @@ def sort(folder: Path, catalogue: Catalogue, whose: Whose = NOBODY) -> Pile:
     labs = {path.name: catalogue.read(path) for path in catalogue.folders}
     pile = Pile({}, [], {}, {})
     seen: dict[str, Path] = {}
-    latest: dict[tuple[str, str], tuple[Path, HandedIn]] = {}
+    latest: dict[_Who, tuple[Path, HandedIn]] = {}
+    called: dict[_Who, dict[str, str]] = defaultdict(dict)
     for file in archives(folder):
         try:
             handed = _read_once(file, seen)
@@ -89,16 +101,34 @@ def sort(folder: Path, catalogue: Catalogue, whose: Whose = NOBODY) -> Pile:
         except RefusedError as error:
             pile.refused.append(_refused(folder, file, f"{error.what} {error.remedy}".strip()))
             continue
-        who = (lab.slug, names.key(handed.submission.id or handed.submission.learner))
+        who = _who(lab, handed)
+        called[who].setdefault(names.key(handed.submission.learner), handed.submission.learner)
         older, latest[who] = _by_time(latest.get(who), (file, handed))
         if older is not None:
-            newer = latest[who][0].name
-            why = f"A later one of the same name was handed in: {newer}."
-            pile.refused.append(_refused(folder, older[0], why))
-    for (slug, _), one in sorted(latest.items(), key=lambda item: item[0]):
-        pile.handed.setdefault(slug, []).append(one)
-    _note_all(pile, whose)
+            pile.refused.append(_refused(folder, older[0], _why_older(older[1], *latest[who])))
+    for who, one in sorted(latest.items(), key=lambda item: item[0]):
+        pile.handed.setdefault(who[0], []).append(one)
+    _note_all(pile, whose, {one.sha256: called[who] for who, (_, one) in latest.items()})
     return pile
+
+
+def _who(lab: Lab, handed: HandedIn) -> _Who:
+    """Return whose submission it is: two are one learner's if they have one id, or one name and no id."""
+    own = handed.submission.id
+    return (
+        (lab.slug, "id", names.key(own)) if own else (lab.slug, "name", names.key(handed.submission.learner))
+    )
+
+
+def _why_older(older: HandedIn, file: Path, newer: HandedIn) -> str:
+    """Return why a submission does not count beside a newer one, and that one's name if it is another."""
+    shown = names.plain(file.name, names.MOST_PATH)
+    if not newer.submission.id:
+        return f"A later one of the same name was handed in: {shown}."
+    if names.key(older.submission.learner) == names.key(newer.submission.learner):
+        return f"A later one of the same id was handed in: {shown}."
+    mine, other = older.submission.learner, newer.submission.learner
+    return f"It is of {mine}. A later one of the same id was handed in as {other}: {shown}."
 
 
 def _read_once(file: Path, seen: dict[str, Path]) -> HandedIn:
@@ -114,7 +144,7 @@ def _read_once(file: Path, seen: dict[str, Path]) -> HandedIn:
     if handed.sha256 in seen:
         raise RefusedError(f"It is the same archive as {seen[handed.sha256].name}.")
     seen[handed.sha256] = file
-    return handed
+    return replace(handed, submission=in_utc(handed.submission))
 
 
 def _was_unpacked(file: Path) -> bool:
@@ -149,12 +179,20 @@ def _by_time(
     return older, newer
 
 
-def _note_all(pile: Pile, whose: Whose) -> None:
+def _note_all(pile: Pile, whose: Whose, called: Mapping[str, Mapping[str, str]]) -> None:
+    """Note what a teacher should know of each archive.
+
+    Args:
+        pile: what was read.
+        whose: the seeds of the class.
+        called: the names under which each counted archive's learner handed in, by its SHA-256, as `names.key` makes them.
+    """
     for several in pile.handed.values():
         for _, this in several:
             said = (
                 whose.note(this.submission, pile.seeds[this.sha256]),
                 _note_name(this, several),
+                _note_id(this, called[this.sha256]),
                 _note_copies(this, several),
             )
             pile.notes[this.sha256] = "; ".join(filter(None, said))
@@ -173,7 +211,14 @@ def _note_name(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:
     """Say that another id has the name under which an archive is graded: then one of the two is not this learner."""
     mine = names.key(one.submission.learner)
     same = [other for _, other in handed if other is not one and names.key(other.submission.learner) == mine]
-    return "another archive has the same name and another id" if same else ""
+    return "another archive has the same name and not the same id" if same else ""
+
+
+def _note_id(one: HandedIn, called: Mapping[str, str]) -> str:
+    """Say under which other names the id of an archive was handed in: then somebody typed a wrong id."""
+    mine = names.key(one.submission.learner)
+    others = [shown for name, shown in called.items() if name != mine]
+    return f"the same id was also handed in as {', '.join(others)}" if others else ""
 
 
 def _note_copies(one: HandedIn, handed: list[tuple[Path, HandedIn]]) -> str:

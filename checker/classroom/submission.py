@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
@@ -131,6 +132,21 @@ def require_ours(submission: Submission, lab: Lab) -> None:
     goals = [check.id for check in submission.report.checks if check.kind == "goal"]
     if len(goals) != len(set(goals)) or (set(goals) - set(lab.check_ids)):
         refuse(f"Its report names checks that lab {lab.number} does not have.")
+
+
+def in_utc(submission: Submission) -> Submission:
+    """Return a submission whose time is in UTC, so that two of them can be compared.
+
+    Raises:
+        RefusedError: it says no time, or none with an offset from UTC.
+    """
+    try:
+        made = datetime.fromisoformat(submission.made)
+        if made.tzinfo is None:
+            raise ValueError("no offset")
+        return msgspec.structs.replace(submission, made=made.astimezone(UTC).isoformat())
+    except (ValueError, OverflowError):
+        refuse(f"It does not say when it was made: {names.plain(submission.made, 40) or 'nothing'}.")
 
 
 def require_writable(submission: Submission) -> None:

@@ -330,5 +330,5 @@ def test_a_neighbours_name_with_another_id_is_noted_at_both(
     handing.file("ADA", values=seeds(held)["Ada"], id="4711", files={"b": b"b"}, typed=())
     handing.file("Ben", values=seeds(held)["Ben"], typed=())
     _, notes = graded(course, handing, whose(held))
-    said = "another archive has the same name and another id"
+    said = "another archive has the same name and not the same id"
     assert notes == {"Ada": said, "ADA": said, "Ben": ""}

@@ -208,6 +208,49 @@ def test_of_two_by_one_learner_the_later_counts(course: Course, handing: Handing
     assert "A later one of the same name" in pile.refused[0].refused
 
 
+def test_the_later_counts_whatever_the_zone_of_its_clock(course: Course, handing: Handing, lab: Lab) -> None:
+    handing.file(made="2026-01-05T11:30:00+02:00", hints=1)
+    handing.file(made="2026-01-05T10:00:00+00:00", hints=2)
+    ((_, handed),) = sort(handing.folder, course.catalogue).handed[lab.slug]
+    assert (handed.submission.hints, handed.submission.made) == (2, "2026-01-05T10:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    "made", ["", "9999", "2026-01-05T10:00:00", "=1+1", "9999-12-31T23:59:59-23:00", "z" * 100_000]
+)
+def test_a_time_that_cannot_be_compared_is_refused(
+    course: Course, handing: Handing, lab: Lab, made: str
+) -> None:
+    handing.file(hints=1)
+    handing.file(made=made, hints=2)
+    pile = sort(handing.folder, course.catalogue)
+    ((_, handed),) = pile.handed[lab.slug]
+    assert handed.submission.hints == 1
+    assert "does not say when it was made" in pile.refused[0].refused
+    assert len(pile.refused[0].refused) < 200
+
+
+def test_an_id_that_is_the_name_of_another_learner_takes_nothing_from_them(
+    course: Course, handing: Handing, lab: Lab
+) -> None:
+    handing.file("Ada")
+    handing.file("Mallory", id="ada", made="2027-01-05T10:00:00+00:00")
+    pile = sort(handing.folder, course.catalogue)
+    assert [each.submission.learner for _, each in pile.handed[lab.slug]] == ["Mallory", "Ada"]
+    assert not pile.refused
+
+
+def test_one_id_with_two_names_is_noted_at_both(course: Course, handing: Handing, lab: Lab) -> None:
+    handing.file("Ada", id="4711")
+    handing.file("Ben", id="4711", made="2026-01-05T12:00:00+00:00")
+    pile = sort(handing.folder, course.catalogue)
+    ((_, ben),) = pile.handed[lab.slug]
+    assert pile.notes[ben.sha256] == "the same id was also handed in as Ada"
+    assert pile.refused[0].refused == (
+        f"It is of Ada. A later one of the same id was handed in as Ben: 01{SUFFIX}."
+    )
+
+
 @pytest.mark.parametrize(
     "name", ["03-x-ada.drydock.tar (1).gz", "03-x-ada.drydock (1).tar.gz", "03-x-ada.drydock(1).tar.gz"]
 )
