@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,12 +56,18 @@ def machines(folder: Path, plan: Plan) -> list[Verdict]:
     return [_machine(file, plan) for file in files]
 
 
+def _text(data: bytes) -> str:
+    """Return the text of a file that a shell wrote: `>` of PowerShell 5.1 writes UTF-16 with a byte order mark."""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig")
+
+
 def _machine(file: Path, plan: Plan) -> Verdict:
     name = plain(file.stem, 60)
     try:
         if file.stat().st_size > MOST_FILE:
             raise ValueError("it is too large")
-        findings = msgspec.json.decode(file.read_bytes(), type=list[Finding])
+        findings = msgspec.json.decode(_text(file.read_bytes()), type=list[Finding])
         if not findings:
             raise ValueError("it is empty")
     except (OSError, ValueError, RecursionError) as error:

@@ -145,6 +145,18 @@ def test_each_machine_is_judged_against_these_labs(labs: list[Lab], tmp_path: Pa
     assert [line.split()[0] for line in lines[1:9:2]] == ["dead", "full", "old", "small"]
 
 
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_file_that_powershell_wrote_is_read(
+    labs: list[Lab], tmp_path: Path, encoding: str, mark: str
+) -> None:
+    text = msgspec.json.encode([finding(memory=8e9, disk_free=50e9)]).decode()
+    (tmp_path / "pc.json").write_bytes((mark + text).encode(encoding))
+    (found,) = machines(tmp_path, plan(labs[:1], 1, 10))
+    # Without a byte order mark, nothing tells that it is UTF-16; PowerShell always writes one.
+    assert found.ready == (bool(mark) or encoding == "utf-8")
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '[{"id": 1}]', "[" * 50_000, "x" * 2_000_001], ids=range(7)
 )
