@@ -100,7 +100,10 @@ class Picture:
     def hears(self, who: str) -> None:
         """Note that a learner's machine has sent something."""
         if person := self._people.get(who):
+            was_silent = self._stuck(person)[0] == "silent"
             person.seen = self._clock()
+            if was_silent:
+                self._touch(person)
 
     def refuses(self, who: str, why: str) -> None:
         """Note that what a learner's machine sent was not taken; the next verdict that is taken ends this.
@@ -196,8 +199,11 @@ class Picture:
     # -- questions -----------------------------------------------------------------------------------------
 
     def rows(self, since: int = 0) -> list[Row]:
-        """Return the learners who changed after a version, in the order of their names."""
-        people = [each for each in self._people.values() if each.version > since]
+        """Return the learners who changed after a version, and those who need help, in the order of their names.
+
+        That somebody needs help, and for how long, changes with time alone.
+        """
+        people = [each for each in self._people.values() if each.version > since or self._stuck(each)[0]]
         people.sort(key=lambda each: (each.name.casefold(), each.id))
         return [self._row(each) for each in people]
 

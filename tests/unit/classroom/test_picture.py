@@ -163,3 +163,25 @@ def test_only_rows_that_changed_are_told_again() -> None:
     picture.add("ben", verdict())
     assert [row.name for row in picture.rows(before)] == ["ben"]
     assert picture.rows(picture.version) == []
+
+
+def test_those_who_need_help_are_told_with_the_reason_and_the_time_although_nothing_came_in() -> None:
+    picture, clock = classroom("ada", "ben", "cem")
+    picture.add("ada", verdict())
+    picture.add("cem", verdict(*LAB.checks))
+    told = picture.version
+    clock.now += 301
+    rows = [(row.name, row.why, row.stuck_s) for row in picture.rows(told)]
+    assert rows == [("ada", "same check", 301.0), ("ben", "silent", 301.0)]
+    assert set(picture.stuck()) == {"ada", "ben"}
+
+
+def test_a_machine_that_was_silent_and_sends_again_is_told_as_such() -> None:
+    picture, clock = classroom("ada", "ben")
+    clock.now += 181
+    told = picture.version
+    picture.hears("ben")
+    assert {row.name: row.why for row in picture.rows(told)} == {"ada": "silent", "ben": ""}
+    told = picture.version
+    picture.hears("ben")
+    assert picture.version == told
