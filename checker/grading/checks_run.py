@@ -99,7 +99,8 @@ class ChecksRun:
     def _tear_down(self, item: pytest.Item, nextitem: pytest.Item | None, check: Check) -> None:
         # If something cannot be put back, later checks are not reliable, so this check does not pass either.
         try:
-            with self._bounded(CHECK_SECONDS):
+            # A check that may take long may have changed what takes long to put back.
+            with self._bounded(max(CHECK_SECONDS, check.seconds)):
                 item.session._setupstate.teardown_exact(nextitem)  # noqa: SLF001 - fixtures of the session end with the last check
         except KeyboardInterrupt:
             raise

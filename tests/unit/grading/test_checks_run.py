@@ -522,3 +522,20 @@ def test_it_answers(lab):
         assert check.failure is not None
         assert check.failure.rationale == each.values["port"]
     assert mine.values != lab.values
+
+
+def test_what_a_slow_check_has_changed_may_be_put_back_as_slowly(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checker.grading.checks_run.CHECK_SECONDS", 0.02)
+    helpers = """
+@pytest.fixture(scope="session")
+def scene():
+    yield
+    threading.Event().wait(0.1)
+"""
+    checks = '@timeout({})\ndef test_a(scene):\n    "T"\n'
+    assert judge(course, checks.format(5), "a", helpers="import threading" + helpers).passed
+    check = only(judge(course, checks.format(0.02), "a", helpers="import threading" + helpers))
+    assert check.status is Status.COULD_NOT_RUN
+    assert "took too long to put back" in check.reason
