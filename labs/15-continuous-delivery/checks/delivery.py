@@ -30,8 +30,8 @@ SLOW_SECONDS = 3.0
 PAUSE_SECONDS = 0.7
 """How long after the first the second is pushed."""
 
-FRONT_LINES = 5000
-"""How many of the last lines of the front are read: more than it writes in a minute in which every request fails."""
+FRONT_LINES = 20000
+"""How many of the last lines of the front are read at most: more than it writes while a push lasts."""
 
 SHORT = 19
 """How much of a digest is shown: `sha256:` and twelve digits."""
@@ -227,8 +227,7 @@ class Delivery:
         self.lab.disturb(f"pushes {what}" if what != "rollback" else "rolls back")
         self.pushed = True
         before, known = self.before, set(self.known)
-        front = self.lab.node("front")
-        lines = len(front.logs(FRONT_LINES).splitlines())
+        since = self.lab.engine.clock.now()
         mark = self.traffic.mark(f"check: {what}")
         sought = (
             MARK if any(MARK in text for each in pushes for text in each.get("files", {}).values()) else ""
@@ -256,9 +255,14 @@ class Delivery:
             given=found["given"],
             known=known,
             load=found["load"],
-            late=late_in(front.logs(FRONT_LINES).splitlines()[lines if lines < FRONT_LINES else 0 :]),
+            late=late_in(self._front_said(since)),
             leak=form_in("\n".join(line for run in runs for line in run.said).encode(), self.password),
         )
+
+    def _front_said(self, since: float) -> list[str]:
+        """Return what the front wrote since a moment of the engine's clock: an older line tells nothing about this push."""
+        front = self.lab.node("front").id
+        return self.lab.engine.logs(front, FRONT_LINES, since=since).splitlines()
 
     @functools.cached_property
     def password(self) -> str:

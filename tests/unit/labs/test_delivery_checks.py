@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import socket
 import subprocess
 import sys
@@ -326,3 +327,45 @@ def test_colours_and_words_around_a_digest_do_no_harm() -> None:
     assert told.is_live
     assert told.digest == NEW
     assert run("result: lively").is_live is False
+
+
+class Front:
+    """A scene whose front has written lines at moments of the engine's clock, where it is 1000 s when the push begins."""
+
+    def __init__(self, *said: tuple[float, str]) -> None:
+        self.said = said
+        self.engine = self
+        self.clock = self
+        self.course_lab = SimpleNamespace(folder=ROOT / "labs" / "15-continuous-delivery")
+        self.id = "front"
+
+    def node(self, _: str) -> Front:
+        """Return what is asked and read."""
+        return self
+
+    def disturb(self, _: str) -> None:
+        """Allow it."""
+
+    def exec(self, *_: object) -> Any:
+        """Answer that nothing was pushed before, and that nothing came of this push."""
+        none = dict.fromkeys(("pushes", "started", "heard", "then", "moved", "unmoved", "given", "live"), [])
+        told = {**none, "main": "c0ffee", "log": "", "services": {}, "load": 0.0}
+        told["pushes"] = [{"commit": "c0ffee", "said": [], "began": 0.0, "ended": 1.0}]
+        return SimpleNamespace(rc=0, stdout=json.dumps(told), stderr="")
+
+    def now(self) -> float:
+        """Return the engine's time."""
+        return 1000.0
+
+    def logs(self, _: str, tail: int, *, since: float = 0.0) -> str:
+        """Return the last lines."""
+        return "\n".join([line for at, line in self.said if at >= since][-tail:])
+
+
+def test_only_what_the_front_writes_from_a_push_on_excuses_what_the_push_costs() -> None:
+    users = SimpleNamespace(mark=lambda _: None, now=float, between=lambda *_: None)
+    slow = "Server service/production-2 is DOWN, reason: Layer7 timeout"
+    requests = [(900.0 + each / 25, "GET / 200") for each in range(2500)] * 3
+    for at, late in ((910.0, ""), (1001.0, slow)):
+        lab = Front(*sorted([*requests, (at, slow), (1002.0, "GET / 503")]))
+        assert delivery.Delivery(lab, users).roll_back("c0ffee").late == late
