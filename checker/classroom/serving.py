@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from checker import whole
 from checker.classroom import identity, roster
@@ -184,6 +185,16 @@ def _keep_port(folder: Path, port: int) -> None:
         raise not_written(file, error) from error
 
 
+class _Impatient(H11Protocol):
+    """Closes a connection on which nothing is said, also before its first request, which uvicorn waits for without end."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+
 def _config(app: ASGIApp, certificate: Path | None = None, key: Path | None = None) -> uvicorn.Config:
     """Return the settings of one server; with a certificate, it speaks TLS."""
     return uvicorn.Config(
@@ -200,7 +211,7 @@ def _config(app: ASGIApp, certificate: Path | None = None, key: Path | None = No
         timeout_graceful_shutdown=END_SECONDS,
         timeout_keep_alive=15,
         backlog=512,
-        # A machine that opens connections and says nothing takes no more than this many.
+        http=_Impatient,
         limit_concurrency=1500,
     )
 

@@ -18,7 +18,8 @@ from checker.engine.requests import NotFoundError, RefusedError, Requests, reaso
 from checker.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    import socket
+    from collections.abc import Callable, Iterator, Mapping
 
     from checker.engine.endpoint import Endpoint
 
@@ -208,7 +209,12 @@ class Engine(Requests):
         return demultiplex(data).decode(errors="replace")
 
     def events(
-        self, *, since: float, until: float | None = None, filters: Mapping[str, list[str]] | None = None
+        self,
+        *,
+        since: float,
+        until: float | None = None,
+        filters: Mapping[str, list[str]] | None = None,
+        opened: Callable[[socket.socket], None] = lambda _: None,
     ) -> Iterator[dict[str, Any]]:
         """Yield engine events.
 
@@ -217,6 +223,7 @@ class Engine(Requests):
             until: the last moment; a time in the future of the engine's clock means now. Without it, the stream
                 continues until it is closed.
             filters: which events.
+            opened: gets the socket of a stream without an end; to shut it ends the stream.
         """
         query: dict[str, Any] = {"since": f"{since:.6f}", "filters": dict(filters or {})}
         last = float("inf")
@@ -230,7 +237,7 @@ class Engine(Requests):
             else:
                 query["until"] = f"{until:.6f}"
         try:
-            with self.stream("/events", query, endless=until is None) as response:
+            with self.stream("/events", query, endless=until is None, opened=opened) as response:
                 if until is not None and not self._podman and _PODMAN in response.getheader("Server", ""):
                     self._podman = True
                     yield from self.events(since=since, until=until, filters=filters)

@@ -226,7 +226,12 @@ class Requests:
 
     @contextlib.contextmanager
     def stream(
-        self, path: str, query: Mapping[str, Any], *, endless: bool
+        self,
+        path: str,
+        query: Mapping[str, Any],
+        *,
+        endless: bool,
+        opened: Callable[[socket.socket], None] = lambda _: None,
     ) -> Iterator[http.client.HTTPResponse]:
         """GET a path whose answer goes on, over a connection of its own; the block reads it.
 
@@ -234,6 +239,7 @@ class Requests:
             path: the path without version.
             query: parameters, as for `request`.
             endless: whether the engine may send nothing for as long as it likes.
+            opened: gets the socket of an endless answer; to shut it ends the answer.
 
         Raises:
             RefusedError: the engine answered with an error instead.
@@ -251,6 +257,7 @@ class Requests:
                 )
             if endless and connection.sock is not None:
                 connection.sock.settimeout(None)
+                opened(connection.sock)
             yield response
         finally:
             connection.close()

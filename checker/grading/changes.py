@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -41,10 +43,22 @@ class Changes:
         self._work = work
         self._health: dict[str, str] = {}
         self._ended = threading.Event()
+        self._socket: socket.socket | None = None
 
     def end(self) -> None:
-        """Stop to report; the thread that follows the engine ends with the engine's next event."""
+        """Stop to report; both threads end, also while nothing happens."""
         self._ended.set()
+        self._shut()
+
+    def _opened(self, connection: socket.socket) -> None:
+        self._socket = connection
+        if self._ended.is_set():
+            self._shut()
+
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it is closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def follow(self) -> None:
         """Start to report changes."""
@@ -57,7 +71,7 @@ class Changes:
             try:
                 # What happened while there was no connection is told by the next one.
                 since = since or self._engine.clock.now()
-                for event in self._engine.events(since=since):
+                for event in self._engine.events(since=since, opened=self._opened):
                     if self._ended.is_set():
                         return
                     if _matters(event) and not self._is_known_health(event):

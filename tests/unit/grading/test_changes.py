@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -72,7 +74,7 @@ def test_what_happens_between_two_connections_is_asked_for(monkeypatch: pytest.M
     followed = changes.Changes(engine, Path())
     asked: list[float] = []
 
-    def events(*, since: float) -> Any:
+    def events(*, since: float, **_: Any) -> Any:
         asked.append(since)
         if len(asked) == 3:
             followed.end()
@@ -84,3 +86,21 @@ def test_what_happens_between_two_connections_is_asked_for(monkeypatch: pytest.M
     monkeypatch.setattr(followed._ended, "wait", lambda _: None)
     followed._follow_engine()
     assert asked == [5.0, pytest.approx(7.0), pytest.approx(7.0)]
+
+
+def test_a_watcher_that_is_ended_lets_go_of_an_engine_that_tells_nothing(tmp_path: Path) -> None:
+    mine, engines = socket.socketpair()
+    followed = changes.Changes(Events(), tmp_path)  # type: ignore[arg-type]
+
+    def events(*, opened: Callable[[socket.socket], None], **_: Any) -> Any:
+        opened(mine)
+        yield from iter(lambda: mine.recv(1), b"")
+        raise EngineError("It ended.")
+
+    followed._engine = SimpleNamespace(events=events, clock=SimpleNamespace(now=lambda: 0.0))  # type: ignore[assignment]
+    thread = threading.Thread(target=followed._follow_engine, daemon=True)
+    with mine, engines:
+        thread.start()
+        followed.end()
+        thread.join(20)
+        assert not thread.is_alive()
