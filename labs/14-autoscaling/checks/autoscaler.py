@@ -26,8 +26,6 @@ WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 NODE_PORT = 30080
 KINDS = ("Deployment", "StatefulSet")
 """The kinds that the task asks for, which the recorder follows."""
-TEMPLATE = "pod-template-hash"
-"""The label by which a Deployment tells its pods of one template from those of another."""
 READY_SECONDS = 20.0
 """How long a copy that is starting is waited for: with little CPU, Parcel needs a few seconds."""
 MEASURED_SECONDS = 75.0
@@ -205,5 +203,5 @@ class Scaled:
 
 def _are_settled(pods: Sequence[Pod]) -> bool:
     """Whether one of these pods is ready, and pods of another template are not about to take the place of others."""
-    templates = {pod.metadata.labels.get(TEMPLATE) for pod in pods}
+    templates = {pod.metadata.revision for pod in pods}
     return any(pod.ready for pod in pods) and (len(templates) == 1 or all(pod.ready for pod in pods))

@@ -410,7 +410,7 @@ def test_pods_are_waited_for_while_those_of_another_template_start(checks: Check
     settled = checks(LAB, "autoscaler")._are_settled
 
     def pod(template: str, *, ready: bool = True) -> Any:
-        return SimpleNamespace(ready=ready, metadata=SimpleNamespace(labels={"pod-template-hash": template}))
+        return SimpleNamespace(ready=ready, metadata=SimpleNamespace(revision=template))
 
     assert settled([pod("a"), pod("a", ready=False)])
     assert not settled([pod("a", ready=False)])
