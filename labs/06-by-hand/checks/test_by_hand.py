@@ -56,7 +56,7 @@ def test_spread_over_hosts(world: World) -> None:
 
 
 @needs("five-copies")
-@timeout(30)
+@timeout(60)
 def test_own_names(world: World, prober: Prober) -> None:
     """Each answers on a port of its host, under a name of its own."""
     called: dict[str, list[Copy]] = {}
