@@ -74,7 +74,10 @@ def _failed(move: Rollout, events: Sequence[Event], warm_up: float) -> str:
 def _cut_off(move: Rollout, events: Sequence[Event], log: EventLog) -> str:
     first = min(move.cut, key=lambda each: each.end)
     if first.failure is Failure.TIMED_OUT:
-        return ""  # nothing ended it but the users' patience
+        return (
+            f"Nobody closed their connections: the rest had not come when the users gave up, {first.ms / 1000:.0f} s after the first had "
+            "begun. What would have sent it may stand still, or be off the network."
+        )
     cut = first.end
     # Users who stood still found out only afterwards.
     since = min((gap.begin for gap in move.gaps if gap.begin < cut < gap.end + SAME_SECONDS), default=cut)

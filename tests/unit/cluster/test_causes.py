@@ -92,8 +92,7 @@ PAUSED = (Gap(96.0, 99.0, Cause.PAUSED),)
         (move(cut=100.0), [], ""),
         (move(cut=100.0), [event(80.0, "start", "blue", "1.0"), event(90.0, "die", "blue", "1.0")], ""),
         (move(cut=100.0), [event(101.0, "start", "blue", "1.0")], ""),
-        # Only the users' patience was over.
-        (move(cut=100.0, way=Failure.TIMED_OUT), [LATER], ""),
+        (move(cut=100.0, way=Failure.TIMED_OUT), [LATER], "had not come when the users gave up, 3 s after"),
         # The users stood still, and found out afterwards.
         (move(cut=100.0, paused=PAUSED), [LATER], ""),
         (
