@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from .box import Box
 from .move import Move
 from .place import Place
 from .statements import Statements
@@ -25,6 +26,12 @@ def place(lab: Lab, prober: Prober) -> Place:
 def move(lab: Lab, place: Place) -> Move:
     """What the users and the bookkeeper saw of the move."""
     return Move(lab, place)
+
+
+@pytest.fixture(scope="session")
+def box(lab: Lab, move: Move) -> Box:
+    """The seal box, which stays."""
+    return Box(lab, move)
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from .place import HOST, PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from checker.grading.author import Container
 
+OLD = "old:8080"
+"""Where the users begin."""
 NEW = f"{HOST}:{PORT}"
 PERIOD = 10
 FILE = "/var/lib/users/record.jsonl"
@@ -34,7 +36,10 @@ class Record:
 
     def __init__(self, lines: Iterable[dict[str, Any]]) -> None:
         found = list(lines)
-        self.writes = [each for each in found if each["kind"] in {"parcel", "photo"}]
+        self.writes = list(_told_apart(found))
+        """Each has `by` as well, which is `to`, or the old machine where it was behind that address."""
+        self.stills = [(each["begin"], each["end"]) for each in found if each["kind"] == "still"]
+        """From when to when the users could try nothing: they were paused, or the machine slept."""
         self.statements = [
             each
             for each in found
@@ -51,18 +56,17 @@ class Record:
 
         The first is the last one that another place acknowledged, the last one the first that the new place acknowledged
         after it. In between are those that were given up. There may have been earlier switches, there and back.
+
+        Behind a front at the new address that leads to the old machine first, the switch is where the new place takes over.
         """
-        elsewhere = [n for n, each in enumerate(self.writes) if each["acknowledged"] and each["to"] != NEW]
-        begin = max(elsewhere, default=0)
-        end = next(
-            (
-                n
-                for n, each in enumerate(self.writes)
-                if n >= begin and each["acknowledged"] and each["to"] == NEW
-            ),
-            None,
-        )
-        return [] if end is None else self.writes[begin : end + 1]
+        # A program that keeps its sessions lets nobody log in again.
+        return self._switch("by") or self._switch("to")
+
+    def _switch(self, place: str) -> list[dict[str, Any]]:
+        taken = [(n, each[place] == NEW) for n, each in enumerate(self.writes) if each["acknowledged"]]
+        begin = max((n for n, is_new in taken if not is_new), default=0)
+        end = next((n for n, is_new in taken if n >= begin and is_new), -1)
+        return self.writes[begin : end + 1]
 
     @property
     def moved_at(self) -> float:
@@ -70,12 +74,27 @@ class Record:
         return float(self.switch[-1]["end"]) if self.switch else 0.0
 
 
+def _told_apart(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the writes, each with who took it: a program knows only the sessions that it began itself."""
+    login = ""
+    for each in lines:
+        if each["kind"] == "login":
+            login = each["to"]
+        elif each["kind"] in {"parcel", "photo"}:
+            yield {**each, "by": OLD if login == OLD else each["to"]}
+
+
 def read(users: Container) -> Record:
     """Read the record from the users' container."""
+    return Record(read_lines(users, FILE))
+
+
+def read_lines(container: Container, file: str) -> list[dict[str, Any]]:
+    """Read a file of JSON lines from a container that writes it."""
     # After a night it has many megabytes.
-    said = gzip.decompress(users.exec(f"gzip -1 -c {FILE}").stdout_bytes).decode()
+    said = gzip.decompress(container.exec(f"gzip -1 -c {file}").stdout_bytes).decode()
     # The last line may be half written.
-    return Record(json.loads(line) for line in said.splitlines() if line.endswith("}"))
+    return [json.loads(line) for line in said.splitlines() if line.endswith("}")]
 
 
 def clock(moment: float) -> str:

@@ -9,6 +9,7 @@ from checker.grading.author import needs, require, timeout, wait_until
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Prober
 
+    from .box import Box
     from .move import Move
     from .place import Place
     from .statements import Statements
@@ -75,9 +76,9 @@ def test_photos_moved(move: Move) -> None:
 
 @needs("users-switched")
 @timeout(30)
-def test_sealed(move: Move) -> None:
+def test_sealed(box: Box) -> None:
     """What is registered in the new place has a seal of the box."""
-    move.require_sealed()
+    box.require_sealed()
 
 
 @needs("no-write-lost", "set-by-environment")
