@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from checker.classroom.protocol import (
+    HEARD,
     SEAL,
     Acknowledged,
     Batch,
@@ -27,7 +28,7 @@ from checker.web.pinned import UnreachableError, connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from checker.classroom.outbox import Outbox
+    from checker.classroom.outbox import Membership, Outbox
 
 T = TypeVar("T")
 
@@ -191,29 +192,31 @@ def post(outbox: Outbox, line: Line | None = None) -> float:
     if not items:
         return EVERY_SECONDS
     body = msgspec.json.encode(Batch(learner=member.learner, seq_from=seq, items=tuple(items)))
-    headers = {SEAL: seal(member.secret, member.nonce, body)}
+    headers = {SEAL: seal(member.secret, member.nonce, body), HEARD: str(member.message)}
     answer = (line.ask if line else ask)(invitation(member.invitation), "POST", "/events", body, headers)
     if answer.status == 200:
         done = _decoded(answer, Acknowledged)
-        outbox.acknowledged(done.seq_acked, done.message_id, done.message)
+        outbox.acknowledged(done.seq_acked, done.messages)
         return 1.0 if len(items) > 1 and outbox.next()[1] else EVERY_SECONDS
     if answer.status == 429:
         return max(1.0, answer.after)
     if answer.status == 422:
         # One item of the batch is not known there. Sent one by one, only that one is set aside.
-        return _one_by_one(outbox, member.learner, member.secret, member.nonce, invitation(member.invitation))
+        return _one_by_one(outbox, member)
     raise LabError(
         f"The class refused what this machine sent. {answer.why}",
         remedy="Join again, or ask the teacher.",
     )
 
 
-def _one_by_one(outbox: Outbox, learner: str, secret: str, nonce: str, to: Invitation) -> float:
+def _one_by_one(outbox: Outbox, member: Membership) -> float:
     seq, items = outbox.next()
-    body = msgspec.json.encode(Batch(learner=learner, seq_from=seq, items=(items[0],)))
-    answer = ask(to, "POST", "/events", body, {SEAL: seal(secret, nonce, body)})
+    body = msgspec.json.encode(Batch(learner=member.learner, seq_from=seq, items=(items[0],)))
+    headers = {SEAL: seal(member.secret, member.nonce, body), HEARD: str(member.message)}
+    answer = ask(invitation(member.invitation), "POST", "/events", body, headers)
     if answer.status == 200:
-        outbox.acknowledged(_decoded(answer, Acknowledged).seq_acked)
+        done = _decoded(answer, Acknowledged)
+        outbox.acknowledged(done.seq_acked, done.messages)
     elif answer.status == 422:
         outbox.set_aside(answer.why)
     return 1.0

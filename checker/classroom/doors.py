@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from checker.classroom.protocol import LEARNER, SEAL, Batch, Joining
+from checker.classroom.protocol import HEARD, LEARNER, SEAL, Batch, Joining
 from checker.classroom.replies import HANDLERS, body_of, decoded, refused, reply
 from checker.classroom.roster import NotThisClassError
 
@@ -37,7 +38,10 @@ def lan(room: Room, shelf: Shelf | None = None) -> ASGIApp:
 
     async def events(request: Request) -> Response:
         body = await body_of(request)
-        return reply(await room.take(decoded(body, Batch), body, request.headers.get(SEAL, "")))
+        told = request.headers.get(HEARD, "")
+        # Not sealed: a wrong number changes only what this machine reads again.
+        heard = int(told) if re.fullmatch("[0-9]{1,9}", told) else 0
+        return reply(await room.take(decoded(body, Batch), body, request.headers.get(SEAL, ""), heard))
 
     async def me(request: Request) -> Response:
         return reply(await room.me(request.headers.get(LEARNER, ""), b"/me", request.headers.get(SEAL, "")))

@@ -21,6 +21,7 @@ from checker.classroom.protocol import (
     CheckState,
     Item,
     ItemKind,
+    Message,
 )
 from checker.classroom.waking import FILE
 from checker.course import values
@@ -44,7 +45,16 @@ CREATE TABLE IF NOT EXISTS class (
 );
 CREATE TABLE IF NOT EXISTS waiting (id INTEGER PRIMARY KEY AUTOINCREMENT, item BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refused (id INTEGER PRIMARY KEY, item BLOB NOT NULL, why TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS message (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, text TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0
+);
 """
+
+_OF_A_CLASS = ("class", "waiting", "refused", "message")
+"""The tables that are emptied when the machine leaves a class."""
+
+MOST_SHOWN = 5
+"""How many messages are shown to who asks for the last ones."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Membership:
     class_name: str
     acked: int
     message: int
+    """The number of the last message that arrived."""
     message_text: str
     trouble: str
     """Why the last try to reach the class failed; empty if it did not."""
@@ -141,8 +152,8 @@ class Outbox:
             self._db.execute("UPDATE class SET invitation = ?, name = ?", (invitation, name))
         else:
             with self._transaction():
-                for table in ("class", "waiting", "refused"):
-                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - three names of ours
+                for table in _OF_A_CLASS:
+                    self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
                 self._db.execute(
                     "INSERT INTO class (one, invitation, name, machine, attempt, hint) VALUES (1, ?, ?, ?, ?, ?)",
                     (invitation, name, machine, attempt, hint),
@@ -181,8 +192,8 @@ class Outbox:
     def leave(self) -> None:
         """Forget the class, and what was not sent."""
         with self._transaction():
-            for name in ("class", "waiting", "refused"):
-                self._db.execute(f"DELETE FROM {name}")  # noqa: S608 - three names of ours
+            for table in _OF_A_CLASS:
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
         room.forget(self.file.parent)
         values.note(self.file.parent, "")
 
@@ -247,8 +258,8 @@ class Outbox:
             items.append(msgspec.json.decode(data, type=Item))
         return (int(acked[0]) if acked else 0) + 1, items
 
-    def acknowledged(self, seq: int, message_id: int = 0, message: str = "") -> None:
-        """Drop what the class has up to a number, and keep its newest message."""
+    def acknowledged(self, seq: int, messages: tuple[Message, ...] = ()) -> None:
+        """Drop what the class has up to a number, and keep its messages."""
         with self._transaction():
             before = int(self._db.execute("SELECT acked FROM class").fetchone()[0])
             self._db.execute(
@@ -256,8 +267,12 @@ class Outbox:
                 (max(0, seq - before),),
             )
             self._db.execute("UPDATE class SET acked = ?, trouble = ''", (seq,))
-            if message_id:
-                self._db.execute("UPDATE class SET message = ?, message_text = ?", (message_id, message))
+            for each in messages:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO message (id, at, text) VALUES (?, ?, ?)",
+                    (each.id, each.at, each.text),
+                )
+                self._db.execute("UPDATE class SET message = ?, message_text = ?", (each.id, each.text))
 
     def set_aside(self, why: str) -> None:
         """Set the first item aside, which the class does not take, so that those behind it are sent."""
@@ -275,6 +290,25 @@ class Outbox:
         """Return how many items wait, and how many were set aside."""
         waiting = self._db.execute("SELECT count(*) FROM waiting").fetchone()[0]
         return int(waiting), int(self._db.execute("SELECT count(*) FROM refused").fetchone()[0])
+
+    def messages(self) -> list[Message]:
+        """Return the teacher's last messages, the oldest first."""
+        rows = self._db.execute(
+            "SELECT id, at, text FROM message ORDER BY id DESC LIMIT ?", (MOST_SHOWN,)
+        ).fetchall()
+        return [Message(id=number, at=at, text=text) for number, at, text in reversed(rows)]
+
+    def unread(self) -> list[Message]:
+        """Return the messages that the learner was not shown yet, the oldest first."""
+        rows = self._db.execute("SELECT id, at, text FROM message WHERE NOT shown ORDER BY id")
+        return [Message(id=number, at=at, text=text) for number, at, text in rows]
+
+    def was_shown(self, messages: list[Message]) -> None:
+        """Note that the learner was shown messages."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE message SET shown = 1 WHERE id = ?", [(each.id,) for each in messages]
+            )
 
     def refusal(self) -> str:
         """Return why the class did not take the last item that was set aside; empty if there is none."""

@@ -45,6 +45,9 @@ SEAL = "drydock-seal"
 LEARNER = "drydock-learner"
 """The header with the learner's id, where the request has no body."""
 
+HEARD = "drydock-heard"
+"""The header with the number of the last message that a learner's machine has; the answer brings those after it."""
+
 READING = b"/v2/"
 """What a learner's machine seals once to read from the class's registry: a permit that is no good for anything else."""
 
@@ -118,13 +121,21 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
 
 
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What the teacher says to a learner, or to all."""
+
+    id: int
+    at: str
+    """When, by the teacher's clock, ISO 8601 with offset."""
+    text: str
+
+
 class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to a batch: everything up to this number is on the teacher's disk."""
 
     seq_acked: int
-    message: str = ""
-    """What the teacher says to this learner or to all, if it is new."""
-    message_id: int = 0
+    messages: tuple[Message, ...] = ()
+    """What the teacher said to this learner or to all that the machine does not have, the oldest first."""
 
 
 class Me(msgspec.Struct, frozen=True, kw_only=True):

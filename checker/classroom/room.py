@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from checker.classroom.known import Known
+    from checker.classroom.protocol import Message
     from checker.classroom.register import Register
 
 GUESSES = 5
@@ -165,13 +166,14 @@ class Room:
             values=seed,
         )
 
-    async def take(self, batch: Batch, body: bytes, found_seal: str) -> Acknowledged:
+    async def take(self, batch: Batch, body: bytes, found_seal: str, heard: int = 0) -> Acknowledged:
         """Take a batch from a learner's machine; what the answer acknowledges is on disk.
 
         Args:
             batch: the batch.
             body: its bytes, as they were sealed.
             found_seal: the seal.
+            heard: the number of the last message that the machine has.
 
         Raises:
             NotThisClassError: the seal is wrong (403), it comes too soon (429), it names what this course does not have
@@ -189,15 +191,15 @@ class Room:
             raise
         self._last_post[batch.learner] = self._clock()
 
-        def job(db: sqlite3.Connection) -> tuple[int, list[tuple[int, str, Item]], tuple[int, str]]:
+        def job(db: sqlite3.Connection) -> tuple[int, list[tuple[int, str, Item]], tuple[Message, ...]]:
             last, new = roster.add(db, batch.learner, batch.seq_from, batch.items)
-            return last, new, roster.last_message(db, batch.learner)
+            return last, new, roster.messages(db, batch.learner, heard)
 
-        last, new, (number, text) = await self.register.do(job)
+        last, new, messages = await self.register.do(job)
         self.picture.hears(batch.learner)
         for _, _, item in new:
             self.picture.add(batch.learner, item)
-        return Acknowledged(seq_acked=last, message=text, message_id=number)
+        return Acknowledged(seq_acked=last, messages=messages)
 
     async def me(self, who: str, path: bytes, found_seal: str) -> Me:
         """Return what the class knows of the learner who asks.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checker.classroom import names
-from checker.classroom.protocol import Item, new_code
+from checker.classroom.protocol import Item, Message, new_code
 from checker.course.values import seed_of
 from checker.errors import LabError
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_LEARNERS = 2_000
 MOST_PENDING = 200
 """How many machines may wait for the teacher."""
+
+MOST_MESSAGES = 10
+"""How many messages one answer brings."""
 
 
 class NotThisClassError(LabError):
@@ -204,6 +207,15 @@ def say(db: sqlite3.Connection, to: str, text: str) -> int:
         db.execute("INSERT INTO message (learner, at, text) VALUES (?, ?, ?)", (to, now(), text)).lastrowid
         or 0
     )
+
+
+def messages(db: sqlite3.Connection, wanted: str, after: int) -> tuple[Message, ...]:
+    """Return the messages to a learner or to all after a number, the oldest first; of many, the newest."""
+    rows = db.execute(
+        "SELECT id, at, text FROM message WHERE learner IN ('', ?) AND id > ? ORDER BY id DESC LIMIT ?",
+        (wanted, after, MOST_MESSAGES),
+    ).fetchall()
+    return tuple(Message(id=number, at=at, text=text) for number, at, text in reversed(rows))
 
 
 def last_message(db: sqlite3.Connection, wanted: str) -> tuple[int, str]:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from checker.classroom.outbox import Membership, Outbox
-    from checker.classroom.protocol import Joined
+    from checker.classroom.protocol import Joined, Message
     from checker.cli.context import Context
+    from checker.course.places import Places
 
 
 def add_arguments(
@@ -34,7 +35,7 @@ def add_arguments(
     for name, text in (
         (
             "status",
-            "learners: the class that you are in, what waits to be sent, and the teacher's last message",
+            "learners: the class that you are in, what waits to be sent, and the teacher's last messages",
         ),
         ("leave", "learners: leave the class; nothing more is sent"),
     ):
@@ -105,11 +106,14 @@ def status(context: Context) -> int:
     """Say which class this is, and what waits."""
     from checker.classroom import sender
     from checker.course.values import noted
+    from checker.errors import LabError
     from checker.render.style import printable
 
     with _member(context) as (outbox, member):
         waiting, refused = outbox.counts()
-        why = outbox.refusal()
+        why, messages = outbox.refusal(), outbox.messages()
+        with contextlib.suppress(LabError):  # a full disk is no reason to say nothing
+            outbox.was_shown(outbox.unread())
     running = sender.start(context.places)
     if context.args.json:
         known = {
@@ -120,6 +124,7 @@ def status(context: Context) -> int:
             "refused": refused,
             "refusal": why,
             "message": member.message_text,
+            "messages": messages,
             "trouble": member.trouble,
             "sender": running,
         }
@@ -142,9 +147,43 @@ def status(context: Context) -> int:
         print(printable(f"The last try failed: {member.trouble}"))
     if noted(context.places.state):
         print("In some labs, this class gives you values of your own. `lab values 1` shows those of lab 1.")
-    if member.message_text:
-        print(printable(f"The teacher says: {member.message_text}"))
+    _tell_messages(messages)
     return 0
+
+
+def _tell_messages(messages: list[Message]) -> None:
+    import datetime as dt
+
+    from checker.render.style import printable
+
+    for each in messages:
+        # The time is the teacher's; a machine in another zone shows it in its own.
+        at = dt.datetime.fromisoformat(each.at).astimezone()
+        print(printable(f"The teacher says ({at:%H:%M}): {each.text}"))
+
+
+def tell_unread(places: Places) -> None:
+    """Print the teacher's messages that the learner has not seen, after a verdict. Nothing fails because of them.
+
+    Args:
+        places: of this machine.
+    """
+    from checker.classroom.waking import FILE
+
+    if not (places.state / FILE).is_file():
+        return
+    import sqlite3
+
+    from checker.classroom.outbox import Outbox
+    from checker.errors import LabError
+
+    with (
+        contextlib.suppress(LabError, sqlite3.Error, ValueError),
+        contextlib.closing(Outbox(places.state)) as outbox,
+    ):
+        unread = outbox.unread()
+        _tell_messages(unread)
+        outbox.was_shown(unread)
 
 
 def hand(context: Context) -> int:

@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return code
     from checker.classroom.waking import wake
     from checker.cli.context import Context
+    from checker.cli.membership import tell_unread
     from checker.render.report import report_lines
     from checker.render.style import style_of
     from checker.session.judging import check
@@ -65,4 +66,5 @@ def run(args: argparse.Namespace) -> int:
         print_json(report)
     else:
         print("\n".join(report_lines(report, style_of(), everything=args.all)))
+        tell_unread(context.places)
     return int(report.exit_code)

@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> int:
     """Check, find the first problem, and give its next hint."""
     from checker.classroom.waking import wake
     from checker.cli.context import Context
+    from checker.cli.membership import tell_unread
     from checker.render.style import style_of
     from checker.session.judging import hint
 
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
         }
         print_json(record)
         return 0
+    tell_unread(context.places)
     if found is None:
         print(f"Every check of lab {lab.number} passes. There is nothing left to hint at.")
         return 0

@@ -22,9 +22,10 @@ from checker.classroom.calling import Line, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
 from checker.classroom.known import know
 from checker.classroom.outbox import Outbox
-from checker.classroom.protocol import Invitation, Joined, invitation
+from checker.classroom.protocol import Invitation, Joined, Message, invitation
 from checker.classroom.waking import FILE, wake
 from checker.cli import main
+from checker.cli.membership import tell_unread
 from checker.course import values
 from checker.errors import LabError, MisuseError
 from checker.images import room
@@ -470,6 +471,58 @@ def test_a_message_reaches_the_learner_with_the_next_answer(
     member = outbox.membership()
     assert member is not None
     assert member.message_text == "Coffee at ten"
+
+
+def test_each_message_reaches_a_learner_once_however_many_came_meanwhile(
+    hold: Callable[[], Held], machine: Machine, course: Course, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = hold()
+    outbox, _, _ = machine
+    to = held.opened.invitation.text
+    ada = join(outbox, to, "Ada", "machine-1-machine-1")
+    with contextlib.closing(Outbox(outbox.file.parent / "ben")) as other:
+        ben = join(other, to, "Ben", "machine-2-machine-2")
+    tell_unread(course.places)
+    assert capsys.readouterr().out == ""
+    for who, text in (("", "Coffee at ten"), (ben.learner, "Well done"), (ada.learner, "Look at step 2")):
+        _say(held, "message", text=text, to=who)
+    outbox.raise_hand(up=True)
+    post(outbox)
+    assert [each.text for each in outbox.unread()] == ["Coffee at ten", "Look at step 2"]
+    tell_unread(course.places)
+    told = capsys.readouterr().out.splitlines()
+    assert [line.partition("): ")[2] for line in told] == ["Coffee at ten", "Look at step 2"]
+    assert told[0].startswith("The teacher says (")
+    _say(held, "message", text="Back to work")
+    outbox.raise_hand(up=False)
+    post(outbox)
+    tell_unread(course.places)
+    assert capsys.readouterr().out.splitlines()[0].endswith("): Back to work")
+    tell_unread(course.places)
+    assert capsys.readouterr().out == ""
+    assert [each.text for each in outbox.messages()] == ["Coffee at ten", "Look at step 2", "Back to work"]
+    outbox.leave()
+    assert outbox.messages() == []
+
+
+def test_an_unread_message_is_shown_with_a_verdict_and_with_a_hint_but_not_to_programs(
+    course: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = course.lab()
+    monkeypatch.setattr("checker.session.judging.hint", lambda *_: None)
+    monkeypatch.setattr("checker.session.judging.check", lambda *_, **__: report_of(lab))
+    with contextlib.closing(Outbox(course.places.state)) as outbox:
+        outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+        monkeypatch.setattr("checker.classroom.waking.wake", lambda _: None)
+        for number, verb in enumerate(("check", "hint"), start=1):
+            said = Message(id=number, at="2026-01-05T10:00:00.000+00:00", text=f"Look at {verb}")
+            outbox.acknowledged(0, (said,))
+            main([verb, "97", "--json"])
+            assert "The teacher says" not in capsys.readouterr().out
+            main([verb, "97"])
+            assert f"): Look at {verb}\n" in capsys.readouterr().out
+            main([verb, "97"])
+            assert "The teacher says" not in capsys.readouterr().out
 
 
 def test_a_class_that_is_away_is_asked_less_and_less_often(

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from checker.classroom import roster
-from checker.classroom.protocol import BODY_BYTES, SEAL, Batch, CheckState, Item, ItemKind, seal
+from checker.classroom.protocol import BODY_BYTES, HEARD, SEAL, Batch, CheckState, Item, ItemKind, seal
 from checker.results import Status
 from tests.unit.classroom.classes import INVITATION, LAB, PORT, TOKEN, Class, in_class, opened, verdict
 
@@ -317,6 +317,28 @@ def test_t14_a_clock_that_is_wrong_changes_nothing(tmp_path: Path) -> None:
         events = (await the.own.get("/api/events")).json()
         assert [each["seq"] for each in events] == [1, 2]
         assert all(not each["at"].startswith(("2099", "1970")) for each in events)
+
+    in_class(tmp_path, body)
+
+
+@pytest.mark.parametrize("heard", ["", "-1", "x", "²", "9" * 30])
+def test_t14_a_machine_that_says_nonsense_of_what_it_has_heard_gets_the_last_ten_messages(
+    tmp_path: Path, heard: str
+) -> None:
+    async def body(the: Class) -> None:
+        ada = await the.joined("Ada")
+        for number in range(12):
+            await the.own.post("/api/message", json={"text": f"message {number}"})
+        data = msgspec.json.encode(Batch(learner=ada.learner, seq_from=1, items=(verdict(),)))
+        headers = [
+            (SEAL.encode(), seal(ada.secret, ada.nonce, data).encode()),
+            (b"content-type", b"application/json"),
+            (HEARD.encode(), heard.encode()),
+        ]
+        response = await the.network.post("/events", content=data, headers=headers)
+        assert [each["text"] for each in response.json()["messages"]] == [
+            f"message {number}" for number in range(2, 12)
+        ]
 
     in_class(tmp_path, body)
 
