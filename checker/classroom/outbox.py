@@ -45,12 +45,17 @@ CREATE TABLE IF NOT EXISTS class (
 );
 CREATE TABLE IF NOT EXISTS waiting (id INTEGER PRIMARY KEY AUTOINCREMENT, item BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS refused (id INTEGER PRIMARY KEY, item BLOB NOT NULL, why TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS seen_hint (id INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (id, at));
 CREATE TABLE IF NOT EXISTS message (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, text TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0
 );
 """
 
-_OF_A_CLASS = ("class", "waiting", "refused", "message")
+# `seen_hint` has the hints of the record that were queued, or were there before. Their times do not say which are new, because
+# a clock may be set back, and neither do their numbers: after `lab reset`, the next hint may have one that was used before.
+# `class.hint` is the time of the last one in a file that an earlier version made.
+
+_OF_A_CLASS = ("class", "waiting", "refused", "message", "seen_hint")
 """The tables that are emptied when the machine leaves a class."""
 
 MOST_SHOWN = 5
@@ -145,7 +150,7 @@ class Outbox:
         Raises:
             MisuseError: it is not a join string.
         """
-        attempt, hint = self._ends()
+        attempt, hints = self._ends()
         now = self.membership()
         to = protocol.invitation(invitation)
         if now is not None and now.remains(to, name):
@@ -155,9 +160,10 @@ class Outbox:
                 for table in _OF_A_CLASS:
                     self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
                 self._db.execute(
-                    "INSERT INTO class (one, invitation, name, machine, attempt, hint) VALUES (1, ?, ?, ?, ?, ?)",
-                    (invitation, name, machine, attempt, hint),
+                    "INSERT INTO class (one, invitation, name, machine, attempt, hint) VALUES (1, ?, ?, ?, ?, '')",
+                    (invitation, name, machine, attempt),
                 )
+                self._db.executemany("INSERT INTO seen_hint (id, at) VALUES (?, ?)", hints)
             room.forget(self.file.parent)
             values.note(self.file.parent, "")
         found = self.membership()
@@ -212,39 +218,46 @@ class Outbox:
         row = self._db.execute("SELECT attempt, hint FROM class").fetchone()
         if row is None or not self._record.is_file():
             return 0
-        attempt, hint = int(row[0]), str(row[1])
+        attempt, before = int(row[0]), str(row[1])
+        seen = set(self._db.execute("SELECT id, at FROM seen_hint"))
         found: list[tuple[str, Item]] = []
         with contextlib.closing(
             sqlite3.connect(f"{self._record.as_uri()}?mode=ro", uri=True, timeout=10)
         ) as db:
+            if _newest(db) < attempt:
+                attempt = 0  # a damaged record was set aside, and its successor counts from 1
             new = db.execute(
                 "SELECT id, started, report FROM attempt WHERE id > ? ORDER BY id", (attempt,)
             ).fetchall()
-            known = labs() if new else {}
-            for number, started, text in new:
-                attempt = number
-                if item := _verdict(text, known):
-                    found.append((started, item))
-            for lab, check, at in db.execute(
-                "SELECT lab, check_id, at FROM hint WHERE at > ? ORDER BY at", (hint,)
-            ):
-                hint = at
-                found.append((at, Item(kind=ItemKind.HINT, at=at, lab=lab, check=check)))
+            hints = db.execute("SELECT id, at, lab, check_id FROM hint ORDER BY id").fetchall()
+        known = labs() if new else {}
+        # Verdicts stay in their order, and so do hints. The clock only says how to put one list into the other.
+        latest = ""
+        for number, started, text in new:
+            attempt, latest = number, max(latest, started)
+            if item := _verdict(text, known):
+                found.append((latest, item))
+        latest = ""
+        for number, at, lab, check in hints:
+            if (number, at) not in seen and not at <= before:
+                latest = max(latest, at)
+                found.append((latest, Item(kind=ItemKind.HINT, at=at, lab=lab, check=check)))
         found.sort(key=lambda one: one[0])
+        there = {(number, at) for number, at, _, _ in hints}
         with self._transaction():
             self._add([item for _, item in found])
-            self._db.execute("UPDATE class SET attempt = ?, hint = ?", (attempt, hint))
+            self._db.execute("UPDATE class SET attempt = ?, hint = ''", (attempt,))
+            self._db.executemany("DELETE FROM seen_hint WHERE id = ? AND at = ?", seen - there)
+            self._db.executemany("INSERT INTO seen_hint (id, at) VALUES (?, ?)", there - seen)
         return len(found)
 
-    def _ends(self) -> tuple[int, str]:
+    def _ends(self) -> tuple[int, list[tuple[int, str]]]:
         if not self._record.is_file():
-            return 0, ""
+            return 0, []
         with contextlib.closing(
             sqlite3.connect(f"{self._record.as_uri()}?mode=ro", uri=True, timeout=10)
         ) as db:
-            attempt = db.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0]
-            hint = db.execute("SELECT coalesce(max(at), '') FROM hint").fetchone()[0]
-        return int(attempt), str(hint)
+            return _newest(db), db.execute("SELECT id, at FROM hint").fetchall()
 
     def next(self) -> tuple[int, list[Item]]:
         """Return the number of the first item that the class does not have, and the items of the next batch."""
@@ -341,6 +354,10 @@ class Outbox:
                 f"What is to be sent to the class cannot be kept in {self.file}: {error}.",
                 remedy="Free some disk space.",
             ) from error
+
+
+def _newest(record: sqlite3.Connection) -> int:
+    return int(record.execute("SELECT coalesce(max(id), 0) FROM attempt").fetchone()[0])
 
 
 def _verdict(text: str, labs: Mapping[str, Known]) -> Item | None:

@@ -14,6 +14,7 @@ import tracemalloc
 from typing import TYPE_CHECKING, NoReturn
 
 import httpx
+import msgspec
 import pytest
 
 from checker import background
@@ -269,6 +270,75 @@ def test_a_late_machine_finds_the_class_and_old_work_is_not_sent(
     join(outbox, held.opened.invitation.text, "Ada", "machine-1-machine-1")
     assert collect() == 0
     assert held.state()["rows"][0]["tries"] == 0
+
+
+def test_a_record_that_was_damaged_and_begun_again_is_sent_from_its_beginning(
+    machine: Machine, lab: Lab, course: Course
+) -> None:
+    outbox, progress, collect = machine
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    for _ in range(3):
+        progress.record_attempt(report_of(lab))
+    progress.climb(lab.slug, "it-holds", 3)
+    assert collect() == 4
+    progress.close()
+    record = course.places.state / "progress.sqlite3"
+    for file in record.parent.glob(f"{record.name}*"):
+        file.write_bytes(b"damaged" * 1000)
+    with contextlib.closing(Progress(record)) as again:
+        assert collect() == 0
+        again.record_attempt(report_of(lab, "it-answers"))
+        again.climb(lab.slug, "it-holds", 3)
+        assert collect() == 2
+        assert collect() == 0
+
+
+def test_a_clock_that_is_set_back_neither_hides_a_hint_nor_turns_the_order(
+    machine: Machine, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox, progress, collect = machine
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    for hour, passed in ((12, ()), (9, ("it-answers",))):
+        at = f"2026-01-05T{hour:02}:00:00.000+00:00"
+        monkeypatch.setattr("checker.progress.record._now", lambda at=at: at)
+        progress.climb(lab.slug, "it-holds", 3)
+        progress.record_attempt(msgspec.structs.replace(report_of(lab, *passed), started=at))
+        if hour == 12:
+            progress.climb(lab.slug, "it-holds", 3)
+            assert collect() == 3
+    assert collect() == 2
+    progress.record_attempt(report_of(lab))
+    for hour in (12, 9):
+        at = f"2026-01-06T{hour:02}:00:00.000+00:00"
+        progress.record_attempt(msgspec.structs.replace(report_of(lab), started=at))
+    collect()
+    sent = [item.at[11:13] for item in outbox.next()[1]]
+    assert sent == ["12", "12", "12", "09", "09", "10", "12", "09"]
+
+
+def test_a_hint_after_a_reset_is_sent_although_its_number_was_used(machine: Machine, lab: Lab) -> None:
+    outbox, progress, collect = machine
+    progress.climb(lab.slug, "it-holds", 3)
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    assert collect() == 0
+    for _ in range(2):
+        progress.forget_hints(lab.slug)
+        progress.climb(lab.slug, "it-answers", 3)
+        assert collect() == 1
+        assert collect() == 0
+
+
+def test_a_queue_of_an_earlier_version_sends_no_hint_twice(machine: Machine, lab: Lab) -> None:
+    outbox, progress, collect = machine
+    progress.climb(lab.slug, "it-holds", 3)
+    outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+    with contextlib.closing(sqlite3.connect(outbox.file)) as db, db:
+        db.execute("DROP TABLE seen_hint")
+        db.execute("UPDATE class SET hint = '2099-01-01'")
+    with contextlib.closing(Outbox(outbox.file.parent)):
+        assert collect() == 0
+        progress.climb(lab.slug, "it-holds", 3)
+        assert collect() == 1
 
 
 def test_an_item_of_another_version_is_set_aside_and_the_others_arrive(
