@@ -32,6 +32,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     stuck_s: float
     check: str
     said: str
+    in_a_row: int = 0
+    """How many times in a row that check has failed."""
+    same_reason: int = 0
+    """How many times up to now for the same reason: a learner who tries the same again."""
     evidence: str = "claimed"
     """Everything on a board is what the learner's machine says."""
 

@@ -61,6 +61,7 @@ class Standing:
     since: float = 0.0
     """Since when the same check fails."""
     same_reason: int = 0
+    """How many times up to now the same check failed for the same reason."""
     hand: float = 0.0
     """Since when the learner asks for help; 0 if not."""
     error: str = ""
@@ -225,6 +226,8 @@ class Picture:
             stuck_s=round(self._clock() - since, 1) if why else 0.0,
             check=person.check,
             said=person.error or person.said,
+            in_a_row=person.in_a_row,
+            same_reason=person.same_reason,
         )
 
     def _cells(self, person: Standing) -> tuple[Cell, ...]:

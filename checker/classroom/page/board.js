@@ -30,6 +30,12 @@
   const place = (row) => (row.lab ? `${row.lab.slice(0, 2)}.${row.step}` : "not begun");
   const ago = (seconds) => (seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`);
 
+  function often(row) {
+    if (row.in_a_row < 2) return "";
+    const same = row.same_reason > 1 ? `, the last ${row.same_reason} for the same reason` : "";
+    return ` failed ${row.in_a_row} times in a row${same}`;
+  }
+
   function take(state) {
     for (const row of state.rows) people.set(row.id, row);
     last = state;
@@ -44,7 +50,7 @@
     byId("stuck-list").replaceChildren(...state.stuck.map((id) => {
       const row = people.get(id), item = make("li");
       if (row) item.append(make("strong", row.name), make("span",
-        ` — ${row.why} for ${ago(row.stuck_s)}, at ${place(row)}${row.check ? `: ${row.check}` : ""}`), make("div", row.said));
+        ` — ${row.why} for ${ago(row.stuck_s)}, at ${place(row)}${row.check ? `: ${row.check}${often(row)}` : ""}`), make("div", row.said));
       return item;
     }));
     byId("causes").replaceChildren(...state.causes.map((cause) => {

@@ -34,6 +34,21 @@ def test_the_same_check_four_times_in_a_row_is_stuck_and_another_one_is_not() ->
     assert whys(picture) == {"ada": "same check", "ben": ""}
 
 
+def test_a_row_says_how_often_a_check_failed_and_how_often_for_the_same_reason() -> None:
+    picture, _ = classroom("ada")
+    for passed, reason, often in (
+        ((), "t:1", (1, 1)),
+        ((), "t:2", (2, 1)),
+        ((), "t:2", (3, 2)),
+        ((), "t:1", (4, 1)),
+        (("v1-answers",), "t:1", (1, 1)),
+        (LAB.checks, "", (0, 0)),
+    ):
+        picture.add("ada", verdict(*passed, reason=reason))
+        (row,) = picture.rows()
+        assert (row.in_a_row, row.same_reason) == often
+
+
 def test_the_same_check_for_five_minutes_is_stuck_however_few_tries() -> None:
     picture, clock = classroom("ada")
     picture.add("ada", verdict())
