@@ -35,7 +35,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         for name in lab.check_ids
     )
     with holding(tmp_path_factory.mktemp("class"), "Monday <b>") as found:
-        post(found, HOSTILE, Item(kind=ItemKind.VERDICT, lab=lab.slug, course=digest(lab), checks=failed))
+        verdict = Item(kind=ItemKind.VERDICT, lab=lab.slug, course=digest(lab), checks=failed)
+        post(found, HOSTILE, *[verdict] * 4)
         post(found, "Ben", Item(kind=ItemKind.HAND, up=True))
         yield found
 
@@ -80,6 +81,8 @@ def test_the_token_is_gone_from_the_address(board: Page, opened: Opened) -> None
 
 def test_who_asks_for_help_comes_first_and_causes_are_counted(board: Page) -> None:
     assert board.locator("#stuck-list li").first.inner_text().startswith("Ben")
+    again = board.locator("#stuck-list li").nth(1).inner_text()
+    assert "failed 4 times in a row, the last 4 for the same reason" in again
     assert board.locator("#causes tr").count() == 1
     assert board.locator("#pace tr").count() == 3
 
