@@ -66,8 +66,24 @@ def _add_serve(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     return serve
 
 
+LOCK = "class-serve.lock"
+"""What is locked in the state folder by a command that uses the class's folder: two would take each other's place."""
+
+
+def _alone(context: Context, doing: str) -> contextlib.AbstractContextManager[None]:
+    """Give what holds the class of this machine for one command; another that holds it is named in the error."""
+    from checker.scene.locks import locked
+
+    return locked(context.places.state / LOCK, doing)
+
+
 def serve(context: Context) -> int:
     """Hold a class until Ctrl-C."""
+    with _alone(context, "lab class serve"):
+        return _serve(context)
+
+
+def _serve(context: Context) -> int:
     import asyncio
     import contextlib
 
@@ -77,14 +93,14 @@ def serve(context: Context) -> int:
     from checker.errors import MisuseError
 
     args, folder = context.args, context.places.state / FOLDER
-    if args.new and folder.exists():
-        _set_aside(context, folder)
     address = args.address or address_of_room()
     if address.startswith("127.") and not args.address:
         raise MisuseError(
             "This machine is in no network, so nobody could join.",
             remedy="Connect it, or try alone: lab class serve --address 127.0.0.1",
         )
+    if args.new and folder.exists():
+        _set_aside(context, folder)
 
     with contextlib.ExitStack() as until:
         shelf = _shelf(context, until)
@@ -174,6 +190,11 @@ def _tell(opened: Opened, shelf: Shelf) -> None:
 
 def purge(context: Context) -> int:
     """Remove a class."""
+    with _alone(context, "lab class purge"):
+        return _purge(context)
+
+
+def _purge(context: Context) -> int:
     import shutil
 
     from checker.classroom.register import FOLDER

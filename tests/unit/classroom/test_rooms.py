@@ -1,0 +1,45 @@
+"""The commands of a teacher's machine: one of them at a time uses the class, and none takes what is not the class's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from checker.classroom import serving
+from checker.cli import main, rooms
+from checker.scene.locks import locked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Course
+
+
+@pytest.fixture
+def state(course: Course, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of a machine with a class, whose engine is asked nothing."""
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(rooms, "_purge_registry", lambda _: None)
+    folder = course.places.state
+    (folder / "class").mkdir(parents=True)
+    (folder / "class" / "register.sqlite3").write_text("names")
+    return folder
+
+
+@pytest.mark.parametrize("words", [["serve"], ["serve", "--new"], ["purge", "--yes"]])
+def test_a_class_that_is_held_is_not_held_twice_set_aside_or_removed(
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(serving, "serve", lambda *_, **__: pytest.fail("a second one was served"))
+    with locked(state / rooms.LOCK, "lab class serve"):
+        assert main(["class", *words]) == 3
+    said = capsys.readouterr().err
+    assert "Another command is still running: `lab class serve` (PID" in said
+    assert (state / "class" / "register.sqlite3").read_text() == "names"
+    assert [path.name for path in state.glob("class*") if path.is_dir()] == ["class"]
+
+
+def test_a_class_that_nobody_holds_is_removed(state: Path) -> None:
+    assert main(["class", "purge", "--yes"]) == 0
+    assert not (state / "class").exists()
