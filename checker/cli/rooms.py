@@ -195,12 +195,16 @@ def purge(context: Context) -> int:
 
 
 def _purge(context: Context) -> int:
+    import re
     import shutil
 
     from checker.classroom.register import FOLDER
     from checker.errors import MisuseError, not_written
 
-    folders = sorted(path for path in context.places.state.glob(f"{FOLDER}*") if path.is_dir())
+    # Beside them is what `lab class deploy` keeps: the passcodes of a class on a cluster.
+    ours = re.compile(rf"{FOLDER}(-\d{{8}}-\d{{6}})?")
+    state = context.places.state
+    folders = sorted(path for path in state.glob(f"{FOLDER}*") if ours.fullmatch(path.name) and path.is_dir())
     if not folders:
         raise MisuseError("This machine has no class.", remedy="`lab class serve` begins one.")
     context.confirm(

@@ -43,3 +43,20 @@ def test_a_class_that_is_held_is_not_held_twice_set_aside_or_removed(
 def test_a_class_that_nobody_holds_is_removed(state: Path) -> None:
     assert main(["class", "purge", "--yes"]) == 0
     assert not (state / "class").exists()
+
+
+def test_the_passcodes_of_a_class_on_a_cluster_stay_when_this_machines_classes_are_removed(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("class-20261130-091500", "class-hub", "class-notes"):
+        (state / name).mkdir()
+    (state / "class-hub" / "monday.csv").write_text("passcodes")
+    assert main(["class", "purge", "--yes"]) == 0
+    assert sorted(path.name for path in state.glob("class*") if path.is_dir()) == ["class-hub", "class-notes"]
+    assert "class-20261130-091500" in capsys.readouterr().out
+
+
+def test_a_machine_with_a_class_on_a_cluster_alone_has_none_to_remove(state: Path) -> None:
+    (state / "class").rename(state / "class-hub")
+    assert main(["class", "purge", "--yes"]) == 2
+    assert (state / "class-hub" / "register.sqlite3").exists()
