@@ -63,6 +63,11 @@ class Opened:
     own_values: bool = False
     """Whether each learner has values of their own."""
 
+    @property
+    def projector(self) -> str:
+        """The address of the page that everybody in the room sees, for a window of its own."""
+        return self.board.replace("/#", "/projector#")
+
 
 def address_of_room() -> str:
     """Return this machine's address on the network that it reaches others by; loopback if there is none."""

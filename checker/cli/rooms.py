@@ -96,8 +96,9 @@ def _serve(context: Context) -> int:
     address = args.address or address_of_room()
     if address.startswith("127.") and not args.address:
         raise MisuseError(
-            "This machine is in no network, so nobody could join.",
-            remedy="Connect it, or try alone: lab class serve --address 127.0.0.1",
+            "This machine has no default route, so its address in the room is not known.",
+            remedy="Connect it, or name its address in the room: lab class serve --address 192.168.1.5 "
+            "(to try alone: --address 127.0.0.1)",
         )
     if args.new and folder.exists():
         _set_aside(context, folder)
@@ -168,7 +169,8 @@ def _tell(opened: Opened, shelf: Shelf) -> None:
     from checker.classroom.shelf import BUNDLE, PAGES
 
     at = f"https://{opened.invitation.place}"
-    print(f"{opened.name}\nBoard, on this machine alone: {opened.board}\n")
+    print(f"{opened.name}\nBoard, on this machine alone: {opened.board}")
+    print(f"For the projector, on this machine alone: {opened.projector}\n")
     print("Learners type this, or scan it:\n")
     print(f"  lab class join {opened.invitation.text}\n")
     if sys.stdout.isatty():

@@ -126,6 +126,29 @@ def test_t13_the_projector_shows_counts_and_the_join_string_and_no_name(board: P
     assert "img" not in text
 
 
+def test_the_projector_opens_in_a_window_of_its_own_and_its_address_shows_no_token(
+    browser: Browser, opened: Opened
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(opened.projector)
+    page.get_by_text("2 joined").wait_for()
+    assert page.url.endswith("/projector")
+    context.close()
+
+
+@pytest.mark.parametrize("end", ["", "#t=of-another-day"])
+def test_a_projector_without_the_token_says_which_address_to_open(
+    browser: Browser, opened: Opened, end: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(opened.projector.partition("#")[0] + end)
+    page.get_by_text("at the address for the projector").wait_for()
+    assert not page.locator("#invitation").inner_text()
+    context.close()
+
+
 def test_a_page_without_the_token_shows_nothing(browser: Browser, opened: Opened) -> None:
     context = browser.new_context()
     page = context.new_page()

@@ -2,9 +2,26 @@
 // Counts alone, for a page that everybody in the room sees.
 (() => {
   const byId = (id) => document.getElementById(id);
-  const token = sessionStorage.getItem("class-token");
-  if (!token) return;
-  const ask = (path) => fetch(path, { headers: { Authorization: `Bearer ${token}` } });
+  const given = new URLSearchParams(location.hash.slice(1)).get("t");
+  if (given) {
+    sessionStorage.setItem("class-token", given);
+    // The room sees the address bar.
+    history.replaceState(null, "", "/projector");
+  }
+  const token = given || sessionStorage.getItem("class-token");
+  const CLOSED = "Open this page from the board, or at the address for the projector that `lab class serve` printed.";
+  function tell(error) {
+    byId("line").textContent = error.status ? CLOSED : "The class's server does not answer.";
+  }
+  if (!token) {
+    tell({ status: 401 });
+    return;
+  }
+  async function ask(path) {
+    const response = await fetch(path, { headers: { Authorization: `Bearer ${token}` } });
+    if (!response.ok) throw Object.assign(new Error(path), { status: response.status });
+    return response;
+  }
   async function show() {
     const { class: name, summary, pace } = await (await ask("/api/counts")).json();
     byId("name").textContent = name;
@@ -21,7 +38,7 @@
     byId("invitation").textContent = (await (await ask("/api/invitation")).json()).invitation;
     byId("qr").src = URL.createObjectURL(await (await ask("/api/qr")).blob());
     await show();
-    setInterval(() => show().catch(() => {}), 5000);
+    setInterval(() => show().catch(tell), 5000);
   }
-  begin().catch(() => { byId("line").textContent = "The class's server does not answer."; });
+  begin().catch(tell);
 })();

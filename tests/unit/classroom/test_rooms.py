@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from checker.classroom import serving
+from checker.classroom.protocol import Invitation
+from checker.classroom.shelf import Shelf
 from checker.cli import main, rooms
 from checker.scene.locks import locked
 
@@ -60,3 +62,19 @@ def test_a_machine_with_a_class_on_a_cluster_alone_has_none_to_remove(state: Pat
     (state / "class").rename(state / "class-hub")
     assert main(["class", "purge", "--yes"]) == 2
     assert (state / "class-hub" / "register.sqlite3").exists()
+
+
+def test_a_machine_without_a_default_route_is_given_its_address_by_name(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(serving, "address_of_room", lambda: "127.0.0.1")
+    assert main(["class", "serve", "--new"]) == 2
+    assert "lab class serve --address 192.168.1.5" in capsys.readouterr().err
+    assert (state / "class" / "register.sqlite3").exists()
+
+
+def test_the_projector_has_an_address_for_a_window_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    invitation = Invitation("192.0.2.7", 8443, "ABCDEFGH", "A" * 52)
+    opened = serving.Opened(invitation, "http://127.0.0.1:4711/#t=abc", "Monday", "pin")
+    rooms._tell(opened, Shelf())
+    assert "http://127.0.0.1:4711/projector#t=abc\n" in capsys.readouterr().out
