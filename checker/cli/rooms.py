@@ -179,7 +179,8 @@ def _tell(opened: Opened, shelf: Shelf) -> None:
         print(
             f"A machine that has nothing yet ({shelf.bundle.size / 1e6:.0f} MB; again after an interruption):\n"
         )
-        print(f"  curl -k --pinnedpubkey sha256//{opened.key_pin} -C - -o drydock-room.pyz {at}{BUNDLE}")
+        # With -f, an answer that says no is not written into the file, where -C - would continue it.
+        print(f"  curl -fk --pinnedpubkey sha256//{opened.key_pin} -C - -o drydock-room.pyz {at}{BUNDLE}")
         print("  python3 drydock-room.pyz\n")
     if shelf.pages is not None:
         print(f"The pages: {at}{PAGES}/ (browsers warn: the class made its certificate itself)")

@@ -243,6 +243,21 @@ def test_a_bundle_cut_short_is_refused(
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.parametrize("part", [0.1, 0.6, 0.99])
+def test_python_takes_a_bundle_that_was_cut_short_for_a_script_and_says_what_the_pages_say(
+    made: Made, tmp_path: Path, part: float
+) -> None:
+    data = made[0].read_bytes()
+    half = tmp_path / "half.pyz"
+    half.write_bytes(data[: int(len(data) * part)])
+    done = subprocess.run(
+        [sys.executable, str(half), "--verify"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "SyntaxError" in done.stderr
+    assert "SyntaxError" in (Path(__file__).parents[3] / "docs/classroom/before.md").read_text()
+
+
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "a\\evil", "C:evil"])
 def test_a_bundle_that_names_a_file_elsewhere_is_refused(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]

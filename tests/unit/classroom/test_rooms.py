@@ -8,7 +8,8 @@ import pytest
 
 from checker.classroom import serving
 from checker.classroom.protocol import Invitation
-from checker.classroom.shelf import Shelf
+from checker.classroom.room_bundle import write
+from checker.classroom.shelf import Bundle, Shelf
 from checker.cli import main, rooms
 from checker.scene.locks import locked
 
@@ -78,3 +79,15 @@ def test_the_projector_has_an_address_for_a_window_of_its_own(capsys: pytest.Cap
     opened = serving.Opened(invitation, "http://127.0.0.1:4711/#t=abc", "Monday", "pin")
     rooms._tell(opened, Shelf())
     assert "http://127.0.0.1:4711/projector#t=abc\n" in capsys.readouterr().out
+
+
+def test_curl_writes_no_refusal_into_the_bundle_that_it_continues(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "room.pyz"
+    write(file, {}, ["01-x"], ["linux-x86_64"], ["3.11"])
+    invitation = Invitation("192.0.2.7", 8443, "ABCDEFGH", "A" * 52)
+    opened = serving.Opened(invitation, "http://127.0.0.1:4711/#t=abc", "Monday", "pin")
+    rooms._tell(opened, Shelf(bundle=Bundle.of(file)))
+    (line,) = [each.split() for each in capsys.readouterr().out.splitlines() if "curl" in each]
+    assert line[:4] == ["curl", "-fk", "--pinnedpubkey", "sha256//pin"]
