@@ -169,7 +169,7 @@ class Delivery:
     @property
     def learners_run(self) -> Run:
         """What the pipeline said of the learner's newest commit, the last time."""
-        return Run(self.main, last_run([plain(line) for line in str(self.first["log"]).splitlines()]), 0, 0)
+        return Run(self.main, last_run(said_in(str(self.first["log"]).splitlines())), 0, 0)
 
     @property
     def before(self) -> set[str]:
@@ -235,7 +235,7 @@ class Delivery:
         asked = json.dumps({"pushes": pushes, "move_tags": move_tags, "base": self.main, "mark": sought})
         found = self._ask("push", asked, seconds=PUSH_SECONDS)
         runs = [
-            Run(each["commit"], [plain(line) for line in each["said"]], each["began"], each["ended"])
+            Run(each["commit"], said_in(each["said"]), each["began"], each["ended"])
             for each in found["pushes"]
         ]
         seen = self.traffic.between(mark, self.traffic.now())
@@ -313,6 +313,12 @@ def late_in(lines: list[str]) -> str:
     """Return the first line of the front's that says that a copy did not answer in time whether it is ready."""
     found = (re.search(r"Server service/\S+ is DOWN, reason: Layer[47] timeout[^.]*", line) for line in lines)
     return next((each[0] for each in found if each), "")
+
+
+def said_in(lines: list[str]) -> list[str]:
+    """Return lines without colours, with what the runner says of an end on a line of its own: a program's last may lack its end."""
+    ends = re.compile(r"(?<=.)(?=runner: \w+ ended with exit code \d)")
+    return [part for line in lines for part in ends.split(plain(line))]
 
 
 def plain(line: str) -> str:

@@ -335,7 +335,7 @@ def push(asked: dict[str, Any]) -> dict[str, Any]:
         result["said"] = said = []
         for line in pushing.stdout or ():
             said.append(line.removeprefix("remote: ").rstrip())
-            if ENDED.match(said[-1]):
+            if ENDED.search(said[-1]):
                 # The push itself ends later, if the program has left something running.
                 result.update(ended=time.monotonic() - begin, live=state()["live"])
         pushing.wait()

@@ -348,7 +348,9 @@ class Front:
 
     def exec(self, *_: object) -> Any:
         """Answer that nothing was pushed before, and that nothing came of this push."""
-        none = dict.fromkeys(("pushes", "started", "heard", "then", "moved", "unmoved", "given", "live"), [])
+        none: dict[str, Any] = {
+            key: [] for key in ("started", "heard", "then", "moved", "unmoved", "given", "live")
+        }
         told = {**none, "main": "c0ffee", "log": "", "services": {}, "load": 0.0}
         told["pushes"] = [{"commit": "c0ffee", "said": [], "began": 0.0, "ended": 1.0}]
         return SimpleNamespace(rc=0, stdout=json.dumps(told), stderr="")
@@ -369,3 +371,11 @@ def test_only_what_the_front_writes_from_a_push_on_excuses_what_the_push_costs()
     for at, late in ((910.0, ""), (1001.0, slow)):
         lab = Front(*sorted([*requests, (at, slow), (1002.0, "GET / 503")]))
         assert delivery.Delivery(lab, users).roll_back("c0ffee").late == late
+
+
+def test_a_last_line_without_its_end_is_read_like_any_other() -> None:
+    ended = "runner: pipeline ended with exit code 0 after 20 s"
+    told = delivery.Run("c0ffee", delivery.said_in(["built", f"result: live {NEW}{ended}"]), 0.0, 20.0)
+    assert told.said == ["built", f"result: live {NEW}", ended]
+    assert told.is_live
+    assert told.result == f"live {NEW}"
