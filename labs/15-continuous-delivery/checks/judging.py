@@ -64,6 +64,12 @@ def require_program(run: Run) -> None:
     )
 
 
+def require_delivered(outcome: Outcome, what: str) -> None:
+    """Require that the pipeline says that it delivered a commit, unless a machine that was very busy took it the time."""
+    excuse_cut_off(outcome)
+    require_live(outcome.run, what)
+
+
 def require_live(run: Run, what: str, hint: str = "") -> None:
     """Require that the pipeline says that it delivered a commit."""
     require_program(run)
@@ -115,6 +121,17 @@ def excuse_slow(outcome: Outcome, what: str) -> None:
             f"{what}. The reason may be this machine, which was very busy: on average, {outcome.load:.0f} programs ran or waited for each "
             "processor. Check again when less runs beside the lab."
         )
+
+
+def excuse_cut_off(outcome: Outcome, which: str = "the run") -> None:
+    """End a check without a verdict if the runner ended a run because it took too long, and this machine was very busy.
+
+    Args:
+        outcome: what came of the push.
+        which: which run it ended, as a noun.
+    """
+    if any(map(was_cut_off, outcome.runs)):
+        excuse_slow(outcome, f"The runner ended {which} after 120 s")
 
 
 def require_unnoticed(outcome: Outcome, what: str, hint: str) -> None:
@@ -273,6 +290,7 @@ def require_refused(outcome: Outcome, *, what: str, expected: str, hint: str) ->
         evidence=run.evidence,
         hint="What does your pipeline do to production before it knows that a commit is good, or after it was refused?",
     )
+    excuse_cut_off(outcome)
     require(
         run.exit_code,
         f"The pipeline stopped {what}, and ended with exit code 0, which means success to its caller."
@@ -364,8 +382,7 @@ def require_tag_ignored(delivery: Delivery, outcome: Outcome) -> None:
 def require_in_order(outcome: Outcome) -> None:
     """Require that the newer of two commits is what users have in the end, and that each run says its result."""
     older, newer = outcome.runs
-    if any(map(was_cut_off, outcome.runs)):
-        excuse_slow(outcome, "The runner ended one of two runs after 120 s")
+    excuse_cut_off(outcome, "one of two runs")
     require(
         newer.exit_code == 0 and newer.result.startswith("live"),
         "Two commits were pushed one right after the other, and the run of the newer one failed, although nothing is wrong with it.",
@@ -431,6 +448,7 @@ def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
     """Require that users have exactly the image that they had with the learner's commit."""
     run = outcome.run
     require_program(run)
+    excuse_cut_off(outcome)
     require(
         run.is_live,
         "The rollback to your newest commit did not work.",

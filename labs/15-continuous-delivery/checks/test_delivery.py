@@ -94,7 +94,7 @@ def test_delivered(delivery: Delivery, lab: Lab) -> None:
     if lab.recall(*proof) is not None:
         return
     outcome = delivery.push(delivery.source.telling(delivery.first["address"]), what="a good commit")
-    require_live(outcome.run, "a good commit")
+    judging.require_delivered(outcome, "a good commit")
     require_same_image(outcome)
     require_unnoticed(
         outcome,
@@ -248,7 +248,8 @@ def test_rolled_back(delivery: Delivery, lab: Lab) -> None:
         return
     # With two releases since the learner's commit, the one before is not the one that is asked for.
     for _ in range(delivery.releases, RELEASES):
-        require_live(delivery.push(delivery.source.good(), what="a commit to roll back").run, "a good commit")
+        pushed = delivery.push(delivery.source.good(), what="a commit to roll back")
+        judging.require_delivered(pushed, "a good commit")
     delivery.forget_builds()
     outcome = delivery.roll_back(delivery.main)
     judging.require_rolled_back(delivery, outcome)

@@ -247,6 +247,29 @@ def test_two_runs_that_a_busy_machine_did_not_end_in_time_are_not_judged() -> No
         assert "run of the newer one failed" in failure(judging.require_in_order, each)
 
 
+@pytest.mark.parametrize(
+    "judge",
+    [
+        refused,
+        lambda found: judging.require_delivered(found, "a good commit"),
+        lambda found: judging.require_rolled_back(WEB, found),
+    ],
+)
+def test_a_run_that_a_busy_machine_did_not_end_in_time_is_not_judged(judge: Any) -> None:
+    soon = run("built", code=124)
+    cut = dataclasses.replace(soon, ended=soon.began + 121.0)
+    with pytest.raises(CouldNotRun, match=r"ended the run after 120 s\. The reason may be this machine"):
+        judge(outcome(cut, live=OLD, load=judging.BUSY_LOAD + 6))
+    for each in (outcome(cut, live=OLD), outcome(soon, live=OLD, load=judging.BUSY_LOAD + 6)):
+        assert failure(judge, each)
+
+
+def test_what_reached_users_is_said_of_a_run_that_was_cut_off_on_a_busy_machine() -> None:
+    cut = dataclasses.replace(run(code=124), ended=121.0)
+    found = outcome(cut, started=[container(NEW, for_users=True)], load=judging.BUSY_LOAD + 6)
+    assert "reached production" in failure(refused, found)
+
+
 def test_a_success_that_is_none_is_said_before_what_a_busy_machine_may_have_done() -> None:
     seen = SimpleNamespace(
         failures=[SimpleNamespace(outcome="HTTP 503", at=1.0)], requests=[1], summary="", pause=9.0
