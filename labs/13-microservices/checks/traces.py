@@ -21,6 +21,8 @@ LOGGED_SECONDS = 15.0
 """A notice is sent when the next round of the front and of notification begins."""
 
 
+CUSTOMERS_LINES = 100_000
+"""How many of the last lines are searched for a customer's request: an hour of a program that also logs the users' pages."""
 MANY = 10
 """How many requests without the id of a page tell that pages ask without it: the users look at 25 pages a second."""
 PAGE_SECONDS = 2.0
@@ -72,8 +74,8 @@ def require_front_page_in_logs(services: Services) -> None:
     nameless = [
         each
         for each in new
-        if each.get("event") == "request"
-        and each.get("method") == "GET"
+        if "ms" in each
+        and each.get("method", "GET") == "GET"
         and not str(each.get("id")).startswith(OF_USERS)
         and str(each.get("id")) not in of_front
     ]
@@ -161,5 +163,8 @@ def _took(services: Services, name: str, number: str) -> float:
     """Return how many milliseconds a service took for a request by its log; less than zero without a line."""
     if not leading(services.copies, name):
         return -1.0
-    lines = (fields_of(each[each.find("{") :]) for each in services.lines(name, number))
-    return max((float(each.get("ms") or 0) for each in lines if each.get("event") == "request"), default=-1.0)
+    log = services.log(name, CUSTOMERS_LINES).splitlines()
+    told = (fields_of(each[each.find("{") :]).get("ms") for each in log if number in each)
+    # A program on no library may write its number as a text, and with a unit.
+    numbers = (re.match(r"\d+(\.\d+)?", str(each)) for each in told)
+    return max((float(each[0]) for each in numbers if each), default=-1.0)

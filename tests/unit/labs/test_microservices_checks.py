@@ -14,7 +14,9 @@ from tests.unit.labs.conftest import module
 if TYPE_CHECKING:
     from pathlib import Path
 
-apart, reading, services, traces = (module("13", name) for name in ("apart", "reading", "services", "traces"))
+apart, notices, reading, services, traces = (
+    module("13", name) for name in ("apart", "notices", "reading", "services", "traces")
+)
 PAGES_A_SECOND = 25
 PAGES = 62
 
@@ -78,7 +80,7 @@ def test_why_the_front_does_without_a_service_that_is_back(met: int, moved: str,
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing change while a check waits."""
-    for each in (apart, traces):
+    for each in (apart, notices, reading, services, traces):
         monkeypatch.setattr(each, "wait_until", lambda condition, *_, **__: bool(condition()))
 
 
@@ -164,7 +166,7 @@ class Trail:
 
     def __init__(self, number: str | None, times: int = 1) -> None:
         self.number, self.times = number, times
-        self.said = [json.dumps({"event": "request", "method": "GET", "id": "before"})]
+        self.said = [json.dumps({"ms": 3, "method": "GET", "id": "before"})]
         self.prober = self
         self.on = SimpleNamespace(shows_logs=str)
 
@@ -172,7 +174,7 @@ class Trail:
         """Answer a front page."""
         if self.number is not None:
             number = self.number or headers["X-Request-Id"]
-            self.said += [json.dumps({"event": "request", "method": "GET", "id": number})] * self.times
+            self.said += [json.dumps({"ms": 3, "id": number})] * self.times
 
     def log(self, name: str) -> str:
         """Return tracking's log; the front has answered one page, with an id that it made itself."""
@@ -205,3 +207,20 @@ def test_the_slow_request_is_found_below_notes_of_others(
     lab = SimpleNamespace(work=tmp_path, recall=lambda *_: None)
     monkeypatch.setattr(traces, "_took", lambda _, name, number: float(len(name + number)))
     assert traces.Found(SimpleNamespace(lab=lab))._took.keys() == {"customer-1a", "customer-2b"}
+
+
+@pytest.mark.parametrize(
+    ("told", "took"), [(612, 612.0), (612.5, 612.5), ("612", 612.0), ("612 ms", 612.0), ("soon", -1.0)]
+)
+def test_how_long_a_request_took_is_read_from_any_line_with_its_id_and_a_number(
+    told: object, took: float
+) -> None:
+    lines = [
+        {"id": "customer-2b", "note": "kept"},
+        {"id": "customer-2b", "ms": told},
+        {"id": "x", "ms": 9000},
+    ]
+    log = "\n".join(["started", *map(json.dumps, lines)])
+    copies = [SimpleNamespace(names={"tracking"})]
+    there = SimpleNamespace(copies=copies, log=lambda *_: log)
+    assert traces._took(there, "tracking", "customer-2b") == took

@@ -74,7 +74,7 @@ async def serve(reader, writer):
         await writer.drain()
         ms = round((time.monotonic() - began) * 1000)
         if number and not number.startswith("page-"):
-            print(json.dumps({**ME, "event": "request", "id": number, "path": target, "ms": ms}), flush=True)
+            print(json.dumps({**ME, "id": number, "path": target, "ms": ms}), flush=True)
     except (ConnectionError, asyncio.IncompleteReadError):
         pass
     finally:
