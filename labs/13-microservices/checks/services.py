@@ -227,7 +227,8 @@ class Services:
     def _track(self) -> Parcel:
         receiver, place = f"Mill Lane {secrets.token_hex(3)}", f"Depot {secrets.token_hex(2)}"
         reply = self.accept(receiver)
-        number = int(reply.fields.get("parcel") or 0)
+        said = str(reply.fields.get("parcel") or "")
+        number = int(said) if said.isdecimal() else 0
         if not number:
             self.require_repaired("front", "tracking", GATEWAY)
         require(

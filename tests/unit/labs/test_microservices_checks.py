@@ -224,3 +224,20 @@ def test_how_long_a_request_took_is_read_from_any_line_with_its_id_and_a_number(
     copies = [SimpleNamespace(names={"tracking"})]
     there = SimpleNamespace(copies=copies, log=lambda *_: log)
     assert traces._took(there, "tracking", "customer-2b") == took
+
+
+def answering(**reply: Any) -> Any:
+    """Return a prober to which every service answers so, and services that ask with it."""
+    there = services.Services.__new__(services.Services)
+    answer = SimpleNamespace(summary="HTTP 200", **reply)
+    there.prober = SimpleNamespace(get=lambda *_, **__: answer, post=lambda *_, **__: answer)
+    return there
+
+
+@pytest.mark.parametrize("number", ["P-17", None, {}])
+def test_a_parcel_without_a_number_is_the_front_s_fault_and_not_the_check_s(number: object) -> None:
+    there = answering(status=201, fields={"parcel": number})
+    there.require_repaired = lambda *_: None
+    there.on = SimpleNamespace(shows_logs=str)
+    with pytest.raises(CheckFailed, match="The front accepts no parcel"):
+        there._track()
