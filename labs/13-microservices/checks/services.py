@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,6 +97,10 @@ class Services:
         self.scene = lab.node("prober").id
         self._seen: dict[str, Copy] = {}
         self._tracked: dict[tuple[str, ...], Parcel] = {}
+        self.accepted: Counter[str] = Counter()
+        """For whom parcels were accepted, and how many."""
+        self.accepted_while: dict[str, str] = {}
+        """In which situation the parcels for a receiver were accepted."""
         self.moved = ""
         """What changed about the place of the service that was last stopped, as a sentence."""
 
@@ -210,6 +215,8 @@ class Services:
                 source=ACCEPTS,
                 hint="Lesson, “Accept now, tell later”: which part of accepting a parcel has to be done before the answer?",
             )
+        self.accepted.update(receivers)
+        self.accepted_while.update(dict.fromkeys(receivers, when))
         return receivers
 
     def scan(self, number: int, place: str) -> Reply:

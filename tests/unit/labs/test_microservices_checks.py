@@ -226,6 +226,26 @@ def test_how_long_a_request_took_is_read_from_any_line_with_its_id_and_a_number(
     assert traces._took(there, "tracking", "customer-2b") == took
 
 
+def messages(**sent: int) -> Any:
+    """Return services that accepted Ada's parcel while everything worked and Bob's just now, and what was sent."""
+    return SimpleNamespace(
+        accepted=services.Counter({"Ada": 1, "Bob": 1}),
+        accepted_while={"Ada": notices.WORKED},
+        sent=lambda: sent,
+        log=lambda *_: "",
+    )
+
+
+def test_a_second_message_about_a_parcel_from_before_is_found_later() -> None:
+    notices.require_sent_once(messages(Ada=1, Bob=1, Eve=2), ["Bob"], "the gateway was slow")
+    with pytest.raises(
+        CheckFailed, match=r"accepted while everything worked\. A service that gets no answer"
+    ):
+        notices.require_sent_once(messages(Ada=2, Bob=1), ["Bob"], "the gateway was slow")
+    with pytest.raises(CheckFailed, match="accepted while the gateway was slow"):
+        notices.require_sent_once(messages(Ada=1, Bob=2), ["Bob"], "the gateway was slow")
+
+
 def answering(**reply: Any) -> Any:
     """Return a prober to which every service answers so, and services that ask with it."""
     there = services.Services.__new__(services.Services)
