@@ -46,6 +46,8 @@ def require_holds_without(services: Services, fault: str) -> None:
         page = services.prober.get(f"{FRONT}/", timeout=6)
         own_page = services.prober.get(f"{FRONT}/parcels/{parcel.number}", timeout=6)
         accepted = services.accept("Mill Lane 2")
+        if fault == "slow" and "ok" in (page.fields.get("tracking"), own_page.fields.get("tracking")):
+            services.require_slow("tracking")
     told = f"Tracking {BROKEN[fault]}, and the"
     _require_served(seen, told)
     for shown, name in ((page, "front page"), (own_page, f"page of a parcel, /parcels/{parcel.number},")):

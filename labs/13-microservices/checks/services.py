@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from checker.cluster.interface import run_uninterrupted
 from checker.cluster.named import OnNetwork, leading
 from checker.grading.author import fail, require, wait_until
 
@@ -34,6 +35,10 @@ FAULTS: dict[str, dict[str, Any]] = {
     "slow": {"mode": "slow", "seconds": 5},
     "wrong": {"mode": "wrong"},
 }
+NO_FAULT = {"mode": "none"}
+REPAIR_SECONDS = 10.0
+NOT_SLOW_MS = 1000
+"""A service that answers in less does not have the delay of five seconds that it was given."""
 FELT_MS = 300
 """From when on an answer of a service that nothing delays is late, on a busy machine too."""
 ASKS = {"tracking": "/scans?parcels=1", GATEWAY: "/messages"}
@@ -279,35 +284,54 @@ class Services:
             try:
                 yield
             finally:
-                self._give(name, {"mode": "none"})
+                # On a busy machine one request may be lost; a fault that is left would disturb all that follows.
+                if not wait_until(lambda: self._tell(name, NO_FAULT).ok, REPAIR_SECONDS, every=0.2):
+                    self._give(name, NO_FAULT)
             return
         copy = self.get_one(name)
         self.on.stop(copy, at_once=fault == KILLED)
         try:
             yield
         finally:
-            self.moved = self.on.start(copy)
+            run_uninterrupted(lambda: self._start(copy))
             url = f"http://{name}:8080/healthz"
             wait_until(lambda: self.prober.get(url).ok, UP_SECONDS, every=0.1)
             self.look_again()
 
+    def _start(self, copy: Copy) -> None:
+        self.moved = self.on.start(copy)
+
+    def _tell(self, name: str, fault: dict[str, Any]) -> Reply:
+        return self.prober.post(f"http://{name}:8080/fault", json.dumps(fault))
+
     def _give(self, name: str, fault: dict[str, Any]) -> None:
         """Give a service a fault, and require that it takes it."""
-        url, body = f"http://{name}:8080", json.dumps(fault)
-        reply = self.prober.post(f"{url}/fault", body)
+        url = f"http://{name}:8080"
+        reply = self._tell(name, fault)
         taken, expected = reply.ok, "200 from POST /fault"
         if taken and fault["mode"] == "wrong":
             # A program without the course's library has to fail when it is told to, or the check would test nothing.
             reply, expected = self.prober.get(f"{url}/", timeout=3), "500 from GET /, after this POST /fault"
             # Told once more, it begins to count again.
-            taken = reply.status >= 500 and self.prober.post(f"{url}/fault", body).ok
+            taken = reply.status >= 500 and self._tell(name, fault).ok
+        self._require_taken(name, fault, reply, taken=taken, expected=expected)
+
+    def require_slow(self, name: str) -> None:
+        """Require that a service that was given a delay has it, before others are blamed for what they show."""
+        expected = f"no answer from GET {ASKS[name]} within {NOT_SLOW_MS} ms, after this POST /fault"
+        reply = self.prober.get(f"http://{name}:8080{ASKS[name]}", timeout=2)
+        taken = not (reply.ok and reply.ms < NOT_SLOW_MS)
+        self._require_taken(name, FAULTS["slow"], reply, taken=taken, expected=expected)
+
+    @staticmethod
+    def _require_taken(name: str, fault: dict[str, Any], reply: Reply, *, taken: bool, expected: str) -> None:
         require(
             taken,
             f"`{name}` does not take the fault that the check gives it, so nothing can be tested with it. Every program on the "
             "course's library does.",
             expected=expected,
             seen=reply.summary,
-            source=f"curl -d '{body}' {url}/fault",
+            source=f"curl -d '{json.dumps(fault)}' http://{name}:8080/fault",
             hint="Lesson, “The whole, on your own”, says what a program answers on /fault. Which program answers there now?",
         )
 

@@ -254,6 +254,13 @@ def answering(**reply: Any) -> Any:
     return there
 
 
+def test_a_tracking_that_is_not_as_slow_as_it_was_told_is_named_and_not_the_front() -> None:
+    with pytest.raises(CheckFailed, match="`tracking` does not take the fault"):
+        answering(ok=True, ms=5.0).require_slow("tracking")
+    answering(ok=False, ms=2000.0).require_slow("tracking")
+    answering(ok=True, ms=1400.0).require_slow("tracking")
+
+
 @pytest.mark.parametrize("number", ["P-17", None, {}])
 def test_a_parcel_without_a_number_is_the_front_s_fault_and_not_the_check_s(number: object) -> None:
     there = answering(status=201, fields={"parcel": number})
