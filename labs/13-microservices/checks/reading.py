@@ -42,7 +42,7 @@ def require_holds_without(services: Services, fault: str) -> None:
         if 0 < len(seen.failures) <= len(seen.requests) * FEW:
             # A busy machine may cost one user an answer; a front that depends on tracking costs it again and again.
             seen = services.watch(services.traffic.now(), WATCH_SECONDS)
-        met, until = (services.met("tracking") if fault == "wrong" else 0), services.traffic.now()
+        met, until = (services.met("tracking") if fault != STOPPED else 0), services.traffic.now()
         page = services.prober.get(f"{FRONT}/", timeout=6)
         own_page = services.prober.get(f"{FRONT}/parcels/{parcel.number}", timeout=6)
         accepted = services.accept("Mill Lane 2")
@@ -84,9 +84,9 @@ def require_holds_without(services: Services, fault: str) -> None:
         source=ACCEPTS,
         hint="Which service does your front ask before it accepts a parcel?",
     )
-    if fault == "wrong":
+    if fault != STOPPED:
         # All pages that were asked for until the requests were counted, which takes longer than the users were watched.
-        _require_few(services, met, len(services.traffic.between(begin, until).requests))
+        _require_few(services, met, len(services.traffic.between(begin, until).requests), fault)
     _require_back(services, parcel, services.moved if fault == STOPPED else "")
     if fault == "slow":
         services.record("95 % of the front pages while tracking is slow", round(seen.latency(95)), "ms")
@@ -115,9 +115,10 @@ def _require_served(seen: Timeline, told: str) -> None:
     )
 
 
-def _require_few(services: Services, met: int, pages: int) -> None:
+def _require_few(services: Services, met: int, pages: int, fault: str) -> None:
     """Require that a failing tracking got few requests for each page; tell a retry from a page that always sends many."""
-    services.record("requests for each page to a failing tracking", round(met / max(pages, 1), 1), "")
+    if fault == "wrong":
+        services.record("requests for each page to a failing tracking", round(met / max(pages, 1), 1), "")
     # Some requests are for pages that were asked for just before, or for somebody's browser.
     most = round(MOST_PER_PAGE * pages * 1.1)
     if met > most:
@@ -130,11 +131,11 @@ def _require_few(services: Services, met: int, pages: int) -> None:
             f"Each front page costs {each:.0f} requests to tracking, also while tracking works. A page that shows more parcels "
             "costs even more, and each of these requests can fail or be late.",
             expected=f"at most {MOST_PER_PAGE} requests a page",
-            seen=f"{met} requests for {pages} pages while tracking answered with errors, {more} in {WATCH_SECONDS:g} s while it worked",
+            seen=f"{met} requests for {pages} pages while tracking {BROKEN[fault]}, {more} in {WATCH_SECONDS:g} s while it worked",
             source="curl http://tracking:8080/fault",
             hint="How often does your front call `fetch` for one page? Try `curl 'http://tracking:8080/scans?parcels=1,2'`.",
         )
-    services.require_calm("tracking", "wrong", met, most, f"for {pages} front pages")
+    services.require_calm("tracking", fault, met, most, f"for {pages} front pages")
 
 
 def _require_back(services: Services, parcel: Parcel, moved: str) -> None:
@@ -158,6 +159,24 @@ def _require_back(services: Services, parcel: Parcel, moved: str) -> None:
         seen=str(said),
         source=parcel.shown,
         hint="Where does tracking store its data? Is that place the same before the stop and after it?",
+    )
+    require_page_back(services)
+
+
+def require_page_back(services: Services) -> None:
+    """Require that the front page says that tracking is there, while nothing is broken; the page of a parcel does."""
+    if wait_until(
+        lambda: services.prober.get(f"{FRONT}/").fields.get("tracking") == "ok", AGAIN_SECONDS, every=0.2
+    ):
+        return
+    page = services.prober.get(f"{FRONT}/")
+    fail(
+        "Tracking works, the page of a parcel says so, and the front page does not.",
+        expected=f'"tracking": "ok" within {AGAIN_SECONDS:g} s',
+        seen=page.summary,
+        source=f"curl {FRONT}/",
+        evidence=services.log("front", 1),
+        hint="What decides the word that the front page says? If it is an answer of a moment ago, who asks again, and has that stopped?",
     )
 
 

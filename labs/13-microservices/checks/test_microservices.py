@@ -9,7 +9,7 @@ from checker.grading.author import needs, require, timeout, wait_until
 
 from . import notices, traces
 from .apart import require_apart, require_changed, require_stored
-from .reading import require_holds_without
+from .reading import require_holds_without, require_page_back
 from .release import Releases
 from .services import BROKEN, FRONT, STOPPED, places_on
 
@@ -80,6 +80,7 @@ def test_tracking_apart(services: Services) -> None:
         source=f"curl {FRONT}/",
         hint="What does the front page do differently: how does it look up a parcel, and how old may its answer be?",
     )
+    require_page_back(services)
 
 
 @needs("tracking-apart")

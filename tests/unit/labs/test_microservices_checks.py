@@ -51,18 +51,21 @@ class Users:
 
 @pytest.mark.parametrize("requests", [PAGES, 4 * PAGES])
 def test_up_to_four_requests_a_page_are_few(requests: int) -> None:
-    reading._require_few(Users(), requests, PAGES)
+    reading._require_few(Users(), requests, PAGES, "wrong")
 
 
-def test_a_front_that_repeats_its_requests_makes_a_storm() -> None:
-    with pytest.raises(CheckFailed, match="a retry storm"):
-        reading._require_few(Users(), 10 * PAGES, PAGES)
+@pytest.mark.parametrize(
+    ("fault", "told"), [("wrong", r"answered with errors \(500\)"), ("slow", "answered after 5 s")]
+)
+def test_a_front_that_repeats_its_requests_makes_a_storm(fault: str, told: str) -> None:
+    with pytest.raises(CheckFailed, match=f"`tracking` {told}, and got 620 requests .* a retry storm"):
+        reading._require_few(Users(), 10 * PAGES, PAGES, fault)
 
 
 def test_a_front_that_always_sends_many_requests_is_told_so() -> None:
     """It does not retry, so its learner would look for a retry that is not there."""
     with pytest.raises(CheckFailed, match="also while tracking works"):
-        reading._require_few(Users(requests_a_page=5), 10 * PAGES, PAGES)
+        reading._require_few(Users(requests_a_page=5), 10 * PAGES, PAGES, "wrong")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +227,16 @@ def test_how_long_a_request_took_is_read_from_any_line_with_its_id_and_a_number(
     copies = [SimpleNamespace(names={"tracking"})]
     there = SimpleNamespace(copies=copies, log=lambda *_: log)
     assert traces._took(there, "tracking", "customer-2b") == took
+
+
+def test_a_front_page_that_never_says_that_tracking_is_back_is_named() -> None:
+    said = {"tracking": "as heard last"}
+    reply = SimpleNamespace(fields=said, summary="HTTP 200")
+    there = SimpleNamespace(prober=SimpleNamespace(get=lambda _: reply), log=lambda *_: "")
+    with pytest.raises(CheckFailed, match="says so, and the front page does not"):
+        reading.require_page_back(there)
+    said["tracking"] = "ok"
+    reading.require_page_back(there)
 
 
 def messages(**sent: int) -> Any:
