@@ -187,8 +187,9 @@ class Move:
         """Require that nobody gave up while the users were switched over, and that they did try all the time."""
         first, *others = found.switch
         span = f"{clock(first['end'])} to {clock(found.moved_at)}"
+        # Who was paused reads an answer of the old machine only afterwards.
         still = sum(
-            max(0.0, min(end, found.moved_at) - max(begin, first["end"])) for begin, end in found.stills
+            max(0.0, min(end, found.moved_at) - max(begin, first["begin"])) for begin, end in found.stills
         )
         idle = max((late["begin"] - early["end"] for early, late in pairwise(found.switch)), default=0.0)
         longest = max((each["end"] - each["begin"] for each in others), default=0.0)
@@ -199,7 +200,7 @@ class Move:
             f"For {idle:.0f} s of the move, the users tried nothing: they were stopped or paused, or this machine was asleep. Nobody "
             "knows what they would have seen.",
             expected="users who try all the time",
-            seen=f"no try for {idle:.0f} s, from {span}",
+            seen=f"no try for {idle:.0f} s, from {clock(first['begin'])} to {clock(found.moved_at)}",
             source=record.SHOWN,
             hint=f"The users stay as they are, also during the move. {AGAIN}",
         )

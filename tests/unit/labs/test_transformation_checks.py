@@ -127,6 +127,10 @@ def test_only_writes_that_were_given_up_during_the_switch_count(checks: Checks) 
             (write(100, OLD), still(102, 180), write(180, NEW, 101, done=False), write(181, NEW)),
             id="given up",
         ),
+        pytest.param(
+            (write(100, OLD, 70), still(71, 99), write(101, NEW)),
+            id="paused before an answer of the old machine was read",
+        ),
     ],
 )
 def test_users_who_tried_nothing_prove_nothing(checks: Checks, lines: tuple[dict[str, Any], ...]) -> None:
