@@ -63,6 +63,7 @@ def join(context: Context) -> int:
 
     from checker.classroom import calling, sender
     from checker.classroom.outbox import Outbox
+    from checker.classroom.protocol import invitation
     from checker.errors import MisuseError
 
     args, name = context.args, context.args.name
@@ -75,6 +76,11 @@ def join(context: Context) -> int:
             name = sys.stdin.readline().strip()
         if not name:
             raise MisuseError("The class needs a name.", remedy="lab class join JOIN-STRING --name 'Ada L'")
+        waiting, _ = outbox.counts()
+        if waiting and member and not member.remains(invitation(args.invitation), name):
+            context.confirm(
+                f"What was not sent yet for {member.name} in {member.class_name or 'the class'} ({waiting}) would be forgotten."
+            )
         joined = calling.join(outbox, args.invitation, name, secrets.token_hex(16))
     running = sender.start(context.places)
     if context.args.json:

@@ -458,6 +458,26 @@ def test_a_machine_that_was_never_let_in_may_take_another_name_and_keeps_what_wa
     assert state["pending"] == []
 
 
+def test_joining_under_another_name_asks_before_it_forgets_what_waits(
+    hold: Callable[[], Held],
+    course: Course,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(sender, "start", lambda _: True)
+    to = hold().opened.invitation.text
+    assert main(["class", "join", to, "--name", "Ada"]) == 0
+    assert main(["class", "hand"]) == 0
+    assert main(["class", "join", to, "--name", "ada"]) == 0
+    assert main(["class", "join", to, "--name", "Ben"]) == 2
+    assert "What was not sent yet for ada in Monday (1) would be forgotten." in capsys.readouterr().err
+    with contextlib.closing(Outbox(course.places.state)) as outbox:
+        assert outbox.counts() == (1, 0)
+        assert main(["class", "join", to, "--name", "Ben", "--yes"]) == 0
+        assert outbox.counts() == (0, 0)
+
+
 def test_a_machine_whose_place_another_got_waits_for_the_teacher_and_then_goes_on(
     hold: Callable[[], Held], machine: Machine, tmp_path: Path
 ) -> None:
