@@ -123,7 +123,7 @@ def _judged(judge: Callable[[HandedIn, str], Found], handed: HandedIn, seed: str
     try:
         return judge(handed, seed)
     except LabError as error:
-        return Found(None, f"it could not be run here: {error.what}")
+        return Found(None, f"it could not be run here: {error.what} {error.remedy}".strip())
 
 
 def why_not(handed: HandedIn) -> Found | None:

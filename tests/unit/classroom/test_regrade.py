@@ -190,11 +190,11 @@ def test_an_answer_that_cannot_be_run_stops_no_other_and_is_tried_again(
 
     def judge(handed: HandedIn) -> Found:
         if handed.submission.learner == "Ada":
-            raise LabError("The disk is full.")
+            raise LabError("The disk is full.", remedy="Free some space.")
         return Found(report_of(lab, *CHECKS))
 
     results = {each.learner: each for each in grade(course, handing, judge)}
-    assert results["Ada"].note == "it could not be run here: The disk is full."
+    assert results["Ada"].note == "it could not be run here: The disk is full. Free some space."
     assert not results["Ada"].final
     assert results["Ben"].evidence is Evidence.VERIFIED
 
