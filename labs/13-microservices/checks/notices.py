@@ -37,12 +37,14 @@ def require_sent(services: Services, receivers: list[str], when: str) -> None:
         when: in which situation the parcels were accepted.
     """
     wanted = Counter(receivers)
+    lost = wanted
 
-    def missing() -> Counter[str]:
-        return wanted - Counter(services.sent())
+    def all_sent() -> bool:
+        nonlocal lost
+        lost = wanted - Counter(services.sent())
+        return not lost
 
-    wait_until(lambda: not missing(), SENT_SECONDS, every=0.1)
-    lost = missing()
+    wait_until(all_sent, SENT_SECONDS, every=0.1)
     first = next(iter(lost), "")
     if lost:
         services.require_repaired(GATEWAY, "notification")
@@ -62,12 +64,14 @@ def require_sent_once(services: Services, receivers: list[str], when: str) -> No
     require_sent(services, receivers, when)
     # A second message about a parcel from before may come as late as now.
     wanted = services.accepted | Counter(receivers)
+    again: Counter[str] = Counter()
 
-    def too_many() -> Counter[str]:
-        return Counter({each: count for each, count in services.sent().items() if each in wanted}) - wanted
+    def too_many() -> bool:
+        nonlocal again
+        again = Counter({each: count for each, count in services.sent().items() if each in wanted}) - wanted
+        return bool(again)
 
     wait_until(too_many, TWICE_SECONDS, every=0.25)
-    again = too_many()
     first = next(iter(again), "")
     if first not in receivers:
         when = services.accepted_while.get(first, when)

@@ -139,9 +139,8 @@ def _require_few(services: Services, met: int, pages: int, fault: str) -> None:
 
 
 def _require_back(services: Services, parcel: Parcel, moved: str) -> None:
-    if not wait_until(
-        lambda: services.parcel(parcel.number).get("tracking") == "ok", AGAIN_SECONDS, every=0.2
-    ):
+    said = services.await_parcel(parcel.number, AGAIN_SECONDS)
+    if said.get("tracking") != "ok":
         why, hint = _why_away(services, moved)
         fail(
             f"Tracking is back, and {why}",
@@ -151,7 +150,6 @@ def _require_back(services: Services, parcel: Parcel, moved: str) -> None:
             evidence=services.log("tracking", 1),
             hint=hint,
         )
-    said = services.parcel(parcel.number)
     require(
         said.get("place") == parcel.place,
         f"Tracking is back, and has forgotten where parcel {parcel.number} is.",

@@ -51,8 +51,7 @@ class Releases:
         parcel, there = self.services.tracked, self.services.version("tracking")
         self.services.scan(parcel.number, parcel.place)
         took = self._require_release("tracking", another(there))
-        wait_until(lambda: self.services.parcel(parcel.number).get("tracking") == "ok", 10, every=0.1)
-        said = self.services.parcel(parcel.number)
+        said = self.services.await_parcel(parcel.number, 10)
         require(
             said.get("place") == parcel.place,
             f"After `sh {FILE} tracking {another(there)}`, the front no longer shows where parcel {parcel.number} is.",

@@ -186,6 +186,24 @@ class Services:
         """Return what the front says of a parcel; empty without a good answer."""
         return self.prober.get(f"{FRONT}/parcels/{number}").fields
 
+    def await_parcel(self, number: int, seconds: float) -> dict[str, Any]:
+        """Return what the front says of a parcel as soon as it says that tracking is there; its last answer if it never does.
+
+        Args:
+            number: the parcel's.
+            seconds: how long to wait at most.
+        """
+        said: dict[str, Any] = {}
+
+        def is_there() -> bool:
+            nonlocal said
+            # What was seen counts: on a busy machine, the next answer may be late.
+            said = self.parcel(number)
+            return said.get("tracking") == "ok"
+
+        wait_until(is_there, seconds, every=0.2)
+        return said
+
     def listed(self) -> dict[int, Any]:
         """Return the places on the front page, by the number of the parcel; empty without a good answer."""
         return places_on(self.prober.get(f"{FRONT}/"))

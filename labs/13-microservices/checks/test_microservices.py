@@ -58,7 +58,7 @@ def test_tracking_apart(services: Services) -> None:
     require_apart(services, "tracking")
     parcel = services.tracked
     scanned = services.scan(parcel.number, parcel.place)
-    said = services.parcel(parcel.number)
+    said = services.await_parcel(parcel.number, LISTED_SECONDS)
     shown = scanned.ok and said.get("place") == parcel.place and said.get("tracking") == "ok"
     if not shown:
         services.require_repaired("tracking", "front")

@@ -281,3 +281,22 @@ def test_a_parcel_without_a_number_is_the_front_s_fault_and_not_the_check_s(numb
     there.on = SimpleNamespace(shows_logs=str)
     with pytest.raises(CheckFailed, match="The front accepts no parcel"):
         there._track()
+
+
+def test_a_good_answer_counts_even_if_the_next_one_is_late() -> None:
+    answers = [{"tracking": "ok", "place": "Depot"}, {}]
+    there = services.Services.__new__(services.Services)
+    there.parcel = lambda _: answers.pop(0)
+    assert there.await_parcel(1, 10.0) == {"tracking": "ok", "place": "Depot"}
+    there.parcel = lambda _: {"tracking": "unavailable"}
+    assert there.await_parcel(1, 10.0) == {"tracking": "unavailable"}
+
+
+def test_messages_that_were_seen_count_even_if_the_next_answer_of_the_gateway_is_lost() -> None:
+    answers: list[dict[str, int]] = [{"Bob": 1}, {}]
+    there = messages()
+    there.sent = lambda: answers.pop(0)
+    notices.require_sent(there, ["Bob"], "the gateway was slow")
+    answers[:] = [{"Bob": 2}, {"Bob": 2}, {}]
+    with pytest.raises(CheckFailed, match="More than one message"):
+        notices.require_sent_once(there, ["Bob"], "the gateway was slow")
