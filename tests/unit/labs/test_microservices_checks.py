@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -300,3 +301,17 @@ def test_messages_that_were_seen_count_even_if_the_next_answer_of_the_gateway_is
     answers[:] = [{"Bob": 2}, {"Bob": 2}, {}]
     with pytest.raises(CheckFailed, match="More than one message"):
         notices.require_sent_once(there, ["Bob"], "the gateway was slow")
+
+
+def test_a_service_that_was_stopped_is_started_where_a_time_limit_does_not_reach() -> None:
+    """The time limit of a check is raised in the main thread."""
+    there = answering(ok=True)
+    there.lab = SimpleNamespace(disturb=lambda _: None)
+    there.get_one = str
+    there.on = SimpleNamespace(
+        stop=lambda *_, **__: None, start=lambda copy: f"{copy} in {threading.current_thread().name}"
+    )
+    with there.broken("tracking", services.STOPPED):
+        there.moved = ""
+    assert there.moved.startswith("tracking in ")
+    assert threading.main_thread().name not in there.moved
