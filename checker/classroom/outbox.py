@@ -59,7 +59,7 @@ _OF_A_CLASS = ("class", "waiting", "refused", "message", "seen_hint")
 """The tables that are emptied when the machine leaves a class."""
 
 MOST_SHOWN = 5
-"""How many messages are shown to who asks for the last ones."""
+"""How many of the last messages are shown."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _RULES = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
-"""The kinds with which a cluster is told what to refuse."""
+"""The kinds that tell a cluster what to refuse."""
 
 
 class Copies:

@@ -21,7 +21,7 @@ TIMED_OUT = 124
 """The exit code of `timeout` when it ended the command (coreutils)."""
 
 KILLED, KILL_SECONDS = 137, 3
-"""Its exit code when it had to end the command with SIGKILL, and so many seconds after SIGTERM it does."""
+"""Its exit code when it had to end the command with SIGKILL, and how many seconds after SIGTERM it sends that."""
 
 LINE_BYTES = 4096
 """How much of a script's first line is read."""

@@ -15,7 +15,7 @@ ON_TIME_SECONDS = 0.075
 again for a little delay."""
 
 MOST_SECONDS = 0.5
-"""How much of one delay counts: a sender that stood still once, or was stopped, tells nothing of what others get."""
+"""How much of one delay counts: a sender that stood still once, or was stopped, does not show what others get."""
 
 LEAST_SECONDS = 20.0
 """How long a record must be to tell it."""

@@ -62,7 +62,7 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
 
 
 def _hang(lab: Lab, timeline: Traffic, record: Timeline, seconds: float, shown: str) -> tuple[float, int]:
-    """Require that the users met a hang which a human ended after so many seconds, and return what it cost."""
+    """Require that the users met a hang which a human ended after that many seconds, and return what it cost."""
     hangs = [each for each in record.outages() if _is_human_hang(record, each)]
     WHY.require(hangs, "no-hang", seen="no such time in the record")
     WHY.require(seconds, "not-measured", seen=shown)

@@ -217,7 +217,7 @@ def require_program(parcel: Parcel) -> None:
 
 
 def _require_listening(parcel: Parcel, pod: Pod, container: str, beside: list[str]) -> None:
-    """Require that nothing else listens at the port of a copy to which users are led."""
+    """Require that nothing else listens at the port of a copy to which users are sent."""
     port = parcel.listens(pod)
     own = parcel.cluster.processes(pod, container, port)
     WHY.require(

@@ -260,7 +260,7 @@ class Delivery:
         )
 
     def _front_said(self, since: float) -> list[str]:
-        """Return what the front wrote since a moment of the engine's clock: an older line tells nothing about this push."""
+        """Return what the front wrote since a moment of the engine's clock: an older line is not about this push."""
         front = self.lab.node("front").id
         return self.lab.engine.logs(front, FRONT_LINES, since=since).splitlines()
 

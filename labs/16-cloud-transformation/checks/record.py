@@ -75,7 +75,7 @@ class Record:
 
 
 def _told_apart(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the writes, each with who took it: a program knows only the sessions that it began itself."""
+    """Yield the writes, each with the program that took it: one knows only the sessions that it began itself."""
     login = ""
     for each in lines:
         if each["kind"] == "login":

@@ -110,7 +110,7 @@ class Replay:
                 expected="the meter and the users as they came",
                 seen=", ".join(changed[:3]),
                 source=f"docker diff {each.name}",
-                hint="`lab reset 17` makes both anew, and moves your files to work/set-aside/.",
+                hint="`lab reset 17` makes both again, and moves your files to work/set-aside/.",
             )
 
     @cached_property

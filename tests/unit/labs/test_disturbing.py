@@ -38,6 +38,8 @@ BREAKS = frozenset(
 OTHERWISE = {
     "02-works-on-my-machine/checks/alone.py:_stop": "stops a container of the check's own",
     "02-works-on-my-machine/checks/test_labels.py:test_runtime_untouched": "`lab.replaced` compares an image",
+    "02-works-on-my-machine/checks/recipe.py:only_here": "`lab.replaced` compares an image",
+    "04-containers-vs-vms/checks/test_measurements.py:test_images_unchanged": "`lab.replaced` compares an image",
     "03-isolation/checks/given.py:_require_as_given": "`lab.replaced` compares an image",
     "07-self-healing/checks/server.py:repair": "after a fault",
     "07-self-healing/checks/test_self_healing.py:test_store_healed": "hands its faults to `_heal`, which says so",

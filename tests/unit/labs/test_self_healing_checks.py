@@ -305,7 +305,7 @@ def test_code_that_the_image_does_not_have_is_named(checks: Checks, there: str, 
     ("status", "reply", "healthy", "words"),
     [
         ("paused", {"status": 0}, False, "is paused"),
-        ("running", {"status": 503}, True, "not what Parcel 1.1 answers"),
+        ("running", {"status": 503}, True, "not the front page of Parcel 1.1"),
         ("running", {"status": 0}, False, "not even inside its container"),
         ("running", {"status": 0}, True, "its users do not reach it"),
     ],

@@ -370,7 +370,9 @@ CLOCKED = SimpleNamespace(clock=SimpleNamespace(now=time.time))
 
 
 def mover(made: Service, *tasks: Task) -> Any:
-    found = swarm_parcel.Parcel(SimpleNamespace(engine=CLOCKED), SimpleNamespace(tasks=lambda: list(tasks)))
+    found = swarm_parcel.Parcel(
+        SimpleNamespace(engine=CLOCKED), SimpleNamespace(tasks=lambda: list(tasks), remotes=list)
+    )
     found.__dict__["service"] = made
     return found
 
@@ -434,7 +436,7 @@ def test_a_setting_is_read_from_the_process_where_the_copies_have_a_command_of_t
     def setting(name: str, **container: Any) -> str:
         spec = {"Name": "parcel", "TaskTemplate": {"ContainerSpec": told | container}}
         found = mover(service(Spec=spec), task("1.0", 1))
-        found.swarm.remote = lambda _: remote
+        found.swarm.remotes = lambda: [("node-1", remote)]
         return str(found.setting(name))
 
     assert setting("PARCEL_READY_DELAY_MS") == "3000"
