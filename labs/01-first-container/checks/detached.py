@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checker.engine.api import LABEL
 from checker.grading.author import fail, insides, moment, past_events, read_processes
+from checker.scene.ownership import belongs
 
 from .copies import sees_other_processes
 
@@ -70,7 +70,7 @@ def _attached_client(lab: Lab, engine: Engine, copy: Copy, container: Container)
             if _stays_attached(line, folder, copy.name, container.labels):
                 return f"running {place}: {line[:160]}"
     # No event tells that a command has ended whose terminal was closed. One of the toolbox would be seen there.
-    gone = container.labels.get(LABEL) == lab.number and not any(_is_client(line) for line in toolbox)
+    gone = belongs(lab.course_lab, container.labels) and not any(_is_client(line) for line in toolbox)
     return "" if gone else trace
 
 
