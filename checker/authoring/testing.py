@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,6 +145,10 @@ def lanes(parts: Sequence[Part]) -> int:
     return min(max(2, (os.cpu_count() or 1) + 1), *(part.most_lanes for part in parts))
 
 
+_NOT_TO_RUN = {"--deselect", "--ignore", "--ignore-glob", "--confcutdir", "--rootdir"}
+"""pytest's options whose value names files that are not to run by that."""
+
+
 def files_named(places: Places, words: Sequence[str]) -> dict[str, list[str]]:
     """Return which of pytest's words name test files or folders, by the part that these are in.
 
@@ -152,7 +157,9 @@ def files_named(places: Places, words: Sequence[str]) -> dict[str, list[str]]:
         words: they may go on after a file's name, as in `tests/unit/test_it.py::test_this`.
     """
     tests, found = places.root / "tests", dict[str, list[str]]()
-    for word in words:
+    for before, word in pairwise(("", *words)):
+        if before in _NOT_TO_RUN:
+            continue
         path = Path(os.path.normpath(places.root / word.partition("::")[0]))
         if not word.startswith("-") and path.is_relative_to(tests) and path != tests and path.exists():
             found.setdefault(path.relative_to(tests).parts[0], []).append(word)

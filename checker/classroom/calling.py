@@ -151,6 +151,7 @@ def join(outbox: Outbox, text: str, name: str, machine: str) -> Joined:
     """
     to = invitation(text)
     mine = outbox.machine_for(to, name) or machine
+    outbox.require_readable()
     # Asked first: a join string with a slip in it must not cost the class that this machine is in.
     joined = _let_in(to, name, mine)
     outbox.joined(outbox.wants(to.text, name, mine), joined)

@@ -20,7 +20,7 @@ from checker.classroom.replay import ENDED, answer_of
 from checker.classroom.result import Result
 from checker.engine.capacity import ROOM, capacity
 from checker.engine.platform import Platform
-from checker.errors import LabError
+from checker.errors import ExitCode, LabError
 from checker.scene.admission import memory_needed
 from checker.scene.holder import left_by_proof, require_own
 from checker.session.preparing import ensure_images, require_engine
@@ -134,6 +134,7 @@ def several_labs(
     folder: Path,
     labs: Sequence[Lab],
     tell: Callable[[Result], None],
+    pile: Pile,
     class_folder: str = "",
 ) -> list[LabError]:
     """Grade the submissions of several labs, as many labs at a time as fit; each lab runs in a separate process.
@@ -143,6 +144,7 @@ def several_labs(
         folder: the folder with the archives.
         labs: the labs.
         tell: called with each result as soon as it is there, from one thread at a time.
+        pile: what was handed in.
         class_folder: the folder of the class, if it is not this machine's own.
 
     Returns:
@@ -157,7 +159,7 @@ def several_labs(
             tell(result)
 
     def grade(lab: Lab) -> LabError | None:
-        return _in_process(session, folder, lab, tell_one, class_folder)
+        return _in_process(session, folder, lab, tell_one, class_folder, len(pile.handed[lab.slug]))
 
     for wave in waves(labs, there.memory, os.cpu_count() or 1):
         session.say(f"grading lab {', '.join(lab.number for lab in wave)} at the same time")
@@ -167,9 +169,23 @@ def several_labs(
 
 
 def _in_process(
-    session: Session, folder: Path, lab: Lab, tell: Callable[[Result], None], class_folder: str
+    session: Session,
+    folder: Path,
+    lab: Lab,
+    tell: Callable[[Result], None],
+    class_folder: str,
+    expected: int,
 ) -> LabError | None:
-    """Grade one lab in a separate process, because pytest can run only once in a process at a time; return why it failed."""
+    """Grade one lab in a separate process, because pytest can run only once in a process at a time; return why it failed.
+
+    Args:
+        session: the course.
+        folder: the folder with the archives.
+        lab: the lab.
+        tell: called with each result.
+        class_folder: the folder of the class, if it is not this machine's own.
+        expected: how many results there have to be.
+    """
     command = [
         sys.executable,
         "-m",
@@ -197,12 +213,14 @@ def _in_process(
         said: list[str] = []
         reader = threading.Thread(target=said.extend, args=(process.stderr,))
         reader.start()
+        told = 0
         for line in process.stdout:
             with contextlib.suppress(msgspec.MsgspecError):
                 tell(msgspec.json.decode(line, type=Result))
+                told += 1
         code = process.wait()
         reader.join()
-    # 1 says that something was refuted or refused, which the results say too.
-    if code <= 1:
+    # 1 says that something was refuted, and 3, beside all results, that something could not be judged: the results say it too.
+    if code in {ExitCode.OK, ExitCode.CHECK_FAILED} or (code == ExitCode.COULD_NOT_RUN and told >= expected):
         return None
     return LabError(f"Lab {lab.number} could not be graded.", detail="".join(said[-6:]).strip())

@@ -58,6 +58,9 @@ CREATE TABLE IF NOT EXISTS message (
 _OF_A_CLASS = ("class", "waiting", "refused", "message", "seen_hint")
 """The tables that are emptied when the machine leaves a class."""
 
+UNREAD = "class-unread"
+"""A file that is there while the learner was not shown a message: `lab` looks for it before it imports anything."""
+
 MOST_SHOWN = 5
 """How many of the last messages are shown."""
 
@@ -142,6 +145,20 @@ class Outbox:
         now = self.membership()
         return now.machine if now is not None and now.remains(to, name) else ""
 
+    def require_readable(self) -> None:
+        """Require what `wants` reads, before the class has given the name to this machine.
+
+        Raises:
+            LabError: the record of verdicts cannot be read.
+        """
+        try:
+            self._ends()
+        except sqlite3.Error as error:
+            raise LabError(
+                f"{self._record} cannot be read: {error}.",
+                remedy="`lab list` sets a damaged file aside and begins another one; then join again.",
+            ) from error
+
     def wants(self, invitation: str, name: str, machine: str) -> Membership:
         """Note that this machine joins a class; one that is in it already, or waits for it, keeps what it has.
 
@@ -166,6 +183,7 @@ class Outbox:
                 self._db.executemany("INSERT INTO seen_hint (id, at) VALUES (?, ?)", hints)
             room.forget(self.file.parent)
             values.note(self.file.parent, "")
+            self._unmark()
         found = self.membership()
         assert found is not None  # noqa: S101 - it was written above
         return found
@@ -202,6 +220,7 @@ class Outbox:
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of ours
         room.forget(self.file.parent)
         values.note(self.file.parent, "")
+        self._unmark()
 
     def raise_hand(self, *, up: bool) -> None:
         """Queue that the learner asks for help, or no longer does."""
@@ -286,6 +305,9 @@ class Outbox:
                     (each.id, each.at, each.text),
                 )
                 self._db.execute("UPDATE class SET message = ?, message_text = ?", (each.id, each.text))
+        if messages:
+            with contextlib.suppress(OSError):
+                self._mark.touch()
 
     def set_aside(self, why: str) -> None:
         """Set the first item aside, which the class does not take, so that those behind it are sent."""
@@ -322,6 +344,16 @@ class Outbox:
             self._db.executemany(
                 "UPDATE message SET shown = 1 WHERE id = ?", [(each.id,) for each in messages]
             )
+        self._unmark()
+
+    @property
+    def _mark(self) -> Path:
+        return self.file.with_name(UNREAD)
+
+    def _unmark(self) -> None:
+        if not self.unread():
+            with contextlib.suppress(OSError):
+                self._mark.unlink(missing_ok=True)
 
     def refusal(self) -> str:
         """Return why the class did not take the last item that was set aside; empty if there is none."""

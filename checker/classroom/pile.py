@@ -60,6 +60,9 @@ def archives(folder: Path) -> list[Path]:
 
 def _may_be_one(path: Path) -> bool:
     """Whether something in the folder was handed in: a file, or the folder that an archive was unpacked into."""
+    # Explorer, when it copies into WSL, and macOS put such a file beside each one.
+    if path.name.endswith(":Zone.Identifier") or path.name.startswith("._"):
+        return False
     return KEPT not in path.parts and (not path.is_dir() or (path / MANIFEST).is_file())
 
 

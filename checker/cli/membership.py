@@ -117,7 +117,8 @@ def status(context: Context) -> int:
 
     with _member(context) as (outbox, member):
         waiting, refused = outbox.counts()
-        why, messages = outbox.refusal(), outbox.messages()
+        # Those that were not shown are the last ones.
+        why, messages = outbox.refusal(), max(outbox.messages(), outbox.unread(), key=len)
         with contextlib.suppress(LabError):  # a full disk is no reason to say nothing
             outbox.was_shown(outbox.unread())
     running = sender.start(context.places)
@@ -145,7 +146,9 @@ def status(context: Context) -> int:
         print(printable(f"You asked to join as {member.name}; the teacher has not said yes yet."))
     print(f"{waiting} to be sent.")
     if refused:
-        print(printable(f"The class did not take {refused}. Of the last one it said: {why}"))
+        print(
+            printable(f"Since you joined, the class has not taken {refused}. Of the last one it said: {why}")
+        )
         print(
             "If it is another version: ask the teacher for the course as the class has it, and check again."
         )
@@ -153,6 +156,8 @@ def status(context: Context) -> int:
         print(printable(f"The last try failed: {member.trouble}"))
     if noted(context.places.state):
         print("In some labs, this class gives you values of your own. `lab values 1` shows those of lab 1.")
+    if member.message_text and not messages:
+        print(printable(f"The teacher says: {member.message_text}"))
     _tell_messages(messages)
     return 0
 
@@ -165,7 +170,8 @@ def _tell_messages(messages: list[Message]) -> None:
     for each in messages:
         # The time is the teacher's; a machine in another zone shows it in its own.
         at = dt.datetime.fromisoformat(each.at).astimezone()
-        print(printable(f"The teacher says ({at:%H:%M}): {each.text}"))
+        day = "" if at.date() == dt.datetime.now(at.tzinfo).date() else f"{at:%Y-%m-%d} "
+        print(printable(f"The teacher says ({day}{at:%H:%M}): {each.text}"))
 
 
 def tell_unread(places: Places) -> None:
@@ -205,14 +211,18 @@ def hand(context: Context) -> int:
         print_json({"hand": up, "admitted": member.admitted, "trouble": member.trouble, "sender": running})
         return 0
     what = f"that you {'need' if up else 'no longer need'} help"
-    if member.trouble:
+    if member.trouble and not member.admitted:
+        # Perhaps the teacher has said no.
+        print(printable(f"The teacher does not see it: {member.trouble}"))
+    elif member.trouble:
         # It was kept, and nobody has it yet.
         print(f"It is sent when the class answers: {what}.")
         print(printable(f"The last try failed: {member.trouble}"))
     elif not member.admitted:
         print(f"The teacher has not let this machine in yet. After that, the teacher sees {what}.")
     else:
-        print(f"In a few seconds, the teacher sees {what}.")
+        print(f"If the class can be reached, the teacher sees in a few seconds {what}.")
+        print("`lab class status` says whether it was sent.")
     if not running:
         context.say("note: the program that sends it could not be started; `lab class status` tries again")
     return 0

@@ -43,6 +43,11 @@ def _asked(args: argparse.Namespace) -> int | None:
 def run(args: argparse.Namespace) -> int:
     """Check once and show the report."""
     if (code := _asked(args)) is not None:
+        if not args.json:
+            from checker.cli.membership import tell_unread
+            from checker.course.places import find
+
+            tell_unread(find())
         return code
     from checker.classroom.waking import wake
     from checker.cli.context import Context

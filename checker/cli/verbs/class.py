@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from checker.cli import hubs, membership, rooms
 from checker.cli.context import print_json
+from checker.errors import ExitCode
 
 if TYPE_CHECKING:
     import argparse
@@ -266,9 +267,11 @@ def _verify(context: Context) -> int:
     _tell_results(context, found, refused)
     for error in failed:
         context.say(f"{error.what} {error.detail}")
+    if refused or any(each.refuted for each in found):
+        return int(ExitCode.CHECK_FAILED)
     if failed:
         return int(failed[0].code)
-    return 1 if refused or any(each.refuted for each in found) else 0
+    return int(ExitCode.OK if all(each.final for each in found) else ExitCode.COULD_NOT_RUN)
 
 
 def _grade(
@@ -277,7 +280,7 @@ def _grade(
     from checker.classroom.judging import one_lab, several_labs
 
     if len(labs) > 1:
-        return several_labs(context, folder, labs, tell, context.args.class_folder)
+        return several_labs(context, folder, labs, tell, pile, context.args.class_folder)
     for lab in labs:
         for result in one_lab(context, folder, lab, pile):
             tell(result)

@@ -1,8 +1,8 @@
 """Pack your answer to a lab into one file for your teacher: the verdict, the files of your work folder, and the commands that you typed in the lab's toolbox.
 
 What is packed is shown first, and you are asked. Nothing is sent.
-Links, devices and files of more than 5 MB are left out; the list says so. Commands that you typed in another terminal
-than `lab shell` are not recorded, so they cannot be packed.
+Links, devices and files of more than 5 MB are left out; the list says so. Commands that you typed elsewhere than
+in `lab shell` or the page's terminal are not recorded, so they cannot be packed.
 """
 
 from __future__ import annotations

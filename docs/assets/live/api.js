@@ -41,18 +41,19 @@ export class Api {
     }
     if (hello === null || hello.app !== "drydock" || hello.api !== 1 || hello.live !== true) return false;
     this.run = hello.run;
-    this.token = "";
+    let found = "";
     if (code) {
+      this.token = "";
       try {
-        this.token = (await this.post("session", { code })).token;
-        localStorage.setItem(KEPT, this.token);
+        found = (await this.post("session", { code })).token;
+        localStorage.setItem(KEPT, found);
       } catch (problem) {
         if (!(problem instanceof Problem)) return false;
       }
     }
-    const kept = this.token || localStorage.getItem(KEPT);
-    if (kept && (await proofOf(kept, nonce)) === hello.proof) this.token = kept;
-    else this.token = "";
+    // The terminal and the events may ask at the same time: a token that is good is never away between.
+    const kept = found || localStorage.getItem(KEPT);
+    this.token = kept && (await proofOf(kept, nonce)) === hello.proof ? kept : "";
     return true;
   }
 

@@ -191,9 +191,12 @@ export class Terminal {
   }
 
   async reconnect() {
+    clearTimeout(this.waiting);
+    this.again.hidden = true;
     // Another program may have taken the port since: the token goes only to a service that knows it.
     if ((await this.lesson.api.meet()) && this.lesson.api.token) await this.connect();
     else {
+      if (this.failures === 0) this.tell("The connection is lost; trying again.");
       this.failures += 1;
       const wait = Math.min(FIRST_WAIT_MS * 2 ** (this.failures - 1), LAST_WAIT_MS);
       this.waiting = setTimeout(() => this.reconnect(), wait);
@@ -219,9 +222,8 @@ export class Terminal {
     const before = this.lastPhase;
     this.lastPhase = phase;
     if (phase === "ready" && before !== "ready" && before !== "" && this.socket === null && !this.waiting) {
-        clearTimeout(this.waiting);
-        this.reconnect();
-      }
+      this.reconnect();
+    }
   }
 
   tell(text) {

@@ -179,6 +179,8 @@ def test_files_are_told_by_their_part_and_other_words_are_none(places: Places) -
     (places.root / "tests/unit/test_a.py").touch()
     here = str(places.root / "tests/browser")
     words = [
+        "--ignore",
+        "tests/unit/test_a.py",
         "-x",
         "tests/unit/test_a.py::test_b",
         here,

@@ -22,7 +22,7 @@ from checker.classroom import calling, sender
 from checker.classroom.calling import Line, ask, join, keep_posting, post
 from checker.classroom.identity import certificate
 from checker.classroom.known import know
-from checker.classroom.outbox import Outbox
+from checker.classroom.outbox import UNREAD, Outbox
 from checker.classroom.protocol import Invitation, Joined, Message, invitation
 from checker.classroom.waking import FILE, wake
 from checker.cli import main
@@ -380,7 +380,10 @@ def test_why_something_was_set_aside_is_said_on_both_sides_until_it_is_mended(
         f"What this machine sends is not taken. {said}",
     )
     assert main(["class", "status"]) == 0
-    assert f"The class did not take 1. Of the last one it said: {said}" in capsys.readouterr().out
+    assert (
+        f"Since you joined, the class has not taken 1. Of the last one it said: {said}"
+        in capsys.readouterr().out
+    )
     progress.record_attempt(report_of(lab, "it-answers"))
     collect()
     post(outbox)
@@ -579,10 +582,14 @@ def test_each_message_reaches_a_learner_once_however_many_came_meanwhile(
     outbox.raise_hand(up=True)
     post(outbox)
     assert [each.text for each in outbox.unread()] == ["Coffee at ten", "Look at step 2"]
+    mark = course.places.state / UNREAD
+    assert mark.is_file()
     tell_unread(course.places)
+    assert not mark.exists()
     told = capsys.readouterr().out.splitlines()
     assert [line.partition("): ")[2] for line in told] == ["Coffee at ten", "Look at step 2"]
     assert told[0].startswith("The teacher says (")
+    assert told[0].index(")") == len("The teacher says (12:00"), "of today, the time is enough"
     _say(held, "message", text="Back to work")
     outbox.raise_hand(up=False)
     post(outbox)
@@ -591,8 +598,42 @@ def test_each_message_reaches_a_learner_once_however_many_came_meanwhile(
     tell_unread(course.places)
     assert capsys.readouterr().out == ""
     assert [each.text for each in outbox.messages()] == ["Coffee at ten", "Look at step 2", "Back to work"]
+    _say(held, "message", text="Good bye")
+    outbox.raise_hand(up=True)
+    post(outbox)
     outbox.leave()
     assert outbox.messages() == []
+    assert not mark.exists()
+
+
+def test_every_unread_message_is_shown_before_it_counts_as_read(
+    course: Course, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(course.root)
+    monkeypatch.setattr(sender, "start", lambda _: True)
+    with contextlib.closing(Outbox(course.places.state)) as outbox:
+        outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
+        at = "2026-01-05T10:00:00.000+00:00"
+        outbox.acknowledged(0, tuple(Message(id=each, at=at, text=f"number {each}") for each in range(1, 9)))
+        for shown in (8, 5):
+            assert main(["class", "status"]) == 0
+            told = [line for line in capsys.readouterr().out.splitlines() if "The teacher says" in line]
+            assert len(told) == shown
+            assert told[-1].startswith("The teacher says (2026-01-05 ")
+        assert outbox.unread() == []
+
+
+def test_a_record_that_cannot_be_read_costs_no_name_in_the_class(
+    hold: Callable[[], Held], tmp_path: Path
+) -> None:
+    to = hold().opened.invitation.text
+    record = tmp_path / "mine" / "progress.sqlite3"
+    with contextlib.closing(Outbox(record.parent)) as outbox:
+        record.write_bytes(b"no database" * 1000)
+        with pytest.raises(LabError, match="cannot be read"):
+            join(outbox, to, "Ada", "machine-1-machine-1")
+        record.unlink()
+        assert join(outbox, to, "Ada", "machine-2-machine-2").secret
 
 
 def test_an_unread_message_is_shown_with_a_verdict_and_with_a_hint_but_not_to_programs(
@@ -803,12 +844,18 @@ def test_asking_for_help_promises_only_what_happens(
             "The teacher has not let this machine in yet. After that, the teacher sees that you need help.\n"
         )
         outbox.joined(ada, Joined(learner="ada", name="Ada", secret="s", nonce="n"))  # noqa: S106 - of a test
-        assert said() == "In a few seconds, the teacher sees that you need help.\n"
+        assert said() == (
+            "If the class can be reached, the teacher sees in a few seconds that you need help.\n"
+            "`lab class status` says whether it was sent.\n"
+        )
         outbox.trouble("The class does not answer.")
         assert said("--down") == (
             "It is sent when the class answers: that you no longer need help.\n"
             "The last try failed: The class does not answer.\n"
         )
+        outbox.joined(dataclasses.replace(ada, learner="ada"), Joined(learner="ada", name="Ada"))
+        outbox.trouble("The class did not let you in. The teacher says no.")
+        assert said() == ("The teacher does not see it: The class did not let you in. The teacher says no.\n")
 
 
 def test_each_action_of_a_learner_is_one_record_for_programs(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
-from typing import TYPE_CHECKING
+import importlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -182,6 +184,35 @@ def test_the_longest_names_that_can_be_written_are_taken(course: Course, handing
     assert len(sort(handing.folder, course.catalogue).handed[lab.slug]) == 1
 
 
+@pytest.mark.parametrize(
+    ("refuted", "final", "refused", "failed", "code"),
+    [
+        (False, True, False, False, 0),
+        (False, False, False, False, 3),
+        (False, True, False, True, 3),
+        (True, False, False, True, 1),
+        (False, False, True, False, 1),
+    ],
+)
+def test_what_was_refuted_counts_more_than_what_could_not_be_judged(
+    monkeypatch: pytest.MonkeyPatch, *, refuted: bool, final: bool, refused: bool, failed: bool, code: int
+) -> None:
+    verb = importlib.import_module("checker.cli.verbs.class")
+    result = SimpleNamespace(lab="03", learner="Ada", evidence="", refuted=("x",) * refuted, final=final)
+    pile = SimpleNamespace(handed={}, refused=[result] * refused)
+
+    def grade(*words: Any) -> list[LabError]:
+        words[-1](result)
+        return [LabError("Lab 03 could not be graded.", remedy="")] * failed
+
+    monkeypatch.setattr("checker.classroom.pile.sort", lambda *_: pile)
+    monkeypatch.setattr(verb, "_whose", lambda _: None)
+    monkeypatch.setattr(verb, "_grade", grade)
+    monkeypatch.setattr(verb, "_tell_results", lambda *_: None)
+    args = SimpleNamespace(folder=".", lab="", again=False, json=False)
+    assert verb._verify(SimpleNamespace(args=args, catalogue=[])) == code
+
+
 def test_an_answer_that_cannot_be_run_stops_no_other_and_is_tried_again(
     course: Course, handing: Handing, lab: Lab
 ) -> None:
@@ -260,6 +291,10 @@ def test_an_archive_that_a_browser_renamed_counts_too(
     handing.file(hints=1)
     later = handing.file(hints=2, made="2026-01-05T12:00:00+00:00")
     later.rename(later.with_name(name))
+    # Explorer and macOS put these beside a file that they copy.
+    for beside in (f"{name}:Zone.Identifier", f"._{name}"):
+        later.with_name(beside).write_text("[ZoneTransfer]\n")
+    assert [each.file for each in sort(handing.folder, course.catalogue).refused] == [f"00{SUFFIX}"]
     ((_, handed),) = sort(handing.folder, course.catalogue).handed[lab.slug]
     assert handed.submission.hints == 2
 
