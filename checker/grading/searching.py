@@ -56,7 +56,8 @@ def only_whole(wanted: Iterable[str]) -> str:
 def _parts(needle: str) -> list[str]:
     """Return parts of a needle, of which one at least is in one line wherever a text with it is wrapped."""
     size = min(_PART, (len(needle) + 1) // 2)
-    return [needle[end - size : end] for end in range(size, len(needle) + 1, size)]
+    ends = {*range(size, len(needle) + 1, size), len(needle)}
+    return [needle[end - size : end] for end in sorted(ends)]
 
 
 def _arguments(texts: Iterable[str]) -> str:

@@ -57,7 +57,7 @@ def test_bad_refused(service: Service, script: Script, lab: Lab) -> None:
 
 
 @needs("bad-refused")
-@timeout(180)
+@timeout(270)
 def test_script_releases(service: Service, script: Script, lab: Lab) -> None:
     """release.sh moves the users to a version that it has never seen, and back."""
     text = script.require()

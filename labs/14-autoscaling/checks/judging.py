@@ -90,7 +90,13 @@ def _is_passed_at_once(probe: Probe, warm_s: float) -> bool:
     if probe.exec:
         # The image's own health check asks for /healthz unless it gets a path.
         told = " ".join(probe.exec.command)
-        alive = "/readyz" not in told and ("/healthz" in told or HEALTH_CHECK in told)
+        asked_for = re.search(rf"{HEALTH_CHECK}\s+(/\S*)", told)
+        path = asked_for[1].partition("?")[0] if asked_for else ""
+        alive = (
+            path == "/healthz"
+            if path
+            else "/readyz" not in told and ("/healthz" in told or HEALTH_CHECK in told)
+        )
     return (alive or probe.tcp_socket is not None) and probe.initial_delay_seconds < warm_s
 
 

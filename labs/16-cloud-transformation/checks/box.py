@@ -68,9 +68,11 @@ class Box:
         # After the list of parcels, so that the box's own list has each of them.
         every = record.read_lines(box, SEALED)
         sealed = {each["ref"]: each["from"] for each in every if each["ref"] in since}
-        # A box of an earlier version of this lab keeps no list.
+        # A box of an earlier version of this lab keeps no list, and one that took its place began its list later.
         if every:
-            self._require_own_seals([row["ref"] for row in rows if row["ref"] in since], sealed)
+            begun = min(sealed, default="")
+            kept = [row["ref"] for row in rows if row["ref"] in since and row["ref"] >= begun]
+            self._require_own_seals(kept, sealed)
             self._require_own_way(list(sealed.values())[-1:])
 
     def _require_one_box(self, box: Container) -> None:
@@ -120,11 +122,13 @@ class Box:
     def _require_own_way(self, newest: list[str]) -> None:
         """Require that who asked the box for the newest seal is no container of the scene, and no program of the machine itself."""
         network = self.lab.engine.get(f"/networks/{self.office}")
+        scene = f"{self.lab.course_lab.project}-"
         there = {
             address: f"the address of `{name}`, which is there for something else"
             for each in (network.get("Containers") or {}).values()
             for name, address in [(str(each["Name"]), str(each["IPv4Address"]).partition("/")[0])]
-            if name.startswith(f"{self.lab.course_lab.project}-")
+            # What Compose makes in the toolbox is named after the scene as well.
+            if name.startswith(scene) and not name.startswith(f"{scene}work-")
         }
         for each in (network.get("IPAM") or {}).get("Config") or ():
             there[str(each.get("Gateway"))] = (

@@ -312,7 +312,7 @@ def _in_memory(patterns: str) -> str:
     """Return a command that does the same for what is mounted from memory on the machine and in its running containers."""
     return (
         "for pid in 1 $(docker ps --quiet | xargs -r docker inspect -f '{{.State.Pid}}'); do "
-        "awk '$3 == \"tmpfs\" && $2 !~ /^\\/(proc|var\\/lib\\/docker)\\// { print $2 }' /proc/$pid/mounts | while read -r at; do "
+        "awk '$3 == \"tmpfs\" && $2 !~ /^\\/(proc|rented|var\\/lib\\/docker)(\\/|$)/ { print $2 }' /proc/$pid/mounts | while read -r at; do "
         f'find "/proc/$pid/root$at" -xdev -type f -print0 | xargs -0 -r grep -laF {patterns}; done; done'
     )
 

@@ -149,7 +149,9 @@ class Replay:
             source="lab timeline 17",
             hint="The users stay as they are, also while the week is replayed. Replay the week again.",
         )
-        could_not_run(f"From {when}: your own machine was too busy, or asleep. Replay the week again.")
+        could_not_run(
+            f"From {when}: your own machine was too busy, or asleep, or the users were paused. Replay the week again."
+        )
 
     # -- the users ---------------------------------------------------------------------------------------------------
 
@@ -290,17 +292,17 @@ class Replay:
         return [json.loads(line) for line in self._get("/record").text.splitlines() if line.endswith("}")]
 
     def _paused(self, hour: int) -> list[str]:
-        """Return which containers were paused in the middle of an hour of the replay, as far as their engine still knows."""
-        begin, until = self.bill["begin"], self.bill["begin"] + hour + 0.5
+        """Return which containers were paused in an hour of the replay, as far as their engine still knows."""
+        begin, since = self.bill["begin"], self.bill["begin"] + hour
         said = self.rented.engine.run(
-            f"docker events --since {begin:.3f} --until {until:.3f} --filter type=container --filter event=pause --filter event=unpause "
-            "--format '{{.Action}} {{.Actor.Attributes.name}}'"
+            f"docker events --since {begin:.3f} --until {since + 1:.3f} --filter type=container --filter event=pause "
+            "--filter event=unpause --filter event=destroy --format '{{.TimeNano}} {{.Action}} {{.Actor.Attributes.name}}'"
         )
         paused: dict[str, None] = {}
-        for action, name in (line.split() for line in said.splitlines()):
+        for at, action, name in (line.split() for line in said.splitlines()):
             if action == "pause":
                 paused[name] = None
-            else:
+            elif int(at) / 1e9 < since:
                 paused.pop(name, None)
         return list(paused)
 

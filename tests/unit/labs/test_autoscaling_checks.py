@@ -148,6 +148,8 @@ def test_copies_that_stay_are_blamed_on_what_keeps_them(
         ({"tcpSocket": {"port": 8080}, "initialDelaySeconds": 3}, False),
         ({"exec": {"command": ["/app/health"]}}, False),
         ({"exec": {"command": ["python3", "/app/health.py", "/readyz"]}}, False),
+        ({"exec": {"command": ["python3", "/app/health.py", "/"]}}, False),
+        ({"exec": {"command": ["python3", "/app/health.py", "/healthz"]}}, True),
         ({"exec": {"command": ["python3", "-I", "/app/health.py"]}}, True),
         ({"exec": {"command": ["sh", "-c", "wget -qO- localhost:8080/healthz"]}}, True),
     ],

@@ -359,7 +359,14 @@ def test_a_busy_machine_is_no_excuse_for_less_than_the_requests_need(
 
 @pytest.mark.parametrize(
     ("events", "paused"),
-    [("pause parcel-1\n", True), ("pause parcel-1\nunpause parcel-1\n", False), ("", False)],
+    [
+        ("4200000000 pause parcel-1\n", True),
+        # Of those that the engine names up to the end of the hour, 5 to 6, an end in it counts as too late.
+        ("4200000000 pause parcel-1\n5800000000 unpause parcel-1\n", True),
+        ("4200000000 pause parcel-1\n4800000000 unpause parcel-1\n", False),
+        ("3200000000 pause parcel-1\n4800000000 destroy parcel-1\n", False),
+        ("", False),
+    ],
 )
 def test_a_busy_machine_is_no_excuse_for_a_copy_that_was_paused(
     checks: Checks, events: str, *, paused: bool
