@@ -315,7 +315,11 @@ class Kubernetes(KubernetesNodes):
 
     def terms(self) -> str:
         """Return what decides whether a lost copy is replaced: what looks after the pods, and what nodes were told to take."""
-        return "; ".join([*sorted(self.workload(pod).title for pod in self.pods()), super().terms()])
+        # Pods of one owner have the same above it.
+        of_each = {
+            (pod.metadata.namespace, pod.metadata.owner or pod.metadata.name): pod for pod in self.pods()
+        }
+        return "; ".join([*sorted({self.workload(pod).title for pod in of_each.values()}), super().terms()])
 
     def release(self, workload: Workload, image: str, pods: Sequence[Pod] = ()) -> None:
         """Make a workload run another image, as `kubectl set image` does.

@@ -64,7 +64,8 @@ class Remote:
             return ""
         if not self._find(there, program):
             return command_of(there)
-        listening = self._listening(there, port) if port else []
+        # One process alone is the program, which was just found.
+        listening = self._listening(there, port) if port and len(there) > 1 else []
         # A process and its children may have one socket.
         if not listening or any(runs(each, program) for each in listening):
             return ""

@@ -17,7 +17,7 @@ from checker.cluster.interface import (
     tell_of_lost,
 )
 from checker.cluster.remote import Remote
-from checker.cluster.swarm_api import PORT, Engines, NotAManagerError
+from checker.cluster.swarm_api import ASK_SECONDS, PORT, Engines, NotAManagerError
 from checker.cluster.swarm_records import (
     Node,
     Port,
@@ -185,10 +185,11 @@ class Swarm(Engines):
 
     def image(self, node: str, name: str) -> dict[str, Any]:
         """Return the record of an image from a node's engine; empty when it has none of this name."""
-        said = self.run(
-            f"docker --host tcp://{node}:{PORT} image inspect {shlex.quote(name)} 2>/dev/null; true"
-        )
-        return dict(next(iter(json.loads(said or "[]")), {}))
+        # A docker command takes ten times as long to start as curl.
+        url = shlex.quote(f"http://{node}:{PORT}/images/{name}/json")
+        said = self.run(f"curl -s --noproxy '*' --max-time {ASK_SECONDS:g} {url}; true")
+        found: dict[str, Any] = json.loads(said or "{}")
+        return found if "Id" in found else {}
 
     def container_logs(self, node: str, container: str, tail: int) -> str:
         """Return the last lines that a container on a node wrote, to both streams."""

@@ -57,8 +57,9 @@ def _own_share(engine: Engine, lab: Lab) -> float:
     first = {each: _used(engine, each) for each in there}
     pause(LOOK_SECONDS)
     then = {each: _used(engine, each) for each in there}
-    shares = ((then[each][0] - first[each][0]) / max(then[each][1] - first[each][1], 1.0) for each in there)
-    return sum(shares)
+    pairs = ((first[each], then[each]) for each in there)
+    # One that ended between the looks has no second number.
+    return sum((b[0] - a[0]) / (b[1] - a[1]) for a, b in pairs if b[1] > a[1] > 0)
 
 
 def _used(engine: Engine, container: str) -> tuple[float, float]:

@@ -70,7 +70,8 @@ def _attached_client(lab: Lab, engine: Engine, copy: Copy, container: Container)
             if _stays_attached(line, folder, copy.name, container.labels):
                 return f"running {place}: {line[:160]}"
     # No event tells that a command has ended whose terminal was closed. One of the toolbox would be seen there.
-    gone = belongs(lab.course_lab, container.labels) and not any(_is_client(line) for line in toolbox)
+    commands = [line for lines in places.values() for line, _ in lines]
+    gone = belongs(lab.course_lab, container.labels) and not any(map(_is_client, commands))
     return "" if gone else trace
 
 
@@ -118,7 +119,7 @@ def _folder_of(process: Path) -> str:
 
 def _is_client(line: str) -> bool:
     """Whether a command may be attached to a container, by whatever name or id."""
-    return "docker" in line and bool(re.search(r"\b(run|start|up|attach)\b", line))
+    return "docker" in line and bool(re.search(r"\s(run|start|up|attach)(\s|$)", line))
 
 
 def _stays_attached(line: str, folder: str, name: str, labels: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ import secrets
 import shlex
 from typing import TYPE_CHECKING
 
-from checker.grading.author import guard, needs, require, timeout
+from checker.grading.author import could_not_run, guard, needs, require, timeout
 
 from .apart import require_fresh, require_nothing_shared, require_unedited
 from .copies import FIRST, NAME_VARIABLE, SECOND, START_SECONDS, require_running
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from checker.grading.author import Engine, Lab, Outside
 
 
+NOTE_SECONDS = 5.0
+"""How long a copy may take to write a note, on a machine with much else to do."""
 CANNOT_WRITE = 507
 """What Parcel answers if it cannot write a note."""
 
@@ -91,10 +93,14 @@ def test_changes_stay_inside(lab: Lab, engine: Engine, outside: Outside) -> None
     require_nothing_shared(first, second)
     mark = f"left by lab check: {secrets.token_hex(6)}"
     before = outside.get(f"{FIRST.url}note")
-    written = outside.put(f"{FIRST.url}note", mark)
+    written = outside.put(f"{FIRST.url}note", mark, timeout=NOTE_SECONDS)
     if written.status == CANNOT_WRITE:
         # A copy whose file system cannot be written keeps everything apart.
         return
+    if written.error:
+        could_not_run(
+            f"`{FIRST.name}` did not answer when a note was sent to it: {written.error}. Check again."
+        )
     require(
         written.ok,
         f"`{FIRST.name}` answers on port {FIRST.port}, and did not take a note that was sent to it.",

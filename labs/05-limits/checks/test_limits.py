@@ -183,8 +183,8 @@ def _fail_box(name: str, box: str, programs: Programs) -> None:
         said = programs.in_the_vm(name)
         require(
             "serving on port" not in said and "in use" not in said,
-            f"In the virtual machine, {name} runs only with the library that was copied after it. A box that is given one file "
-            "after the other until it works is an installation by hand; its image has all of them.",
+            f"In the virtual machine, {name} runs only with the library that was copied after it. To copy one file after "
+            "the other into a box until a program works is an installation by hand; the program's image has all of its files.",
             expected="the box in which it runs with what it came with",
             seen=f'[{name}] box = "vm"',
             source=f"ssh vm ./{name}",

@@ -224,7 +224,8 @@ def tell_of_missing(world: World, seen: Counter[str]) -> NoReturn:
         WHY.fail("not-in-the-file", copy=copy, seen=words)
     server, reserve = lines[0], "backup" in lines[0].options
     log = "" if reserve else world.lab.node("front").logs(FEW_LINES)
-    down = [line.strip() for line in log.splitlines() if f"parcel/{server.name} is DOWN" in line]
+    told = ((line, re.search(r"parcel/(\S+) is DOWN", line)) for line in log.splitlines())
+    down = [line.strip() for line, found in told if found and server.is_named(found[1])]
     WHY.fail(
         "unused.in-reserve" if reserve else "unused.down" if down else "unused.passed-over",
         server=server,

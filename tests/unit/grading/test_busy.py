@@ -33,7 +33,7 @@ def record(late: range, **how: Any) -> Timeline:
 
 def told(late: range, own: float = 0.1, **how: Any) -> str:
     """Return what is said of a rollout at 70 s, on a machine of which the lab's containers use a share."""
-    looks = iter([(0, 0), (own * 1e9, 1e9)])
+    looks = iter([(0, 1e9), (own * 1e9, 2e9)])
 
     def stats(path: str, **_: Any) -> dict[str, Any]:
         assert path == "/containers/c/stats"
@@ -69,6 +69,14 @@ def test_a_machine_that_was_busy_only_before_the_rollout_excuses_nothing() -> No
 
 def test_a_lab_that_keeps_the_machine_busy_itself_is_not_excused() -> None:
     assert told(range(SECONDS), own=0.9) == ""
+
+
+def test_a_container_that_ends_meanwhile_makes_no_busy_lab_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = [{"Id": each, "State": "running"} for each in "ab"]
+    monkeypatch.setattr(busy, "owned_containers", lambda *_: there)
+    looks = iter([(5e9, 1e12), (0.0, 1e12), (0.0, 0.0), (0.9e9, 1e12 + 1e9)])
+    monkeypatch.setattr(busy, "_used", lambda *_: next(looks))
+    assert busy._own_share(SimpleNamespace(), SimpleNamespace()) == pytest.approx(0.9)  # type: ignore[arg-type]
 
 
 def test_one_long_pause_is_no_busy_machine() -> None:

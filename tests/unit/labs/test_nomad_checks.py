@@ -68,7 +68,10 @@ def test_a_bad_release_is_asked_every_second_however_seldom_the_jobs_own_checks_
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("pending", "has not asked its check yet"), ("failure", "the check of the job gets no answer")],
+    [
+        ("pending", "has not run the job's check on it yet"),
+        ("failure", "the check of the job gets no answer"),
+    ],
 )
 def test_a_check_that_was_not_asked_yet_has_not_failed(checks: Checks, status: str, words: str) -> None:
     found = [

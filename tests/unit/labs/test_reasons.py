@@ -12,7 +12,7 @@ import pytest
 
 from checker.engine.shell import ShellError
 from checker.grading.author import Build, Lab, Process, Processes, Reply, Step, moment
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
 
@@ -146,13 +146,13 @@ class Noted:
         """Return that there is no note."""
         return Reply(url, 404)
 
-    def put(self, url: str, text: str) -> Reply:
+    def put(self, url: str, text: str, **_: float) -> Reply:
         """Take a note, or not."""
         self.asked.append(text)
-        return Reply(url, self._status)
+        return Reply(url, self._status, error="" if self._status else "no answer within 5 s")
 
 
-@pytest.mark.parametrize(("status", "told"), [(507, False), (500, True), (0, True)])
+@pytest.mark.parametrize(("status", "told"), [(507, False), (500, True)])
 def test_a_note_that_is_not_taken_is_told_unless_nothing_can_be_written(
     status: int, *, told: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +163,15 @@ def test_a_note_that_is_not_taken_is_told_unless_nothing_can_be_written(
         assert "did not take a note" in found.rationale
     else:
         first_container.test_changes_stay_inside(None, None, Noted(status))
+
+
+def test_a_copy_that_does_not_answer_about_a_note_in_time_is_not_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(first_container, "require_running", lambda *_: None)
+    monkeypatch.setattr(first_container, "require_nothing_shared", lambda *_: None)
+    with pytest.raises(CouldNotRun, match="did not answer when a note was sent"):
+        first_container.test_changes_stay_inside(None, None, Noted(0))
 
 
 # -- lab 02 ---------------------------------------------------------------------------------------------------
