@@ -316,7 +316,12 @@ def test_a_clock_that_is_set_back_neither_hides_a_hint_nor_turns_the_order(
     assert sent == ["12", "12", "12", "09", "09", "10", "12", "09"]
 
 
-def test_a_hint_after_a_reset_is_sent_although_its_number_was_used(machine: Machine, lab: Lab) -> None:
+def test_a_hint_after_a_reset_is_sent_although_its_number_was_used(
+    machine: Machine, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two hints of one number, which a person gets seconds apart.
+    seconds = (f"2026-01-05T10:00:{each:02}.000+00:00" for each in range(60))
+    monkeypatch.setattr("checker.progress.record._now", lambda: next(seconds))
     outbox, progress, collect = machine
     progress.climb(lab.slug, "it-holds", 3)
     outbox.wants("127.0.0.1:1/ABCDEFGH/" + "A" * 52, "Ada", "machine-1-machine-1")
