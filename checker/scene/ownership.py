@@ -21,7 +21,7 @@ from checker.engine.clock import moment
 from checker.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from checker.course.catalogue import Lab
 
@@ -38,8 +38,7 @@ _THAW = (
 _THAW_SECONDS = 5.0
 
 
-def belongs(lab: Lab, labels: Mapping[str, str]) -> bool:
-    """Whether a container, network or volume with these labels was made in a lab: by its scene, or by commands in its toolbox."""
+def _belongs(lab: Lab, labels: dict[str, str]) -> bool:
     if KEPT in labels:
         return False  # Compose labels it with the project that happened to create it
     return labels.get(LABEL) == lab.number or labels.get(COMPOSE_PROJECT, "") in {
@@ -59,7 +58,7 @@ def owned_containers(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
         labels = item.get("Labels") or {}
         names = {name.lstrip("/") for name in item.get("Names") or []}
         asked_for = IMAGE in labels and LABEL not in labels and names & set(lab.toml.containers)
-        if belongs(lab, labels) or asked_for:
+        if _belongs(lab, labels) or asked_for:
             found.append(item)
     return found
 
@@ -84,7 +83,7 @@ def strangers(engine: Engine, lab: Lab) -> list[str]:
 
 def owned_networks(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
     """List a lab's networks."""
-    return [item for item in engine.list_all("networks") if belongs(lab, item.get("Labels") or {})]
+    return [item for item in engine.list_all("networks") if _belongs(lab, item.get("Labels") or {})]
 
 
 def owned_volumes(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
@@ -103,7 +102,7 @@ def owned_volumes(engine: Engine, lab: Lab) -> list[dict[str, Any]]:
     return [
         item
         for item in engine.list_all("volumes")
-        if belongs(lab, item.get("Labels") or {})
+        if _belongs(lab, item.get("Labels") or {})
         or (
             not item.get("Labels")
             and mounted.get(item["Name"])

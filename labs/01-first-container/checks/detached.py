@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.grading.author import fail, insides, moment, past_events, read_processes
-from checker.scene.ownership import belongs
 
 from .copies import sees_other_processes
 
@@ -59,20 +58,19 @@ def _attached_client(lab: Lab, engine: Engine, copy: Copy, container: Container)
     config = container.attrs["Config"]
     # A copy with a terminal of its own (-t) can be left by Ctrl-P Ctrl-Q, of which engines tell no event: whether its
     # command still runs is to be seen where commands run. Without one, only the end of the copy ends the command.
-    trace = "" if config.get("Tty") else _attached_by_events(engine, copy, container)
+    if not config.get("Tty") and (trace := _attached_by_events(engine, copy, container)):
+        return trace
     # The engine remembers only its last 256 events; the command itself can be seen for longer.
-    if not trace and not config.get("AttachStdout"):
-        return ""
-    toolbox = [line for _, line in lab.node("toolbox").processes()]
-    places = {"in the toolbox": [(line, "") for line in toolbox], "on this machine": _commands_here()}
-    for place, lines in places.items():
-        for line, folder in lines:
-            if _stays_attached(line, folder, copy.name, container.labels):
-                return f"running {place}: {line[:160]}"
-    # No event tells that a command has ended whose terminal was closed. One of the toolbox would be seen there.
-    commands = [line for lines in places.values() for line, _ in lines]
-    gone = belongs(lab.course_lab, container.labels) and not any(map(_is_client, commands))
-    return "" if gone else trace
+    if config.get("AttachStdout"):
+        places = {
+            "in the toolbox": [(line, "") for _, line in lab.node("toolbox").processes()],
+            "on this machine": _commands_here(),
+        }
+        for place, lines in places.items():
+            for line, folder in lines:
+                if _stays_attached(line, folder, copy.name, container.labels):
+                    return f"running {place}: {line[:160]}"
+    return ""
 
 
 def _attached_by_events(engine: Engine, copy: Copy, container: Container) -> str:
@@ -115,11 +113,6 @@ def _folder_of(process: Path) -> str:
         return str((process / "cwd").readlink())
     except OSError:
         return ""
-
-
-def _is_client(line: str) -> bool:
-    """Whether a command may be attached to a container, by whatever name or id."""
-    return "docker" in line and bool(re.search(r"\s(run|start|up|attach)(\s|$)", line))
 
 
 def _stays_attached(line: str, folder: str, name: str, labels: Mapping[str, str]) -> bool:

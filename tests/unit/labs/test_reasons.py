@@ -88,31 +88,6 @@ def test_only_the_command_that_started_a_copy_is_taken_for_it(
     assert detached._stays_attached(line, folder, "parcel", labels) is attached
 
 
-@pytest.mark.parametrize(
-    ("label", "commands", "attached"),
-    [
-        ("01", ["tini -g -- sleep infinity"], False),
-        ("01", ["docker run --name parcel drydock/parcel:1.0"], True),
-        ("01", ["docker start -a 4711"], True),  # whatever its container is called now
-        ("drydock-01-work", ["tini -g -- sleep infinity"], False),  # by Compose
-        ("", ["tini -g -- sleep infinity"], True),  # its command may be on another machine
-    ],
-)
-def test_a_command_of_the_toolbox_that_is_gone_holds_no_copy(
-    label: str, commands: list[str], *, attached: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(detached, "_attached_by_events", lambda *_: "container attach parcel")
-    monkeypatch.setattr(detached, "_commands_here", list)
-    toolbox = SimpleNamespace(processes=lambda: [("root", line) for line in commands])
-    lab = SimpleNamespace(
-        course_lab=SimpleNamespace(number="01", project="drydock-01"), node=lambda _: toolbox
-    )
-    name = "com.docker.compose.project" if label.startswith("drydock") else "io.drydock.lab"
-    container = SimpleNamespace(attrs={"Config": {}}, labels={name: label})
-    copy = SimpleNamespace(name="parcel")
-    assert bool(detached._attached_client(lab, None, copy, container)) is attached
-
-
 # -- lab 01: the note that a check leaves ---------------------------------------------------------------------
 
 
