@@ -14,10 +14,19 @@ export class Blocks {
   constructor(lesson) {
     this.lesson = lesson;
     this.marks = new Map();
+    this.placed = false;
   }
 
+  /* Puts the buttons there, once. A question that was lost is asked again when the page is live. */
   async place() {
-    const known = await this.lesson.api.get(`labs/${this.lesson.lab}/blocks`);
+    let known = null;
+    try {
+      if (!this.placed) known = await this.lesson.api.get(`labs/${this.lesson.lab}/blocks`);
+    } catch {
+      return;
+    }
+    if (this.placed) return;
+    this.placed = true;
     const shown = [...document.querySelectorAll("article div.highlight:not(.output, .printed)")];
     const digests = await Promise.all(shown.map((each) => digestOf(each.querySelector("pre > code")?.textContent ?? "")));
     let next = 0;

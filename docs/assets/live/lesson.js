@@ -29,7 +29,10 @@ export class Lesson {
         seen(`${state.run}-${state.seq}`);
       },
       event: (kind, data) => this.hear(kind, data),
-      live: () => this.connect(true),
+      live: () => {
+        this.connect(true);
+        this.blocks.place();
+      },
       lost: (failures) => this.connect(failures < 3),
     });
     await placed;

@@ -69,6 +69,26 @@ def opened(stage: Stage, new: Callable[..., BrowserContext], **options: Any) -> 
     return page
 
 
+def test_a_first_question_that_is_lost_is_asked_again(
+    stage: Stage, new: Callable[..., BrowserContext]
+) -> None:
+    context = new()
+    lost: list[str] = []
+
+    def lose_one(route: Any) -> None:
+        if lost:
+            route.fallback()
+        else:
+            lost.append(route.request.url)
+            route.abort()
+
+    context.route("**/api/v1/labs/*/blocks", lose_one)
+    page = context.new_page()
+    page.goto(stage.address(), wait_until="load")
+    expect(page.locator(".dock-run").first).to_be_visible(timeout=20_000)
+    assert lost
+
+
 # -- what it shows and says --------------------------------------------------------------------------------------
 
 
