@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from checker.cluster.interface import Cluster, Instance, Marks
     from checker.timeline.model import Rollout, Timeline
+    from checker.timeline.record import Download, Request
 
 ARRIVE_SECONDS = 30.0
 """How long a release may take until it reaches a copy."""
@@ -253,8 +254,15 @@ def rollout(
         busy: says how this machine was too busy to answer in time, as a clause; empty if it was not. See `Lab.too_busy`.
     """
     move = _last_move(timeline, before, after, unfinished=unfinished or hint, source=source, hint=hint)
-    if len(move.failures) + len(move.cut) > allowed:
-        _excuse_busy(move, busy)
+    lost = (*move.failures, *move.cut)
+    if len(lost) > allowed:
+        excuse_late(
+            lost,
+            len(move.requests) + len(move.downloads),
+            lambda: busy(move),
+            during=f"In the rollout from {move.before} to {move.after}",
+            again=f"Go back to {move.before}, and roll out again",
+        )
     _require_no_loss(move, allowed, because, source=source, hint=hint)
     unseen = max((gap.seconds for gap in timeline.between(move.begin, move.end).gaps), default=0.0)
     if unseen > UNSEEN_SECONDS:
@@ -266,16 +274,24 @@ def rollout(
     return move
 
 
-def _excuse_busy(move: Rollout, busy: Callable[[Rollout], str]) -> None:
-    """End the check without a verdict if only the time was over for what failed, and this machine was too busy."""
-    lost = (*move.failures, *move.cut)
-    if any(each.failure is not Failure.TIMED_OUT for each in lost):
+def excuse_late(
+    lost: Sequence[Request | Download], sent: int, busy: Callable[[], str], *, during: str, again: str
+) -> None:
+    """End the check without a verdict if only the time was over for what failed, and this machine was too busy.
+
+    Args:
+        lost: the requests and downloads that failed.
+        sent: how many there were in all.
+        busy: says how this machine was too busy, as a clause; empty if it was not. Asked only if it matters.
+        during: what was going on, as the beginning of a sentence.
+        again: what the learner does next, as the beginning of a sentence.
+    """
+    if not lost or any(each.failure is not Failure.TIMED_OUT for each in lost):
         return
-    if why := busy(move):
+    if why := busy():
         could_not_run(
-            f"In the rollout from {move.before} to {move.after}, {len(lost)} of {len(move.requests) + len(move.downloads)} requests got "
-            f"no whole answer in time. The reason may be this machine, which was very busy: {why}. Go back to {move.before}, and roll "
-            "out again when less runs beside the lab."
+            f"{during}, {len(lost)} of {sent} requests got no whole answer in time. The reason may be this machine, which was very "
+            f"busy: {why}. {again} when less runs beside the lab."
         )
 
 

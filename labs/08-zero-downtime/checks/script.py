@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Failure, could_not_run, wait_until
+from checker.cluster import outcomes
+from checker.grading.author import wait_until
 
 from .service import ADDRESS, WHY, version_of
 from .visitor import Visitor
@@ -88,14 +89,13 @@ class Script:
 
     def _excuse_busy(self, run: Run, seen: Timeline) -> None:
         """End the check without a verdict if all that failed while the script ran got no answer in time, on a machine that was too busy."""
-        lost = (*seen.failures, *seen.cut, *seen.refused)
-        if not lost or any(each.failure is not Failure.TIMED_OUT for each in lost):
-            return
-        if why := self.lab.too_busy(self.service.traffic.everything(), seen.begin, seen.end):
-            could_not_run(
-                f"While `{run.shown}` ran, {len(lost)} of {len(seen.requests) + len(seen.downloads)} requests got no whole answer in time. "
-                f"The reason may be this machine, which was very busy: {why}. Check again when less runs beside the lab."
-            )
+        outcomes.excuse_late(
+            (*seen.failures, *seen.cut, *seen.refused),
+            len(seen.requests) + len(seen.downloads),
+            lambda: self.lab.too_busy(self.service.traffic.everything(), seen.begin, seen.end),
+            during=f"While `{run.shown}` ran",
+            again="Check again",
+        )
 
     def require_refuses(self, bad: str, good: str) -> None:
         """Run it for a release that answers wrong, and require that no user meets it and that it is gone afterwards."""

@@ -165,7 +165,14 @@ def test_a_script_that_harms_users_after_the_move_fails_although_the_move_harmed
 ) -> None:
     module = checks("08-zero-downtime", "script")
     refused = SimpleNamespace(failure=Failure.REFUSED)
-    whole = SimpleNamespace(failures=(refused,), cut=(), refused=(), summary="1 of 90 failed")
+    whole = SimpleNamespace(
+        failures=(refused,),
+        cut=(),
+        refused=(),
+        requests=(refused,) * 90,
+        downloads=(),
+        summary="1 of 90 failed",
+    )
     record = SimpleNamespace(latest="2.0", between=lambda *_: whole)
     traffic = SimpleNamespace(now=lambda: 20.0, since=lambda _: record, await_settled=lambda _: record)
     made = module.Script.__new__(module.Script)
