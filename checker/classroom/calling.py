@@ -26,9 +26,10 @@ from checker.errors import LabError
 from checker.web.pinned import UnreachableError, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from checker.classroom.outbox import Membership, Outbox
+    from checker.classroom.protocol import Item
 
 T = TypeVar("T")
 
@@ -192,12 +193,8 @@ def post(outbox: Outbox, line: Line | None = None) -> float:
     seq, items = outbox.next()
     if not items:
         return EVERY_SECONDS
-    body = msgspec.json.encode(Batch(learner=member.learner, seq_from=seq, items=tuple(items)))
-    headers = {SEAL: seal(member.secret, member.nonce, body), HEARD: str(member.message)}
-    answer = (line.ask if line else ask)(invitation(member.invitation), "POST", "/events", body, headers)
+    answer = _send(outbox, member, seq, items, line.ask if line else ask)
     if answer.status == 200:
-        done = _decoded(answer, Acknowledged)
-        outbox.acknowledged(done.seq_acked, done.messages)
         return 1.0 if len(items) > 1 and outbox.next()[1] else EVERY_SECONDS
     if answer.status == 429:
         return max(1.0, answer.after)
@@ -212,15 +209,31 @@ def post(outbox: Outbox, line: Line | None = None) -> float:
 
 def _one_by_one(outbox: Outbox, member: Membership) -> float:
     seq, items = outbox.next()
-    body = msgspec.json.encode(Batch(learner=member.learner, seq_from=seq, items=(items[0],)))
+    answer = _send(outbox, member, seq, items[:1], ask)
+    if answer.status == 422:
+        outbox.set_aside(answer.why)
+    return 1.0
+
+
+def _send(
+    outbox: Outbox, member: Membership, seq: int, items: Sequence[Item], by: Callable[..., Answer]
+) -> Answer:
+    """Send items, sealed, drop from the queue what the class then has, and return its answer.
+
+    Args:
+        outbox: the queue.
+        member: the class.
+        seq: the number of the first item.
+        items: what to send.
+        by: what asks: a connection that stays open, or one for this request.
+    """
+    body = msgspec.json.encode(Batch(learner=member.learner, seq_from=seq, items=tuple(items)))
     headers = {SEAL: seal(member.secret, member.nonce, body), HEARD: str(member.message)}
-    answer = ask(invitation(member.invitation), "POST", "/events", body, headers)
+    answer = by(invitation(member.invitation), "POST", "/events", body, headers)
     if answer.status == 200:
         done = _decoded(answer, Acknowledged)
         outbox.acknowledged(done.seq_acked, done.messages)
-    elif answer.status == 422:
-        outbox.set_aside(answer.why)
-    return 1.0
+    return answer
 
 
 def keep_posting(
