@@ -12,8 +12,11 @@ from checker.grading.author import command_of, runs
 from .parcel import NODE_PORT, WHY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.cluster.kubernetes import Kubernetes
     from checker.cluster.kubernetes_records import Pod, Service
+    from checker.grading.author import Process
 
     from .parcel import Parcel
 
@@ -204,29 +207,28 @@ def require_program(parcel: Parcel) -> None:
             space=pod.metadata.space,
             seen=f"a volume at {over[0]}" if over else "",
         )
-        own = not there or any(runs(each, PROGRAM) for each in there)
-        WHY.require(
-            own,
-            "another-program",
-            pod=pod.metadata.name,
-            space=pod.metadata.space,
-            seen="" if own else command_of(there),
-        )
+        _require_parcel_among(there, pod)
         if own_command or beside:
             _require_listening(parcel, pod, container.name, beside)
+
+
+def _require_parcel_among(there: Sequence[Process], pod: Pod, place: str = "") -> None:
+    """Require that Parcel is among processes, if there are any; `place` stands before what is seen in its place."""
+    other = there and not any(runs(each, PROGRAM) for each in there)
+    WHY.require(
+        not other,
+        "another-program",
+        pod=pod.metadata.name,
+        space=pod.metadata.space,
+        seen=f"{place}{command_of(there)}" if other else "",
+    )
 
 
 def _require_listening(parcel: Parcel, pod: Pod, container: str, beside: list[str]) -> None:
     """Require that nothing else listens at the port of a copy to which users are sent."""
     port = parcel.listens(pod)
     own = parcel.cluster.processes(pod, container, port)
-    WHY.require(
-        not own or any(runs(each, PROGRAM) for each in own),
-        "another-program",
-        pod=pod.metadata.name,
-        space=pod.metadata.space,
-        seen=f"port {port}: {command_of(own)}",
-    )
+    _require_parcel_among(own, pod, f"port {port}: ")
     others = {} if own else {name: parcel.cluster.processes(pod, name, port) for name in beside}
     other, there = next(((name, found) for name, found in others.items() if found), ("", []))
     WHY.require(
