@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 KEPT = 1000
 """How many events are kept for a page that was away for a moment."""
@@ -85,15 +85,27 @@ class Hub:
 
     def publish(self, happened: str, /, **data: Any) -> None:
         """Tell every page; from any thread."""
+        self.publish_all([(happened, data)])
+
+    def publish_all(self, news: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        """Tell every page several things that belong together, in order, so that none of them waits for the next flush.
+
+        Args:
+            news: what happened, with its data.
+        """
         with self._lock:
-            self._seq += 1
-            event = {"v": 1, "seq": self._seq, "ts": round(time.time(), 3), "event": happened, **data}
-            self._kept.append(event)
+            events = []
+            for happened, data in news:
+                self._seq += 1
+                events.append(
+                    {"v": 1, "seq": self._seq, "ts": round(time.time(), 3), "event": happened, **data}
+                )
+            self._kept.extend(events)
             listeners = list(self._listeners)
         if self._loop is not None and listeners:
             # While the service ends, its loop is closed before the last thread has said its last word.
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(_give, listeners, event)
+                self._loop.call_soon_threadsafe(_give, listeners, events)
 
     @contextlib.contextmanager
     def listening(self, lab: str, since: str) -> Iterator[Listener]:
@@ -125,9 +137,10 @@ class Hub:
         return [event for event in self._kept if event["seq"] > int(seq)]
 
 
-def _give(listeners: list[Listener], event: dict[str, Any]) -> None:
+def _give(listeners: list[Listener], events: list[dict[str, Any]]) -> None:
     for listener in listeners:
-        listener.add(event)
+        for event in events:
+            listener.add(event)
 
 
 def encoded(run: str, event: dict[str, Any]) -> bytes:

@@ -214,18 +214,13 @@ class Watch:
         self.state.report, self.state.kept, self.state.problem = report, kept, ""
         self.state.tries += 1
         changed = [each for each in self.state.checks() if before.get(each["id"]) != _essence(each)]
-        for each in changed:
-            self._hub.publish("check", **each)
+        shown: list[tuple[str, dict[str, Any]]] = [("check", each) for each in changed]
         flipped = had and any(before.get(each["id"], ("",))[0] != each["state"] for each in changed)
         if asked or flipped or changed or not had:
-            first = report.first_problem
-            self._hub.publish(
-                "verdict",
-                asked=asked,
-                flipped=flipped,
-                first=first.id if first else "",
-                **self.state.verdict_record(),
-            )
+            first = report.first_problem.id if report.first_problem else ""
+            record = {"asked": asked, "flipped": flipped, "first": first, **self.state.verdict_record()}
+            shown.append(("verdict", record))
+        self._hub.publish_all(shown)
         news = any(before.get(each["id"], ())[:-1] != _essence(each)[:-1] for each in changed)
         # Opening the page is no attempt, unless everything passes already.
         return news and (had or report.passed)
@@ -234,9 +229,8 @@ class Watch:
         self._asked.forget()
         if self.state.report is not None:
             self.state.report = None
-            for each in self.state.checks():
-                self._hub.publish("check", **each)
-            self._hub.publish("verdict", asked=False, flipped=False, first="", **self.state.verdict_record())
+            verdict = {"asked": False, "flipped": False, "first": "", **self.state.verdict_record()}
+            self._hub.publish_all([*(("check", each) for each in self.state.checks()), ("verdict", verdict)])
 
     # -- following -----------------------------------------------------------------------------------------
 

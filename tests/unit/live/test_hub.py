@@ -39,6 +39,19 @@ def test_a_slow_page_gets_the_latest_of_each_check_and_every_sentence() -> None:
     assert [event.get("state") or event.get("said") for event in taken] == ["999", "first", "second"]
 
 
+def test_what_belongs_together_reaches_a_page_together() -> None:
+    async def run() -> list[str]:
+        hub = Hub("run", asyncio.get_running_loop())
+        with hub.listening("01", "") as listener:
+            # Another thread publishes, as a verdict does: the page may be woken in the middle of it.
+            checks = [("check", {"lab": "01", "id": f"c{number}"}) for number in range(200)]
+            publishing = asyncio.to_thread(hub.publish_all, [*checks, ("verdict", {"lab": "01"})])
+            _, _ = await asyncio.gather(publishing, asyncio.wait_for(listener.wake.wait(), 5))
+            return [event["event"] for event in listener.take()]
+
+    assert asyncio.run(run()) == ["check"] * 200 + ["verdict"]
+
+
 def test_what_no_page_takes_does_not_grow_without_end() -> None:
     hub = Hub("run")
     with hub.listening("01", "") as listener:
