@@ -149,6 +149,8 @@ class Delivery:
         """How many pushes have given users another image."""
         self.known = set(self.before)
         """The ids of the images that were started or live at some time."""
+        self.delivered = ""
+        """The commit of the checks that was released last; empty if none was."""
         self._two: Outcome | None = None
 
     def _ask(self, *words: str, seconds: float = 15.0) -> Any:
@@ -201,6 +203,7 @@ class Delivery:
             for place, files in enumerate(commits)
         ]
         outcome = self._push(pushes, what, move_tags=move_tags)
+        self.delivered = outcome.run.commit if outcome.run.is_live else self.delivered
         return replace(outcome, versions=[version_of(files) for files in commits])
 
     def roll_back(self, commit: str) -> Outcome:

@@ -106,7 +106,9 @@ def container(image: str, *, for_users: bool = False, name: str = "f" * 64) -> d
     return {"container": name, "image": image, "id": image, "for_users": for_users}
 
 
-WEB = SimpleNamespace(first={"live": [{"id": OLD}]}, has_left_out=lambda found: bool(found.live))
+WEB = SimpleNamespace(
+    first={"live": [{"id": OLD}]}, delivered="", has_left_out=lambda found: bool(found.live)
+)
 
 
 def failure(function: Any, *arguments: Any, **more: Any) -> str:
@@ -337,6 +339,19 @@ def test_a_rollback_must_bring_the_same_image_in_time() -> None:
     assert "should replace" in failure(judging.require_rolled_back, WEB, rolled(OTHER))
     slow = delivery.Run("c0ffee", back.said, 0.0, judging.BACK_SECONDS + 1)
     assert "took too long" in failure(judging.require_rolled_back, WEB, rolled(OLD, slow))
+
+
+def test_a_rollback_that_works_for_newer_commits_alone_is_told_apart() -> None:
+    broken = outcome(run("cat: /srv/runner/state/released/c0ffee: No such file", code=1))
+    works, fails = outcome(run(f"result: live {NEW}")), broken
+
+    def says(second: Any) -> str:
+        again = SimpleNamespace(**vars(WEB) | {"delivered": "d1ce", "roll_back": lambda _: second})
+        return failure(judging.require_rolled_back, again, broken)
+
+    assert "released earlier" in says(works)
+    assert "released earlier" not in says(fails)
+    assert "released earlier" not in failure(judging.require_rolled_back, WEB, broken)
 
 
 def test_a_program_that_is_not_there_is_told_by_its_name() -> None:
