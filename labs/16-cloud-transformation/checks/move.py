@@ -35,7 +35,9 @@ TIMED_OUT = 28
 FRESH_SECONDS = 5.0
 WAIT_SECONDS = 95.0
 """Nobody waits longer than this: after a minute a user gives up, when a last try of at most 30 s has ended."""
-AGAIN = "This cannot be undone: `lab reset 16` starts over, and moves your files to work/set-aside/."
+RESET = "`lab reset 16` starts over, and moves your files to work/set-aside/."
+AGAIN = f"This cannot be undone: {RESET}"
+OVER = f"Since the switch, users write to the new place, and another copy over it loses what they wrote there. {RESET}"
 
 
 class Move:
@@ -142,7 +144,7 @@ class Move:
             expected="every parcel that the old machine knew",
             seen=f"missing: {', '.join(old[:4])} …; the new place knows {len(count)}",
             hint="Which files of the old machine hold the parcels, and where does the program look for them now? "
-            f"`ssh old ls -l /srv/office/data`, and `docker --context rented exec {self.place.office.name} ls -l` with the folder there.",
+            f"`ssh old ls -l /srv/office/data`, and `docker --context rented exec {self.place.office.name} ls -l` with the folder there. {OVER}",
             **facts,
         )
         if lost := [each for each in written if each["ref"] not in count]:
@@ -154,7 +156,7 @@ class Move:
             f"{len(doubled)} parcels are in the new place more than once.",
             expected="every parcel once",
             seen=f"{doubled[0] if doubled else ''}: {max(count.values())} times",
-            hint="What did your second copy find in the new place already?",
+            hint=f"What did your second copy find in the new place already? {OVER}",
             **facts,
         )
         self._require_patient(found)
@@ -176,10 +178,11 @@ class Move:
             f"{len(lost)} parcels that users were told are registered are not in the new place. {why}",
             expected="every parcel that was acknowledged",
             seen=f"missing: {', '.join(each['ref'] for each in lost[:6])}",
-            hint="Did the new place have other data for a while? Which volume has its container, and which had the one before?"
+            hint="Did the new place have other data for a while? Which volume has its container, and which had the one before? "
+            f"If no volume has those data any more, they are lost: {RESET}"
             if here
             else "What does the old machine do with a write that comes after its file was read? And which files does a database "
-            "in use consist of?",
+            f"in use consist of? {OVER}",
             **facts,
         )
 

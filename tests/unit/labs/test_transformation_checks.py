@@ -97,8 +97,10 @@ def test_who_acknowledged_what_is_lost_is_told_by_the_session(
     lines = [login("shop:1"), write(90, "shop:1"), login(OLD), write(100, OLD), write(101, NEW)]
     found = record(checks, *lines, login(NEW), write(172, NEW, 171))
     lost = [each for each in found.writes if each["ref"] == missing]
-    with pytest.raises(CheckFailed, match=reason):
+    with pytest.raises(CheckFailed, match=reason) as failed:
         move(checks)._fail_lost(found, lost, {})
+    assert "`lab reset 16` starts over" in failed.value.failure.hint
+    assert ("another copy over it loses" in failed.value.failure.hint) == ("itself" not in reason)
 
 
 def test_users_who_were_sent_back_are_not_switched(checks: Checks) -> None:
