@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import needs, require, timeout, wait_until
+from checker.grading.author import fail, needs, require, timeout, wait_until
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Prober
@@ -94,14 +94,29 @@ def test_old_machine_off(lab: Lab, prober: Prober) -> None:
     """The old machine is switched off."""
     labels = {"com.docker.compose.project": lab.course_lab.project, "com.docker.compose.service": "old"}
 
+    def on() -> dict[str, str]:
+        found = lab.engine.list_all("containers", labels=labels)
+        return {each["Names"][0].lstrip("/"): each["State"] for each in found if each["State"] in ON}
+
     def is_off() -> bool:
-        return all(each["State"] not in ON for each in lab.engine.list_all("containers", labels=labels))
+        return not on()
 
     def answers() -> bool:
         return prober.get("http://old:8080/healthz").ok
 
+    if wait_until(is_off, ANSWER_SECONDS) or (not answers() and wait_until(is_off, OFF_SECONDS)):
+        return
+    name, state = next(iter(on().items()), ("", ""))
     require(
-        wait_until(is_off, ANSWER_SECONDS) or (not answers() and wait_until(is_off, OFF_SECONDS)),
+        state != "running" or answers(),
+        "The old machine does not answer any more, and it is not switched off. It costs what it did before.",
+        expected="the old machine switched off",
+        seen=f"its container {name} runs, and nobody answers at old:8080",
+        source=f"docker logs {name}",
+        hint="`ssh old poweroff` switches it off. If ssh gets no answer either, the machine is busy, or was halted, which leaves its "
+        f"power on: `docker stop {name}` takes the power away.",
+    )
+    fail(
         "The old machine still runs. It costs what it did before, and anyone who has its old address writes to a place that "
         "nobody looks at any more.",
         expected="the old machine switched off",

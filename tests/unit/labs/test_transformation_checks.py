@@ -103,6 +103,32 @@ def test_who_acknowledged_what_is_lost_is_told_by_the_session(
     assert ("another copy over it loses" in failed.value.failure.hint) == ("itself" not in reason)
 
 
+@pytest.mark.parametrize(
+    ("state", "ok", "told"),
+    [
+        ("running", True, "The old machine still runs"),
+        ("running", False, "does not answer any more, and it is not switched off"),
+        ("paused", False, "The old machine still runs"),
+    ],
+)
+def test_an_old_machine_that_is_on_and_answers_nobody_was_not_switched_off(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, state: str, *, ok: bool, told: str
+) -> None:
+    tests = checks(SLUG, "test_transformation")
+    monkeypatch.setattr(tests, "wait_until", lambda done, *_: done())
+    there = [{"Names": ["/drydock-16-old-1"], "State": state}]
+    lab = SimpleNamespace(
+        course_lab=SimpleNamespace(project="drydock-16"),
+        engine=SimpleNamespace(list_all=lambda *_, **__: there),
+    )
+    prober = SimpleNamespace(get=lambda _: SimpleNamespace(ok=ok))
+    with pytest.raises(CheckFailed, match=told) as failed:
+        tests.test_old_machine_off(lab, prober)
+    assert ("docker stop drydock-16-old-1" in failed.value.failure.hint) == ("not switched off" in told)
+    there.clear()
+    tests.test_old_machine_off(lab, prober)
+
+
 def test_users_who_were_sent_back_are_not_switched(checks: Checks) -> None:
     assert not record(checks, write(100, OLD), write(101, NEW), write(105, OLD)).switch
 
