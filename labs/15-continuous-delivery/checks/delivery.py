@@ -169,6 +169,11 @@ class Delivery:
         return str(self.first["main"])
 
     @property
+    def pulled(self) -> list[str]:
+        """The newest commit of the checks in the history of the learner's, after the one that it stands on; empty for none."""
+        return list(self.first["pulled"])
+
+    @property
     def learners_run(self) -> Run:
         """What the pipeline said of the learner's newest commit, the last time."""
         return Run(self.main, last_run(said_in(str(self.first["log"]).splitlines())), 0, 0)
@@ -197,11 +202,7 @@ class Delivery:
             move_tags: whether each tag is given another image, as soon as the image that it names was run.
             what: what it is called on the timeline.
         """
-        # The message is of no use to a pipeline that would rather read it than test.
-        pushes = [
-            {"files": files, "message": "Pushed by lab check", "after": pause * place}
-            for place, files in enumerate(commits)
-        ]
+        pushes = [{"files": files, "after": pause * place} for place, files in enumerate(commits)]
         outcome = self._push(pushes, what, move_tags=move_tags)
         self.delivered = outcome.run.commit if outcome.run.is_live else self.delivered
         return replace(outcome, versions=[version_of(files) for files in commits])

@@ -1,6 +1,6 @@
 """Runs in the runner's container, on its Python: pushes commits as a learner would, and writes down what they set off.
 
-    python3 in_runner.py state              what is live, and what the pipeline said of the newest commit
+    python3 in_runner.py state              what is live, and what the pipeline said of the learner's newest commit
     python3 in_runner.py push JSON          push commits, and watch
     python3 in_runner.py leaks JSON         find a password in logs and images
     python3 in_runner.py back COMMIT JSON   put main, and the images of services in production, back
@@ -19,6 +19,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -32,12 +33,18 @@ from urllib.parse import quote
 
 HOME = Path("/srv/runner")
 GIT = ["git", f"--git-dir={HOME}/parcel.git"]
+PROCESSES = Path("/proc")
 SCRATCH = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
+MESSAGE = "Pushed by lab check"
+"""Of every commit of the checks, so it is of no use to a pipeline that would rather read it than test."""
 PRODUCTION = ("production-1", "production-2")
 EAR_PORT = 4015
 USERS = 8080
 ENDED = re.compile(r"runner: \w+ ended with exit code \d+")
 PEEK_SECONDS = 0.7
+END_SECONDS = 8.0
+"""How long a run may take to end; the runner kills it 5 s after it was asked."""
 SERVICE = "com.docker.swarm.service.name"
 MANIFESTS = ", ".join(
     f"application/vnd.{each}+json"
@@ -80,6 +87,49 @@ def live(services: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
+def own(commit_: str) -> str:
+    """Return the newest commit from one on back that is not one of the checks'."""
+    words = ("log", "-1", "--first-parent", "--invert-grep", f"--grep=^{MESSAGE}$", "--format=%H")
+    return git(*words, commit_)
+
+
+def pulled(head: str) -> list[str]:
+    """Return the newest commit of the checks in a commit's history, after the one that it stands on; empty if there is none."""
+    newest = git("log", "-1", f"--grep=^{MESSAGE}$", "--format=%H", head)
+    return [own(newest), newest] if newest else []
+
+
+def unfinished() -> list[int]:
+    """Return the processes that push commits of the checks, and those that run the pipeline for one."""
+    found = []
+    for file in PROCESSES.glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError, subprocess.CalledProcessError):
+            words = file.read_text(errors="replace").split("\0")[:-1]
+            pushes = words[:3] == ["python3", "-", "push"]
+            runs = words[:1] == ["timeout"] and re.fullmatch("[0-9a-f]{40}", words[-1])
+            if pushes or (runs and git("log", "-1", "--format=%s", words[-1]) == MESSAGE):
+                found.append(int(file.parent.name))
+    return found
+
+
+def end_pushes() -> None:
+    """End what a check that was interrupted has left under way, and would still change main or production."""
+    deadline = time.monotonic() + END_SECONDS
+    while (left := unfinished()) and time.monotonic() < deadline:
+        for process in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
+        threading.Event().wait(0.2)
+
+
+def settle() -> None:
+    """Take back what a check that was interrupted has left: its runs of the pipeline, and its commits on main."""
+    end_pushes()
+    head = git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
+    if head and own(head) not in {"", head}:
+        git("update-ref", "refs/heads/main", own(head))
+
+
 def load_now() -> float:
     """Return how many programs ran or waited for each processor, on the average of the last minute."""
     return os.getloadavg()[0] / len(os.sched_getaffinity(0))
@@ -92,7 +142,7 @@ def state() -> dict[str, Any]:
     services = ask(PRODUCTION[0], "/services") or []
     return {
         "main": head,
-        "tree": git("rev-parse", f"{head}^{{tree}}") if head else "",
+        "pulled": pulled(head) if head else [],
         "log": log.read_text(errors="replace") if head and log.is_file() else "",
         "live": live(services),
         "address": socket.gethostbyname(socket.gethostname()),
@@ -294,14 +344,14 @@ class Watch:
             mover.join(5)
 
 
-def commit(files: dict[str, str], message: str, parent: str, base: str) -> str:
+def commit(files: dict[str, str], parent: str, base: str) -> str:
     """Make a commit of a base's files with some changed, on top of a parent, and return its name."""
     index = {"GIT_INDEX_FILE": f"{SCRATCH}/index"}
     git("read-tree", base, **index)
     for name, text in files.items():
         blob = git("hash-object", "-w", "--stdin", text=text)
         git("update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", **index)
-    return git("commit-tree", git("write-tree", **index), "-p", parent, "-m", message)
+    return git("commit-tree", git("write-tree", **index), "-p", parent, "-m", MESSAGE)
 
 
 def push(asked: dict[str, Any]) -> dict[str, Any]:
@@ -311,7 +361,7 @@ def push(asked: dict[str, Any]) -> dict[str, Any]:
     results: list[dict[str, Any]] = []
     for each in asked["pushes"]:
         if "files" in each:
-            parent = commit(each["files"], each["message"], parent, base)
+            parent = commit(each["files"], parent, base)
         results.append(
             {"commit": each.get("commit") or parent, "to": each.get("to", "main"), "after": each["after"]}
         )
@@ -404,6 +454,7 @@ def leaks(needles: dict[str, str]) -> dict[str, str]:
 
 def back(commit_: str, images: dict[str, str]) -> dict[str, Any]:
     """Put main back to a commit, and services of production back to their images, by name."""
+    end_pushes()
     git("update-ref", "refs/heads/main", commit_)
     docker = ["docker", "--host", os.environ["PRODUCTION"]]
     password = Path("/run/password/password").read_text()
@@ -432,7 +483,6 @@ def back(commit_: str, images: dict[str, str]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     verb, *words = sys.argv[1:]
-    atexit.register(shutil.rmtree, SCRATCH, ignore_errors=True)
     if verb == "push":
         print(json.dumps(push(json.loads(words[0]))))
     elif verb == "leaks":
@@ -440,4 +490,5 @@ if __name__ == "__main__":
     elif verb == "back":
         print(json.dumps(back(words[0], json.loads(words[1]))))
     else:
+        settle()
         print(json.dumps(state()))

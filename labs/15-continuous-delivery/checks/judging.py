@@ -93,6 +93,25 @@ def require_live(run: Run, what: str, hint: str = "") -> None:
     )
 
 
+def where_to_look(delivery: Delivery) -> str:
+    """Return where to look if the pipeline did not deliver the learner's newest commit."""
+    if delivery.pulled:
+        base, newest = (each[:10] for each in delivery.pulled)
+        return (
+            "Below your newest commit there are commits that `lab check` pushed and you pulled; they are wrong on purpose. In `parcel`, "
+            f"`git rebase --onto {base} {newest}` leaves them out; then `git push --force`."
+        )
+    if delivery.learners_run.result in {"refused tests", "refused start", "refused answer"}:
+        return (
+            "The last lines of the log say what was wrong. If it was the commit, and not your pipeline: `git revert --no-edit HEAD` "
+            "takes it back, then `git push`."
+        )
+    return (
+        "The last lines of the log say where it stopped. If you have changed your pipeline since then, let the runner call it again: "
+        "`git commit --allow-empty`, then `git push`."
+    )
+
+
 def excuse_busy(outcome: Outcome, what: str) -> None:
     """End a check that is about to fail without a verdict, if this machine was so busy that it may be its fault.
 

@@ -33,12 +33,7 @@ def test_released(delivery: Delivery, outside: Outside) -> None:
         source="git ls-remote git://runner/parcel.git",
         hint="Lesson, “A repository and a runner”: how does a commit get to the runner?",
     )
-    require_live(
-        delivery.learners_run,
-        "your newest commit",
-        "The last lines of the log say where it stopped. If you have changed your pipeline since then, let the runner call it again: "
-        "`git commit --allow-empty`, then `git push`.",
-    )
+    require_live(delivery.learners_run, "your newest commit", judging.where_to_look(delivery))
     live = delivery.first["live"]
     require(
         live,
@@ -82,7 +77,7 @@ def test_released(delivery: Delivery, outside: Outside) -> None:
         seen=f"production runs {judging.short(live[0]['image'].rpartition('@')[2])}",
         source="docker --host $PRODUCTION service ps --no-trunc SERVICE",
         hint="`result: live` is followed by the digest of the registry, as `service ps` shows it. If you have rolled back to an earlier "
-        "commit, push one.",
+        "commit, or a check was ended in the middle, push a new commit.",
     )
 
 

@@ -18,9 +18,12 @@ from tests.conftest import ROOT
 from tests.unit.labs.conftest import module
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-commits, delivery, judging = (module("15", name) for name in ("commits", "delivery", "judging"))
+commits, delivery, judging, in_runner = (
+    module("15", name) for name in ("commits", "delivery", "judging", "in_runner")
+)
 SOURCE = commits.Source(ROOT / "labs" / "15-continuous-delivery" / "start" / "parcel")
 OLD, NEW, OTHER, THIRD = ("sha256:" + digit * 64 for digit in "abcd")
 ASKS = "from parcel import answer; print(answer('/price?grams=1500')[1]['cents'])"
@@ -354,6 +357,80 @@ def test_a_rollback_that_works_for_newer_commits_alone_is_told_apart() -> None:
     assert "released earlier" not in failure(judging.require_rolled_back, WEB, broken)
 
 
+def test_a_commit_that_was_refused_for_what_is_in_it_can_be_taken_back() -> None:
+    def hint(said: str, *pulled: str) -> str:
+        return str(judging.where_to_look(SimpleNamespace(learners_run=run(said, code=1), pulled=pulled)))
+
+    assert "git revert" in hint("result: refused answer")
+    assert "--allow-empty" in hint("result: failed registry")
+    assert f"--onto {'a' * 10} {'b' * 10}`" in hint("result: refused answer", "a" * 40, "b" * 40)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Give what adds a commit with a message to main of a new repository, which is the runner's."""
+    monkeypatch.setattr(in_runner, "GIT", ["git", f"--git-dir={tmp_path}/parcel.git"])
+    monkeypatch.setattr(in_runner, "PROCESSES", tmp_path)
+    for name in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{name}_NAME", "somebody")
+        monkeypatch.setenv(f"GIT_{name}_EMAIL", "somebody@example.org")
+    in_runner.git("init", "--quiet", "--bare")
+    tree = in_runner.git("mktree", text="")
+
+    def add(message: str) -> str:
+        head = in_runner.git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
+        made = in_runner.git("commit-tree", tree, "-m", message, *(("-p", head) if head else ()))
+        in_runner.git("update-ref", "refs/heads/main", made)
+        return str(made)
+
+    return add
+
+
+def test_the_newest_commit_is_the_learners_also_after_a_check_that_was_ended(
+    repository: Callable[[str], str],
+) -> None:
+    own = repository("Parcel 1.0")
+    in_runner.settle()
+    assert in_runner.git("rev-parse", "main") == own
+    repository(in_runner.MESSAGE)
+    repository(in_runner.MESSAGE)
+    in_runner.settle()
+    assert in_runner.git("rev-parse", "main") == own
+    assert in_runner.pulled(own) == []
+
+
+def test_commits_of_the_checks_that_were_pulled_are_found_with_the_one_below_them(
+    repository: Callable[[str], str],
+) -> None:
+    own = repository("Parcel 1.0")
+    _, newest, head = repository(in_runner.MESSAGE), repository(in_runner.MESSAGE), repository("Mine")
+    in_runner.settle()
+    assert in_runner.git("rev-parse", "main") == head
+    assert in_runner.pulled(head) == [own, newest]
+
+
+@pytest.mark.skipif(not in_runner.PROCESSES.is_dir(), reason="processes are read in /proc")
+def test_runs_of_the_checks_commits_are_ended_and_not_the_learners(
+    repository: Callable[[str], str], tmp_path: Path
+) -> None:
+    own, theirs = repository("Parcel 1.0"), repository(in_runner.MESSAGE)
+    runs = [
+        subprocess.Popen(["timeout", "60", "sh", "-c", "sleep 60; :", "run", each]) for each in (own, theirs)
+    ]
+    for each in runs:
+        (tmp_path / str(each.pid)).symlink_to(f"/proc/{each.pid}")
+    try:
+        assert in_runner.unfinished() == [runs[1].pid]
+        threading.Thread(target=runs[1].wait).start()
+        in_runner.end_pushes()
+        assert runs[1].wait(20)
+        assert runs[0].poll() is None
+    finally:
+        for each in runs:
+            each.terminate()
+            each.wait(20)
+
+
 def test_a_program_that_is_not_there_is_told_by_its_name() -> None:
     none = run("runner: there is no program rollback in the work folder", code=127)
     assert "`rollback`" in failure(judging.require_rolled_back, WEB, outcome(none))
@@ -389,7 +466,7 @@ class Front:
         none: dict[str, Any] = {
             key: [] for key in ("started", "heard", "then", "moved", "unmoved", "given", "live")
         }
-        told = {**none, "main": "c0ffee", "log": "", "services": {}, "load": 0.0}
+        told = {**none, "main": "c0ffee", "log": "", "pulled": [], "services": {}, "load": 0.0}
         told["pushes"] = [{"commit": "c0ffee", "said": [], "began": 0.0, "ended": 1.0}]
         return SimpleNamespace(rc=0, stdout=json.dumps(told), stderr="")
 
