@@ -21,6 +21,8 @@ ASK_SECONDS = 15.0
 SEARCH_SECONDS = 60.0
 KEYS = {"the SSH key": "/rented/ssh/id_ed25519", "the key of the TLS context": "/rented/tls/key.pem"}
 """The keys that the provider gave, by their paths in the toolbox and on the machine."""
+UNREAD = "/etc/default/docker was changed after the engine was started"
+RESTART = "Has the engine read its options? `ssh rented service docker restart` makes it read them, and says what is wrong with them."
 STARTS, ENDED, READY = "rented: the engine starts", "rented: the engine ended", "API listen on"
 """What the log of the machine's engine says of it."""
 PLACES = {
@@ -91,12 +93,13 @@ class Rented:
             seen=self.engine.run("grep -v '^ *#' /etc/default/docker").strip() or "no DOCKER_OPTS",
             source="ssh rented tail /var/log/docker.log",
             evidence=said[-1] if said else "",
-            hint="The file is read as a shell reads it, and this is the shell's message. All options stand between the two quotes of "
-            '`DOCKER_OPTS="…"`; `ssh rented service docker restart` tries them again.'
-            if said and said[-1].startswith("/etc/default/docker:")
-            else "The line of the log is the engine's own message. `ssh rented cat /etc/default/docker` shows your options, and "
-            "`ssh rented service docker restart` tries them again.",
+            hint=_about_options(said[-1] if said else ""),
         )
+
+    def unread(self) -> str:
+        """Return what shows that the engine has not read its options since they were last changed; empty if it has."""
+        newer = "[ /etc/default/docker -nt /run/rented-engine.pid ] && echo newer"
+        return UNREAD if self.engine.run(newer).strip() else ""
 
     # -- the ways in -----------------------------------------------------------------------------------------------
 
@@ -138,6 +141,7 @@ class Rented:
             if answers[-1] == self.id:
                 return context
         others = ", ".join(f"{each.name}: {each.host}" for each in self.contexts)
+        unread = self.unread() if mine and way == "TLS" else ""
         return fail(
             f"The context `{mine[0].name}` leads to {mine[0].host}, and the engine of the rented machine does not answer through it."
             if mine
@@ -147,7 +151,8 @@ class Rented:
             source=f"docker --context {mine[0].name} info --format '{{{{.ID}}}}'"
             if mine
             else "docker context ls",
-            hint=hint,
+            evidence=unread,
+            hint=RESTART if unread else hint,
         )
 
     def _ask_through(self, context: Context) -> str:
@@ -297,6 +302,22 @@ class Rented:
             data = each.attrs["GraphDriver"]["Data"] or {}
             layers[_layer(data.get("UpperDir", ""))] = "files", each.name
         return layers
+
+
+def _about_options(said: str) -> str:
+    """Return where to look when the engine does not start, by the last line that it or the shell said."""
+    again = "`ssh rented service docker restart` tries them again."
+    if said.startswith("/etc/default/docker:"):
+        return (
+            "The file is read as a shell reads it, and this is the shell's message. All options stand between the two quotes of "
+            f'`DOCKER_OPTS="…"`; {again}'
+        )
+    if "both as a flag and in the configuration file" in said:
+        return (
+            "An option may be in DOCKER_OPTS or in /etc/docker/daemon.json, not in both, and addresses only in DOCKER_OPTS: this machine "
+            f"gives its engine addresses in the same way. Take what the line names out of daemon.json; {again}"
+        )
+    return f"The line of the log is the engine's own message. `ssh rented cat /etc/default/docker` shows your options, and {again}"
 
 
 def _newer(folder: str, since: str, patterns: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from checker.grading.author import Failure, could_not_run, fail, moment, require
+from checker.grading.sheet import text_of
 
 if TYPE_CHECKING:
     from checker.grading.author import Lab, Prober, Reply, Timeline, Traffic
@@ -49,6 +51,12 @@ PART = 4
 EARLIER = 60.0
 """Seconds before the week in which the users may have been paused for a part of it."""
 BILL = "curl http://meter/bill"
+COMPLAINT = re.compile(
+    r"not found|Illegal number|integer expression|[Ss]yntax error|No such |unexpected|[Dd]enied|Error\b|(curl|jq): "
+)
+"""What a shell, `docker` or Python prints when a line of a policy fails; the policy itself may go on."""
+AFTER_WEEK = 20.0
+"""Seconds after the week from which on nothing that a policy did ends a container: `docker stop` gives it ten."""
 
 
 class Replay:
@@ -171,14 +179,29 @@ class Replay:
             hint=f"Which program answers at {SERVICE}, and does it run in a container of the rented engine?",
         )
         reply = self.prober.get(f"{SERVICE}/work?ms={WORK_MS}", timeout=5, patience=2)
-        require(
-            reply.fields.get("worked_ms") == WORK_MS,
+        if reply.fields.get("worked_ms") == WORK_MS:
+            return
+        ended = self._ended_since()
+        fail(
             "The week was served, and now the users do not get Parcel's answer any more. They go on after Sunday.",
             expected=f'"worked_ms": {WORK_MS}',
             seen=reply.summary,
             source=f"curl '{SERVICE}/work?ms={WORK_MS}'",
-            hint="What does your policy leave behind when it is ended? `docker --context … ps --all` shows it.",
+            evidence=f"ended after the week: {', '.join(ended)}" if ended else "",
+            hint=f"A restart of the engine or of your machine ends containers. `docker --context … start {' '.join(ended)}` starts them "
+            "again; the week need not be replayed."
+            if ended
+            else "What does your policy leave behind when it is ended? `docker --context … ps --all` shows it.",
         )
+
+    def _ended_since(self) -> list[str]:
+        """Return which containers are there and ended so long after the week that the policy was over."""
+        over = self.bill["end"] + AFTER_WEEK
+        return [
+            each.name
+            for each in self.rented.engine.containers()
+            if not each.running and moment(str(each.attrs["State"].get("FinishedAt") or "")) > over
+        ]
 
     def _fail_unserved(self) -> None:
         bad, every = self.seen.failures, self.seen.requests
@@ -188,6 +211,7 @@ class Replay:
         reserved, used = ((self.bill[what] + [0.0] * 200)[worst] for what in ("reserved", "used"))
         when = _when(worst)
         why, hint = self._why_unserved(worst, when)
+        hint = f"{self._policy_said()}{hint}"
         fail(
             f"{len(bad)} of {len(every)} requests failed, more than 1 in 50. {why}",
             expected=f"at most {int(BOUND * len(every))} of {len(every)} requests failed",
@@ -306,6 +330,19 @@ class Replay:
                 paused.pop(name, None)
         return list(paused)
 
+    def _policy_said(self) -> str:
+        """Return what to make of the last complaint in what the policy printed in the week; empty without one."""
+        log = self.lab.work / "policy.log"
+        try:
+            said = text_of(log).splitlines() if log.stat().st_mtime >= self.bill["begin"] else []
+        except (OSError, UnicodeDecodeError):
+            return ""
+        wrong = [line.strip() for line in said if COMPLAINT.search(line)]
+        often = f" and complains in {len(wrong)} lines" if len(wrong) > 1 else ""
+        return (
+            f"policy.log says `{wrong[-1][:120]}`{often}: what did your policy not do then? " if wrong else ""
+        )
+
     def _met_nobody(self) -> int:
         """Return how many requests failed while only such containers ran as never answered one without another's help."""
         there = self._running_at([each.at for each in self.seen.requests])
@@ -363,7 +400,7 @@ class Replay:
             seen=f"{highest:.2f} vCPU",
             source="bill.svg in your work folder, or `curl http://meter/bill.svg`",
             evidence=f"vCPU from 0:00 on, by the hour: {' '.join(f'{each:.1f}' for each in reserved[24 * day : 24 * day + 24])}",
-            hint="What is reserved is paid for, used or not. What does your policy do when the load falls?",
+            hint=f"{self._policy_said()}What is reserved is paid for, used or not. What does your policy do when the load falls?",
         )
 
     def require_nothing_forgotten(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from checker.grading.author import fail, needs, require, timeout
 
-from .rented import PLACES
+from .rented import PLACES, RESTART
 
 if TYPE_CHECKING:
     from .rented import Rented
@@ -31,13 +31,15 @@ def test_reached_by_ssh(rented: Rented) -> None:
 def test_closed_to_others(rented: Rented) -> None:
     """Without a certificate, nobody reaches the rented engine."""
     for port, way in rented.open_to_all().items():
+        unread = rented.unread()
         fail(
             f"The engine answers at {way}://rented:{port} to anyone, without a certificate. Anyone who asks there can start "
             "containers as root on a machine that you pay for.",
             expected="no answer without a certificate",
             seen=f"the engine's answer on port {port}, by {way}",
             source=f"curl -k {way}://rented:{port}/_ping",
-            hint=LETS_IN[way],
+            evidence=unread,
+            hint=RESTART if unread else LETS_IN[way],
         )
 
 

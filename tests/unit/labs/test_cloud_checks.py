@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,6 @@ from checker.timeline.record import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from types import ModuleType
 
     Checks = Callable[[str, str], ModuleType]
@@ -80,7 +81,7 @@ def replay(checks: Checks, found: Any, *, connected: int = 0, accepted: int = 0,
     )
     made = checks(SLUG, "replay").Replay(*[SimpleNamespace()] * 4)
     made.rented = machine
-    made.lab = SimpleNamespace(containers=list)
+    made.lab = SimpleNamespace(containers=list, work=Path("none"))
     made.bill = {
         "days": 1,
         "end": NOW - 15,
@@ -191,6 +192,10 @@ def test_a_file_in_memory_belongs_to_the_container_or_to_the_machine(checks: Che
             "this is the shell's message",
         ),
         ("unknown flag: --tlsverfy", "the engine's own message"),
+        (
+            "… the following directives are specified both as a flag and in the configuration file: hosts: (from flag: […], …)",
+            "out of daemon.json",
+        ),
     ],
 )
 def test_options_that_the_shell_cannot_read_are_told_from_those_that_the_engine_refuses(
@@ -201,6 +206,25 @@ def test_options_that_the_shell_cannot_read_are_told_from_those_that_the_engine_
         rented(checks, tail=tried)._require_options()
     assert failed.value.failure.evidence == log
     assert hint in failed.value.failure.hint
+
+
+@pytest.mark.parametrize("newer", ["", "newer"])
+def test_options_that_the_engine_has_not_read_are_said_before_what_may_be_wrong_with_them(
+    checks: Checks, newer: str
+) -> None:
+    machine = rented(checks, **{"-nt": newer})
+    machine.id = "id"
+    machine.contexts = [
+        checks(SLUG, "rented").Context("mine", "tcp://rented:2376", "ca.pem", ("ca.pem",), "")
+    ]
+    machine._ask_through = lambda _: "Cannot connect to the Docker daemon"
+    machine.open_to_all = lambda: {2376: "https"}
+    closed = checks(SLUG, "test_cloud").test_closed_to_others
+    for ask, words in ((machine.require_reached, ("TLS", "tcp://rented:2376", "h")), (closed, (machine,))):
+        with pytest.raises(CheckFailed) as failed:
+            ask(*words)
+        assert ("service docker restart" in failed.value.failure.hint) == bool(newer)
+        assert ("changed after the engine" in failed.value.failure.evidence) == bool(newer)
 
 
 @pytest.mark.parametrize(
@@ -456,6 +480,49 @@ def test_what_ended_before_the_week_is_not_why_its_requests_failed(
     left.attrs["State"] = {"Error": "", "FinishedAt": ended}
     made.rented.engine.containers = lambda: [left]
     assert ("`left` ended by itself" in made._broken()) == named
+
+
+@pytest.mark.parametrize(
+    ("printed", "written", "told"),
+    [
+        ("parcel\npolicy.sh: 3: [: Illegal number: 12.34\n" * 2, 60.0, "12.34` and complains in 2 lines"),
+        ("policy.sh: 3: [[: not found\nparcel\n", 60.0, "`policy.sh: 3: [[: not found`: what"),
+        ("policy.sh: 3: [[: not found\n", -60.0, ""),
+        ("parcel\n1f0c3e\n", 60.0, ""),
+    ],
+)
+def test_what_a_policy_complained_of_in_the_week_is_said_before_any_guess(
+    checks: Checks, tmp_path: Path, printed: str, written: float, told: str
+) -> None:
+    made = unserved(checks, Failure.TIMED_OUT, 90, used=0.9, waited=0.1)
+    made.bill |= {"begin": NOW, "reserved": [1.0] * 24}
+    made.lab.work = tmp_path
+    assert made._policy_said() == ""
+    (tmp_path / "policy.log").write_text(printed, encoding="utf-8")
+    os.utime(tmp_path / "policy.log", (NOW + written, NOW + written))
+    assert told in made._policy_said()
+    assert bool(made._policy_said()) == bool(told)
+    with pytest.raises(CheckFailed) as failed:
+        made.require_released()
+    assert failed.value.failure.hint.startswith(made._policy_said() or "What is reserved")
+
+
+@pytest.mark.parametrize(("seconds", "restarted"), [(3600, True), (5, False)])
+def test_containers_that_ended_long_after_the_week_are_no_fault_of_the_policy(
+    checks: Checks, seconds: float, restarted: bool
+) -> None:
+    made = replay(checks, container(status="exited"))
+    ended = datetime.fromtimestamp(NOW - 15 + seconds, UTC).isoformat()
+    made.rented.engine.containers()[0].attrs["State"]["FinishedAt"] = ended
+    made.bill["used"] = [1.0]
+    made.seen = SimpleNamespace(failures=[], requests=[SimpleNamespace(good=True)])
+    made.prober = SimpleNamespace(
+        get=lambda *_, **__: SimpleNamespace(fields={}, summary="connection refused")
+    )
+    with pytest.raises(CheckFailed) as failed:
+        made.require_served()
+    assert ("need not be replayed" in failed.value.failure.hint) == restarted
+    assert ("practice" in failed.value.failure.evidence) == restarted
 
 
 def test_an_alias_of_ssh_keeps_its_capitals(checks: Checks) -> None:
