@@ -211,7 +211,7 @@ class Replay:
         reserved, used = ((self.bill[what] + [0.0] * 200)[worst] for what in ("reserved", "used"))
         when = _when(worst)
         why, hint = self._why_unserved(worst, when)
-        hint = f"{self._policy_said()}{hint}"
+        hint = f"{self._first()}{hint}"
         fail(
             f"{len(bad)} of {len(every)} requests failed, more than 1 in 50. {why}",
             expected=f"at most {int(BOUND * len(every))} of {len(every)} requests failed",
@@ -330,8 +330,14 @@ class Replay:
                 paused.pop(name, None)
         return list(paused)
 
-    def _policy_said(self) -> str:
-        """Return what to make of the last complaint in what the policy printed in the week; empty without one."""
+    def _first(self) -> str:
+        """Return what to look at before any guess: a policy that was changed since, or else what it complained of; empty for neither."""
+        programs = [each for each in self.lab.work.glob("*.*") if each.suffix in {".sh", ".py"}]
+        newer = [
+            each.name for each in programs if each.is_file() and each.stat().st_mtime > self.bill["end"] + 1
+        ]
+        if newer:
+            return f"`{min(newer)}` was changed after the replay that this is about: replay the week. "
         log = self.lab.work / "policy.log"
         try:
             said = text_of(log).splitlines() if log.stat().st_mtime >= self.bill["begin"] else []
@@ -400,7 +406,7 @@ class Replay:
             seen=f"{highest:.2f} vCPU",
             source="bill.svg in your work folder, or `curl http://meter/bill.svg`",
             evidence=f"vCPU from 0:00 on, by the hour: {' '.join(f'{each:.1f}' for each in reserved[24 * day : 24 * day + 24])}",
-            hint=f"{self._policy_said()}What is reserved is paid for, used or not. What does your policy do when the load falls?",
+            hint=f"{self._first()}What is reserved is paid for, used or not. What does your policy do when the load falls?",
         )
 
     def require_nothing_forgotten(self) -> None:
@@ -479,6 +485,7 @@ class Replay:
         )
         top = bill["items"][0]
         why, hint = self._why_too_dear() if total > budget else ONLY_DAYS
+        hint = f"{self._first()}{hint}"
         require(
             total <= budget and days == 7,
             f"{total:.0f} cents for {days} of 7 days; the budget is {budget:.0f} cents for the whole week. {why}",

@@ -497,14 +497,29 @@ def test_what_a_policy_complained_of_in_the_week_is_said_before_any_guess(
     made = unserved(checks, Failure.TIMED_OUT, 90, used=0.9, waited=0.1)
     made.bill |= {"begin": NOW, "reserved": [1.0] * 24}
     made.lab.work = tmp_path
-    assert made._policy_said() == ""
+    assert made._first() == ""
     (tmp_path / "policy.log").write_text(printed, encoding="utf-8")
     os.utime(tmp_path / "policy.log", (NOW + written, NOW + written))
-    assert told in made._policy_said()
-    assert bool(made._policy_said()) == bool(told)
+    assert told in made._first()
+    assert bool(made._first()) == bool(told)
     with pytest.raises(CheckFailed) as failed:
         made.require_released()
-    assert failed.value.failure.hint.startswith(made._policy_said() or "What is reserved")
+    assert failed.value.failure.hint.startswith(made._first() or "What is reserved")
+
+
+@pytest.mark.parametrize(("written", "told"), [(60, True), (-60, False)])
+def test_a_policy_that_was_changed_after_the_replay_is_said_before_any_guess(
+    checks: Checks, tmp_path: Path, written: float, *, told: bool
+) -> None:
+    made = replay(checks, container())
+    made.lab.work = tmp_path
+    made.bill |= {"begin": NOW - 39, "end": NOW - 15, "reserved": [1.0] * 24}
+    for name in ("policy.sh", "policy.log"):
+        (tmp_path / name).write_text("no such file: not found\n", encoding="utf-8")
+        os.utime(tmp_path / name, (NOW - 15 + written, NOW - 15 + written))
+    with pytest.raises(CheckFailed) as failed:
+        made.require_released()
+    assert ("`policy.sh` was changed after the replay" in failed.value.failure.hint) == told
 
 
 @pytest.mark.parametrize(("seconds", "restarted"), [(3600, True), (5, False)])
