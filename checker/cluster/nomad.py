@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from checker.grading.author import Lab
 
-__all__ = ["CLIENTS", "SERVER", "Allocation", "Deployment", "Group", "Job", "Nomad"]
+__all__ = ["CLIENTS", "SERVER", "Allocation", "Deployment", "Group", "Job", "Nomad", "settled"]
 
 SERVER = "server"
 CLIENTS = ("client-1", "client-2", "client-3")
@@ -339,6 +339,14 @@ class Nomad:
     def bring_back(self, node: str) -> None:
         """Start a client again, and wait until it is healthy, which means that the server counts it as ready."""
         start_node(self._lab, node)
+
+
+def settled(nomad: Nomad) -> bool:
+    """Whether no deployment of a job is under way that ends by itself: none runs, or it waits for a person or a place."""
+    newest = next(iter(nomad.deployments()), None)
+    if newest is None or newest.status != "running":
+        return True
+    return nomad.unplaced() is not None if newest.lacks_places else newest.waits
 
 
 def _in_namespace(path: str, namespace: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.cluster.interface import repository_of
-from checker.grading.author import Reasons
+from checker.grading.author import Reasons, could_not_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -164,7 +164,7 @@ def by_port(why: str) -> bool:
 
 
 def require_open(nomad: Nomad, why: str, begins: str, seen: str) -> None:
-    """Fail if a client was told to take nothing new, so that a copy has no place.
+    """End the check if a client is lost, or was told to take nothing new, so that a copy may have no place for that.
 
     Args:
         nomad: the cluster.
@@ -172,6 +172,8 @@ def require_open(nomad: Nomad, why: str, begins: str, seen: str) -> None:
         begins: the beginning of the sentence that tells it.
         seen: what there is instead.
     """
+    if lost := nomad.ailing():
+        could_not_run(f"{begins}, and it may be for want of a client. {lost}")
     if by_port(why) and (closed := nomad.closed()):
         evidence = f"{closed[0]}: ineligible"
         WHY.fail(

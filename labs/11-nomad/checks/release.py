@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 OLD, NEW = "1.0", "2.0"
 
 
-def settled(nomad: Nomad) -> bool:
-    """Whether nothing is under way that ends by itself: no deployment runs, or it waits for somebody."""
-    newest = next(iter(nomad.deployments()), None)
-    if newest is None or newest.status != "running":
-        return True
-    return nomad.unplaced() is not None if newest.lacks_places else newest.waits
-
-
 def require_version_2(nomad: Nomad) -> None:
     """Fail unless all copies are of version 2.0, and nothing is half done."""
     instances = nomad.instances()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.cluster.nomad import SERVER, Nomad
+from checker.cluster.nomad import SERVER, Nomad, settled
 from checker.cluster.outcomes import own_versions, replaced, rollout, steady
 from checker.grading.author import could_not_run, needs, timeout, wait_until
 
 from .job import COPIES, PORT, WHY, groups_of, require_alone, require_job, require_two_copies
 from .memory import MB, require_number
-from .release import NEW, OLD, require_canary_first, require_version_2, settled
+from .release import NEW, OLD, require_canary_first, require_version_2
 from .trial import release_bad, require_contained
 
 if TYPE_CHECKING:

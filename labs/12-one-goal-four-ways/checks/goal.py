@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.cluster import outcomes
 from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, recovery
-from checker.cluster.nomad import Nomad
+from checker.cluster.nomad import Nomad, settled
 from checker.cluster.swarm import Swarm
 from checker.cluster.swarm_losses import why_not_replaced
 from checker.grading.author import could_not_run, wait_until
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from checker.cluster.interface import Cluster, Instance
     from checker.cluster.manual import Loss, Recovery
-    from checker.cluster.nomad import Deployment
     from checker.grading.author import Lab, Outside, Prober
 
     from .ways import Way
@@ -80,18 +79,18 @@ REPLACE = {
 
 
 def _require_decided(nomad: Nomad) -> None:
-    """Wait for a release that is under way, and fail when it waits for somebody."""
-
-    def release() -> Deployment | None:
-        newest = next(iter(nomad.deployments()), None)
-        return newest if newest and newest.status == "running" else None
-
-    wait_until(lambda: (under_way := release()) is None or under_way.waits, RELEASE_SECONDS, every=0.25)
-    found = release()
-    if found and found.waits:
-        reason = "canary-waits" if found.canaries_placed else "canary-without-a-place"
-        seen = f"deployment {found.id[:8]}: {found.status_description}"
-        WHY.fail(reason, source=nomad.shows(), seen=seen)
+    """Wait for a release that is under way, and fail when it waits for somebody, or for a place."""
+    wait_until(lambda: settled(nomad), RELEASE_SECONDS, every=0.25)
+    found = next(iter(nomad.deployments()), None)
+    if found is None or not (found.waits or found.lacks_places):
+        return
+    if found.lacks_places and (lost := nomad.ailing()):
+        could_not_run(f"A canary of the release has no place yet, and it may be for want of a client. {lost}")
+    WHY.fail(
+        "canary-without-a-place" if found.lacks_places else "canary-waits",
+        source=nomad.shows(),
+        seen=f"deployment {found.id[:8]}: {found.status_description}",
+    )
 
 
 def _why_not_replaced(cluster: Cluster, victim: str) -> Callable[[], str]:

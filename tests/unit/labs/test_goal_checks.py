@@ -365,21 +365,47 @@ def test_lines_are_those_that_say_something_and_no_others(
             judge()
 
 
-def nomad(*, promoted: bool, by_itself: bool = False, placed: int = 1) -> Any:
+def nomad(
+    *, promoted: bool = False, by_itself: bool = False, placed: int = 1, asked: int = 1, lost: str = ""
+) -> Any:
     group = GroupDeployment(
         promoted=promoted,
         auto_promote=by_itself,
-        desired_canaries=1,
+        desired_canaries=asked,
         placed_canaries=[f"a{number}" for number in range(placed)],
     )
     found = Deployment(id="d", job_version=1, status="running", task_groups={"web": group})
-    return SimpleNamespace(deployments=lambda: [found], shows=lambda: "nomad job status shop")
+    return SimpleNamespace(
+        deployments=lambda: [found],
+        shows=lambda: "nomad job status shop",
+        unplaced=lambda: "port 8080",
+        ailing=lambda: lost,
+    )
 
 
-@pytest.mark.parametrize(("placed", "words"), [(1, "waits for somebody to promote it"), (0, "has no place")])
-def test_a_release_of_nomad_that_waits_is_told_as_that(checks: Checks, placed: int, words: str) -> None:
+@pytest.mark.parametrize(
+    ("placed", "asked", "words"),
+    [
+        (1, 1, "waits for somebody to promote it"),
+        (0, 1, "waits for a canary that has no place"),
+        (1, 2, "waits for a canary that has no place"),
+    ],
+)
+def test_a_release_of_nomad_that_waits_is_told_as_that(
+    checks: Checks, placed: int, asked: int, words: str
+) -> None:
     with pytest.raises(CheckFailed, match=words):
-        checks("12-one-goal-four-ways", "goal")._require_decided(nomad(promoted=False, placed=placed))
+        checks("12-one-goal-four-ways", "goal")._require_decided(nomad(placed=placed, asked=asked))
+
+
+def test_a_canary_of_nomad_without_a_place_is_not_the_learners_fault_while_a_client_is_lost(
+    checks: Checks,
+) -> None:
+    decided = checks("12-one-goal-four-ways", "goal")._require_decided
+    with pytest.raises(CouldNotRun, match="client-2 is lost"):
+        decided(nomad(placed=0, lost="client-2 is lost: …"))
+    with pytest.raises(CheckFailed, match="waits for somebody to promote it"):
+        decided(nomad(lost="client-2 is lost: …"))
 
 
 def test_a_release_of_nomad_that_waits_for_nobody_is_waited_for(
@@ -388,5 +414,5 @@ def test_a_release_of_nomad_that_waits_for_nobody_is_waited_for(
     module = checks("12-one-goal-four-ways", "goal")
     monkeypatch.setattr(module, "RELEASE_SECONDS", 0.0)
     module._require_decided(nomad(promoted=True))
-    module._require_decided(nomad(promoted=False, by_itself=True))
+    module._require_decided(nomad(by_itself=True))
     module._require_decided(SimpleNamespace(deployments=list))

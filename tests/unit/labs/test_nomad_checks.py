@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,9 @@ import msgspec
 import pytest
 
 from checker.cluster.interface import Instance
+from checker.cluster.nomad import settled
 from checker.cluster.nomad_records import CheckResult, Deployment, GroupDeployment, Job
-from checker.grading.verdicts import CheckFailed
+from checker.grading.verdicts import CheckFailed, CouldNotRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +101,8 @@ class Nomad:
 
     name, option = "parcel", ""
     ineligible: tuple[str, ...] = ()
+    lost = ""
+    said = ""
     held: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, *versions: str, deployment: Deployment | None = None, tag: str = "2.0") -> None:
@@ -119,7 +123,12 @@ class Nomad:
 
     def versions(self) -> dict[int, Any]:
         """Return the version that it brings."""
-        return {1: SimpleNamespace(tag=self._tag)}
+        return {1: SimpleNamespace(tag=self._tag, image=f"drydock/parcel:{self._tag}")}
+
+    def last_event(self, instance: Instance) -> str:
+        """Return what happened to the copy that is not well."""
+        assert not instance.ready
+        return self.said
 
     def unplaced(self) -> Any:
         """Return why something has no place."""
@@ -128,6 +137,10 @@ class Nomad:
     def closed(self) -> tuple[str, ...]:
         """Return the clients that take nothing new."""
         return self.ineligible
+
+    def ailing(self) -> str:
+        """Return which client is lost."""
+        return self.lost
 
     def holders(self, port: int) -> list[tuple[str, str]]:
         """Return what else holds a port."""
@@ -179,18 +192,17 @@ def test_a_canary_of_the_version_that_runs_already_is_told_from_the_copies_besid
 
 
 def test_a_canary_that_nomad_promotes_by_itself_is_under_way_and_waits_for_nobody(checks: Checks) -> None:
-    settled = checks("11-nomad", "release").settled
-    assert not settled(Nomad("1.0", "1.0", "2.0", deployment=waiting(1, 1, by_itself=True)))
-    assert settled(Nomad("1.0", "1.0", "2.0", deployment=waiting(1, 1)))
+    by_itself, by_somebody = waiting(1, 1, by_itself=True), waiting(1, 1)
+    assert not settled(Nomad("1.0", "1.0", "2.0", deployment=by_itself))  # type: ignore[arg-type]
+    assert settled(Nomad("1.0", "1.0", "2.0", deployment=by_somebody))  # type: ignore[arg-type]
     said = told(checks, Nomad("1.0", "1.0", deployment=waiting(2, 1, by_itself=True)))
     assert "wants 2 canaries; 1 has a place, and another finds no client" in said
 
 
-def test_a_canary_that_has_no_place_yet_is_under_way_until_nomad_finds_none(checks: Checks) -> None:
-    settled = checks("11-nomad", "release").settled
-    nomad = Nomad("1.0", "1.0", deployment=waiting(1, 0))
+def test_a_canary_that_has_no_place_yet_is_under_way_until_nomad_finds_none() -> None:
+    nomad: Any = Nomad("1.0", "1.0", deployment=waiting(1, 0))
     assert settled(nomad)
-    nomad.unplaced = lambda: None  # type: ignore[method-assign]
+    nomad.unplaced = lambda: None
     assert not settled(nomad)
 
 
@@ -217,6 +229,19 @@ def test_a_client_that_takes_nothing_new_is_told_as_that_and_not_as_a_port_in_us
     half = Nomad("1.0")
     half.ineligible = ("client-3",)
     with pytest.raises(CheckFailed, match="client-3 was told to take nothing new"):
+        checks("11-nomad", "job").require_two_copies(half, msgspec.convert(job(), Job))
+
+
+@pytest.mark.parametrize("why", ["network: reserved port collision http=8080 (2)", "distinct_hosts (2)"])
+def test_a_client_that_is_lost_is_told_before_what_has_no_place(checks: Checks, why: str) -> None:
+    nomad: Any = Nomad("1.0", "1.0", deployment=waiting(1, 0))
+    half: Any = Nomad("1.0")
+    for each in (nomad, half):
+        each.unplaced = lambda: SimpleNamespace(why=why)
+        each.lost = "client-2 is lost: `lab lose 11 --back` brings it back."
+    with pytest.raises(CouldNotRun, match="A canary of the release finds no client, and it may be for want"):
+        checks("11-nomad", "release").require_version_2(nomad)
+    with pytest.raises(CouldNotRun, match="1 of 2 copies runs, and it may be for want of a client"):
         checks("11-nomad", "job").require_two_copies(half, msgspec.convert(job(), Job))
 
 
