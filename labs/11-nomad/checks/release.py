@@ -21,8 +21,9 @@ def require_version_2(nomad: Nomad) -> None:
     instances = nomad.instances()
     newest = next(iter(nomad.deployments()), None)
     seen = ", ".join(f"{each.version} on {each.node}" for each in instances) or "no copy"
-    if newest and (newest.waits or newest.lacks_places) and _brings(nomad, newest) == NEW:
-        _fail_waiting(nomad, newest, instances, seen)
+    version = _brings(nomad, newest) if newest else ""
+    if newest and (newest.waits or newest.lacks_places) and version in {OLD, NEW}:
+        _fail_waiting(nomad, newest, version, instances, seen)
     versions = {each.version for each in instances}
     if NEW not in versions:
         _fail_old(nomad, seen)
@@ -58,7 +59,9 @@ def _brings(nomad: Nomad, deployment: Deployment) -> str:
     return job.tag if job else ""
 
 
-def _fail_waiting(nomad: Nomad, deployment: Deployment, instances: list[Instance], seen: str) -> NoReturn:
+def _fail_waiting(
+    nomad: Nomad, deployment: Deployment, version: str, instances: list[Instance], seen: str
+) -> NoReturn:
     if deployment.lacks_places:
         unplaced = nomad.unplaced()
         why = unplaced.why if unplaced else ""
@@ -74,10 +77,10 @@ def _fail_waiting(nomad: Nomad, deployment: Deployment, instances: list[Instance
             evidence=deployment.status_description,
         )
     canaries = [each for each in instances if each.id in deployment.canary_ids] or [
-        each for each in instances if each.version == NEW
+        each for each in instances if each.version == version
     ]
     WHY.fail(
-        "canary-waits",
+        "canary-waits" if version == NEW else "canary-of-old-waits",
         client=canaries[0].node if canaries else "a client",
         others=sorted({each.version for each in instances if each not in canaries}) or "another version",
         source=nomad.shows(),
@@ -137,9 +140,10 @@ def _latest_moves(nomad: Nomad, versions: dict[int, Job]) -> list[tuple[Deployme
     """
 
     def counts(each: Deployment) -> bool:
-        # One of 1.0 that Nomad cancelled had copies that ran, but not yet for as long as the job asks.
-        status = each.status
-        return status == "successful" or (status == "cancelled" and versions[each.job_version].tag == OLD)
+        # One of 1.0 that Nomad cancelled had copies that ran, but not yet for as long as the job asks. Where they were
+        # canaries that nobody promoted, they never took the place of others.
+        begun = each.status == "cancelled" and versions[each.job_version].tag == OLD and each.promoted
+        return begun or each.status == "successful"
 
     done = [each for each in nomad.deployments() if each.job_version in versions and counts(each)]
     found = []

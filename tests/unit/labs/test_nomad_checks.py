@@ -245,6 +245,13 @@ def test_a_client_that_is_lost_is_told_before_what_has_no_place(checks: Checks, 
         checks("11-nomad", "job").require_two_copies(half, msgspec.convert(job(), Job))
 
 
+def test_a_canary_on_the_way_back_to_1_0_is_told_to_be_promoted_as_well(checks: Checks) -> None:
+    said = told(checks, Nomad("2.0", "2.0", "1.0", deployment=waiting(1, 1), tag="1.0"))
+    assert "Version 1.0 runs on client-3 as a canary, beside the copies of 2.0" in said
+    without = told(checks, Nomad("2.0", "2.0", deployment=waiting(2, 0), tag="1.0"))
+    assert "wants 2 canaries; 0 have a place" in without
+
+
 def test_a_canary_that_a_constraint_keeps_away_is_not_told_as_a_port_in_use(checks: Checks) -> None:
     nomad = Nomad("1.0", "1.0", deployment=waiting(1, 0))
     nomad.unplaced = lambda: SimpleNamespace(why="${node.unique.name} = client-1 (1), port 8080 (2)")  # type: ignore[method-assign]
@@ -303,6 +310,29 @@ def test_a_release_counts_from_a_1_0_that_nomad_had_not_called_healthy_yet(check
         Deployment(id="old", job_version=0, status="cancelled", task_groups={"web": GroupDeployment()}),
     ]
     checks("11-nomad", "release").require_canary_first(nomad)
+
+
+def test_a_canary_of_1_0_that_was_never_promoted_has_not_brought_1_0_back(checks: Checks) -> None:
+    nomad: Any = Nomad()
+    numbers = {0: "1.0", 1: "2.0", 2: "1.0", 3: "2.0"}
+    nomad.versions = lambda: {
+        number: msgspec.convert({**job(task(f"drydock/parcel:{tag}")), "Version": number}, Job)
+        for number, tag in numbers.items()
+    }
+    asked = {
+        3: ("successful", GroupDeployment()),
+        2: ("cancelled", GroupDeployment(desired_canaries=1, placed_canaries=["b"])),
+        1: ("successful", CANARY),
+        0: ("successful", GroupDeployment()),
+    }
+    nomad.deployments = lambda: [
+        Deployment(id=f"d{number}", job_version=number, status=status, task_groups={"web": group})
+        for number, (status, group) in asked.items()
+    ]
+    checks("11-nomad", "release").require_canary_first(nomad)
+    asked[2] = ("successful", CANARY)
+    with pytest.raises(CheckFailed, match="released without a canary"):
+        checks("11-nomad", "release").require_canary_first(nomad)
 
 
 def test_a_canary_in_one_of_two_groups_tries_nothing_for_the_other(checks: Checks) -> None:
