@@ -71,7 +71,7 @@ def require_two_copies(nomad: Nomad, job: Job) -> None:
     counts = " and ".join(f"count = {each.count} in the group {each.name}" for each in groups_of(job))
     WHY.require(
         wanted == COPIES,
-        "one-wanted" if wanted == 1 else "others-wanted",
+        "one-wanted" if wanted == 1 else "others-wanted" if wanted else "none-wanted",
         wanted=wanted,
         job=nomad.name,
         option=nomad.option,

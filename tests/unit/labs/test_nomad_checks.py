@@ -252,6 +252,14 @@ def test_a_canary_on_the_way_back_to_1_0_is_told_to_be_promoted_as_well(checks: 
     assert "wants 2 canaries; 0 have a place" in without
 
 
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "wants no copy"), (1, "wants one copy"), (3, "wants 3 copies")]
+)
+def test_another_number_of_copies_is_told_by_what_it_costs(checks: Checks, count: int, words: str) -> None:
+    with pytest.raises(CheckFailed, match=words):
+        checks("11-nomad", "job").require_two_copies(Nomad(), msgspec.convert(job(Count=count), Job))
+
+
 def test_a_canary_that_a_constraint_keeps_away_is_not_told_as_a_port_in_use(checks: Checks) -> None:
     nomad = Nomad("1.0", "1.0", deployment=waiting(1, 0))
     nomad.unplaced = lambda: SimpleNamespace(why="${node.unique.name} = client-1 (1), port 8080 (2)")  # type: ignore[method-assign]
