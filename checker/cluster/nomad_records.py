@@ -254,10 +254,15 @@ class Job(_Record, frozen=True):
                     task.config["image"] = _fill_in(task.image, known)
 
     @property
-    def tag(self) -> str:
-        """The version of what it runs: the tag of the image of its first group that has copies."""
+    def image(self) -> str:
+        """The image of its first group that has copies; empty when no group has an image."""
         groups = sorted(self.task_groups, key=lambda group: not group.count)
-        return next((group.version for group in groups if group.image), "")
+        return next((group.image for group in groups if group.image), "")
+
+    @property
+    def tag(self) -> str:
+        """The version of what it runs: the tag of that image."""
+        return tag_of(self.image)
 
 
 class Stub(_Record, frozen=True):

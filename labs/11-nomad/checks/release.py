@@ -38,9 +38,14 @@ def require_version_2(nomad: Nomad) -> None:
 
 
 def _fail_old(nomad: Nomad, seen: str) -> NoReturn:
-    tried = next((each for each in nomad.deployments() if each.status == "failed"), None)
-    said = tried.status_description if tried and _brings(nomad, tried) == NEW else None
-    was = [number for number, job in nomad.versions().items() if job.tag == NEW]
+    known = nomad.versions()
+    # Where Nomad took a release back by itself, a later one brought 1.0.
+    others = [each for each in nomad.deployments() if each.job_version in known]
+    tried = next((each for each in others if known[each.job_version].tag != OLD), None)
+    if tried:
+        _require_new_image(nomad, tried, known[tried.job_version], seen)
+    said = tried.status_description if tried and tried.status == "failed" else None
+    was = [number for number, job in known.items() if job.tag == NEW]
     WHY.fail(
         "failed-by-hand" if said is not None and "marked as failed" in said
         else "did-not-become-healthy" if said is not None
@@ -51,6 +56,19 @@ def _fail_old(nomad: Nomad, seen: str) -> NoReturn:
         seen=seen,
         evidence=said or "",
     )  # fmt: skip
+
+
+def _require_new_image(nomad: Nomad, tried: Deployment, job: Job, seen: str) -> None:
+    """Fail if a release that did not come to its end was of an image that is not the new one."""
+    bad = [each for each in nomad.instances() if each.version == job.tag and not each.ready]
+    WHY.require(
+        job.tag == NEW,
+        "another-image",
+        image=job.image,
+        source=nomad.shows(),
+        seen=seen,
+        evidence=nomad.last_event(bad[0]) if bad else tried.status_description,
+    )
 
 
 def _brings(nomad: Nomad, deployment: Deployment) -> str:

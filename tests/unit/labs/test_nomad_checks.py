@@ -252,6 +252,32 @@ def test_a_canary_on_the_way_back_to_1_0_is_told_to_be_promoted_as_well(checks: 
     assert "wants 2 canaries; 0 have a place" in without
 
 
+@pytest.mark.parametrize("tag", ["2", "v2.0", "2.O"])
+def test_a_slip_in_the_tag_is_told_by_the_image_and_what_a_client_said_of_it(
+    checks: Checks, tag: str
+) -> None:
+    nomad = Nomad("1.0", "1.0", tag, deployment=waiting(1, 1), tag=tag)
+    nomad._found[2] = replace(nomad._found[2], ready=False)
+    nomad.said = "Driver Failure: Failed to pull"
+    with pytest.raises(CheckFailed, match=f"of the image `drydock/parcel:{tag}`") as caught:
+        checks("11-nomad", "release").require_version_2(nomad)
+    assert caught.value.failure.evidence == nomad.said
+
+
+def test_a_slip_in_the_tag_is_told_also_after_nomad_has_taken_it_back(checks: Checks) -> None:
+    nomad: Any = Nomad("1.0", "1.0")
+    numbers = {0: "1.0", 1: "2", 2: "1.0"}
+    nomad.versions = lambda: {
+        number: msgspec.convert({**job(task(f"drydock/parcel:{tag}")), "Version": number}, Job)
+        for number, tag in numbers.items()
+    }
+    failed = Deployment(id="bad", job_version=1, status="failed", status_description="Failed due to progress")
+    nomad.deployments = lambda: [Deployment(id="back", job_version=2, status="successful"), failed]
+    assert "was of the image `drydock/parcel:2`" in told(checks, nomad)
+    numbers[1] = "2.0"
+    assert "Version 2.0 was tried and did not become healthy" in told(checks, nomad)
+
+
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "wants no copy"), (1, "wants one copy"), (3, "wants 3 copies")]
 )
