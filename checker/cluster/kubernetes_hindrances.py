@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 NEEDED_BYTES = 6 * 2**20
 """Below this, a container cannot even be started; such a limit was meant in another unit."""
 
+BEFORE_START = {"ContainerCreating", "PodInitializing"}
+"""The cluster's words for a container that was not started yet."""
+
 STILL_SECONDS = 45.0
 """How old a copy of a new version has to be, besides what its probes put off, until its rollout counts as stuck."""
 
@@ -98,6 +101,7 @@ def hindrance_of(copies: Copies, pod: Pod) -> Hindrance:
         _unplaced(copies, pod)
         or short_of_memory(copies, pod)
         or _not_started(copies, pod)
+        or _not_mounted(copies, pod)
         or _behind_another(copies, pod)
         or _started_again(copies, pod)
         or _unready(copies, pod)
@@ -130,13 +134,28 @@ def _not_started(copies: Copies, pod: Pod) -> Hindrance | None:
         return None
     waiting = copies.status(pod).state.waiting
     said = waiting.message if waiting else ""
-    if "runAsNonRoot" in said:
-        kind = Kind.NAMED_USER
-    elif "not found" in said or "couldn't find" in said:
-        kind = Kind.MISSING
-    else:
-        kind = Kind.REFUSED
+    kind = Kind.NAMED_USER if "runAsNonRoot" in said else _refused(said)
     return Hindrance(kind, f"{pod.metadata.name}: {pod.trouble}", said or copies.last_warning(pod))
+
+
+def _refused(said: str) -> Kind:
+    """Return what it is when a node cannot give a copy what its pod refers to."""
+    missing = any(words in said for words in ("not found", "couldn't find", "non-existent"))
+    return Kind.MISSING if missing else Kind.REFUSED
+
+
+def _not_mounted(copies: Copies, pod: Pod) -> Hindrance | None:
+    """Return that a volume keeps all containers of a copy from being started; only events say so, the pod does not."""
+    there = [
+        each.state.waiting for each in pod.status.init_container_statuses + pod.status.container_statuses
+    ]
+    if any(each is None or each.reason not in BEFORE_START for each in there):
+        return None
+    last = copies.last_warning(pod)
+    if "MountVolume" not in last and "mount volumes" not in last:
+        return None
+    said = copies.last_warning(pod, "MountVolume") or last
+    return Hindrance(_refused(said), f"{pod.metadata.name}: ContainerCreating", said)
 
 
 def _behind_another(copies: Copies, pod: Pod) -> Hindrance | None:
@@ -190,7 +209,9 @@ def _unasked(copies: Copies, pod: Pod) -> Hindrance:
     if "readiness gate" in said:
         kind = Kind.GATE
     else:
-        kind = Kind.DELAY if copies.container(pod).delay else Kind.UNKNOWN
+        # Until its container runs, it is not the probes that put anything off.
+        delayed = copies.container(pod).delay and copies.status(pod).state.running
+        kind = Kind.DELAY if delayed else Kind.UNKNOWN
     seen = f"{pod.metadata.name}: {pod.trouble or pod.status.phase}"
     return Hindrance(kind, seen, copies.last_warning(pod) or said)
 

@@ -110,6 +110,8 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": message}}
 
 
+NO_MAP = {"warning": 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found'}
+LATE = {"initialDelaySeconds": 30}
 READINESS = {"httpGet": {"path": "/", "port": 80}}
 
 
@@ -166,7 +168,31 @@ READINESS = {"httpGet": {"path": "/", "port": 80}}
             "web-1: 0/1",
         ),
         (pod(said='readiness gate "x" does not exist'), {}, Kind.GATE, "web-1: Running"),
-        (pod(readinessProbe={"initialDelaySeconds": 30}), {}, Kind.DELAY, "web-1: Running"),
+        (pod(readinessProbe=LATE), {}, Kind.DELAY, "web-1: Running"),
+        (pod(state=waiting("ContainerCreating"), readinessProbe=LATE), {}, Kind.UNKNOWN, "web-1: Running"),
+        (
+            pod(state=waiting("ContainerCreating"), readinessProbe=LATE),
+            NO_MAP,
+            Kind.MISSING,
+            "web-1: ContainerCreating",
+        ),
+        (
+            pod(state=waiting("ContainerCreating")),
+            {"warning": "Unable to attach or mount volumes: timed out"},
+            Kind.REFUSED,
+            "web-1: ContainerCreating",
+        ),
+        (
+            pod(
+                init={"name": "first", "state": waiting("PodInitializing")},
+                state=waiting("PodInitializing"),
+            ),
+            NO_MAP,
+            Kind.MISSING,
+            "web-1: ContainerCreating",
+        ),
+        (pod(init={"name": "first", "state": {"running": {}}}), NO_MAP, Kind.INIT_LASTS, "web-1: Init:0/1"),
+        (pod(), NO_MAP, Kind.UNKNOWN, "web-1: Running"),
         (pod(), {}, Kind.UNKNOWN, "web-1: Running"),
     ],
     ids=lambda each: each.name if isinstance(each, Kind) else "",
