@@ -142,7 +142,7 @@ def _require_selected(parcel: Parcel, service: Service) -> Pod:
             service=name,
             selector=selector or "no label at all",
             where=where,
-            labels=parcel.pods[0].metadata.shown_labels or "no labels",
+            copies=_labelled(parcel),
             space=service.metadata.space,
             seen=f"selector {selector or 'none'}, and no endpoints",
         )
@@ -157,6 +157,12 @@ def _require_selected(parcel: Parcel, service: Service) -> Pod:
         seen=f"{first.metadata.name}: {first.trouble or 'not ready'}",
     )
     return next(pod for pod in pods if pod.ready)
+
+
+def _labelled(parcel: Parcel) -> str:
+    """Return whose the copies are that run, and their labels."""
+    of_each = {parcel.owner(pod).title: pod.metadata.shown_labels for pod in parcel.pods}
+    return ", and to ".join(f"{title}, with {labels or 'no labels'}" for title, labels in of_each.items())
 
 
 def _require_port(parcel: Parcel, service: Service, ready: Pod) -> None:

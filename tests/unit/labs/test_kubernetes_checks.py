@@ -136,6 +136,10 @@ class Cluster(SimpleNamespace):
         """Return the copies."""
         return list(self.found)
 
+    def is_parcel(self, image: str) -> bool:
+        """Whether an image is Parcel's."""
+        return image.startswith(f"{self.image}:")
+
     def outstays(self, one: Pod) -> bool:
         """Whether a pod puts up with a lost node."""
         return one.metadata.name in self.bound
@@ -145,7 +149,8 @@ class Parcel:
     """What the learner made, as a test says."""
 
     service: Service | None = None
-    beside = 0
+    beside: tuple[Pod, ...] = ()
+    told: tuple[str, ...] = ()
     looked_at = 1795967200.0
 
     def __init__(
@@ -176,6 +181,21 @@ class Parcel:
         """Return its pods."""
         assert workload
         return self.pods
+
+    def images_told(self, workload: Workload) -> list[str]:
+        """Return what it makes copies of, as a test says."""
+        assert workload
+        return list(self.told)
+
+    def made_of(self, workload: Workload) -> Any:
+        """Return its container in that."""
+        assert workload
+        return pod(image=self.told[0]).spec.containers[0] if self.told else None
+
+    def refused(self, workload: Workload) -> str:
+        """Return why no more are made."""
+        assert workload
+        return ""
 
     def is_current(self, one: Pod) -> bool:
         """Whether it is of the template that is newest."""
@@ -269,6 +289,27 @@ def test_a_rollout_that_stands_still_is_told_as_that_and_not_as_a_missing_image(
     assert "A rollout stands still: 1 copy of drydock/parcel:2.0 serves" in failure.rationale
     assert "A release that cannot start" in failure.hint
     assert "rollout undo" not in failure.hint
+
+
+def service(selector: dict[str, str]) -> Service:
+    return msgspec.convert(
+        {"metadata": {"name": "parcel", "namespace": "default"}, "spec": {"selector": selector}}, Service
+    )
+
+
+def test_a_service_that_finds_no_copy_is_told_beside_whose_copies_run(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = checks(LAB, "reasons")
+    monkeypatch.setattr(module, "selected", lambda *_: [])
+    parcel = Parcel(pod(template="a"), api=None)
+    failure = told(lambda: module._require_selected(parcel, service(selector={"app": "parcel"})))
+    assert (
+        "no pod has that. The copies that run belong to deployment/parcel, with no labels."
+        in failure.rationale
+    )
+    assert "app=" not in failure.expected
+    assert "what did `kubectl apply` answer" in failure.hint
 
 
 def test_a_rollout_that_changes_no_image_is_told_as_standing_still(
