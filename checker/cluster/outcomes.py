@@ -234,6 +234,7 @@ def rollout(
     allowed: int = 0,
     source: str = "",
     unfinished: str = "",
+    standing: str = "",
     because: Callable[[Rollout], str] = lambda _move: "",
     busy: Callable[[Rollout], str] = lambda _move: "",
 ) -> Rollout:
@@ -250,10 +251,21 @@ def rollout(
         allowed: how many requests may fail during the rollout.
         source: the command that shows it, such as `lab timeline 9`.
         unfinished: the hint for a rollout in which the old version still answers; `hint`, when left out.
+        standing: what keeps users at the old version, as sentences; empty if it is not known. Where it is, and the service did not
+            move at all, `unfinished` is the hint.
         because: says what cost the users something, as a sentence; empty if it cannot be told.
         busy: says how this machine was too busy to answer in time, as a clause; empty if it was not. See `Lab.too_busy`.
     """
-    move = _last_move(timeline, before, after, unfinished=unfinished or hint, source=source, hint=hint)
+    unfinished = unfinished or hint
+    move = _last_move(
+        timeline,
+        before,
+        after,
+        standing=f" {standing}" if standing else "",
+        unfinished=unfinished,
+        source=source,
+        hint=unfinished if standing else hint,
+    )
     lost = (*move.failures, *move.cut)
     if len(lost) > allowed:
         excuse_late(
@@ -296,13 +308,14 @@ def excuse_late(
 
 
 def _last_move(
-    timeline: Timeline, before: str, after: str, *, unfinished: str, source: str, hint: str
+    timeline: Timeline, before: str, after: str, *, standing: str, unfinished: str, source: str, hint: str
 ) -> Rollout:
     """Require that the service moved from one version to another and stayed there; return the last such rollout."""
     moves = [each for each in timeline.rollouts() if (each.before, each.after) == (before, after)]
     if not moves:
         fail(
-            f"The service did not move from version {before} to {after}: the answers to the users' requests show no such change.",
+            f"The service did not move from version {before} to {after}: the answers to the users' requests show no such "
+            f"change.{standing}",
             expected=f"answers of version {before}, then of {after}",
             seen=f"answers of version {' and '.join(timeline.versions)}"
             if timeline.versions
@@ -313,7 +326,7 @@ def _last_move(
     move = moves[-1]
     if move.withdrawn:
         fail(
-            f"Version {after} answered for a while, and then no longer.",
+            f"Version {after} answered for a while, and then no longer.{standing}",
             expected=f"only version {after}, at the end",
             seen=f"version {timeline.latest} answers now",
             source=source,
@@ -321,7 +334,7 @@ def _last_move(
         )
     require(
         move.completed,
-        f"Version {before} still answers, beside {after}: the rollout is not finished.",
+        f"Version {before} still answers, beside {after}: the rollout is not finished.{standing}",
         expected=f"only version {after}, at the end",
         seen=f"the last answer of {before} came {max(timeline.end - move.last, 0):.0f} s ago",
         source=source,

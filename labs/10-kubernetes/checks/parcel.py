@@ -13,6 +13,8 @@ from checker.cluster.kubernetes_services import answers_at, services, target_of
 from checker.grading.author import Reasons
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from checker.cluster.kubernetes_records import Container, Pod, Service, ServicePort
 
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
@@ -27,8 +29,8 @@ ALIVE = "/healthz"
 class Parcel(Copies):
     """The learner's Parcel; what was read once is kept for the run."""
 
-    beside = 0
-    """How many pods run Parcel and are not the service's, such as those of the old version in a blue-green release."""
+    beside: Sequence[Pod] = ()
+    """The pods that run Parcel and are not the service's, such as those of the old version in a blue-green release."""
 
     def look(self) -> list[Pod]:
         """Look at its pods again: those that the service leads to, or all as long as it leads to none."""
@@ -42,7 +44,7 @@ class Parcel(Copies):
         led = [pod for pod in found if is_selected(pod, space, selector)]
         if not led or len(led) == len(found):
             return found
-        self.beside = len(found) - len(led)
+        self.beside = [pod for pod in found if pod not in led]
         self.cluster.narrow(space, selector)
         return led
 

@@ -81,9 +81,9 @@ def fail_too_few(parcel: Parcel) -> NoReturn:
             "not-led-to",
             service=name,
             number=len(pods),
-            all=len(pods) + parcel.beside,
+            all=len(pods) + len(parcel.beside),
             space=parcel.service.metadata.space,
-            seen=f"{len(pods)}, and {parcel.beside} without its labels",
+            seen=f"{len(pods)}, and {len(parcel.beside)} without its labels",
         )
     WHY.fail(
         "too-few",

@@ -79,7 +79,13 @@ def require_told(parcel: Parcel, version: str) -> None:
 
 
 def left_behind(parcel: Parcel, version: str) -> str:
-    """Return which of several workloads was not told of the new version, as a sentence."""
+    """Return what was not told of a version, and what runs it where the service does not lead, as sentences."""
     made = {workload.title: parcel.made_of(workload) for workload in parcel.workloads}
     old = {title: each.image for title, each in made.items() if each and version_of(each.image) != version}
-    return f"{' and '.join(f'{title} says {image}' for title, image in old.items())}. " if old else ""
+    said = [" and ".join(f"{title} says {image}" for title, image in old.items())] if old else []
+    images = {parcel.owner(pod).title: parcel.container(pod).image for pod in parcel.beside}
+    new = [f"{title} runs {image}" for title, image in images.items() if version_of(image) == version]
+    if new and parcel.service:
+        it, name = "it" if len(new) == 1 else "them", parcel.service.metadata.name
+        said.append(f"{' and '.join(new)}, and the service {name} does not lead to {it}")
+    return " ".join(f"{each}." for each in said)

@@ -210,8 +210,9 @@ def test_moved_without_failure(cluster: Kubernetes, parcel: Parcel, timeline: Tr
         * (not all(pod.ready for pod in parcel.pods))
         + "`lab timeline 10` draws it. When does a new copy get its first request, and an old one its last? To try again, go "
         f"back to {BEFORE}, wait until users are served, and move once more: the last move counts.",
-        unfinished=left_behind(parcel, AFTER)
-        + f"`kubectl rollout status {title}{where}` says what a rollout waits for; one that was paused waits for you.",
+        unfinished="What makes the copies, and the labels that the service selects, decide which version users meet. Was a changed "
+        f"file applied? `kubectl rollout status {title}{where}` says what a rollout waits for; one that was paused waits for you.",
+        standing=left_behind(parcel, AFTER),
     )
     old = [each for each in cluster.instances() if each.version != AFTER]
     WHY.require(

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -420,6 +420,24 @@ def test_no_move_at_all_is_told() -> None:
     assert "did not move from version 2.0 to 1.0" in told(
         lambda: outcomes.rollout(move(), before="2.0", after="1.0", hint="h")
     )
+
+
+def test_what_keeps_users_at_the_old_version_is_told_with_a_hint_of_its_own() -> None:
+    old_alone = replace(move(), requests=move().requests[:90])
+
+    def failure(seen: Timeline, standing: str) -> Any:
+        with pytest.raises(CheckFailed) as caught:
+            outcomes.rollout(
+                seen, before="1.0", after="2.0", hint="again", unfinished="go on", standing=standing
+            )
+        return caught.value.failure
+
+    for seen in (old_alone, move(old_goes=False)):
+        known = failure(seen, "web says 1.0.")
+        assert known.rationale.endswith(". web says 1.0.")
+        assert known.hint == "go on"
+    assert failure(old_alone, "").rationale.endswith("show no such change.")
+    assert failure(old_alone, "").hint == "again"
 
 
 def test_an_old_version_that_stays_is_told() -> None:

@@ -291,6 +291,26 @@ def test_a_rollout_that_stands_still_is_told_as_that_and_not_as_a_missing_image(
     assert "rollout undo" not in failure.hint
 
 
+def test_what_keeps_users_at_the_old_version_is_told(checks: Checks) -> None:
+    behind = checks(LAB, "rollouts").left_behind
+    parcel = Parcel(pod(image="drydock/parcel:1.0"))
+    parcel.told = ("drydock/parcel:1.0",)
+    assert behind(parcel, "2.0") == "deployment/parcel says drydock/parcel:1.0."
+    spare = Workload("Deployment", "default", "spare")
+    parcel.owner = lambda one: OWNER if one in parcel.pods else spare  # type: ignore[method-assign]
+    parcel.service = service(selector={"app": "parcel"})
+    parcel.beside = (pod("spare-1", image="drydock/parcel:1.0"),)
+    assert behind(parcel, "2.0") == "deployment/parcel says drydock/parcel:1.0."
+    parcel.beside = (pod("spare-1"), pod("spare-2"))
+    assert behind(parcel, "2.0") == (
+        "deployment/parcel says drydock/parcel:1.0. deployment/spare runs drydock/parcel:2.0, and the service parcel does not "
+        "lead to it."
+    )
+    parcel.told = ("drydock/parcel:2.0",)
+    parcel.beside = ()
+    assert behind(parcel, "2.0") == ""
+
+
 def service(selector: dict[str, str]) -> Service:
     return msgspec.convert(
         {"metadata": {"name": "parcel", "namespace": "default"}, "spec": {"selector": selector}}, Service
