@@ -25,34 +25,50 @@ _CLOSE = 0.75
 
 def fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
     """Fail because there is no such container, and say what there is instead, or what happened to it."""
-    others = [
-        found
-        for found in lab.containers()
-        if found.name != wanted.name and found.name not in wanted.known and found.status != "removing"
-    ]
-    close = [found for found in others if is_close(found.name, wanted.name)]
-    if close:
-        fail(
-            f"There is no container named `{wanted.name}`, but there is one named `{close[0].name}`: names are compared "
-            "letter by letter, and everyone looks for this container by its name.",
-            expected=wanted.expected,
-            seen=f"a container named {close[0].name}, status: {close[0].status}",
-            source="docker ps --all",
-            hint=wanted.hint(Reason.SPELLING),
-        )
-    removal = Removal(past_events(lab.engine, wanted.name, since=_begun(lab)))
+    own = _others(lab.containers(), wanted)
+    _require_no_other_spelling(wanted, own)
+    begun = _begun(lab)
+    known = {found.id for found in own}
+    # A `docker run` in a terminal outside of the toolbox puts no label of the lab on what it makes.
+    unlabelled = [found for found in lab.unowned(since=begun) if found.id not in known]
+    others = [*own, *_others(unlabelled, wanted)]
+    _require_no_other_spelling(wanted, others)
+    removal = Removal(past_events(lab.engine, wanted.name, since=begun))
+    same = [found for found in others if wanted.image and _runs(lab, found, wanted.image)]
+    # One that was made after the asked one had gone is the next try.
+    if later := [found for found in same if removal.known and moment(found.created) > removal.at]:
+        _fail_other_name(wanted, later)
     if removal.known:
         _fail_removed(wanted, removal, lab.engine.clock.now())
-    if same := [found for found in others if wanted.image and _runs(lab, found, wanted.image)]:
+    if same:
         _fail_other_name(wanted, same)
     fail(
         f"There is no container named `{wanted.name}`{wanted.so}.",
         expected=wanted.expected,
         seen=f"no container named {wanted.name}, running or stopped"
-        + (f"; there is {', '.join(found.name for found in others)}" if others else ""),
+        + (f"; there is {', '.join(found.name for found in own)}" if own else ""),
         source="docker ps --all",
         hint=wanted.hint(Reason.ABSENT),
     )
+
+
+def _others(several: list[Container], wanted: Wanted) -> list[Container]:
+    """Return those of several containers that may be meant for the wanted one: not those with a name of the task's or the lesson's."""
+    names = {wanted.name, *wanted.known}
+    return [found for found in several if found.name not in names and found.status != "removing"]
+
+
+def _require_no_other_spelling(wanted: Wanted, others: list[Container]) -> None:
+    close = next((found for found in others if is_close(found.name, wanted.name)), None)
+    if close:
+        fail(
+            f"There is no container named `{wanted.name}`, but there is one named `{close.name}`: names are compared letter by "
+            "letter, and everyone looks for this container by its name.",
+            expected=wanted.expected,
+            seen=f"a container named {close.name}, status: {close.status}",
+            source="docker ps --all",
+            hint=wanted.hint(Reason.SPELLING),
+        )
 
 
 def _begun(lab: Lab) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from checker.course import places
 from checker.engine.api import (
     COMPOSE_PROJECT,
+    COMPOSE_SERVICE,
     IMAGE,
     IMAGE_VERSION,
     LABEL,
@@ -229,14 +230,25 @@ class Lab:
                     continue
         return sorted(found, key=lambda container: container.created)
 
-    def unowned(self, image: str) -> list[Container]:
-        """Return the containers of an image that belong to no lab: the learner started them outside of the toolbox."""
-        wanted = str((self.image(image) or {}).get("Id"))
+    def unowned(self, image: str = "", *, service: str = "", since: float = 0.0) -> list[Container]:
+        """Return the containers that belong to no lab, oldest first: the learner started them outside of the toolbox.
+
+        Args:
+            image: only those of this image; of any if left out.
+            service: only those that Compose made for a service of this name.
+            since: only those created at that moment or later, in seconds since 1970.
+        """
+        wanted = str((self.image(image) or {}).get("Id")) if image else ""
+        labelled = {COMPOSE_SERVICE: service} if service else None
         found = []
-        for item in self.engine.list_all("containers"):
+        for item in self.engine.list_all("containers", labels=labelled):
             labels = item.get("Labels") or {}
             scene = str(labels.get(COMPOSE_PROJECT, "")).startswith("drydock-")
-            if item.get("ImageID") == wanted and LABEL not in labels and not scene:
+            # A list of containers has whole seconds.
+            asked = (not image or item.get("ImageID") == wanted) and (
+                not since or item["Created"] >= int(since)
+            )
+            if asked and LABEL not in labels and not scene:
                 with contextlib.suppress(NotFoundError):
                     found.append(Container(self.engine, self.shells, self.engine.inspect(item["Id"])))
         return sorted(found, key=lambda container: container.created)

@@ -277,6 +277,11 @@ class Removal:
         return self._has("destroy") or self._has("die")
 
     @property
+    def at(self) -> float:
+        """When the last of its events was, in seconds since 1970; 0 if there is none."""
+        return self._events[-1].at if self._events else 0.0
+
+    @property
     def death(self) -> Event | None:
         """Its last end."""
         return next((event for event in reversed(self._events) if event.action == "die"), None)

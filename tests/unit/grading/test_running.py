@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from checker.engine.clock import moment
 from checker.grading.absent import is_close
 from checker.grading.container import Container
 from checker.grading.running import misplaced_option, require_container, require_steady
@@ -28,11 +29,15 @@ class World:
     """An engine that knows these containers and remembers these events."""
 
     def __init__(
-        self, *containers: dict[str, Any], events: tuple[tuple[float, str, dict[str, str]], ...] = ()
+        self,
+        *containers: dict[str, Any],
+        events: tuple[tuple[float, str, dict[str, str]], ...] = (),
+        outside: tuple[dict[str, Any], ...] = (),
     ) -> None:
         self.clock = SimpleNamespace(now=time.time)
         self.scene_ended = 300.0
         self.records = {each["Name"].lstrip("/"): each for each in containers}
+        self.outside = outside
         self.past = [
             {
                 "Action": action,
@@ -54,6 +59,17 @@ class World:
         """Return one line."""
         return "its last line"
 
+    def unowned(self, image: str = "", *, service: str = "", since: float = 0.0) -> list[Container]:
+        """Return the containers that were started outside of the toolbox."""
+        engine: Any = self
+        return [
+            Container(engine, SimpleNamespace(), each)  # type: ignore[arg-type]
+            for each in self.outside
+            if moment(each["Created"]) >= since
+            and image in {"", "drydock/parcel:1.0"}
+            and service in {"", each["Config"]["Labels"].get("com.docker.compose.service")}
+        ]
+
     def lab(self) -> Any:
         """Return the lab that is judged in this world."""
         engine: Any = self
@@ -62,6 +78,7 @@ class World:
             engine=engine,
             container=found.get,
             containers=lambda: list(found.values()),
+            unowned=self.unowned,
             image=lambda name: {"Id": "sha256:right"} if name == "drydock/parcel:1.0" else None,
             node=lambda _: SimpleNamespace(
                 created=stamp(600), attrs={"State": {"FinishedAt": stamp(self.scene_ended)}}
@@ -192,6 +209,33 @@ def test_what_became_of_a_container_is_told_as_what_it_is(reason: Reason) -> Non
         )
     assert words in failed.value.failure.rationale
     assert failed.value.failure.hint == "the lesson's own words"
+
+
+GONE = past(*RUN, ("kill", {"signal": "9"}), ("die", {"exitCode": "137"}), ("destroy", {}))
+
+
+@pytest.mark.parametrize(
+    ("started", "words"), [(5, "its name is `charming_wilson`"), (90, "ended and removed from outside")]
+)
+def test_the_next_try_after_a_removal_is_told_if_it_lacks_the_name(started: float, words: str) -> None:
+    with pytest.raises(CheckFailed, match=words):
+        require_container(World(record("charming_wilson", started=started), events=GONE).lab(), WANTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("charming_wilson", "the engine invents one"), ("parcel_b", "there is one named `parcel_b`")],
+)
+def test_a_slip_in_the_name_is_told_outside_of_the_toolbox_too(name: str, words: str) -> None:
+    with pytest.raises(CheckFailed, match=words):
+        require_container(World(outside=(record(name),)).lab(), WANTED)
+
+
+def test_what_was_started_outside_before_the_lab_or_by_a_name_of_the_task_is_not_told() -> None:
+    others = (record("parcel_b", started=700), record("parcel"))
+    with pytest.raises(CheckFailed) as failed:
+        require_container(World(outside=others).lab(), WANTED)
+    assert failed.value.failure.seen == "no container named parcel-b, running or stopped"
 
 
 def test_one_that_runs_is_given_back() -> None:

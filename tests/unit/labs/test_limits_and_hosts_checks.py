@@ -63,6 +63,26 @@ def test_a_container_without_a_label_belongs_to_no_lab() -> None:
     assert [each.name for each in lab.unowned("drydock/parcel:1.0")] == ["first", "second"]
 
 
+def test_of_the_containers_of_no_lab_only_those_asked_for_are_returned() -> None:
+    composed = {"com.docker.compose.project": "depots", "com.docker.compose.service": "parcel"}
+    boxes = [box("old"), box("young"), {**box("other", **composed), "ImageID": "sha256:o"}]
+    asked: list[dict[str, str] | None] = []
+    lab = lab_of(*boxes)
+    for each, created in zip(boxes, (999, 1001, 1000), strict=True):
+        each["Created"] = created
+
+    def list_all(_: str, *, labels: dict[str, str] | None) -> list[dict[str, Any]]:
+        asked.append(labels)
+        return boxes
+
+    engine: Any = lab.engine
+    engine.list_all = list_all
+    engine.inspect = lambda name: {"Id": name, "Name": f"/{name}", "Created": "2026-11-28T16:00:00Z"}
+    assert [each.name for each in lab.unowned(since=1000.5)] == ["young", "other"]
+    lab.unowned("drydock/parcel:1.0", service="parcel")
+    assert asked == [None, {"com.docker.compose.service": "parcel"}]
+
+
 def test_containers_that_were_started_outside_of_the_toolbox_are_told(checks: Checks) -> None:
     measurements = checks("04-containers-vs-vms", "test_measurements")
     shelves = SimpleNamespace(lab=lab_of(box("box-1"), box("box-2")), running=lambda _: [])
