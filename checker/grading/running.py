@@ -44,6 +44,12 @@ ANSWERS_FAULT = (
     "logging driver",
     "device driver",
     "cannot link to",
+    "cannot join",
+    "failed to join",
+    "no such container",
+    "user specified ip address",
+    # What Windows says of a port that another program has.
+    "only one usage of each socket address",
 )
 """What the engine says if the learner's command is why a container cannot start; otherwise the machine is at fault."""
 

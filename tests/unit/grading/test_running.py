@@ -329,9 +329,25 @@ def test_a_name_that_compose_run_made_up_is_told_as_that() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", ["unable to find user ada: no matching entries", "Unable to find group post"]
+    "error",
+    [
+        "unable to find user ada: no matching entries",
+        "Unable to find group post",
+        "cannot join network of a non running container: 65bda8cc804f",
+        "cannot join network namespace of a non running container: container /parcel is exited",
+        "failed to join PID namespace: container 65bda8cc804f is not running",
+        "No such container: parcell",
+        (
+            "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported only when "
+            "connecting to networks with user configured subnets"
+        ),
+        (
+            "Ports are not available: exposing port TCP 0.0.0.0:8082 -> 127.0.0.1:0: listen tcp 0.0.0.0:8082: bind: Only one usage "
+            "of each socket address (protocol/network address/port) is normally permitted."
+        ),
+    ],
 )
-def test_a_user_that_the_image_does_not_have_is_the_answers_fault(error: str) -> None:
+def test_what_the_command_asked_for_and_nobody_has_is_the_answers_fault(error: str) -> None:
     with pytest.raises(CheckFailed, match="refused to start it"):
         require_container(World(record(status="created", error=error)).lab(), WANTED)
 
