@@ -67,11 +67,12 @@ def find(lab: Lab, wanted: Wanted) -> Container | None:
     """Return the container of this name, or the one that Compose created for a service of this name."""
     if found := lab.container(wanted.name):
         return found
-    made = [
-        each
-        for each in (lab.containers() if wanted.service else ())
-        if each.labels.get(COMPOSE_SERVICE) == wanted.name
-    ]
+    if not wanted.service:
+        return None
+    made = [each for each in lab.containers() if each.labels.get(COMPOSE_SERVICE) == wanted.name]
+    # Outside of the toolbox, Compose gives the project a name of the folder, or of the learner's own.
+    if not made and wanted.image:
+        made = lab.unowned(wanted.image, service=wanted.name)
     # `docker compose run` leaves containers of the service that have ended.
     return min(made, key=lambda each: not each.running, default=None)
 

@@ -259,6 +259,15 @@ def test_a_service_of_compose_stands_for_a_name_where_the_lab_says_so() -> None:
         require_container(lab, WANTED)
 
 
+def test_a_service_of_compose_counts_outside_of_the_toolbox_too_if_the_toolbox_made_none() -> None:
+    labels = {"com.docker.compose.service": "parcel-b"}
+    outside = (record("depots-parcel-b-1", labels=labels),)
+    wanted = Wanted(**{**vars(WANTED), "service": True})
+    assert require_container(World(outside=outside).lab(), wanted).name == "depots-parcel-b-1"
+    inside = record("work-parcel-b-1", labels=labels)
+    assert require_container(World(inside, outside=outside).lab(), wanted).name == "work-parcel-b-1"
+
+
 def test_of_several_containers_of_a_service_the_one_that_runs_counts() -> None:
     labels = {"com.docker.compose.service": "parcel-b"}
     ended = record("work-parcel-b-run-1", status="exited", labels=labels)
