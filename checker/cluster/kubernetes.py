@@ -28,6 +28,7 @@ from checker.cluster.kubernetes_workloads import (
     held_back,
     plural_of,
     waits_for_deletion,
+    why_none,
     workload_of,
 )
 from checker.grading.author import Process, age, moment, wait_until
@@ -290,14 +291,7 @@ class Kubernetes(KubernetesNodes):
             spec = each["spec"]
             app = self.app(containers_of(spec["template"]["spec"]))
             if each["metadata"]["namespace"] != "kube-system" and app is not None:
-                why = (
-                    "wants 0 copies"
-                    if not spec.get("replicas")
-                    else "is paused"
-                    if spec.get("paused")
-                    else ""
-                )
-                found.append((f"deployment/{each['metadata']['name']}", why or "has made none yet"))
+                found.append((f"deployment/{each['metadata']['name']}", why_none(spec)))
         return found
 
     def misnamed(self) -> list[Pod]:

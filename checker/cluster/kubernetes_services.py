@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from checker.cluster.kubernetes import is_selected
 from checker.cluster.kubernetes_api import Refused
 from checker.cluster.kubernetes_records import Pods, Services
+from checker.cluster.kubernetes_workloads import Workload
 
 if TYPE_CHECKING:
     from checker.cluster.kubernetes import Kubernetes
@@ -39,6 +41,28 @@ def selected(api: Api, service: Service) -> list[Pod]:
 def selector_of(service: Service) -> str:
     """Return the labels by which a service selects pods, as kubectl takes them; empty if it has none."""
     return ",".join(f"{name}={value}" for name, value in service.spec.selector.items())
+
+
+def makers(cluster: Kubernetes, service: Service) -> list[tuple[Workload, dict[str, Any]]]:
+    """Return the Deployments and StatefulSets that make pods for a service, whether there are any yet; each with its spec."""
+    of = service.metadata.namespace
+    found = []
+    for kind in ("Deployment", "StatefulSet"):
+        for each in cluster.api.get(f"/apis/apps/v1/namespaces/{of}/{kind.lower()}s")[0]["items"]:
+            labels = each["spec"]["template"]["metadata"].get("labels") or {}
+            if service.spec.selector and service.spec.selector.items() <= labels.items():
+                found.append((Workload(kind, of, each["metadata"]["name"]), each["spec"]))
+    return found
+
+
+def unserved(cluster: Kubernetes) -> list[Pod]:
+    """Return the copies to which no service leads."""
+    there = services(cluster)
+    return [
+        pod
+        for pod in cluster.pods()
+        if not any(is_selected(pod, each.metadata.namespace, each.spec.selector) for each in there)
+    ]
 
 
 def target_of(port: ServicePort, pod: Pod) -> int | None:

@@ -99,6 +99,17 @@ def waits_for_deletion(kind: str, spec: Mapping[str, Any]) -> bool:
     return kind in {"ReplicaSet", "ReplicationController"} or strategy == "OnDelete"
 
 
+def why_none(spec: Mapping[str, Any]) -> str:
+    """Return why a workload that has no pods makes none, as far as its own spec says it.
+
+    Args:
+        spec: the workload's spec.
+    """
+    if not spec.get("replicas"):
+        return "wants 0 copies"
+    return "is paused" if spec.get("paused") else "has made none yet"
+
+
 def held_back(kind: str, spec: Mapping[str, Any]) -> str:
     """Return the setting that keeps every new version of a workload from its pods; empty when there is none.
 

@@ -9,7 +9,7 @@ from checker.cluster.kubernetes_autoscalers import has_set
 from checker.cluster.kubernetes_workloads import CONTROLLERS
 from checker.grading.author import needs, timeout, wait_until
 
-from . import judging, reasons, unmeasured
+from . import behind, judging, reasons, unmeasured
 from .autoscaler import KINDS, WHY
 from .tide import AFTER_SECONDS, COUNTED_SECONDS, SECONDS, copy_seconds, risen, turns, wanted
 
@@ -44,10 +44,13 @@ CLOSE_SECONDS = 3.0
 @timeout(40)
 def test_answers(scaled: Scaled, outside: Outside) -> None:
     """Parcel answers at the one address: port 8140 of this machine."""
-    WHY.require(scaled.service, "no-node-port", seen="none")
-    WHY.require(scaled.pods, "finds-no-pod", seen="none")
-    answers = wait_until(lambda: outside.get(ADDRESS).ok, ANSWER_SECONDS, every=0.3)
-    WHY.require(answers, "no-good-answer", address=ADDRESS, seen=outside.get(ADDRESS).summary)
+    service = scaled.service
+    if service is None:
+        WHY.fail("no-node-port", seen="none")
+    if not scaled.pods:
+        behind.fail_without_pods(scaled, service)
+    if not wait_until(lambda: outside.get(ADDRESS).ok, ANSWER_SECONDS, every=0.3):
+        behind.fail_unanswered(scaled, service, ADDRESS, outside.get(ADDRESS).summary)
 
 
 @needs("answers")

@@ -13,9 +13,11 @@ from checker.cluster.kubernetes_records import Pod, Service, ServicePort
 from checker.cluster.kubernetes_services import (
     answers_at,
     is_clusters_own,
+    makers,
     selected,
     services,
     target_of,
+    unserved,
     written_slices,
 )
 
@@ -100,3 +102,33 @@ def test_a_port_answers_when_it_says_that_all_is_well(status: int, answers: bool
     }
     api: Any = SimpleNamespace(knock=lambda path, _: asked[path])
     assert answers_at(api, POD, 8080, "/healthz") is answers
+
+
+def test_what_makes_pods_for_a_service_is_known_before_there_are_any() -> None:
+    def told(name: str, **labels: str) -> dict[str, Any]:
+        return {"metadata": {"name": name}, "spec": {"template": {"metadata": {"labels": labels}}}}
+
+    there = {
+        "deployments": [told("web", app="web", tier="front"), told("other", app="other"), told("bare")],
+        "statefulsets": [told("store", app="web")],
+    }
+    api = SimpleNamespace(
+        get=lambda path: ({"items": there[path.removeprefix("/apis/apps/v1/namespaces/shop/")]},)
+    )
+    cluster: Any = SimpleNamespace(api=api)
+    found = [workload.title for workload, _ in makers(cluster, service(app="web"))]
+    assert found == ["deployment/web", "statefulset/store"]
+    assert makers(cluster, service()) == []
+
+
+def test_a_copy_is_unserved_when_no_service_of_its_namespace_selects_it() -> None:
+    def pod(name: str, namespace: str, **labels: str) -> Pod:
+        of = {"name": name, "namespace": namespace, "labels": labels}
+        return msgspec.convert({"metadata": of}, Pod)
+
+    copies = [pod("a", "shop", app="web"), pod("b", "default", app="web"), pod("c", "shop", app="wbe")]
+    there = SimpleNamespace(items=(service(app="web"), service("none")))
+    cluster: Any = SimpleNamespace(
+        pods=lambda: copies, listing=lambda kind: kind, api=SimpleNamespace(read=lambda *_: there)
+    )
+    assert [each.metadata.name for each in unserved(cluster)] == ["b", "c"]

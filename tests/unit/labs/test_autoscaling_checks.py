@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from checker.cluster.kubernetes_autoscalers import Autoscaler
-from checker.cluster.kubernetes_records import Pod, Probe
+from checker.cluster.kubernetes_records import Pod, Probe, Service
 from checker.cluster.kubernetes_workloads import Workload
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
@@ -453,3 +453,110 @@ def test_of_quick_policies_the_slowest_counts_when_the_learner_says_so(checks: C
     ]
     found = scaled(checks, {"policies": policies, "selectPolicy": "Min"}).autoscaler
     assert found.pace("scaleUp") == "100 % in 15 s or 1 copy in 15 s, whichever is less"
+
+
+# -- the one address -------------------------------------------------------------------------------------------
+
+
+def service_to(selector: dict[str, str], target: int | str = 8080) -> Service:
+    ports = [{"port": 80, "targetPort": target, "nodePort": 30080}]
+    of = {"name": "parcel", "namespace": "default"}
+    return msgspec.convert({"metadata": of, "spec": {"selector": selector, "ports": ports}}, Service)
+
+
+def a_pod(
+    name: str = "parcel-a", image: str = "drydock/parcel:1.0", namespace: str = "default", **labels: str
+) -> Pod:
+    return msgspec.convert(
+        {
+            "metadata": {"name": name, "namespace": namespace, "labels": labels},
+            "spec": {"containers": [{"name": "parcel", "image": image}]},
+            "status": {"phase": "Pending"},
+        },
+        Pod,
+    )
+
+
+@pytest.mark.parametrize(
+    ("pods", "workloads", "stray", "reason", "seen"),
+    [
+        pytest.param([], [], [], "no Deployment or StatefulSet makes copies", "none with app=parcel", id="refused"),
+        pytest.param(
+            [a_pod(image="parcel:1.0")], [{"replicas": 2}], [], "parcel-a has the image parcel:1.0", "parcel:1.0", id="image"
+        ),
+        pytest.param([], [{"replicas": 0}], [], "deployment/parcel, .* wants 0 copies", "none", id="zero"),
+        pytest.param(
+            [], [], [a_pod(app="parcels")], "finds no pod, so the one address leads nowhere\\.$",
+            "selector app=parcel, and parcel-a has app=parcels", id="labels"
+        ),
+        pytest.param(
+            [], [], [a_pod(namespace="shop", app="parcel")], "pods of its own namespace alone",
+            "selector app=parcel in default, and parcel-a has app=parcel in shop", id="namespace"
+        ),
+    ],
+)  # fmt: skip
+def test_why_no_copy_is_behind_the_address_is_said_as_it_is(
+    checks: Checks,
+    monkeypatch: pytest.MonkeyPatch,
+    pods: list[Pod],
+    workloads: list[dict[str, Any]],
+    stray: list[Pod],
+    reason: str,
+    seen: str,
+) -> None:
+    behind = checks(LAB, "behind")
+    made = [(Workload("Deployment", "default", "parcel"), each) for each in workloads]
+    for name, found in (("selected", pods), ("makers", made), ("unserved", stray)):
+        monkeypatch.setattr(behind, name, lambda *_, found=found: found)
+    monkeypatch.setattr(behind, "Kubernetes", lambda _: None)
+    cluster = SimpleNamespace(
+        api=None,
+        lab=None,
+        last_failure=lambda: "",
+        app=lambda all_: all_[0] if "drydock/" in all_[0].image else None,
+    )
+    with pytest.raises(CheckFailed, match=reason) as failed:
+        behind.fail_without_pods(SimpleNamespace(cluster=cluster), service_to({"app": "parcel"}))
+    assert seen in failed.value.failure.seen
+
+
+@pytest.mark.parametrize(
+    ("ready", "target", "answers", "reason"),
+    [
+        (False, 8080, False, "1 copy is behind it, and none is ready"),
+        (True, 8000, False, "leads to port 8000 of the copies"),
+        (True, "web", False, "leads to port web of the copies"),
+        (True, 8080, True, "is ready and answers its own port"),
+    ],
+)
+def test_why_copies_give_users_no_good_answer_is_said_as_it_is(
+    checks: Checks,
+    monkeypatch: pytest.MonkeyPatch,
+    ready: bool,
+    target: int | str,
+    answers: bool,
+    reason: str,
+) -> None:
+    behind = checks(LAB, "behind")
+    pod = a_pod(app="parcel")
+    conditions = [{"type": "Ready", "status": "True"}] if ready else []
+    pod = msgspec.structs.replace(pod, status=msgspec.convert({"conditions": conditions}, type(pod.status)))
+    monkeypatch.setattr(behind, "Copies", lambda _: SimpleNamespace(pods=[pod]))
+    found = SimpleNamespace(seen="0/3 nodes are available", evidence="Insufficient cpu")
+    monkeypatch.setattr(behind, "hindrances", lambda *_: (found, [pod]))
+    monkeypatch.setattr(behind, "answers_at", lambda *_: answers)
+    copies = SimpleNamespace(cluster=SimpleNamespace(api=None))
+    with pytest.raises(CheckFailed, match=reason) as failed:
+        behind.fail_unanswered(
+            copies, service_to({"app": "parcel"}, target), "http://127.0.0.1:8140/", "HTTP 503"
+        )
+    assert ready or failed.value.failure.evidence == "Insufficient cpu"
+
+
+def test_a_learner_without_an_autoscaler_is_asked_what_became_of_its_file(checks: Checks) -> None:
+    nobody = SimpleNamespace(
+        workload=Workload("Deployment", "default", "parcel"), all=list, pods=[a_pod(app="parcel")]
+    )
+    with pytest.raises(CheckFailed, match="no autoscaler sets their number") as failed:
+        checks(LAB, "unmeasured").fail_without_any(nobody)
+    assert "what did `kubectl apply` answer about it" in failed.value.failure.hint
