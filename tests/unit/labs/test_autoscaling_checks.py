@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +16,7 @@ from checker.cluster.kubernetes_autoscalers import Autoscaler
 from checker.cluster.kubernetes_records import Pod, Probe, Service
 from checker.cluster.kubernetes_workloads import Workload
 from checker.grading.verdicts import CheckFailed, CouldNotRun
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -453,6 +458,44 @@ def test_of_quick_policies_the_slowest_counts_when_the_learner_says_so(checks: C
     ]
     found = scaled(checks, {"policies": policies, "selectPolicy": "Min"}).autoscaler
     assert found.pace("scaleUp") == "100 % in 15 s or 1 copy in 15 s, whichever is less"
+
+
+ENGINE = """#!/bin/sh
+echo "$@" >> "$0.asked"
+case $1 in
+    inspect) echo 2026-12-01T16:00:00.5Z ;;
+    logs) cat "$0.log" ;;
+esac
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the toolbox has GNU's date, as Linux has")
+@pytest.mark.parametrize(
+    ("log", "begins"),
+    [
+        ("", True),
+        ("{} load begins, for 180 s\n{} load ends: 1 requests, 0 failed\n", True),
+        (
+            "{} load ends: 1 requests, 0 failed\n{} load begins, for 180 s\n{} load: 3 requests a second\n",
+            False,
+        ),
+    ],
+)
+def test_a_tide_that_is_under_way_is_not_shown_as_another(tmp_path: Path, log: str, begins: bool) -> None:
+    """Its seconds would be counted from the second command, and the check judges those of the tide."""
+    engine = tmp_path / "docker"
+    engine.write_text(ENGINE)
+    engine.chmod(0o755)
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.5Z")
+    (tmp_path / "docker.log").write_text(log.replace("{}", now))
+    script = next((ROOT / "labs").glob("14-*")) / "start/tide.sh"
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "DRYDOCK_LAB": "14"}
+    done = subprocess.run(
+        ["bash", script, "0"], env=env, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ("kill --signal USR1 drydock-14-traffic-1" in (tmp_path / "docker.asked").read_text()) is begins
+    assert done.returncode == (0 if begins else 1)
+    assert begins or "A tide is under way, and goes on for 1" in done.stderr
 
 
 # -- the one address -------------------------------------------------------------------------------------------
