@@ -460,6 +460,31 @@ def test_of_quick_policies_the_slowest_counts_when_the_learner_says_so(checks: C
     assert found.pace("scaleUp") == "100 % in 15 s or 1 copy in 15 s, whichever is less"
 
 
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ([(990, 2), (1040, 6), (1120, 3), (1140, 6), (1200, 2)], "6, 3, 6"),
+        # One user after the tide moves the use of a single copy by more than a tenth of the target.
+        ([(990, 1), (1030, 4), (1060, 6), (1195, 1), (1240, 2)], ""),
+    ],
+)
+def test_only_copies_that_the_tide_needed_are_missed_when_they_were_removed(
+    checks: Checks, numbers: list[tuple[float, int]], told: str
+) -> None:
+    kind = checks(LAB, "tide").Change
+    tide = SimpleNamespace(
+        due=1180.0,
+        require_over=lambda: None,
+        read=lambda: [kind(at, each, each, AUTOSCALER) for at, each in numbers],
+    )
+    steady = checks(LAB, "test_autoscaling").test_steady
+    if told:
+        with pytest.raises(CheckFailed, match=told):
+            steady(tide)
+    else:
+        steady(tide)
+
+
 ENGINE = """#!/bin/sh
 echo "$@" >> "$0.asked"
 case $1 in
