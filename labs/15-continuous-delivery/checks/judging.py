@@ -101,15 +101,13 @@ def where_to_look(delivery: Delivery) -> str:
             "Below your newest commit there are commits that `lab check` pushed and you pulled; they are wrong on purpose. In `parcel`, "
             f"`git rebase --onto {base} {newest}` leaves them out; then `git push --force`."
         )
-    if delivery.learners_run.result in {"refused tests", "refused start", "refused answer"}:
-        return (
-            "The last lines of the log say what was wrong. If it was the commit, and not your pipeline: `git revert --no-edit HEAD` "
-            "takes it back, then `git push`."
-        )
-    return (
+    hint = (
         "The last lines of the log say where it stopped. If you have changed your pipeline since then, let the runner call it again: "
         "`git commit --allow-empty`, then `git push`."
     )
+    if delivery.learners_run.result in {"refused tests", "refused start", "refused answer"}:
+        hint += " If the pipeline is right and a commit is wrong, `git revert --no-edit COMMIT` takes it back; then `git push`."
+    return hint
 
 
 def excuse_busy(outcome: Outcome, what: str) -> None:

@@ -362,7 +362,8 @@ def test_a_commit_that_was_refused_for_what_is_in_it_can_be_taken_back() -> None
         return str(judging.where_to_look(SimpleNamespace(learners_run=run(said, code=1), pulled=pulled)))
 
     assert "git revert" in hint("result: refused answer")
-    assert "--allow-empty" in hint("result: failed registry")
+    assert "git revert" not in hint("result: failed registry")
+    assert all("--allow-empty" in hint(f"result: {said}") for said in ("refused answer", "failed registry"))
     assert f"--onto {'a' * 10} {'b' * 10}`" in hint("result: refused answer", "a" * 40, "b" * 40)
 
 
