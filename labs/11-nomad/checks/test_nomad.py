@@ -151,7 +151,8 @@ def test_no_request_lost(nomad: Nomad, timeline: Traffic) -> None:
         before=OLD,
         after=NEW,
         source="lab timeline 11",
-        hint="Was there a moment without a copy that was ready? Lesson, “A canary”: what stays until the new one is promoted?",
+        hint="Was there a moment without a copy that was ready? Lesson, “A canary”: what stays until the new one is promoted? To "
+        f"release once more, hand over {OLD} first, and promote its canary if your file asks for one.",
     )
     own_versions(nomad, OLD)
 
