@@ -156,6 +156,11 @@ class Copies:
         """Return the application's container in what a workload makes pods of; None when it makes no copies."""
         return self.cluster.app(containers_of(self.template(workload)["spec"]))
 
+    def images_told(self, workload: Workload) -> list[str]:
+        """Return the images of what a workload makes pods of; none where it has no template of the usual form."""
+        template = self.spec(workload).get("template") or {}
+        return [each.image for each in containers_of(template.get("spec") or {})]
+
     def refused(self, workload: Workload) -> str:
         """Return why the cluster refuses to make copies that a workload wants; empty when it does not."""
         status = self._records[workload].get("status") or {}

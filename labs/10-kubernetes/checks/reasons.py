@@ -10,6 +10,7 @@ from checker.cluster.kubernetes_services import is_clusters_own, selected, selec
 from checker.grading.author import command_of, runs
 
 from .parcel import NODE_PORT, WHY
+from .rollouts import require_parcel_made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,7 @@ def fail_without_pods(cluster: Kubernetes) -> NoReturn:
 
 def fail_too_few(parcel: Parcel) -> NoReturn:
     """End the check: all copies are ready, and there are too few of them."""
+    require_parcel_made(parcel)
     pods = parcel.pods
     for workload in parcel.workloads:
         refused = parcel.refused(workload)

@@ -18,8 +18,27 @@ if TYPE_CHECKING:
     from .parcel import Parcel
 
 
+def require_parcel_made(parcel: Parcel) -> None:
+    """Require that what made the copies is told to make copies of Parcel, and nothing else."""
+    for workload in parcel.workloads:
+        images = parcel.images_told(workload)
+        if not images or any(parcel.cluster.is_parcel(each) for each in images):
+            continue
+        waiting = [pod for pod in parcel.cluster.misnamed() if parcel.owner(pod) == workload]
+        WHY.fail(
+            "told-another-image",
+            workload=workload.title,
+            images=images,
+            image=parcel.cluster.image,
+            space=workload.space,
+            seen=f"{waiting[0].metadata.name}: {waiting[0].trouble}" if waiting else ", ".join(images),
+            evidence=parcel.last_warning(waiting[0]) if waiting else "",
+        )
+
+
 def require_going_on(parcel: Parcel) -> None:
     """Require that no release was begun that cannot be done."""
+    require_parcel_made(parcel)
     pod = standing_still(parcel)
     if pod is None:
         return

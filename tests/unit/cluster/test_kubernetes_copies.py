@@ -107,6 +107,13 @@ def test_a_workload_without_a_template_cannot_be_followed() -> None:
         copies(pod("a"), web={"spec": {}}).made_of(WEB)
 
 
+def test_the_images_that_a_workload_was_told_are_known_whether_or_not_they_are_the_applications() -> None:
+    other = copies(pod("a"), web={"spec": template("shop:1")})
+    assert other.images_told(other.workloads[0]) == ["x", "shop:1"]
+    without = copies(pod("a"), web={"spec": {}})
+    assert without.images_told(without.workloads[0]) == []
+
+
 def test_the_key_changes_with_what_a_workload_was_told_and_not_with_what_came_of_it() -> None:
     first = copies(pod("a")).key
     assert copies(pod("b"), web={"spec": template("web:1.0"), "status": {"replicas": 3}}).key == first

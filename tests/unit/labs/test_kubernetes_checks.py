@@ -291,6 +291,25 @@ def test_a_rollout_that_stands_still_is_told_as_that_and_not_as_a_missing_image(
     assert "rollout undo" not in failure.hint
 
 
+@pytest.mark.parametrize("judge", ["require_going_on", "fail_too_few"])
+def test_a_release_of_an_image_that_is_not_parcels_is_told_by_that_image(checks: Checks, judge: str) -> None:
+    stuck = pod("new", image="parcel:2.0", ready=False, waiting="ImagePullBackOff")
+    other = pod("other", image="shop:1", owner="", ready=False, waiting="ImagePullBackOff")
+    parcel = Parcel(pod(image="drydock/parcel:1.0"), waiting=[other, stuck], warnings={"new": "not present"})
+    parcel.told = ("helper:1", "parcel:2.0")
+    parcel.owner = lambda one: OWNER if one.metadata.owner else Workload("Pod", "default", "other")  # type: ignore[method-assign]
+    module = checks(LAB, "rollouts" if judge == "require_going_on" else "reasons")
+    failure = told(lambda: getattr(module, judge)(parcel))
+    assert "deployment/parcel says now that its copies run helper:1 and parcel:2.0" in failure.rationale
+    assert (failure.seen, failure.evidence) == ("new: ImagePullBackOff", "not present")
+
+
+def test_a_release_of_parcel_beside_a_helper_is_one_of_parcel(checks: Checks) -> None:
+    parcel = Parcel(pod())
+    for parcel.told in ((), ("helper:1", "drydock/parcel:2.0")):
+        checks(LAB, "rollouts").require_going_on(parcel)
+
+
 def test_what_keeps_users_at_the_old_version_is_told(checks: Checks) -> None:
     behind = checks(LAB, "rollouts").left_behind
     parcel = Parcel(pod(image="drydock/parcel:1.0"))
