@@ -379,6 +379,21 @@ def _require_no_loss(
         )
 
 
+def told_otherwise(cluster: Cluster, version: str) -> str:
+    """Return that what makes the copies was not told of a version, as a sentence; empty if all of it was.
+
+    Args:
+        cluster: where they run.
+        version: the version that the copies should have.
+    """
+    newest = [history[0] for history in cluster.orders() if history]
+    other = next((each for each in newest if each.version != version), None)
+    if other is None:
+        return ""
+    runs = f"version {other.version}" if other.version else "another image"
+    return f"What makes the copies says {runs} (`{other.source}`)."
+
+
 def own_versions(cluster: Cluster, before: str) -> None:
     """Require that copies have answered with the version of their image, since one ran the version before.
 

@@ -202,6 +202,8 @@ class Goal:
             busy=lambda move: self.lab.too_busy(record, move.begin, move.end),
             source=way.drawn,
             hint=MOVE[way.key],
+            unfinished=COPIES[way.key],
+            standing=outcomes.told_otherwise(way.cluster, "2.0"),
         )
         outcomes.copies(way.cluster, WANTED, version="2.0", hint=COPIES[way.key])
         outcomes.own_versions(way.cluster, "1.0")

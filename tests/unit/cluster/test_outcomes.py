@@ -440,6 +440,21 @@ def test_what_keeps_users_at_the_old_version_is_told_with_a_hint_of_its_own() ->
     assert failure(old_alone, "").hint == "again"
 
 
+@pytest.mark.parametrize(
+    ("told_last", "words"),
+    [("2.0", ""), ("1.0", "says version 1.0 (`b`)."), ("", "says another image (`b`).")],
+)
+def test_what_was_not_told_of_a_version_is_known_by_its_newest_order(told_last: str, words: str) -> None:
+    cluster = Fake()
+    assert outcomes.told_otherwise(cluster, "2.0") == ""
+    cluster.told = [
+        [Order("2.0", "", "a"), Order("1.0", "", "a")],
+        [Order(told_last, "", "b"), Order("1.0", "", "b")],
+        [],
+    ]
+    assert outcomes.told_otherwise(cluster, "2.0") == (f"What makes the copies {words}" if words else "")
+
+
 def test_an_old_version_that_stays_is_told() -> None:
     assert "Version 1.0 still answers, beside 2.0" in told(
         lambda: outcomes.rollout(move(old_goes=False), before="1.0", after="2.0", hint="h")
