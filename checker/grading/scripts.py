@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import time
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ KILLED, KILL_SECONDS = 137, 3
 
 LINE_BYTES = 4096
 """How much of a script's first line is read."""
+
+_HELP = re.compile(r"^(?:See|Run) '.+ --help'.*$|^Usage:  .+(?:\n\n.+)?$", re.MULTILINE)
+"""What `docker` and `kubectl` write below an error: where their help is, and how a command is used."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Run:
     @property
     def evidence(self) -> str:
         """The last line of its errors; without errors, the last line that it printed. If it failed, also what is wrong with its file."""
-        lines = [_last(self.done.stderr) or self.last, "" if self.ok else self.remark]
+        lines = [_last(_HELP.sub("", self.done.stderr)) or self.last, "" if self.ok else self.remark]
         return "\n".join(filter(None, lines))
 
     def require_ok(self, hint: str) -> None:
@@ -129,13 +133,24 @@ class Script:
     def _remark(self) -> str:
         """Return what makes a shell misread the file, and what corrects it; empty if nothing does."""
         with contextlib.suppress(OSError), self.file.open("rb") as script:
-            if script.readline(LINE_BYTES).endswith(b"\r\n"):
-                name = shlex.quote(self.file.name)
-                return (
-                    f"The lines of {name} end as on Windows (CR LF), and a shell, or the program of the first line, may take the CR for a part of the last word. "
-                    f"This removes it: sed -i 's/\\r$//' {name}"
-                )
+            return remark_on_line_ends(self.file.name, script.readline(LINE_BYTES))
         return ""
+
+
+def remark_on_line_ends(name: str, text: bytes) -> str:
+    """Return that the lines of a script end as on Windows, and what corrects it; empty if they do not.
+
+    Args:
+        name: its name, as the learner types it.
+        text: its first line, or all of it.
+    """
+    if not text.partition(b"\n")[0].endswith(b"\r"):
+        return ""
+    quoted = shlex.quote(name)
+    return (
+        f"The lines of {quoted} end as on Windows (CR LF), and a shell, or the program of the first line, may take the CR for a part of the last word. "
+        f"This removes it: sed -i 's/\\r$//' {quoted}"
+    )
 
 
 def _last(text: str) -> str:

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from checker.engine.shell import Completed
-from checker.grading.scripts import TIMED_OUT, Run, Script
+from checker.grading.scripts import TIMED_OUT, Run, Script, remark_on_line_ends
 from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+HELP = "Run 'docker run --help' for more information\n"
+USAGE = "Usage:  docker run [OPTIONS] IMAGE [COMMAND] [ARG...]\n\n"
 
 
 def done(rc: int = 0, stdout: str = "", stderr: str = "") -> Any:
@@ -68,6 +72,37 @@ def test_a_script_that_had_to_be_killed_took_too_long_and_one_that_ended_so_in_t
         (done(0, "one\ntwo\n\n"), True, "ended with exit code 0", "two", "two"),
         (done(3, "one\n", "bad\n"), False, "ended with exit code 3", "one", "bad"),
         (done(TIMED_OUT), False, "did not finish within 8 s", "", ""),
+        # What docker writes below an error is not the error, whichever of its versions writes it.
+        (
+            done(125, "", "docker: in use.\nSee 'docker run --help'.\n"),
+            False,
+            "ended with exit code 125",
+            "",
+            "docker: in use.",
+        ),
+        (done(125, "", f"docker: in use\n\n{HELP}"), False, "ended with exit code 125", "", "docker: in use"),
+        (
+            done(1, "", f"unknown flag: --x\n\n{USAGE}{HELP}"),
+            False,
+            "ended with exit code 1",
+            "",
+            "unknown flag: --x",
+        ),
+        (
+            done(1, "", f"needs 1 argument.\n\n{USAGE}Run an image\n"),
+            False,
+            "ended with exit code 1",
+            "",
+            "needs 1 argument.",
+        ),
+        (
+            done(1, "", f"in use\n\n{HELP}curl: (6) no host\n"),
+            False,
+            "ended with exit code 1",
+            "",
+            "curl: (6) no host",
+        ),
+        (done(1, "one\n", HELP), False, "ended with exit code 1", "one", "one"),
     ],
 )
 def test_how_it_ended_is_told(result: Any, ok: bool, ending: str, last: str, evidence: str) -> None:
@@ -83,6 +118,14 @@ def test_a_failed_script_with_line_ends_of_windows_is_shown_with_what_removes_th
     assert failed.evidence.endswith(r"sed -i 's/\r$//' release.sh")
     # Perl, for one, takes both.
     assert script(tmp_path, done(0, "well\n")).run(seconds=1).evidence == "well"
+
+
+@pytest.mark.parametrize(
+    ("text", "remarked"),
+    [(b"set -eu\r\nexit\n", True), (b"exit 0\r", True), (b"set -eu\nexit\r\n", False), (b"", False)],
+)
+def test_the_line_ends_of_a_script_are_those_of_its_first_line(text: bytes, *, remarked: bool) -> None:
+    assert bool(remark_on_line_ends("start.sh", text)) == remarked
 
 
 def test_a_failed_script_is_shown_alone_if_its_lines_end_as_they_should_or_it_is_gone(tmp_path: Path) -> None:
