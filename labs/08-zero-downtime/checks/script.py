@@ -127,7 +127,7 @@ class Script:
             (not met, "users-met-the-bad", seen.summary),
             (now == good and not failed, "good-taken-away", seen.summary),
             (not visitor.reached, "users-sent-to-the-bad", visitor.line),
-            (not run.timed_out, "waits-for-ever", f"no end after {RUN_SECONDS:g} s{kept}"),
+            (not run.timed_out, "waits-too-long", f"no end after {RUN_SECONDS:g} s{kept}"),
             (not run.ok, "refused-with-success", f"exit code 0{kept}"),
             (tried, "not-tried", "no container of that image was started"),
             (not left, "bad-left-there", containers),
