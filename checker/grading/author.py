@@ -53,7 +53,7 @@ from checker.grading.reaching import insides, listening
 from checker.grading.repeating import repeating
 from checker.grading.rights import extra_rights, folder_behind, mounted_folders
 from checker.grading.running import MISPLACED, last_lines, misplaced_option
-from checker.grading.scripts import Run, Script
+from checker.grading.scripts import Run, Script, remark_on_line_ends
 from checker.grading.sheet import Sheet, read
 from checker.grading.starting import wait_for_service
 from checker.grading.verdicts import (
@@ -139,6 +139,7 @@ __all__ = [
     "packed_files",
     "past_events",
     "read_processes",
+    "remark_on_line_ends",
     "repeating",
     "require",
     "runs",
@@ -240,15 +241,45 @@ class Lab:
         """
         wanted = str((self.image(image) or {}).get("Id")) if image else ""
         labelled = {COMPOSE_SERVICE: service} if service else None
+        # A list of containers has whole seconds.
+        return self._outside(
+            lambda item: (
+                (not image or item.get("ImageID") == wanted) and (not since or item["Created"] >= int(since))
+            ),
+            labelled,
+        )
+
+    def on_own_engine(self, kind: str) -> list[Container]:
+        """Return the learner's containers of one of the course's images on this machine's own engine, oldest first.
+
+        Where the toolbox talks to another engine, they are in the wrong place: with another DOCKER_HOST, or started outside of
+        the toolbox.
+
+        Args:
+            kind: the image's name without its tag, such as `parcel`; an image that is based on it counts too.
+        """
+        ours = [each for each in self.containers() if each.labels.get(IMAGE) == kind]
+        outside = self._outside(
+            lambda item: item["Labels"].get(IMAGE) == kind and not item["Labels"].get(ROLE)
+        )
+        # One that was started outside of the toolbox can be the lab's by its name.
+        found = {each.id: each for each in (*ours, *outside)}
+        return sorted(found.values(), key=lambda container: container.created)
+
+    def _outside(
+        self, wanted: Callable[[dict[str, Any]], bool], labelled: dict[str, str] | None = None
+    ) -> list[Container]:
+        """Return those of the containers of no lab that are wanted, by the engine's list, oldest first.
+
+        Args:
+            wanted: what to ask of a container as it is listed.
+            labelled: the labels that it has to have.
+        """
         found = []
         for item in self.engine.list_all("containers", labels=labelled):
             labels = item.get("Labels") or {}
             scene = str(labels.get(COMPOSE_PROJECT, "")).startswith("drydock-")
-            # A list of containers has whole seconds.
-            asked = (not image or item.get("ImageID") == wanted) and (
-                not since or item["Created"] >= int(since)
-            )
-            if asked and LABEL not in labels and not scene:
+            if LABEL not in labels and not scene and wanted({**item, "Labels": labels}):
                 with contextlib.suppress(NotFoundError):
                     found.append(Container(self.engine, self.shells, self.engine.inspect(item["Id"])))
         return sorted(found, key=lambda container: container.created)

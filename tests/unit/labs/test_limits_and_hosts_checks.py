@@ -36,7 +36,8 @@ def box(name: str, **labels: str) -> dict[str, Any]:
         "ImageID": "sha256:p",
         "Image": "sha256:p",
         "Labels": labels,
-        "Created": f"2026-11-28T16:00:0{len(name)}Z",
+        "Created": f"2026-11-28T16:00:{len(name):02}Z",
+        "Config": {"Labels": labels},
         "State": {"Running": True},
     }
 
@@ -81,6 +82,21 @@ def test_of_the_containers_of_no_lab_only_those_asked_for_are_returned() -> None
     assert [each.name for each in lab.unowned(since=1000.5)] == ["young", "other"]
     lab.unowned("drydock/parcel:1.0", service="parcel")
     assert asked == [None, {"com.docker.compose.service": "parcel"}]
+
+
+def test_a_container_of_a_courses_image_on_the_own_engine_is_the_learners_unless_another_lab_or_the_checker_has_it() -> (
+    None
+):
+    kind, mine = {"io.drydock.image": "parcel"}, {"io.drydock.lab": "04"}
+    others = [
+        box("theirs", **kind, **{"io.drydock.lab": "06"}),
+        box("scene", **kind, **{"com.docker.compose.project": "drydock-06"}),
+        box("check", **kind, **{"io.drydock.role": "checker"}),
+        box("else", **{"io.drydock.image": "proxy"}),
+    ]
+    lab = lab_of(*others, box("outside", **kind), box("in-the-toolbox", **kind, **mine))
+    # The one that was made last has the longest name here.
+    assert [each.name for each in lab.on_own_engine("parcel")] == ["outside", "in-the-toolbox"]
 
 
 def test_containers_that_were_started_outside_of_the_toolbox_are_told(checks: Checks) -> None:
