@@ -41,6 +41,14 @@ _TWICE = re.compile(r"twice|[Cc]annot (?:overwrite|redefine|mutate)")
 _QUOTED = re.compile(r"""=\s*(["'])(?!\1)(.*)\1\s*(?:#.*)?$""")
 """A text in quotes, to the last quote on its line."""
 
+_UNREADABLE = (
+    (re.compile(r"[-+]?\d+(,\d+)+(\.\d+)?"), "a number has no comma in it; a decimal has a point."),
+    (re.compile(r"[-+]?\.\d+"), "a number begins with a digit, also before its point: 0.6, not .6."),
+    (re.compile(r"[-+]?\d+\."), "a point in a number has a digit behind it: 12 or 12.0, not 12."),
+    (re.compile(r"[-+]?0\d+(\.\d*)?"), "a number of several digits does not begin with 0: 7.5, not 07.5."),
+)
+"""How people write numbers that TOML cannot read, and what is wrong with each."""
+
 
 class Sheet:
     """What a sheet says, as `lab.sheet(…)` gives it.
@@ -161,6 +169,13 @@ def read(file: Path, lab: int, *, rule: str, like: str, hint: str = "") -> Sheet
                 f"{name} is not valid TOML: a text contains {own}, which is also the quote around it, so it ends there.",
                 **facts,
                 hint=f"Put a {other} before and after the text instead.",
+            )
+        value = line.partition("=")[2].partition("#")[0].strip()
+        if why := next((why for form, why in _UNREADABLE if form.fullmatch(value)), ""):
+            fail(
+                f"{name} is not valid TOML: {why}",
+                **facts,
+                hint="Type the number on this line again. The others may need the same.",
             )
         fail(
             f"{name} is not valid TOML: {rule}",
