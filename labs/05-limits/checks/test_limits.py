@@ -234,6 +234,15 @@ def test_kernels_compared(lab: Lab, programs: Programs) -> None:
     )
     for said, right, source in ((container, programs.kernel, ""), (vm, guest, "ssh vm ")):
         require(
+            said == right or not _is_cut(said, right),
+            "A line under [kernel] has only the beginning of the kernel's release.",
+            expected=f"all of what `{source}uname --kernel-release` prints",
+            seen=said,
+            source=f"{source}uname --kernel-release",
+            evidence=right,
+            hint="Copy the whole line: what stands behind the numbers belongs to the release.",
+        )
+        require(
             said == right or right not in said.split(),
             "A line under [kernel] has more than the release of the kernel.",
             expected=f"only what `{source}uname --kernel-release` prints",
@@ -271,6 +280,11 @@ def test_kernels_compared(lab: Lab, programs: Programs) -> None:
         evidence=guest,
         hint="The container that the virtual machine runs in has the machine's kernel; the guest in it has its own.",
     )
+
+
+def _is_cut(said: str, release: str) -> bool:
+    """Whether this is the beginning of a release, up to where one of its parts ends."""
+    return bool(said) and release.startswith(said) and not release[len(said) :][:1].isalnum()
 
 
 # -- each served by its kind of box ----------------------------------------------------------------------------

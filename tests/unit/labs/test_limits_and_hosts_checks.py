@@ -500,6 +500,24 @@ def test_what_could_not_be_tried_to_its_end_is_no_result_and_is_not_kept(
 
 
 @pytest.mark.parametrize(
+    ("said", "cut"),
+    [
+        ("5.15.0", True),
+        ("5.15", True),
+        ("5.15.0-91-generic", True),
+        ("5.1", False),
+        ("5.15.0-91-generic-more", False),
+        ("6.12", False),
+        ("", False),
+    ],
+)
+def test_a_release_that_is_cut_short_is_told_from_another_one(
+    checks: Checks, said: str, *, cut: bool
+) -> None:
+    assert checks("05-limits", "test_limits")._is_cut(said, "5.15.0-91-generic") is cut
+
+
+@pytest.mark.parametrize(
     ("word", "variables", "places"),
     [
         ("./ledger", {"PATH": "/bin"}, ["/app/ledger"]),
