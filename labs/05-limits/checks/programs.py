@@ -148,6 +148,7 @@ class Programs:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self._tried: set[str] = set()
 
     # -- the machine ---------------------------------------------------------------------------------------
 
@@ -220,11 +221,17 @@ class Programs:
         """Return the digest of a program's image."""
         return str((self.lab.image(self.image(name)) or {}).get("Id"))
 
-    def seen(self, name: str) -> Seen:
-        """Return how a program does in a container."""
+    def seen(self, name: str, *, again: bool = False) -> Seen:
+        """Return how a program does in a container.
+
+        Args:
+            name: the program.
+            again: try it in this run, whatever is known: the machine's kernel may have been given a module, or a translator.
+        """
         kept = self._kept("seen", name)
-        if kept is None:
+        if kept is None or (again and name not in self._tried):
             kept = self._try(name)
+            self._tried.add(name)
             self._keep(kept, "seen", name)
         return Seen(bool(kept["runs"]), str(kept["output"]))
 

@@ -481,7 +481,8 @@ def programs_of(checks: Checks, tmp_path: Path, **box: Any) -> Any:
     tried.remove = lambda: None
     made.lab = SimpleNamespace(run=lambda _: tried)
     made._file = lambda what: tmp_path / "-".join(what)
-    made.toolbox = SimpleNamespace(exec=lambda *_: SimpleNamespace(stdout=f"{module.NOTHING}  -\n"))
+    made._tried = set()
+    made.toolbox = SimpleNamespace(exec=lambda *_: SimpleNamespace(stdout=f"{module.NOTHING}  -\n0\n"))
     return made
 
 
@@ -497,6 +498,26 @@ def test_what_could_not_be_tried_to_its_end_is_no_result_and_is_not_kept(
     ended = programs_of(checks, tmp_path, running=False, exit_code=1, logs=lambda _: "no such file")
     assert ended.seen("ledger").output == "no such file"
     assert [each.name for each in tmp_path.iterdir()] == ["seen-ledger"]
+
+
+def test_what_did_not_run_is_tried_again_before_the_answer_is_called_wrong(
+    checks: Checks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = checks("05-limits", "test_limits")
+    before = programs_of(checks, tmp_path, running=False, exit_code=1, logs=lambda _: "exec format error")
+    words = {"box": "container", "said": ""}
+    lab: Any = SimpleNamespace(
+        sheet=lambda *_, **__: SimpleNamespace(text=lambda _, key: words[key], source="")
+    )
+    monkeypatch.setattr(module, "NAMES", ("seal",))
+    for judge in (module.test_messages_read, module.test_boxes_named):
+        with pytest.raises(CheckFailed, match="does not run in a container"):
+            judge(lab, before)
+    # A translator is registered with the kernel: nothing that the record depends on has changed.
+    after = programs_of(checks, tmp_path, running=False, exit_code=0, logs=lambda _: "seal: 4711-0815")
+    assert not after.seen("seal").runs
+    module.test_messages_read(lab, after)
+    module.test_boxes_named(lab, after)
 
 
 @pytest.mark.parametrize(
