@@ -158,9 +158,10 @@ def _fail_unplaced(nomad: Nomad, instances: list[Instance]) -> NoReturn:
     )
 
 
-def by_port(why: str) -> bool:
-    """Whether nothing but ports in use rules clients out, or nothing is known."""
-    return all("port" in reason or "no client" in reason for reason in why.split(", ") if reason)
+def by_port(why: str, *others: str) -> bool:
+    """Whether nothing rules clients out but ports in use, or what has one of some other words in it, or nothing is known."""
+    known = ("port", "no client", *others)
+    return all(any(word in reason for word in known) for reason in why.split(", ") if reason)
 
 
 def require_open(nomad: Nomad, why: str, begins: str, seen: str) -> None:
@@ -174,7 +175,8 @@ def require_open(nomad: Nomad, why: str, begins: str, seen: str) -> None:
     """
     if lost := nomad.ailing():
         could_not_run(f"{begins}, and it may be for want of a client. {lost}")
-    if by_port(why) and (closed := nomad.closed()):
+    # Copies that shun each other's clients find no more places than by their port.
+    if by_port(why, "distinct_hosts") and (closed := nomad.closed()):
         evidence = f"{closed[0]}: ineligible"
         WHY.fail(
             "client-closed", begins=begins, client=closed[0], job=nomad.name, seen=seen, evidence=evidence

@@ -222,12 +222,18 @@ def test_copies_of_two_groups_are_counted_together(checks: Checks) -> None:
     assert caught.value.failure.seen == "count = 2 in the group web and count = 1 in the group more"
 
 
-def test_a_client_that_takes_nothing_new_is_told_as_that_and_not_as_a_port_in_use(checks: Checks) -> None:
-    nomad = Nomad("1.0", "1.0", deployment=waiting(1, 0))
-    nomad.ineligible = ("client-3",)
+@pytest.mark.parametrize(
+    "why", ["network: reserved port collision http=8080 (3)", "distinct_hosts (1), port collision (1)"]
+)
+def test_a_client_that_takes_nothing_new_is_told_as_that_and_not_as_a_port_in_use(
+    checks: Checks, why: str
+) -> None:
+    nomad: Any = Nomad("1.0", "1.0", deployment=waiting(1, 0))
+    half: Any = Nomad("1.0")
+    for each in (nomad, half):
+        each.unplaced = lambda: SimpleNamespace(why=why)
+        each.ineligible = ("client-3",)
     assert "client-3 was told to take nothing new" in told(checks, nomad)
-    half = Nomad("1.0")
-    half.ineligible = ("client-3",)
     with pytest.raises(CheckFailed, match="client-3 was told to take nothing new"):
         checks("11-nomad", "job").require_two_copies(half, msgspec.convert(job(), Job))
 
