@@ -235,6 +235,7 @@ def rollout(
     source: str = "",
     unfinished: str = "",
     standing: str = "",
+    unmoved: str = "",
     because: Callable[[Rollout], str] = lambda _move: "",
     busy: Callable[[Rollout], str] = lambda _move: "",
 ) -> Rollout:
@@ -253,18 +254,22 @@ def rollout(
         unfinished: the hint for a rollout in which the old version still answers; `hint`, when left out.
         standing: what keeps users at the old version, as sentences; empty if it is not known. Where it is, and the service did not
             move at all, `unfinished` is the hint.
+        unmoved: the hint where only the old version answers, and it is not known why: there is nothing to go back to; `hint`, when
+            left out.
         because: says what cost the users something, as a sentence; empty if it cannot be told.
         busy: says how this machine was too busy to answer in time, as a clause; empty if it was not. See `Lab.too_busy`.
     """
     unfinished = unfinished or hint
+    known = unfinished if standing else hint
     move = _last_move(
         timeline,
         before,
         after,
         standing=f" {standing}" if standing else "",
         unfinished=unfinished,
+        unmoved=known if standing or timeline.latest != before else unmoved or hint,
         source=source,
-        hint=unfinished if standing else hint,
+        hint=known,
     )
     lost = (*move.failures, *move.cut)
     if len(lost) > allowed:
@@ -308,7 +313,15 @@ def excuse_late(
 
 
 def _last_move(
-    timeline: Timeline, before: str, after: str, *, standing: str, unfinished: str, source: str, hint: str
+    timeline: Timeline,
+    before: str,
+    after: str,
+    *,
+    standing: str,
+    unfinished: str,
+    unmoved: str,
+    source: str,
+    hint: str,
 ) -> Rollout:
     """Require that the service moved from one version to another and stayed there; return the last such rollout."""
     moves = [each for each in timeline.rollouts() if (each.before, each.after) == (before, after)]
@@ -321,7 +334,7 @@ def _last_move(
             if timeline.versions
             else "no good answer",
             source=source,
-            hint=hint,
+            hint=unmoved,
         )
     move = moves[-1]
     if move.withdrawn:

@@ -43,6 +43,9 @@ def require_moved_itself(
     """
     moves = [move for move in everything.rollouts() if (move.before, move.after) == (before, after)]
     early = service.created - moves[-1].begin if moves else 0.0
+    if early > 0 and tag_of(service.image) == before:
+        # Users may have seen the lesson's own service move.
+        WHY.fail("not-moved-yet", service=service, before=before, after=after, seen=service.image)
     seen = f"the move began {early:.0f} s before `{service.name}` was made"
     WHY.require(early <= 0, "moved-before", service=service, before=before, after=after, seen=seen)
     seen = f"every copy that `{service.name}` had was of version {after}"

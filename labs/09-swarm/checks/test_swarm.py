@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from checker.grading.author import Lab, Outside, Traffic
 
 ADDRESS = "http://127.0.0.1:8090/"
+HINT = (
+    "`lab timeline 9` draws what users saw. When does the swarm take the next copy away, and can the one before serve by then? "
+    "A copy needs 3 s until /readyz says yes, and the front asks twice a second."
+)
+"""Of the move from 1.0 to 2.0."""
+
 WARM_UP, WARM_UP_MS = "PARCEL_READY_DELAY_MS", 3000
 
 
@@ -107,8 +113,8 @@ def _require_update(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
     swarm, service = parcel.swarm, parcel.service
     outcomes.own_versions(swarm, "1.0")
     everything = timeline.await_settled(moment(lab.node("toolbox").started_at))
-    require_moved_itself(swarm, service, "1.0", "2.0", everything)
     require_not_taken_back(swarm, service, "2.0")
+    require_moved_itself(swarm, service, "1.0", "2.0", everything)
     # What another service did before does not count for this one.
     seen = timeline.await_settled(service.created)
     move = outcomes.rollout(
@@ -117,9 +123,8 @@ def _require_update(parcel: Parcel, lab: Lab, timeline: Traffic) -> None:
         after="2.0",
         busy=lambda move: lab.too_busy(everything, move.begin, move.end),
         source="lab timeline 9",
-        hint="`lab timeline 9` draws what users saw. When does the swarm take the next copy away, and can the one before "
-        "serve by then? A copy needs 3 s until /readyz says yes, and the front asks twice a second. To try again, go "
-        "back to 1.0 first.",
+        hint=f"{HINT} To try again, go back to 1.0 first.",
+        unmoved=HINT,
         unfinished=f"`docker service inspect --pretty {service.name}` shows under “UpdateStatus” whether the update goes on or "
         "was paused, and how long it waits between two copies (“Delay”). Check again when it is over.",
     )

@@ -62,13 +62,13 @@ REACH = {
 }
 MOVE = {
     "hand": "Is there a moment in which no copy serves? The front asks each host twice a second who is ready; one copy after "
-    "the other, and a look at the front between them. To try again, go back to 1.0 first.",
+    "the other, and a look at the front between them.",
     "swarm": "When does the swarm take the next copy away, and can the one before it serve by then? Its words are the update's "
-    "order and delay, and a health check. To try again, go back to 1.0 first.",
+    "order and delay, and a health check.",
     "kubernetes": "When does a pod get requests, and when does it lose them? Its words are the readiness probe, maxUnavailable, "
-    "and a preStop that waits. To try again, go back to 1.0 first.",
+    "and a preStop that waits.",
     "nomad": "When is a new copy counted as healthy, and when does an old one stop? Its words are the service's check, and the "
-    "update block's canary or max_parallel; shutdown_delay lets users leave. To try again, go back to 1.0 first.",
+    "update block's canary or max_parallel; shutdown_delay lets users leave.",
 }
 REPLACE = {
     "swarm": "`docker service ps NAME` after a loss shows what waits, and why. A port of a node can be held once.",
@@ -201,9 +201,10 @@ class Goal:
             after="2.0",
             busy=lambda move: self.lab.too_busy(record, move.begin, move.end),
             source=way.drawn,
-            hint=MOVE[way.key],
+            hint=f"{MOVE[way.key]} To try again, go back to 1.0 first.",
             unfinished=COPIES[way.key],
             standing=outcomes.told_otherwise(way.cluster, "2.0"),
+            unmoved=MOVE[way.key],
         )
         outcomes.copies(way.cluster, WANTED, version="2.0", hint=COPIES[way.key])
         outcomes.own_versions(way.cluster, "1.0")

@@ -495,6 +495,18 @@ def test_a_bad_release_that_takes_the_service_down_is_told_and_withdrawn() -> No
     assert withdrawn == ["yes"]
 
 
+def test_who_has_not_moved_yet_is_not_told_to_go_back() -> None:
+    still, moved = make([request(at / 5) for at in range(20)], now=10.0), move()
+
+    def hint(timeline: Timeline, before: str, after: str) -> str:
+        return told(
+            lambda: outcomes.rollout(timeline, before=before, after=after, hint="go back", unmoved="go on")
+        )
+
+    assert hint(still, "1.0", "2.0").endswith("go on")
+    assert hint(moved, "1.0", "3.0").endswith("go back")
+
+
 def test_a_bad_release_that_reaches_no_copy_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcomes, "ARRIVE_SECONDS", 0.1)
     withdrawn: list[str] = []

@@ -393,6 +393,13 @@ def test_a_move_before_the_service_was_made_is_told_as_that() -> None:
         moved(service(), task("2.0", 1), begin=-60)
 
 
+def test_a_service_that_still_runs_the_old_version_is_not_told_to_go_back_to_it() -> None:
+    spec = {"Name": "parcel", "TaskTemplate": {"ContainerSpec": {"Image": "drydock/parcel:1.0@sha256:x"}}}
+    with pytest.raises(CheckFailed, match=r"`parcel` runs 1\.0, and has not been moved to 2\.0") as caught:
+        moved(service(Spec=spec), task("1.0", 1), begin=-60)
+    assert "back" not in caught.value.failure.hint
+
+
 def test_what_a_swarm_has_forgotten_is_not_held_against_a_service() -> None:
     moved(service(), task("2.0", 4000), begin=50)
 
