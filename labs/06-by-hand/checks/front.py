@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from checker.grading.author import wait_until
 
-from .world import OWN_NAMES, WANTED, WHY
+from .world import HOSTS, OWN_NAMES, WANTED, WHY
 
 if TYPE_CHECKING:
     from checker.grading.author import Prober, Reply
@@ -86,7 +86,10 @@ def tell_of_reply(world: World, reply: Reply, number: int, token: str) -> NoRetu
     _require_usable_file(world, seen)
     if 300 <= reply.status < 400:
         WHY.fail("sends-away", to=reply.headers.get("location") or "another address", seen=seen)
+    _require_some_up(world, seen)
     sent = _sent_to(world, token)
+    for server in sent or world.servers:
+        _require_looked_up(world, server, seen)
     for server in sent:
         if server.is_address and server.host in world.inner_addresses:
             WHY.fail("inner-address", server=server, seen=f"{server.shown}; {seen}")
@@ -101,7 +104,7 @@ def tell_of_reply(world: World, reply: Reply, number: int, token: str) -> NoRetu
 
 
 def _sent_to(world: World, token: str) -> list[Server]:
-    """Return the lines of front.cfg whose servers the requests with this word failed at, by the front's log; all, when it does not say so."""
+    """Return the lines of front.cfg whose servers the requests with this word failed at, by the front's log; if it does not say so, those in use."""
     lines: list[str] = []
 
     def is_logged() -> bool:
@@ -114,9 +117,49 @@ def _sent_to(world: World, token: str) -> list[Server]:
     # A line may lead to another part of the front, which has lines of its own.
     able = [each for each in world.servers if not world.leads_on(each)]
     named = [each for each in able if any(each.is_named(name) for name in names)]
+    used = [each for each in able if (state := world.state(each)) is None or state.is_used]
     # Where the front knows of no server that is well, it has sent nothing to a dead one.
-    alive = [each for each in able if not world.is_lost(each)] if NONE_WELL in names else []
-    return named or alive or able
+    return named or [each for each in used if NONE_WELL not in names or not world.is_lost(each)]
+
+
+def _require_some_up(world: World, seen: str) -> None:
+    """Require that the health checks of front.cfg do not take every server out."""
+    down = [each for each in world.states if each.is_down]
+    if not down or any(each.is_used for each in world.states):
+        return
+    # Of a host that was lost, it is no wonder.
+    lost = [each for each in world.servers if world.is_lost(each)]
+    first = min(down, key=lambda state: any(each.is_named(state.name) for each in lost))
+    evidence = _told_by_log(world, f"parcel/{first.name} is DOWN") or first.shown
+    WHY.fail("all-down", seen=seen, evidence=evidence)
+
+
+def _require_looked_up(world: World, server: Server, seen: str) -> None:
+    """Require that the front knows the address that a host has, if the host is there and the line has its name."""
+    state = world.state(server)
+    if state is None or server.is_address or world.is_lost(server):
+        return
+    seen = f"{server.shown}; {seen}"
+    evidence = _told_by_log(world, f"could not resolve address '{server.written.partition(':')[0]}'")
+    if server.host not in HOSTS:
+        # HAProxy does not mind a name that nobody has: it leaves the server out.
+        WHY.require(not state.is_unresolved, "no-such-host", server=server, seen=seen, evidence=evidence)
+        return
+    now = world.addresses(server.host)
+    WHY.require(
+        state.address in now and not state.is_unresolved,
+        "not-looked-up",
+        server=server,
+        address=next(iter(now), "its address"),
+        seen=f"the front has {state.address or 'no address'} for {server.host}; {seen}",
+        evidence=evidence,
+    )
+
+
+def _told_by_log(world: World, words: str) -> str:
+    """Return the last line of the front's log that has these words; empty when there is none."""
+    lines = world.lab.node("front").logs(FEW_LINES).splitlines()
+    return next((line.strip() for line in reversed(lines) if words in line), "")
 
 
 def _require_usable_file(world: World, seen: str) -> None:
@@ -221,15 +264,18 @@ def tell_of_missing(world: World, seen: Counter[str]) -> NoReturn:
     copy = next(copy for name, copy in world.names.items() if name not in seen)
     lines = [each for each in world.servers if each.host == copy.node and each.port in copy.ports]
     if not lines:
+        for each in world.servers:
+            if each.host not in HOSTS:
+                _require_looked_up(world, each, words)
         WHY.fail("not-in-the-file", copy=copy, seen=words)
-    server, reserve = lines[0], "backup" in lines[0].options
-    log = "" if reserve else world.lab.node("front").logs(FEW_LINES)
-    told = ((line, re.search(r"parcel/(\S+) is DOWN", line)) for line in log.splitlines())
-    down = [line.strip() for line, found in told if found and server.is_named(found[1])]
+    server, state = lines[0], world.state(lines[0])
+    reserve, down = "backup" in server.options, state is not None and state.is_down
+    if not reserve:
+        _require_looked_up(world, server, words)
     WHY.fail(
         "unused.in-reserve" if reserve else "unused.down" if down else "unused.passed-over",
         server=server,
         copy=copy,
         seen=f"{server.shown}; {words}",
-        evidence="".join(down[-1:]),
+        evidence=_told_by_log(world, f"parcel/{server.name} is DOWN") if down else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import itertools
 import re
@@ -26,6 +27,12 @@ WANTED = 5
 
 OWN_NAMES = ("localhost", "127.0.0.1")
 """By these, the front means itself."""
+
+ASK_FRONT = (
+    'perl -MIO::Socket::UNIX -e \'$front = IO::Socket::UNIX->new("/run/front/admin.sock") or exit 1;'
+    ' print $front "show stat parcel 4 -1\\n"; print while <$front>\''
+)
+"""Asks the front, in its container, how it sees the servers of `backend parcel`: HAProxy's statistics, a line for each."""
 
 SERVER_WORDS = (["server"], ["server-template"])
 
@@ -66,6 +73,53 @@ class Server:
     def is_address(self) -> bool:
         """Whether the line has an address that belongs to no living host; the front's own is another part of it."""
         return bool(re.fullmatch(r"[\d.]+|\[[0-9a-f:]+\]", self.host)) and not self.host.startswith("127.")
+
+
+@dataclass(frozen=True)
+class State:
+    """How the front sees a server of `backend parcel` at this moment."""
+
+    name: str
+    status: str
+    """In HAProxy's words: `UP`, `DOWN`, `no check`, `MAINT`; `MAINT (resolution)` where it knows no address."""
+    address: str
+    """The address that it sends requests to; empty when it knows none."""
+    told: str
+    """What the last health check met, such as `L7STS/404`; empty without one."""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether its health check has failed."""
+        return self.status.startswith("DOWN")
+
+    @property
+    def is_used(self) -> bool:
+        """Whether the front may send requests to it."""
+        return not self.status.startswith(("DOWN", "MAINT"))
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Whether the front has found no address for the host's name, and leaves the server out."""
+        return self.status == "MAINT (resolution)"
+
+    @property
+    def shown(self) -> str:
+        """What the front says of it, in one line."""
+        return f"{self.name}: {self.status}" + (f", {self.told}" if self.told else "")
+
+
+def read_states(table: str) -> list[State]:
+    """Read what the front answered to `ASK_FRONT`."""
+    lines = [line for line in table.removeprefix("# ").splitlines() if line.strip()]
+    return [
+        State(
+            each["svname"],
+            each["status"],
+            (each["addr"] or "").rpartition(":")[0],
+            "/".join(part for part in (each["check_status"], each["check_code"] or each["last_chk"]) if part),
+        )
+        for each in csv.DictReader(lines)
+    ]
 
 
 class World:
@@ -151,12 +205,18 @@ class World:
     @functools.cached_property
     def servers(self) -> list[Server]:
         """The servers that front.cfg names."""
-        hosts = {name: self.cluster.host(name) for name in self.cluster.running()}
-        known = {ip: name for name, found in hosts.items() if found for ip in found.networks.values()}
+        known = {host: host for host in HOSTS}
+        for host in HOSTS:
+            if found := self.cluster.host(host):
+                # A container is known by its own name, too, and by its id; the address of a dead one may be another's by now.
+                live = found.networks.values() if found.running else ()
+                known.update(dict.fromkeys((found.name, found.id[:12], *live), host))
+        # Other names lead to a host as well; the front has looked them up.
+        reached = {each.name: known.get(each.address, "") for each in self.states}
         return [
             Server(
                 each["name"],
-                known.get(each["host"], each["host"]),
+                known.get(each["host"]) or reached.get(each["name"]) or each["host"],
                 # Without a port the front asks for the one that it was asked on.
                 int(each["port"] or FRONT_PORT),
                 each["written"],
@@ -187,6 +247,20 @@ class World:
     def is_lost(self, server: Server) -> bool:
         """Whether a line leads to a host that was lost; an engine forgets the address of a container that is dead."""
         return server.host in self.lost_hosts or (server.is_address and bool(self.lost_hosts))
+
+    @functools.cached_property
+    def states(self) -> list[State]:
+        """How the front sees the servers of `backend parcel` now."""
+        return read_states(self.lab.node("front").exec(ASK_FRONT).stdout)
+
+    def state(self, server: Server) -> State | None:
+        """Return how the front sees the server of a line, of a template's the first one; None when that is not known."""
+        return next((each for each in self.states if server.is_named(each.name)), None)
+
+    def addresses(self, host: str) -> list[str]:
+        """Return the addresses that a host has now; none when it does not run."""
+        found = self.cluster.host(host)
+        return [each for each in found.networks.values() if each] if found and found.running else []
 
     @functools.cached_property
     def inner_addresses(self) -> set[str]:

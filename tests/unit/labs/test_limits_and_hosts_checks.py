@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -448,7 +449,7 @@ def test_a_part_of_the_front_is_told_from_the_front(checks: Checks) -> None:
     part = "frontend second\n    bind 127.0.0.1:9000\n"
     text = f"{part}backend parcel\n    server second 127.0.0.1:9000\n    server b localhost:8080\n"
     found = of_file(checks, text)
-    found.cluster = SimpleNamespace(running=list)
+    found.cluster = SimpleNamespace(host=lambda _: None)
     assert [found.leads_on(each) for each in found.servers] == [True, False]
 
 
@@ -456,13 +457,110 @@ def test_an_address_inside_a_host_and_a_file_of_two_bytes_are_named(checks: Chec
     front = checks("06-by-hand", "front")
     found = of_file(checks, "backend parcel\n    server one 172.17.0.2:8080\n")
     found.counted = ["copy"]
-    found.cluster = SimpleNamespace(running=list, addresses=lambda _copy: ["172.17.0.2"])
+    found.cluster = SimpleNamespace(host=lambda _: None, addresses=lambda _copy: ["172.17.0.2"])
     reply: Any = SimpleNamespace(status=503, summary="HTTP 503", headers={})
     with pytest.raises(CheckFailed, match="the address that a copy has on its host"):
         front.tell_of_reply(found, reply, 1, TOKEN)
     wide = of_file(checks, "backend parcel\n" + "\0".join("server one host-1:8080"))
     with pytest.raises(CheckFailed, match="is written in UTF-16"):
         front.tell_of_reply(wide, reply, 1, TOKEN)
+
+
+STATES = """\
+# pxname,svname,status,check_status,check_code,last_chk,addr,
+parcel,parcel-1,{one},{asked},10.0.0.11:8080,
+parcel,parcel-2,{two},,,,{address},
+"""
+"""What the front's HAProxy answers, without the columns that nobody reads."""
+
+
+def with_two_hosts(
+    checks: Checks, lines: str, one: str, two: str, asked: str = ",,", address: str = "10.0.0.12:8080"
+) -> Any:
+    """Return a front with two lines, of hosts that run; the front sees its two servers like this."""
+    table = STATES.format(one=one, two=two, asked=asked, address=address)
+    found = of_file(checks, f"backend parcel\n{lines}")
+    node = SimpleNamespace(
+        exec=lambda command: SimpleNamespace(stdout=table if "show stat" in command else ""),
+        logs=lambda _: "",
+    )
+    found.lab = SimpleNamespace(node=lambda _: node)
+    running = {
+        f"host-{n}": SimpleNamespace(
+            name=f"drydock-06-host-{n}-1", id=str(n) * 64, running=True, networks={"lab": f"10.0.0.1{n}"}
+        )
+        for n in (1, 2)
+    }
+    found.cluster = SimpleNamespace(host=running.get, addresses=lambda _: [])
+    found.lost_hosts = set()
+    copies = [
+        SimpleNamespace(name="parcel", node=host, ports=(8080,), address=f"{host}:8080") for host in running
+    ]
+    found.copies = found.counted = copies
+    found.names = {f"parcel-{n}": copy for n, copy in enumerate(copies, 1)}
+    return found
+
+
+LINES = "    server parcel-1 host-1:8080 check\n    server parcel-2 {host}:8080\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "asked", "words"),
+    [
+        ("DOWN", "DOWN", "L7STS,404,", "counts its servers as down"),
+        ("DOWN 1/2", "MAINT", "L4CON,,Connection refused", "counts its servers as down"),
+        ("DOWN", "no check", "L7STS,404,", "is not answered by a copy"),
+        ("UP 1/2", "MAINT", "L7OK,200,", "is not answered by a copy"),
+    ],
+)
+def test_a_health_check_that_fails_for_every_server_is_told_from_other_failures(
+    checks: Checks, one: str, two: str, asked: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = checks("06-by-hand", "front")
+    monkeypatch.setattr(front, "LOGGED_SECONDS", 0.0)
+    world = with_two_hosts(checks, LINES.format(host="host-2"), one, two, asked)
+    reply: Any = SimpleNamespace(status=503, summary="HTTP 503", headers={})
+    with pytest.raises(CheckFailed, match=words) as failed:
+        front.tell_of_reply(world, reply, 1, TOKEN)
+    if "down" in words:
+        first, _, told = asked.rstrip(",").replace(",,", ",").partition(",")
+        assert failed.value.failure.evidence == f"parcel-1: {one}, {first}/{told}"
+
+
+@pytest.mark.parametrize("one", ["UP", "DOWN"])
+def test_a_server_that_the_front_counts_as_down_gets_no_request_even_on_a_dead_host(
+    checks: Checks, one: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    front = checks("06-by-hand", "front")
+    monkeypatch.setattr(front, "LOGGED_SECONDS", 0.0)
+    world = with_two_hosts(checks, LINES.format(host="host-2"), one, "no check")
+    world.lost_hosts = {"host-1"}
+    assert [each.name for each in front._sent_to(world, TOKEN)] == ["parcel-1"] * (one == "UP") + ["parcel-2"]
+
+
+NOWHERE = "MAINT (resolution)"
+
+
+@pytest.mark.parametrize(
+    ("host", "two", "address", "words"),
+    [
+        ("host2", NOWHERE, "", "The front has found nobody of this name"),
+        ("drydock-06-host-2-1", "no check", "10.0.0.12:8080", "and sends it no request"),
+        ("host-2.drydock-06_lab", "no check", "10.0.0.12:8080", "and sends it no request"),
+        ("host-2", NOWHERE, "", "does not know the address that host-2 has now"),
+        ("host-2", "no check", "10.0.0.99:8080", "does not know the address that host-2 has now"),
+        ("host-2", "MAINT", "10.0.0.12:8080", "and sends it no request"),
+        ("host-2", "DOWN", "10.0.0.12:8080", "counts parcel-2 as down"),
+        ("host-1", "no check", "10.0.0.11:8080", "the front does not know of it"),
+    ],
+)
+def test_why_users_never_get_to_a_copy_is_read_from_how_the_front_sees_its_server(
+    checks: Checks, host: str, two: str, address: str, words: str
+) -> None:
+    world = with_two_hosts(checks, LINES.format(host=host), "UP", two, address=address)
+    with pytest.raises(CheckFailed) as failed:
+        checks("06-by-hand", "front").tell_of_missing(world, Counter({"parcel-1": 15}))
+    assert words in failed.value.failure.rationale
 
 
 def test_what_haproxy_says_of_itself_is_not_the_mistake(checks: Checks) -> None:
