@@ -189,6 +189,10 @@ class ByHand:
         record = self._record(copy.node, copy.id)
         return str(record["State"]["StartedAt"])
 
+    def error(self, node: str, name: str) -> str:
+        """Return why a host's engine could not start a container, in its own words; empty when it could, or was not asked to."""
+        return str(self._record(node, name)["State"].get("Error") or "")
+
     def addresses(self, copy: Copy) -> list[str]:
         """Return the addresses that a copy has on the networks of its host's engine."""
         networks = self._record(copy.node, copy.id)["NetworkSettings"].get("Networks") or {}

@@ -78,9 +78,12 @@ def require_none_missing(world: World) -> None:
         return
     for host, name, status in world.cluster.ended():
         if host not in world.lost_hosts:
-            seen = f"{number} that run; {name}: {status}"
-            WHY.fail(_why_ended(world, host, status), name=name, host=host, seen=seen)
-    if own := [each for each in world.lab.containers() if each.labels.get("io.drydock.image") == "parcel"]:
+            seen, error = f"{number} that run; {name}: {status}", world.cluster.error(host, name)
+            reason = _why_ended(world, host, status, error)
+            WHY.fail(reason, name=name, host=host, seen=seen, evidence=error)
+    # One that has ended is left from an earlier try, and says nothing about this one.
+    mine = [each for each in world.lab.containers() if each.running]
+    if own := [each for each in mine if each.labels.get("io.drydock.image") == "parcel"]:
         seen = f"{number} there, and {len(own)} on your own engine"
         WHY.fail("on-your-own-engine", copy=own[0].name, left=left, seen=seen)
     if theirs := world.cluster.of_a_swarm():
@@ -98,10 +101,10 @@ def require_none_missing(world: World) -> None:
         )
 
 
-def _why_ended(world: World, host: str, status: str) -> str:
-    """Return the name of the reason why a copy does not run any more."""
+def _why_ended(world: World, host: str, status: str, error: str) -> str:
+    """Return the name of the reason why a copy does not run any more, by its status and by why its engine could not start it."""
     if status.startswith("Created"):
-        return "ended.not-started"
+        return "ended.not-started" if error else "ended.only-made"
     # 137 is what a kill leaves, and 255 what an engine writes that finds a copy dead when it begins again.
     if not status.startswith(("Exited (137)", "Exited (255)")):
         return "ended"

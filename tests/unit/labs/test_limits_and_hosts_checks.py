@@ -563,6 +563,42 @@ def test_why_users_never_get_to_a_copy_is_read_from_how_the_front_sees_its_serve
     assert words in failed.value.failure.rationale
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "reason"),
+    [
+        ("Created", "Bind for 0.0.0.0:8080 failed", "ended.not-started"),
+        ("Created", "", "ended.only-made"),
+        ("Exited (1) 2 seconds ago", "", "ended"),
+    ],
+)
+def test_a_copy_that_was_only_made_is_told_from_one_that_could_not_be_started(
+    checks: Checks, status: str, error: str, reason: str
+) -> None:
+    copies = checks("06-by-hand", "copies")
+    assert copies._why_ended(SimpleNamespace(deaths=[]), "host-1", status, error) == reason
+
+
+@pytest.mark.parametrize(
+    ("running", "words"),
+    [(True, "runs on your own machine's engine"), (False, "nobody has replaced what died with it")],
+)
+def test_a_container_of_ones_own_engine_counts_only_while_it_runs(
+    checks: Checks, words: str, *, running: bool
+) -> None:
+    beside = SimpleNamespace(name="parcel", running=running, labels={"io.drydock.image": "parcel"})
+    world: Any = SimpleNamespace(
+        counted=[SimpleNamespace(node="host-1")] * 4,
+        others="host-1, host-2",
+        left=["host-1", "host-2"],
+        loss=SimpleNamespace(host="host-3"),
+        is_full=lambda _: True,
+        cluster=SimpleNamespace(ended=list, of_a_swarm=list),
+        lab=SimpleNamespace(containers=lambda: [beside]),
+    )
+    with pytest.raises(CheckFailed, match=words):
+        checks("06-by-hand", "copies").require_none_missing(world)
+
+
 def test_what_haproxy_says_of_itself_is_not_the_mistake(checks: Checks) -> None:
     said = "haproxy version is 3.0\npath to executable is /usr/sbin/haproxy\nconfig : Proxy 'users': unable to find\n"
     assert of_file(checks, "", said).refused == "config : Proxy 'users': unable to find"
