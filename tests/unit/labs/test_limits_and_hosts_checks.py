@@ -173,6 +173,18 @@ def test_a_box_that_is_much_smaller_or_larger_than_the_others_is_named(
 
 
 @pytest.mark.parametrize(
+    ("returned", "said", "passes"),
+    [([0.6], 0.75, True), ([0.6], 0.65, False), ([0.9, 0.25], 0.5, True), ([0.9, 0.25], 0.28, False)],
+)
+def test_a_vms_time_is_compared_with_the_shortest_start_that_was_measured(
+    checks: Checks, returned: list[float], said: float, *, passes: bool
+) -> None:
+    samples = [SimpleNamespace(first_answer_s=1.6, returned_s=each) for each in returned]
+    soonest, latest = checks("04-containers-vs-vms", "test_measurements")._passing("drydock/vm:1.0", samples)
+    assert (soonest <= said <= latest) is passes
+
+
+@pytest.mark.parametrize(
     ("command", "mib"),
     [
         ("qemu-system-x86_64 -M q35 -m 128 -smp 1", 128),
