@@ -30,6 +30,15 @@ AT_LIMIT = 0.9
 """A box that takes this part of its memory limit may have reached it."""
 
 
+MACHINE_SWAPS = "awk '/^SwapTotal/ { all = $2 } /^SwapFree/ && $2 < all { print all - $2 }' /proc/meminfo"
+"""Prints how much swap this machine uses, in KiB; nothing if it uses none."""
+
+SWAP_OF_BOX = """docker exec $box sh -c '
+    cat /sys/fs/cgroup/memory.swap.current 2> /dev/null || sed -n "s/^total_swap //p" /sys/fs/cgroup/memory/memory.stat
+' 2> /dev/null || echo none"""
+"""Prints how many bytes of a box are in swap, by the second version of control groups, or by the first."""
+
+
 class Shelves:
     """The learner's boxes of both kinds.
 
@@ -160,6 +169,24 @@ class Shelves:
             for box in self.running(image)
             if 0 < self._written.get(box.id, 0.0) < mib
         ]
+
+    def memory_of(self, box: Container) -> float:
+        """Return what one of the boxes takes, in MiB; to be called after `memory`."""
+        return self._memory[box.id]
+
+    def swapped(self, boxes: list[Container]) -> dict[str, float]:
+        """Return how much of each box's memory is on the machine's disk, in MiB, by the box's id; the engine does not tell it."""
+        toolbox = self.lab.node("toolbox")
+        if not toolbox.exec(MACHINE_SWAPS).stdout.strip():
+            return dict.fromkeys((box.id for box in boxes), 0.0)
+        # Not by a shell that stays: in a box, it would take memory too.
+        said = toolbox.exec(
+            f"for box in {' '.join(box.id for box in boxes)}; do {SWAP_OF_BOX}; done", ASK_SECONDS
+        )
+        return {
+            box.id: int(line) / MIB if line.isdecimal() else 0.0
+            for box, line in zip(boxes, said.stdout.splitlines(), strict=False)
+        }
 
     def _weigh(self, boxes: list[Container]) -> None:
         """Weigh these boxes; one that was weighed before keeps the smaller numbers."""

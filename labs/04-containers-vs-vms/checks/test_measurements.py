@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import fail, guard, needs, require, timeout
+from checker.grading.author import could_not_run, fail, guard, needs, require, timeout
 
 from .own import CONTAINER, TITLES, VM, Own, Sample
 from .sheet import FILE, SOURCE, count, measurements
@@ -38,6 +38,9 @@ LESS = 0.9
 
 SMALLER, LARGER = 0.7, 1.6
 """Of what a box takes as it comes, between which parts a box may lie that counts as one of these."""
+
+SWAPPED = 0.03
+"""Of what boxes take, how much may be on the machine's disk: less changes no verdict."""
 
 NAMED_MOST = 6
 """So many boxes are named in a message."""
@@ -501,6 +504,8 @@ def _require_full(lab: Lab, shelves: Shelves, own: Own, image: str) -> None:
         source=source,
         hint="How often does one go into 512? Lesson, “Step 2”.",
     )
+    if total + each <= SHELF_MIB * ROOM:
+        _require_none_swapped(shelves, shelves.running(image))
     require(
         total + each > SHELF_MIB * ROOM,
         f"There is room left on the {title}s' shelf: as many as fit was the question.",
@@ -521,6 +526,8 @@ def _require_usual(lab: Lab, shelves: Shelves, own: Own, image: str) -> None:
     expected = f"about {min(free):.1f} MiB without the files that it read, as the checker's own {title} takes"
     for box, used in shelves.smaller_than(image, SMALLER * min(free)):
         changed = lab.changed_files(box) if image == CONTAINER else []
+        if not changed:
+            _require_none_swapped(shelves, [box])
         fail(
             f"What runs in `{box.name}` is not what its image has: a smaller program fits more often."
             if changed
@@ -540,6 +547,19 @@ def _require_usual(lab: Lab, shelves: Shelves, own: Own, image: str) -> None:
             source=source,
             hint=f"`docker top {box.name}` lists its processes; files in /dev/shm or in a tmpfs are memory, too.",
         )
+
+
+def _require_none_swapped(shelves: Shelves, boxes: list[Container]) -> None:
+    """End the check without a verdict if this machine has moved memory of these boxes to its disk: they seem to take less."""
+    swapped = shelves.swapped(boxes)
+    if sum(swapped.values()) < SWAPPED * sum(shelves.memory_of(box) for box in boxes):
+        return
+    most = max(boxes, key=lambda box: swapped[box.id])
+    could_not_run(
+        f"This machine is short of memory: it has moved {sum(swapped.values()):.0f} MiB of your boxes to its disk, of `{most.name}` "
+        f"{swapped[most.id]:.1f} MiB, so what they take cannot be told. Stop other programs, start the boxes again "
+        f"(`docker restart`), and check again."
+    )
 
 
 def _several(count: int, title: str) -> str:

@@ -110,6 +110,14 @@ def test_containers_that_were_started_outside_of_the_toolbox_are_told(checks: Ch
     measurements._tell_of_others(shelves, "drydock/parcel:1.0", 3)
 
 
+def with_swap(*boxes: int | str) -> Any:
+    """Return a toolbox on a machine that uses swap, if any; asked about the boxes, it prints these lines."""
+    lines, used = "\n".join(map(str, boxes)), "1024\n" if any(boxes) else ""
+    return SimpleNamespace(
+        exec=lambda command, *_: SimpleNamespace(stdout=lines if "docker exec" in command else used)
+    )
+
+
 @pytest.mark.parametrize(
     ("limit", "used", "squeezed"),
     [
@@ -124,7 +132,9 @@ def test_a_memory_limit_counts_only_if_a_box_takes_less_with_it(
 ) -> None:
     image, module = "drydock/parcel:1.0", "test_measurements"
     shelves = checks("04-containers-vs-vms", "shelf").Shelves(
-        SimpleNamespace(image=lambda _: {"Id": "x"}, containers=list, record=lambda *_: None)
+        SimpleNamespace(
+            image=lambda _: {"Id": "x"}, containers=list, record=lambda *_: None, node=lambda _: with_swap()
+        )
     )
     one = SimpleNamespace(id="1", name="box-1", running=True, host_config={"Memory": limit << 20})
     shelves.boxes[image] = [one] * 45
@@ -142,20 +152,26 @@ def test_a_memory_limit_counts_only_if_a_box_takes_less_with_it(
 
 
 @pytest.mark.parametrize(
-    ("written", "words"),
+    ("written", "swap", "words"),
     [
-        ([8.0, 8.1, 7.0, 9.9], ""),
-        ([8.0, 5.0], "`box-1` takes much less memory"),
-        ([8.0, 60.0], "`box-1` takes much more memory"),
-        ([0.0, 0.0], ""),
+        ([8.0, 8.1, 7.0, 9.9], 0, ""),
+        ([8.0, 5.0], 0, "`box-1` takes much less memory"),
+        ([8.0, 5.0], 3 << 20, "of `box-1` 3.0 MiB"),
+        ([8.0, 60.0], 0, "`box-1` takes much more memory"),
+        ([0.0, 0.0], 0, ""),
     ],
 )
 def test_a_box_that_is_much_smaller_or_larger_than_the_others_is_named(
-    checks: Checks, written: list[float], words: str, monkeypatch: pytest.MonkeyPatch
+    checks: Checks, written: list[float], swap: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = "drydock/parcel:1.0"
     shelf = checks("04-containers-vs-vms", "shelf")
-    lab: Any = SimpleNamespace(image=lambda _: {"Id": "x"}, containers=list, changed_files=lambda _: [])
+    lab: Any = SimpleNamespace(
+        image=lambda _: {"Id": "x"},
+        containers=list,
+        changed_files=lambda _: [],
+        node=lambda _: with_swap(swap),
+    )
     shelves = shelf.Shelves(lab)
     shelves.boxes[image] = [
         SimpleNamespace(id=str(n), name=f"box-{n}", running=True, took=took) for n, took in enumerate(written)
@@ -166,9 +182,30 @@ def test_a_box_that_is_much_smaller_or_larger_than_the_others_is_named(
     own = SimpleNamespace(samples=lambda _: [SimpleNamespace(written_mib=8.0)])
     judge = checks("04-containers-vs-vms", "test_measurements")._require_usual
     if words:
-        with pytest.raises(CheckFailed, match=words):
+        # What the machine has moved to its disk says nothing about the answer.
+        with pytest.raises(CouldNotRun if swap else CheckFailed, match=words):
             judge(lab, shelves, own, image)
     else:
+        judge(lab, shelves, own, image)
+
+
+def test_a_shelf_of_boxes_that_are_partly_on_the_machines_disk_is_not_called_half_empty(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, shelf = "drydock/vm:1.0", checks("04-containers-vs-vms", "shelf")
+    toolbox = with_swap(80 << 20, 80 << 20)
+    lab: Any = SimpleNamespace(
+        image=lambda _: {"Id": "x"}, containers=list, record=lambda *_: None, node=lambda _: toolbox
+    )
+    shelves = shelf.Shelves(lab)
+    shelves.boxes[image] = [SimpleNamespace(id=n, name=f"vm-{n}", running=True, host_config={}) for n in "12"]
+    monkeypatch.setattr(shelf, "memory_of", lambda _: SimpleNamespace(shown=150.0, written=0.0))
+    own = SimpleNamespace(samples=lambda _: [SimpleNamespace(memory_mib=230.0, written_mib=0.0)])
+    judge = checks("04-containers-vs-vms", "test_measurements")._require_full
+    with pytest.raises(CouldNotRun, match="has moved 160 MiB of your boxes to its disk"):
+        judge(lab, shelves, own, image)
+    toolbox = with_swap("none", "none")  # a kernel that does not count it
+    with pytest.raises(CheckFailed, match="There is room left"):
         judge(lab, shelves, own, image)
 
 
