@@ -521,6 +521,16 @@ def _fail_not_in_vm(name: str, programs: Programs, serving: Serving, said: dict[
             hint=f"`ssh vm {lying.path}` shows what it prints. A program that was started in an `ssh` session may end with it: "
             "lesson, “A program moves into the VM”, shows a line that keeps it running.",
         )
+    if not said and (around := programs.around_the_guest(name)):
+        fail(
+            f"{name} is in the container around the virtual machine, as {around}, and not in the virtual machine. That container has "
+            "this machine's kernel, as every container.",
+            expected=f"{name} in the guest, answering at http://vm:{port}/",
+            seen="no answer",
+            source="docker diff drydock-05-vm-1",
+            hint="`docker cp` and `docker exec` reach the container, `scp` and `ssh vm` the guest in it: lesson, “A program moves into "
+            "the VM”.",
+        )
     # One that was only created is what a file is copied out of.
     boxes = [box for box in serving.boxes_of(name) if box.status != "created"]
     if boxes and not said:

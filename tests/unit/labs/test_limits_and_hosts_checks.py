@@ -722,6 +722,26 @@ def test_a_release_that_is_cut_short_is_told_from_another_one(
 
 
 @pytest.mark.parametrize(
+    ("around", "words"),
+    [
+        ("/root/clock", "is in the container around the virtual machine, as /root/clock"),
+        ("", "Nobody answers on port 7004"),
+    ],
+)
+def test_a_program_in_the_container_around_the_virtual_machine_is_told_from_none(
+    checks: Checks, around: str, words: str
+) -> None:
+    programs = SimpleNamespace(
+        lying=lambda _: None,
+        report=SimpleNamespace(listeners={}),
+        around_the_guest=lambda _: around,
+    )
+    serving = SimpleNamespace(in_containers=lambda _: [], boxes_of=lambda _: [])
+    with pytest.raises(CheckFailed, match=words):
+        checks("05-limits", "test_limits")._fail_not_in_vm("clock", programs, serving, {})
+
+
+@pytest.mark.parametrize(
     ("word", "variables", "places"),
     [
         ("./ledger", {"PATH": "/bin"}, ["/app/ledger"]),
