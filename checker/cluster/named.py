@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from checker.engine.api import ROLE, NotFoundError, UnreadableLogsError
+from checker.engine.api import COMPOSE_ONE_OFF, COMPOSE_SERVICE, ROLE, NotFoundError, UnreadableLogsError
 from checker.grading.author import Container, fail
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ class Named(Protocol):
 
     def ended(self, name: str) -> str:
         """Return the last line of a copy of a service that has ended, or why it does not start; empty if unknown."""
+
+    def aside(self, name: str) -> str:
+        """Return what runs under a name that does not lead to it, and why not, as half a sentence; empty if nothing does."""
 
     def read_files(self, copy: Copy) -> dict[str, bytes]:
         """Return what a copy has in /run/secrets and in its program's folder, by path; nothing where that is not known."""
@@ -205,6 +208,17 @@ class OnNetwork:
         """Return the last line of a container that has ended and has the name in its own."""
         ended = [each for each in self._lab.containers() if name in each.name and not each.running]
         return ended[-1].logs(1) if ended else ""
+
+    def aside(self, name: str) -> str:
+        """Return which container has the name in the learner's own tools and not on the network, and where it is instead."""
+        for each in self._lab.containers():
+            if not each.running or name not in {each.name, each.labels.get(COMPOSE_SERVICE)}:
+                continue
+            if self._network not in each.networks:
+                return f"{each.name} runs, on {', '.join(each.networks) or 'no network'}"
+            if each.labels.get(COMPOSE_ONE_OFF) == "True":
+                return f"{each.name} runs, and `docker compose run` gives what it starts no name on a network"
+        return ""
 
     def read_files(self, copy: Copy) -> dict[str, bytes]:
         """Return the files in /run/secrets, in the folder in which the program starts, and in those of its command's files.

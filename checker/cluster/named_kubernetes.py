@@ -114,6 +114,10 @@ class NamedOnKubernetes:
                 return next(filter(None, why), _why_unplaced(pod))
         return ""
 
+    def aside(self, name: str) -> str:  # noqa: ARG002 - the interface has it
+        """Return nothing: whatever is on a cluster is in its one network."""
+        return ""
+
     def read_files(self, copy: Copy) -> dict[str, bytes]:  # noqa: ARG002 - the interface has it
         """Return nothing: the files of a pod are on its node."""
         return {}

@@ -76,6 +76,10 @@ class NamedOnSwarm:
         tasks = [each for each in self._swarm.look()[2] if service and each.service == service.id]
         return next((each.error for each in tasks if each.error), "")
 
+    def aside(self, name: str) -> str:  # noqa: ARG002 - the interface has it
+        """Return nothing: whatever is on a cluster is in its one network."""
+        return ""
+
     def read_files(self, copy: Copy) -> dict[str, bytes]:  # noqa: ARG002 - the interface has it
         """Return nothing: the files of a copy are on its node."""
         return {}

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from checker.cluster.interface import run_uninterrupted
 from checker.cluster.named import OnNetwork, leading
@@ -124,15 +124,7 @@ class Services:
         """Return the copy that a name leads to; fail if there is none, or more than one."""
         found = leading(self.copies, name)
         if not found:
-            running = ", ".join(each.name for each in self.copies)
-            fail(
-                f"The name `{name}` leads to no service.",
-                expected=f"one running service with the name `{name}`",
-                seen=f"running: {running}" if running else "nothing of yours runs",
-                source=self.on.lists,
-                evidence=self.on.ended(name),
-                hint=f"`{self.on.lists}` shows what runs, and `{self.on.shows_logs(name)}` why something does not.",
-            )
+            self._fail_without(name)
         self._seen[name] = found[0]
         require(
             len(found) == 1,
@@ -143,6 +135,21 @@ class Services:
             hint="How many copies did you ask for, and which of them have this name? A store of this kind is for one copy.",
         )
         return found[0]
+
+    def _fail_without(self, name: str) -> NoReturn:
+        """End the check: no running copy has a name."""
+        aside, running = self.on.aside(name), ", ".join(each.name for each in self.copies)
+        fail(
+            f"The name `{name}` leads to no service" + (f" on {NETWORK}: {aside}." if aside else "."),
+            expected=f"one running service with the name `{name}`",
+            seen=aside
+            or (f"running: {running}" if running else "nothing of yours runs that others can reach"),
+            source=self.on.lists,
+            evidence=self.on.ended(name),
+            hint=f"Which lines of the front's part in the lesson's compose.yaml, and at the end of that file, put it on {NETWORK}?"
+            if aside
+            else f"`{self.on.lists}` shows what runs, and `{self.on.shows_logs(name)}` why something does not.",
+        )
 
     def await_one(self, name: str) -> Copy:
         """Return the copy that a name leads to after a change, as soon as the one before it is gone."""

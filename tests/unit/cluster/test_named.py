@@ -15,7 +15,7 @@ from checker.cluster.named_kubernetes import NamedOnKubernetes
 from checker.cluster.named_swarm import NamedOnSwarm
 from checker.cluster.swarm_records import Service, Task
 from checker.engine import api
-from checker.engine.api import ROLE, NotFoundError, UnreadableLogsError
+from checker.engine.api import COMPOSE_ONE_OFF, COMPOSE_SERVICE, ROLE, NotFoundError, UnreadableLogsError
 from checker.grading.verdicts import CheckFailed
 
 if TYPE_CHECKING:
@@ -412,3 +412,24 @@ def test_on_kubernetes_what_ends_with_the_pod_is_no_store() -> None:
     """An emptyDir is gone with its pod; a folder of the node stays on that node."""
     (copy,) = NamedOnKubernetes(cast("Api", KubernetesApi())).copies()
     assert [store.source for store in copy.stores] == ["worker-1: /srv/t"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "networks", "told"),
+    [
+        ({}, {"work_default": {}}, "work-front runs, on work_default"),
+        ({}, {}, "work-front runs, on no network"),
+        ({COMPOSE_ONE_OFF: "True"}, {"net": {}}, "work-front runs, and `docker compose run`"),
+        ({}, {"net": {}}, ""),
+        ({COMPOSE_SERVICE: "tracking"}, {"work_default": {}}, ""),
+    ],
+)
+def test_what_runs_under_a_name_that_does_not_lead_to_it_is_known(
+    labels: dict[str, str], networks: dict[str, Any], told: str
+) -> None:
+    record = container("work-front", labels={COMPOSE_SERVICE: "front", **labels})
+    record["NetworkSettings"]["Networks"] = networks
+    on = on_network(record)
+    cast("Any", on)._lab.containers = lambda: [on._container("id-work-front")]
+    said = on.aside("front")
+    assert said.startswith(told) if told else not said

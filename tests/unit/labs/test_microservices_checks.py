@@ -315,3 +315,23 @@ def test_a_service_that_was_stopped_is_started_where_a_time_limit_does_not_reach
         there.moved = ""
     assert there.moved.startswith("tracking in ")
     assert threading.main_thread().name not in there.moved
+
+
+def test_a_name_that_leads_to_nothing_says_what_runs_beside_the_network() -> None:
+    there = services.Services.__new__(services.Services)
+    there.copies = []
+    there.on = SimpleNamespace(
+        lists="docker compose ps --all",
+        shows_logs=str,
+        ended=lambda _: "",
+        aside=lambda _: "work-front-1 runs, on bridge",
+    )
+    with pytest.raises(
+        CheckFailed, match="leads to no service on parcel-net: work-front-1 runs, on bridge"
+    ) as failed:
+        there.require_one("front")
+    assert "compose.yaml" in failed.value.failure.hint
+    there.on.aside = lambda _: ""
+    with pytest.raises(CheckFailed, match=r"The name `front` leads to no service\.$") as failed:
+        there.require_one("front")
+    assert "that others can reach" in failed.value.failure.seen
