@@ -54,9 +54,18 @@ def require_sent(services: Services, receivers: list[str], when: str) -> None:
         expected=f"a message for each within {SENT_SECONDS:g} s",
         seen=f"parcels for {first}: {wanted[first]}, messages: {wanted[first] - lost[first]}",
         source="curl http://gateway:8080/messages",
-        evidence=services.log("notification", 1),
+        evidence=_why_unsent(services) if lost else "",
         hint="Follow one notice: where is it stored, which service takes it from there, and when is it removed?",
     )
+
+
+def _why_unsent(services: Services) -> str:
+    """Return the newest line that says why no message was sent, from the gateway back to the front; else notification's last line."""
+    since = services.traffic.now() - SENT_SECONDS
+    for name in (GATEWAY, "notification", "front"):
+        if found := services.errors(name, since):
+            return found[-1]
+    return services.log("notification", 1)
 
 
 def require_sent_once(services: Services, receivers: list[str], when: str) -> None:

@@ -173,7 +173,7 @@ def require_page_back(services: Services) -> None:
         expected=f'"tracking": "ok" within {AGAIN_SECONDS:g} s',
         seen=page.summary,
         source=f"curl {FRONT}/",
-        evidence=services.log("front", 1),
+        evidence=services.why("front", page),
         hint="What decides the word that the front page says? If it is an answer of a moment ago, who asks again, and has that stopped?",
     )
 

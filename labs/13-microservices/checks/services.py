@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from checker.cluster.interface import run_uninterrupted
 from checker.cluster.named import OnNetwork, leading
-from checker.grading.author import fail, require, wait_until
+from checker.grading.author import fail, fields_of, moment, require, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +29,10 @@ PATIENCE_MS = 1000
 """How long a user waits for the front page, by the task; a time-out of half a second leaves room for a busy machine."""
 UP_SECONDS = 20.0
 GATEWAY = "gateway"
+RECENT_LINES = 200
+"""How many lines of a log are searched for what just happened."""
+ERROR = '"error"'
+REFUSED = range(400, 500)
 STOPPED = "stopped"
 KILLED = "killed"
 FAULTS: dict[str, dict[str, Any]] = {
@@ -274,6 +278,7 @@ class Services:
             expected='201 and {"parcel": a number}',
             seen=reply.summary,
             source=ACCEPTS,
+            evidence="" if number else self.why("front", reply),
             hint=f"`{self.on.shows_logs('front')}` says what happened to the request.",
         )
         self.scan(number, place)
@@ -288,6 +293,25 @@ class Services:
         if name == GATEWAY:
             return self.lab.node(name).logs(tail)
         return self.on.logs(self.get_one(name), tail)
+
+    def why(self, name: str, reply: Reply) -> str:
+        """Return the line of a service's log that says what it ran into with a request; else the last line that it wrote."""
+        number = str(fields_of(reply.body).get("request") or "")
+        lines = self.log(name, RECENT_LINES).splitlines()
+        told = [each for each in lines if number and number in each and ERROR in each]
+        return (told or lines or [""])[-1]
+
+    def errors(self, name: str, since: float) -> list[str]:
+        """Return the lines of a service's log since a moment, in seconds since 1970, that tell of an error; of the gateway's, of a refusal."""
+        lines = [
+            (fields_of(line[line.find("{") :]), line) for line in self.log(name, RECENT_LINES).splitlines()
+        ]
+        return [
+            line
+            for fields, line in lines
+            if moment(str(fields.get("time") or "")) >= since
+            and ("error" in fields or (name == GATEWAY and fields.get("status") in REFUSED))
+        ]
 
     def lines(self, name: str, number: str) -> list[str]:
         """Return the lines of a service's log with a request id."""

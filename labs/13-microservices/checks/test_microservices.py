@@ -34,7 +34,7 @@ def test_front_answers(services: Services) -> None:
         expected='HTTP 200 with "latest" and "tracking"',
         seen=reply.summary,
         source=f"curl {FRONT}/",
-        evidence=services.log("front", 1),
+        evidence=services.why("front", reply),
         hint=f"`{services.on.shows_logs('front')}` says what happened to the request.",
     )
     parcel = services.tracked
@@ -68,7 +68,7 @@ def test_tracking_apart(services: Services) -> None:
         expected=f'"place": "{parcel.place}", "tracking": "ok"',
         seen=f"tracking: {scanned.summary}; front: {said}",
         source=parcel.shown,
-        hint="Whom does the front ask for a place, and what is it answered? `docker compose logs tracking`.",
+        hint=f"Whom does the front ask for a place, and what is it answered? `{services.on.shows_logs('tracking')}`.",
     )
     wait_until(lambda: services.listed().get(parcel.number) == parcel.place, LISTED_SECONDS, every=0.2)
     page = services.prober.get(f"{FRONT}/")

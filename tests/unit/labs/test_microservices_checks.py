@@ -233,7 +233,7 @@ def test_how_long_a_request_took_is_read_from_any_line_with_its_id_and_a_number(
 def test_a_front_page_that_never_says_that_tracking_is_back_is_named() -> None:
     said = {"tracking": "as heard last"}
     reply = SimpleNamespace(fields=said, summary="HTTP 200")
-    there = SimpleNamespace(prober=SimpleNamespace(get=lambda _: reply), log=lambda *_: "")
+    there = SimpleNamespace(prober=SimpleNamespace(get=lambda _: reply), why=lambda *_: "")
     with pytest.raises(CheckFailed, match="says so, and the front page does not"):
         reading.require_page_back(there)
     said["tracking"] = "ok"
@@ -247,6 +247,9 @@ def messages(**sent: int) -> Any:
         accepted_while={"Ada": notices.WORKED},
         sent=lambda: sent,
         log=lambda *_: "",
+        require_repaired=lambda *_: None,
+        errors=lambda *_: [],
+        traffic=SimpleNamespace(now=lambda: 0.0),
     )
 
 
@@ -279,6 +282,7 @@ def test_a_tracking_that_is_not_as_slow_as_it_was_told_is_named_and_not_the_fron
 def test_a_parcel_without_a_number_is_the_front_s_fault_and_not_the_check_s(number: object) -> None:
     there = answering(status=201, fields={"parcel": number})
     there.require_repaired = lambda *_: None
+    there.why = lambda *_: ""
     there.on = SimpleNamespace(shows_logs=str)
     with pytest.raises(CheckFailed, match="The front accepts no parcel"):
         there._track()
@@ -335,3 +339,41 @@ def test_a_name_that_leads_to_nothing_says_what_runs_beside_the_network() -> Non
     with pytest.raises(CheckFailed, match=r"The name `front` leads to no service\.$") as failed:
         there.require_one("front")
     assert "that others can reach" in failed.value.failure.seen
+
+
+def logging(*lines: dict[str, Any]) -> Any:
+    there = services.Services.__new__(services.Services)
+    there.log = lambda *_: "\n".join(["not of the library", *map(json.dumps, lines)])
+    return there
+
+
+FAILED = {"event": "failed", "id": "0f3a", "error": "NameError"}
+REQUEST = {"event": "request", "id": "0f3a", "status": 500}
+
+
+def test_of_a_request_that_failed_the_line_with_its_cause_is_shown() -> None:
+    """The last line of a log only repeats that it failed, and other work may have failed since."""
+    reply = SimpleNamespace(body='{"request": "0f3a", "error": "NameError"}')
+    other = {"event": "background work failed", "error": "OSError"}
+    assert json.loads(logging(FAILED, REQUEST, other).why("front", reply)) == FAILED
+    assert json.loads(logging(REQUEST).why("front", SimpleNamespace(body=""))) == REQUEST
+
+
+def test_only_what_was_refused_or_failed_since_a_moment_explains_a_message_that_is_missing() -> None:
+    old = {**FAILED, "time": "2026-12-01T16:00:00.000Z"}
+    refused = {"time": "2026-12-01T16:01:00.000Z", "path": "/messages", "status": 403}
+    since = services.moment("2026-12-01T16:00:30Z")
+    assert [json.loads(each) for each in logging(old, refused).errors("gateway", since)] == [refused]
+    assert logging(old, refused).errors("front", since) == []
+    assert len(logging(old, refused).errors("front", since - 60)) == 1
+
+
+def test_a_missing_message_is_explained_from_the_gateway_back_to_the_front() -> None:
+    there = messages()
+    told = {"gateway": ["403"], "notification": ["OSError"], "front": ["NameError"]}
+    there.errors = lambda name, _: told[name]
+    for expected in ("403", "OSError", "NameError"):
+        with pytest.raises(CheckFailed, match="No message was sent") as failed:
+            notices.require_sent(there, ["Bob"], notices.WORKED)
+        assert failed.value.failure.evidence == expected
+        told[next(name for name, lines in told.items() if lines)] = []
