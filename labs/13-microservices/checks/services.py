@@ -227,12 +227,15 @@ class Services:
         """Have a parcel accepted for somebody."""
         return self.prober.post(f"{FRONT}/parcels", json.dumps({"to": receiver}), timeout=6)
 
-    def accept_several(self, count: int, when: str) -> list[str]:
+    def accept_several(self, count: int, when: str, to: str = "") -> list[str]:
         """Have parcels accepted, require that the front accepts them in time, and return for whom they are.
 
-        Of several, the last is for the receiver of the first: a message belongs to a parcel.
+        Args:
+            count: how many. Of several, the last is for the receiver of the first: a message belongs to a parcel.
+            when: in which situation this is.
+            to: for whom they are; for somebody new each, when left out.
         """
-        receivers = [f"Canal Street {number} {secrets.token_hex(3)}" for number in range(1, count + 1)]
+        receivers = [to or f"Canal Street {number} {secrets.token_hex(3)}" for number in range(1, count + 1)]
         receivers[-1] = receivers[0]
         late = 0
         for receiver in receivers:

@@ -377,3 +377,31 @@ def test_a_missing_message_is_explained_from_the_gateway_back_to_the_front() -> 
             notices.require_sent(there, ["Bob"], notices.WORKED)
         assert failed.value.failure.evidence == expected
         told[next(name for name, lines in told.items() if lines)] = []
+
+
+@pytest.mark.parametrize(
+    ("sent", "hint"), [({"Bob": 1}, "can a number come back"), ({"Bob": 1, "Ada": 0}, "Follow one notice")]
+)
+def test_a_receiver_who_got_an_earlier_message_leads_to_the_reference(
+    sent: dict[str, int], hint: str
+) -> None:
+    receivers = ["Bob", "Bob", *(name for name in sent if name == "Ada")]
+    with pytest.raises(CheckFailed, match="No message was sent") as failed:
+        notices.require_sent(messages(**sent), receivers, notices.WORKED)
+    assert hint in failed.value.failure.hint
+
+
+def test_one_more_parcel_is_accepted_when_the_message_to_its_receiver_was_sent() -> None:
+    """The number of a row that was deleted comes back, and with it the reference of a message that was sent."""
+    there = messages()
+    sent: dict[str, int] = {}
+    there.sent = lambda: sent
+
+    def accept(count: int, _: str, to: str = "") -> list[str]:
+        receivers = [to or f"R{number}" for number in range(count)]
+        sent.update(dict.fromkeys(receivers, 1))
+        return receivers
+
+    there.accept_several = accept
+    with pytest.raises(CheckFailed, match="No message was sent about 1 of 6 parcels"):
+        notices.require_each_sent_once(there)
