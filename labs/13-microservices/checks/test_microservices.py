@@ -111,7 +111,7 @@ def test_notification_apart(services: Services) -> None:
 
 
 @needs("notification-apart")
-@timeout(60)
+@timeout(90)
 def test_notified_once(services: Services) -> None:
     """One message is sent for each parcel."""
     notices.require_sent(services, [services.tracked.receiver], notices.WORKED)
