@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.engine.api import RefusedError
 from checker.grading.author import Prober as ShellProber
 from checker.grading.author import Reply
 
 from .answers import ask, fail_silent, require_label, some_numbers
-from .truth import BASE, IMAGE, PORT, WHY, seal
+from .inside import library_in, searched
+from .truth import BASE, IMAGE, PORT, WHY, adas_key, seal
 
 if TYPE_CHECKING:
     from checker.grading.author import Container, Lab, Prober
@@ -100,8 +101,14 @@ class Alone:
         for number in some_numbers():
             reply = ask(prober, f"http://{host}:{PORT}", number, container)
             if not reply.status:
-                fail_silent(container.reload(), reply, where=where, run=run)
+                self._fail_silent(container, reply, where, run)
             require_label(reply, number, self.key, where=where, seal_hint=KEY_HINT, whose=GIVEN, source=run)
+
+    def _fail_silent(self, container: Container, reply: Reply, where: str, run: str) -> NoReturn:
+        def find_library() -> str:
+            return library_in(searched(self._lab.engine, self.image, adas_key()))
+
+        fail_silent(container.reload(), reply, where=where, run=run, find_library=find_library)
 
     def require_stays(self) -> None:
         """Fail unless it goes on running after it has answered."""
@@ -169,7 +176,7 @@ class Alone:
         try:
             probe = self._lab.run(tools, command=["sleep", "60"], network=f"container:{locked.id}", Init=True)
         except RefusedError:
-            fail_silent(locked.reload(), Reply(""), where=where, run=run)  # it has ended already
+            self._fail_silent(locked, Reply(""), where, run)  # it has ended already
         inside = ShellProber(self._lab.shells.of(probe.id))
         self._require_labels_of(locked, inside, "127.0.0.1", where, run)
         places = ", ".join(mount["Destination"] for mount in locked.mounts)

@@ -11,6 +11,8 @@ from checker.grading.author import listening, wait_for_service
 from .truth import PORT, WHY, label, parcels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from checker.grading.author import Container, Prober, Reply
 
 START_SECONDS = 60.0
@@ -19,7 +21,12 @@ START_SECONDS = 60.0
 PATIENCE_SECONDS = 10.0
 """How long a copy is waited for whose container is on another machine, where nobody sees what it does."""
 
-UNWRITTEN = {r"urrency": "no-locale", r"journal|Read-only file system|Permission denied": "no-journal"}
+UNWRITTEN = {
+    r"urrency": "no-locale",
+    r"Is a directory": "journal-is-a-folder",
+    r"No such file or directory": "journal-without-a-folder",
+    r"journal|Read-only file system|Permission denied": "no-journal",
+}
 """What the service says with status 500, and the reason that it gives."""
 
 LINES = {4: "another-price", 6: "another-seal"}
@@ -132,13 +139,29 @@ def _first(reasons: dict[str, str], text: str) -> str:
     return next((reason for pattern, reason in reasons.items() if re.search(pattern, text)), "")
 
 
-def fail_silent(container: Container, reply: Reply, *, where: str, run: str) -> NoReturn:
-    """Explain why nothing answers: it ended, or it listens where nobody outside can reach it."""
+def fail_silent(
+    container: Container, reply: Reply, *, where: str, run: str, find_library: Callable[[], str] = lambda: ""
+) -> NoReturn:
+    """Explain why nothing answers: it ended, or it listens where nobody outside can reach it.
+
+    Args:
+        container: what was asked.
+        reply: what came back.
+        where: what was asked, for the learner.
+        run: the command that shows it.
+        find_library: called if the library was not found, for where it is in the image; empty if it is not.
+    """
     log = container.logs(tail=20).strip()
     last, command = log.rpartition("\n")[2], container.main_command[:80]
     if not container.running:
+        reason = (_first(ENDS, log) or "ended") if log else "ended-without-a-word"
+        place = find_library() if reason == "library-missing" else ""
         WHY.fail(
-            (_first(ENDS, log) or "ended") if log else "ended-without-a-word",
+            "library-not-found" if place else reason,
+            place=place,
+            home=" A `.local` folder counts for the user alone whose home it is in."
+            if "/.local/" in place
+            else "",
             where=where,
             command=command,
             run=run,

@@ -70,6 +70,16 @@ def _removed_later(layers: list[Layer], place: str) -> str:
     return ""
 
 
+def library_in(found: Contents) -> str:
+    """Return the file by which the library can be imported from an image; empty if no layer has it as a folder."""
+    places = [
+        layer.library
+        for number, layer in enumerate(found.layers, start=1)
+        if layer.library and not _removed_later(found.layers[number:], layer.library)
+    ]
+    return f"/{places[-1]}" if places else ""
+
+
 def _in_record(record: dict[str, Any], key: str) -> tuple[str, str]:
     """Return where an image's configuration or history tells the key, and in which form; two empty texts if they do not."""
     config = record.get("config") or {}

@@ -65,10 +65,10 @@ class Layer:
     """Files of a git history or a virtual environment, and `.env`, in archives too."""
     removed: list[str] = field(default_factory=list)
     """What this layer hides of the layers under it."""
-    environments: dict[str, bool] = field(default_factory=dict)
-    """The folders of virtual environments, and whether each was made somewhere else than in that folder of the image."""
-    library: bool = False
-    """Whether the library lies here importable, as a folder."""
+    environments: dict[str, str] = field(default_factory=dict)
+    """The folders of virtual environments, each with the path that it was made at; empty if it is a person's, or does not say."""
+    library: str = ""
+    """Where the library lies here importable, as a folder; empty if it does not."""
     packed_library: bool = False
     """Whether a file of this layer has the library packed inside it: a wheel, a zip application."""
     readable: bool = True
@@ -178,7 +178,11 @@ def _leave_out_environments_of_the_build(layers: list[Layer]) -> None:
     """
     made: set[str] = set()
     for layer in layers:
-        own = {place for place, foreign in layer.environments.items() if not foreign}
+        own = {
+            place
+            for place, made_at in layer.environments.items()
+            if made_at == f"/{place}" or _from_a_stage(made_at, layer.made_by)
+        }
         made = (made | own) - (layer.environments.keys() - own)
         # What is copied is somebody else's, whatever lies there already.
         copied = layer.made_by.startswith(("COPY", "ADD"))
@@ -186,6 +190,13 @@ def _leave_out_environments_of_the_build(layers: list[Layer]) -> None:
         layer.clutter = [
             name for name in layer.clutter if not _ENVIRONMENT.search(name) or not name.startswith(places)
         ]
+
+
+def _from_a_stage(made_at: str, step: str) -> bool:
+    """Whether a step copied an environment from where it was made: another stage of the build has such a path, a folder of sources does not."""
+    instruction, *words = step.split() or [""]
+    sources = [word.rstrip("/") for word in words[:-1] if word.startswith("/") and word != "/"]
+    return instruction == "COPY" and any(f"{made_at}/".startswith(f"{source}/") for source in sources)
 
 
 def _look_at(layer: Layer, member: tarfile.TarInfo, files: tarfile.TarFile, secrets: tuple[str, ...]) -> None:
@@ -196,7 +207,8 @@ def _look_at(layer: Layer, member: tarfile.TarInfo, files: tarfile.TarFile, secr
         return
     if is_clutter(name):
         layer.clutter.append(name)
-    layer.library |= name.endswith(LIBRARY)
+    if name.endswith(LIBRARY):
+        layer.library = name
     _note(layer, name, f"{name} {member.linkname}".encode(), secrets)
     if not member.isfile():
         return
@@ -218,7 +230,7 @@ def _note_environment(layer: Layer, name: str, content: bytes) -> None:
     here = made_at is not None and made_at[1] == f"/{folder}".encode()
     at_home = made_at is not None and _AT_HOME.fullmatch(made_at[1]) is not None
     foreign = content == ADAS_ENVIRONMENT or (at_home and not here)
-    layer.environments[folder] = foreign or not here
+    layer.environments[folder] = made_at[1].decode() if made_at and not foreign else ""
     if foreign and not is_clutter(name):
         layer.clutter.append(name)
 

@@ -245,6 +245,35 @@ def test_a_virtual_environment_that_the_build_made_is_no_clutter_even_under_that
     assert read(image(("COPY . .", tar(files)))).layers[0].clutter
 
 
+@pytest.mark.parametrize(
+    ("step", "known"),
+    [
+        ("COPY /build/.venv ./.venv", True),
+        ("COPY --chown=10001 /etc/hosts /build/ /srv/labels", True),
+        ("COPY .venv ./.venv", False),
+        ("COPY / /srv/labels", False),
+        ("COPY /build/.ven ./.venv", False),
+        ("RUN cp -r /build/.venv /srv/labels", False),
+        ("bash", False),
+        ("", False),
+    ],
+)
+def test_an_environment_that_a_stage_made_may_be_copied_to_another_folder(step: str, known: bool) -> None:
+    files = {"srv/labels/.venv/pyvenv.cfg": environment("/build/.venv"), "srv/labels/.venv/lib/x.py": b""}
+    assert bool(read(image((step, tar(files)))).layers[0].clutter) is not known
+
+
+def test_the_library_is_found_where_the_last_layer_that_has_it_put_it() -> None:
+    first, second = (
+        ("RUN pip install", tar({f"{top}/parcelcode/__init__.py": b""})) for top in ("root/.local/lib", "opt")
+    )
+    assert inside.library_in(read(image(first, SMALL))) == "/root/.local/lib/parcelcode/__init__.py"
+    assert inside.library_in(read(image(first, second))) == "/opt/parcelcode/__init__.py"
+    removed = ("RUN rm -r /root/.local", tar({"root/.wh..local": b""}))
+    assert inside.library_in(read(image(first, removed))) == ""
+    assert inside.library_in(read(image(SMALL))) == ""
+
+
 def test_a_later_step_may_install_into_an_environment_that_the_build_made() -> None:
     made = ("RUN python3 -m venv .venv", tar({"srv/.venv/pyvenv.cfg": environment("/srv/.venv")}))
     library = tar({"srv/.venv/lib/parcelcode/__init__.py": b""})

@@ -490,11 +490,46 @@ def test_a_program_without_an_ending_is_known_by_its_first_line(tmp_path: Any) -
     assert [file.name for file in recipe.programs(tmp_path)] == ["labels"]
 
 
-def ended(log: str) -> str:
+def ended(log: str, find_library: Any = str) -> str:
     """Return why a container of labels:1.0 ended with this log."""
     container = SimpleNamespace(logs=lambda **_: log, main_command="python3", running=False, exit_code=1)
-    rationale: str = failure(lambda: answers.fail_silent(container, Reply(""), where="It", run="")).rationale
+    rationale: str = failure(
+        lambda: answers.fail_silent(container, Reply(""), where="It", run="", find_library=find_library)
+    ).rationale
     return rationale
+
+
+@pytest.mark.parametrize(
+    ("place", "words", "of_one"),
+    [
+        ("", "is not installed in the image", False),
+        ("/opt/parcelcode/__init__.py", "is in the image, at `/opt/parcelcode/__init__.py`", False),
+        ("/root/.local/lib/parcelcode/__init__.py", "does not find it there", True),
+    ],
+)
+def test_a_library_that_is_there_and_not_found_is_not_told_as_missing(
+    place: str, words: str, of_one: bool
+) -> None:
+    log = "ModuleNotFoundError: No module named 'parcelcode'"
+    told = ended(log, lambda: place)
+    assert words in told
+    assert ("for the user alone" in told) is of_one
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("[Errno 21] Is a directory: '.'", "journal-is-a-folder"),
+        ("[Errno 2] No such file or directory: '/var/log/labels/journal.txt'", "journal-without-a-folder"),
+        ("[Errno 13] Permission denied: '/srv/labels/journal.txt'", "no-journal"),
+        ("[Errno 30] Read-only file system: '/srv/labels/journal.txt'", "no-journal"),
+        ("Currency formatting is not possible using the 'C' locale.", "no-locale"),
+        ("[Errno 6] No such device or address: '/dev/stdout'", "no-label"),
+    ],
+)
+def test_a_label_that_was_not_printed_is_told_by_what_the_service_says(error: str, reason: str) -> None:
+    reply = Reply("", status=500, body=f"cannot print PX-1042: {error}\n".encode())
+    assert answers._difference(reply, "PX-1042", truth.label("PX-1042", "key"))[0] == reason
 
 
 def test_an_installation_at_the_start_is_not_told_as_rights_of_files() -> None:
