@@ -150,6 +150,20 @@ _NO_BASE = re.compile(r"failed to resolve source metadata for ([^\s,]+?): ")
 _MISSING = re.compile(r'"([^"]+)": not found|failed to calculate checksum[^"]*"([^"]+)"')
 
 
+def require_named(folder: Path) -> None:
+    """Fail unless a folder has a Dockerfile of exactly that name; some systems find it also by another spelling."""
+    names = sorted(path.name for path in folder.glob("*"))
+    seen = ", ".join(names) or "no folder labels/"
+    if "Dockerfile" in names and (folder / "Dockerfile").is_file():
+        return
+    near = [
+        name
+        for name in names
+        if re.match("(docker|container)file", name, re.IGNORECASE) and not name.endswith(".dockerignore")
+    ]
+    WHY.fail("recipe-misnamed" if near else "no-recipe", near="".join(near[:1]), seen=seen)
+
+
 def fail_build(build: Build) -> NoReturn:
     """Explain why a copy of the folder does not build, by what the builder said last."""
     log = "\n".join(build.log)
@@ -179,12 +193,21 @@ def settings(image: dict[str, Any]) -> list[object]:
     return [image.get("RootFS", {}).get("Layers"), *(config.get(name) or None for name in names)]
 
 
+_MOVING = re.compile(
+    "(latest|slim|alpine|stable|testing|unstable|rolling|devel|edge|lts|current|mainline|nightly)(-|$)"
+)
+"""How tags begin that name no version, but what is newest of a kind."""
+
+
+def tag_of(reference: str) -> str:
+    """Return the tag of an image reference; no tag means `latest`."""
+    return reference.partition("@")[0].rpartition("/")[2].partition(":")[2] or "latest"
+
+
 def unpinned(reference: str) -> bool:
-    """Whether an image reference may mean another image tomorrow: no digest, and `latest` or no tag."""
-    if "@" in reference:
-        return False
-    tag = reference.rpartition("/")[2].partition(":")[2]
-    return tag in {"", "latest"}
+    """Whether an image reference may mean another image tomorrow: no digest, and a tag that names no version."""
+    tag = tag_of(reference)
+    return "@" not in reference and bool(_MOVING.match(tag)) and not re.search(r"\d", tag)
 
 
 def only_here(lab: Lab, reference: str) -> bool:

@@ -10,7 +10,17 @@ from .alone import STOP_GRACE, Alone
 from .answers import START_SECONDS, ask, require_label
 from .inside import require_adds_little, require_no_clutter, require_no_key, searched
 from .moved import require_labels_there, require_moved, require_runs_there
-from .recipe import BUILD_SECONDS, Recipe, fail_build, only_here, settings, short, unpinned
+from .recipe import (
+    BUILD_SECONDS,
+    Recipe,
+    fail_build,
+    only_here,
+    require_named,
+    settings,
+    short,
+    tag_of,
+    unpinned,
+)
 from .reuse import require_library_kept
 from .truth import BASE, IMAGE, WHY, adas_key, parcels
 
@@ -143,11 +153,7 @@ def test_builds_from_a_clean_copy(lab: Lab, recipe: Recipe, alone: Alone, prober
     """From a copy of your folder, anyone can build the same service."""
     if lab.recall("recipe", *recipe.state) is not None:
         return
-    WHY.require(
-        recipe.source.is_dir() and (recipe.source / "Dockerfile").is_file(),
-        "no-recipe",
-        seen=", ".join(sorted(path.name for path in recipe.source.glob("*"))) or "no folder labels/",
-    )
+    require_named(recipe.source)
     build = recipe.built
     if not build.ok:
         fail_build(build)
@@ -177,7 +183,10 @@ def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
         return
     for base in recipe.built.bases:
         named, evidence = short(base), f"load metadata for {base}"
-        WHY.require(not unpinned(base), "base-without-a-version", base=named, seen=named, evidence=evidence)
+        tag = tag_of(base)
+        WHY.require(
+            not unpinned(base), "base-without-a-version", base=named, tag=tag, seen=named, evidence=evidence
+        )
         WHY.require(not only_here(lab, base), "base-only-here", base=named, seen=named, evidence=evidence)
 
 

@@ -454,6 +454,44 @@ def test_a_base_is_only_here_if_nobody_else_can_get_it(
     assert recipe.only_here(lab, reference) is only
 
 
+@pytest.mark.parametrize(
+    ("reference", "moves"),
+    [
+        ("docker.io/library/python", True),
+        ("localhost:5000/python", True),
+        ("docker.io/library/python:latest", True),
+        ("docker.io/library/python:slim", True),
+        ("docker.io/library/python:slim-bookworm", True),
+        ("docker.io/library/debian:stable-slim", True),
+        ("docker.io/library/python:3.13-slim", False),
+        ("docker.io/library/python:slim@sha256:1", False),
+        ("docker.io/library/debian:bookworm-slim", False),
+        ("docker.io/library/python:alpine3.21", False),
+        ("docker.io/drydock/python:1.0", False),
+    ],
+)
+def test_a_tag_that_names_no_version_may_be_another_image_tomorrow(reference: str, moves: bool) -> None:
+    assert recipe.unpinned(reference) is moves
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["labels.py"], "has no Dockerfile"),
+        (["Dockerfile.dockerignore"], "has no Dockerfile"),
+        (["dockerfile"], "but a file `dockerfile`"),
+        (["Dockerfile.txt", "labels.py"], "but a file `Dockerfile.txt`"),
+        (["Containerfile"], "but a file `Containerfile`"),
+    ],
+)
+def test_a_recipe_under_another_name_is_named(names: list[str], words: str, tmp_path: Path) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    assert words in failure(recipe.require_named, tmp_path).rationale
+    (tmp_path / "Dockerfile").touch()
+    recipe.require_named(tmp_path)
+
+
 def test_a_recipe_that_was_edited_while_it_was_built_is_not_taken_for_the_one_before(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     file = tmp_path / "labels" / "Dockerfile"
