@@ -10,7 +10,7 @@ from checker.grading.author import Process, insides, last_lines, moment, read_pr
 
 from .given import runs_its_program, runs_own_command
 from .three import ALL, INSIDE, WHY, image_of, published
-from .up import fail_strangled
+from .up import SERVICE_KILLED, fail_strangled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +69,7 @@ def require_said(lab: Lab, outside: Outside, asked: Asked, container: Container)
     def silent(found: Container, reply: Reply) -> None:
         # The neighbour's worker is killed at the limit, and its service goes on: that is no reason for silence. It says so
         # itself when its service was killed.
-        ended = found.restarts or not found.running or "service itself was killed" in last_lines(found, 20)
+        ended = found.restarts or not found.running or SERVICE_KILLED in last_lines(found, 20)
         if found.oom_killed and reply.error and ended:
             fail_strangled(asked, found, f"{reply.summary}; OOMKilled: true")
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .three import Asked
 
 
+SERVICE_KILLED = "service itself was killed"
+"""What the neighbour's main process writes when the kernel had to end its service."""
+
+
 def require_running(lab: Lab, asked: Asked) -> Container:
     """Return the container; if it does not run and stay up, fail with what happened to it."""
     return lab.require_container(
@@ -45,8 +49,10 @@ def _tell_ended(lab: Lab, asked: Asked, container: Container) -> None:
     killed = ", OOMKilled: true" if container.oom_killed else ""
     seen = f"status: {container.status}, exit code {container.exit_code}{killed}"
     facts = {"seen": seen, "evidence": log}
-    since = moment(container.created) - 1
-    if killed_by_kernel(container, past_events(lab.engine, container.id, since=since)):
+    events = past_events(lab.engine, container.id, since=moment(container.created) - 1)
+    if asked.service == CRUNCHER.service and not events:
+        _require_no_kill(asked, container, facts)
+    if killed_by_kernel(container, events):
         fail_strangled(asked, container, seen)
     if "ledger" in log and "wanted is" in log:
         _fail_found_ledger(lab, asked, container, facts)
@@ -55,6 +61,16 @@ def _tell_ended(lab: Lab, asked: Asked, container: Container) -> None:
     if "cannot use the ledger" in log:
         reason = "read-only" if "Read-only file system" in log else "cannot-write"
         WHY.fail(reason, who=asked.name, **facts)
+
+
+def _require_no_kill(asked: Asked, container: Container, facts: dict[str, str]) -> None:
+    """Fail if the neighbour's main process was killed, and its own log does not say that its limit was why.
+
+    An engine that has forgotten the kill still says OOMKilled, because of a worker. That process is so small that the kernel
+    ends the service in its place, and it writes so.
+    """
+    told = container.exit_code != 137 or SERVICE_KILLED in last_lines(container, 20)
+    WHY.require(told, "main-process-killed", who=asked.name, **facts)
 
 
 def _fail_found_ledger(lab: Lab, asked: Asked, container: Container, facts: dict[str, str]) -> NoReturn:

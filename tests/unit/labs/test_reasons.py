@@ -973,6 +973,30 @@ def test_one_that_had_no_limit_is_not_told_that_its_limit_is_too_small() -> None
     assert "because this machine ran out of memory" in found.rationale
 
 
+@pytest.mark.parametrize(
+    ("asked", "log", "code", "words"),
+    [
+        (three.CRUNCHER, "round 1: the worker was killed by signal 9", 137, "as `docker kill` does"),
+        (three.CRUNCHER, "the service itself was killed; starting it again", 137, "leaves it no room"),
+        (three.V1, "", 137, "leaves it no room"),
+    ],
+)
+def test_a_kill_that_the_engine_has_forgotten_is_not_blamed_on_a_limit_that_cost_a_worker(
+    asked: Any, log: str, code: int, words: str
+) -> None:
+    engine = SimpleNamespace(events=lambda **_: iter(()))
+    made = one(
+        id="c",
+        status="exited",
+        oom_killed=True,
+        exit_code=code,
+        created="2026-11-28T16:00:00Z",
+        host_config={"Memory": LIMIT},
+        logs=lambda _: log,
+    )
+    assert words in failure(up._tell_ended, SimpleNamespace(engine=engine), asked, made).rationale
+
+
 @pytest.mark.parametrize(("restarts", "ago", "harmed"), [(0, 1, False), (3, 600, False), (3, 1, True)])
 def test_only_a_restart_around_the_kill_is_harm(restarts: int, ago: float, harmed: bool) -> None:
     now = time.time()
