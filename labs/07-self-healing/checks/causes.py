@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, NoReturn
 
 from checker.grading.author import moment
 
 from .server import LONG_SECONDS, SERVICE, WHY, number_of
+from .start import remark_on_start
 
 if TYPE_CHECKING:
     from checker.grading.author import Inner
@@ -34,6 +36,10 @@ def tell_why(server: Server, what: str, *, seen: str, since: float, ours: bool =
     parcel = next(iter(server.parcels()), None)
     if parcel is None:
         WHY.fail("removed", what=what, seen=f"no container of Parcel; users: {seen}")
+    if parcel.status == "created" and SERVICE in parcel.labels:
+        # A swarm makes the next container before it starts it; the one before has a log.
+        begun = [each for each in server.parcels() if each.status != "created"]
+        parcel = next((each for each in begun if each.labels.get(SERVICE) == parcel.labels[SERVICE]), parcel)
     # Requests are left out; a container that could not be started has no log, and the engine's reason.
     lines = [each for each in parcel.logs(300).splitlines() if '"request"' not in each]
     starts = server.starts(since)
@@ -41,9 +47,15 @@ def tell_why(server: Server, what: str, *, seen: str, since: float, ours: bool =
     if cause == "late" and starts >= AGAIN_AND_AGAIN:
         # It was looked at in the moment between a start and the next end.
         cause = "again"
+    if cause == "swarm-starts-nothing" and _still_tries(server, parcel, since):
+        cause = "again"
     damaged = [each for each in lines[-10:] if "damaged" in each]
     if cause == "again" and damaged:
         cause, lines = "again.on-the-damaged", damaged
+        # `verify` says so of a file that is not there; Parcel itself starts without a store.
+        missing = all("FileNotFoundError" in each for each in damaged)
+        if missing and not server.starts(moment(parcel.started_at)):
+            cause = "again.no-such-file"
     others, first = _beside(server, parcel) if cause == "nothing-acts" else ([], False)
     if others:
         cause = "watched-in-vain-as-first" if first else "watched-in-vain"
@@ -60,8 +72,21 @@ def tell_why(server: Server, what: str, *, seen: str, since: float, ours: bool =
         retries=retries,
         within=LONG_SECONDS,
         seen=f"{_state(parcel)}; users: {seen}",
-        evidence=str(parcel.attrs["State"].get("Error") or "") or "".join(lines[-1:]),
+        evidence="\n".join(filter(None, [_last_word(parcel, lines), remark_on_start(server, parcel)])),
     )
+
+
+def _last_word(parcel: Inner, lines: list[str]) -> str:
+    return str(parcel.attrs["State"].get("Error") or "") or "".join(lines[-1:])
+
+
+def _still_tries(server: Server, parcel: Inner, since: float) -> bool:
+    """Whether a swarm has made more than one container of Parcel since then, and is about to make another."""
+    service = parcel.labels[SERVICE]
+    theirs = [each for each in server.inside.containers() if each.labels.get(SERVICE) == service]
+    asked = f"docker service ps --format '{{{{.DesiredState}}}}' {shlex.quote(service)}"
+    planned = set(server.run(asked).split()) & {"Ready", "Running"}
+    return sum(moment(each.created) > since for each in theirs) > 1 and bool(planned)
 
 
 def _cause(parcel: Inner, *, started: bool) -> str:

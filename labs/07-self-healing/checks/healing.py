@@ -9,6 +9,7 @@ from checker.grading.author import could_not_run, wait_until
 
 from .causes import tell_why
 from .server import LONG_SECONDS, WHY
+from .start import remark_on_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +145,8 @@ def require_calm(server: Server) -> None:
     last, left = server.started(), LONG_SECONDS - server.seconds_up()
     if wait_until(lambda: server.started() > last, max(left, 0.0), every=0.5):
         seen = f"a start {server.started() - last:.0f} s after the one before"
-        WHY.fail("not-left-alone", seconds=LONG_SECONDS, seen=seen)
+        evidence = "".join(remark_on_start(server, each) for each in server.parcels()[:1])
+        WHY.fail("not-left-alone", seconds=LONG_SECONDS, seen=seen, evidence=evidence)
 
 
 def require_patient(server: Server) -> None:

@@ -15,12 +15,13 @@ from checker.grading.author import Process, Reasons, commands_run, could_not_run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from checker.grading.author import Inner, Inside, Lab, Prober, Reply, Traffic
+    from checker.grading.author import Container, Inner, Inside, Lab, Prober, Reply, Run, Traffic
 
     from .healing import Healing
 
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
-ADDRESS = "http://server:8080"
+PORT = 8080
+ADDRESS = f"http://server:{PORT}"
 
 LONG_SECONDS = 30.0
 """How long a hang may last: the image's own health check, which asks every five seconds, needs up to 21, and a stop 1 to 10.
@@ -30,6 +31,9 @@ Something that restarts the service again and again, whatever its state, has to 
 
 AT_ONCE_SECONDS = 1.5
 """What ends a program that hangs sooner than this has not waited for an answer; it would not let it stand still for a moment either."""
+
+HEALED_SECONDS = 8.0
+"""How long healed.sh may take; one that reads the log of a day takes less than a second."""
 
 PROGRAM = "/app/store.py"
 MADE_OF = ("Image", "Cmd", "Entrypoint", "Env", "Healthcheck", "RestartPolicy", "Memory", "Binds", "Mounts")
@@ -78,10 +82,40 @@ class Server:
 
     def parcels(self) -> list[Inner]:
         """Return the containers in which Parcel 1.1 itself runs; without one, those in which it did."""
-        ours = [each for each in self.inside.containers() if _is_parcel(each)]
+        ours = [each for each in self.inside.containers() if is_parcel(each)]
+        for each in ours:
+            places = [(mount, self._devices.get(mount["Source"])) for mount in each.mounts]
+            each.attrs["Mounts"] = [{**mount, "Source": at or mount["Source"]} for mount, at in places]
         # A healer may run from the same image, with the same volumes; it does not have the users' port.
         ours.sort(key=lambda each: (not _has_port(each), not _folders(each)[0]))
         return [each for each in ours if number_of(each)] or ours
+
+    @functools.cached_property
+    def _devices(self) -> dict[str, str]:
+        """The folders that are volumes by their driver's options, by the place where the engine mounts each of them.
+
+        It does so only while a container uses the volume; between two tries of Parcel, nothing is there.
+        """
+        form = "'{{json .}}'"
+        said = self.run(
+            f"docker volume ls --quiet | xargs --no-run-if-empty docker volume inspect --format {form}"
+        )
+        volumes = [json.loads(each) for each in said.splitlines()]
+        given = [(each["Mountpoint"], each.get("Options") or {}) for each in volumes]
+        bound = [(at, options) for at, options in given if "bind" in options.get("o", "").split(",")]
+        return {at: str(options["device"]) for at, options in bound if "device" in options}
+
+    def not_started(self, running: Inner) -> Inner | None:
+        """Return a container of Parcel that was made after the one that runs, and that the engine could not start; a swarm's are its own."""
+        return next(
+            (
+                each
+                for each in self.inside.containers()
+                if is_parcel(each) and SERVICE not in each.labels and each.created > running.created
+                if each.status == "created" and each.attrs["State"].get("Error")
+            ),
+            None,
+        )
 
     def most_restarts(self, parcel: Inner) -> int:
         """Return how often the engine starts a container again at most, as long as it may last; 0 when no number limits that."""
@@ -245,10 +279,13 @@ class Server:
         if not self.serves(15):
             could_not_run("Parcel was away before this check did anything to it. Check again.")
 
+    def healed(self) -> Run:
+        """Run the learner's healed.sh."""
+        return self.lab.script("healed.sh").run(seconds=HEALED_SECONDS)
+
     def count(self) -> int | None:
         """Return the number that the learner's healed.sh ends with; None when it does not end with one."""
-        word = self.lab.script("healed.sh").run(seconds=8).last.strip()
-        return int(word) if word.isdecimal() else None
+        return number_in(self.healed())
 
     def make_events(self, number: int) -> None:
         """Let this many events happen on the server's engine that are about nobody's container, as in a night: an image gets its own name again."""
@@ -317,12 +354,24 @@ def number_of(container: Inner) -> int:
     return 0
 
 
+def number_in(run: Run) -> int | None:
+    """Return the number that is the last line of a script; None if it is none."""
+    word = run.last.strip()
+    return int(word) if word.isdecimal() else None
+
+
+def stray_of(lab: Lab) -> Container | None:
+    """Return the newest container of Parcel 1.1 on the engine of the learner's own machine; None if there is none."""
+    return next((each for each in reversed(lab.on_own_engine("parcel")) if is_parcel(each)), None)
+
+
 def _shown(reply: Reply) -> list[str]:
     said = reply.json()
     return list(said.get("parcels") or ()) if isinstance(said, dict) else []
 
 
-def _is_parcel(container: Inner) -> bool:
+def is_parcel(container: Container) -> bool:
+    """Whether a container has the image of Parcel 1.1, or one that is based on it."""
     labels = [container.labels.get(key) for key in ("io.drydock.image", "org.opencontainers.image.version")]
     return labels == ["parcel", "1.1"]
 

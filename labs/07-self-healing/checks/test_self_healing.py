@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, NoReturn
 
-from checker.grading.author import needs, timeout, wait_until
+from checker.grading.author import listening, needs, timeout, wait_until
 
 from .causes import tell_why
 from .healing import (
@@ -18,7 +18,7 @@ from .healing import (
     require_healed_whole,
     require_patient,
 )
-from .server import LONG_SECONDS, SERVICE, WHY, number_of
+from .server import LONG_SECONDS, PORT, SERVICE, WHY, number_in, number_of, stray_of
 
 if TYPE_CHECKING:
     from checker.grading.author import Inner, Lab, Reply, Timeline, Traffic
@@ -64,6 +64,9 @@ def test_by_hand(lab: Lab, timeline: Traffic) -> None:
 def _hang(lab: Lab, timeline: Traffic, record: Timeline, seconds: float, shown: str) -> tuple[float, int]:
     """Require that the users met a hang which a human ended after that many seconds, and return what it cost."""
     hangs = [each for each in record.outages() if _is_human_hang(record, each)]
+    if not hangs and (stray := stray_of(lab)):
+        seen = f"{stray.name}, {stray.status}, on your own machine"
+        WHY.fail("no-hang.on-your-machine", parcel=stray.name, seen=seen)
     WHY.require(hangs, "no-hang", seen="no such time in the record")
     WHY.require(seconds, "not-measured", seen=shown)
     human = next((each for each in hangs if seconds > 0 and _fits(each, seconds)), None)
@@ -92,15 +95,22 @@ def _fits(outage: Outage, seconds: float) -> bool:
     return outage.seconds - give <= seconds <= outage.end - outage.begin + give
 
 
-@timeout(30)
+@timeout(60)
 def test_answers(server: Server) -> None:
     """Parcel 1.1 serves at http://localhost:8070, from a single container on the server."""
     server.serves(15 if server.parcels() else 0)
     found = server.parcels()
+    if not found and (stray := stray_of(server.lab)):
+        seen = f"{stray.name}, {stray.status}, on your own machine"
+        WHY.fail("no-parcel.on-your-machine", parcel=stray.name, seen=seen)
     names = [f"{each.name} ({each.image})" for each in server.inside.containers()]
     WHY.require(found, "no-parcel", seen=", ".join(names) or "no container")
     parcel, running = found[0], [each.name for each in found if number_of(each)]
     WHY.require(len(running) <= 1, "several", number=len(running), seen=", ".join(running))
+    if running and (late := server.not_started(parcel)):
+        error = str(late.attrs["State"]["Error"])
+        seen = f"{parcel.name} runs; {late.name}: created"
+        WHY.fail("not-started", parcel=late.name, running=parcel.name, seen=seen, evidence=error)
     reply = server.get("/")
     said = reply.json()
     if not (reply.ok and isinstance(said, dict) and said.get("version") == "1.1"):
@@ -129,7 +139,28 @@ def _tell_of_silence(server: Server, parcel: Inner, reply: Reply) -> NoReturn:
     words = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
     healthy = parcel.exec(f"{words} python3 -I -S /app/health.py").rc == 0
     WHY.require(healthy, "hangs", parcel=parcel.name, seen=seen)
-    WHY.fail("not-reached", seen=seen)
+    _tell_of_ports(parcel, seen)
+
+
+def _tell_of_ports(parcel: Inner, seen: str) -> NoReturn:
+    """End the check: Parcel answers inside its container, and no request of the users gets there."""
+    ways = [(at, port, inside) for inside, pairs in parcel.ports.items() for at, port in pairs]
+    here = [(at, inside) for at, port, inside in ways if port == PORT]
+    there = {port for _, port in listening(parcel)}
+    shown = ", ".join(f"{at}:{port}->{inside}" for at, port, inside in ways) or "no port is published"
+    reason, inside = "not-reached", here[0][1] if here else 0
+    # A service's ports can be the swarm's, and a container can have the server's own network.
+    if not ways and SERVICE not in parcel.labels and parcel.host_config.get("NetworkMode") != "host":
+        reason = "not-reached.unpublished"
+    elif ways and not here:
+        reason = "not-reached.on-another-port"
+    elif here and all(at.startswith("127.") or at == "::1" for at, _ in here):
+        reason = "not-reached.by-the-server-alone"
+    elif here and there and inside not in there:
+        reason = "not-reached.nobody-inside"
+    seen = f"{seen}; {shown}"
+    evidence = f"listening in {parcel.name}: {', '.join(map(str, sorted(there))) or 'nothing'}"
+    WHY.fail(reason, parcel=parcel.name, inside=inside, seen=seen, evidence=evidence)
 
 
 @needs("answers")
@@ -283,16 +314,11 @@ def test_visible(server: Server) -> None:
     # Once more: some records remember the first few, and no more.
     require_healed(server, Fault("second crash", lambda: server.get("/crash"), "has crashed once more"))
     for fault, (_, _, before, after) in server.healings.items():
-        if before is None or after is None:
-            run = server.lab.script("healed.sh").run(seconds=8)
-            WHY.fail("no-number", seen=run.last or run.evidence or "nothing")
-        grown = after - before
-        WHY.require(grown > 0, "not-counted", fault=fault, before=before, seen=str(after))
+        grown = _require_counted(server, fault, before, after)
         seen = f"{before}, then {after}"
         WHY.require(grown <= MOST_COUNTED, "counts-more", fault=fault, grown=grown, seen=seen)
     server.prove_once("events", _require_remembering)
-    first = server.count()
-    WHY.require(first is not None, "no-number", seen="no number")
+    first = _require_number(server)
     grows = wait_until(lambda: server.count() != first, COUNT_SECONDS, every=1.0)
     WHY.require(not grows, "counts-nothing", first=first, seen=str(server.count()))
 
@@ -300,10 +326,34 @@ def test_visible(server: Server) -> None:
 def _require_remembering(server: Server) -> None:
     before = server.count()
     server.make_events(EVENTS)
-    now = server.count()
-    WHY.require(now is not None, "no-number", seen="no number")
+    now = _require_number(server)
     if before is not None and now < before:
         WHY.fail("forgets", before=before, number=EVENTS, seen=str(now))
+
+
+def _require_number(server: Server) -> int:
+    """Return the number that healed.sh says; if it says none, the check fails."""
+    run = server.healed()
+    number = number_in(run)
+    if number is None:
+        reason = "no-number.in-time" if run.timed_out else "no-number"
+        seen = run.last or "nothing"
+        WHY.fail(reason, seconds=run.seconds, seen=seen, evidence=run.evidence)
+    return number
+
+
+def _require_counted(server: Server, fault: str, before: int | None, after: int | None) -> int:
+    """Return by how much a healing has made the number of healed.sh grow; if it has not, say what is known of that."""
+    if before is None or after is None:
+        then = [("before", before), ("after", after), ("now", _require_number(server))]
+        seen = ", ".join(f"{when}: {'no number' if said is None else said}" for when, said in then)
+        WHY.fail("no-number.for-a-while", fault=fault, seen=seen)
+    if after <= before:
+        file = server.lab.script("healed.sh").file
+        by_engine = file.is_file() and "RestartCount" in file.read_text(encoding="utf-8", errors="replace")
+        reason = "not-counted.by-the-policy-alone" if by_engine else "not-counted"
+        WHY.fail(reason, fault=fault, before=before, seen=str(after), evidence=server.healed().remark)
+    return after - before
 
 
 @needs("visible")

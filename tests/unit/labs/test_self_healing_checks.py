@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import subprocess
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from checker.grading.author import Inside, wait_until
+from checker.engine.shell import Completed
+from checker.grading.author import Container, Inside, Script, wait_until
+from checker.grading.scripts import TIMED_OUT
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from tests.conftest import ROOT
 
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     Checks = Callable[[str, str], ModuleType]
+
+MISSING = "/var/lib/parcel/parcels is damaged: it cannot be read: FileNotFoundError(2, 'No such file')\n"
+"""What Parcel's `verify` says of a file that is not there."""
 
 VOLUME = {"Type": "volume", "Destination": "/var/lib/parcel", "Source": "/disk/parcels"}
 
@@ -42,6 +48,7 @@ def container(
         "Created": "2026-11-29T07:00:00Z",
         "RestartCount": restarts,
         "Mounts": list(mounts),
+        "NetworkSettings": {"Ports": {}},
         "State": {
             "Running": True,
             "Restarting": False,
@@ -73,9 +80,16 @@ def server(
     tree: str = "",
     service: str = "",
     environ: str = "",
+    volumes: str = "",
+    planned: str = "",
+    script: str = "",
 ) -> Any:
     """Return a server with these containers, whose processes are what `top` says, each with its folder."""
     said = {
+        "volume inspect": volumes,
+        "DesiredState": planned,
+        "base64 -w0; fi": script,
+        "command -v": "none",
         "service inspect": service,
         "environ": environ,
         "ppid": f"PID PPID COMMAND\n{tree}",
@@ -118,6 +132,49 @@ def test_a_healer_from_the_same_image_is_not_taken_for_parcel(checks: Checks) ->
     ended = container("parcel", VOLUME, port="8080/tcp", Running=False)
     names = [each.name for each in server(checks, healer, ended, top="/ python3 /healer.py").parcels()]
     assert names == ["parcel", "healer"]
+
+
+def test_a_volume_that_is_a_folder_by_its_drivers_options_is_that_folder(checks: Checks) -> None:
+    volumes = [
+        {
+            "Mountpoint": "/disk/parcels",
+            "Options": {"type": "none", "o": "bind,rw", "device": "/srv/parcels"},
+        },
+        {"Mountpoint": "/disk/other", "Options": {"type": "tmpfs", "o": "mode=1777", "device": "tmpfs"}},
+        {"Mountpoint": "/disk/plain", "Options": None},
+    ]
+    said = server(checks, container("parcel", VOLUME), volumes="\n".join(map(json.dumps, volumes)))
+    assert said.folders == ("/srv/parcels", "")
+    other = VOLUME | {"Source": "/disk/other"}
+    said = server(checks, container("parcel", other), volumes="\n".join(map(json.dumps, volumes)))
+    assert said.folders == ("/disk/other", "")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, True),
+        ({"Created": "2026-11-29T06:00:00Z"}, False),  # an earlier try, in place of which the other was made
+        ({"Error": ""}, False),  # a healer may just be making it
+        ({"service": "parcel"}, False),
+        ({"Status": "exited"}, False),
+    ],
+)
+def test_a_parcel_that_could_not_start_beside_an_older_one_is_told(
+    checks: Checks, more: dict[str, str], *, told: bool
+) -> None:
+    facts: dict[str, Any] = {
+        "Running": False,
+        "Status": "created",
+        "Error": "port is already allocated",
+        "Created": "2026-11-29T08:00:00Z",
+    }
+    created, service = (facts | more)["Created"], more.get("service", "")
+    state = {key: value for key, value in (facts | more).items() if key not in {"Created", "service"}}
+    late = container("parcel", VOLUME, port="8080/tcp", service=service, **state) | {"Created": created}
+    said = server(checks, container("trial", VOLUME, port="8080/tcp"), late)
+    (trial, *_) = [each for each in said.inside.containers() if each.name == "trial"]
+    assert bool(said.not_started(trial)) == told
 
 
 @pytest.mark.parametrize(
@@ -178,6 +235,21 @@ def test_parcel_runs_where_its_program_runs_and_verifies_nothing(
         ({"Health": {"Status": "healthy"}, "every": 30}, {}, "has not failed often enough"),
         ({}, {}, "Nothing tests whether it answers"),
         ({"Status": "paused", "Paused": True}, {}, "is paused now"),
+        (
+            {"Running": False, "Restarting": True, "Status": "restarting"},
+            {"log": MISSING},
+            "verifies a file that does not exist",
+        ),
+        (
+            {"Running": False, "Restarting": True, "Status": "restarting"},
+            {"log": MISSING, "started": "9999999999"},
+            "again and again",
+        ),
+        (
+            {"Running": False, "Restarting": True, "Status": "restarting"},
+            {"log": f"{MISSING}/data/parcels is damaged: its checksum is that of other parcels"},
+            "again and again",
+        ),
     ],
 )
 def test_what_did_not_heal_is_said_as_what_it_is(
@@ -188,7 +260,78 @@ def test_what_did_not_heal_is_said_as_what_it_is(
     with pytest.raises(CheckFailed) as failed:
         checks("07-self-healing", "causes").tell_why(said, "hangs", seen="none", since=100.0)
     assert words in failed.value.failure.rationale
-    assert ("“The store”" in failed.value.failure.hint) == ("log" in more)
+    on_the_damaged = "log" in more and "does not exist" not in words
+    assert ("“The store”" in failed.value.failure.hint) == on_the_damaged
+
+
+@pytest.mark.parametrize(
+    ("containers", "planned", "words"),
+    [
+        (3, "Shutdown\nReady\n", "again and again"),
+        (3, "Shutdown\nShutdown\n", "has not started another"),
+        (1, "Ready\n", "has not started another"),
+    ],
+)
+def test_a_swarm_that_still_tries_is_told_from_one_that_starts_nothing(
+    checks: Checks, containers: int, planned: str, words: str
+) -> None:
+    ended: dict[str, Any] = {"Running": False, "Status": "exited", "service": "parcel"}
+    found = [container(f"parcel.{number}", VOLUME, **ended) for number in range(containers)]
+    with pytest.raises(CheckFailed) as failed:
+        checks("07-self-healing", "causes").tell_why(
+            server(checks, *found, planned=planned), "does not answer", seen="none", since=100.0
+        )
+    assert words in failed.value.failure.rationale
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - an address to compare with, not to bind
+
+
+def test_the_log_of_a_swarms_last_try_is_read_and_not_that_of_the_one_it_is_about_to_start(
+    checks: Checks,
+) -> None:
+    said = server(
+        checks,
+        container("parcel.2", VOLUME, Running=False, Status="created", service="parcel"),
+        container("parcel.1", VOLUME, Running=False, Status="exited", service="parcel"),
+        planned="Ready",
+    )
+    answer = said.inside.run
+    said.inside.run = lambda command, *_: (
+        MISSING if "logs" in command and "parcel.1" in command else answer(command)
+    )
+    with pytest.raises(CheckFailed, match="verifies a file that does not exist"):
+        checks("07-self-healing", "causes").tell_why(said, "does not answer", seen="none", since=100.0)
+
+
+SCRIPT = {"Type": "bind", "Destination": "/start.sh", "Source": "/work/start.sh"}
+
+
+@pytest.mark.parametrize(
+    ("args", "script", "test", "words"),
+    [
+        (["sh", "/start.sh"], "folder", "true", "/start.sh is a folder"),
+        (["/bin/sh", "/start.sh", "/data"], b"set -eu\r\nexit\r\n", "true", "The lines of start.sh end as on Windows"),
+        (["sh", "/start.sh"], b"while curl -sf http://localhost:8080/; do :; done\n", "true", "start.sh runs `curl`"),
+        (["sh", "/start.sh"], b"# curl is not there\nexit 0\n", "true", ""),
+        (["sh", "/other.sh"], "folder", "true", ""),
+        ([], "", "wget -q http://localhost:8080/ || exit 1", "The health check runs `wget`"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_script_itself_is_shown(
+    checks: Checks, args: list[str], script: str | bytes, test: str, words: str
+) -> None:
+    found = container("parcel", VOLUME, SCRIPT) | {"Path": "docker-init", "Args": args, "Image": "sha256:p"}
+    found["Config"]["Healthcheck"]["Test"] = ["CMD-SHELL", test]
+    encoded = base64.b64encode(script).decode() if isinstance(script, bytes) else script
+    said = server(checks, found, script=encoded)
+    (parcel,) = said.parcels()
+    remark = checks("07-self-healing", "start").remark_on_start(said, parcel)
+    assert remark.startswith(words)
+    assert bool(remark) == bool(words)
+    with pytest.raises(CheckFailed) as failed:
+        checks("07-self-healing", "causes").tell_why(said, "hangs", seen="none", since=100.0)
+    assert failed.value.failure.evidence == remark
 
 
 def test_a_sidecar_that_has_ended_is_named_and_an_init_is_not(checks: Checks) -> None:
@@ -307,7 +450,7 @@ def test_code_that_the_image_does_not_have_is_named(checks: Checks, there: str, 
         ("paused", {"status": 0}, False, "is paused"),
         ("running", {"status": 503}, True, "not the front page of Parcel 1.1"),
         ("running", {"status": 0}, False, "not even inside its container"),
-        ("running", {"status": 0}, True, "its users do not reach it"),
+        ("running", {"status": 0}, True, "no port of the server leads to it"),
     ],
 )
 def test_why_users_get_no_answer_of_a_parcel_that_runs(
@@ -318,8 +461,9 @@ def test_why_users_get_no_answer_of_a_parcel_that_runs(
     asked: list[str] = []
 
     def run(command: str) -> Any:
-        asked.append(command)
-        return SimpleNamespace(rc=int(not healthy))
+        if "health.py" in command:
+            asked.append(command)
+        return SimpleNamespace(rc=int(not healthy), stdout="")
 
     parcel.exec = run
     test = checks("07-self-healing", "test_self_healing")
@@ -327,6 +471,94 @@ def test_why_users_get_no_answer_of_a_parcel_that_runs(
         test._tell_of_silence(said, parcel, SimpleNamespace(summary="seen", text="", **reply))
     assert words in failed.value.failure.rationale
     assert all("PARCEL_PORT=9000" in each for each in asked)
+
+
+@pytest.mark.parametrize(
+    ("ports", "more", "reason"),
+    [
+        ({}, {}, "not-reached.unpublished"),
+        ({}, {"mode": "host"}, "not-reached"),
+        ({}, {"service": "parcel"}, "not-reached"),
+        ({"8080/tcp": [(EVERYWHERE, "8081")]}, {}, "not-reached.on-another-port"),
+        ({"80/tcp": [(EVERYWHERE, "8080"), ("::", "8080")]}, {}, "not-reached.nobody-inside"),
+        ({"8080/tcp": [("127.0.0.1", "8080")]}, {}, "not-reached.by-the-server-alone"),
+        ({"8080/tcp": [(EVERYWHERE, "8080")]}, {}, "not-reached"),
+    ],
+)  # fmt: skip
+def test_the_way_of_the_users_to_a_parcel_that_answers_is_told_as_far_as_it_goes(
+    checks: Checks, ports: dict[str, list[tuple[str, str]]], more: dict[str, str], reason: str
+) -> None:
+    found = container("parcel", VOLUME, service=more.get("service", ""))
+    found["HostConfig"]["NetworkMode"] = more.get("mode", "bridge")
+    found["NetworkSettings"]["Ports"] = {
+        inside: [{"HostIp": at, "HostPort": port} for at, port in pairs] for inside, pairs in ports.items()
+    }
+    (parcel,) = server(checks, found).parcels()
+    sockets = "   0: 00000000:1F90 00000000:0000 0A\n"  # 0.0.0.0:8080
+    parcel.exec = lambda _command: SimpleNamespace(stdout=sockets)
+    with pytest.raises(CheckFailed) as failed:
+        checks("07-self-healing", "test_self_healing")._tell_of_ports(parcel, "refused")
+    assert failed.value.failure.reason == reason
+    assert failed.value.failure.evidence == "listening in parcel: 8080"
+
+
+def healed_sh(checks: Checks, folder: Path, text: str, *answers: tuple[int, str]) -> Any:
+    """Return a server whose healed.sh has this text, and ends in these ways one after the other: exit code and output."""
+    (folder / "healed.sh").write_bytes(text.encode())
+    ends = iter(answers)
+
+    def run(_command: str, _seconds: float) -> Any:
+        code, out = next(ends)
+        return Completed(code, out.encode(), b"")
+
+    toolbox: Any = SimpleNamespace(attrs={"Config": {"WorkingDir": "/work"}}, exec=run)
+    said = server(checks, container("parcel", VOLUME))
+    said.lab.script = lambda name: Script(folder / name, lambda: toolbox)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "before", "after", "words", "evidence"),
+    [
+        ("docker logs -f parcel", (TIMED_OUT, ""), None, None, "did not finish within 8 s", ""),
+        ("echo none", (0, "none\n"), None, 1, "does not say how often", "none"),
+        ("cat count", (0, "1\n"), None, 1, "says a number now, but it said none", ""),
+        ("docker inspect -f '{{.RestartCount}}' parcel", (0, "0\n"), 0, 0, "It reads RestartCount", ""),
+        ("grep -c healed log\r\n", (1, "0\n"), 0, 0, "has not counted it", "end as on Windows"),
+        ("wc -l < log", (0, "0\n"), 2, 0, "has not counted it", ""),
+    ],
+)  # fmt: skip
+def test_why_healed_sh_has_not_counted_a_healing_is_told_as_far_as_it_is_known(
+    checks: Checks, tmp_path: Path, text: str, now: tuple[int, str], before: int | None, after: int | None, words: str, evidence: str
+) -> None:  # fmt: skip
+    test = checks("07-self-healing", "test_self_healing")
+    said = healed_sh(checks, tmp_path, text, now)
+    with pytest.raises(CheckFailed) as failed:
+        test._require_counted(said, "crash", before, after)
+    assert words in failed.value.failure.rationale
+    assert evidence in failed.value.failure.evidence
+    assert bool(evidence) == bool(failed.value.failure.evidence)
+
+
+def test_a_parcel_on_the_learners_own_machine_is_named_where_none_is_on_the_server(checks: Checks) -> None:
+    test = checks("07-self-healing", "test_self_healing")
+    said = server(checks)
+    of_lab_1, mine = container("copy"), container("parcel")
+    of_lab_1["Config"]["Labels"]["org.opencontainers.image.version"] = "1.0"
+    there = [Container(None, None, each) for each in (mine, of_lab_1)]  # type: ignore[arg-type]
+    said.lab.on_own_engine, said.serves = lambda _kind: there, lambda _seconds: False
+    with pytest.raises(CheckFailed, match="`parcel` is on your own machine"):
+        test.test_answers(said)
+    record = SimpleNamespace(outages=list)
+    with pytest.raises(
+        CheckFailed, match=r"`parcel`, which has the image of Parcel 1\.1, is on your own machine"
+    ):
+        test._hang(said.lab, None, record, 12.0, "12")
+    there.remove(there[0])
+    with pytest.raises(CheckFailed, match=r"No container of Parcel 1\.1 is on the server\.$"):
+        test.test_answers(said)
+    with pytest.raises(CheckFailed, match="that a human ended"):
+        test._hang(said.lab, None, record, 12.0, "12")
 
 
 @pytest.mark.parametrize(
@@ -382,6 +614,7 @@ def test_a_hang_of_a_human_stays_known_when_the_record_has_forgotten_it(
         measure_once=lambda *what, test: kept[what] if what in kept else kept.setdefault(what, list(test())),
         prove_once=lambda *_, test: test(),
         record=lambda *_: None,
+        on_own_engine=lambda _kind: [],
     )
     marks: list[str] = []
 
