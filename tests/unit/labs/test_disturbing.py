@@ -44,6 +44,7 @@ OTHERWISE = {
     "07-self-healing/checks/server.py:repair": "after a fault",
     "07-self-healing/checks/test_self_healing.py:test_store_healed": "hands its faults to `_heal`, which says so",
     "10-kubernetes/checks/loss.py:_evict_one": "called by the one that says so",
+    "15-continuous-delivery/checks/in_runner.py:end_pushes": "ends what a check that was interrupted has left",
 }
 """Functions that call one of these names and need not say so, and why."""
 
