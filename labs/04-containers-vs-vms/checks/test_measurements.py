@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import could_not_run, fail, guard, needs, require, timeout
+from checker.grading.author import Reason, Wanted, could_not_run, fail, guard, needs, require, timeout
 
 from .own import CONTAINER, TITLES, VM, Own, Sample
 from .sheet import FILE, SOURCE, count, measurements
@@ -372,6 +372,9 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
     ended = [box for box in shelves.boxes[image] if not box.running]
     if len(running) < said:
         _tell_of_others(shelves, image, said)
+        if len(running) + len(ended) >= said:
+            few = f"only {len(running)} {'runs' if len(running) == 1 else 'run'} of the {said} on the sheet"
+            _tell_of_ended(shelves, ended[0], few)
         fail(
             f"The sheet counts {_several(said, title)}, and only {len(running)} {'runs' if len(running) == 1 else 'run'}. "
             + (_why_not(ended[0]) if ended else "One that was never started serves nobody."),
@@ -422,6 +425,20 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
             source=f"docker top {box.name}",
             hint="Start it without an entrypoint, a command or a mount of your own.",
         )
+
+
+def _tell_of_ended(shelves: Shelves, box: Container, purpose: str) -> None:
+    """End the check for a box that was started and does not run, unless the number on the sheet says enough about it."""
+    refused = box.attrs["State"].get("Error")
+    if box.status == "paused" or box.oom_killed or (box.status == "created" and not refused):
+        return
+    hints = {
+        Reason.REFUSED: "What does the engine's message name? A port of this machine leads to one container only, and no box on "
+        "the shelf needs a published port. Remove the boxes that could not start before you start others.",
+        Reason.ENGINE_STOPPED: "`docker --help` lists the command that starts a stopped container again, as it was; it takes "
+        "several names.",
+    }
+    shelves.lab.require_container(Wanted(box.name, purpose=purpose, hints=hints))
 
 
 def _why_not(box: Container) -> str:

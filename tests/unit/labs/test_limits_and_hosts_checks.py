@@ -40,6 +40,8 @@ def box(name: str, **labels: str) -> dict[str, Any]:
         "Created": f"2026-11-28T16:00:{len(name):02}Z",
         "Config": {"Labels": labels},
         "State": {"Running": True},
+        "Config": {"Image": "drydock/parcel:1.0", "Labels": labels},
+        "HostConfig": {"LogConfig": {"Type": "json-file"}},
     }
 
 
@@ -108,6 +110,36 @@ def test_containers_that_were_started_outside_of_the_toolbox_are_told(checks: Ch
     assert "2 containers of drydock/parcel:1.0 run without the label" in failed.value.failure.rationale
     # If these do not make up the number, they are not the reason.
     measurements._tell_of_others(shelves, "drydock/parcel:1.0", 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "words"),
+    [
+        (2, "Bind for 0.0.0.0:8041 failed: port is already allocated", "the engine refused to start it"),
+        (2, "", "`box-2` was created and never started"),
+        (9, "Bind for 0.0.0.0:8041 failed: port is already allocated", "The sheet counts 9 containers"),
+    ],
+    ids=["all others were refused", "all others were only created", "others were never made"],
+)
+def test_a_box_that_the_engine_refused_to_start_is_told_with_the_engines_words(
+    checks: Checks, said: int, error: str, words: str
+) -> None:
+    refused = box("box-2", **{"io.drydock.lab": "04"})
+    refused["State"] = {"Status": "created", "Running": False, "Error": error}
+    running = box("box-1", **{"io.drydock.lab": "04"})
+    lab = lab_of(running, refused)
+    lab.engine.logs = lambda *_: ""  # type: ignore[method-assign]
+    image = "drydock/parcel:1.0"
+    shelves: Any = checks("04-containers-vs-vms", "shelf").Shelves(
+        SimpleNamespace(image=lambda _: {}, containers=list)
+    )
+    shelves.lab, shelves.boxes = lab, {image: [lab.container("box-1"), lab.container("box-2")]}
+    lab.containers = list  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed) as failed:
+        checks("04-containers-vs-vms", "test_measurements")._require_answering(shelves, image, said)
+    assert words in failed.value.failure.rationale
+    if error and said == 2:
+        assert failed.value.failure.evidence == error
 
 
 def with_swap(*boxes: int | str) -> Any:
