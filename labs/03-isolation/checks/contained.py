@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.grading.author import last_lines
 
 from .limits import NO_LIMIT, read_cpu, read_memory
-from .rounds import ROOM, await_another_kill, await_room, held_at_last_kill, says
+from .rounds import ROOM, await_another_kill, await_room, gave_back, held_at_last_kill, says
 from .three import CRUNCHER, WHY, mb, present
 
 if TYPE_CHECKING:
@@ -58,8 +58,18 @@ def require_stopped(lab: Lab, outside: Outside, container: Container) -> None:
     if met:
         _require_no_other(lab, container)
         return
-    _require_to_get_there(container, memory)
     evidence = last_lines(container, 4)
+    gave = gave_back(container)
+    # More than both together is from a round before it had this limit.
+    WHY.require(
+        not memory.limit < gave <= memory.limit + memory.swap,
+        "went-on-in-swap",
+        limit=mb(memory.limit),
+        swap=mb(memory.swap),
+        seen=f"it gave {mb(gave)} back at the end of its round; {memory.told}",
+        evidence=evidence,
+    )
+    _require_to_get_there(container, memory)
     WHY.fail("limit-not-met", limit=mb(memory.limit), seen=memory.told, evidence=evidence)
 
 

@@ -41,6 +41,12 @@ def held_at_last_kill(container: Container) -> int | None:
     return int(found[-1]) << 20 if found else None
 
 
+def gave_back(container: Container) -> int:
+    """Return how many bytes the worker held at the end of its last whole round, by the neighbour's log; 0 if it does not say."""
+    found = re.findall(r"done, gave (\d+) MB back", last_lines(container, LOG_LINES))
+    return int(found[-1]) << 20 if found else 0
+
+
 def last_killed(lab: Lab, outside: Outside) -> float:
     """Return when its last worker was killed, in seconds since 1970; 0 if none was."""
     return float(says(lab, outside).get("last_killed") or 0.0)

@@ -945,6 +945,22 @@ def test_a_kill_at_another_limit_does_not_count(
     assert len(rounds_asked) == asked
 
 
+@pytest.mark.parametrize(("gave", "in_swap"), [(200, True), (100, False), (1024, False), (0, False)])
+def test_a_round_that_ended_in_swap_is_not_told_as_one_that_never_met_its_limit(
+    gave: int, in_swap: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = f"round 2: done, gave {gave} MB back" if gave else ""
+    mine = one(host_config={"Memory": LIMIT}, oom_killed=False, logs=lambda _: log)
+    mine.reload = lambda: mine
+    monkeypatch.setattr(contained, "says", lambda *_: {"killed": 0})
+    monkeypatch.setattr(contained, "await_another_kill", lambda *_: None)
+    memory = limits.Memory(limit=LIMIT, swap=LIMIT, hits=9, kills=0)
+    monkeypatch.setattr(contained, "read_memory", lambda _: memory)
+    monkeypatch.setattr(contained, "read_cpu", lambda _: SimpleNamespace(cores=0.5))
+    told = failure(contained.require_stopped, None, None, mine).rationale
+    assert ("went on in swap" in told) is in_swap
+
+
 def test_each_container_that_may_have_a_limit_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     composed, own, outside, ended = (
         one(id=name, name=name, running=name != "ended")
