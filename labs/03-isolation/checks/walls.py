@@ -40,6 +40,9 @@ HOST_FOLDERS = (
 )
 """Folders that a machine needs to run, or that show what runs on it."""
 
+TIME_ZONE = ("/etc/localtime", "/etc/timezone")
+"""Files that many Compose files mount, so that a program writes the machine's time."""
+
 OPENED = {
     "--privileged": "every device of the machine, and every right that its root has",
     "--network": "the machine's own ports and addresses: no wall is left between them",
@@ -77,16 +80,21 @@ def reaches_into_host(lab: Lab, container: Container) -> tuple[str, str]:
 
 
 def _folder_of_host(container: Container) -> tuple[str, str] | None:
-    for mount in container.mounts:
+    for mount in _mounts(container):
         source = (
             str(mount.get("Source") or "") if mount.get("Type") == "bind" else folder_behind(container, mount)
         )
         if source and any(_within(source, top) or _within(top, source) for top in HOST_FOLDERS):
             return (
                 f"--volume {mount.get('Name') or source}",
-                f"{source}, a folder that the machine needs to run",
+                f"{source}, a part of what the machine needs to run",
             )
     return None
+
+
+def _mounts(container: Container) -> list[dict[str, Any]]:
+    """Return what is mounted into a container, without the machine's time zone, which it may only read."""
+    return [mount for mount in container.mounts if mount.get("RW") or mount.get("Source") not in TIME_ZONE]
 
 
 def other_user(lab: Lab, container: Container, image: dict[str, Any]) -> str:
@@ -162,8 +170,8 @@ def _is_default_of_compose(engine: Engine, network: str) -> bool:
 
 
 def _require_own_files(one: Asked, first: Container, two: Asked, second: Container) -> None:
-    for mine in first.mounts:
-        for its in second.mounts:
+    for mine in _mounts(first):
+        for its in _mounts(second):
             here, there = (str(mount.get("Source") or mount.get("Name") or "") for mount in (mine, its))
             if here and there and (_within(here, there) or _within(there, here)):
                 place = str(mine.get("Name") or here)

@@ -745,6 +745,15 @@ def test_a_folder_above_the_engines_own_is_told_too(source: str) -> None:
     assert walls.reaches_into_host(machine(), one(mounts=[volume], engine=engine)) == ("", "")
 
 
+@pytest.mark.parametrize("source", walls.TIME_ZONE)
+def test_the_machines_time_zone_may_be_read_and_not_written(source: str) -> None:
+    mount = {"Type": "bind", "Source": source, "Destination": source, "RW": False}
+    boxes = [one(mounts=[mount]), one(mounts=[mount])]
+    assert walls.reaches_into_host(machine(), boxes[0]) == ("", "")
+    walls._require_own_files(three.V1, boxes[0], three.V2, boxes[1])
+    assert walls.reaches_into_host(machine(), one(mounts=[{**mount, "RW": True}]))[0] == f"--volume {source}"
+
+
 ACCOUNTS = {
     "passwd": b"root:x:0:0::/root:/bin/sh\ntariff:x:10002:10002::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n",
     "group": b"root:x:0:\ntariff:x:10002:\n",
