@@ -246,20 +246,12 @@ class Replay:
                 f"Most of them {why}",
                 "A paused container costs what it reserves. What gives back what a copy reserves?",
             )
-        # So much is needed on any machine, and more: each request has to be read and logged as well.
-        begin = self.bill["begin"] + around.start
-        wanted = sum(begin <= each.at < begin + around.stop - around.start for each in self.seen.requests)
-        short = wanted * WORK_MS / 1000 > reserved
-        # In an hour without a number, the meter itself got no processor time to find one.
-        waited = [each for each in self.bill["waited"][around] if each] or [BUSY + 1]
+        short = self._is_short(around)
         # Where no copy ran, none would have answered on a faster machine either.
-        too_busy = used < 0.5 * reserved and sum(waited) > BUSY * len(waited)
-        if too_busy and not short and (late or self._met_nobody() <= len(bad) / 2):
-            could_not_run(
-                f"Around {when}, the copies had {reserved:.1f} vCPU-hours reserved and got {used:.1f}. Your own machine was too "
-                f"busy to give them more: a program waited {max(waited):.0f} times as long as it worked. Replay the week when it "
-                "has less to do."
-            )
+        if late or self._met_nobody() <= len(bad) / 2:
+            self._excuse_busy(around, when)
+            # A machine may have stood still for the worst hour alone, and many requests wait in it.
+            self._excuse_busy(slice(worst, worst + 2), when)
         if late and not short and used < IDLE * reserved:
             why = "got no answer within two seconds. The copies had processor time left: they were paused, or waited for something else."
             hint = "What did your policy do before that hour? policy.log and `docker --context … ps --all` show it."
@@ -277,6 +269,24 @@ class Replay:
         else:
             why, hint = f"{NOBODY}.", WHEN_READY
         return f"Most of them {why}", hint
+
+    def _is_short(self, hours: slice) -> bool:
+        """Whether less was reserved in some hours than the requests need on any machine; each has to be read and logged as well."""
+        begin = self.bill["begin"] + hours.start
+        wanted = sum(begin <= each.at < begin + hours.stop - hours.start for each in self.seen.requests)
+        return bool(wanted * WORK_MS / 1000 > sum(self.bill["reserved"][hours]))
+
+    def _excuse_busy(self, hours: slice, when: str) -> None:
+        """End the check without a verdict if the copies got little of what was reserved in some hours, and programs had to wait."""
+        reserved, used = sum(self.bill["reserved"][hours]), sum(self.bill["used"][hours])
+        # In an hour without a number, the meter itself got no processor time to find one.
+        waited = [each for each in self.bill["waited"][hours] if each] or [BUSY + 1]
+        if used < 0.5 * reserved and sum(waited) > BUSY * len(waited) and not self._is_short(hours):
+            could_not_run(
+                f"Around {when}, the copies had {reserved:.1f} vCPU-hours reserved and got {used:.1f}. Your own machine was too "
+                f"busy to give them more: a program waited {max(waited):.0f} times as long as it worked. Replay the week when it "
+                "has less to do."
+            )
 
     def _elsewhere(self) -> tuple[str, str] | None:
         """Return why nobody was met, and where to look, when containers run on the learner's own machine alone."""

@@ -367,6 +367,19 @@ def test_on_a_machine_that_is_too_busy_nobody_can_say_why_requests_failed(checks
         made._why_unserved(5, "Monday at 05:00")
 
 
+@pytest.mark.parametrize(("waited", "excused"), [(9.0, True), (0.1, False)])
+def test_a_machine_that_stood_still_in_the_worst_hour_alone_is_an_excuse(
+    checks: Checks, waited: float, *, excused: bool
+) -> None:
+    made = unserved(checks, Failure.TIMED_OUT, 90, used=0.9, waited=0.1)
+    made.bill["used"][5:7], made.bill["waited"][5:7] = [0.0, 0.5], [waited, waited]
+    if excused:
+        with pytest.raises(CouldNotRun, match="too busy"):
+            made._why_unserved(5, "Monday at 05:00")
+    else:
+        assert "too little processor time" in made._why_unserved(5, "Monday at 05:00")[0]
+
+
 @pytest.mark.parametrize(("good", "excused"), [(500, True), (700, False)])
 def test_a_busy_machine_is_no_excuse_for_less_than_the_requests_need(
     checks: Checks, good: int, *, excused: bool
