@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def require_parcel_made(parcel: Parcel) -> None:
-    """Require that what made the copies is told to make copies of Parcel, and nothing else."""
+    """Require that what made the copies is to make copies of Parcel, and nothing else."""
     for workload in parcel.workloads:
         images = parcel.images_told(workload)
         if not images or any(parcel.cluster.is_parcel(each) for each in images):

@@ -271,13 +271,13 @@ class Replay:
         return f"Most of them {why}", hint
 
     def _is_short(self, hours: slice) -> bool:
-        """Whether less was reserved in some hours than the requests need on any machine; each has to be read and logged as well."""
+        """Whether less was reserved in these hours than the requests need on any machine; each has to be read and logged as well."""
         begin = self.bill["begin"] + hours.start
         wanted = sum(begin <= each.at < begin + hours.stop - hours.start for each in self.seen.requests)
         return bool(wanted * WORK_MS / 1000 > sum(self.bill["reserved"][hours]))
 
     def _excuse_busy(self, hours: slice, when: str) -> None:
-        """End the check without a verdict if the copies got little of what was reserved in some hours, and programs had to wait."""
+        """End the check without a verdict if the copies got little of what was reserved in these hours, and programs had to wait."""
         reserved, used = sum(self.bill["reserved"][hours]), sum(self.bill["used"][hours])
         # In an hour without a number, the meter itself got no processor time to find one.
         waited = [each for each in self.bill["waited"][hours] if each] or [BUSY + 1]
