@@ -38,7 +38,6 @@ def box(name: str, **labels: str) -> dict[str, Any]:
         "Image": "sha256:p",
         "Labels": labels,
         "Created": f"2026-11-28T16:00:{len(name):02}Z",
-        "Config": {"Labels": labels},
         "State": {"Running": True},
         "Config": {"Image": "drydock/parcel:1.0", "Labels": labels},
         "HostConfig": {"LogConfig": {"Type": "json-file"}},
