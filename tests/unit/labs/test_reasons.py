@@ -466,6 +466,7 @@ def test_a_base_is_only_here_if_nobody_else_can_get_it(
         ("docker.io/library/python:3.13-slim", False),
         ("docker.io/library/python:slim@sha256:1", False),
         ("docker.io/library/debian:bookworm-slim", False),
+        ("docker.io/library/debian:stable-20260105-slim", False),
         ("docker.io/library/python:alpine3.21", False),
         ("docker.io/drydock/python:1.0", False),
     ],
