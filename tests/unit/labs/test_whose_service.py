@@ -56,15 +56,23 @@ class Hosts:
             return None
         status = "paused" if name == self._paused else "exited" if name == self._dead else "running"
         return SimpleNamespace(
-            status=status, networks={"lab": "" if name == self._dead else f"172.18.0.{name[-1]}"}
+            name=f"drydock-06-{name}-1",
+            id="c" * 64,
+            status=status,
+            running=status == "running",
+            networks={"lab": "" if name == self._dead else f"172.18.0.{name[-1]}"},
         )
+
+
+def asked(log: str = "") -> Any:
+    """Return the front, which has written this log and does not say how it sees its servers."""
+    return SimpleNamespace(logs=lambda _: log, exec=lambda _: SimpleNamespace(stdout=""))
 
 
 def judged(tmp_path: Path, front: str = "", **hosts: str) -> Any:
     (tmp_path / "front.cfg").write_text(f"backend parcel\n{front}")
     made = object.__new__(world.World)
-    node = SimpleNamespace(logs=lambda _: "")
-    made.lab = SimpleNamespace(work=tmp_path, node=lambda _: node)
+    made.lab = SimpleNamespace(work=tmp_path, node=lambda _: asked())
     made.cluster = Hosts(**hosts)
     lost = {hosts["dead"]} if hosts.get("dead") else set()
     made.__dict__["lost_hosts"] = lost
@@ -175,7 +183,7 @@ def test_the_line_that_the_front_used_is_blamed_and_no_other(
     lines = "    server inner localhost:9000\nlisten b\n    bind :9000\n    server parcel-3 host-3:8080 check\n    server parcel-6 host-1:8082\n"
     made = judged(tmp_path, lines, dead="host-3")
     log = LOGGED.format(logged).replace("check-1", "check-0") + "\n" + LOGGED.format(logged)
-    made.lab.node = lambda _: SimpleNamespace(logs=lambda _: log)
+    made.lab.node = lambda _: asked(log)
     made.__dict__.update(counted=[copy("parcel", "host-1")], refused="")
     made.cluster.addresses = lambda _: []
     monkeypatch.setattr(front, "LOGGED_SECONDS", 0.0)
