@@ -27,10 +27,14 @@ def fail_absent(lab: Lab, wanted: Wanted) -> NoReturn:
     """Fail because there is no such container, and say what there is instead, or what happened to it."""
     own = _others(lab.containers(), wanted)
     _require_no_other_spelling(wanted, own)
-    begun = _begun(lab)
+    begun = begun_at(lab)
     known = {found.id for found in own}
     # A `docker run` in a terminal outside of the toolbox puts no label of the lab on what it makes.
-    unlabelled = [found for found in lab.unowned(since=begun) if found.id not in known]
+    unlabelled = [
+        found
+        for found in lab.unowned(wanted.image, since=begun, or_named=lambda name: is_close(name, wanted.name))
+        if found.id not in known
+    ]
     others = [*own, *_others(unlabelled, wanted)]
     _require_no_other_spelling(wanted, others)
     removal = Removal(past_events(lab.engine, wanted.name, since=begun))
@@ -71,7 +75,7 @@ def _require_no_other_spelling(wanted: Wanted, others: list[Container]) -> None:
         )
 
 
-def _begun(lab: Lab) -> float:
+def begun_at(lab: Lab) -> float:
     """Return when this start of the lab began: earlier events belong to another start."""
     return moment(lab.node("toolbox").created)
 

@@ -231,25 +231,38 @@ class Lab:
                     continue
         return sorted(found, key=lambda container: container.created)
 
-    def unowned(self, image: str = "", *, service: str = "", since: float = 0.0) -> list[Container]:
+    def unowned(
+        self,
+        image: str = "",
+        *,
+        service: str = "",
+        since: float = 0.0,
+        or_named: Callable[[str], bool] | None = None,
+    ) -> list[Container]:
         """Return the containers that belong to no lab, oldest first: the learner started them outside of the toolbox.
 
         Args:
             image: only those of this image; of any if left out.
             service: only those that Compose made for a service of this name.
             since: only those created at that moment or later, in seconds since 1970.
+            or_named: those whose name fulfils this count too, whatever their image is; others of no image then do not.
         """
         wanted = str((self.image(image) or {}).get("Id")) if image else ""
         labelled = {COMPOSE_SERVICE: service} if service else None
-        # A list of containers has whole seconds.
-        return self._outside(
-            lambda item: (
-                (not image or item.get("ImageID") == wanted) and (not since or item["Created"] >= int(since))
-            ),
-            labelled,
-        )
 
-    def on_own_engine(self, kind: str) -> list[Container]:
+        def is_wanted(item: dict[str, Any]) -> bool:
+            # A list of containers has whole seconds.
+            if since and item["Created"] < int(since):
+                return False
+            if image and item.get("ImageID") == wanted:
+                return True
+            if or_named:
+                return any(or_named(name.removeprefix("/")) for name in item.get("Names") or ())
+            return not image
+
+        return self._outside(is_wanted, labelled)
+
+    def on_own_engine(self, kind: str, *, since: float = 0.0) -> list[Container]:
         """Return the learner's containers of one of the course's images on this machine's own engine, oldest first.
 
         Where the toolbox talks to another engine, they are in the wrong place: with another DOCKER_HOST, or started outside of
@@ -257,10 +270,19 @@ class Lab:
 
         Args:
             kind: the image's name without its tag, such as `parcel`; an image that is based on it counts too.
+            since: only those created at that moment or later, in seconds since 1970.
         """
-        ours = [each for each in self.containers() if each.labels.get(IMAGE) == kind]
+        ours = [
+            each
+            for each in self.containers()
+            if each.labels.get(IMAGE) == kind and moment(each.created) >= since
+        ]
         outside = self._outside(
-            lambda item: item["Labels"].get(IMAGE) == kind and not item["Labels"].get(ROLE)
+            lambda item: (
+                item["Labels"].get(IMAGE) == kind
+                and not item["Labels"].get(ROLE)
+                and (not since or item["Created"] >= int(since))
+            )
         )
         # One that was started outside of the toolbox can be the lab's by its name.
         found = {each.id: each for each in (*ours, *outside)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from checker.engine.api import COMPOSE_SERVICE
 from checker.engine.clock import moment
 from checker.errors import EngineError
-from checker.grading.absent import fail_absent
+from checker.grading.absent import begun_at, fail_absent
 from checker.grading.history import (
     Event,
     Removal,
@@ -72,7 +72,7 @@ def find(lab: Lab, wanted: Wanted) -> Container | None:
     made = [each for each in lab.containers() if each.labels.get(COMPOSE_SERVICE) == wanted.name]
     # Outside of the toolbox, Compose gives the project a name of the folder, or of the learner's own.
     if not made and wanted.image:
-        made = lab.unowned(wanted.image, service=wanted.name)
+        made = lab.unowned(wanted.image, service=wanted.name, since=begun_at(lab))
     # `docker compose run` leaves containers of the service that have ended.
     return min(made, key=lambda each: not each.running, default=None)
 

@@ -159,7 +159,8 @@ def require_named(folder: Path) -> None:
     near = [
         name
         for name in names
-        if re.match("(docker|container)file", name, re.IGNORECASE) and not name.endswith(".dockerignore")
+        if (folder / name).is_file() and re.match("(docker|container)file", name, re.IGNORECASE)
+        if not name.endswith(".dockerignore")
     ]
     WHY.fail("recipe-misnamed" if near else "no-recipe", near="".join(near[:1]), seen=seen)
 

@@ -430,7 +430,8 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
 def _tell_of_ended(shelves: Shelves, box: Container, purpose: str) -> None:
     """End the check for a box that was started and does not run, unless the number on the sheet says enough about it."""
     refused = box.attrs["State"].get("Error")
-    if box.status == "paused" or box.oom_killed or (box.status == "created" and not refused):
+    killed = box.oom_killed or box.exit_code == 137
+    if box.status == "paused" or killed or (box.status == "created" and not refused):
         return
     hints = {
         Reason.REFUSED: "What does the engine's message name? A port of this machine leads to one container only, and no box on "

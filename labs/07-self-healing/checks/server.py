@@ -10,7 +10,16 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Process, Reasons, commands_run, could_not_run, digest_of, runs, wait_until
+from checker.grading.author import (
+    Process,
+    Reasons,
+    commands_run,
+    could_not_run,
+    digest_of,
+    moment,
+    runs,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +120,9 @@ class Server:
             (
                 each
                 for each in self.inside.containers()
-                if is_parcel(each) and SERVICE not in each.labels and each.created > running.created
+                # A healer may be made of the same image; it does not have the users' port.
+                if is_parcel(each) and SERVICE not in each.labels and _has_port(each)
+                if each.created > running.created
                 if each.status == "created" and each.attrs["State"].get("Error")
             ),
             None,
@@ -361,8 +372,9 @@ def number_in(run: Run) -> int | None:
 
 
 def stray_of(lab: Lab) -> Container | None:
-    """Return the newest container of Parcel 1.1 on the engine of the learner's own machine; None if there is none."""
-    return next((each for each in reversed(lab.on_own_engine("parcel")) if is_parcel(each)), None)
+    """Return the newest container of Parcel 1.1 that was made on the learner's own engine since this start; None if there is none."""
+    ours = lab.on_own_engine("parcel", since=moment(lab.node("toolbox").created))
+    return next((each for each in reversed(ours) if is_parcel(each)), None)
 
 
 def _shown(reply: Reply) -> list[str]:

@@ -149,8 +149,10 @@ def _tell_of_ports(parcel: Inner, seen: str) -> NoReturn:
     there = {port for _, port in listening(parcel)}
     shown = ", ".join(f"{at}:{port}->{inside}" for at, port, inside in ways) or "no port is published"
     reason, inside = "not-reached", here[0][1] if here else 0
-    # A service's ports can be the swarm's, and a container can have the server's own network.
-    if not ways and SERVICE not in parcel.labels and parcel.host_config.get("NetworkMode") != "host":
+    # A service's ports can be the swarm's, and a container can have the network of the server or of another container.
+    mode = str(parcel.host_config.get("NetworkMode"))
+    shared = mode == "host" or mode.startswith("container:")
+    if not ways and SERVICE not in parcel.labels and not shared:
         reason = "not-reached.unpublished"
     elif ways and not here:
         reason = "not-reached.on-another-port"

@@ -55,8 +55,8 @@ def require_sent(services: Services, receivers: list[str], when: str) -> None:
         seen=f"parcels for {first}: {wanted[first]}, messages: {wanted[first] - lost[first]}",
         source="curl http://gateway:8080/messages",
         evidence=_why_unsent(services) if lost else "",
-        hint="The gateway sends nobody a second message with the same reference. What does your reference count, and can a number come "
-        "back, such as that of a deleted row?"
+        hint="Follow the newest notice: does it wait for another one, or did it get to the gateway? The gateway sends nobody a second "
+        "message with the same reference: can a number of yours come back, such as that of a deleted row?"
         if all(wanted[each] > count for each, count in lost.items())
         else "Follow one notice: where is it stored, which service takes it from there, and when is it removed?",
     )

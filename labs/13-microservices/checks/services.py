@@ -150,7 +150,9 @@ class Services:
             or (f"running: {running}" if running else "nothing of yours runs that others can reach"),
             source=self.on.lists,
             evidence=self.on.ended(name),
-            hint=f"Which lines of the front's part in the lesson's compose.yaml, and at the end of that file, put it on {NETWORK}?"
+            hint="Which command of Compose starts a service under its own name, as in the lesson?"
+            if "compose run" in aside
+            else f"Which lines of the front's part in the lesson's compose.yaml, and at the end of that file, put it on {NETWORK}?"
             if aside
             else f"`{self.on.lists}` shows what runs, and `{self.on.shows_logs(name)}` why something does not.",
         )

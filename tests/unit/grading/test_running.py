@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from checker.grading.container import Container
 from checker.grading.running import misplaced_option, require_container, require_steady
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 from checker.grading.wanted import Reason, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WANTED = Wanted("parcel-b", image="drydock/parcel:1.0", purpose="nobody answers", known=frozenset({"parcel"}))
 RUNC = "failed to create task for container: OCI runtime create failed: runc create failed: unable to start container process:"
@@ -59,14 +62,21 @@ class World:
         """Return one line."""
         return "its last line"
 
-    def unowned(self, image: str = "", *, service: str = "", since: float = 0.0) -> list[Container]:
+    def unowned(
+        self,
+        image: str = "",
+        *,
+        service: str = "",
+        since: float = 0.0,
+        or_named: Callable[[str], bool] = lambda _: False,
+    ) -> list[Container]:
         """Return the containers that were started outside of the toolbox."""
         engine: Any = self
         return [
             Container(engine, SimpleNamespace(), each)  # type: ignore[arg-type]
             for each in self.outside
             if moment(each["Created"]) >= since
-            and image in {"", "drydock/parcel:1.0"}
+            and (image in {"", "drydock/parcel:1.0"} or or_named(each["Name"].removeprefix("/")))
             and service in {"", each["Config"]["Labels"].get("com.docker.compose.service")}
         ]
 

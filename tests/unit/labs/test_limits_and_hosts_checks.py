@@ -86,6 +86,24 @@ def test_of_the_containers_of_no_lab_only_those_asked_for_are_returned() -> None
     assert asked == [None, {"com.docker.compose.service": "parcel"}]
 
 
+def test_of_a_strangers_containers_only_one_with_a_name_that_is_close_is_inspected() -> None:
+    inspected: list[str] = []
+    lab = lab_of(box("site-db-1"), box("mail"), {**box("parcell"), "ImageID": "sha256:o"})
+    engine: Any = lab.engine
+
+    def inspect(name: str) -> dict[str, Any]:
+        inspected.append(name)
+        return {"Id": name, "Name": f"/{name}", "Created": ""}
+
+    engine.inspect = inspect
+    for each in engine.list_all("containers", labels=None):
+        each.update(
+            Names=[f"/{each['Id']}"], ImageID=each["ImageID"] if each["Id"] == "parcell" else "sha256:s"
+        )
+    lab.unowned("drydock/parcel:1.0", or_named=lambda name: name.startswith("parcel"))
+    assert inspected == ["parcell"]
+
+
 def test_a_container_of_a_courses_image_on_the_own_engine_is_the_learners_unless_another_lab_or_the_checker_has_it() -> (
     None
 ):
@@ -124,7 +142,7 @@ def test_a_box_that_the_engine_refused_to_start_is_told_with_the_engines_words(
     checks: Checks, said: int, error: str, words: str
 ) -> None:
     refused = box("box-2", **{"io.drydock.lab": "04"})
-    refused["State"] = {"Status": "created", "Running": False, "Error": error}
+    refused["State"] = {"Status": "created", "Running": False, "Error": error, "ExitCode": 0}
     running = box("box-1", **{"io.drydock.lab": "04"})
     lab = lab_of(running, refused)
     lab.engine.logs = lambda *_: ""  # type: ignore[method-assign]

@@ -380,7 +380,8 @@ def test_a_missing_message_is_explained_from_the_gateway_back_to_the_front() -> 
 
 
 @pytest.mark.parametrize(
-    ("sent", "hint"), [({"Bob": 1}, "can a number come back"), ({"Bob": 1, "Ada": 0}, "Follow one notice")]
+    ("sent", "hint"),
+    [({"Bob": 1}, "can a number of yours come back"), ({"Bob": 1, "Ada": 0}, "Follow one notice")],
 )
 def test_a_receiver_who_got_an_earlier_message_leads_to_the_reference(
     sent: dict[str, int], hint: str

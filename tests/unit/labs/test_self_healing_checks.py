@@ -546,7 +546,9 @@ def test_a_parcel_on_the_learners_own_machine_is_named_where_none_is_on_the_serv
     of_lab_1, mine = container("copy"), container("parcel")
     of_lab_1["Config"]["Labels"]["org.opencontainers.image.version"] = "1.0"
     there = [Container(None, None, each) for each in (mine, of_lab_1)]  # type: ignore[arg-type]
-    said.lab.on_own_engine, said.serves = lambda _kind: there, lambda _seconds: False
+    said.lab.node = lambda _: SimpleNamespace(created="2026-11-28T16:00:00Z")
+    said.lab.on_own_engine = lambda _kind, since: there if since else []
+    said.serves = lambda _seconds: False
     with pytest.raises(CheckFailed, match="`parcel` is on your own machine"):
         test.test_answers(said)
     record = SimpleNamespace(outages=list)
@@ -614,7 +616,8 @@ def test_a_hang_of_a_human_stays_known_when_the_record_has_forgotten_it(
         measure_once=lambda *what, test: kept[what] if what in kept else kept.setdefault(what, list(test())),
         prove_once=lambda *_, test: test(),
         record=lambda *_: None,
-        on_own_engine=lambda _kind: [],
+        on_own_engine=lambda *_, **__: [],
+        node=lambda _: SimpleNamespace(created="2026-11-28T16:00:00Z"),
     )
     marks: list[str] = []
 
