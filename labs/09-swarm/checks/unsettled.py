@@ -101,7 +101,9 @@ def _fail_without_room(swarm: Swarm, short: Short) -> NoReturn:
     elif closed and "not available" in short.said:
         fail_closed("node-closed", short, closed)
     elif short.running >= short.wanted:
-        reason = "short.no-room.stuck"
+        # With as many copies as nodes there would be no room either if none were lost.
+        by_loss = lost and short.wanted < len(swarm.nodes)
+        reason = "short.no-room.stuck-by-a-loss" if by_loss else "short.no-room.stuck"
     WHY.fail(reason, short=short, lost=lost, seen=short.seen, evidence=shown(short.failed))
 
 

@@ -64,7 +64,7 @@ class Manager:
 
     def __init__(self, made: Service, *tasks: Task, others: tuple[Service, ...] = (), **more: Any) -> None:
         self.made, self.others, self.found = made, others, tasks
-        self.drained = more.get("drained", "")
+        self.drained, self.lost = more.get("drained", ""), more.get("lost", "")
         self.answering = more.get("answering", ())
         self.strays: list[tuple[str, str]] = more.get("loose", [])
         self.said: str = more.get("said", "")
@@ -78,7 +78,7 @@ class Manager:
             Node(
                 each,
                 each,
-                ready=True,
+                ready=each != self.lost,
                 manager=False,
                 availability="drain" if each == self.drained else "active",
             )
@@ -161,6 +161,21 @@ def test_an_update_that_needs_one_more_node_is_told_as_standing_still() -> None:
     running = [task(f"node-{n}", slot=n, definition="old") for n in (1, 2, 3)]
     manager = Manager(service(), task("", "pending", after=9, error=error, definition="new"), *running)
     assert "The update of `parcel` is stuck" in unsettled_for(manager, 3).rationale
+
+
+def test_an_update_that_lacks_the_node_that_is_lost_names_it() -> None:
+    error = "no suitable node (host-mode port already in use on 2 nodes; 1 node not available for new tasks)"
+    running = [task(f"node-{n}", slot=n, definition="old") for n in (1, 2)]
+    waiting = task("", "pending", after=9, error=error, definition="new")
+    found = unsettled_for(Manager(service(), waiting, *running, lost="node-3"))
+    assert "while node-3 is lost, no node is left for it" in found.rationale
+    assert "lab lose 9 --back" in found.hint
+    assert "lost" not in unsettled_for(Manager(service(), waiting, *running)).rationale
+    # Where every node is to have a copy, none is left for one more, even when all are there.
+    third = task("node-3", slot=3, definition="old")
+    assert (
+        "lost" not in unsettled_for(Manager(service(), waiting, *running, third, lost="node-3"), 3).rationale
+    )
 
 
 def test_only_a_node_that_takes_none_is_told_as_that() -> None:
@@ -638,8 +653,8 @@ def test_a_health_check_that_was_killed_with_its_copy_is_not_the_reason() -> Non
 
 def test_a_node_that_is_lost_is_told_where_there_is_no_room() -> None:
     manager = Manager(
-        service(), task("", "pending", error="no suitable node (host-mode port already in use)")
+        service(),
+        task("", "pending", error="no suitable node (host-mode port already in use)"),
+        lost="node-3",
     )
-    down = [replace(each, ready=each.name != "node-3") for each in manager.members()]
-    manager.members = lambda: down  # type: ignore[method-assign]
     assert "node-3 is lost" in unsettled_for(manager).rationale
