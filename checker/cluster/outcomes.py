@@ -58,6 +58,7 @@ def copies(
     version: str = "",
     elsewhere: Collection[str] = (),
     patience: float = SETTLE_SECONDS,
+    why_late: Callable[[], str] = str,
 ) -> list[Instance]:
     """Require that exactly this many copies are ready, and return them.
 
@@ -68,6 +69,7 @@ def copies(
         version: the version that all must have; any, when left out.
         elsewhere: nodes whose copies do not count.
         patience: seconds to wait for copies that are not ready.
+        why_late: returns what the orchestrator says of copies that are not ready or missing. Asked only if some are.
     """
     found: list[Instance] = []
 
@@ -77,15 +79,16 @@ def copies(
         return all(each.ready for each in found)
 
     wait_until(is_settled, patience, every=0.1)
-    why = _miscounted(found, wanted, version)
-    require(
-        not why,
-        why,
-        expected=f"{count_of(wanted)}, all ready{f', of version {version}' if version else ''}",
-        seen=_shown(found),
-        source=cluster.shows(),
-        hint=hint,
-    )
+    if why := _miscounted(found, wanted, version):
+        short = sum(each.ready for each in found) < max(wanted, len(found))
+        fail(
+            why,
+            expected=f"{count_of(wanted)}, all ready{f', of version {version}' if version else ''}",
+            seen=_shown(found),
+            source=cluster.shows(),
+            evidence=why_late() if short else "",
+            hint=hint,
+        )
     return found
 
 
@@ -95,7 +98,13 @@ def _miscounted(found: Sequence[Instance], wanted: int, version: str) -> str:
     others = [each for each in found if version not in {"", each.version}]
     if not found:
         return "No copy of the service runs."
-    if len(found) > wanted:
+    ready = len(found) - late
+    if late and 0 < ready <= wanted < len(found):
+        return (
+            f"{count_of(ready)} {'is' if ready == 1 else 'are'} ready, and {late} more did not become ready: there is one too many, or "
+            "a change of the service is stuck."
+        )
+    if ready > wanted:
         return f"There are {count_of(len(found))}, more than the task asks for."
     if late:
         return f"Of {count_of(len(found))}, {late} did not become ready, so {'it' if late == 1 else 'they'} cannot serve."

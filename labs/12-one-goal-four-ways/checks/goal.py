@@ -17,6 +17,7 @@ from checker.cluster.swarm import Swarm
 from checker.cluster.swarm_losses import why_not_replaced
 from checker.grading.author import could_not_run, wait_until
 
+from .complaints import why_late
 from .ways import WHY
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ class Goal:
         self._require_one_hand(way)
         if isinstance(way.cluster, Nomad):
             _require_decided(way.cluster)
-        found = outcomes.copies(way.cluster, WANTED, hint=COPIES[way.key], patience=15.0)
+        found = outcomes.copies(
+            way.cluster, WANTED, hint=COPIES[way.key], patience=15.0, why_late=lambda: why_late(way.cluster)
+        )
         outcomes.steady(way.cluster, hint=f"What do the copies say before they end? {COPIES[way.key]}")
         outcomes.spread(way.cluster, found, hint=SPREAD[way.key])
         self._require_program(way)

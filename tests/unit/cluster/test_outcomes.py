@@ -146,6 +146,44 @@ def test_copies_that_do_not_get_ready_are_told_apart_from_missing_ones() -> None
     assert "1 of them not ready" in said
 
 
+@pytest.mark.parametrize(
+    ("placed", "late", "words"),
+    [
+        ("one two three", 1, "2 copies are ready, and 1 more did not become ready"),
+        ("one two three", 2, "1 copy is ready, and 2 more did not become ready"),
+        ("one two three", 3, "Of 3 copies, 3 did not become ready"),
+        ("one two three one", 1, "There are 4 copies, more than the task asks for"),
+    ],
+)
+def test_a_change_that_is_stuck_beside_what_serves_is_not_told_as_too_many(
+    placed: str, late: int, words: str
+) -> None:
+    cluster = Fake(*placed.split())
+    cluster.found[-late:] = [replace(each, ready=False) for each in cluster.found[-late:]]
+    said = told(lambda: outcomes.copies(cluster, 2, hint="h", patience=0))
+    assert words in said
+    assert f"{late} of them not ready" in said
+
+
+@pytest.mark.parametrize(
+    ("placed", "ready", "evidence"),
+    [
+        ("one two", True, ""),
+        ("one", True, "no such image"),
+        ("one two", False, "no such image"),
+        ("one two three", True, ""),
+    ],
+)
+def test_what_the_orchestrator_says_of_copies_that_are_late_is_evidence(
+    placed: str, ready: bool, evidence: str
+) -> None:
+    cluster = Fake(*placed.split())
+    cluster.found = [replace(each, ready=ready) for each in cluster.found]
+    with pytest.raises(CheckFailed) as caught:
+        outcomes.copies(cluster, 2, version="9", hint="h", patience=0, why_late=lambda: "no such image")
+    assert caught.value.failure.evidence == evidence
+
+
 def test_another_version_is_told() -> None:
     assert "2 copies run version 1.0, not 2.0" in told(
         lambda: outcomes.copies(Fake("one", "two"), 2, version="2.0", hint="h")

@@ -10,8 +10,9 @@ import pytest
 from checker.cluster.interface import Instance
 from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand, Loss, Record
+from checker.cluster.nomad import Nomad
 from checker.cluster.nomad_records import Deployment, GroupDeployment
-from checker.cluster.swarm import Service
+from checker.cluster.swarm import Service, Swarm
 from checker.grading.programs import Process
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
@@ -406,6 +407,84 @@ def test_a_canary_of_nomad_without_a_place_is_not_the_learners_fault_while_a_cli
         decided(nomad(placed=0, lost="client-2 is lost: …"))
     with pytest.raises(CheckFailed, match="waits for somebody to promote it"):
         decided(nomad(lost="client-2 is lost: …"))
+
+
+class Tasks(Swarm):
+    """A swarm with these tasks, the newest first."""
+
+    def __init__(self, *found: tuple[str, str, str]) -> None:
+        self._found = found
+
+    def tasks(self) -> list[Any]:
+        """Return them."""
+        return [
+            SimpleNamespace(state=state, error=error, definition=digest)
+            for state, error, digest in self._found
+        ]
+
+
+class Late(ByHand):
+    """Hosts with a copy that is not ready, and one that has ended."""
+
+    def __init__(self, *, ready: bool) -> None:
+        self._ready = ready
+
+    def copies(self) -> list[Any]:
+        """Return the first."""
+        return [SimpleNamespace(node="host-1", name="a", status="Up (unhealthy)", ready=self._ready)]
+
+    def ended(self) -> list[tuple[str, str, str]]:
+        """Return the second."""
+        return [("host-2", "b", "Exited (1)")]
+
+
+class Allocations(Nomad):
+    """A job with one allocation that is not ready."""
+
+    def __init__(self, *, check: Any = None, event: str = "", unplaced: Any = None) -> None:
+        self._said = check, event, unplaced
+
+    def instances(self) -> list[Instance]:
+        """Return it."""
+        return [Instance("a", "client-1", "1.0", ready=False)]
+
+    def refused(self, _: Instance) -> Any:
+        """Return a check."""
+        return self._said[0]
+
+    def last_event(self, _: Instance) -> str:
+        """Return its last event."""
+        return self._said[1]
+
+    def unplaced(self) -> Any:
+        """Return why a copy has no place."""
+        return self._said[2]
+
+
+CHECK = SimpleNamespace(check="ready", output="404 Not Found", status="failure")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        (
+            Tasks(("running", "", "new"), ("rejected", "No such image", "new"), ("failed", "exit", "old")),
+            "rejected: No such image",
+        ),
+        (Tasks(("running", "", "new"), ("failed", "exit", "old")), ""),
+        (Tasks(), ""),
+        (Late(ready=False), "a on host-1: Up (unhealthy)"),
+        (Late(ready=True), "b on host-2: Exited (1)"),
+        (Allocations(check=CHECK, event="Started: Task started"), "check ready: 404 Not Found"),
+        (Allocations(event="Driver Failure: no such image"), "Driver Failure: no such image"),
+        (
+            Allocations(unplaced=SimpleNamespace(why="reserved port collision (2)")),
+            "Placement Failure: reserved port collision (2)",
+        ),
+    ],
+)
+def test_what_a_way_says_of_late_copies_is_quoted(checks: Checks, cluster: Any, words: str) -> None:
+    assert checks("12-one-goal-four-ways", "complaints").why_late(cluster) == words
 
 
 def test_a_release_of_nomad_that_waits_for_nobody_is_waited_for(
