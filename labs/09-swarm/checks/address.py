@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from checker.cluster.swarm import PRACTICE
 from checker.grading.author import wait_until
@@ -87,9 +87,17 @@ def _require_port(service: Service) -> Port:
     return right
 
 
+def networks(swarm: Swarm, service: Service) -> list[dict[str, Any]]:
+    """Return the manager's records of the networks that a service asks for."""
+    targets = {str(each.get("Target")) for each in service.spec["TaskTemplate"].get("Networks") or []}
+    if not targets:
+        return []
+    # The list does not have what a swarm calls the network of its nodes.
+    known = [*swarm.ask("/networks"), swarm.ask("/networks/host?scope=swarm")]
+    return [each for each in known if targets & {each["Id"], each["Name"]}]
+
+
 def _internal_network(swarm: Swarm, service: Service) -> str:
     """Return the internal network of a service that is on no other; empty when there is none."""
-    targets = {str(each.get("Target")) for each in service.spec["TaskTemplate"].get("Networks") or []}
-    known = swarm.ask("/networks") if targets else []
-    found = [each for each in known if targets & {each["Id"], each["Name"]}]
+    found = networks(swarm, service)
     return str(found[0]["Name"]) if found and all(each.get("Internal") for each in found) else ""

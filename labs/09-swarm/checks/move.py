@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from checker.cluster.interface import tag_of
 from checker.grading.author import moment
 
+from .address import networks
 from .words import WHY, shown
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def require_own_answers(swarm: Swarm, service: Service, move: Rollout, timeline:
     """
     answered = {each.instance for each in timeline.between(move.begin, move.end).good if each.instance}
     known = _containers(swarm, service, move)
-    names, any_name = _named(service)
+    names, any_name = _named(swarm, service)
     strange = (
         sorted(each for each in answered - known - names if not any_name or SHORT_ID.fullmatch(each))
         if known
@@ -128,7 +129,7 @@ def require_own_answers(swarm: Swarm, service: Service, move: Rollout, timeline:
     WHY.require(not strange, "answered-by-another", service=service, move=move, seen=seen)
 
 
-def _named(service: Service) -> tuple[set[str], bool]:
+def _named(swarm: Swarm, service: Service) -> tuple[set[str], bool]:
     """Return the names that a service gives its copies, now and before its last change, and whether they may have any other."""
     told = [each for each in (service, service.previous) if each]
     names = {
@@ -137,6 +138,8 @@ def _named(service: Service) -> tuple[set[str], bool]:
         for name in (each.container.get("Hostname"), each.env.get(INSTANCE))
         if name
     }
+    if any(network["Name"] == "host" for each in told for network in networks(swarm, each)):
+        names |= set(swarm.nodes)  # on its network, a copy has the name of its node
     return names, any(each.command for each in told) or any("{{" in name for name in names)
 
 

@@ -106,9 +106,9 @@ class Manager:
         """Send a request to a node."""
         return (200, {}) if node in self.answering else (0, "")
 
-    def ask(self, _: str) -> list[Any]:
-        """Return the swarm's networks."""
-        return self.networks
+    def ask(self, path: str) -> Any:
+        """Return the swarm's networks, or its name for that of the nodes."""
+        return {"Id": "h", "Name": "host"} if path == "/networks/host?scope=swarm" else self.networks
 
     def instances(self) -> list[Any]:
         """Return the copies that should run."""
@@ -485,6 +485,16 @@ def test_a_copy_with_a_name_of_its_own_is_not_held_against_a_service() -> None:
     move.require_own_answers(Manager(made, task()), made, MOVE, seen("parcel.1.x"))
     made = service(previous=BEFORE, Args=["sh", "-c", "…"])
     move.require_own_answers(Manager(made, task()), made, MOVE, seen("any"))
+
+
+def test_a_copy_on_its_nodes_network_answers_with_the_name_of_its_node() -> None:
+    task_template = {"ContainerSpec": {"Image": "drydock/parcel:1.0"}, "Networks": [{"Target": "h"}]}
+    manager = Manager(service(previous={**BEFORE, "TaskTemplate": task_template}), task())
+    move.require_own_answers(manager, manager.made, MOVE, seen("node-1", "node-3"))
+    assert failure(move.require_own_answers, manager, manager.made, MOVE, seen("node-1", "helper"))
+    task_template["Networks"] = [{"Target": "b"}]
+    manager.networks = [{"Id": "b", "Name": "back"}]
+    assert failure(move.require_own_answers, manager, manager.made, MOVE, seen("node-1"))
 
 
 def test_an_answer_of_another_services_host_name_is_told() -> None:
