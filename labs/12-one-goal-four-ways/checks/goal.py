@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from checker.cluster.interface import Cluster, Instance
     from checker.cluster.manual import Loss, Recovery
+    from checker.cluster.nomad import Deployment
     from checker.grading.author import Lab, Outside, Prober
 
     from .ways import Way
@@ -80,17 +81,28 @@ REPLACE = {
 
 
 def _require_decided(nomad: Nomad) -> None:
-    """Wait for a release that is under way, and fail when it waits for somebody, or for a place."""
-    wait_until(lambda: settled(nomad), RELEASE_SECONDS, every=0.25)
+    """Wait for a release that is under way, and fail when it waits for somebody, for a canary, or for a place."""
+
+    def ailing(deployment: Deployment) -> set[str]:
+        return set(deployment.canary_ids) - {each.id for each in nomad.instances() if each.ready}
+
+    def is_decided() -> bool:
+        newest = next(iter(nomad.deployments()), None)
+        starts = newest and newest.waits and not newest.lacks_places and ailing(newest)
+        return settled(nomad) and not starts
+
+    wait_until(is_decided, RELEASE_SECONDS, every=0.25)
     found = next(iter(nomad.deployments()), None)
     if found is None or not (found.waits or found.lacks_places):
         return
     if found.lacks_places and (lost := nomad.ailing()):
         could_not_run(f"A canary of the release has no place yet, and it may be for want of a client. {lost}")
+    placed = "canary-not-healthy" if ailing(found) else "canary-waits"
     WHY.fail(
-        "canary-without-a-place" if found.lacks_places else "canary-waits",
+        "canary-without-a-place" if found.lacks_places else placed,
         source=nomad.shows(),
         seen=f"deployment {found.id[:8]}: {found.status_description}",
+        evidence=why_late(nomad),
     )
 
 

@@ -367,7 +367,13 @@ def test_lines_are_those_that_say_something_and_no_others(
 
 
 def nomad(
-    *, promoted: bool = False, by_itself: bool = False, placed: int = 1, asked: int = 1, lost: str = ""
+    *,
+    promoted: bool = False,
+    by_itself: bool = False,
+    placed: int = 1,
+    asked: int = 1,
+    lost: str = "",
+    healthy: bool = True,
 ) -> Any:
     group = GroupDeployment(
         promoted=promoted,
@@ -376,8 +382,10 @@ def nomad(
         placed_canaries=[f"a{number}" for number in range(placed)],
     )
     found = Deployment(id="d", job_version=1, status="running", task_groups={"web": group})
+    copies = [Instance(f"a{number}", "client-1", "2.0", ready=healthy) for number in range(placed)]
     return SimpleNamespace(
         deployments=lambda: [found],
+        instances=lambda: copies,
         shows=lambda: "nomad job status shop",
         unplaced=lambda: "port 8080",
         ailing=lambda: lost,
@@ -407,6 +415,15 @@ def test_a_canary_of_nomad_without_a_place_is_not_the_learners_fault_while_a_cli
         decided(nomad(placed=0, lost="client-2 is lost: …"))
     with pytest.raises(CheckFailed, match="waits for somebody to promote it"):
         decided(nomad(lost="client-2 is lost: …"))
+
+
+def test_a_canary_of_nomad_that_fails_waits_for_nobody(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = checks("12-one-goal-four-ways", "goal")
+    monkeypatch.setattr(module, "RELEASE_SECONDS", 0.0)
+    with pytest.raises(CheckFailed, match="has a place and is not healthy"):
+        module._require_decided(nomad(healthy=False))
 
 
 class Tasks(Swarm):
