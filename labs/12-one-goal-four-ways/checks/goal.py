@@ -384,12 +384,18 @@ class Goal:
 
     @staticmethod
     def _tell_of_no_loss(way: Way, idle: Loss | None) -> NoReturn:
+        records = way.cluster.records() if isinstance(way.cluster, ByHand) else []
+        names = [each.instance for each in records if each.running]
+        if idle is None:
+            reason = "no-host-lost"
+        elif idle.serving >= WANTED:
+            reason = "lost-while-empty"
+        elif idle.serving == 1 and len(names) > len(set(names)) == 1:
+            reason = "lost-while-few-served.under-one-name"
+        else:
+            reason = "lost-while-few-served"
         WHY.fail(
-            "no-host-lost"
-            if idle is None
-            else "lost-while-few-served"
-            if idle.serving < WANTED
-            else "lost-while-empty",
+            reason,
             host=idle.host if idle else "",
             serving=idle.serving if idle else 0,
             source=way.drawn,

@@ -504,6 +504,16 @@ def test_what_a_way_says_of_late_copies_is_quoted(checks: Checks, cluster: Any, 
     assert checks("12-one-goal-four-ways", "complaints").why_late(cluster) == words
 
 
+def test_copies_that_share_a_name_do_not_show_how_many_served(checks: Checks) -> None:
+    found = (record("host-1", -50), record("host-2", 9))
+    with pytest.raises(CheckFailed, match="they do not show two") as told:
+        goal(checks)._tell_of_no_loss(way(*found), loss(1, 1))
+    assert "Leave the copy that died on host-3 there" in told.value.failure.hint
+    found = (record("host-1", -50, "a"), record("host-2", 9, "b"))
+    with pytest.raises(CheckFailed, match="1 of two copies served"):
+        goal(checks)._tell_of_no_loss(way(*found), loss(1, 1))
+
+
 def test_a_release_of_nomad_that_waits_for_nobody_is_waited_for(
     checks: Checks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
