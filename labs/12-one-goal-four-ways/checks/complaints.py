@@ -8,7 +8,7 @@ from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.kubernetes_copies import Copies
 from checker.cluster.kubernetes_hindrances import hindrances
 from checker.cluster.manual import ByHand
-from checker.cluster.nomad import Nomad
+from checker.cluster.nomad import Job, Nomad
 from checker.cluster.swarm import Swarm
 
 if TYPE_CHECKING:
@@ -47,3 +47,24 @@ def _of_nomad(cluster: Nomad) -> str:
                 return said
     unplaced = cluster.unplaced()
     return f"Placement Failure: {unplaced.why}" if unplaced else ""
+
+
+def in_vain(cluster: Cluster) -> str:
+    """Return what a cluster without a copy of Parcel was told to run, and what came of it; empty when that was nothing."""
+    if isinstance(cluster, Kubernetes):
+        waiting = [
+            f"the pod {pod.metadata.name} waits for the image {' and '.join(each.image for each in pod.spec.containers)}"
+            for pod in cluster.misnamed()
+        ]
+        idle = [f"{title} {why}" for title, why in cluster.idle()]
+        hidden = [
+            f"the pod {pod.metadata.name} is in `kube-system`, which is the cluster's own"
+            for pod in cluster.in_kube_system()
+        ]
+        return next(iter([*waiting, *idle, *hidden]), "") or cluster.last_failure()
+    if isinstance(cluster, Nomad):
+        names = [name for name in cluster.others() if not name.endswith("(stopped)")]
+        jobs = {name: cluster.api.get(f"job/{name}", Job) for name in names}
+        images = {name: [each.image for each in job.task_groups] if job else [] for name, job in jobs.items()}
+        return ", ".join(f"the job {name} runs {' and '.join(images[name]) or 'something'}" for name in names)
+    return ""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WHY = Reasons(Path(__file__).with_name("reasons.toml"))
 
 HOSTS = ("host-1", "host-2", "host-3")
+PARCEL = "drydock/parcel"
 PROGRAM = "/app/parcel.py"
 PORT = 8080
 """Where the fronts ask each machine of a swarm."""
@@ -145,6 +146,15 @@ class Ways:
             self.lab.remember("ways", scene, text=" ".join(order))
         return [used[key] for key in order]
 
+    def outside(self) -> list[str]:
+        """Return the containers of Parcel that run on the learner's own engine, and so on no machine of a way."""
+        return [each.name for each in self.lab.on_own_engine("parcel") if each.running]
+
+    def strays(self) -> list[tuple[str, str]]:
+        """Return the containers of Parcel that are on no host and that no tool looks after: where each is, and its name."""
+        loose = [each for way in self.all for each in way.loose()]
+        return loose + [("your own machine", name) for name in self.outside()]
+
 
 _MADE: dict[str, Callable[[Lab], Way]] = {
     "hand": lambda lab: Way("hand", ByHand(lab, HOSTS), 8120, "", "docker -H tcp://host-1:2375 ps", lab),
@@ -152,8 +162,6 @@ _MADE: dict[str, Callable[[Lab], Way]] = {
     "kubernetes": lambda lab: Way(
         "kubernetes", Kubernetes(lab), 8122, "control-plane", "kubectl get pods", lab
     ),
-    "nomad": lambda lab: Way(
-        "nomad", Nomad(lab, image="drydock/parcel"), 8123, SERVER, "nomad job status", lab
-    ),
+    "nomad": lambda lab: Way("nomad", Nomad(lab, image=PARCEL), 8123, SERVER, "nomad job status", lab),
 }
 """How each way is asked; a way that was not chosen is not even looked at."""

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from checker.cluster.interface import repository_of
 from checker.grading.sheet import text_of
 
-from .ways import WHY
+from .ways import PARCEL, WHY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .ways import Way
 
-PARCEL = "drydock/parcel"
 WORDS = {
     "hand": re.compile(r"\bhost-[123]\b"),
     "swarm": re.compile(r"\bservice +(create|update|scale)\b|\bstack +(deploy|up)\b|/services/create"),

@@ -426,6 +426,178 @@ def test_a_canary_of_nomad_that_fails_waits_for_nobody(
         module._require_decided(nomad(healthy=False))
 
 
+# -- which ways are in use, and what is there without one ---------------------------------------------------------
+
+
+class Kept:
+    """A lab that remembers, and whose own engine runs these containers."""
+
+    number = "12"
+
+    def __init__(self, *made: Any) -> None:
+        self.course_lab = SimpleNamespace(chosen=())
+        self._kept: dict[tuple[str, ...], str] = {}
+        self._made = made
+
+    def node(self, _: str) -> Any:
+        """Return the prober."""
+        return SimpleNamespace(id="prober")
+
+    def recall(self, *what: str) -> str | None:
+        """Return what was remembered."""
+        return self._kept.get(what)
+
+    def remember(self, *what: str, text: str = "") -> None:
+        """Remember it."""
+        self._kept[what] = text
+
+    def prove_once(self, *what: str, test: Callable[[], object]) -> None:
+        """Remember that it was proved."""
+        test()
+        self.remember(*what)
+
+    def on_own_engine(self, kind: str) -> list[Any]:
+        """Return them."""
+        return list(self._made) if kind == "parcel" else []
+
+
+def container(name: str, *, running: bool = True) -> Any:
+    return SimpleNamespace(name=name, running=running)
+
+
+def one_way(key: str, *, used: bool = True, copies: int = 2, loose: Any = (), decider: str = "") -> Any:
+    tool = SimpleNamespace(instances=lambda: [None] * copies)
+    return SimpleNamespace(
+        key=key,
+        title={"hand": "by hand", "swarm": "Swarm"}.get(key, key),
+        cluster=tool,
+        decider=decider,
+        machines=("node-1",) if key == "swarm" else ("host-1",),
+        first=f"{key} ls",
+        shown=key,
+        is_in_use=lambda: used,
+        loose=lambda: list(loose),
+    )
+
+
+def ways_of(checks: Checks, lab: Kept, *ways: Any) -> Any:
+    """Return the ways as the next verdict sees them."""
+    found = checks("12-one-goal-four-ways", "ways").Ways(lab)
+    found.all = ways
+    return found
+
+
+def served(checks: Checks, lab: Kept, *ways: Any) -> Any:
+    """Judge the first way, of whose goal nothing is asked."""
+    goal = SimpleNamespace(serves=lambda _: None)
+    with pytest.raises(CheckFailed) as failed:
+        checks("12-one-goal-four-ways", "test_goal").test_first_serves(ways_of(checks, lab, *ways), goal)
+    return failed.value.failure
+
+
+NOWHERE: Any = {"hand": one_way("hand", used=False), "swarm": one_way("swarm", used=False, decider="node-1")}
+
+
+def test_a_copy_that_was_sent_to_no_host_is_named_beside_the_one_by_hand(checks: Checks) -> None:
+    alone, loose = one_way("hand", copies=1), [("node-1", "parcel")]
+    found = served(checks, Kept(), alone, one_way("swarm", used=False, loose=loose))
+    assert "1 copy runs on the hosts, and Parcel runs as the container `parcel` on node-1" in found.rationale
+    assert found.source == "docker --host tcp://node-1:2375 ps"
+    assert "speaks to node-1" in found.hint
+    found = served(checks, Kept(container("parcel")), alone, one_way("kubernetes", used=False))
+    assert "on your own machine, which is none of them" in found.rationale
+    assert "speaks to your own machine" in found.hint
+
+
+def test_with_two_copies_by_hand_nothing_is_missing(checks: Checks) -> None:
+    ways = ways_of(checks, Kept(container("parcel")), one_way("hand"))
+    checks("12-one-goal-four-ways", "test_goal").test_first_serves(
+        ways, SimpleNamespace(serves=lambda _: None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("ways", "words"),
+    [
+        (("hand", "swarm"), "without `-H tcp://host-1:2375` speaks to node-1"),
+        (("swarm",), "Who starts it again"),
+    ],
+)
+def test_a_container_on_a_node_may_have_been_meant_for_a_host(
+    checks: Checks, ways: tuple[str, ...], words: str
+) -> None:
+    chosen = {
+        **NOWHERE,
+        "swarm": one_way("swarm", used=False, decider="node-1", loose=[("node-1", "parcel")]),
+    }
+    found = served(checks, Kept(), *(chosen[each] for each in ways))
+    assert "nothing stands behind it" in found.rationale
+    assert words in found.hint
+
+
+@pytest.mark.parametrize(
+    ("lab", "there"), [(Kept(container("p")), True), (Kept(container("p", running=False)), False)]
+)
+def test_a_container_on_the_learners_own_engine_is_told(checks: Checks, lab: Kept, there: bool) -> None:
+    found = served(checks, lab, NOWHERE["hand"])
+    assert ("`p` on the engine of your own machine" in found.rationale) is there
+    assert ("nothing runs Parcel" in found.rationale) is not there
+
+
+class Waiting(Kubernetes):
+    """A cluster on which nothing runs Parcel, for a reason that a test says."""
+
+    def __init__(self, **said: Any) -> None:
+        self._said = said
+
+    def misnamed(self) -> list[Any]:
+        """Return pods that wait for another image."""
+        spec = SimpleNamespace(containers=[SimpleNamespace(image="parcel:1.0")])
+        named = SimpleNamespace(metadata=SimpleNamespace(name="parcel-1"), spec=spec)
+        return [named] if "misnamed" in self._said else []
+
+    def idle(self) -> list[tuple[str, str]]:
+        """Return Deployments without copies."""
+        return list(self._said.get("idle", ()))
+
+    def in_kube_system(self) -> list[Any]:
+        """Return pods."""
+        return []
+
+    def last_failure(self) -> str:
+        """Return what the cluster said."""
+        return str(self._said.get("failed", ""))
+
+
+class Jobs(Nomad):
+    """A server with a job of another image, and one that was stopped."""
+
+    def __init__(self) -> None:
+        group = SimpleNamespace(image="parcel:1.0")
+        self.api = SimpleNamespace(get=lambda *_: SimpleNamespace(task_groups=[group]))  # type: ignore[assignment]
+
+    def others(self) -> list[str]:
+        """Return the jobs' names."""
+        return ["old (stopped)", "shop"]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        (Waiting(misnamed=True), "the pod parcel-1 waits for the image parcel:1.0"),
+        (Waiting(idle=[("deployment/parcel", "wants 0 copies")]), "deployment/parcel wants 0 copies"),
+        (Waiting(failed="exceeded quota"), "exceeded quota"),
+        (Jobs(), "no copy of Parcel came of it: the job shop runs parcel:1.0."),
+    ],
+)
+def test_what_a_tool_was_told_in_vain_is_named(checks: Checks, cluster: Any, words: str) -> None:
+    way = one_way("kubernetes", used=False)
+    way.cluster = cluster
+    assert words in served(checks, Kept(), NOWHERE["hand"], way).rationale
+    way.cluster = Waiting()
+    assert "nothing runs Parcel" in served(checks, Kept(), NOWHERE["hand"], way).rationale
+
+
 class Tasks(Swarm):
     """A swarm with these tasks, the newest first."""
 

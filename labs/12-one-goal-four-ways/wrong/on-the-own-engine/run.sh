@@ -1,0 +1,1 @@
+docker run -d --name parcel drydock/parcel:1.0
