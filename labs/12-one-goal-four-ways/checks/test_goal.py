@@ -102,6 +102,7 @@ def _require_serving(ways: Ways, goal: Goal, way: Way) -> None:
             seen=", ".join(f"{each} on {where}" for where, each in strays),
         )
     goal.serves(way)
+    ways.note_served(way)
 
 
 def _tell_of_others(ways: Ways) -> None:

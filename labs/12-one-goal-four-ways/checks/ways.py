@@ -136,15 +136,26 @@ class Ways:
         self.all = tuple(_MADE[name](lab) for name in lab.course_lab.chosen)
 
     @functools.cached_property
+    def _scene(self) -> str:
+        return self.lab.node("prober").id
+
+    @functools.cached_property
     def used(self) -> list[Way]:
-        """The ways in use, two at the most, in the order in which checks first saw them: what is first stays first."""
+        """The ways in use, two at the most, in the order in which checks first saw them.
+
+        What has served stays in its place. What has not, such as one of the lesson's trials, has none when it is gone.
+        """
         used = {way.key: way for way in self.all if way.is_in_use()}
-        scene = self.lab.node("prober").id
-        known = [key for key in (self.lab.recall("ways", scene) or "").split() if key in used]
-        order = known + [key for key in used if key not in known]
-        if order != known:
-            self.lab.remember("ways", scene, text=" ".join(order))
-        return [used[key] for key in order]
+        seen = (self.lab.recall("ways", self._scene) or "").split()
+        kept = [key for key in seen if key in used or self.lab.recall("served", key, self._scene) is not None]
+        order = kept + [key for key in used if key not in kept]
+        if order != seen:
+            self.lab.remember("ways", self._scene, text=" ".join(order))
+        return [used[key] for key in order if key in used]
+
+    def note_served(self, way: Way) -> None:
+        """Remember that a way has served, so that it stays in its place."""
+        self.lab.prove_once("served", way.key, self._scene, test=lambda: None)
 
     def outside(self) -> list[str]:
         """Return the containers of Parcel that run on the learner's own engine, and so on no machine of a way."""

@@ -487,6 +487,21 @@ def ways_of(checks: Checks, lab: Kept, *ways: Any) -> Any:
     return found
 
 
+def test_a_trial_takes_no_place_before_what_is_reached_first(checks: Checks) -> None:
+    lab, (hand, swarm) = Kept(), (one_way("hand"), one_way("swarm"))
+    assert ways_of(checks, lab, hand, swarm).used == [hand, swarm]
+    assert ways_of(checks, lab, one_way("hand", used=False), swarm).used == [swarm]
+    assert ways_of(checks, lab, hand, swarm).used == [swarm, hand]
+
+
+def test_a_way_that_has_served_keeps_its_place_while_it_is_gone(checks: Checks) -> None:
+    lab, (hand, swarm) = Kept(), (one_way("hand"), one_way("swarm"))
+    found = ways_of(checks, lab, hand, one_way("swarm", used=False))
+    found.note_served(found.used[0])
+    assert ways_of(checks, lab, one_way("hand", used=False), swarm).used == [swarm]
+    assert ways_of(checks, lab, hand, swarm).used == [hand, swarm]
+
+
 def served(checks: Checks, lab: Kept, *ways: Any) -> Any:
     """Judge the first way, of whose goal nothing is asked."""
     goal = SimpleNamespace(serves=lambda _: None)
