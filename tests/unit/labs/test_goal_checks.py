@@ -691,6 +691,38 @@ def test_what_a_way_says_of_late_copies_is_quoted(checks: Checks, cluster: Any, 
     assert checks("12-one-goal-four-ways", "complaints").why_late(cluster) == words
 
 
+class Unready(Kubernetes):
+    """A cluster with a pod that is ready, and perhaps another that is not."""
+
+    def __init__(self, *, late: bool) -> None:
+        self._late = late
+
+    def pods(self) -> list[Any]:
+        """Return them."""
+        return [SimpleNamespace(ready=True), *[SimpleNamespace(ready=False)] * self._late]
+
+    def last_failure(self) -> str:
+        """Return what the cluster could not create."""
+        return "exceeded quota"
+
+
+@pytest.mark.parametrize(
+    ("late", "evidence", "words"),
+    [
+        (True, "HTTP 404", "parcel-1: 0/1: HTTP 404"),
+        (True, "", "parcel-1: 0/1"),
+        (False, "", "exceeded quota"),
+    ],
+)
+def test_what_keeps_a_pod_is_quoted_or_what_kubernetes_could_not_make(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch, late: bool, evidence: str, words: str
+) -> None:
+    module = checks("12-one-goal-four-ways", "complaints")
+    found = SimpleNamespace(seen="parcel-1: 0/1", evidence=evidence)
+    monkeypatch.setattr(module, "hindrances", lambda _, pods: (found, pods) if len(pods) == 1 else None)
+    assert module.why_late(Unready(late=late)) == words
+
+
 def test_copies_that_share_a_name_do_not_show_how_many_served(checks: Checks) -> None:
     found = (record("host-1", -50), record("host-2", 9))
     with pytest.raises(CheckFailed, match="they do not show two") as told:
