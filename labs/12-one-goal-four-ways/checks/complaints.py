@@ -50,7 +50,7 @@ def _of_nomad(cluster: Nomad) -> str:
 
 
 def in_vain(cluster: Cluster) -> str:
-    """Return what a cluster without a copy of Parcel was told to run, and what came of it; empty when that was nothing."""
+    """Return what a cluster without a copy of Parcel was told to run, and why there is no copy; empty when it was told nothing."""
     if isinstance(cluster, Kubernetes):
         waiting = [
             f"the pod {pod.metadata.name} waits for the image {' and '.join(each.image for each in pod.spec.containers)}"

@@ -602,7 +602,7 @@ class Jobs(Nomad):
         (Waiting(misnamed=True), "the pod parcel-1 waits for the image parcel:1.0"),
         (Waiting(idle=[("deployment/parcel", "wants 0 copies")]), "deployment/parcel wants 0 copies"),
         (Waiting(failed="exceeded quota"), "exceeded quota"),
-        (Jobs(), "no copy of Parcel came of it: the job shop runs parcel:1.0."),
+        (Jobs(), "has no copy of Parcel: the job shop runs parcel:1.0."),
     ],
 )
 def test_what_a_tool_was_told_in_vain_is_named(checks: Checks, cluster: Any, words: str) -> None:
