@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, NoReturn
 
-from .job import COPIES, WHY, by_port, groups_of, require_open
+from checker.cluster.interface import repository_of, tag_of
+
+from .job import COPIES, REPOSITORY, WHY, by_port, groups_of, require_open
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +43,7 @@ def _fail_old(nomad: Nomad, seen: str) -> NoReturn:
     known = nomad.versions()
     # Where Nomad took a release back by itself, a later one brought 1.0.
     others = [each for each in nomad.deployments() if each.job_version in known]
-    tried = next((each for each in others if known[each.job_version].tag != OLD), None)
+    tried = next((each for each in others if not _is_parcel(known[each.job_version], OLD)), None)
     if tried:
         _require_new_image(nomad, tried, known[tried.job_version], seen)
     said = tried.status_description if tried and tried.status == "failed" else None
@@ -62,13 +64,24 @@ def _require_new_image(nomad: Nomad, tried: Deployment, job: Job, seen: str) -> 
     """Fail if a release that did not come to its end was of an image that is not the new one."""
     bad = [each for each in nomad.instances() if each.version == job.tag and not each.ready]
     WHY.require(
-        job.tag == NEW,
+        _is_parcel(job, NEW),
         "another-image",
-        image=job.image,
+        image=_image_of(job),
         source=nomad.shows(),
         seen=seen,
         evidence=nomad.last_event(bad[0]) if bad else tried.status_description,
     )
+
+
+def _image_of(job: Job) -> str:
+    """Return the image of a job's copies of Parcel; without such a group, that of its first group."""
+    return next((group.image for group in groups_of(job)), job.image)
+
+
+def _is_parcel(job: Job, version: str) -> bool:
+    """Whether a job makes copies of this version of Parcel's image, whatever registry stands in front of its name."""
+    image = _image_of(job)
+    return repository_of(image) == REPOSITORY and tag_of(image) == version
 
 
 def _brings(nomad: Nomad, deployment: Deployment) -> str:

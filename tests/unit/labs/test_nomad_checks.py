@@ -103,6 +103,7 @@ class Nomad:
     ineligible: tuple[str, ...] = ()
     lost = ""
     said = ""
+    image = ""
     held: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, *versions: str, deployment: Deployment | None = None, tag: str = "2.0") -> None:
@@ -123,7 +124,7 @@ class Nomad:
 
     def versions(self) -> dict[int, Any]:
         """Return the version that it brings."""
-        return {1: SimpleNamespace(tag=self._tag, image=f"drydock/parcel:{self._tag}")}
+        return {1: msgspec.convert(job(task(self.image or f"drydock/parcel:{self._tag}")), Job)}
 
     def last_event(self, instance: Instance) -> str:
         """Return what happened to the copy that is not well."""
@@ -268,6 +269,13 @@ def test_a_slip_in_the_tag_is_told_by_the_image_and_what_a_client_said_of_it(
     with pytest.raises(CheckFailed, match=f"of the image `drydock/parcel:{tag}`") as caught:
         checks("11-nomad", "release").require_version_2(nomad)
     assert caught.value.failure.evidence == nomad.said
+
+
+def test_an_image_without_its_first_part_is_no_version_2_0_that_was_tried(checks: Checks) -> None:
+    failed = Deployment(id="d", job_version=1, status="failed", status_description="Failed due to progress")
+    nomad = Nomad("1.0", "1.0", deployment=failed)
+    nomad.image = "parcel:2.0"
+    assert "was of the image `parcel:2.0`" in told(checks, nomad)
 
 
 def test_a_slip_in_the_tag_is_told_also_after_nomad_has_taken_it_back(checks: Checks) -> None:
