@@ -147,10 +147,12 @@ class Kubernetes(KubernetesNodes):
 
     def _templates(self, workload: Workload) -> list[dict[str, Any]]:
         """Return the pods' specs that a workload has, the newest first."""
+        spec = self.api.get(workload.path)[0]["spec"]
+        now = (spec.get("template") or {}).get("spec") or spec
         if workload.kind != "Deployment":
-            spec = self.api.get(workload.path)[0]["spec"]
-            return [(spec.get("template") or {}).get("spec") or spec]
-        return [each["spec"]["template"]["spec"] for each in self.replica_sets(workload)]
+            return [now]
+        # A Deployment that is paused has no ReplicaSet yet for what it says now.
+        return [now, *(each["spec"]["template"]["spec"] for each in self.replica_sets(workload))]
 
     def replica_sets(self, workload: Workload) -> list[dict[str, Any]]:
         """Return the ReplicaSets of a Deployment, the newest first, as the API has them."""

@@ -338,12 +338,13 @@ def test_what_was_ordered_before_is_read_from_a_deployments_replica_sets_with_wh
         PODS: {"items": [pod(metadata={"ownerReferences": [owner]})]},
         f"{space}/replicasets/parcel-b": new,
         f"{space}/replicasets": {"items": [old, other, new]},
-        f"{space}/deployments/parcel": {"metadata": {"name": "parcel"}},
+        f"{space}/deployments/parcel": {"metadata": {"name": "parcel"}, "spec": new["spec"]},
         "/api/v1/namespaces/default/configmaps/says": {"data": {"VERSION": "1.0"}},
     }
     (history,) = cluster(answers).orders()
-    assert [each.version for each in history] == ["2.0", "1.0"]
-    assert ["PARCEL_VERSION" in each.text for each in history] == [True, False]
+    # What a Deployment says now comes first: a paused one has made no ReplicaSet of it yet.
+    assert [each.version for each in history] == ["2.0", "2.0", "1.0"]
+    assert ["PARCEL_VERSION" in each.text for each in history] == [True, True, False]
     assert history[0].source == "kubectl describe deployment/parcel"
 
 
