@@ -98,8 +98,9 @@ def where_to_look(delivery: Delivery) -> str:
     if delivery.pulled:
         base, newest = (each[:10] for each in delivery.pulled)
         return (
-            "Below your newest commit there are commits that `lab check` pushed and you pulled; they are wrong on purpose. In `parcel`, "
-            f"`git rebase --onto {base} {newest}` leaves them out; then `git push --force`."
+            "Below your newest commit there are commits that `lab check` pushed and you pulled; most are wrong on purpose. In `parcel`, "
+            f"`git rebase --onto {base} {newest}` leaves them out; then `git push --force`. The last lines of the log say where your "
+            "pipeline stopped."
         )
     hint = (
         "The last lines of the log say where it stopped. If you have changed your pipeline since then, let the runner call it again: "
@@ -481,7 +482,7 @@ def require_rolled_back(delivery: Delivery, outcome: Outcome) -> None:
             source=run.source,
             evidence=run.evidence,
             hint="If you have changed `pipeline` since your last push, release a commit with it: `git commit --allow-empty`, then "
-            "`git push`."
+            "`git push`. If not: does what it writes down for a commit stay there when later ones are released?"
             if reached
             else "How does `rollback` learn which digest belongs to the commit? The build's cache and its images are not on the test "
             "machine any more.",
