@@ -188,19 +188,21 @@ class Replay:
             seen=reply.summary,
             source=f"curl '{SERVICE}/work?ms={WORK_MS}'",
             evidence=f"ended after the week: {', '.join(ended)}" if ended else "",
-            hint=f"A restart of the engine or of your machine ends containers. `docker --context … start {' '.join(ended)}` starts them "
+            hint=f"A restart of the engine or of your machine, or `docker stop`, ends containers. `docker --context … start {' '.join(ended)}` starts them "
             "again; the week need not be replayed."
             if ended
             else "What does your policy leave behind when it is ended? `docker --context … ps --all` shows it.",
         )
 
     def _ended_since(self) -> list[str]:
-        """Return which containers are there and ended so long after the week that the policy was over."""
-        over = self.bill["end"] + AFTER_WEEK
+        """Return which containers of the week are there and ended so long after it that the policy was over."""
+        over, billed = self.bill["end"] + AFTER_WEEK, {item["name"] for item in self.bill["items"]}
         return [
             each.name
             for each in self.rented.engine.containers()
-            if not each.running and moment(str(each.attrs["State"].get("FinishedAt") or "")) > over
+            if each.name in billed
+            and not each.running
+            and moment(str(each.attrs["State"].get("FinishedAt") or "")) > over
         ]
 
     def _fail_unserved(self) -> None:
@@ -251,7 +253,8 @@ class Replay:
         if late or self._met_nobody() <= len(bad) / 2:
             self._excuse_busy(around, when)
             # A machine may have stood still for the worst hour alone, and many requests wait in it.
-            self._excuse_busy(slice(worst, worst + 2), when)
+            # Two hours have few numbers, so these have to say more.
+            self._excuse_busy(slice(worst, worst + 2), when, 2 * BUSY)
         if late and not short and used < IDLE * reserved:
             why = "got no answer within two seconds. The copies had processor time left: they were paused, or waited for something else."
             hint = "What did your policy do before that hour? policy.log and `docker --context … ps --all` show it."
@@ -276,12 +279,18 @@ class Replay:
         wanted = sum(begin <= each.at < begin + hours.stop - hours.start for each in self.seen.requests)
         return bool(wanted * WORK_MS / 1000 > sum(self.bill["reserved"][hours]))
 
-    def _excuse_busy(self, hours: slice, when: str) -> None:
-        """End the check without a verdict if the copies got little of what was reserved in these hours, and programs had to wait."""
+    def _excuse_busy(self, hours: slice, when: str, busy: float = BUSY) -> None:
+        """End the check without a verdict if the copies got little of what was reserved in these hours, and programs had to wait.
+
+        Args:
+            hours: of the replay.
+            when: the hour in question, as a reader knows it.
+            busy: how many times as long as it worked a program had to wait there.
+        """
         reserved, used = sum(self.bill["reserved"][hours]), sum(self.bill["used"][hours])
         # In an hour without a number, the meter itself got no processor time to find one.
-        waited = [each for each in self.bill["waited"][hours] if each] or [BUSY + 1]
-        if used < 0.5 * reserved and sum(waited) > BUSY * len(waited) and not self._is_short(hours):
+        waited = [each for each in self.bill["waited"][hours] if each] or [busy + 1]
+        if used < 0.5 * reserved and sum(waited) > busy * len(waited) and not self._is_short(hours):
             could_not_run(
                 f"Around {when}, the copies had {reserved:.1f} vCPU-hours reserved and got {used:.1f}. Your own machine was too "
                 f"busy to give them more: a program waited {max(waited):.0f} times as long as it worked. Replay the week when it "
@@ -342,12 +351,15 @@ class Replay:
 
     def _first(self) -> str:
         """Return what to look at before any guess: a policy that was changed since, or else what it complained of; empty for neither."""
-        programs = [each for each in self.lab.work.glob("*.*") if each.suffix in {".sh", ".py"}]
-        newer = [
-            each.name for each in programs if each.is_file() and each.stat().st_mtime > self.bill["end"] + 1
+        programs = [
+            each for each in self.lab.work.glob("*.*") if each.suffix in {".sh", ".py"} and each.is_file()
         ]
-        if newer:
-            return f"`{min(newer)}` was changed after the replay that this is about: replay the week. "
+        changed = {each.stat().st_mtime: each.name for each in programs}
+        if changed and max(changed) > self.bill["end"] + 1:
+            return (
+                f"`{changed[max(changed)]}` was changed after the replay that this is about: if it is a part of your policy, "
+                "replay the week. "
+            )
         log = self.lab.work / "policy.log"
         try:
             said = text_of(log).splitlines() if log.stat().st_mtime >= self.bill["begin"] else []
