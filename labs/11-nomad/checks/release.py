@@ -25,6 +25,8 @@ def require_version_2(nomad: Nomad) -> None:
     seen = ", ".join(f"{each.version} on {each.node}" for each in instances) or "no copy"
     version = _brings(nomad, newest) if newest else ""
     if newest and (newest.waits or newest.lacks_places) and version in {OLD, NEW}:
+        if version == NEW:
+            _require_new_image(nomad, newest, nomad.versions()[newest.job_version], seen)
         _fail_waiting(nomad, newest, version, instances, seen)
     versions = {each.version for each in instances}
     if NEW not in versions:
@@ -74,8 +76,10 @@ def _require_new_image(nomad: Nomad, tried: Deployment, job: Job, seen: str) -> 
 
 
 def _image_of(job: Job) -> str:
-    """Return the image of a job's copies of Parcel; without such a group, that of its first group."""
-    return next((group.image for group in groups_of(job)), job.image)
+    """Return the image of a job's copies of Parcel, of a group that has some if there is one; else that of its first group."""
+    return next(
+        (group.image for group in sorted(groups_of(job), key=lambda group: not group.count)), job.image
+    )
 
 
 def _is_parcel(job: Job, version: str) -> bool:

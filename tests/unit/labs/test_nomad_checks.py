@@ -278,6 +278,19 @@ def test_an_image_without_its_first_part_is_no_version_2_0_that_was_tried(checks
     assert "was of the image `parcel:2.0`" in told(checks, nomad)
 
 
+def test_a_canary_of_such_an_image_does_not_run_and_waits_for_nobody(checks: Checks) -> None:
+    nomad = Nomad("1.0", "1.0", deployment=waiting(1, 1))
+    nomad.image = "parcel:2.0"
+    assert "was of the image `parcel:2.0`" in told(checks, nomad)
+
+
+def test_the_image_of_a_job_is_that_of_a_group_which_has_copies(checks: Checks) -> None:
+    old, new = task("drydock/parcel:1.0"), task("drydock/parcel:2.1")
+    groups = [{**job(each)["TaskGroups"][0], "Count": count} for each, count in ((old, 0), (new, 2))]
+    both = msgspec.convert({**job(new), "TaskGroups": groups}, Job)
+    assert checks("11-nomad", "release")._image_of(both) == "drydock/parcel:2.1"
+
+
 def test_a_slip_in_the_tag_is_told_also_after_nomad_has_taken_it_back(checks: Checks) -> None:
     nomad: Any = Nomad("1.0", "1.0")
     numbers = {0: "1.0", 1: "2", 2: "1.0"}
