@@ -55,14 +55,16 @@ def _fail_strange(swarm: Swarm, service: Service, node: str) -> NoReturn:
 
 def fail_unanswered(swarm: Swarm, service: Service, seen: str) -> NoReturn:
     """Fail with the reason why the front gets no answer."""
-    port = _require_port(service)
-    meshed = port.mode == "ingress"
+    # On the network of the nodes, there is nothing to publish.
+    on_nodes = any(each["Name"] == "host" for each in networks(swarm, service))
+    port = None if on_nodes else _require_port(service)
+    meshed = port is not None and port.mode == "ingress"
     if not meshed and (network := _internal_network(swarm, service)):
         WHY.fail("silent.on-an-internal-network", service=service, network=network, seen=seen)
     carrying = sorted({each.node for each in swarm.instances() if each.ready})
     reached = any(swarm.get(node, "/readyz")[0] for node in (swarm.nodes if meshed else carrying))
     # The mesh is to blame only for what answers behind it.
-    if meshed and not reached and any(copy.answers(port.target) for _, copy in swarm.remotes()):
+    if port and meshed and not reached and any(copy.answers(port.target) for _, copy in swarm.remotes()):
         WHY.fail("silent.mesh", service=service, seen=seen)
     WHY.fail("silent.not-ready" if reached else "silent.nothing-listens", service=service, seen=seen)
 

@@ -373,6 +373,13 @@ def test_copies_that_do_not_listen_on_their_port_are_told_as_that() -> None:
     assert "nothing listens behind it" in unanswered(service()).rationale
 
 
+def test_copies_on_the_network_of_their_nodes_have_nothing_to_publish(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(address, "networks", lambda *_: [{"Id": "h", "Name": "host"}])
+    assert "nothing listens behind it" in unanswered(service(ports=[])).rationale
+
+
 @pytest.mark.parametrize(
     ("inside", "answering", "words"),
     [
