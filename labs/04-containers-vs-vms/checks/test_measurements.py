@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from checker.grading.author import Reason, Wanted, could_not_run, fail, guard, needs, require, timeout
+from checker.grading.author import (
+    Reason,
+    Wanted,
+    could_not_run,
+    fail,
+    guard,
+    killed_by_kernel,
+    moment,
+    needs,
+    past_events,
+    require,
+    timeout,
+)
 
 from .own import CONTAINER, TITLES, VM, Own, Sample
 from .sheet import FILE, SOURCE, count, measurements
@@ -430,7 +442,9 @@ def _require_answering(shelves: Shelves, image: str, said: int) -> None:
 def _tell_of_ended(shelves: Shelves, box: Container, purpose: str) -> None:
     """End the check for a box that was started and does not run, unless the number on the sheet says enough about it."""
     refused = box.attrs["State"].get("Error")
-    killed = box.oom_killed or box.exit_code == 137
+    # Not every engine says that memory was why; a kill by a person leaves an event.
+    events = past_events(shelves.lab.engine, box.id, since=moment(box.created) - 1) if box.exit_code else []
+    killed = box.oom_killed or (bool(events) and killed_by_kernel(box, events))
     if box.status == "paused" or killed or (box.status == "created" and not refused):
         return
     hints = {
