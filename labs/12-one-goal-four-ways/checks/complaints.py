@@ -23,6 +23,9 @@ def why_late(cluster: Cluster) -> str:
         return next(iter(found), "")
     if isinstance(cluster, Swarm):
         tasks = cluster.tasks()
+        # Where each copy that is wanted runs, no other was asked for.
+        if all(each.state == "running" for each in tasks if each.wanted):
+            return ""
         # What ended before the last change of the service says nothing of what it is now.
         telling = [each for each in tasks if each.definition == tasks[0].definition and each.error]
         return next((f"{each.state}: {each.error}" for each in telling if each.state != "shutdown"), "")
@@ -61,7 +64,7 @@ def in_vain(cluster: Cluster) -> str:
             f"the pod {pod.metadata.name} is in `kube-system`, which is the cluster's own"
             for pod in cluster.in_kube_system()
         ]
-        return next(iter([*waiting, *idle, *hidden]), "") or cluster.last_failure()
+        return cluster.last_failure() or next(iter([*hidden, *idle, *waiting]), "")
     if isinstance(cluster, Nomad):
         names = [name for name in cluster.others() if not name.endswith("(stopped)")]
         jobs = {name: cluster.api.get(f"job/{name}", Job) for name in names}

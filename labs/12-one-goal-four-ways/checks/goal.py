@@ -83,8 +83,10 @@ REPLACE = {
 def _require_decided(nomad: Nomad) -> None:
     """Wait for a release that is under way, and fail when it waits for somebody, for a canary, or for a place."""
 
-    def ailing(deployment: Deployment) -> set[str]:
-        return set(deployment.canary_ids) - {each.id for each in nomad.instances() if each.ready}
+    def ailing(deployment: Deployment) -> bool:
+        # A canary that was replaced stays among those of its deployment.
+        ready = {each.id for each in nomad.instances() if each.ready}
+        return len(ready.intersection(deployment.canary_ids)) < deployment.canaries
 
     def is_decided() -> bool:
         newest = next(iter(nomad.deployments()), None)

@@ -11,7 +11,7 @@ from checker.cluster.kubernetes import Kubernetes
 from checker.cluster.manual import ByHand
 from checker.cluster.nomad import SERVER, Nomad
 from checker.cluster.swarm import NotAManagerError, Swarm
-from checker.grading.author import Lab, Reasons, Traffic, command_of, runs
+from checker.grading.author import Lab, Reasons, Traffic, command_of, moment, runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,11 +159,15 @@ class Ways:
 
     def outside(self) -> list[str]:
         """Return the containers of Parcel that run on the learner's own engine, and so on no machine of a way."""
-        return [each.name for each in self.lab.on_own_engine("parcel") if each.running]
+        # The toolbox may be newer, made again for another way.
+        begun = moment(self.lab.node("prober").created)
+        return [each.name for each in self.lab.on_own_engine("parcel", since=begun) if each.running]
 
     def strays(self) -> list[tuple[str, str]]:
         """Return the containers of Parcel that are on no host and that no tool looks after: where each is, and its name."""
-        loose = [each for way in self.all for each in way.loose()]
+        # A lost machine of another way must not cost the verdict on the hosts.
+        whole = [way for way in self.all if way.key != "hand" and not way.cluster.ailing()]
+        loose = [each for way in whole for each in way.loose()]
         return loose + [("your own machine", name) for name in self.outside()]
 
 

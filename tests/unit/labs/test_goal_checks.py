@@ -13,6 +13,7 @@ from checker.cluster.manual import ByHand, Loss, Record
 from checker.cluster.nomad import Nomad
 from checker.cluster.nomad_records import Deployment, GroupDeployment
 from checker.cluster.swarm import Service, Swarm
+from checker.engine.clock import moment
 from checker.grading.programs import Process
 from checker.grading.verdicts import CheckFailed, CouldNotRun
 
@@ -441,7 +442,7 @@ class Kept:
 
     def node(self, _: str) -> Any:
         """Return the prober."""
-        return SimpleNamespace(id="prober")
+        return SimpleNamespace(id="prober", created="2026-11-28T16:00:00Z")
 
     def recall(self, *what: str) -> str | None:
         """Return what was remembered."""
@@ -456,17 +457,17 @@ class Kept:
         test()
         self.remember(*what)
 
-    def on_own_engine(self, kind: str) -> list[Any]:
-        """Return them."""
-        return list(self._made) if kind == "parcel" else []
+    def on_own_engine(self, kind: str, *, since: float) -> list[Any]:
+        """Return those that were made since."""
+        return [each for each in self._made if kind == "parcel" and each.at >= since]
 
 
-def container(name: str, *, running: bool = True) -> Any:
-    return SimpleNamespace(name=name, running=running)
+def container(name: str, *, running: bool = True, at: str = "2026-11-28T16:05:00Z") -> Any:
+    return SimpleNamespace(name=name, running=running, at=moment(at))
 
 
 def one_way(key: str, *, used: bool = True, copies: int = 2, loose: Any = (), decider: str = "") -> Any:
-    tool = SimpleNamespace(instances=lambda: [None] * copies)
+    tool = SimpleNamespace(instances=lambda: [None] * copies, ailing=lambda: "")
     return SimpleNamespace(
         key=key,
         title={"hand": "by hand", "swarm": "Swarm"}.get(key, key),
@@ -524,6 +525,20 @@ def test_a_copy_that_was_sent_to_no_host_is_named_beside_the_one_by_hand(checks:
     assert "speaks to your own machine" in found.hint
 
 
+def test_a_lost_machine_of_another_way_does_not_cost_the_verdict_by_hand(checks: Checks) -> None:
+    def looked_into() -> list[tuple[str, str]]:
+        raise CouldNotRun("client-3 is not running")
+
+    other = one_way("nomad", used=False)
+    other.loose, other.cluster.ailing = looked_into, lambda: "client-3 is lost"
+    judged: list[Any] = []
+    ways = ways_of(checks, Kept(), one_way("hand", copies=1), other)
+    checks("12-one-goal-four-ways", "test_goal").test_first_serves(
+        ways, SimpleNamespace(serves=judged.append)
+    )
+    assert [way.key for way in judged] == ["hand"]
+
+
 def test_with_two_copies_by_hand_nothing_is_missing(checks: Checks) -> None:
     ways = ways_of(checks, Kept(container("parcel")), one_way("hand"))
     checks("12-one-goal-four-ways", "test_goal").test_first_serves(
@@ -551,7 +566,12 @@ def test_a_container_on_a_node_may_have_been_meant_for_a_host(
 
 
 @pytest.mark.parametrize(
-    ("lab", "there"), [(Kept(container("p")), True), (Kept(container("p", running=False)), False)]
+    ("lab", "there"),
+    [
+        (Kept(container("p")), True),
+        (Kept(container("p", running=False)), False),
+        (Kept(container("p", at="2026-11-27T16:00:00Z")), False),
+    ],
 )
 def test_a_container_on_the_learners_own_engine_is_told(checks: Checks, lab: Kept, there: bool) -> None:
     found = served(checks, lab, NOWHERE["hand"])
@@ -602,6 +622,11 @@ class Jobs(Nomad):
         (Waiting(misnamed=True), "the pod parcel-1 waits for the image parcel:1.0"),
         (Waiting(idle=[("deployment/parcel", "wants 0 copies")]), "deployment/parcel wants 0 copies"),
         (Waiting(failed="exceeded quota"), "exceeded quota"),
+        # What was refused says more than that there is nothing yet.
+        (
+            Waiting(failed="exceeded quota", idle=[("deployment/parcel", "has made none yet")]),
+            "exceeded quota",
+        ),
         (Jobs(), "has no copy of Parcel: the job shop runs parcel:1.0."),
     ],
 )
@@ -622,7 +647,9 @@ class Tasks(Swarm):
     def tasks(self) -> list[Any]:
         """Return them."""
         return [
-            SimpleNamespace(state=state, error=error, definition=digest)
+            SimpleNamespace(
+                state=state, error=error, definition=digest, wanted=state in {"running", "pending"}
+            )
             for state, error, digest in self._found
         ]
 
@@ -672,10 +699,11 @@ CHECK = SimpleNamespace(check="ready", output="404 Not Found", status="failure")
     ("cluster", "words"),
     [
         (
-            Tasks(("running", "", "new"), ("rejected", "No such image", "new"), ("failed", "exit", "old")),
+            Tasks(("pending", "", "new"), ("rejected", "No such image", "new"), ("failed", "exit", "old")),
             "rejected: No such image",
         ),
-        (Tasks(("running", "", "new"), ("failed", "exit", "old")), ""),
+        (Tasks(("pending", "", "new"), ("failed", "exit", "old")), ""),
+        (Tasks(("running", "", "new"), ("failed", "exit", "new")), ""),
         (Tasks(), ""),
         (Late(ready=False), "a on host-1: Up (unhealthy)"),
         (Late(ready=True), "b on host-2: Exited (1)"),
