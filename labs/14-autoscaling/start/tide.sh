@@ -4,8 +4,9 @@
 users=drydock-$DRYDOCK_LAB-traffic-1
 # Ctrl-C ends what is shown, not the tide, and users who are in one begin no other: its seconds would be shown wrongly.
 started=$(docker inspect --format '{{.State.StartedAt}}' "$users") || exit
-last=$(docker logs --timestamps --since "$started" "$users" 2>&1 | grep -E 'load (begins|ends)' | tail -n 1)
-if [[ $last == *"load begins"* ]]; then
+# Their first line says what the load begins with.
+last=$(docker logs --timestamps --since "$started" "$users" 2>&1 | grep -E 'load (begins,|ends:)' | tail -n 1)
+if [[ $last == *"load begins,"* ]]; then
     left=$((180 - $(date +%s) + $(date --date "${last%% *}" +%s)))
     echo "A tide is under way, and goes on for $((left > 1 ? left : 1)) s. Then let another one come." >&2
     exit 1

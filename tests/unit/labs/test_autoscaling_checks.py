@@ -499,6 +499,8 @@ esac
     ("log", "begins"),
     [
         ("", True),
+        # What users say when their container starts.
+        ("{} sending to http://front:8080/work?ms=25; the load begins with SIGUSR1\n", True),
         ("{} load begins, for 180 s\n{} load ends: 1 requests, 0 failed\n", True),
         (
             "{} load ends: 1 requests, 0 failed\n{} load begins, for 180 s\n{} load: 3 requests a second\n",
