@@ -63,9 +63,11 @@ def _failed(move: Rollout, events: Sequence[Event], warm_up: float) -> str:
             f"Requests failed {starts[-1] - first:.1f} s before {move.after} was started: the old version was stopped first, and "
             "the new one started after that."
         )
-    if starts and 0 <= first - starts[-1] < warm_up + 0.5:
+    # The old version may have failed before, when it warmed up itself.
+    sent = next((each.at for each in move.failures if starts and each.at >= starts[-1]), first)
+    if starts and 0 <= sent - starts[-1] < warm_up + 0.5:
         return (
-            f"The users were sent to {move.after} {first - starts[-1]:.1f} s after its start: it runs, and cannot serve "
+            f"The users were sent to {move.after} {sent - starts[-1]:.1f} s after its start: it runs, and cannot serve "
             f"yet, because it needs {warm_up:g} s until it is ready."
         )
     return ""

@@ -159,3 +159,10 @@ PAUSED = (Gap(96.0, 99.0, Cause.PAUSED),)
 def test_what_a_release_cost_is_said_as_what_it_is(release: Any, events: list[Any], words: str) -> None:
     found = cause(release, *events)
     assert (words in found) if words else (found == "")
+
+
+def test_failures_of_the_old_version_as_it_warmed_up_do_not_hide_that_users_were_sent_too_early() -> None:
+    release, earlier = move(failed=98.0), move(failed=95.0)
+    release.failures = (*earlier.failures, *release.failures)
+    said = cause(release, event(97.5, "start", "green", "2.0"))
+    assert "0.5 s after its start: it runs, and cannot serve yet" in said
