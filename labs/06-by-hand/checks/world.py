@@ -211,12 +211,15 @@ class World:
                 # A container is known by its own name, too, and by its id; the address of a dead one may be another's by now.
                 live = found.networks.values() if found.running else ()
                 known.update(dict.fromkeys((found.name, found.id[:12], *live), host))
-        # Other names lead to a host as well; the front has looked them up.
-        reached = {each.name: known.get(each.address, "") for each in self.states}
+
+        def reached(name: str) -> str:
+            # Other names lead to a host as well; the front has looked them up. It is asked only for those.
+            return next((known.get(each.address, "") for each in self.states if each.name == name), "")
+
         return [
             Server(
                 each["name"],
-                known.get(each["host"]) or reached.get(each["name"]) or each["host"],
+                known.get(each["host"]) or reached(each["name"]) or each["host"],
                 # Without a port the front asks for the one that it was asked on.
                 int(each["port"] or FRONT_PORT),
                 each["written"],
