@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from checker.cluster.interface import tag_of
 from checker.engine.api import IMAGE as COURSE_IMAGE
 from checker.engine.api import LABEL
 from checker.grading.author import could_not_run, digest_of
@@ -200,14 +201,14 @@ _MOVING = re.compile(
 """How tags begin that name no version, but what is newest of a kind."""
 
 
-def tag_of(reference: str) -> str:
+def tag_meant(reference: str) -> str:
     """Return the tag of an image reference; no tag means `latest`."""
-    return reference.partition("@")[0].rpartition("/")[2].partition(":")[2] or "latest"
+    return tag_of(reference) or "latest"
 
 
 def unpinned(reference: str) -> bool:
     """Whether an image reference may mean another image tomorrow: no digest, and a tag that names no version."""
-    tag = tag_of(reference)
+    tag = tag_meant(reference)
     return "@" not in reference and bool(_MOVING.match(tag)) and not re.search(r"\d", tag)
 
 

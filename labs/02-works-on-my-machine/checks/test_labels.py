@@ -18,7 +18,7 @@ from .recipe import (
     require_named,
     settings,
     short,
-    tag_of,
+    tag_meant,
     unpinned,
 )
 from .reuse import require_library_kept
@@ -183,7 +183,7 @@ def test_base_pinned(lab: Lab, recipe: Recipe) -> None:
         return
     for base in recipe.built.bases:
         named, evidence = short(base), f"load metadata for {base}"
-        tag = tag_of(base)
+        tag = tag_meant(base)
         WHY.require(
             not unpinned(base), "base-without-a-version", base=named, tag=tag, seen=named, evidence=evidence
         )
